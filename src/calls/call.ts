@@ -1,0 +1,86 @@
+/**
+ * A tracked call: an id that we have promised to keep alive. All instants are
+ * epoch milliseconds.
+ */
+export interface Call {
+  /** Graph's id of the call; see {@link parseCallId}. */
+  readonly id: string;
+  /** Name of the configured app whose credentials keep it alive. */
+  readonly app: string;
+  readonly tenantId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly webhookUrl: string | null;
+  /**
+   * Identity of this registration, new each time the call is tracked. An
+   * ending counts only for the registration it was observed under, so a late
+   * 404 cannot remove a call that was tracked again.
+   */
+  readonly registration: string;
+  readonly trackedAt: number;
+  /** When the call began at Graph, if the bot said so. */
+  readonly startedAt: number | null;
+  /** Tracking stops by itself then. */
+  readonly trackUntil: number | null;
+  /** When the last successful keepAlive was *sent*: a slow answer must not stretch trust. */
+  readonly renewedAt: number | null;
+  /**
+   * No attempt by a visit of the slot before this instant: the back-off of a
+   * failing call, or, for one just tracked, the time its first keepAlive has.
+   */
+  readonly retryAt: number | null;
+  readonly consecutiveFailures: number;
+  readonly lastError: CallError | null;
+}
+
+/** Why the last keepAlive failed, with what Microsoft support asks for. */
+export interface CallError {
+  readonly at: number;
+  /** HTTP status, or null where no answer came. */
+  readonly status: number | null;
+  /** Graph's `error.code`, or ours for what is not Graph's: `token`, `timeout`, `ECONNRESET`… */
+  readonly code: string | null;
+  readonly message: string;
+  /** Graph's `request-id`. */
+  readonly requestId: string | null;
+  /** The `client-request-id` we sent. */
+  readonly clientRequestId: string | null;
+  /** Graph's `x-ms-ags-diagnostic`. */
+  readonly diagnostic: string | null;
+  /** Graph's `Date` header, verbatim. */
+  readonly date: string | null;
+}
+
+/** Why a call left the schedule: Graph said so; its deadline passed; it was told to stop. */
+export type Removal = 'ended' | 'expired' | 'untracked';
+
+/** A call that has left the schedule, remembered for {@link GONE_FOR_MS}. */
+export interface GoneCall extends Call {
+  readonly removal: Removal;
+  readonly goneAt: number;
+}
+
+/** How long a call that left the schedule can still be asked for. */
+export const GONE_FOR_MS = 24 * 60 * 60 * 1000;
+
+const CALL_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** The grammar of call ids, for schemas: the pattern that {@link parseCallId} applies. */
+export const CALL_ID_PATTERN = CALL_ID.source;
+
+/**
+ * The canonical form of a call id, or null where it is none. Graph treats
+ * GUIDs without regard to case, so those are lower-cased; other ids are kept.
+ */
+export function parseCallId(text: string): string | null {
+  if (!CALL_ID.test(text)) return null;
+  return GUID.test(text) ? text.toLowerCase() : text;
+}
+
+export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
+  return { ...call, retryAt: null, removal, goneAt };
+}
+
+export function isGone(call: Call | GoneCall): call is GoneCall {
+  return 'removal' in call;
+}

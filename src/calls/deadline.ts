@@ -1,0 +1,28 @@
+import type { Call } from './call.ts';
+import { slotOf, turnAfter, type Wheel } from './wheel.ts';
+
+/**
+ * When Graph ends the call unless a keepAlive sent before succeeds.
+ *
+ * A call that began longer ago than the deadline must have been renewed by
+ * somebody since, or there is no call: its start then says nothing, and the
+ * deadline counts from its tracking.
+ */
+export function deadlineAt(call: Call, deadlineMs: number): number {
+  if (call.renewedAt !== null) return call.renewedAt + deadlineMs;
+  const { startedAt, trackedAt } = call;
+  const known = startedAt !== null && startedAt + deadlineMs > trackedAt;
+  return (known ? Math.min(startedAt, trackedAt) : trackedAt) + deadlineMs;
+}
+
+/** The next planned keepAlive. */
+export function dueAt(call: Call, wheel: Wheel): number {
+  if (call.consecutiveFailures > 0 && call.retryAt !== null) return call.retryAt;
+  if (call.renewedAt === null) return call.trackedAt;
+  return turnAfter(slotOf(call.id, wheel), call.renewedAt, wheel);
+}
+
+/** How much is left before the deadline, in ms; negative once it has passed. */
+export function marginMs(call: Call, now: number, deadlineMs: number): number {
+  return deadlineAt(call, deadlineMs) - now;
+}

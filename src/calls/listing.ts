@@ -1,0 +1,110 @@
+import type { Call, GoneCall, Removal } from './call.ts';
+import type { CallStore } from './ports.ts';
+
+export interface ListQuery {
+  readonly state: 'tracked' | Removal;
+  readonly app?: string | undefined;
+  /** `key`, or `key=value`; all must hold. */
+  readonly labels: readonly string[];
+  /** Most calls of a page, 1 and more. */
+  readonly limit: number;
+  /** As the page before gave it in `next`. */
+  readonly cursor?: string | undefined;
+}
+
+/** Follow `next` until it is null: a page of a sparse filter may hold few calls, or none. */
+export interface ListPage {
+  readonly calls: readonly (Call | GoneCall)[];
+  readonly next: string | null;
+}
+
+/** The cursor is not one that a page gave. */
+export class CursorError extends Error {
+  readonly code = 'CURSOR';
+}
+
+/** A page looks at about so many calls at most, however few of them match. */
+const MOST_LOOKED_AT = 20_000;
+
+/** So many slots are asked for at once. */
+const SLOTS_AT_ONCE = 16;
+
+interface Position {
+  readonly slot: number;
+  /** The last id of this slot that has been listed; '' for none. */
+  readonly after: string;
+}
+
+/**
+ * One page, in the order of slot and id: a call that stays while the pages are
+ * read is listed exactly once.
+ */
+export async function listCalls(
+  store: CallStore,
+  slots: number,
+  query: ListQuery,
+): Promise<ListPage> {
+  const start = query.cursor === undefined ? { slot: 0, after: '' } : parseCursor(query.cursor);
+  const found: (Call | GoneCall)[] = [];
+  let lookedAt = 0;
+  for (let slot = start.slot; slot < slots; slot += SLOTS_AT_ONCE) {
+    const range = Array.from({ length: Math.min(SLOTS_AT_ONCE, slots - slot) }, (_, i) => slot + i);
+    const read = await Promise.all(range.map((s) => readState(store, s, query.state)));
+    for (const [i, calls] of read.entries()) {
+      const after = slot + i === start.slot ? start.after : '';
+      for (const call of calls.sort(byId)) {
+        if (call.id <= after || !matches(call, query)) continue;
+        if (found.length === query.limit) {
+          return { calls: found, next: cursorAfter(slot + i, found, calls) };
+        }
+        found.push(call);
+      }
+      lookedAt += calls.length;
+      if (lookedAt >= MOST_LOOKED_AT && slot + i + 1 < slots) {
+        return { calls: found, next: formatCursor({ slot: slot + i + 1, after: '' }) };
+      }
+    }
+  }
+  return { calls: found, next: null };
+}
+
+async function readState(
+  store: CallStore,
+  slot: number,
+  state: ListQuery['state'],
+): Promise<(Call | GoneCall)[]> {
+  if (state === 'tracked') return (await store.readSlot(slot)).map(({ call }) => call);
+  return (await store.readGone(slot)).filter(({ removal }) => removal === state);
+}
+
+function matches(call: Call, { app, labels }: ListQuery): boolean {
+  if (app !== undefined && call.app !== app) return false;
+  return labels.every((label) => {
+    const at = label.indexOf('=');
+    const key = at < 0 ? label : label.slice(0, at);
+    if (!Object.hasOwn(call.labels, key)) return false;
+    return at < 0 || call.labels[key] === label.slice(at + 1);
+  });
+}
+
+function byId(a: Call, b: Call): number {
+  return a.id < b.id ? -1 : Number(a.id > b.id);
+}
+
+/** The page is full within `slot`: on from its last call, if that stands in this slot. */
+function cursorAfter(slot: number, found: readonly Call[], inSlot: readonly Call[]): string {
+  const last = found.at(-1);
+  return formatCursor({ slot, after: last && inSlot.includes(last) ? last.id : '' });
+}
+
+function formatCursor({ slot, after }: Position): string {
+  return Buffer.from(`${slot}:${after}`).toString('base64url');
+}
+
+function parseCursor(text: string): Position {
+  const match = /^(\d{1,6}):([A-Za-z0-9_-]{0,128})$/.exec(
+    Buffer.from(text, 'base64url').toString('latin1'),
+  );
+  if (!match) throw new CursorError('not a cursor that a page gave as its `next`');
+  return { slot: Number(match[1]), after: match[2] ?? '' };
+}

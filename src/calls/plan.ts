@@ -1,0 +1,58 @@
+import { type Call, forget, type GoneCall } from './call.ts';
+import { deadlineAt } from './deadline.ts';
+import type { Entry } from './ports.ts';
+
+/** What a visit is to do with the calls it read. */
+export interface VisitPlan {
+  /** To keep alive now, the nearest deadline first. */
+  readonly post: readonly Entry[];
+  /** To take off the schedule: their `trackUntil` has come. */
+  readonly stop: readonly { readonly entry: Entry; readonly gone: GoneCall }[];
+}
+
+export interface VisitContext {
+  /** The turn the visit is for: the planned instant, not when it began. */
+  readonly turnAt: number;
+  readonly now: number;
+  readonly deadlineMs: number;
+}
+
+/**
+ * The plan of a visit. Due are the calls not renewed since the turn, so a
+ * second visit of the same turn (a job taken over, a zombie, a retry) posts
+ * only what is still missing. A call past its deadline is posted once more
+ * before it is given up: one keepAlive too many is harmless, one too few ends
+ * a call.
+ */
+export function planVisit(entries: readonly Entry[], context: VisitContext): VisitPlan {
+  const { now, deadlineMs } = context;
+  const stop = entries
+    .filter(({ call }) => isOver(call, now))
+    .map((entry) => ({ entry, gone: forget(entry.call, 'untracked', now) }));
+  const post = entries
+    .filter(({ call }) => !isOver(call, now) && isDue(call, context))
+    .sort((a, b) => deadlineAt(a.call, deadlineMs) - deadlineAt(b.call, deadlineMs));
+  return { post, stop };
+}
+
+function isOver(call: Call, now: number): boolean {
+  return call.trackUntil !== null && call.trackUntil <= now;
+}
+
+function isDue(call: Call, { turnAt, now }: VisitContext): boolean {
+  return (call.renewedAt ?? call.trackedAt) < turnAt && (call.retryAt ?? 0) <= now;
+}
+
+/**
+ * When the slot has to be visited again before its next turn, or null: a
+ * failing call's next attempt, a new call's first one should nobody have made
+ * it by then, or the end of somebody's tracking.
+ */
+export function nextVisitAt(calls: Iterable<Call>, nextTurnAt: number): number | null {
+  let earliest = Infinity;
+  for (const call of calls) {
+    if (call.retryAt !== null) earliest = Math.min(earliest, call.retryAt);
+    if (call.trackUntil !== null) earliest = Math.min(earliest, call.trackUntil);
+  }
+  return earliest < nextTurnAt ? earliest : null;
+}

@@ -1,0 +1,94 @@
+import type { Call, GoneCall } from './call.ts';
+import type { Outcome } from './outcome.ts';
+
+/** Wall time, epoch ms. Passed in, so that the domain is tested with a clock of its own. */
+export interface Clock {
+  now(): number;
+  /** Resolves after `ms`, or at once when the signal aborts. Never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Chance in [0, 1), passed in for the same reason. */
+export type Random = () => number;
+
+/**
+ * Sends one keepAlive to Graph, with what belongs to it: a token, time limits,
+ * one new token and a second request after a 401. Never rejects: what goes
+ * wrong is an outcome. Any number may run at once.
+ */
+export interface KeepAliveSender {
+  send(call: Call): Promise<Outcome>;
+}
+
+/** A call as it was read, with the version that a write back must still find there. */
+export interface Entry {
+  readonly call: Call;
+  /** Opaque; equal versions mean equal values. */
+  readonly version: string;
+}
+
+/**
+ * A write that counts only if what it is based on still stands: `expected` is
+ * the version read, or null for "no such call is tracked".
+ */
+export type Change =
+  | ({ readonly id: string; readonly expected: string | null } & Put)
+  | ({ readonly id: string; readonly expected: string } & Remove);
+
+/** Puts the call; `tracked` where a bot asked for it, which others are told of. */
+export interface Put {
+  readonly next: Call;
+  readonly tracked?: boolean;
+}
+
+/** Takes the call off the schedule, remembers it, and tells of it. */
+export interface Remove {
+  readonly gone: GoneCall;
+}
+
+/** `current` is what stands there instead, null where the call is not tracked (any more). */
+export type WriteResult =
+  | { readonly done: true }
+  | { readonly done: false; readonly current: Entry | null };
+
+/**
+ * The registry, which is also the schedule: a call that stands here is visited.
+ * Methods reject with {@link StoreUnavailableError} where the store does not
+ * answer; a write may then have happened or not.
+ */
+export interface CallStore {
+  /** All calls of a slot, in no order. Values that cannot be read are skipped and reported. */
+  readSlot(slot: number): Promise<Entry[]>;
+  /** In the order of the ids; null where a call is not tracked. */
+  find(ids: readonly string[]): Promise<(Entry | null)[]>;
+  /** A call that has left the schedule within {@link GONE_FOR_MS}. */
+  findGone(id: string): Promise<GoneCall | null>;
+  /** Each change on its own, in order; one result a change. */
+  write(changes: readonly Change[]): Promise<WriteResult[]>;
+  /** The calls of a slot that have left the schedule and are remembered, in no order. */
+  readGone(slot: number): Promise<GoneCall[]>;
+  /** Forgets some of those that left the schedule before an instant; all, if asked often enough. */
+  forgetGone(slot: number, before: number): Promise<void>;
+}
+
+/** The store did not answer, or answered that it cannot serve now. */
+export class StoreUnavailableError extends Error {
+  readonly code = 'STORE_UNAVAILABLE';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailableError';
+  }
+}
+
+/** Asks for first keepAlives, outside the wheel's turns: within seconds of tracking. */
+export interface FirstKeepAlives {
+  request(ids: readonly string[]): Promise<void>;
+}
+
+/** Told of what happens; the metrics and the log listen. Must not throw. */
+export interface Observer {
+  tracked(call: Call, isNew: boolean): void;
+  /** After each keepAlive, with the call as it was before. */
+  attempted(call: Call, outcome: Outcome): void;
+  removed(call: GoneCall): void;
+}

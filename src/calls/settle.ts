@@ -1,0 +1,68 @@
+import { type Call, forget } from './call.ts';
+import { deadlineAt } from './deadline.ts';
+import type { Outcome } from './outcome.ts';
+import type { Put, Random, Remove } from './ports.ts';
+import { nextRetryAt, type RetryPolicy } from './retry.ts';
+
+export interface SettleContext {
+  readonly now: number;
+  readonly deadlineMs: number;
+  readonly policy: RetryPolicy;
+  readonly random: Random;
+}
+
+/** What becomes of a call: it stays, changed; it leaves the schedule; or (null) nothing is to be written. */
+export type Settlement = Put | Remove | null;
+
+/**
+ * The one place that decides what an outcome does to a call.
+ *
+ * `asked` is the call as it was when the keepAlive was sent, `current` as it
+ * stands now. They differ where somebody wrote in between; then a renewal still
+ * counts (Graph renewed the call, whoever asked), the newest one wins, and an
+ * ending or a failure counts only for the registration it was observed under
+ * and only if no later request has succeeded meanwhile.
+ */
+export function settle(
+  asked: Call,
+  current: Call,
+  outcome: Outcome,
+  context: SettleContext,
+): Settlement {
+  if (outcome.kind === 'renewed') return renew(current, outcome.sentAt);
+  if (current.registration !== asked.registration) return null;
+  if (outcome.kind === 'ended') {
+    if (current.renewedAt !== null && current.renewedAt > outcome.sentAt) return null;
+    return { gone: forget({ ...current, lastError: outcome.error }, 'ended', context.now) };
+  }
+  if (current.renewedAt !== asked.renewedAt) return null;
+  return fail(current, outcome, context);
+}
+
+function renew(current: Call, sentAt: number): Settlement {
+  if (current.renewedAt !== null && current.renewedAt >= sentAt) return null;
+  return {
+    next: {
+      ...current,
+      renewedAt: sentAt,
+      retryAt: null,
+      consecutiveFailures: 0,
+      lastError: null,
+    },
+  };
+}
+
+type Failure = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;
+
+function fail(current: Call, outcome: Failure, context: SettleContext): Settlement {
+  const failing: Call = {
+    ...current,
+    consecutiveFailures: current.consecutiveFailures + 1,
+    lastError: outcome.error,
+  };
+  const limit = deadlineAt(current, context.deadlineMs);
+  if (context.now >= limit) return { gone: forget(failing, 'expired', context.now) };
+  return {
+    next: { ...failing, retryAt: nextRetryAt(failing, outcome, { ...context, deadlineAt: limit }) },
+  };
+}

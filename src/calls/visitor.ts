@@ -1,0 +1,188 @@
+import { Batches } from './batches.ts';
+import type { Call } from './call.ts';
+import { deadlineAt } from './deadline.ts';
+import type { Lanes } from './lanes.ts';
+import { type Decision, decideAndWrite } from './optimistic.ts';
+import type { Outcome } from './outcome.ts';
+import { nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
+import type { CallStore, Clock, Entry, KeepAliveSender, Observer, Random } from './ports.ts';
+import type { RetryPolicy } from './retry.ts';
+import { settle } from './settle.ts';
+import { slotWidthMs, turnAfter, turnAtOrBefore, type Wheel } from './wheel.ts';
+
+export interface VisitorDeps {
+  readonly store: CallStore;
+  readonly sender: KeepAliveSender;
+  readonly lanes: Lanes;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly policy: RetryPolicy;
+}
+
+/** When the same visit wants to run again, epoch ms; null when it is done with. */
+export type VisitAgainAt = number | null;
+
+interface Attempted {
+  readonly id: string;
+  readonly entry: Entry;
+  readonly outcome: Outcome;
+}
+
+/** So many calls are written back at once at most, to keep each write short. */
+const WRITE_BATCH = 200;
+
+/** A slot with fewer due calls is posted at once instead of spread over its width. */
+const SPREAD_FROM = 16;
+
+/**
+ * Visits: reads calls, posts keepAlive for those that are due, writes what came
+ * of it. The same code whoever turns the wheel and whatever the store. Rejects
+ * only with what the store rejects with; a visit may be repeated at any time.
+ */
+export class Visitor {
+  readonly #deps: VisitorDeps;
+
+  constructor(deps: VisitorDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Visits a slot for its turn at `turnAt`. When `stop` aborts, requests in
+   * flight are finished and written, no more are begun, and the visit asks to
+   * run again at once, elsewhere.
+   */
+  async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<VisitAgainAt> {
+    const { store, clock, wheel, deadlineMs } = this.#deps;
+    const entries = await store.readSlot(slot);
+    const plan = planVisit(entries, { turnAt, now: clock.now(), deadlineMs });
+    const calls = await this.#carryOut(plan, entries, turnAt, stop);
+    if (stop.aborted) return clock.now();
+    const nextTurnAt = turnAfter(slot, turnAt, wheel);
+    return clock.now() < nextTurnAt ? nextVisitAt(calls, nextTurnAt) : null;
+  }
+
+  /**
+   * The first keepAlives of calls just tracked, ahead of their slot's turn. Once
+   * that has come, the slot's own visit takes over; a grace later, as its read
+   * may have missed a call that was written in that very moment.
+   */
+  async visitNew(slot: number, ids: readonly string[], stop: AbortSignal): Promise<VisitAgainAt> {
+    const { store, clock, wheel, deadlineMs, policy } = this.#deps;
+    const found = await store.find(ids);
+    const now = clock.now();
+    const lastTurnAt = turnAtOrBefore(slot, now - policy.firstMs, wheel);
+    const fresh = found
+      .filter((entry) => entry !== null)
+      .filter(({ call }) => call.renewedAt === null && call.trackedAt >= lastTurnAt)
+      .map(withoutGrace);
+    const plan = planVisit(fresh, { turnAt: now + 1, now, deadlineMs });
+    const calls = await this.#carryOut(plan, fresh, now, stop);
+    if (stop.aborted) return clock.now();
+    return nextVisitAt(calls, lastTurnAt + wheel.intervalMs + policy.firstMs);
+  }
+
+  /** One keepAlive now, outside the schedule, and what became of the call by it. */
+  async visitOne(entry: Entry): Promise<{ outcome: Outcome; effect: Decision }> {
+    const outcome = await this.#post(entry.call);
+    const [effect = null] = await this.#settle([{ id: entry.call.id, entry, outcome }]);
+    return { outcome, effect };
+  }
+
+  /** @returns the calls that are still on the schedule, as they stand afterwards. */
+  async #carryOut(
+    plan: VisitPlan,
+    entries: readonly Entry[],
+    startAt: number,
+    stop: AbortSignal,
+  ): Promise<Iterable<Call>> {
+    const calls = new Map(entries.map(({ call }) => [call.id, call]));
+    const apply = (id: string, effect: Decision) => {
+      if (effect === null) return;
+      if ('gone' in effect) calls.delete(id);
+      else calls.set(id, effect.next);
+    };
+    const stops = await this.#stopTracking(plan.stop);
+    for (const [i, { entry }] of plan.stop.entries()) apply(entry.call.id, stops[i] ?? null);
+    await this.#postAll(plan.post, startAt, stop, apply);
+    return calls.values();
+  }
+
+  async #stopTracking(stops: VisitPlan['stop']): Promise<Decision[]> {
+    const { store, observer } = this.#deps;
+    const effects = await decideAndWrite(
+      store,
+      stops.map(({ entry, gone }) => ({ id: entry.call.id, entry, gone })),
+      (current, { entry, gone }) =>
+        current?.call.registration === entry.call.registration ? { gone } : null,
+    );
+    for (const effect of effects) if (effect && 'gone' in effect) observer.removed(effect.gone);
+    return effects;
+  }
+
+  /**
+   * Posts the due calls, spread over the slot's width where they are many, and
+   * writes the outcomes back in batches as they come in.
+   */
+  async #postAll(
+    due: readonly Entry[],
+    startAt: number,
+    stop: AbortSignal,
+    apply: (id: string, effect: Decision) => void,
+  ): Promise<void> {
+    const done = new Batches<Attempted>(WRITE_BATCH, async (batch) => {
+      const effects = await this.#settle(batch);
+      for (const [i, { id }] of batch.entries()) apply(id, effects[i] ?? null);
+    });
+    const posts: Promise<void>[] = [];
+    for (const [i, entry] of due.entries()) {
+      await this.#pace(startAt, i, due.length, stop);
+      if (stop.aborted || done.failed) break;
+      posts.push(this.#postInTurn(entry, stop, done));
+    }
+    await Promise.all(posts);
+    await done.settled();
+  }
+
+  async #pace(startAt: number, index: number, count: number, stop: AbortSignal): Promise<void> {
+    const { clock, wheel } = this.#deps;
+    if (count < SPREAD_FROM) return;
+    const waitMs = startAt + (index / count) * slotWidthMs(wheel) - clock.now();
+    if (waitMs >= 2) await clock.sleep(Math.min(waitMs, slotWidthMs(wheel)), stop);
+  }
+
+  async #postInTurn(entry: Entry, stop: AbortSignal, done: Batches<Attempted>): Promise<void> {
+    const { lanes, deadlineMs } = this.#deps;
+    const leave = await lanes.enter(deadlineAt(entry.call, deadlineMs));
+    try {
+      if (stop.aborted || done.failed) return;
+      done.add({ id: entry.call.id, entry, outcome: await this.#post(entry.call) });
+    } finally {
+      leave();
+    }
+  }
+
+  async #post(call: Call): Promise<Outcome> {
+    const outcome = await this.#deps.sender.send(call);
+    this.#deps.observer.attempted(call, outcome);
+    return outcome;
+  }
+
+  async #settle(batch: readonly Attempted[]): Promise<Decision[]> {
+    const { store, clock, deadlineMs, policy, random, observer } = this.#deps;
+    const context = { now: clock.now(), deadlineMs, policy, random };
+    const effects = await decideAndWrite(store, batch, (current, { entry, outcome }) =>
+      current === null ? null : settle(entry.call, current.call, outcome, context),
+    );
+    for (const effect of effects) if (effect && 'gone' in effect) observer.removed(effect.gone);
+    return effects;
+  }
+}
+
+/** The grace keeps others off a new call; it is not for the visit that it was given for. */
+function withoutGrace(entry: Entry): Entry {
+  if (entry.call.consecutiveFailures > 0) return entry;
+  return { ...entry, call: { ...entry.call, retryAt: null } };
+}
