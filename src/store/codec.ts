@@ -1,0 +1,131 @@
+import type { Call, CallError, GoneCall, Removal } from '../calls/call.ts';
+
+/**
+ * How a call stands in Redis: JSON with short names, where what is at its
+ * default is left out. Some 150 bytes; a million of them are kept.
+ */
+interface Encoded {
+  v: typeof FORMAT;
+  a: string;
+  t: string;
+  r: string;
+  at: number;
+  l?: Record<string, string>;
+  w?: string;
+  s?: number;
+  u?: number;
+  k?: number;
+  n?: number;
+  f?: number;
+  e?: CallError;
+  x?: [Removal, number];
+}
+
+/** Raised when older replicas could not read what newer ones write. */
+const FORMAT = 1;
+
+/** A value that is not a call as we write it; `newer` where a later version wrote it. */
+export class UnreadableError extends Error {
+  readonly code = 'UNREADABLE';
+  readonly newer: boolean;
+  constructor(message: string, newer = false) {
+    super(message);
+    this.name = 'UnreadableError';
+    this.newer = newer;
+  }
+}
+
+export function encodeCall(call: Call | GoneCall): string {
+  const encoded: Encoded = {
+    v: FORMAT,
+    a: call.app,
+    t: call.tenantId,
+    r: call.registration,
+    at: call.trackedAt,
+  };
+  if (Object.keys(call.labels).length > 0) encoded.l = call.labels;
+  if (call.webhookUrl !== null) encoded.w = call.webhookUrl;
+  if (call.startedAt !== null) encoded.s = call.startedAt;
+  if (call.trackUntil !== null) encoded.u = call.trackUntil;
+  if (call.renewedAt !== null) encoded.k = call.renewedAt;
+  if (call.retryAt !== null) encoded.n = call.retryAt;
+  if (call.consecutiveFailures > 0) encoded.f = call.consecutiveFailures;
+  if (call.lastError !== null) encoded.e = call.lastError;
+  if ('removal' in call) encoded.x = [call.removal, call.goneAt];
+  return JSON.stringify(encoded);
+}
+
+/** Throws {@link UnreadableError}. */
+export function decodeCall(id: string, text: string): Call {
+  const e = parse(text);
+  return {
+    id,
+    app: e.a,
+    tenantId: e.t,
+    labels: e.l ?? {},
+    webhookUrl: e.w ?? null,
+    registration: e.r,
+    trackedAt: e.at,
+    startedAt: e.s ?? null,
+    trackUntil: e.u ?? null,
+    renewedAt: e.k ?? null,
+    retryAt: e.n ?? null,
+    consecutiveFailures: e.f ?? 0,
+    lastError: e.e ?? null,
+  };
+}
+
+/** Throws {@link UnreadableError}. */
+export function decodeGoneCall(id: string, text: string): GoneCall {
+  const { x } = parse(text);
+  if (!x) throw new UnreadableError('not a call that has left the schedule');
+  return { ...decodeCall(id, text), removal: x[0], goneAt: x[1] };
+}
+
+function parse(text: string): Encoded {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UnreadableError('not JSON');
+  }
+  if (typeof value !== 'object' || value === null || !('v' in value)) {
+    throw new UnreadableError('not an encoded call');
+  }
+  if (typeof value.v === 'number' && value.v > FORMAT) {
+    throw new UnreadableError(`format ${value.v} is newer than ${FORMAT}`, true);
+  }
+  const fault = firstFault(value as Record<string, unknown>);
+  if (fault) throw new UnreadableError(`field ${fault} is not as written by us`);
+  return value as Encoded;
+}
+
+const isText = (value: unknown) => typeof value === 'string';
+const isInstant = (value: unknown) => Number.isFinite(value);
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+const maybe = (check: (value: unknown) => boolean) => (value: unknown) =>
+  value === undefined || check(value);
+
+const CHECKS: Record<keyof Encoded, (value: unknown) => boolean> = {
+  v: (value) => value === FORMAT,
+  a: isText,
+  t: isText,
+  r: isText,
+  at: isInstant,
+  l: maybe((value) => isObject(value) && Object.values(value as object).every(isText)),
+  w: maybe(isText),
+  s: maybe(isInstant),
+  u: maybe(isInstant),
+  k: maybe(isInstant),
+  n: maybe(isInstant),
+  f: maybe(isInstant),
+  e: maybe(isObject),
+  x: maybe((value) => Array.isArray(value) && isText(value[0]) && isInstant(value[1])),
+};
+
+function firstFault(value: Record<string, unknown>): string | null {
+  for (const field in CHECKS) {
+    if (!CHECKS[field as keyof Encoded](value[field])) return field;
+  }
+  return null;
+}

@@ -1,0 +1,190 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+
+const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta.url));
+
+/** Longest pause before a redis-server that died is started again. */
+const RESTART_CAP_MS = 5_000;
+
+/** The embedded redis-server cannot be had; the message says what to do. */
+export class EmbeddedRedisError extends Error {
+  readonly code = 'EMBEDDED_REDIS';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EmbeddedRedisError';
+  }
+}
+
+/** Where the running server is reached, kept beside its data for whoever comes next. */
+interface Running {
+  /** Of the daemon that started it. */
+  readonly owner: number;
+  readonly port: number;
+  readonly password: string;
+}
+
+/**
+ * A `redis-server` of the daemon's own, for one replica without a Redis: on
+ * loopback, with a random password, its append-only file under the data
+ * directory. Started again when it dies; stopped with the daemon. One whose
+ * daemon was killed is found by its state file and stopped before its data is
+ * opened again.
+ */
+export class EmbeddedRedis {
+  readonly #directory: string;
+  readonly #log: Logger;
+  #running: Running | null = null;
+  #child: ChildProcess | null = null;
+  #stopping = false;
+
+  constructor(dataDir: string, log: Logger) {
+    this.#directory = resolve(dataDir, 'redis');
+    this.#log = log;
+  }
+
+  /** Resolves with its URL once the process runs; it may still be loading its data. */
+  async start(): Promise<string> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.#evictOrphan();
+    const port = await freePort();
+    const password = randomBytes(24).toString('base64url');
+    this.#running = { owner: process.pid, port, password };
+    await writeFile(this.#stateFile, JSON.stringify(this.#running), { mode: 0o600 });
+    await this.#spawn();
+    this.#log.info({ port, directory: this.#directory }, 'embedded redis-server started');
+    return `redis://:${password}@127.0.0.1:${port}`;
+  }
+
+  /** Waits for the server to have written its data. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const exited = new Promise((done) => child.once('exit', done));
+      child.kill('SIGTERM');
+      await exited;
+    }
+    if (this.#running) await rm(this.#stateFile, { force: true });
+    this.#running = null;
+  }
+
+  get #stateFile(): string {
+    return join(this.#directory, 'running.json');
+  }
+
+  async #spawn(): Promise<void> {
+    if (!this.#running) return;
+    const child = spawn('redis-server', ['-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    this.#child = child;
+    await new Promise<void>((started, failed) => {
+      child.once('spawn', started);
+      child.once('error', (error) => failed(missing(error)));
+    });
+    child.stdin.on('error', () => undefined); // it died before it read: `exit` tells
+    child.stdin.end(configuration(this.#running, this.#directory));
+    const startedAt = Date.now();
+    child.once('exit', (code, signal) => void this.#onExit(code, signal, startedAt));
+  }
+
+  async #onExit(code: number | null, signal: string | null, startedAt: number): Promise<void> {
+    if (this.#stopping) return;
+    this.#log.error({ code, signal }, 'embedded redis-server died; it is started again');
+    const pauseMs = Date.now() - startedAt < RESTART_CAP_MS ? RESTART_CAP_MS : 50;
+    await sleep(pauseMs, undefined, { ref: false });
+    if (this.#stopping) return;
+    await this.#spawn().catch((err) => this.#log.error({ err }, 'embedded redis-server'));
+  }
+
+  /** Rejects where the daemon that the data belongs to still lives. */
+  async #evictOrphan(): Promise<void> {
+    const left = await readState(this.#stateFile);
+    if (!left) return;
+    const redis = new Redis({
+      host: '127.0.0.1',
+      port: left.port,
+      password: left.password,
+      lazyConnect: true,
+      connectTimeout: 1_000,
+      retryStrategy: null,
+      maxRetriesPerRequest: 0,
+    });
+    redis.on('error', () => undefined); // nobody there is what we hope for
+    try {
+      await redis.connect();
+      if (left.owner !== process.pid && isAlive(left.owner)) {
+        throw new EmbeddedRedisError(
+          `DATA_DIR is in use by process ${left.owner}. Give each replica a DATA_DIR of its own, ` +
+            'or REDIS_URL to all of them for a schedule that they share.',
+        );
+      }
+      this.#log.warn('a redis-server of a daemon that was killed is stopped first');
+      await redis.shutdown('NOSAVE').catch(() => undefined); // it closes instead of answering
+      await closed(redis);
+    } catch (error) {
+      if (error instanceof EmbeddedRedisError) throw error;
+    } finally {
+      redis.disconnect();
+    }
+  }
+}
+
+function configuration({ port, password }: Running, directory: string): string {
+  return [
+    `include "${SHARED_CONF}"`,
+    'bind 127.0.0.1',
+    `port ${port}`,
+    `requirepass ${password}`,
+    `dir "${directory}"`,
+    'daemonize no',
+    'logfile ""',
+    '',
+  ].join('\n');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((done, failed) => server.once('listening', done).once('error', failed));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (typeof address !== 'object' || address === null) throw new Error('no port was given');
+  return address.port;
+}
+
+async function readState(file: string): Promise<Running | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Running;
+  } catch {
+    return null; // none was left, or one that was cut off while being written
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function closed(redis: Redis): Promise<void> {
+  return new Promise((done) => {
+    if (redis.status === 'end') done();
+    redis.once('end', () => done());
+  });
+}
+
+function missing(error: Error): EmbeddedRedisError {
+  return new EmbeddedRedisError(
+    'REDIS_URL is not set and no redis-server could be started: install one ' +
+      '(Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis) or set REDIS_URL.',
+    { cause: error },
+  );
+}

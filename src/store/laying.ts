@@ -1,0 +1,77 @@
+import type { ChainableCommander, Redis } from 'ioredis';
+import { slotOf, type Wheel } from '../calls/wheel.ts';
+import { LAYING_KEY, slotKeys, WHEEL_KEY } from './keys.ts';
+
+/** Long enough for millions of calls; a replica that dies over it delays the next by so much. */
+const LAYING_MS = 60_000;
+
+/**
+ * Lays the wheel anew: calls move to the slots that they have in the new one.
+ * Only for when no replica turns the old one. Copies first, names the new wheel
+ * then, deletes last: whoever dies in between leaves all calls in place, and
+ * the next one does it again. Resolves with false where another replica is at
+ * it; ask again later.
+ */
+export async function layAnew(redis: Redis, from: Wheel, to: Wheel): Promise<boolean> {
+  if ((await redis.set(LAYING_KEY, '1', 'PX', LAYING_MS, 'NX')) === null) return false;
+  try {
+    if (from.slots !== to.slots) await eachSlot(from, (slot) => copySlot(redis, slot, from, to));
+    await redis.hset(WHEEL_KEY, { intervalMs: to.intervalMs, slots: to.slots });
+    if (from.slots !== to.slots) {
+      await eachSlot(from, async (slot) => {
+        const { calls, gone, goneAt } = slotKeys(slot, from.slots);
+        await redis.unlink(calls, gone, goneAt);
+      });
+    }
+    return true;
+  } finally {
+    await redis.del(LAYING_KEY);
+  }
+}
+
+async function eachSlot(wheel: Wheel, act: (slot: number) => Promise<void>): Promise<void> {
+  for (let slot = 0; slot < wheel.slots; slot++) await act(slot);
+}
+
+/** Copies without overwriting: what stands in the new slots is newer. */
+async function copySlot(redis: Redis, slot: number, from: Wheel, to: Wheel): Promise<void> {
+  const old = slotKeys(slot, from.slots);
+  const newKeys = (id: string) => slotKeys(slotOf(id, to), to.slots);
+  for (const kind of ['calls', 'gone'] as const) {
+    await eachPiece(
+      (cursor) => redis.hscan(old[kind], cursor, 'COUNT', 500),
+      async (pairs) => {
+        const copy = redis.pipeline();
+        for (const [id, value] of pairs) copy.hsetnx(newKeys(id)[kind], id, value);
+        await allDone(copy);
+      },
+    );
+  }
+  await eachPiece(
+    (cursor) => redis.zscan(old.goneAt, cursor, 'COUNT', 500),
+    async (pairs) => {
+      const copy = redis.pipeline();
+      for (const [id, at] of pairs) copy.zadd(newKeys(id).goneAt, 'NX', at, id);
+      await allDone(copy);
+    },
+  );
+}
+
+/** A pipeline resolves although commands in it failed; a copy with a hole must not count. */
+async function allDone(copy: ChainableCommander): Promise<void> {
+  for (const [error] of (await copy.exec()) ?? []) if (error) throw error;
+}
+
+async function eachPiece(
+  scan: (cursor: string) => Promise<[string, string[]]>,
+  act: (pairs: [string, string][]) => Promise<void>,
+): Promise<void> {
+  let cursor = '0';
+  do {
+    const [next, flat] = await scan(cursor);
+    const pairs: [string, string][] = [];
+    for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? '']);
+    if (pairs.length > 0) await act(pairs);
+    cursor = next;
+  } while (cursor !== '0');
+}

@@ -1,0 +1,45 @@
+import type { GoneCall } from '../calls/call.ts';
+import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
+import type { Roster } from './roster.ts';
+
+/** The store in Redis; the roster learns from all that passes through. */
+export class MirroredStore implements CallStore {
+  readonly #store: CallStore;
+  readonly #roster: Roster;
+
+  constructor(store: CallStore, roster: Roster) {
+    this.#store = store;
+    this.#roster = roster;
+  }
+
+  async readSlot(slot: number): Promise<Entry[]> {
+    const mark = this.#roster.mark();
+    const entries = await this.#store.readSlot(slot);
+    this.#roster.replaceSlot(slot, entries, mark);
+    return entries;
+  }
+
+  async write(changes: readonly Change[]): Promise<WriteResult[]> {
+    const results = await this.#store.write(changes);
+    for (const [i, change] of changes.entries()) {
+      if (results[i]?.done) this.#roster.apply(change);
+    }
+    return results;
+  }
+
+  find(ids: readonly string[]): Promise<(Entry | null)[]> {
+    return this.#store.find(ids);
+  }
+
+  findGone(id: string): Promise<GoneCall | null> {
+    return this.#store.findGone(id);
+  }
+
+  readGone(slot: number): Promise<GoneCall[]> {
+    return this.#store.readGone(slot);
+  }
+
+  forgetGone(slot: number, before: number): Promise<void> {
+    return this.#store.forgetGone(slot, before);
+  }
+}

@@ -1,0 +1,191 @@
+import type { Redis } from 'ioredis';
+import type { Call, GoneCall } from '../calls/call.ts';
+import {
+  type CallStore,
+  type Change,
+  type Entry,
+  StoreUnavailableError,
+  type WriteResult,
+} from '../calls/ports.ts';
+import { slotOf, type Wheel } from '../calls/wheel.ts';
+import { decodeCall, decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
+import { EVENTS_KEY, slotKeys } from './keys.ts';
+
+/** Told of values in Redis that cannot be read; they are left as they are. */
+export type OnUnreadable = (where: { slot: number; id: string }, error: UnreadableError) => void;
+
+/** So many fields a read asks for at once, to keep Redis free for others in between. */
+const SCAN_COUNT = 500;
+
+/** About so many events are kept. */
+const EVENTS_KEPT = 10_000;
+
+/** The registry in Redis: one hash a slot. */
+export class RedisCallStore implements CallStore {
+  readonly #redis: Redis;
+  readonly #wheel: Wheel;
+  readonly #onUnreadable: OnUnreadable;
+
+  constructor(redis: Redis, wheel: Wheel, onUnreadable: OnUnreadable) {
+    this.#redis = redis;
+    this.#wheel = wheel;
+    this.#onUnreadable = onUnreadable;
+  }
+
+  async readSlot(slot: number): Promise<Entry[]> {
+    const values = await this.#scan(this.#keys(slot).calls);
+    return [...values].flatMap(([id, version]) => {
+      const call = this.#decode(slot, id, () => decodeCall(id, version));
+      return call ? [{ call, version }] : [];
+    });
+  }
+
+  async find(ids: readonly string[]): Promise<(Entry | null)[]> {
+    const reads = this.#redis.pipeline();
+    for (const id of ids) reads.hget(this.#keys(slotOf(id, this.#wheel)).calls, id);
+    const values = (await this.#run(() => reads.exec())) ?? [];
+    return ids.map((id, i) => this.#entry(id, textOf(values[i])));
+  }
+
+  async findGone(id: string): Promise<GoneCall | null> {
+    const slot = slotOf(id, this.#wheel);
+    const text = await this.#run(() => this.#redis.hget(this.#keys(slot).gone, id));
+    return text === null ? null : this.#decode(slot, id, () => decodeGoneCall(id, text));
+  }
+
+  async write(changes: readonly Change[]): Promise<WriteResult[]> {
+    const results: WriteResult[] = [];
+    const writes = this.#redis.pipeline();
+    const groups = [...groupBySlot(changes, this.#wheel)];
+    for (const [slot, group] of groups) {
+      const { calls, gone, goneAt } = this.#keys(slot);
+      const args = group.flatMap(({ change }) => toArgs(change));
+      writes.writeCalls(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
+    }
+    const replies = (await this.#run(() => writes.exec())) ?? [];
+    for (const [i, [, group]] of groups.entries()) {
+      const stands = valueOf(replies[i]) as (1 | string)[];
+      for (const [j, { change, index }] of group.entries()) {
+        results[index] = await this.#result(change, stands[j] ?? '');
+      }
+    }
+    return results;
+  }
+
+  async readGone(slot: number): Promise<GoneCall[]> {
+    const values = await this.#scan(this.#keys(slot).gone);
+    return [...values].flatMap(([id, text]) => {
+      const call = this.#decode(slot, id, () => decodeGoneCall(id, text));
+      return call ? [call] : [];
+    });
+  }
+
+  async forgetGone(slot: number, before: number): Promise<void> {
+    const { gone, goneAt } = this.#keys(slot);
+    await this.#run(() => this.#redis.forgetGone(gone, goneAt, before));
+  }
+
+  async #result(change: Change, stands: 1 | string): Promise<WriteResult> {
+    if (stands === 1) return { done: true };
+    const slot = slotOf(change.id, this.#wheel);
+    let unreadable: UnreadableError;
+    try {
+      if (stands === '') return { done: false, current: null };
+      return {
+        done: false,
+        current: { call: decodeCall(change.id, stands), version: stands },
+      };
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      unreadable = error;
+    }
+    this.#onUnreadable({ slot, id: change.id }, unreadable);
+    if (unreadable.newer) throw new StoreUnavailableError(`${change.id} is ${unreadable.message}`);
+    // What is no call at all makes room for one, and for nothing else.
+    if (change.expected !== null) return { done: false, current: null };
+    const [again = { done: false as const, current: null }] = await this.write([
+      { ...change, expected: stands },
+    ]);
+    return again;
+  }
+
+  #entry(id: string, version: string | null): Entry | null {
+    if (version === null) return null;
+    const call = this.#decode(slotOf(id, this.#wheel), id, () => decodeCall(id, version));
+    return call && { call, version };
+  }
+
+  #decode<T extends Call>(slot: number, id: string, decode: () => T): T | null {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      this.#onUnreadable({ slot, id }, error);
+      return null;
+    }
+  }
+
+  #keys(slot: number) {
+    return slotKeys(slot, this.#wheel.slots);
+  }
+
+  async #scan(key: string): Promise<Map<string, string>> {
+    const values = new Map<string, string>();
+    let cursor = '0';
+    do {
+      const [next, flat] = await this.#run(() =>
+        this.#redis.hscan(key, cursor, 'COUNT', SCAN_COUNT),
+      );
+      for (let i = 0; i < flat.length; i += 2) values.set(flat[i] ?? '', flat[i + 1] ?? '');
+      cursor = next;
+    } while (cursor !== '0');
+    return values;
+  }
+
+  async #run<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}
+
+function unavailable(error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StoreUnavailableError(`Redis: ${reason}`, { cause: error });
+}
+
+type Reply = [Error | null, unknown] | undefined;
+
+function valueOf(reply: Reply): unknown {
+  const [error, value] = reply ?? [new Error('no reply'), null];
+  if (error) throw unavailable(error);
+  return value;
+}
+
+function textOf(reply: Reply): string | null {
+  const value = valueOf(reply);
+  return typeof value === 'string' ? value : null;
+}
+
+function groupBySlot(changes: readonly Change[], wheel: Wheel) {
+  const groups = new Map<number, { change: Change; index: number }[]>();
+  for (const [index, change] of changes.entries()) {
+    const slot = slotOf(change.id, wheel);
+    const group = groups.get(slot);
+    if (group) group.push({ change, index });
+    else groups.set(slot, [{ change, index }]);
+  }
+  return groups;
+}
+
+function toArgs(change: Change): (string | number)[] {
+  const expected = change.expected ?? '';
+  if ('gone' in change) {
+    const { gone } = change;
+    return [gone.removal, change.id, expected, encodeCall(gone), gone.goneAt];
+  }
+  return [change.tracked ? 'track' : 'put', change.id, expected, encodeCall(change.next), 0];
+}
