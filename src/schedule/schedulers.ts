@@ -1,0 +1,113 @@
+import type { JobSchedulerJson, Queue } from 'bullmq';
+import type { Logger } from 'pino';
+import type { Clock } from '../calls/ports.ts';
+import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
+import { JOB_OPTIONS, schedulerId, type VisitData } from './wheel-queue.ts';
+
+/** What can be wrong with a slot's scheduler; null when nothing is. */
+export type Ailment = 'missing' | 'overdue' | 'ahead' | 'out-of-phase' | null;
+
+export interface SchedulersOptions {
+  readonly queue: Queue<VisitData>;
+  readonly wheel: Wheel;
+  readonly clock: Clock;
+  /** A turn that has not begun so long after its time counts as missed, in ms. */
+  readonly graceMs: number;
+  readonly log: Logger;
+  readonly onRepair: (ailment: NonNullable<Ailment>) => void;
+}
+
+/**
+ * One Job Scheduler a slot, whose phase is a function of the slot alone. So any
+ * replica can see in one read which of them are not as they should be, and put
+ * them back in their place without shifting the others. BullMQ itself does not
+ * notice: a scheduler whose delayed job is lost never runs again.
+ */
+export class Schedulers {
+  readonly #options: SchedulersOptions;
+  #looks = 0;
+
+  constructor(options: SchedulersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Puts right what is missing, overdue, too far ahead or out of phase, and
+   * makes up for the turns missed by it. Any number of replicas may do so at
+   * once. Rejects with what Redis rejects with.
+   *
+   * @returns how many were put right.
+   */
+  async lookOver(): Promise<number> {
+    const { queue, wheel, clock, graceMs, log, onRepair } = this.#options;
+    const standing = new Map<string, JobSchedulerJson>();
+    for (const scheduler of await queue.getJobSchedulers(0, -1, true)) {
+      if (scheduler) standing.set(scheduler.key, scheduler);
+    }
+    const now = clock.now();
+    const ill: { slot: number; ailment: NonNullable<Ailment> }[] = [];
+    for (let slot = 0; slot < wheel.slots; slot++) {
+      const ailment = ailmentOf(standing.get(schedulerId(slot)), slot, wheel, now, graceMs);
+      standing.delete(schedulerId(slot));
+      if (ailment) ill.push({ slot, ailment });
+    }
+    await Promise.all([...standing.keys()].map((id) => queue.removeJobScheduler(id)));
+    await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
+    await this.#makeUp(ill.map(({ slot }) => slot));
+    for (const { ailment } of ill) onRepair(ailment);
+    if (ill.length > 0) {
+      const level = this.#looks === 0 ? 'info' : 'warn';
+      log[level]({ slots: ill.length, ailments: count(ill) }, 'schedulers put in their place');
+    }
+    this.#looks++;
+    return ill.length;
+  }
+
+  /** Removed first: of a scheduler that stands, an upsert leaves timer and offset as they are. */
+  async #putInPlace(slot: number): Promise<void> {
+    const { queue, wheel } = this.#options;
+    const id = schedulerId(slot);
+    await queue.removeJobScheduler(id);
+    await queue.upsertJobScheduler(
+      id,
+      { every: wheel.intervalMs, offset: offsetOf(slot, wheel) },
+      { name: 'turn', data: { slot }, opts: JOB_OPTIONS },
+    );
+  }
+
+  /** Harmless where the turn was not missed: a visit posts only what is not renewed since. */
+  async #makeUp(slots: readonly number[]): Promise<void> {
+    const { queue, wheel, clock } = this.#options;
+    if (slots.length === 0) return;
+    const now = clock.now();
+    await queue.addBulk(
+      slots.map((slot) => {
+        const turnAt = turnAtOrBefore(slot, now, wheel);
+        return { name: 'turn', data: { slot, turnAt }, opts: { jobId: `made-up-${slot}-${turnAt}` } };
+      }),
+    );
+  }
+}
+
+/** @param graceMs see {@link SchedulersOptions} */
+export function ailmentOf(
+  scheduler: Pick<JobSchedulerJson, 'every' | 'offset' | 'next'> | undefined,
+  slot: number,
+  wheel: Wheel,
+  now: number,
+  graceMs: number,
+): Ailment {
+  if (!scheduler) return 'missing';
+  const { every, offset, next = 0 } = scheduler;
+  if (every !== wheel.intervalMs || offset !== offsetOf(slot, wheel)) return 'out-of-phase';
+  if (next < now - graceMs) return 'overdue';
+  // Made by a replica whose clock was fast, it would come one turn or more too late.
+  if (next > now + wheel.intervalMs + graceMs) return 'ahead';
+  return turnAtOrBefore(slot, next, wheel) === next ? null : 'out-of-phase';
+}
+
+function count(ill: readonly { ailment: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { ailment } of ill) counts[ailment] = (counts[ailment] ?? 0) + 1;
+  return counts;
+}

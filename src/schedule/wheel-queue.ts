@@ -1,0 +1,46 @@
+import { type Job, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+/**
+ * The queue that turns the wheel. Its jobs say which visit is to be made, never
+ * what is in it: the registry knows that.
+ *
+ * - `turn`: a slot's turn has come. Made by the slot's Job Scheduler, or by
+ *   hand where that missed it (then `turnAt` is given).
+ * - `first`: calls of a slot that were tracked just now.
+ */
+export type VisitData = { readonly slot: number; readonly turnAt?: number } | FirstData;
+
+interface FirstData {
+  readonly slot: number;
+  readonly ids: readonly string[];
+}
+
+export const QUEUE_NAME = 'wheel';
+
+/** What every job has: nothing of it stays when it is done. */
+export const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true } as const;
+
+export function openQueue(connection: Redis, prefix: string): Queue<VisitData> {
+  return new Queue<VisitData>(QUEUE_NAME, {
+    connection,
+    prefix,
+    skipWaitingForReady: true,
+    defaultJobOptions: JOB_OPTIONS,
+    streams: { events: { maxLen: 100 } },
+  });
+}
+
+export function schedulerId(slot: number): string {
+  return `slot-${slot}`;
+}
+
+/**
+ * The instant a turn was planned for. A scheduler's job bears it in its id
+ * alone: `repeat:<scheduler>:<epoch ms>`.
+ */
+export function plannedAt(job: Job<VisitData>): number {
+  if ('turnAt' in job.data && job.data.turnAt !== undefined) return job.data.turnAt;
+  const match = /:(\d+)$/.exec(job.id ?? '');
+  return match ? Number(match[1]) : job.timestamp;
+}

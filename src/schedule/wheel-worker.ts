@@ -1,0 +1,89 @@
+import { DelayedError, type Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Clock } from '../calls/ports.ts';
+import type { VisitAgainAt, Visitor } from '../calls/visitor.ts';
+import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
+
+export interface WheelWorkerOptions {
+  /** Waits for Redis without limit, as BullMQ wants it. */
+  readonly connection: Redis;
+  readonly prefix: string;
+  readonly visitor: Visitor;
+  readonly clock: Clock;
+  /** After so long without a sign of life of its replica a visit is made by another, in ms. */
+  readonly lockMs: number;
+  /** A visit that failed, as when Redis did not answer, is made again after this, in ms. */
+  readonly retryMs: number;
+  readonly log: Logger;
+}
+
+/** More visits than these never run at once in one replica; a slot has 3.5 s at 15 min. */
+const CONCURRENCY = 64;
+
+/** Takes the wheel's jobs and makes the visits they ask for. */
+export class WheelWorker {
+  readonly #options: WheelWorkerOptions;
+  readonly #stop = new AbortController();
+  #worker: Worker<VisitData> | null = null;
+
+  constructor(options: WheelWorkerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { connection, prefix, lockMs, log } = this.#options;
+    this.#worker ??= new Worker<VisitData>(QUEUE_NAME, (job, token) => this.#process(job, token), {
+      connection,
+      prefix,
+      concurrency: CONCURRENCY,
+      lockDuration: lockMs,
+      stalledInterval: lockMs,
+      runRetryDelay: Math.min(1_000, lockMs),
+    });
+    this.#worker.on('error', (err) => log.debug({ err }, 'worker'));
+  }
+
+  get running(): boolean {
+    return this.#worker?.isRunning() === true && !this.#stop.signal.aborted;
+  }
+
+  /**
+   * Begins no more requests, finishes those in flight, and hands what is left
+   * of the visits to the other replicas. BullMQ's own close has no limit of
+   * time: past `limit` it is cut off.
+   */
+  async stop(limit: AbortSignal): Promise<void> {
+    this.#stop.abort();
+    const worker = this.#worker;
+    if (!worker) return;
+    const cut = new Promise<'cut'>((resolve) => {
+      if (limit.aborted) resolve('cut');
+      limit.addEventListener('abort', () => resolve('cut'), { once: true });
+    });
+    if ((await Promise.race([worker.close(), cut])) === 'cut') {
+      this.#options.log.warn('visits were cut off: another replica finishes them');
+    }
+  }
+
+  async #process(job: Job<VisitData>, token: string | undefined): Promise<void> {
+    const { clock, retryMs, log } = this.#options;
+    let againAt: VisitAgainAt;
+    try {
+      againAt = await this.#visit(job);
+    } catch (err) {
+      log.warn({ err, job: job.name, slot: job.data.slot }, 'visit failed; it is made again');
+      againAt = clock.now() + retryMs;
+    }
+    if (againAt === null) return;
+    await job.moveToDelayed(againAt, token);
+    throw new DelayedError();
+  }
+
+  #visit(job: Job<VisitData>): Promise<VisitAgainAt> {
+    const { visitor } = this.#options;
+    const { data } = job;
+    if ('ids' in data) return visitor.visitNew(data.slot, data.ids, this.#stop.signal);
+    return visitor.visitSlot(data.slot, plannedAt(job), this.#stop.signal);
+  }
+}
