@@ -1,0 +1,290 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import type { App, Credential, Secret } from './graph/app.ts';
+import { CLOUDS, type CloudName } from './graph/clouds.ts';
+
+/** What one replica is told by its environment. Durations in ms. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** null: a redis-server of the daemon's own. */
+  readonly redisUrl: string | null;
+  readonly dataDir: string;
+  readonly apps: readonly App[];
+  readonly defaultApp: string;
+  readonly intervalMs: number;
+  readonly deadlineMs: number;
+  readonly slots: number;
+  readonly graphConnections: number;
+  readonly proxy: Proxy;
+  /** null: no keys; then on loopback, or AUTH=none. */
+  readonly apiKeys: readonly string[] | null;
+  readonly requestsPerSecond: number;
+  readonly logLevel: string;
+  readonly shutdownMs: number;
+}
+
+export interface Proxy {
+  readonly http: string | null;
+  readonly https: string | null;
+  readonly no: string | null;
+}
+
+/** Every fault of the environment; `message` lists them, a line each. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`the environment is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+/** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
+const GRAPH_DEADLINE_MS = 45 * 60_000;
+
+/** Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message. */
+export function readConfig(env: Env): Config {
+  const read = new Reader(env);
+  const intervalMs = read.duration('KEEPALIVE_INTERVAL', '15m', 1_000, GRAPH_DEADLINE_MS);
+  const deadlineMs = read.duration('KEEPALIVE_DEADLINE', '45m', 1_000, GRAPH_DEADLINE_MS);
+  if (deadlineMs < 1.5 * intervalMs) {
+    read.fault(
+      'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long',
+    );
+  }
+  const host = read.host();
+  const apiKeys = read.apiKeys();
+  read.auth(host, apiKeys);
+  if (read.text('APPS_FILE') !== null) {
+    read.fault('APPS_FILE is not supported yet: one app is configured by the AZURE_ variables');
+  }
+  const app = read.app();
+  const config: Config = {
+    host,
+    port: read.integer('PORT', 8080, 0, 65_535),
+    redisUrl: read.redisUrl(),
+    dataDir: read.text('DATA_DIR') ?? '.data',
+    apps: [app],
+    defaultApp: app.name,
+    intervalMs,
+    deadlineMs,
+    slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
+    graphConnections: read.integer('GRAPH_CONNECTIONS', 64, 1, 1_024),
+    proxy: {
+      http: read.proxy('HTTP_PROXY'),
+      https: read.proxy('HTTPS_PROXY'),
+      no: read.text('NO_PROXY') ?? read.text('no_proxy'),
+    },
+    apiKeys,
+    requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
+    logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
+    shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
+  };
+  read.throwFaults();
+  return Object.freeze(config);
+}
+
+/** Reads variables and gathers faults; what a faulty one gives is never used. */
+class Reader {
+  readonly #env: Env;
+  readonly #faults: string[] = [];
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  fault(message: string): void {
+    this.#faults.push(message);
+  }
+
+  throwFaults(): void {
+    if (this.#faults.length > 0) throw new ConfigError(this.#faults);
+  }
+
+  /** An empty variable counts as unset: that is how compose files leave things out. */
+  text(name: string): string | null {
+    const value = this.#env[name]?.trim();
+    return value ? value : null;
+  }
+
+  integer(name: string, fallback: number, least: number, most: number): number {
+    const text = this.text(name);
+    if (text === null) return fallback;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    this.fault(`${name} must be a whole number from ${least} to ${most}, not ${quote(text)}`);
+    return fallback;
+  }
+
+  duration(name: string, fallback: string, leastMs: number, mostMs: number): number {
+    const text = this.text(name) ?? fallback;
+    const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+    const value = match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN) : Number.NaN;
+    if (value >= leastMs && value <= mostMs) return value;
+    this.fault(
+      `${name} must be a duration such as 500ms, 5s, 15m or 1h, from ${leastMs} ms to ${mostMs / 1_000} s, not ${quote(text)}`,
+    );
+    return leastMs;
+  }
+
+  oneOf(name: string, values: readonly string[], fallback: string): string {
+    const text = this.text(name);
+    if (text === null || values.includes(text)) return text ?? fallback;
+    this.fault(`${name} must be one of ${values.join(', ')}, not ${quote(text)}`);
+    return fallback;
+  }
+
+  host(): string {
+    const host = this.text('HOST') ?? '127.0.0.1';
+    if (isIP(host) === 0 && !HOST_NAME.test(host)) {
+      this.fault(`HOST must be an address or a host name, not ${quote(host)}`);
+    }
+    return host;
+  }
+
+  /** A secret given in place, or by the file that NAME_FILE names, which must be there now. */
+  secret(name: string): Secret | null {
+    const value = this.text(name);
+    const file = this.text(`${name}_FILE`);
+    if (value !== null && file !== null) this.fault(`${name} and ${name}_FILE: give one of them`);
+    if (value !== null) return { value };
+    if (file === null) return null;
+    this.#contents(`${name}_FILE`, file);
+    return { file };
+  }
+
+  /** Of a secret that is read once, at the start. */
+  secretText(name: string): string | null {
+    const secret = this.secret(name);
+    if (secret === null) return null;
+    return 'value' in secret ? secret.value : this.#contents(`${name}_FILE`, secret.file, false);
+  }
+
+  redisUrl(): string | null {
+    const text = this.secretText('REDIS_URL');
+    if (text === null) return null;
+    const url = URL.parse(text);
+    if (url && /^rediss?:$/.test(url.protocol) && url.hostname && /^\/?\d*$/.test(url.pathname)) {
+      return text;
+    }
+    this.fault('REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS');
+    return null;
+  }
+
+  apiKeys(): string[] | null {
+    const text = this.secretText('API_KEYS');
+    if (text === null) return null;
+    const keys = text.split(/[,\n]/).map((key) => key.trim());
+    const given = keys.filter((key) => key !== '');
+    if (given.length === 0) this.fault('API_KEYS holds no key');
+    if (given.some((key) => !/^[\x21-\x7e]{24,512}$/.test(key))) {
+      this.fault('API_KEYS: each key must have at least 24 characters, none of them a space');
+    }
+    return given;
+  }
+
+  auth(host: string, keys: readonly string[] | null): void {
+    const auth = this.text('AUTH');
+    if (auth !== null && auth !== 'none') {
+      this.fault(`AUTH can only be none, not ${quote(auth)}`);
+    } else if (auth === 'none' && keys !== null) {
+      this.fault('AUTH=none contradicts API_KEYS: give one of them');
+    } else if (auth === null && keys === null && !isLoopback(host)) {
+      this.fault(
+        `HOST ${host} can be reached from elsewhere: set API_KEYS, or AUTH=none where something in front of it checks who asks`,
+      );
+    }
+  }
+
+  proxy(name: string): string | null {
+    const text = this.text(name) ?? this.text(name.toLowerCase());
+    if (text === null || /^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+    this.fault(`${name} must be an http:// or https:// URL`);
+    return null;
+  }
+
+  app(): App {
+    const cloud = this.oneOf('GRAPH_CLOUD', Object.keys(CLOUDS), 'global') as CloudName;
+    const hosts = CLOUDS[cloud];
+    return {
+      name: 'default',
+      cloud,
+      tenantId: this.#guid('AZURE_TENANT_ID'),
+      clientId: this.#guid('AZURE_CLIENT_ID'),
+      credential: this.#credential(),
+      graphBaseUrl: this.#url('GRAPH_BASE_URL', `https://${hosts.graphHost}/v1.0`, true),
+      authorityHost: this.#url('AZURE_AUTHORITY_HOST', `https://${hosts.authorityHost}`, false),
+    };
+  }
+
+  #credential(): Credential {
+    const secret = this.secret('AZURE_CLIENT_SECRET');
+    const path = this.text('AZURE_CLIENT_CERTIFICATE_PATH');
+    const password = this.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
+    const tokenFile = this.text('AZURE_FEDERATED_TOKEN_FILE');
+    if (path !== null) this.#contents('AZURE_CLIENT_CERTIFICATE_PATH', path);
+    if (tokenFile !== null) this.#contents('AZURE_FEDERATED_TOKEN_FILE', tokenFile);
+    const given: (Credential | null)[] = [
+      secret && { kind: 'secret', secret },
+      path === null ? null : { kind: 'certificate', path, password },
+      tokenFile === null ? null : { kind: 'federated', tokenFile },
+    ];
+    const [credential, another] = given.filter((one) => one !== null);
+    if (!credential || another) {
+      this.fault(
+        'give one credential: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE' +
+          (another ? ', not several' : ''),
+      );
+    }
+    return credential ?? { kind: 'secret', secret: { value: '' } };
+  }
+
+  #guid(name: string): string {
+    const text = this.text(name);
+    if (text !== null && GUID.test(text)) return text.toLowerCase();
+    this.fault(text === null ? `${name} is not set` : `${name} must be a GUID, not ${quote(text)}`);
+    return '';
+  }
+
+  /** Tokens and secrets go there: in the clear to this machine only, if at all. */
+  #url(name: string, fallback: string, mayBeHttp: boolean): string {
+    const text = this.text(name) ?? fallback;
+    const url = URL.parse(text);
+    const isPlain = url?.protocol === 'http:' && mayBeHttp && isLoopback(url.hostname);
+    if (!url || (url.protocol !== 'https:' && !isPlain) || url.username || url.search || url.hash) {
+      const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
+      this.fault(`${name} must be an https:// URL${plain} without credentials or query`);
+    }
+    return text.replace(/\/+$/, '');
+  }
+
+  #contents(name: string, file: string, tell = true): string {
+    try {
+      return readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      if (tell) {
+        const { code } = error as NodeJS.ErrnoException;
+        this.fault(`${name}: ${file} cannot be read (${code})`);
+      }
+      return '';
+    }
+  }
+}
+
+function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}
+
+/** Of what is no secret; bounded, and safe for a terminal. */
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}

@@ -1,0 +1,59 @@
+import type { Logger } from 'pino';
+import type { Call, GoneCall } from './calls/call.ts';
+import type { Outcome } from './calls/outcome.ts';
+import type { Observer } from './calls/ports.ts';
+
+/** Tells the log what happens to calls, with the evidence of what went wrong. */
+export class LogObserver implements Observer {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  tracked(call: Call, isNew: boolean): void {
+    const message = isNew ? 'call tracked' : 'call tracked again';
+    this.#log.info({ event: 'tracked', call: call.id, app: call.app, isNew }, message);
+  }
+
+  attempted(call: Call, outcome: Outcome): void {
+    if (outcome.kind === 'renewed') {
+      this.#log.debug({ event: 'renewed', call: call.id, sentAt: outcome.sentAt }, 'call renewed');
+    } else if (outcome.kind !== 'ended') {
+      this.#log.warn(
+        {
+          event: 'failed',
+          call: call.id,
+          outcome: outcome.kind,
+          failures: call.consecutiveFailures + 1,
+          error: outcome.error,
+        },
+        'keepAlive failed',
+      );
+    }
+  }
+
+  removed(call: GoneCall): void {
+    const told = { event: call.removal, call: call.id, renewedAt: call.renewedAt };
+    if (call.removal === 'expired') {
+      this.#log.error({ ...told, error: call.lastError }, 'call passed its deadline: given up');
+    } else {
+      this.#log.info(told, call.removal === 'ended' ? 'call ended' : 'call no longer tracked');
+    }
+  }
+}
+
+/** Tells several observers. */
+export function tellAll(observers: readonly Observer[]): Observer {
+  return {
+    tracked: (call, isNew) => {
+      for (const observer of observers) observer.tracked(call, isNew);
+    },
+    attempted: (call, outcome) => {
+      for (const observer of observers) observer.attempted(call, outcome);
+    },
+    removed: (call) => {
+      for (const observer of observers) observer.removed(call);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { loadEnvFile } from 'node:process';
+import { type Logger, pino } from 'pino';
+import { ConfigError, readConfig } from './config.ts';
+import { startDaemon } from './daemon.ts';
+
+/** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
+async function main(): Promise<void> {
+  const config = readEnvironment();
+  if (!config) return;
+  const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  process.on('uncaughtException', (err) => die(log, err));
+  const { version } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
+
+  let stop: () => Promise<void> = () => Promise.resolve();
+  const onFatal = (err: Error) => {
+    log.fatal({ err }, err.message);
+    process.exitCode = 1;
+    void end(stop, log);
+  };
+  let asked = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      log.info({ signal }, 'stopping');
+      void end(stop, log);
+    });
+  }
+  try {
+    const daemon = await startDaemon({ config, version, log, onFatal });
+    stop = () => daemon.stop();
+    log.info({ url: daemon.url, version }, 'listening');
+    if (asked) await end(stop, log);
+  } catch (err) {
+    die(log, err);
+  }
+}
+
+function readEnvironment() {
+  try {
+    loadEnvFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`callkeeper: ${error.message}\n`);
+    process.exitCode = 2;
+    return null;
+  }
+}
+
+async function end(stop: () => Promise<void>, log: Logger): Promise<void> {
+  try {
+    await stop();
+  } catch (err) {
+    log.error({ err }, 'stopping failed');
+    process.exitCode ??= 1;
+  }
+  process.exit();
+}
+
+/** An unexpected error: the process ends, with its cause in the log, rather than go on half alive. */
+function die(log: Logger, err: unknown): never {
+  log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
+  process.exit(1);
+}
+
+await main();

@@ -1,0 +1,178 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import type { Call, GoneCall } from './calls/call.ts';
+import { deadlineAt, dueAt } from './calls/deadline.ts';
+import type { Outcome } from './calls/outcome.ts';
+import type { Clock, Observer } from './calls/ports.ts';
+import type { Wheel } from './calls/wheel.ts';
+import type { GraphObserver, RequestOutcome } from './graph/graph.ts';
+import type { RosterSummary } from './store/roster.ts';
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly summary: (now: number) => RosterSummary;
+  readonly storeUp: () => boolean;
+}
+
+const SECOND = 1_000;
+const LATENESS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+const DURATION_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
+/** Of the deadline: a call renewed in time succeeds with two thirds of it left. */
+const MARGIN_SHARES = [0, 0.05, 0.1, 0.2, 0.3, 1 / 3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 1];
+
+/** The metrics that the contract names, in a registry of this replica's own. */
+export class Metrics implements Observer, GraphObserver {
+  readonly registry = new Registry();
+  readonly #options: MetricsOptions;
+  readonly #keepAlives;
+  readonly #duration;
+  readonly #lateness;
+  readonly #margin;
+  readonly #removed;
+  readonly #tokens;
+  readonly #repaired;
+  readonly #unreadable;
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    const registers = [this.registry];
+    this.#keepAlives = new Counter({
+      name: 'callkeeper_keepalives_total',
+      help: 'KeepAlive requests sent to Graph, by what came of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: 'callkeeper_keepalive_duration_seconds',
+      help: 'From sending a keepAlive request to the end of its answer.',
+      buckets: DURATION_BUCKETS,
+      registers,
+    });
+    this.#lateness = new Histogram({
+      name: 'callkeeper_lateness_seconds',
+      help: 'From the instant a keepAlive was due to its first request.',
+      buckets: LATENESS_BUCKETS,
+      registers,
+    });
+    this.#margin = new Histogram({
+      name: 'callkeeper_deadline_margin_seconds',
+      help: 'What was left before the deadline when a keepAlive succeeded.',
+      buckets: MARGIN_SHARES.map((share) => (share * options.deadlineMs) / SECOND),
+      registers,
+    });
+    this.#removed = new Counter({
+      name: 'callkeeper_calls_removed_total',
+      help: 'Calls that this replica took off the schedule.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#tokens = new Counter({
+      name: 'callkeeper_token_requests_total',
+      help: 'Requests for an access token.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#repaired = new Counter({
+      name: 'callkeeper_schedulers_repaired_total',
+      help: 'Schedulers of slots that were put right, by what was wrong with them.',
+      labelNames: ['ailment'],
+      registers,
+    });
+    this.#unreadable = new Counter({
+      name: 'callkeeper_unreadable_values_total',
+      help: 'Values in Redis that are not as this version writes them; they were skipped.',
+      registers,
+    });
+    this.#startAtZero();
+    this.#addGauges();
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+
+  render(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  tracked(): void {}
+
+  attempted(call: Call, outcome: Outcome): void {
+    const { wheel, deadlineMs, clock } = this.#options;
+    if (outcome.sentAt !== null && call.consecutiveFailures === 0) {
+      this.#lateness.observe(Math.max(0, outcome.sentAt - dueAt(call, wheel)) / SECOND);
+    }
+    if (outcome.kind === 'renewed') {
+      this.#margin.observe((deadlineAt(call, deadlineMs) - clock.now()) / SECOND);
+    }
+  }
+
+  removed(call: GoneCall): void {
+    this.#removed.inc({ reason: call.removal });
+  }
+
+  requestDone(outcome: RequestOutcome, durationMs: number): void {
+    this.#keepAlives.inc({ outcome });
+    this.#duration.observe(durationMs / SECOND);
+  }
+
+  tokenRequested(outcome: 'success' | 'failure'): void {
+    this.#tokens.inc({ outcome });
+  }
+
+  schedulerRepaired(ailment: string): void {
+    this.#repaired.inc({ ailment });
+  }
+
+  unreadableValue(): void {
+    this.#unreadable.inc();
+  }
+
+  /** A counter that is absent until its first event hides that event from `rate`. */
+  #startAtZero(): void {
+    const outcomes = ['renewed', 'ended', 'throttled', 'refused', 'unauthorized', 'failed'] as const;
+    for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
+    for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
+    for (const outcome of ['success', 'failure']) this.#tokens.inc({ outcome }, 0);
+    const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
+    for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);
+  }
+
+  #addGauges(): void {
+    const { clock, summary, storeUp, version } = this.#options;
+    const gauge = (name: string, help: string, read: (now: number) => number) =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(read(clock.now()));
+        },
+      });
+    gauge('callkeeper_tracked_calls', 'Calls on the schedule, of all replicas together.', (now) =>
+      summary(now).tracked,
+    );
+    gauge('callkeeper_calls_failing', 'Calls whose last keepAlive failed.', (now) =>
+      summary(now).failing,
+    );
+    gauge('callkeeper_calls_at_risk', 'Calls with under a third of the deadline left.', (now) =>
+      summary(now).atRisk,
+    );
+    gauge(
+      'callkeeper_min_margin_seconds',
+      'What is left before the deadline of the call nearest to it; the whole deadline where there is none.',
+      (now) => {
+        const nearest = summary(now).nearestDeadlineAt;
+        return (nearest === null ? this.#options.deadlineMs : nearest - now) / SECOND;
+      },
+    );
+    gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));
+    new Gauge({
+      name: 'callkeeper_build_info',
+      help: 'Always 1; the version is in the label.',
+      labelNames: ['version'],
+      registers: [this.registry],
+    }).set({ version }, 1);
+  }
+}

@@ -1,0 +1,45 @@
+import type { GraphTimeouts } from './graph/connections.ts';
+
+/**
+ * Every period of the daemon, in ms. All are derived from the interval and the
+ * deadline, so that a wheel turned fast, in a test or a demo, behaves as the
+ * real one does; the ceilings are for the real one.
+ */
+export interface Periods {
+  /** Between two looks over the schedulers. */
+  readonly lookOverMs: number;
+  /** A turn that has not begun so long after its time was missed. */
+  readonly turnGraceMs: number;
+  /** A visit whose replica gave no sign of life for so long is made by another. */
+  readonly lockMs: number;
+  /** Between two signs of life of a replica. */
+  readonly heartbeatMs: number;
+  /** How long a replica that gives none is believed to live. */
+  readonly believedMs: number;
+  /** A visit that failed, as when Redis did not answer, is made again after this. */
+  readonly visitRetryMs: number;
+  /** How long Redis may take to answer a command. */
+  readonly redisTimeoutMs: number;
+  readonly graph: GraphTimeouts;
+}
+
+export function periods(intervalMs: number, deadlineMs: number): Periods {
+  const heartbeatMs = Math.min(10_000, intervalMs / 30);
+  const requestMs = Math.min(15_000, (deadlineMs - intervalMs) / 4);
+  return {
+    lookOverMs: Math.min(30_000, intervalMs / 30),
+    turnGraceMs: Math.min(15_000, intervalMs / 60),
+    lockMs: Math.min(30_000, Math.ceil(intervalMs / 4)),
+    heartbeatMs,
+    believedMs: Math.ceil(Math.max(1_000, 3 * heartbeatMs)),
+    visitRetryMs: Math.min(5_000, intervalMs / 60),
+    redisTimeoutMs: Math.min(5_000, Math.max(500, intervalMs / 10)),
+    graph: {
+      connectMs: Math.min(5_000, requestMs / 2),
+      headersMs: Math.min(10_000, requestMs),
+      bodyMs: Math.min(5_000, requestMs / 2),
+      totalMs: requestMs,
+      tokenMs: Math.min(15_000, requestMs),
+    },
+  };
+}
