@@ -1,0 +1,38 @@
+import type { Random } from '../calls/ports.ts';
+
+const FIRST_MS = 1000;
+const MAX_MS = 30_000;
+/** What the other side may ask for at most. */
+const MAX_ASKED_MS = 5 * 60_000;
+
+/**
+ * When to try again what failed: after about 1 s, doubling up to 30 s, each
+ * shortened by up to a half by chance so that replicas do not move in step.
+ * Instants are monotonic ms.
+ */
+export class Backoff {
+  readonly #random: Random;
+  #failures = 0;
+  #until = Number.NEGATIVE_INFINITY;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  ready(now: number): boolean {
+    return now >= this.#until;
+  }
+
+  /** @param askedMs the wait that the other side asked for, if it did */
+  failed(now: number, askedMs = 0): void {
+    const ceiling = Math.min(FIRST_MS * 2 ** this.#failures, MAX_MS);
+    const own = ceiling * (0.5 + this.#random() / 2);
+    this.#until = now + Math.max(own, Math.min(askedMs, MAX_ASKED_MS));
+    this.#failures += 1;
+  }
+
+  reset(): void {
+    this.#failures = 0;
+    this.#until = Number.NEGATIVE_INFINITY;
+  }
+}

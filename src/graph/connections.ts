@@ -1,0 +1,66 @@
+import { type Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import type { Limits } from './exchange.ts';
+
+/** In ms: connecting with TLS; the limits of a request; one token, discovery included. */
+export interface GraphTimeouts {
+  connectMs: number;
+  headersMs: number;
+  bodyMs: number;
+  totalMs: number;
+  tokenMs: number;
+}
+
+/** URLs, as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` have them. */
+export interface Proxies {
+  http: string | null;
+  https: string | null;
+  no: string | null;
+}
+
+/** The connections to Graph and Entra: two agents, both through the proxies where given. */
+export class Connections {
+  /** Kept alive and used again; at most `connections` an origin. */
+  readonly pooled: Dispatcher;
+  /** A new connection each request: for one that follows a failure, and for tokens. */
+  readonly fresh: Dispatcher;
+  #closed: Promise<unknown> | null = null;
+
+  constructor(connections: number, timeouts: GraphTimeouts, proxy: Proxies) {
+    const options = agentOptions(connections, timeouts, proxy);
+    this.pooled = new EnvHttpProxyAgent(options);
+    // Pipelining 0 is undici's word for "Connection: close".
+    this.fresh = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
+  }
+
+  /** Waits for the requests in flight; their time limits bound it. May be called twice. */
+  async close(): Promise<void> {
+    this.#closed ??= Promise.all([this.pooled.close(), this.fresh.close()]);
+    await this.#closed;
+  }
+}
+
+export function keepAliveLimits(timeouts: GraphTimeouts): Limits {
+  return { headersMs: timeouts.headersMs, bodyMs: timeouts.bodyMs, totalMs: timeouts.totalMs };
+}
+
+function agentOptions(
+  connections: number,
+  timeouts: GraphTimeouts,
+  proxy: Proxies,
+): EnvHttpProxyAgent.Options {
+  return {
+    connections,
+    connectTimeout: timeouts.connectMs,
+    allowH2: false,
+    // An empty string means none; undefined would have undici read process.env by itself.
+    httpProxy: proxy.http ?? '',
+    httpsProxy: proxy.https ?? '',
+    noProxy: proxy.no ?? '',
+    // undici hands neither the bound nor a time limit on to what it makes for a proxy: a
+    // proxy that hangs at CONNECT would hold a connection's place for five minutes.
+    factory: (origin: string | URL, options: Agent.Options) =>
+      new Pool(origin, { ...(options as Pool.Options), connections }),
+    clientFactory: (origin: URL, options: object) =>
+      new Pool(origin, { ...options, headersTimeout: timeouts.connectMs }),
+  };
+}

@@ -1,0 +1,70 @@
+import type { CallError } from '../calls/call.ts';
+import { type Answer, header } from './exchange.ts';
+import { parseEnvelope } from './judge.ts';
+
+/** Longest message kept of a failure, in characters. */
+const MAX_MESSAGE = 300;
+/** Longest code, id or header value kept, in characters. */
+const MAX_FIELD = 200;
+
+/** What is known of a request by itself. Instants are epoch ms. */
+export interface Sent {
+  readonly sentAt: number;
+  /** When its answer came, or it was clear that none would. */
+  readonly answeredAt: number;
+  readonly clientRequestId: string;
+}
+
+/** The evidence of an answer that is no success, with what Microsoft support asks for. */
+export function answerError(answer: Answer, sent: Sent, note = ''): CallError {
+  const envelope = parseEnvelope(answer.body);
+  const message = envelope === null ? describeForeign(answer) : envelope.message;
+  const diagnostic = header(answer, 'x-ms-ags-diagnostic');
+  return {
+    at: sent.answeredAt,
+    status: answer.status,
+    code: envelope === null ? null : clean(envelope.code, MAX_FIELD),
+    message: clean(note === '' ? message : `${message} ${note}`, MAX_MESSAGE),
+    requestId: cleanOrNull(header(answer, 'request-id')),
+    clientRequestId: sent.clientRequestId,
+    // Longer than the other fields: JSON that names the data centre, the ring and the role.
+    diagnostic: diagnostic === null ? null : clean(diagnostic, MAX_MESSAGE),
+    date: cleanOrNull(header(answer, 'date')),
+  };
+}
+
+/** The evidence where no answer came. `code` says why: `timeout`, `token`, `app`, `ECONNRESET`… */
+export function silenceError(
+  at: number,
+  code: string,
+  message: string,
+  clientRequestId: string | null = null,
+): CallError {
+  return {
+    at,
+    status: null,
+    code: clean(code, MAX_FIELD),
+    message: clean(message, MAX_MESSAGE),
+    requestId: null,
+    clientRequestId,
+    diagnostic: null,
+    date: null,
+  };
+}
+
+/** An answer without Graph's envelope is most likely not Graph's; its body is not repeated. */
+function describeForeign(answer: Answer): string {
+  const type = header(answer, 'content-type') ?? 'no content type';
+  const hint = answer.status < 429 ? ': from a proxy, or a wrong base URL?' : '';
+  return `${answer.status} without Graph's error envelope (${type})${hint}`;
+}
+
+function cleanOrNull(text: string | null): string | null {
+  return text === null ? null : clean(text, MAX_FIELD);
+}
+
+/** Text of others, made safe for one line of a log or a page: no control or bidi characters. */
+function clean(text: string, max: number): string {
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+  return (line.length <= max ? line : `${line.slice(0, max - 1)}…`).toWellFormed();
+}

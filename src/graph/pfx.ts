@@ -1,0 +1,65 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+
+/** `pkcs8ShroudedKeyBag`, 1.2.840.113549.1.12.10.1.2, as DER. */
+const SHROUDED_KEY_BAG = Buffer.from('060b2a864886f70d010c0a0102', 'hex');
+
+const OCTET_STRING = 0x04;
+const CONSTRUCTED = 0x20;
+
+/**
+ * The private key and its certificate in a PFX (PKCS #12, RFC 7292). Node
+ * opens one only for TLS: it verifies the password and hands out the
+ * certificate, not the key. The key's bag is therefore looked up by hand in
+ * the DER; Node decrypts it, as it is a plain encrypted PKCS #8.
+ *
+ * @throws Error where the password is wrong, or there is no such key
+ */
+export function openPfx(
+  pfx: Buffer,
+  passphrase: string,
+): { key: KeyObject; certificate: X509Certificate } {
+  const { context } = createSecureContext({ pfx, passphrase });
+  const certificate = new X509Certificate(context.getCertificate());
+  const bag = findKeyBag(pfx);
+  if (bag === null) throw new Error('the PFX has no key bag in plain DER; convert it to PEM');
+  const key = createPrivateKey({ key: bag, format: 'der', type: 'pkcs8', passphrase });
+  if (!certificate.checkPrivateKey(key)) throw new Error('its certificate does not fit its key');
+  return { key, certificate };
+}
+
+/**
+ * Walks the DER, into constructed values and into octet strings (PKCS #12
+ * nests DER in them), to the `[0] EncryptedPrivateKeyInfo` after the bag's OID.
+ */
+function findKeyBag(der: Buffer): Buffer | null {
+  let isNext = false;
+  for (const { tag, bytes, content } of elements(der)) {
+    if (isNext) return content;
+    isNext = bytes.equals(SHROUDED_KEY_BAG);
+    const nests = (tag & CONSTRUCTED) !== 0 || tag === OCTET_STRING;
+    const found = nests ? findKeyBag(content) : null;
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** The values that follow each other in `der`; stops where it is not definite-length DER. */
+function* elements(der: Buffer): Generator<{ tag: number; bytes: Buffer; content: Buffer }> {
+  let start = 0;
+  while (start + 2 <= der.length) {
+    const short = der.readUInt8(start + 1);
+    const lengthBytes = short < 0x80 ? 0 : short - 0x80;
+    const from = start + 2 + lengthBytes;
+    if (lengthBytes > 4 || short === 0x80 || from > der.length) return;
+    const length = lengthBytes === 0 ? short : der.readUIntBE(start + 2, lengthBytes);
+    const end = from + length;
+    if (end > der.length) return;
+    yield {
+      tag: der.readUInt8(start),
+      bytes: der.subarray(start, end),
+      content: der.subarray(from, end),
+    };
+    start = end;
+  }
+}

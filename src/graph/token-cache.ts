@@ -1,0 +1,150 @@
+import type { Logger } from 'pino';
+import type { Random } from '../calls/ports.ts';
+import { Backoff } from './backoff.ts';
+
+/** A token with how long it lasts and when Entra would like it renewed, in ms from its receipt. */
+export interface Token {
+  readonly value: string;
+  readonly lifetimeMs: number;
+  readonly refreshInMs: number | null;
+}
+
+/** No token was to be had. `entraCode` is Entra's `AADSTS…`, if it gave one. */
+export class TokenError extends Error {
+  readonly code = 'TOKEN';
+  readonly entraCode: string | null;
+  readonly retryAfterMs: number | null;
+  constructor(
+    entraCode: string | null,
+    message: string,
+    retryAfterMs: number | null,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'TokenError';
+    this.entraCode = entraCode;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface TokenCacheOptions {
+  /** Asks for a token, past any cache; rejects with {@link TokenError}. */
+  readonly acquire: (claims: string | null) => Promise<Token>;
+  /** Monotonic ms: a token's life is a duration, whatever the wall clock does. */
+  readonly uptime: () => number;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly requested: (outcome: 'success' | 'failure') => void;
+}
+
+interface Held {
+  readonly value: string;
+  readonly refreshAt: number;
+  readonly expiresAt: number;
+}
+
+/** A token is asked for anew when less than this, or a third of its life, is left. */
+const REFRESH_AHEAD_MS = 10 * 60_000;
+/** A token is not sent in its very last moments: it must still be good when it arrives. */
+const EXPIRY_SKEW_MS = 5_000;
+/** Two 401s further apart than this are two events, not one that goes on. */
+const REJECTION_MEMORY_MS = 60_000;
+
+/**
+ * The token of one app in one tenant. One request at a time; refreshed early
+ * and in the background; the last good token is served until it expires,
+ * whatever becomes of the refresh. After a failure there is a pause, in which
+ * callers without a token get the same failure, so that a visit of many calls
+ * does not ask once a call.
+ */
+export class TokenCache {
+  readonly #options: TokenCacheOptions;
+  readonly #pause: Backoff;
+  readonly #replacing: Backoff;
+  #held: Held | null = null;
+  #flight: Promise<string> | null = null;
+  #lastFailure: TokenError | null = null;
+  #replacedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: TokenCacheOptions) {
+    this.#options = options;
+    this.#pause = new Backoff(options.random);
+    this.#replacing = new Backoff(options.random);
+  }
+
+  /** @throws TokenError */
+  async get(): Promise<string> {
+    const now = this.#options.uptime();
+    const held = this.#held;
+    if (held === null || now >= held.expiresAt) return this.#request(null);
+    if (now >= held.refreshAt && this.#pause.ready(now)) {
+      this.#request(null).catch(() => {}); // Logged where it failed; the held token is good.
+    }
+    return held.value;
+  }
+
+  /**
+   * Another token, after Graph refused `rejected` with a 401; null where one
+   * was got a moment ago and is refused as well (the fault is then elsewhere,
+   * and each call would cost a token request). The rejected token is held
+   * until there is another: a 401 can be a single call's, or a proxy's.
+   *
+   * @throws TokenError
+   */
+  async replace(rejected: string, claims: string | null): Promise<string | null> {
+    if (this.#held !== null && this.#held.value !== rejected) return this.#held.value;
+    if (this.#flight !== null) return this.#flight;
+    const now = this.#options.uptime();
+    if (now - this.#replacedAt > REJECTION_MEMORY_MS) this.#replacing.reset();
+    if (!this.#replacing.ready(now)) return null;
+    this.#replacedAt = now;
+    this.#replacing.failed(now);
+    return this.#request(claims);
+  }
+
+  async #request(claims: string | null): Promise<string> {
+    if (this.#flight !== null) return this.#flight;
+    const failure = this.#lastFailure;
+    if (failure !== null && !this.#pause.ready(this.#options.uptime())) throw failure;
+    this.#flight = this.#acquire(claims).finally(() => {
+      this.#flight = null;
+    });
+    return this.#flight;
+  }
+
+  async #acquire(claims: string | null): Promise<string> {
+    const { acquire, uptime, log, requested } = this.#options;
+    try {
+      const token = await acquire(claims);
+      this.#held = hold(token, uptime());
+      this.#pause.reset();
+      this.#lastFailure = null;
+      requested('success');
+      return token.value;
+    } catch (error) {
+      const failure = toTokenError(error);
+      this.#lastFailure = failure;
+      this.#pause.failed(uptime(), failure.retryAfterMs ?? 0);
+      requested('failure');
+      log.warn({ reason: failure.message, held: this.#held !== null }, 'no token from Entra');
+      throw failure;
+    }
+  }
+}
+
+function hold(token: Token, now: number): Held {
+  const { value, lifetimeMs, refreshInMs } = token;
+  const ahead = Math.min(REFRESH_AHEAD_MS, lifetimeMs / 3);
+  const refreshInOwn = lifetimeMs - ahead;
+  return {
+    value,
+    refreshAt: now + Math.min(refreshInOwn, Math.max(refreshInMs ?? refreshInOwn, 0)),
+    expiresAt: now + lifetimeMs - Math.min(EXPIRY_SKEW_MS, lifetimeMs / 10),
+  };
+}
+
+function toTokenError(error: unknown): TokenError {
+  if (error instanceof TokenError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new TokenError(null, message, null, { cause: error });
+}

@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readCredential } from '../../src/graph/credential.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'callkeeper-credential-'));
+const signal = new AbortController().signal;
+const hasOpenssl = tryOpenssl();
+let identity: Awaited<ReturnType<typeof generate>>;
+let other: Awaited<ReturnType<typeof generate>>;
+
+beforeAll(async () => {
+  identity = await generate([{ name: 'commonName', value: 'bot' }], { algorithm: 'sha256' });
+  other = await generate([{ name: 'commonName', value: 'ca' }], { algorithm: 'sha256' });
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function tryOpenssl(): boolean {
+  try {
+    return execFileSync('openssl', ['version']).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+function pfx(name: string, password: string, ...more: string[]): string {
+  const [pem, path] = [
+    file(`${name}.pem`, identity.private + identity.cert),
+    join(directory, name),
+  ];
+  const args = ['pkcs12', '-export', '-in', pem, '-out', path, '-passout', `pass:${password}`];
+  execFileSync('openssl', [...args, ...more], { stdio: 'pipe' });
+  return path;
+}
+
+async function open(path: string, password: string | null) {
+  const secret = password === null ? null : { value: password };
+  const proof = await readCredential({ kind: 'certificate', path, password: secret }, signal);
+  return proof.clientCertificate;
+}
+
+/** The key and thumbprint that MSAL is given are those of `identity`. */
+function expectIdentity(proof: Awaited<ReturnType<typeof open>>): void {
+  const certificate = new X509Certificate(identity.cert);
+  expect(proof?.thumbprintSha256).toBe(certificate.fingerprint256.replaceAll(':', ''));
+  expect(certificate.checkPrivateKey(createPrivateKey(proof?.privateKey ?? ''))).toBe(true);
+}
+
+describe('a secret', () => {
+  test('in a file is read anew each time, without the newline at its end', async () => {
+    const path = file('secret', 'first\n');
+    const credential = { kind: 'secret', secret: { file: path } } as const;
+    expect(await readCredential(credential, signal)).toEqual({ clientSecret: 'first' });
+    writeFileSync(path, 'second\r\n');
+    expect(await readCredential(credential, signal)).toEqual({ clientSecret: 'second' });
+  });
+
+  test('file that is empty or missing is named', async () => {
+    const path = file('empty', '\n');
+    const read = (file: string) => readCredential({ kind: 'secret', secret: { file } }, signal);
+    await expect(read(path)).rejects.toThrow(`${path} is empty`);
+    await expect(read('/nowhere')).rejects.toThrow('/nowhere');
+  });
+});
+
+describe('a certificate', () => {
+  test('in a PEM is found before or after its key, and in a chain', async () => {
+    expectIdentity(await open(file('a.pem', identity.cert + identity.private), null));
+    expectIdentity(await open(file('b.pem', identity.private + identity.cert), null));
+    const chain = `${other.cert}\n${identity.cert}\n${identity.private}`;
+    expectIdentity(await open(file('c.pem', chain), null));
+  });
+
+  test('in a PEM may have its key encrypted', async () => {
+    const key = createPrivateKey(identity.private);
+    const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc' } as const;
+    const encrypted = key.export({ ...options, passphrase: 'pass' }).toString();
+    const path = file('encrypted.pem', encrypted + identity.cert);
+    expectIdentity(await open(path, 'pass'));
+    await expect(open(path, 'wrong')).rejects.toThrow(`${path} holds no certificate`);
+    await expect(open(path, null)).rejects.toThrow(`${path} holds no certificate`);
+  });
+
+  test('of another key is refused', async () => {
+    const path = file('foreign.pem', other.cert + identity.private);
+    await expect(open(path, null)).rejects.toThrow('no certificate in it fits the key');
+  });
+
+  test.each([
+    ['empty', ''],
+    ['garbage', '\u0000\u0001garbage'],
+    ['of a PEM without key', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
+  ])('in a file that is %s is refused by the name of the file', async (name, content) => {
+    const path = file(`bad-${name.length}`, content);
+    await expect(open(path, null)).rejects.toThrow(`${path} holds no certificate`);
+  });
+
+  // The variants: today's algorithms, those of older Windows for the key, and no password.
+  describe.skipIf(!hasOpenssl)('in a PFX (needs the openssl command to make one)', () => {
+    test.each([
+      ['modern', 'pass', []],
+      [
+        '3des',
+        'pass',
+        ['-keypbe', 'PBE-SHA1-3DES', '-certpbe', 'PBE-SHA1-3DES', '-macalg', 'sha1'],
+      ],
+      ['open', '', []],
+      ['plain-certificate', 'pass', ['-certpbe', 'NONE']],
+    ])('%s is opened', async (name, password, more) => {
+      expectIdentity(await open(pfx(`${name}.pfx`, password, ...more), password || null));
+    });
+
+    test('with the wrong password is refused', async () => {
+      const path = pfx('wrong.pfx', 'pass');
+      await expect(open(path, 'nope')).rejects.toThrow(`${path} holds no certificate`);
+    });
+
+    test('with an unencrypted key is refused with what to do', async () => {
+      const path = pfx('plain-key.pfx', 'pass', '-keypbe', 'NONE');
+      await expect(open(path, 'pass')).rejects.toThrow('convert it to PEM');
+    });
+  });
+});

@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Credential } from '../../src/graph/app.ts';
+import { Connections } from '../../src/graph/connections.ts';
+import { acquireToken } from '../../src/graph/entra.ts';
+import type { EntraFault } from '../../src/simulator/faults.ts';
+import { Simulator } from '../../src/simulator/simulator.ts';
+import { makeApp, TENANT, trust } from './fixtures.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'callkeeper-entra-'));
+const timeouts = { connectMs: 500, headersMs: 500, bodyMs: 500, totalMs: 500, tokenMs: 500 };
+const connections = new Connections(4, timeouts, { http: null, https: null, no: null });
+
+let simulator: Simulator;
+beforeEach(async () => {
+  simulator = new Simulator({ tokenLifetimeMs: 3_599_000, refreshInMs: 1_800_000 });
+  await simulator.start();
+  trust(simulator.caCertificate);
+});
+afterEach(() => simulator.stop());
+afterAll(async () => {
+  await connections.close();
+  rmSync(directory, { recursive: true });
+});
+
+function file(name: string, content: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function acquire(credential?: Credential, tenantId = TENANT) {
+  const app = makeApp(simulator);
+  const options = {
+    dispatcher: connections.fresh,
+    tokenMs: timeouts.tokenMs,
+    userAgent: 'callkeeper/test',
+    now: () => Date.now(),
+  };
+  return acquireToken(
+    { ...app, credential: credential ?? app.credential },
+    tenantId,
+    null,
+    options,
+  );
+}
+
+describe('a token is given', () => {
+  test('for a secret, with its lifetime and the time to renew it', async () => {
+    const token = await acquire();
+    expect(token.lifetimeMs / 1000).toBeCloseTo(3599, -1);
+    expect((token.refreshInMs ?? 0) / 1000).toBeCloseTo(1800, -1);
+  });
+
+  test('anew each time, past any cache', async () => {
+    const tokens = [await acquire(), await acquire()];
+    expect(tokens[0]?.value).not.toBe(tokens[1]?.value);
+    expect(simulator.ledger.tokens).toHaveLength(2);
+  });
+
+  test('for a certificate, by an assertion that it signed', async () => {
+    const identity = await generate([{ name: 'commonName', value: 'bot' }], {
+      algorithm: 'sha256',
+    });
+    const path = file('bot.pem', `${identity.private}\n${identity.cert}`);
+    const credential = { kind: 'certificate', path, password: null } as const;
+    await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS700027' });
+    simulator.clients.acceptCertificate(identity.cert);
+    expect((await acquire(credential)).value).toMatch(/^simulated\./);
+  });
+
+  test('for a federated token, read from its file each time', async () => {
+    const tokenFile = file('federated', 'first\n');
+    simulator.clients.acceptFederatedToken('second');
+    const credential = { kind: 'federated', tokenFile } as const;
+    await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS700027' });
+    file('federated', 'second\n');
+    expect((await acquire(credential)).value).toMatch(/^simulated\./);
+  });
+
+  test('for a secret that was rotated in its file', async () => {
+    const path = file('secret', 'one');
+    const credential = { kind: 'secret', secret: { file: path } } as const;
+    simulator.clients.acceptSecrets(['two']);
+    await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS7000215' });
+    file('secret', 'two');
+    expect((await acquire(credential)).value).toMatch(/^simulated\./);
+  });
+
+  test('right after Entra said 429 or 503: nothing remembers that but us', async () => {
+    for (const status of [429, 503]) {
+      simulator.entraFaults.set({
+        kind: 'status',
+        status,
+        headers: { 'retry-after': '60' },
+        count: 1,
+      });
+      await expect(acquire()).rejects.toMatchObject({ retryAfterMs: 60_000 });
+      expect((await acquire()).value).toMatch(/^simulated\./);
+    }
+  });
+});
+
+describe('no token', () => {
+  test.each<[string, EntraFault, RegExp]>([
+    ['an error', { kind: 'status', status: 500, aadsts: 90033 }, /^AADSTS90033: A transient error/],
+    ['silence', { kind: 'hang' }, /no answer in \d+ ms|Timeout/],
+  ])('comes of %s, within the time limit', async (_, fault, message) => {
+    simulator.entraFaults.set(fault);
+    const startedAt = Date.now();
+    await expect(acquire()).rejects.toThrow(message);
+    expect(Date.now() - startedAt).toBeLessThan(1500);
+  });
+
+  test('comes of an Entra that is down, with the reason', async () => {
+    await simulator.entraDown();
+    await expect(acquire()).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  test('comes of what is not Entra', async () => {
+    await expect(acquire(undefined, 'no/such/path')).rejects.toThrow();
+  });
+
+  test('comes of a file that is not there, which the error names', async () => {
+    const credential = { kind: 'federated', tokenFile: '/nowhere/token' } as const;
+    await expect(acquire(credential)).rejects.toThrow('/nowhere/token');
+  });
+});

@@ -1,0 +1,109 @@
+import type { AddressInfo, Server } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { pino } from 'pino';
+import type { Call, CallError } from '../../src/calls/call.ts';
+import type { App } from '../../src/graph/app.ts';
+import { Graph, type GraphOptions, type RequestOutcome } from '../../src/graph/graph.ts';
+import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
+
+export const TENANT = '11111111-1111-4111-8111-111111111111';
+export const CLIENT = '22222222-2222-4222-8222-222222222222';
+
+/** Trusts a CA in this process, as NODE_EXTRA_CA_CERTS does at the start of one. */
+export function trust(ca: string): void {
+  setDefaultCACertificates([...getCACertificates('default'), ca]);
+}
+
+export function makeCall(id: string, more: Partial<Call> = {}): Call {
+  return {
+    id,
+    app: 'default',
+    tenantId: TENANT,
+    labels: {},
+    webhookUrl: null,
+    registration: 'r1',
+    trackedAt: 0,
+    startedAt: null,
+    trackUntil: null,
+    renewedAt: null,
+    retryAt: null,
+    consecutiveFailures: 0,
+    lastError: null,
+    ...more,
+  };
+}
+
+export function makeError(more: Partial<CallError>): CallError {
+  return {
+    at: 0,
+    status: null,
+    code: null,
+    message: '',
+    requestId: null,
+    clientRequestId: null,
+    diagnostic: null,
+    date: null,
+    ...more,
+  };
+}
+
+export function makeApp(world: { graphBaseUrl: string; authorityHost: string }): App {
+  return {
+    name: 'default',
+    cloud: 'global',
+    tenantId: TENANT,
+    clientId: CLIENT,
+    credential: { kind: 'secret', secret: { value: DEFAULT_SECRET } },
+    graphBaseUrl: world.graphBaseUrl,
+    authorityHost: world.authorityHost,
+  };
+}
+
+/** A Graph with short time limits, and what its observer heard. */
+export function makeGraph(app: App | App[], more: Partial<GraphOptions> = {}) {
+  const requests: RequestOutcome[] = [];
+  const tokens: ('success' | 'failure')[] = [];
+  const lines: string[] = [];
+  const graph = new Graph({
+    apps: [app].flat(),
+    connections: 8,
+    timeouts: { connectMs: 500, headersMs: 500, bodyMs: 500, totalMs: 900, tokenMs: 900 },
+    proxy: { http: null, https: null, no: null },
+    clock: { now: () => Date.now(), sleep: (ms) => sleep(ms) },
+    random: () => 0.5,
+    log: pino({ level: 'trace' }, { write: (line) => void lines.push(line) }),
+    observer: {
+      requestDone: (outcome) => void requests.push(outcome),
+      tokenRequested: (outcome) => void tokens.push(outcome),
+    },
+    userAgent: 'callkeeper/test',
+    ...more,
+  });
+  return { graph, requests, tokens, lines };
+}
+
+/** A TCP server on a free port that does `serve` with each connection. */
+export async function listen(
+  serve: (socket: Socket) => void,
+  server: Server = createServer(),
+): Promise<{ port: number; connections: () => number; [Symbol.asyncDispose](): Promise<void> }> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  server.on('connection', (socket: Socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    serve(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => connections,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
