@@ -1,0 +1,83 @@
+/** Which requests a fault meets: by default all, until it is cleared. */
+export interface Scope {
+  /** Probability, 0 to 1, drawn for each request. */
+  share?: number;
+  /** Only requests for these calls. */
+  callIds?: string[];
+  /** Only the next so many requests. */
+  count?: number;
+}
+
+/** What the simulated Graph does instead of, or (`delay`) before, its answer to a keepAlive. */
+export type GraphFault = Scope &
+  (
+    | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string }
+    /** As a proxy answers that knows no such page. */
+    | { kind: 'html404' }
+    | { kind: 'hang' }
+    | { kind: 'delay'; delayMs: number }
+    /** The connection is destroyed before an answer. */
+    | { kind: 'reset' }
+    /** 200 and half of the promised body, then the connection is destroyed. */
+    | { kind: 'cutBody' }
+    | { kind: 'endlessBody' }
+    /** Bytes that are not HTTP. */
+    | { kind: 'malformed' }
+  );
+
+/** What the simulated Entra does to a token request. */
+export type EntraFault = Scope &
+  (
+    | { kind: 'status'; status: number; aadsts?: number; headers?: Record<string, string> }
+    | { kind: 'hang' }
+    | { kind: 'delay'; delayMs: number }
+  );
+
+/** The faults that are set, asked for each request. Chance is seeded: a run can be repeated. */
+export class Faults<F extends Scope> {
+  readonly #random: () => number;
+  #faults: F[] = [];
+
+  constructor(seed: number) {
+    this.#random = mulberry32(seed);
+  }
+
+  /** Sets a fault, besides those that are set already. */
+  set(fault: F): void {
+    this.#faults.push({ ...fault });
+  }
+
+  clear(): void {
+    this.#faults = [];
+  }
+
+  /** The first fault that meets this request, or null. */
+  next(callId: string | null): F | null {
+    const fault = this.#faults.find((candidate) => this.#meets(candidate, callId));
+    if (fault?.count !== undefined) this.#spend(fault);
+    return fault ?? null;
+  }
+
+  #meets(fault: F, callId: string | null): boolean {
+    const ids = fault.callIds;
+    if (ids !== undefined && (callId === null || !ids.includes(callId))) return false;
+    return fault.share === undefined || this.#random() < fault.share;
+  }
+
+  #spend(fault: F): void {
+    const left = (fault.count ?? 1) - 1;
+    fault.count = left;
+    if (left <= 0) this.#faults = this.#faults.filter((other) => other !== fault);
+  }
+}
+
+/** Tommy Ettinger's mulberry32 (public domain): small, and the same everywhere for a seed. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

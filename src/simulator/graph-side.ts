@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Calls, SimulatedCall } from './calls.ts';
+import type { Faults, GraphFault } from './faults.ts';
+import { applyFault } from './graph-faults.ts';
+import type { KeepAliveRecord, Ledger } from './ledger.ts';
+import { readBody, sendJson } from './reply.ts';
+import type { IssuedToken, Tokens } from './tokens.ts';
+
+export interface World {
+  readonly calls: Calls;
+  readonly tokens: Tokens;
+  readonly ledger: Ledger;
+  readonly graphFaults: Faults<GraphFault>;
+  now(): number;
+}
+
+const CALLS = '/v1.0/communications/calls';
+const KEEP_ALIVE = new RegExp(`^${CALLS}/([^/]+)/keepAlive$`);
+const CALL = new RegExp(`^${CALLS}/([^/]+)$`);
+
+/** What the gateway adds to each answer, as Graph has it. */
+const DIAGNOSTIC = JSON.stringify({
+  ServerInfo: {
+    DataCenter: 'Simulator',
+    Slice: 'E',
+    Ring: '5',
+    ScaleUnit: '001',
+    RoleInstance: 'SIM000001',
+  },
+});
+
+/** Graph's part of the simulator: answers what is under `/v1.0`. */
+export function serveGraph(world: World, request: IncomingMessage, response: ServerResponse): void {
+  const clientRequestId = request.headers['client-request-id'];
+  response.setHeader('request-id', randomUUID());
+  response.setHeader('client-request-id', clientRequestId ?? randomUUID());
+  response.setHeader('x-ms-ags-diagnostic', DIAGNOSTIC);
+  const path = request.url ?? '';
+  const keepAliveOf = request.method === 'POST' ? KEEP_ALIVE.exec(path)?.[1] : undefined;
+  if (keepAliveOf !== undefined) {
+    keepAlive(world, decode(keepAliveOf), request, response);
+  } else {
+    void serveCalls(world, path, request, response).catch((error: unknown) => {
+      sendError(response, 400, 'BadRequest', String(error));
+    });
+  }
+}
+
+function keepAlive(
+  world: World,
+  callId: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const token = world.tokens.check(request.headers.authorization);
+  const call = world.calls.find(callId);
+  const id = call?.id ?? callId;
+  const record = (answer: KeepAliveRecord['answer']) => {
+    const state = call === null ? 'unknown' : stateBefore;
+    world.ledger.keepAlive({ at, callId: id, app: token?.clientId ?? null, answer, call: state });
+  };
+  const at = world.now();
+  const stateBefore = call?.state ?? 'ended';
+  const fault = world.graphFaults.next(id);
+  if (fault !== null && fault.kind !== 'delay') {
+    record(applyFault(fault, response));
+    return;
+  }
+  const status = settle(world, token, call);
+  record(status);
+  const answer = () => answerKeepAlive(world, status, response);
+  if (fault === null) answer();
+  else setTimeout(answer, fault.delayMs);
+}
+
+/** Decides on a keepAlive when it arrives, as Graph does, however late the answer then is. */
+function settle(world: World, token: IssuedToken | null, call: SimulatedCall | null): number {
+  if (token === null) return 401;
+  if (call?.state === 'established') {
+    world.calls.renew(call);
+    return 200;
+  }
+  if (call !== null) call.tooLate += 1;
+  return 404;
+}
+
+function answerKeepAlive(world: World, status: number, response: ServerResponse): void {
+  if (status === 200) response.writeHead(200, { 'content-length': 0 }).end();
+  else if (status === 401) sendUnauthorized(world, response);
+  else sendError(response, 404, '8522', 'Call not found.');
+}
+
+/** Creating, showing and hanging up, as far as a simulated bot needs them. */
+async function serveCalls(
+  world: World,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (world.tokens.check(request.headers.authorization) === null) {
+    sendUnauthorized(world, response);
+    return;
+  }
+  if (request.method === 'POST' && path === CALLS) {
+    await readBody(request);
+    sendJson(response, 201, describeCall(world.calls.create()));
+    return;
+  }
+  const id = decode(CALL.exec(path)?.[1] ?? '');
+  const call = world.calls.find(id);
+  if (call?.state !== 'established') sendError(response, 404, '8522', 'Call not found.');
+  else if (request.method === 'GET') sendJson(response, 200, describeCall(call));
+  else if (request.method === 'DELETE') hangUp(world, id, response);
+  else sendError(response, 405, 'MethodNotAllowed', `${request.method} is not simulated.`);
+}
+
+function hangUp(world: World, id: string, response: ServerResponse): void {
+  world.calls.end(id);
+  response.writeHead(204).end();
+}
+
+function describeCall(call: SimulatedCall): object {
+  return { '@odata.type': '#microsoft.graph.call', id: call.id, state: call.state };
+}
+
+function sendUnauthorized(world: World, response: ServerResponse): void {
+  response.setHeader('www-authenticate', world.tokens.challenge);
+  const message = 'Access token has expired or is not yet valid.';
+  sendError(response, 401, 'InvalidAuthenticationToken', message);
+}
+
+/** Graph's error envelope. */
+function sendError(response: ServerResponse, status: number, code: string, message: string): void {
+  const innerError = {
+    date: new Date().toISOString().slice(0, 19),
+    'request-id': response.getHeader('request-id'),
+    'client-request-id': response.getHeader('client-request-id'),
+  };
+  sendJson(response, status, { error: { code, message, innerError } });
+}
+
+/** A path segment as text; one that is badly encoded stays as it is, and is no call's id. */
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,44 @@
+import type { CallState } from './calls.ts';
+
+/** One keepAlive request, as the simulated Graph saw it. `at` is epoch ms, of its arrival. */
+export interface KeepAliveRecord {
+  readonly at: number;
+  readonly callId: string;
+  /** Client id that the token was issued to; null where it was not good. */
+  readonly app: string | null;
+  /** The status that was answered; or `hung` (never answered) or `cut` (a broken answer). */
+  readonly answer: number | 'hung' | 'cut';
+  /** What the call was when the request arrived. */
+  readonly call: CallState | 'unknown';
+}
+
+/** One token request, as the simulated Entra saw it. */
+export interface TokenRecord {
+  readonly at: number;
+  readonly tenantId: string;
+  readonly clientId: string | null;
+  readonly answer: number | 'hung';
+}
+
+/** Everything that was asked of the simulator, complete and in order: what oracles read. */
+export class Ledger {
+  readonly keepAlives: KeepAliveRecord[] = [];
+  readonly tokens: TokenRecord[] = [];
+  readonly #byCall = new Map<string, KeepAliveRecord[]>();
+
+  keepAlive(record: KeepAliveRecord): void {
+    this.keepAlives.push(record);
+    const known = this.#byCall.get(record.callId);
+    if (known === undefined) this.#byCall.set(record.callId, [record]);
+    else known.push(record);
+  }
+
+  token(record: TokenRecord): void {
+    this.tokens.push(record);
+  }
+
+  /** The requests for one call, in order. */
+  of(callId: string): readonly KeepAliveRecord[] {
+    return this.#byCall.get(callId) ?? [];
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { DEFAULT_SECRET, Simulator } from './simulator.ts';
+
+const USAGE = `Usage: npm run simulator -- [options]
+
+A Graph and an Entra in one process, to try Callkeeper, or a bot, against.
+
+  --graph-port N    port of Graph, plain HTTP (9000)
+  --entra-port N    port of Entra, HTTPS (9443)
+  --host H          address to listen on (127.0.0.1)
+  --deadline D      a call with no keepAlive for so long is ended (45m)
+  --directory DIR   where the CA's certificate is written (.data/simulator)`;
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`simulator: ${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      'graph-port': { type: 'string', default: '9000' },
+      'entra-port': { type: 'string', default: '9443' },
+      host: { type: 'string', default: '127.0.0.1' },
+      deadline: { type: 'string', default: '45m' },
+      directory: { type: 'string', default: '.data/simulator' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return void process.stdout.write(`${USAGE}\n`);
+  const simulator = new Simulator({
+    host: values.host,
+    graphPort: parsePort(values['graph-port']),
+    entraPort: parsePort(values['entra-port']),
+    deadlineMs: parseDuration(values.deadline),
+  });
+  await simulator.start();
+  const caPath = await writeCa(values.directory, simulator.caCertificate);
+  process.stdout.write(describe(simulator, caPath));
+  const stop = () => void simulator.stop();
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+}
+
+async function writeCa(directory: string, certificate: string): Promise<string> {
+  const path = resolve(join(directory, 'ca.pem'));
+  await mkdir(directory, { recursive: true });
+  await writeFile(path, certificate);
+  return path;
+}
+
+/** The environment of a daemon that is to talk to this simulator, one variable a line. */
+function describe(simulator: Simulator, caPath: string): string {
+  const environment = {
+    GRAPH_BASE_URL: simulator.graphBaseUrl,
+    AZURE_AUTHORITY_HOST: simulator.authorityHost,
+    NODE_EXTRA_CA_CERTS: caPath,
+    AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
+    AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+    AZURE_CLIENT_SECRET: DEFAULT_SECRET,
+  };
+  const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`);
+  return `The simulator is up. Start the daemon with:\n${lines.join('')}`;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new Error(`expected a port from 0 to 65535, got "${text}"`);
+}
+
+function parseDuration(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = Number(number) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
+  if (ms > 0) return ms;
+  throw new Error(`expected a duration such as 500ms, 5s, 45m or 1h, got "${text}"`);
+}

@@ -1,0 +1,161 @@
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { type CallOptions, Calls, type SimulatedCall } from './calls.ts';
+import { createServerIdentity } from './certificate.ts';
+import { Clients } from './clients.ts';
+import { CONTROL, serveControl } from './control.ts';
+import { serveEntra } from './entra-side.ts';
+import { type EntraFault, Faults, type GraphFault } from './faults.ts';
+import { serveGraph } from './graph-side.ts';
+import { Ledger } from './ledger.ts';
+import { Listener } from './listener.ts';
+import { Tokens } from './tokens.ts';
+
+export interface SimulatorOptions {
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: a free one. */
+  graphPort?: number;
+  entraPort?: number;
+  /** A call with no keepAlive for so long is ended; default 45 minutes, as at Graph. */
+  deadlineMs?: number;
+  /** Default one hour; whole seconds, as in `expires_in`. */
+  tokenLifetimeMs?: number;
+  /** Entra's `refresh_in`; default none. */
+  refreshInMs?: number;
+  /** Client secrets that Entra accepts; default {@link DEFAULT_SECRET}. */
+  secrets?: readonly string[];
+  /** Of the chance in faults. */
+  seed?: number;
+  clock?: { now(): number };
+}
+
+export const DEFAULT_SECRET = 'simulated-client-secret';
+
+/** A Graph and an Entra in one process, with faults and a ledger of all that is asked of them. */
+export class Simulator {
+  readonly ledger = new Ledger();
+  readonly clients: Clients;
+  readonly graphFaults: Faults<GraphFault>;
+  readonly entraFaults: Faults<EntraFault>;
+  readonly #options: SimulatorOptions;
+  readonly #host: string;
+  readonly #calls: Calls;
+  readonly #tokens: Tokens;
+  #graph: Listener | null = null;
+  #entra: Listener | null = null;
+  #ca = '';
+
+  constructor(options: SimulatorOptions = {}) {
+    const now = () => (options.clock ?? Date).now();
+    const seed = options.seed ?? 1;
+    this.#options = options;
+    this.#host = options.host ?? '127.0.0.1';
+    this.#calls = new Calls(options.deadlineMs ?? 45 * 60_000, now);
+    this.#tokens = new Tokens(now);
+    this.clients = new Clients(options.secrets ?? [DEFAULT_SECRET], now);
+    this.graphFaults = new Faults(seed);
+    this.entraFaults = new Faults(seed + 1);
+  }
+
+  async start(): Promise<void> {
+    if (this.#graph !== null) return;
+    const { ca, certificate, key } = await createServerIdentity();
+    this.#ca = ca;
+    this.#graph = this.#createGraph();
+    this.#entra = this.#createEntra(certificate, key);
+    await Promise.all([this.#graph.up(), this.#entra.up()]);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#graph?.down(), this.#entra?.down()]);
+  }
+
+  /** Includes `/v1.0`. */
+  get graphBaseUrl(): string {
+    return `http://${urlHost(this.#host)}:${started(this.#graph).port}/v1.0`;
+  }
+
+  get authorityHost(): string {
+    return `https://localhost:${started(this.#entra).port}`;
+  }
+
+  /** PEM of the CA that Entra's certificate is from. */
+  get caCertificate(): string {
+    return this.#ca;
+  }
+
+  /** Returns the call's id, a GUID by default. */
+  createCall(options: CallOptions = {}): string {
+    return this.#calls.create(options).id;
+  }
+
+  endCall(id: string): void {
+    this.#calls.end(id);
+  }
+
+  /** Each call as it is now, with the worst gap between two keepAlives that succeeded. */
+  summary(): SimulatedCall[] {
+    return this.#calls.all();
+  }
+
+  /** With `claims`, tokens are good from then on only if asked for with these. */
+  revokeTokens(claims: object | null = null): void {
+    this.#tokens.revoke(claims === null ? null : JSON.stringify(claims));
+  }
+
+  graphDown(): Promise<void> {
+    return started(this.#graph).down();
+  }
+
+  graphUp(): Promise<void> {
+    return started(this.#graph).up();
+  }
+
+  entraDown(): Promise<void> {
+    return started(this.#entra).down();
+  }
+
+  entraUp(): Promise<void> {
+    return started(this.#entra).up();
+  }
+
+  #createGraph(): Listener {
+    const now = () => (this.#options.clock ?? Date).now();
+    const { ledger, graphFaults } = this;
+    const world = { calls: this.#calls, tokens: this.#tokens, ledger, graphFaults, now };
+    const server = createServer((request, response) => {
+      if (!request.url?.startsWith(CONTROL)) serveGraph(world, request, response);
+      else void serveControl(this, request, response);
+    });
+    return new Listener(server, this.#host, this.#options.graphPort ?? 0);
+  }
+
+  #createEntra(cert: string, key: string): Listener {
+    const { clock, entraPort, refreshInMs, tokenLifetimeMs } = this.#options;
+    const world = {
+      clients: this.clients,
+      tokens: this.#tokens,
+      ledger: this.ledger,
+      entraFaults: this.entraFaults,
+      tokenLifetimeMs: tokenLifetimeMs ?? 60 * 60_000,
+      refreshInMs: refreshInMs ?? null,
+      authorityHost: '',
+      now: () => (clock ?? Date).now(),
+    };
+    const server = createSecureServer({ cert, key }, (request, response) => {
+      const served = serveEntra({ ...world, authorityHost: this.authorityHost }, request, response);
+      served.catch(() => response.destroy());
+    });
+    return new Listener(server, this.#host, entraPort ?? 0);
+  }
+}
+
+function started<T>(value: T | null): T {
+  if (value === null) throw new Error('the simulator has not been started');
+  return value;
+}
+
+function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

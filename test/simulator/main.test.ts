@@ -1,0 +1,52 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const directory = mkdtempSync(join(tmpdir(), 'callkeeper-simulator-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function run(...options: string[]): { child: ChildProcess; output: () => string } {
+  const ports = ['--graph-port', '0', '--entra-port', '0', '--directory', directory];
+  const child = spawn(process.execPath, ['src/simulator/main.ts', ...ports, ...options]);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (data: Buffer) => {
+      output += data.toString();
+    });
+  }
+  return { child, output: () => output };
+}
+
+describe('the simulator command', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'prints the environment for a daemon, and ends with 0 on %s',
+    async (signal) => {
+      const { child, output } = run();
+      await expect.poll(output, { timeout: 10_000 }).toMatch(/AZURE_CLIENT_SECRET=\S+\n/);
+      const environment = Object.fromEntries(
+        [...output().matchAll(/^([A-Z_]+)=(.+)$/gm)].map(([, name, value]) => [name, value]),
+      );
+      expect(environment.GRAPH_BASE_URL).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/v1\.0$/);
+      expect(environment.AZURE_AUTHORITY_HOST).toMatch(/^https:\/\/localhost:\d+$/);
+      expect(readFileSync(environment.NODE_EXTRA_CA_CERTS ?? '', 'utf8')).toMatch(/^-----BEGIN C/);
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      expect(await exited).toEqual([0, null]);
+    },
+    15_000,
+  );
+
+  test.each([
+    [['--deadline', 'soon'], 'expected a duration such as 500ms, 5s, 45m or 1h, got "soon"'],
+    [['--graph-port', '70000'], 'expected a port from 0 to 65535, got "70000"'],
+    [['--nonsense'], "Unknown option '--nonsense'"],
+  ])('refuses %j with what was expected', async (options, message) => {
+    const { child, output } = run(...options);
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(output()).toContain(message);
+  });
+});
