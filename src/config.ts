@@ -15,6 +15,7 @@ export interface Config {
   readonly intervalMs: number;
   readonly deadlineMs: number;
   readonly slots: number;
+  readonly rosterMaxCalls: number;
   readonly graphConnections: number;
   readonly proxy: Proxy;
   /** null: no keys; then on loopback, or AUTH=none. */
@@ -77,6 +78,7 @@ export function readConfig(env: Env): Config {
     intervalMs,
     deadlineMs,
     slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
+    rosterMaxCalls: read.integer('ROSTER_MAX_CALLS', 2_000_000, 1, 100_000_000),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, 1, 1_024),
     proxy: {
       http: read.proxy('HTTP_PROXY'),

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Call } from './calls/call.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
-import type { Clock } from './calls/ports.ts';
+import { OwnFirst } from './calls/own-first.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
+import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { Graph } from './graph/graph.ts';
 import { buildApp } from './http/app.ts';
@@ -14,6 +15,7 @@ import { LogObserver, tellAll } from './log-observer.ts';
 import { Metrics } from './metrics.ts';
 import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
+import { Watch } from './schedule/watch.ts';
 import { Standing } from './standing.ts';
 import { connectBlocking, connectFast } from './store/connection.ts';
 import { EmbeddedRedis } from './store/embedded.ts';
@@ -21,6 +23,7 @@ import { EventFeed } from './store/event-feed.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
 import { Membership } from './store/membership.ts';
 import { MirroredStore } from './store/mirrored-store.ts';
+import { reconcile } from './store/reconcile.ts';
 import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
 
@@ -45,11 +48,6 @@ export interface Daemon {
 /** BullMQ blocks for up to 10 s at a time. */
 const WORKER_BLOCK_MS = 10_000;
 
-const systemClock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
-};
-
 /**
  * Builds and starts one replica. Resolves once it listens; Redis may still be
  * missing. What is acquired is released in reverse, also when starting fails.
@@ -57,7 +55,7 @@ const systemClock: Clock = {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, version, log, onFatal } = options;
   const { intervalMs, deadlineMs, slots } = config;
-  const clock = systemClock;
+  const clock = new RefereedClock();
   const random = Math.random;
   const wheel = { intervalMs, slots };
   const period = periods(intervalMs, deadlineMs);
@@ -77,7 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const redis = connectFast(connection);
   starting.defer(() => redis.disconnect());
 
-  const roster = new Roster(wheel, deadlineMs);
+  const roster = new Roster({ wheel, deadlineMs, mostCalls: config.rosterMaxCalls });
   const metrics: Metrics = new Metrics({
     version,
     wheel,
@@ -106,8 +104,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   starting.defer(() => graph.close());
   const lanes = new Lanes(config.graphConnections);
-  const visitor = new Visitor({
-    store,
+  const visiting = {
     sender: graph,
     lanes,
     clock,
@@ -116,10 +113,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     wheel,
     deadlineMs,
     policy,
-  });
+    skewMs: period.skewMs,
+    hasLeft: (call: Call) => roster.hasLeft(call),
+  };
+  const visitor = new Visitor({ ...visiting, store });
+  const ownVisitor = new Visitor({ ...visiting, store: roster });
+  const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
+  const sharedFirst = new OwnFirst(visitor, wheel, clock);
 
   const feed = new EventFeed({
-    redis: connectBlocking(connection, period.heartbeatMs),
+    read: redis,
+    block: connectBlocking(connection, period.heartbeatMs),
     roster,
     clock,
     blockMs: Math.ceil(period.heartbeatMs),
@@ -138,33 +142,91 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     log,
     onRepair: (ailment) => metrics.schedulerRepaired(ailment),
+    onWorkerReplaced: () => metrics.workerReplaced(),
   });
 
-  const standing = new Standing({
+  const watch = new Watch({
+    wheel,
+    deadlineMs,
+    skewMs: period.skewMs,
+    clock,
+    graceMs: period.watchGraceMs,
+    log,
+    watched: () =>
+      standing.up
+        ? {
+            store,
+            visitor,
+            lock: (slot) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
+            unlock: (slot) => inRedis.unlock(slot),
+            retryGraceMs: period.watchGraceMs,
+          }
+        : {
+            store: roster,
+            visitor: ownVisitor,
+            lock: () => Promise.resolve(true),
+            unlock: () => Promise.resolve(),
+            retryGraceMs: 0,
+          },
+    onMissed: (slot, turnAt, calls) => {
+      if (!standing.up) return;
+      metrics.missedTurn();
+      log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
+      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 4));
+    },
+  });
+
+  const standing: Standing = new Standing({
     redis,
-    membership: new Membership({ redis, wheel, replica, believedMs: period.believedMs }),
+    membership: new Membership({
+      redis,
+      wheel,
+      replica,
+      believedMs: period.believedMs,
+      onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
+    }),
     wheel,
     heartbeatMs: period.heartbeatMs,
+    graceMs: period.outGraceMs,
     clock,
     log,
-    onJoined: async () => {
-      await feed.start();
-      const unread = Array.from({ length: slots }, (_, slot) => slot);
-      while (unread.length > 0) {
-        await Promise.all(unread.splice(0, 16).map((slot) => store.readSlot(slot)));
+    hasUnsaved: () => roster.hasUnsaved,
+    onBack: async (isFirst) => {
+      await feed.follow();
+      const { updated, restored } = await reconcile(inRedis, roster, slots);
+      metrics.callsWrittenBack(restored);
+      const { tracked } = roster.summary(clock.now());
+      log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
+    },
+    onAnswer: async () => {
+      if (Math.abs(clock.machineAheadMs()) <= period.skewMs) {
+        schedule.resume();
+        schedule.replaceIfDeaf(clock.now() - intervalMs);
+      } else if (schedule.running) {
+        log.error(
+          { aheadMs: clock.machineAheadMs() },
+          "this machine's clock is wrong by Redis's: turns are left to others, and to the watch",
+        );
+        await schedule.suspend(AbortSignal.timeout(period.lockMs));
       }
-      schedule.start();
-      log.info({ replica, ...wheel, tracked: roster.summary(clock.now()).tracked }, 'in service');
+    },
+    onOut: async () => {
+      watch.lookSoon();
+      await schedule.suspend(AbortSignal.timeout(period.outGraceMs));
     },
     onRefused: onFatal,
   });
   starting.defer(() => standing.stop());
 
   const calls = new Calls({
-    store,
-    visitor,
-    first: schedule,
+    shared: {
+      store,
+      visitor,
+      first: { request: (ids) => (schedule.running ? schedule : sharedFirst).request(ids) },
+    },
+    own: { store: roster, visitor: ownVisitor, first: ownFirst },
     clock,
+    random,
     observer,
     apps: new Map(config.apps.map((app) => [app.name, app])),
     defaultApp: config.defaultApp,
@@ -191,6 +253,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => app.close());
   const url = await app.listen({ host: config.host, port: config.port });
   standing.start();
+  watch.start();
 
   const running = starting.move();
   let stopped: Promise<void> | null = null;
@@ -200,12 +263,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stopping = true;
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {
         await app.close();
-        await schedule.stop(limit);
+        await Promise.all([schedule.stop(limit), watch.stop(), ownFirst.stop(), sharedFirst.stop()]);
+        if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots), log);
         await running.disposeAsync();
       });
       return stopped;
     },
   };
+}
+
+/** What this replica alone knows is lost with it, unless Redis takes it now. */
+async function saveLast(save: () => Promise<unknown>, log: Logger): Promise<void> {
+  try {
+    await save();
+  } catch (err) {
+    log.error({ err }, 'Redis is out: what was tracked or stopped meanwhile is lost with this replica');
+  }
 }
 
 async function stopWithin(

@@ -33,6 +33,13 @@ export class LogObserver implements Observer {
     }
   }
 
+  atRisk(call: Call): void {
+    this.#log.error(
+      { event: 'at-risk', call: call.id, renewedAt: call.renewedAt, error: call.lastError },
+      'call is at risk: under a third of its deadline is left',
+    );
+  }
+
   removed(call: GoneCall): void {
     const told = { event: call.removal, call: call.id, renewedAt: call.renewedAt };
     if (call.removal === 'expired') {
@@ -51,6 +58,9 @@ export function tellAll(observers: readonly Observer[]): Observer {
     },
     attempted: (call, outcome) => {
       for (const observer of observers) observer.attempted(call, outcome);
+    },
+    atRisk: (call) => {
+      for (const observer of observers) observer.atRisk(call);
     },
     removed: (call) => {
       for (const observer of observers) observer.removed(call);

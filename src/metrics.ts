@@ -34,6 +34,9 @@ export class Metrics implements Observer, GraphObserver {
   readonly #tokens;
   readonly #repaired;
   readonly #unreadable;
+  readonly #missed;
+  readonly #replaced;
+  readonly #writtenBack;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -85,6 +88,21 @@ export class Metrics implements Observer, GraphObserver {
       help: 'Values in Redis that are not as this version writes them; they were skipped.',
       registers,
     });
+    this.#missed = new Counter({
+      name: 'callkeeper_missed_turns_total',
+      help: 'Slots that nobody had visited in their turn, and the watch of this replica did.',
+      registers,
+    });
+    this.#replaced = new Counter({
+      name: 'callkeeper_workers_replaced_total',
+      help: 'BullMQ workers that took no jobs though there were some.',
+      registers,
+    });
+    this.#writtenBack = new Counter({
+      name: 'callkeeper_calls_written_back_total',
+      help: 'Calls that Redis had lost, or not yet heard of, and this replica wrote back.',
+      registers,
+    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry });
@@ -97,6 +115,8 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   tracked(): void {}
+
+  atRisk(): void {}
 
   attempted(call: Call, outcome: Outcome): void {
     const { wheel, deadlineMs, clock } = this.#options;
@@ -123,6 +143,18 @@ export class Metrics implements Observer, GraphObserver {
 
   schedulerRepaired(ailment: string): void {
     this.#repaired.inc({ ailment });
+  }
+
+  missedTurn(): void {
+    this.#missed.inc();
+  }
+
+  workerReplaced(): void {
+    this.#replaced.inc();
+  }
+
+  callsWrittenBack(count: number): void {
+    this.#writtenBack.inc(count);
   }
 
   unreadableValue(): void {
@@ -166,6 +198,11 @@ export class Metrics implements Observer, GraphObserver {
         const nearest = summary(now).nearestDeadlineAt;
         return (nearest === null ? this.#options.deadlineMs : nearest - now) / SECOND;
       },
+    );
+    gauge(
+      'callkeeper_roster_unheld_calls',
+      'Tracked calls that this replica has no room for in memory (ROSTER_MAX_CALLS).',
+      (now) => summary(now).unheld,
     );
     gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));
     new Gauge({

@@ -18,6 +18,12 @@ export interface Periods {
   readonly believedMs: number;
   /** A visit that failed, as when Redis did not answer, is made again after this. */
   readonly visitRetryMs: number;
+  /** A slot is looked at so long after its turn, to see whether it was visited. */
+  readonly watchGraceMs: number;
+  /** Without an answer from Redis for so long, it counts as out. */
+  readonly outGraceMs: number;
+  /** An instant so far ahead is none of the past; a machine's clock so far off is wrong. */
+  readonly skewMs: number;
   /** How long Redis may take to answer a command. */
   readonly redisTimeoutMs: number;
   readonly graph: GraphTimeouts;
@@ -33,6 +39,9 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
     heartbeatMs,
     believedMs: Math.ceil(Math.max(1_000, 3 * heartbeatMs)),
     visitRetryMs: Math.min(5_000, intervalMs / 60),
+    watchGraceMs: Math.min(45_000, intervalMs / 20),
+    outGraceMs: Math.min(15_000, intervalMs / 8),
+    skewMs: Math.min(15_000, Math.max(500, intervalMs / 60)),
     redisTimeoutMs: Math.min(5_000, Math.max(500, intervalMs / 10)),
     graph: {
       connectMs: Math.min(5_000, requestMs / 2),

@@ -11,11 +11,23 @@ export interface StandingOptions {
   readonly membership: Membership;
   readonly wheel: Wheel;
   readonly heartbeatMs: number;
+  /** Without an answer for so long Redis counts as out, in ms. */
+  readonly graceMs: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** This replica counts among the others for the first time. Runs to its end before the next beat. */
-  readonly onJoined: () => Promise<void>;
-  /** This replica cannot go on: Redis is unsuitable, or turns another wheel. */
+  /**
+   * Redis is there, for the first time or again, or it has lost data. To bring
+   * Redis and this replica together; rejects where Redis goes away over it, and
+   * is then asked for again. No sign of life is given meanwhile.
+   */
+  readonly onBack: (isFirst: boolean) => Promise<void>;
+  /** After each sign of life that was answered. */
+  readonly onAnswer: () => Promise<void>;
+  /** Redis is out; this replica has to go on without it. */
+  readonly onOut: () => Promise<void>;
+  /** Whether there is something that Redis has yet to learn of. */
+  readonly hasUnsaved: () => boolean;
+  /** This replica must not go on: Redis is unsuitable, or turns another wheel. */
   readonly onRefused: (error: Error) => void;
 }
 
@@ -38,22 +50,26 @@ function describe({ intervalMs, slots }: Wheel): string {
 
 /**
  * This replica's standing with Redis: waits for it, checks it, joins the other
- * replicas, and gives a sign of life ever after. Redis may come and go.
+ * replicas, and gives a sign of life ever after. The sign is a write, so a
+ * Redis that answers but cannot serve (a replica, one out of memory or still
+ * loading, one that refuses us) is out like one that does not answer.
  */
 export class Standing {
   readonly #options: StandingOptions;
   readonly #stopped = new AbortController();
   #beating: Promise<void> = Promise.resolve();
-  #up = false;
+  #state: 'waiting' | 'up' | 'out' = 'waiting';
   #joined = false;
+  #answeredAt: number;
 
   constructor(options: StandingOptions) {
     this.#options = options;
+    this.#answeredAt = options.clock.now();
   }
 
-  /** Whether Redis answered the last sign of life. */
+  /** Whether Redis serves, as far as this replica knows. */
   get up(): boolean {
-    return this.#up;
+    return this.#state === 'up';
   }
 
   start(): void {
@@ -72,26 +88,36 @@ export class Standing {
     while (!signal.aborted) {
       try {
         await this.#report();
-        this.#setUp(true);
       } catch (error) {
-        if (error instanceof OtherWheelError || error instanceof UnsuitableRedisError) {
+        if (isRefusal(error) && !this.#isNeeded()) {
           onRefused(error);
           return;
         }
-        this.#setUp(false, error);
+        await this.#onSilence(error);
       }
-      await clock.sleep(this.#joined ? heartbeatMs : Math.min(heartbeatMs, 1_000), signal);
+      const isSettled = this.#state === 'up' && this.#answeredAt + heartbeatMs > clock.now();
+      await clock.sleep(isSettled ? heartbeatMs : Math.min(heartbeatMs, 500), signal);
     }
   }
 
   async #report(): Promise<void> {
-    const { redis, membership, onJoined } = this.#options;
-    if (!this.#joined) await assertSuitable(redis);
+    const { redis, membership, clock, hasUnsaved, onBack, onAnswer } = this.#options;
+    if (this.#state !== 'up') await assertSuitable(redis);
     const verdict = await membership.join();
     if (verdict.kind === 'different') return this.#onDifferent(verdict);
-    if (this.#joined) return;
-    await onJoined();
+    this.#answeredAt = clock.now();
+    const hasLost = this.#joined && (verdict.kind === 'laid' || verdict.isOlder);
+    if (this.#state !== 'up' || hasLost || hasUnsaved()) await this.#comeBack(hasLost, onBack);
+    await onAnswer();
+  }
+
+  async #comeBack(hasLost: boolean, onBack: StandingOptions['onBack']): Promise<void> {
+    const { log } = this.#options;
+    if (hasLost) log.error('Redis has lost data: it is written back from memory');
+    await onBack(!this.#joined);
+    if (this.#state !== 'up') log.info('Redis serves');
     this.#joined = true;
+    this.#state = 'up';
   }
 
   async #onDifferent({ laid, others }: Verdict & { kind: 'different' }): Promise<void> {
@@ -103,11 +129,21 @@ export class Standing {
     throw new Error('another replica is laying the wheel anew');
   }
 
-  #setUp(up: boolean, error?: unknown): void {
-    const { log } = this.#options;
-    if (up && !this.#up) log.info('Redis answers');
-    if (!up && this.#up) log.error({ err: error }, 'Redis does not answer');
-    if (!up && !this.#up) log.debug({ err: error }, 'waiting for Redis');
-    this.#up = up;
+  async #onSilence(error: unknown): Promise<void> {
+    const { clock, graceMs, log, onOut } = this.#options;
+    log.debug({ err: error }, 'Redis gives no answer');
+    if (this.#state === 'out' || clock.now() - this.#answeredAt < graceMs) return;
+    this.#state = 'out';
+    log.error({ err: error }, 'Redis is out: this replica goes on from memory');
+    await onOut();
   }
+
+  /** Whoever keeps calls alive from memory must not give up, whatever Redis has become. */
+  #isNeeded(): boolean {
+    return this.#joined || this.#options.hasUnsaved();
+  }
+}
+
+function isRefusal(error: unknown): error is Error {
+  return error instanceof OtherWheelError || error instanceof UnsuitableRedisError;
 }

@@ -11,9 +11,10 @@ export interface Call {
   readonly labels: Readonly<Record<string, string>>;
   readonly webhookUrl: string | null;
   /**
-   * Identity of this registration, new each time the call is tracked. An
-   * ending counts only for the registration it was observed under, so a late
-   * 404 cannot remove a call that was tracked again.
+   * Identity of this registration, new each time the call is tracked, and
+   * greater (as text) than those before; see {@link newRegistration}. An ending
+   * counts only for the registration it was observed under, so a late 404
+   * cannot remove a call that was tracked again.
    */
   readonly registration: string;
   readonly trackedAt: number;
@@ -29,6 +30,8 @@ export interface Call {
    */
   readonly retryAt: number | null;
   readonly consecutiveFailures: number;
+  /** Since when the call is at risk: failing, with less than a third of the deadline left. */
+  readonly atRiskAt: number | null;
   readonly lastError: CallError | null;
 }
 
@@ -75,6 +78,12 @@ export const CALL_ID_PATTERN = CALL_ID.source;
 export function parseCallId(text: string): string | null {
   if (!CALL_ID.test(text)) return null;
   return GUID.test(text) ? text.toLowerCase() : text;
+}
+
+/** Sorts by the instant of tracking; chance tells apart what two replicas made in the same ms. */
+export function newRegistration(now: number, random: () => number): string {
+  const chance = Math.floor(random() * 36 ** 4);
+  return now.toString(36).padStart(9, '0') + chance.toString(36).padStart(4, '0');
 }
 
 export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {

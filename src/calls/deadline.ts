@@ -1,6 +1,9 @@
 import type { Call } from './call.ts';
 import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
+/** A call is at risk when less than this share of the deadline is left to it. */
+export const AT_RISK_SHARE = 1 / 3;
+
 /**
  * When Graph ends the call unless a keepAlive sent before succeeds.
  *

@@ -15,12 +15,15 @@ export interface VisitContext {
   readonly turnAt: number;
   readonly now: number;
   readonly deadlineMs: number;
+  /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
+  readonly skewMs: number;
 }
 
 /**
- * The plan of a visit. Due are the calls not renewed since the turn, so a
- * second visit of the same turn (a job taken over, a zombie, a retry) posts
- * only what is still missing. A call past its deadline is posted once more
+ * The plan of a visit. Due are the calls not renewed since the turn, and those
+ * never renewed at all, unless they wait for their next attempt. So a second
+ * visit of the same turn (a job taken over, a zombie, a retry) posts only what
+ * is still missing. A call past its deadline is posted once more
  * before it is given up: one keepAlive too many is harmless, one too few ends
  * a call.
  */
@@ -39,8 +42,10 @@ function isOver(call: Call, now: number): boolean {
   return call.trackUntil !== null && call.trackUntil <= now;
 }
 
-function isDue(call: Call, { turnAt, now }: VisitContext): boolean {
-  return (call.renewedAt ?? call.trackedAt) < turnAt && (call.retryAt ?? 0) <= now;
+function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): boolean {
+  const { renewedAt, retryAt } = call;
+  if (retryAt !== null && retryAt > now && retryAt <= now + deadlineMs) return false;
+  return renewedAt === null || renewedAt < turnAt || renewedAt > now + skewMs;
 }
 
 /**

@@ -35,10 +35,10 @@ export type Change =
   | ({ readonly id: string; readonly expected: string | null } & Put)
   | ({ readonly id: string; readonly expected: string } & Remove);
 
-/** Puts the call; `tracked` where a bot asked for it, which others are told of. */
+/** Puts the call, and tells of it where `tell` says as what. */
 export interface Put {
   readonly next: Call;
-  readonly tracked?: boolean;
+  readonly tell?: 'tracked' | 'at-risk' | 'recovered';
 }
 
 /** Takes the call off the schedule, remembers it, and tells of it. */
@@ -90,5 +90,7 @@ export interface Observer {
   tracked(call: Call, isNew: boolean): void;
   /** After each keepAlive, with the call as it was before. */
   attempted(call: Call, outcome: Outcome): void;
+  /** Once, when it becomes so. */
+  atRisk(call: Call): void;
   removed(call: GoneCall): void;
 }

@@ -26,7 +26,7 @@ export function retryPolicy(intervalMs: number, deadlineMs: number): RetryPolicy
     capMs: Math.min(60_000, intervalMs / 15),
     refusedCapMs: Math.min(300_000, intervalMs / 3),
     reserveMs: Math.min(60_000, deadlineMs / 45),
-    firstMs: Math.min(5_000, intervalMs / 180),
+    firstMs: Math.min(5_000, Math.max(250, intervalMs / 180)),
   };
 }
 

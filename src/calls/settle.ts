@@ -1,5 +1,5 @@
 import { type Call, forget } from './call.ts';
-import { deadlineAt } from './deadline.ts';
+import { AT_RISK_SHARE, deadlineAt } from './deadline.ts';
 import type { Outcome } from './outcome.ts';
 import type { Put, Random, Remove } from './ports.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
@@ -41,15 +41,15 @@ export function settle(
 
 function renew(current: Call, sentAt: number): Settlement {
   if (current.renewedAt !== null && current.renewedAt >= sentAt) return null;
-  return {
-    next: {
-      ...current,
-      renewedAt: sentAt,
-      retryAt: null,
-      consecutiveFailures: 0,
-      lastError: null,
-    },
+  const next: Call = {
+    ...current,
+    renewedAt: sentAt,
+    retryAt: null,
+    consecutiveFailures: 0,
+    atRiskAt: null,
+    lastError: null,
   };
+  return current.atRiskAt === null ? { next } : { next, tell: 'recovered' };
 }
 
 type Failure = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;
@@ -62,7 +62,8 @@ function fail(current: Call, outcome: Failure, context: SettleContext): Settleme
   };
   const limit = deadlineAt(current, context.deadlineMs);
   if (context.now >= limit) return { gone: forget(failing, 'expired', context.now) };
-  return {
-    next: { ...failing, retryAt: nextRetryAt(failing, outcome, { ...context, deadlineAt: limit }) },
-  };
+  const retryAt = nextRetryAt(failing, outcome, { ...context, deadlineAt: limit });
+  const isAtRisk = limit - context.now < context.deadlineMs * AT_RISK_SHARE;
+  if (!isAtRisk || current.atRiskAt !== null) return { next: { ...failing, retryAt } };
+  return { next: { ...failing, retryAt, atRiskAt: context.now }, tell: 'at-risk' };
 }

@@ -20,6 +20,10 @@ export interface VisitorDeps {
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
+  /** See `VisitContext`. */
+  readonly skewMs: number;
+  /** Whether the call is known to have left the schedule since it was read. */
+  readonly hasLeft: (call: Call) => boolean;
 }
 
 /** When the same visit wants to run again, epoch ms; null when it is done with. */
@@ -55,9 +59,9 @@ export class Visitor {
    * run again at once, elsewhere.
    */
   async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<VisitAgainAt> {
-    const { store, clock, wheel, deadlineMs } = this.#deps;
+    const { store, clock, wheel, deadlineMs, skewMs } = this.#deps;
     const entries = await store.readSlot(slot);
-    const plan = planVisit(entries, { turnAt, now: clock.now(), deadlineMs });
+    const plan = planVisit(entries, { turnAt, now: clock.now(), deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, entries, turnAt, stop);
     if (stop.aborted) return clock.now();
     const nextTurnAt = turnAfter(slot, turnAt, wheel);
@@ -70,7 +74,7 @@ export class Visitor {
    * may have missed a call that was written in that very moment.
    */
   async visitNew(slot: number, ids: readonly string[], stop: AbortSignal): Promise<VisitAgainAt> {
-    const { store, clock, wheel, deadlineMs, policy } = this.#deps;
+    const { store, clock, wheel, deadlineMs, policy, skewMs } = this.#deps;
     const found = await store.find(ids);
     const now = clock.now();
     const lastTurnAt = turnAtOrBefore(slot, now - policy.firstMs, wheel);
@@ -78,7 +82,7 @@ export class Visitor {
       .filter((entry) => entry !== null)
       .filter(({ call }) => call.renewedAt === null && call.trackedAt >= lastTurnAt)
       .map(withoutGrace);
-    const plan = planVisit(fresh, { turnAt: now + 1, now, deadlineMs });
+    const plan = planVisit(fresh, { turnAt: now + 1, now, deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, fresh, now, stop);
     if (stop.aborted) return clock.now();
     return nextVisitAt(calls, lastTurnAt + wheel.intervalMs + policy.firstMs);
@@ -111,14 +115,14 @@ export class Visitor {
   }
 
   async #stopTracking(stops: VisitPlan['stop']): Promise<Decision[]> {
-    const { store, observer } = this.#deps;
+    const { store } = this.#deps;
     const effects = await decideAndWrite(
       store,
       stops.map(({ entry, gone }) => ({ id: entry.call.id, entry, gone })),
       (current, { entry, gone }) =>
         current?.call.registration === entry.call.registration ? { gone } : null,
     );
-    for (const effect of effects) if (effect && 'gone' in effect) observer.removed(effect.gone);
+    this.#tell(effects);
     return effects;
   }
 
@@ -154,10 +158,10 @@ export class Visitor {
   }
 
   async #postInTurn(entry: Entry, stop: AbortSignal, done: Batches<Attempted>): Promise<void> {
-    const { lanes, deadlineMs } = this.#deps;
-    const leave = await lanes.enter(deadlineAt(entry.call, deadlineMs));
+    const { lanes, deadlineMs, hasLeft } = this.#deps;
+    const leave = await lanes.enter(laneOf(entry.call), deadlineAt(entry.call, deadlineMs));
     try {
-      if (stop.aborted || done.failed) return;
+      if (stop.aborted || done.failed || hasLeft(entry.call)) return;
       done.add({ id: entry.call.id, entry, outcome: await this.#post(entry.call) });
     } finally {
       leave();
@@ -171,14 +175,28 @@ export class Visitor {
   }
 
   async #settle(batch: readonly Attempted[]): Promise<Decision[]> {
-    const { store, clock, deadlineMs, policy, random, observer } = this.#deps;
+    const { store, clock, deadlineMs, policy, random } = this.#deps;
     const context = { now: clock.now(), deadlineMs, policy, random };
     const effects = await decideAndWrite(store, batch, (current, { entry, outcome }) =>
       current === null ? null : settle(entry.call, current.call, outcome, context),
     );
-    for (const effect of effects) if (effect && 'gone' in effect) observer.removed(effect.gone);
+    this.#tell(effects);
     return effects;
   }
+
+  #tell(effects: readonly Decision[]): void {
+    const { observer } = this.#deps;
+    for (const effect of effects) {
+      if (effect === null) continue;
+      if ('gone' in effect) observer.removed(effect.gone);
+      else if (effect.tell === 'at-risk') observer.atRisk(effect.next);
+    }
+  }
+}
+
+/** What shares a token shares its fate: an app in a tenant. */
+function laneOf(call: Call): string {
+  return `${call.app}/${call.tenantId}`;
 }
 
 /** The grace keeps others off a new call; it is not for the visit that it was given for. */

@@ -23,60 +23,75 @@ export interface ScheduleOptions {
   readonly visitRetryMs: number;
   readonly log: Logger;
   readonly onRepair: (ailment: string) => void;
+  readonly onWorkerReplaced: () => void;
 }
 
 /**
  * The wheel as BullMQ turns it: a scheduler a slot, a worker that makes the
- * visits, and the look over the schedulers that keeps them right. To be started
- * once Redis is there; goes on by itself through its absences.
+ * visits, and the look over the schedulers that keeps them right.
+ *
+ * It runs while Redis answers and this machine's clock, which BullMQ goes by,
+ * is right; otherwise it is suspended, and the watch makes the visits.
  */
 export class Schedule implements FirstKeepAlives {
   readonly #options: ScheduleOptions;
-  readonly #stopped = new AbortController();
   #queue: Queue<VisitData> | null = null;
-  #worker: WheelWorker | null = null;
-  #looking: Promise<void> = Promise.resolve();
+  #schedulers: Schedulers | null = null;
+  #run: { worker: WheelWorker; suspended: AbortController; looking: Promise<void> } | null = null;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
   }
 
   get running(): boolean {
-    return this.#worker?.running ?? false;
+    return this.#run !== null;
   }
 
-  start(): void {
-    if (this.#queue || this.#stopped.signal.aborted) return;
-    const { redis, prefix, wheel, turnGraceMs, log } = this.#options;
-    this.#queue = openQueue(redis, prefix);
-    this.#queue.on('error', (err) => log.debug({ err }, 'queue'));
-    const schedulers = new Schedulers({
-      ...this.#options,
-      queue: this.#queue,
-      wheel,
-      graceMs: turnGraceMs,
-    });
-    this.#looking = this.#lookOver(schedulers);
-    this.#worker = new WheelWorker({
-      ...this.#options,
-      connection: this.#options.connectWorker(),
-      retryMs: this.#options.visitRetryMs,
-    });
-    this.#worker.start();
+  /** Starts turning the wheel, or goes on after a suspension. Redis must be there. */
+  resume(): void {
+    if (this.#run) return;
+    this.#open();
+    const suspended = new AbortController();
+    const looking = this.#lookOver(suspended.signal);
+    this.#run = { worker: this.#startWorker(), suspended, looking };
   }
 
-  /** Hands unfinished visits to other replicas; cut off when `limit` aborts. */
+  /**
+   * Takes no more turns. Visits in flight are handed to other replicas, or cut
+   * off when `limit` aborts: whoever turns the wheel then makes them again.
+   */
+  async suspend(limit: AbortSignal): Promise<void> {
+    const run = this.#run;
+    if (!run) return;
+    this.#run = null;
+    run.suspended.abort();
+    await run.worker.stop(limit);
+    await run.looking;
+  }
+
   async stop(limit: AbortSignal): Promise<void> {
-    this.#stopped.abort();
-    await this.#worker?.stop(limit);
-    await this.#looking;
+    await this.suspend(limit);
     await this.#queue?.close();
   }
 
-  /** One job a slot; rejects with `StoreUnavailableError` where Redis does not take it. */
+  /**
+   * A worker may go deaf: it says that it runs and waits, and never takes a job
+   * again. Whoever sees turns that it ought to have taken since `since` says so
+   * here; if it has taken nothing, another takes its place.
+   */
+  replaceIfDeaf(since: number): void {
+    const run = this.#run;
+    if (!run || run.worker.lastTakenAt >= since) return;
+    this.#options.log.warn({ since }, 'the worker takes no jobs: it is replaced');
+    void run.worker.stop(AbortSignal.timeout(this.#options.lockMs));
+    run.worker = this.#startWorker();
+    this.#options.onWorkerReplaced();
+  }
+
+  /** One job a slot; rejects with `StoreUnavailableError` where nobody here would take it. */
   async request(ids: readonly string[]): Promise<void> {
     const queue = this.#queue;
-    if (!queue) throw new StoreUnavailableError('the schedule waits for Redis');
+    if (!queue || !this.#run) throw new StoreUnavailableError('the schedule does not run here');
     const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options.wheel));
     try {
       await queue.addBulk(
@@ -87,14 +102,34 @@ export class Schedule implements FirstKeepAlives {
     }
   }
 
-  async #lookOver(schedulers: Schedulers): Promise<void> {
+  /** Only now: a queue that is opened while Redis is away never recovers from it. */
+  #open(): void {
+    if (this.#queue) return;
+    const { redis, prefix, turnGraceMs, log } = this.#options;
+    const queue = openQueue(redis, prefix);
+    queue.on('error', (err) => log.debug({ err }, 'queue'));
+    this.#queue = queue;
+    this.#schedulers = new Schedulers({ ...this.#options, queue, graceMs: turnGraceMs });
+  }
+
+  #startWorker(): WheelWorker {
+    const { connectWorker, visitRetryMs } = this.#options;
+    const worker = new WheelWorker({
+      ...this.#options,
+      connection: connectWorker(),
+      retryMs: visitRetryMs,
+    });
+    worker.start();
+    return worker;
+  }
+
+  async #lookOver(suspended: AbortSignal): Promise<void> {
     const { clock, lookOverMs, log } = this.#options;
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      await schedulers
-        .lookOver()
+    while (!suspended.aborted) {
+      await this.#schedulers
+        ?.lookOver()
         .catch((err) => log.debug({ err }, 'no look over the schedulers: Redis does not answer'));
-      await clock.sleep(lookOverMs, signal);
+      await clock.sleep(lookOverMs, suspended);
     }
   }
 }

@@ -26,13 +26,15 @@ export class WheelWorker {
   readonly #options: WheelWorkerOptions;
   readonly #stop = new AbortController();
   #worker: Worker<VisitData> | null = null;
+  #lastTakenAt = 0;
 
   constructor(options: WheelWorkerOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const { connection, prefix, lockMs, log } = this.#options;
+    const { connection, prefix, lockMs, clock, log } = this.#options;
+    this.#lastTakenAt = clock.now();
     this.#worker ??= new Worker<VisitData>(QUEUE_NAME, (job, token) => this.#process(job, token), {
       connection,
       prefix,
@@ -44,8 +46,9 @@ export class WheelWorker {
     this.#worker.on('error', (err) => log.debug({ err }, 'worker'));
   }
 
-  get running(): boolean {
-    return this.#worker?.isRunning() === true && !this.#stop.signal.aborted;
+  /** When it last took a job; before the first one, when it was started. Epoch ms. */
+  get lastTakenAt(): number {
+    return this.#lastTakenAt;
   }
 
   /**
@@ -62,12 +65,14 @@ export class WheelWorker {
       limit.addEventListener('abort', () => resolve('cut'), { once: true });
     });
     if ((await Promise.race([worker.close(), cut])) === 'cut') {
-      this.#options.log.warn('visits were cut off: another replica finishes them');
+      this.#options.log.warn('visits were cut off: whoever turns the wheel makes them again');
     }
+    this.#options.connection.disconnect();
   }
 
   async #process(job: Job<VisitData>, token: string | undefined): Promise<void> {
     const { clock, retryMs, log } = this.#options;
+    this.#lastTakenAt = clock.now();
     let againAt: VisitAgainAt;
     try {
       againAt = await this.#visit(job);

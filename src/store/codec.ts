@@ -18,6 +18,7 @@ interface Encoded {
   n?: number;
   f?: number;
   e?: CallError;
+  z?: number;
   x?: [Removal, number];
 }
 
@@ -51,6 +52,7 @@ export function encodeCall(call: Call | GoneCall): string {
   if (call.retryAt !== null) encoded.n = call.retryAt;
   if (call.consecutiveFailures > 0) encoded.f = call.consecutiveFailures;
   if (call.lastError !== null) encoded.e = call.lastError;
+  if (call.atRiskAt !== null) encoded.z = call.atRiskAt;
   if ('removal' in call) encoded.x = [call.removal, call.goneAt];
   return JSON.stringify(encoded);
 }
@@ -71,6 +73,7 @@ export function decodeCall(id: string, text: string): Call {
     renewedAt: e.k ?? null,
     retryAt: e.n ?? null,
     consecutiveFailures: e.f ?? 0,
+    atRiskAt: e.z ?? null,
     lastError: e.e ?? null,
   };
 }
@@ -120,6 +123,7 @@ const CHECKS: Record<keyof Encoded, (value: unknown) => boolean> = {
   n: maybe(isInstant),
   f: maybe(isInstant),
   e: maybe(isObject),
+  z: maybe(isInstant),
   x: maybe((value) => Array.isArray(value) && isText(value[0]) && isInstant(value[1])),
 };
 

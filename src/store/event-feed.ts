@@ -6,14 +6,19 @@ import { EVENTS_KEY } from './keys.ts';
 import type { Roster } from './roster.ts';
 
 export interface EventFeedOptions {
-  /** Of its own: it blocks. */
-  readonly redis: Redis;
+  /** Fails fast. */
+  readonly read: Redis;
+  /** Of the feed's own: it blocks. */
+  readonly block: Redis;
   readonly roster: Roster;
   readonly clock: Clock;
   readonly blockMs: number;
   readonly log: Logger;
   readonly onUnreadable: () => void;
 }
+
+/** The events after which a call stands on the schedule; after all others it does not. */
+const PUTS: ReadonlySet<string> = new Set(['tracked', 'restored', 'at-risk', 'recovered']);
 
 type StreamReply = [key: string, entries: [id: string, fields: string[]][]][] | null;
 
@@ -32,35 +37,35 @@ export class EventFeed {
     this.#options = options;
   }
 
-  /** Begins after the newest event; read the slots after this has resolved. */
-  async start(): Promise<void> {
-    const { redis } = this.#options;
-    const [newest] = await redis.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
+  /**
+   * Follows the events from the newest on; again, after Redis was away or has
+   * lost its data. Read the slots after this has resolved. Rejects where Redis
+   * does not answer.
+   */
+  async follow(): Promise<void> {
+    const { read } = this.#options;
+    const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
     this.#after = newest?.[0] ?? '0-0';
     this.#reading ??= this.#read();
   }
 
-  /** After Redis lost its data its events begin anew. */
-  rewind(): void {
-    this.#after = '0-0';
-  }
-
   async stop(): Promise<void> {
     this.#stopped.abort();
-    this.#options.redis.disconnect();
+    this.#options.block.disconnect();
     await this.#reading;
   }
 
   async #read(): Promise<void> {
-    const { redis, blockMs, clock, log } = this.#options;
+    const { block, blockMs, clock, log } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
         const from = this.#after;
         const args = ['COUNT', 500, 'BLOCK', blockMs, 'STREAMS', EVENTS_KEY, from] as const;
-        const reply = (await redis.xread(...args)) as StreamReply;
+        const reply = (await block.xread(...args)) as StreamReply;
         const entries = reply?.[0]?.[1] ?? [];
         for (const [, fields] of entries) this.#apply(fields);
+        // Unless told meanwhile to follow from elsewhere.
         if (this.#after === from) this.#after = entries.at(-1)?.[0] ?? from;
       } catch (err) {
         if (signal.aborted) return;
@@ -75,14 +80,14 @@ export class EventFeed {
     const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
     const id = field('id');
     try {
-      const known = roster.peek(id)?.call;
-      if (field('type') === 'track') {
+      const known = roster.peek(id)?.call.registration ?? '';
+      if (PUTS.has(field('type'))) {
         const call = decodeCall(id, field('call'));
         // The echo of what stands here must not undo what has happened to it since.
-        if (known?.registration !== call.registration) roster.put(call);
+        if (call.registration > known) roster.put(call);
       } else {
         const gone = decodeGoneCall(id, field('call'));
-        if (known?.registration === gone.registration) roster.remove(gone);
+        if (gone.registration >= known) roster.remove(gone);
       }
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;

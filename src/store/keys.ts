@@ -12,11 +12,18 @@ export interface SlotKeys {
   readonly gone: string;
   /** Sorted set: id by the instant it left, epoch ms. */
   readonly goneAt: string;
+  /** Held by the replica that makes up for a missed turn of the slot. */
+  readonly lock: string;
 }
 
 export function slotKeys(slot: number, slots: number): SlotKeys {
   const tag = `callkeeper:{${slot}/${slots}}`;
-  return { calls: `${tag}:calls`, gone: `${tag}:gone`, goneAt: `${tag}:gone-at` };
+  return {
+    calls: `${tag}:calls`,
+    gone: `${tag}:gone`,
+    goneAt: `${tag}:gone-at`,
+    lock: `${tag}:lock`,
+  };
 }
 
 /** Hash: the shape of the wheel that is laid, and the marker that this Redis holds our data. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
 import type { Wheel } from '../calls/wheel.ts';
 import { REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
@@ -9,20 +10,27 @@ export interface MembershipOptions {
   readonly replica: string;
   /** How long the others go on believing that a replica lives which says nothing, in ms. */
   readonly believedMs: number;
+  readonly onClock: OnClock;
 }
 
 /**
- * - `joined`: this replica counts among those that turn this wheel.
+ * - `joined`: this replica counts among those that turn this wheel. `isOlder`
+ *   where Redis has gone back to data from before the last sign of life.
  * - `laid`: so too, and there was no wheel: this Redis is new, or has lost its data.
  * - `different`: another wheel is laid; `others` are the living replicas that turn it.
  */
 export type Verdict =
-  | { readonly kind: 'joined' | 'laid'; readonly replicas: number }
+  | { readonly kind: 'joined'; readonly isOlder: boolean }
+  | { readonly kind: 'laid' }
   | { readonly kind: 'different'; readonly laid: Wheel; readonly others: readonly string[] };
+
+/** Told of each reading of Redis's clock; see `RefereedClock.setBy`. */
+export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => void;
 
 /** The replicas of one Redis, which must agree on the wheel. Rejects with what Redis rejects with. */
 export class Membership {
   readonly #options: MembershipOptions;
+  #lastBeat = 0;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -30,8 +38,9 @@ export class Membership {
 
   /** Joins, or says that this replica still lives. */
   async join(): Promise<Verdict> {
-    const { redis, wheel, replica, believedMs } = this.#options;
-    const [verdict, intervalMs, slots, replicas] = await redis.joinWheel(
+    const { redis, wheel, replica, believedMs, onClock } = this.#options;
+    const sentAt = performance.now();
+    const [verdict, intervalMs, slots, replicas, beat, nowMs] = await redis.joinWheel(
       WHEEL_KEY,
       REPLICAS_KEY,
       replica,
@@ -39,9 +48,14 @@ export class Membership {
       wheel.intervalMs,
       wheel.slots,
     );
-    if (verdict !== 'different') return { kind: verdict, replicas: replicas.length };
-    const laid = { intervalMs: Number(intervalMs), slots: Number(slots) };
-    return { kind: 'different', laid, others: replicas.filter((id) => id !== replica) };
+    onClock(nowMs, sentAt, performance.now());
+    if (verdict === 'different') {
+      const laid = { intervalMs: Number(intervalMs), slots: Number(slots) };
+      return { kind: verdict, laid, others: replicas.filter((id) => id !== replica) };
+    }
+    const isOlder = beat <= this.#lastBeat;
+    this.#lastBeat = beat;
+    return verdict === 'laid' ? { kind: verdict } : { kind: verdict, isOlder };
   }
 
   async leave(): Promise<void> {

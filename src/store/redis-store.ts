@@ -72,6 +72,37 @@ export class RedisCallStore implements CallStore {
     return results;
   }
 
+  /**
+   * Writes back what Redis has lost: calls that are tracked, unless they stand
+   * there or have left the schedule under this registration or a later one, and
+   * calls that have left it. Returns how many were written.
+   */
+  async writeBack(slot: number, calls: readonly Call[], gone: readonly GoneCall[]): Promise<number> {
+    const keys = this.#keys(slot);
+    const args: (string | number)[] = [];
+    for (const call of calls) {
+      const left = await this.#run(() => this.#redis.hget(keys.gone, call.id));
+      if (left !== null && leftUnder(call, left)) continue;
+      args.push('restored', call.id, encodeCall(call), left ?? '');
+    }
+    for (const call of gone) args.push('remembered', call.id, encodeCall(call), call.goneAt);
+    if (args.length === 0) return 0;
+    const written = await this.#run(() =>
+      this.#redis.writeBack(keys.calls, keys.gone, keys.goneAt, EVENTS_KEY, EVENTS_KEPT, ...args),
+    );
+    return written.reduce<number>((sum, done) => sum + done, 0);
+  }
+
+  /** A short lock on a slot; false where somebody else holds it. It expires by itself. */
+  async tryLock(slot: number, forMs: number): Promise<boolean> {
+    const set = () => this.#redis.set(this.#keys(slot).lock, '1', 'PX', Math.ceil(forMs), 'NX');
+    return (await this.#run(set)) !== null;
+  }
+
+  async unlock(slot: number): Promise<void> {
+    await this.#run(() => this.#redis.del(this.#keys(slot).lock));
+  }
+
   async readGone(slot: number): Promise<GoneCall[]> {
     const values = await this.#scan(this.#keys(slot).gone);
     return [...values].flatMap(([id, text]) => {
@@ -151,6 +182,15 @@ export class RedisCallStore implements CallStore {
   }
 }
 
+function leftUnder(call: Call, left: string): boolean {
+  try {
+    return decodeGoneCall(call.id, left).registration >= call.registration;
+  } catch (error) {
+    if (error instanceof UnreadableError) return error.newer;
+    throw error;
+  }
+}
+
 function unavailable(error: unknown): StoreUnavailableError {
   if (error instanceof StoreUnavailableError) return error;
   const reason = error instanceof Error ? error.message : String(error);
@@ -187,5 +227,5 @@ function toArgs(change: Change): (string | number)[] {
     const { gone } = change;
     return [gone.removal, change.id, expected, encodeCall(gone), gone.goneAt];
   }
-  return [change.tracked ? 'track' : 'put', change.id, expected, encodeCall(change.next), 0];
+  return [change.tell ?? 'put', change.id, expected, encodeCall(change.next), 0];
 }

@@ -1,5 +1,5 @@
 import type { Call, GoneCall } from '../calls/call.ts';
-import { deadlineAt } from '../calls/deadline.ts';
+import { AT_RISK_SHARE, deadlineAt } from '../calls/deadline.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, encodeCall } from './codec.ts';
@@ -9,38 +9,60 @@ export interface RosterSummary {
   readonly tracked: number;
   /** With at least one failure since their last success. */
   readonly failing: number;
-  /** Their margin is under a third of the deadline. */
+  /** With less than a third of the deadline left. */
   readonly atRisk: number;
   /** Of the call nearest to its deadline; null where there is no call. */
   readonly nearestDeadlineAt: number | null;
+  /** Tracked calls that the roster had no room for: without Redis they are not kept alive here. */
+  readonly unheld: number;
 }
 
 interface Slot {
-  /** id → the call as encoded for Redis: a fifth of the memory of an object. */
+  /** id → the call as encoded for Redis, which takes less memory than an object. */
   calls: Map<string, string>;
   /** What was written here since the last whole read began, by the count of writes. */
   touched: Map<string, number>;
+  /** Those that left lately, in the order in which they did. */
+  readonly gone: Map<string, GoneCall>;
+  /** How many calls of the slot were left out for want of room. */
+  unheld: number;
   summary: { failing: number; nearestDeadlineAt: number } | null;
 }
 
+export interface RosterOptions {
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  /** It holds so many calls at most. */
+  readonly mostCalls: number;
+}
+
+/** About so many calls that have left are remembered here; Redis remembers them all. */
+const MOST_GONE = 50_000;
+
 /**
  * A replica's own copy of the wheel in memory: what it goes by when Redis does
- * not answer, and what its metrics are read from. It is a store like the one in
- * Redis, with the same versions.
+ * not answer, and what its metrics are read from.
+ *
+ * As a store of its own (`write`) it takes changes that Redis has yet to learn
+ * of: those stand against whatever is read there, until they have been
+ * reconciled. What is already in Redis comes by `put`, `remove` and
+ * `replaceSlot`.
  */
 export class Roster implements CallStore {
-  readonly #wheel: Wheel;
-  readonly #deadlineMs: number;
+  readonly #options: RosterOptions;
   readonly #slots: Slot[];
-  readonly #gone = new Map<string, GoneCall>();
+  /** The ids whose changes Redis has yet to learn of. */
+  readonly #unsaved = new Set<string>();
+  #held = 0;
   #writes = 0;
 
-  constructor(wheel: Wheel, deadlineMs: number) {
-    this.#wheel = wheel;
-    this.#deadlineMs = deadlineMs;
-    this.#slots = Array.from({ length: wheel.slots }, () => ({
+  constructor(options: RosterOptions) {
+    this.#options = options;
+    this.#slots = Array.from({ length: options.wheel.slots }, () => ({
       calls: new Map(),
       touched: new Map(),
+      gone: new Map(),
+      unheld: 0,
       summary: null,
     }));
   }
@@ -54,21 +76,23 @@ export class Roster implements CallStore {
   }
 
   async findGone(id: string): Promise<GoneCall | null> {
-    return this.#gone.get(id) ?? null;
+    return this.#slotOf(id).gone.get(id) ?? null;
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
-    return [...this.#gone.values()].filter(({ id }) => slotOf(id, this.#wheel) === slot);
+    return [...this.#slot(slot).gone.values()];
   }
 
-  async forgetGone(_slot: number, before: number): Promise<void> {
-    for (const [id, call] of this.#gone) if (call.goneAt < before) this.#gone.delete(id);
+  async forgetGone(slot: number, before: number): Promise<void> {
+    const { gone } = this.#slot(slot);
+    for (const [id, call] of gone) if (call.goneAt < before) gone.delete(id);
   }
 
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
     return changes.map((change) => {
       const current = this.peek(change.id);
       if ((current?.version ?? null) !== change.expected) return { done: false, current };
+      this.#unsaved.add(change.id);
       this.apply(change);
       return { done: true };
     });
@@ -79,21 +103,39 @@ export class Roster implements CallStore {
     return version === undefined ? null : toEntry(id, version);
   }
 
-  /** Takes over a change that was written elsewhere, whatever stands here. */
+  /** Whether the call, under this registration or a later one, is known to have left the schedule. */
+  hasLeft(call: Call): boolean {
+    const gone = this.#slotOf(call.id).gone.get(call.id);
+    return gone !== undefined && gone.registration >= call.registration;
+  }
+
   apply(change: Change): void {
     if ('gone' in change) this.remove(change.gone);
     else this.put(change.next);
   }
 
+  /** A call that nobody else knows of is taken in even where there is no room. */
   put(call: Call): void {
     const slot = this.#touch(call.id);
+    if (!slot.calls.has(call.id)) {
+      if (this.#held >= this.#options.mostCalls && !this.#unsaved.has(call.id)) {
+        slot.unheld++;
+        return;
+      }
+      this.#held++;
+    }
     slot.calls.set(call.id, encodeCall(call));
-    this.#gone.delete(call.id);
+    slot.gone.delete(call.id);
   }
 
   remove(call: GoneCall): void {
-    this.#touch(call.id).calls.delete(call.id);
-    this.#gone.set(call.id, call);
+    const slot = this.#touch(call.id);
+    if (slot.calls.delete(call.id)) this.#held--;
+    slot.gone.delete(call.id);
+    slot.gone.set(call.id, call);
+    if (slot.gone.size * this.#slots.length <= MOST_GONE) return;
+    const oldest = [...slot.gone.keys()].find((id) => !this.#unsaved.has(id));
+    if (oldest !== undefined) slot.gone.delete(oldest);
   }
 
   /** To be taken before a slot is read elsewhere, and given to {@link replaceSlot}. */
@@ -101,12 +143,21 @@ export class Roster implements CallStore {
     return this.#writes;
   }
 
-  /** Takes over a slot as it was read elsewhere; what was written here since the mark stands. */
+  /**
+   * Takes over a slot as it was read in Redis. What was written here since the
+   * mark stands, and so does what Redis has yet to learn of.
+   */
   replaceSlot(slot: number, entries: readonly Entry[], mark: number): void {
     const here = this.#slot(slot);
-    const calls = new Map(entries.map(({ call, version }) => [call.id, version]));
+    const calls = new Map<string, string>();
+    const room = Math.max(0, this.#options.mostCalls - (this.#held - here.calls.size));
+    let unheld = 0;
+    for (const { call, version } of entries) {
+      if (calls.size < room) calls.set(call.id, version);
+      else unheld++;
+    }
     for (const [id, write] of here.touched) {
-      if (write <= mark) {
+      if (write <= mark && !this.#unsaved.has(id)) {
         here.touched.delete(id);
         continue;
       }
@@ -114,26 +165,45 @@ export class Roster implements CallStore {
       if (kept === undefined) calls.delete(id);
       else calls.set(id, kept);
     }
+    this.#held += calls.size - here.calls.size;
     here.calls = calls;
+    here.unheld = unheld;
     here.summary = null;
   }
 
+  /** Whether there is something that Redis has yet to learn of. */
+  get hasUnsaved(): boolean {
+    return this.#unsaved.size > 0;
+  }
+
+  /** Redis knows of them now, as they were when they were read here. */
+  saved(entries: readonly Entry[], gone: readonly GoneCall[]): void {
+    for (const { call, version } of entries) {
+      if (this.peek(call.id)?.version === version) this.#unsaved.delete(call.id);
+    }
+    for (const call of gone) {
+      if (this.#slotOf(call.id).gone.get(call.id) === call) this.#unsaved.delete(call.id);
+    }
+  }
+
   summary(now: number): RosterSummary {
-    let tracked = 0;
+    const { deadlineMs } = this.#options;
     let failing = 0;
     let atRisk = 0;
+    let unheld = 0;
     let nearest = Infinity;
     for (const slot of this.#slots) {
+      unheld += slot.unheld;
       if (slot.calls.size === 0) continue;
       slot.summary ??= this.#summarise(slot);
-      tracked += slot.calls.size;
       failing += slot.summary.failing;
       nearest = Math.min(nearest, slot.summary.nearestDeadlineAt);
-      if (slot.summary.nearestDeadlineAt - now < this.#deadlineMs / 3) {
+      if (slot.summary.nearestDeadlineAt - now < deadlineMs * AT_RISK_SHARE) {
         atRisk += this.#countAtRisk(slot, now);
       }
     }
-    return { tracked, failing, atRisk, nearestDeadlineAt: tracked > 0 ? nearest : null };
+    const nearestDeadlineAt = this.#held > 0 ? nearest : null;
+    return { tracked: this.#held + unheld, failing, atRisk, nearestDeadlineAt, unheld };
   }
 
   #summarise(slot: Slot) {
@@ -142,16 +212,17 @@ export class Roster implements CallStore {
     for (const [id, version] of slot.calls) {
       const call = decodeCall(id, version);
       if (call.consecutiveFailures > 0) failing++;
-      nearestDeadlineAt = Math.min(nearestDeadlineAt, deadlineAt(call, this.#deadlineMs));
+      nearestDeadlineAt = Math.min(nearestDeadlineAt, deadlineAt(call, this.#options.deadlineMs));
     }
     return { failing, nearestDeadlineAt };
   }
 
   #countAtRisk(slot: Slot, now: number): number {
+    const { deadlineMs } = this.#options;
     let count = 0;
     for (const [id, version] of slot.calls) {
-      const margin = deadlineAt(decodeCall(id, version), this.#deadlineMs) - now;
-      if (margin < this.#deadlineMs / 3) count++;
+      const marginMs = deadlineAt(decodeCall(id, version), deadlineMs) - now;
+      if (marginMs < deadlineMs * AT_RISK_SHARE) count++;
     }
     return count;
   }
@@ -164,7 +235,7 @@ export class Roster implements CallStore {
   }
 
   #slotOf(id: string): Slot {
-    return this.#slot(slotOf(id, this.#wheel));
+    return this.#slot(slotOf(id, this.#options.wheel));
   }
 
   #slot(slot: number): Slot {

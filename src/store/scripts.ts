@@ -2,16 +2,17 @@ import type { Result } from 'ioredis';
 
 /**
  * Writes changes of calls of one slot, each if the value it is based on still
- * stands, and tells of what is tracked or leaves the schedule, in one step: no
- * such change without its event, no event without its change.
+ * stands, and tells of what is to be told, in one step: no such change without
+ * its event, no event without its change.
  *
  * KEYS: calls, gone, gone-at, events. ARGV: how many events to keep, then for
- * each change: op (`put`, `track`, or the removal), id, the value expected
- * (empty: none), the new value, and for removals the instant (epoch ms).
- * Returns for each change 1, or the value that stands there instead (empty:
- * none).
+ * each change: op (`put`, `tracked`, `at-risk`, `recovered`, or the removal),
+ * id, the value expected (empty: none), the new value, and for removals the
+ * instant (epoch ms). Returns for each change 1, or the value that stands there
+ * instead (empty: none).
  */
 const writeCalls = `
+local puts = {['put'] = true, ['tracked'] = true, ['at-risk'] = true, ['recovered'] = true}
 local results = {}
 for i = 2, #ARGV, 5 do
   local op, id, expected, value, at = unpack(ARGV, i, i + 4)
@@ -19,14 +20,14 @@ for i = 2, #ARGV, 5 do
   if current ~= expected then
     results[#results + 1] = current
   else
-    if op == 'put' or op == 'track' then
+    if puts[op] then
       redis.call('HSET', KEYS[1], id, value)
     else
       redis.call('HDEL', KEYS[1], id)
       redis.call('HSET', KEYS[2], id, value)
       redis.call('ZADD', KEYS[3], at, id)
     end
-    if op == 'track' then
+    if op == 'tracked' then
       redis.call('HDEL', KEYS[2], id)
       redis.call('ZREM', KEYS[3], id)
     end
@@ -35,6 +36,37 @@ for i = 2, #ARGV, 5 do
     end
     results[#results + 1] = 1
   end
+end
+return results
+`;
+
+/**
+ * Writes back what Redis has lost, where it is still missing. KEYS as for
+ * writeCalls. ARGV: how many events to keep, then for each item: op, id, value,
+ * and for `restored` the value that was read in `gone` (empty: none), for
+ * `remembered` the instant it left. A call that has left the schedule meanwhile
+ * is not raised from the dead. Returns for each 1 where it was written.
+ */
+const writeBack = `
+local results = {}
+for i = 2, #ARGV, 4 do
+  local op, id, value, with = unpack(ARGV, i, i + 3)
+  local gone = redis.call('HGET', KEYS[2], id) or ''
+  local done = 0
+  if redis.call('HEXISTS', KEYS[1], id) == 0 then
+    if op == 'restored' and gone == with then
+      redis.call('HSET', KEYS[1], id, value)
+      redis.call('HDEL', KEYS[2], id)
+      redis.call('ZREM', KEYS[3], id)
+      redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)
+      done = 1
+    elseif op == 'remembered' and gone == '' then
+      redis.call('HSET', KEYS[2], id, value)
+      redis.call('ZADD', KEYS[3], with, id)
+      done = 1
+    end
+  end
+  results[#results + 1] = done
 end
 return results
 `;
@@ -52,10 +84,12 @@ return #ids
 /**
  * Says that a replica lives, and which wheel it turns. KEYS: wheel, replicas.
  * ARGV: replica, for how long to believe it (ms), interval (ms), slots.
- * Returns {verdict, interval, slots, other replicas}; the verdict is `joined`,
- * `laid` (no wheel was there: its data is not there either), or `different`,
- * with the wheel that is laid; then the replica is not counted. The instants
- * are by Redis's clock, the one that all replicas share.
+ * Returns {verdict, interval, slots, living replicas, beat, now}; the verdict is
+ * `joined`, `laid` (no wheel was there: its data is not there either), or
+ * `different`, with the wheel that is laid; then the replica is not counted.
+ * The beat counts the signs of life of all replicas: one that is not greater
+ * than the last means that Redis has gone back to older data. The instants are
+ * by Redis's clock (ms), the one that all replicas share.
  */
 const joinWheel = `
 local time = redis.call('TIME')
@@ -68,19 +102,28 @@ if not laid[1] or not laid[2] then
   verdict = 'laid'
 elseif laid[1] ~= ARGV[3] or laid[2] ~= ARGV[4] then
   local others = redis.call('ZRANGE', KEYS[2], 0, -1)
-  return {'different', laid[1], laid[2], others}
+  return {'different', laid[1], laid[2], others, 0, now}
 end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-return {verdict, ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1)}
+local beat = redis.call('HINCRBY', KEYS[1], 'beat', 1)
+return {verdict, ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), beat, now}
 `;
 
 export const SCRIPTS = {
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
+  writeBack: { lua: writeBack, numberOfKeys: 4 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
   joinWheel: { lua: joinWheel, numberOfKeys: 2 },
 };
 
-export type JoinReply = ['joined' | 'laid' | 'different', string, string, string[]];
+export type JoinReply = [
+  verdict: 'joined' | 'laid' | 'different',
+  intervalMs: string,
+  slots: string,
+  replicas: string[],
+  beat: number,
+  nowMs: number,
+];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
@@ -91,6 +134,13 @@ declare module 'ioredis' {
       events: string,
       ...args: (string | number)[]
     ): Result<(1 | string)[], Context>;
+    writeBack(
+      calls: string,
+      gone: string,
+      goneAt: string,
+      events: string,
+      ...args: (string | number)[]
+    ): Result<(0 | 1)[], Context>;
     forgetGone(gone: string, goneAt: string, before: number): Result<number, Context>;
     joinWheel(
       wheel: string,

@@ -1,0 +1,42 @@
+import type { Clock, FirstKeepAlives } from './ports.ts';
+import type { Visitor } from './visitor.ts';
+import { slotOf, type Wheel } from './wheel.ts';
+
+/** Makes first keepAlives in this process, for while no queue takes them. */
+export class OwnFirst implements FirstKeepAlives {
+  readonly #visitor: Visitor;
+  readonly #wheel: Wheel;
+  readonly #clock: Clock;
+  readonly #stopped = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(visitor: Visitor, wheel: Wheel, clock: Clock) {
+    this.#visitor = visitor;
+    this.#wheel = wheel;
+    this.#clock = clock;
+  }
+
+  /** Resolves at once, and goes on until each call is renewed or its slot's turn has come. */
+  async request(ids: readonly string[]): Promise<void> {
+    for (const [slot, group] of Map.groupBy(ids, (id) => slotOf(id, this.#wheel))) {
+      const visit = this.#visit(slot, group)
+        .catch(() => undefined) // the visit of the slot's turn makes up for it
+        .finally(() => this.#running.delete(visit));
+      this.#running.add(visit);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#running);
+  }
+
+  async #visit(slot: number, ids: readonly string[]): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const againAt = await this.#visitor.visitNew(slot, ids, signal);
+      if (againAt === null) return;
+      await this.#clock.sleep(Math.max(1, againAt - this.#clock.now()), signal);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import type { Logger } from 'pino';
+import { nextVisitAt, planVisit, type VisitContext } from '../calls/plan.ts';
+import type { CallStore, Clock } from '../calls/ports.ts';
+import type { Visitor } from '../calls/visitor.ts';
+import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
+
+/** Where the watch looks, and who visits what was missed there. */
+export interface Watched {
+  readonly store: CallStore;
+  readonly visitor: Visitor;
+  /** So that one replica at a time makes up for a slot; false where another is at it. */
+  readonly lock: (slot: number) => Promise<boolean>;
+  readonly unlock: (slot: number) => Promise<void>;
+  /** How long whoever else may retry has before the watch does, in ms. */
+  readonly retryGraceMs: number;
+}
+
+export interface WatchOptions {
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly skewMs: number;
+  readonly clock: Clock;
+  /** A slot is looked at so long after its turn: well inside the slack, in ms. */
+  readonly graceMs: number;
+  /** What to go by now: Redis, or this replica's own roster. */
+  readonly watched: () => Watched;
+  /** Told of a slot that was not visited in its turn, before it is made up for. */
+  readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
+  readonly log: Logger;
+}
+
+interface Look {
+  at: number;
+  turnAt: number;
+  busy: boolean;
+}
+
+/**
+ * Looks at each slot a grace after its turn, and where calls are due all the
+ * same, visits it. Why the wheel stood still need not be known: Redis gone, a
+ * scheduler lost, a worker deaf, a bug. What is looked at is the outcome, the
+ * calls that ought to be renewed and are not.
+ *
+ * Looking is also how the roster learns of the renewals that others made: each
+ * slot is read once an interval.
+ */
+export class Watch {
+  readonly #options: WatchOptions;
+  readonly #looks: Look[];
+  readonly #stopped = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    const { wheel, graceMs, clock } = options;
+    const now = clock.now();
+    this.#looks = Array.from({ length: wheel.slots }, (_, slot) => {
+      const turnAt = turnAtOrBefore(slot, now - graceMs, wheel) + wheel.intervalMs;
+      return { at: turnAt + graceMs, turnAt, busy: false };
+    });
+  }
+
+  start(): void {
+    this.#watching = this.#watch();
+  }
+
+  /** Looks at all slots within a grace, as when there is nobody else any more who would. */
+  lookSoon(): void {
+    const { wheel, clock, graceMs } = this.#options;
+    const now = clock.now();
+    for (const [slot, look] of this.#looks.entries()) {
+      if (look.busy) continue;
+      look.turnAt = turnAtOrBefore(slot, now, wheel);
+      look.at = Math.min(look.at, now + (slot / wheel.slots) * graceMs);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#watching;
+    await Promise.all(this.#running);
+  }
+
+  async #watch(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const now = clock.now();
+      let nextAt = now + MOST_SLEEP_MS;
+      for (const [slot, look] of this.#looks.entries()) {
+        if (look.busy) continue;
+        if (look.at <= now) this.#begin(slot, look);
+        else nextAt = Math.min(nextAt, look.at);
+      }
+      await clock.sleep(Math.max(LEAST_SLEEP_MS, nextAt - now), signal);
+    }
+  }
+
+  #begin(slot: number, look: Look): void {
+    const { clock, wheel, graceMs, log } = this.#options;
+    look.busy = true;
+    const running = this.#look(slot, look.turnAt)
+      .catch((err) => {
+        log.debug({ err, slot }, 'a slot cannot be watched');
+        return clock.now() + graceMs;
+      })
+      .then((againAt) => {
+        const nextTurnAt = turnAfter(slot, Math.max(look.turnAt, clock.now() - graceMs), wheel);
+        if (againAt !== null && againAt < nextTurnAt) look.at = againAt;
+        else Object.assign(look, { at: nextTurnAt + graceMs, turnAt: nextTurnAt });
+        look.busy = false;
+      })
+      .finally(() => this.#running.delete(running));
+    this.#running.add(running);
+  }
+
+  /** @returns when to look again before the next turn, or null. */
+  async #look(slot: number, turnAt: number): Promise<number | null> {
+    const { wheel, deadlineMs, skewMs, clock, graceMs, watched, onMissed } = this.#options;
+    const { store, visitor, lock, unlock, retryGraceMs } = watched();
+    const entries = await store.readSlot(slot);
+    const context: VisitContext = { turnAt, now: clock.now(), deadlineMs, skewMs };
+    const { post, stop } = planVisit(entries, context);
+    if (post.length + stop.length === 0) {
+      const calls = entries.map(({ call }) => call);
+      const againAt = nextVisitAt(calls, turnAfter(slot, turnAt, wheel));
+      return againAt === null ? null : againAt + retryGraceMs;
+    }
+    if (!(await lock(slot))) return clock.now() + graceMs;
+    onMissed(slot, turnAt, post.length);
+    try {
+      return await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
+    } finally {
+      await unlock(slot).catch(() => undefined); // it expires by itself
+    }
+  }
+}
+
+/** New work is noticed within this, and the loop never runs hot. */
+const MOST_SLEEP_MS = 1_000;
+const LEAST_SLEEP_MS = 5;
