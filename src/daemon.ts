@@ -5,6 +5,7 @@ import type { Call } from './calls/call.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
+import { newRegistration } from './calls/registration.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
 import { RefereedClock } from './clock.ts';
@@ -17,7 +18,7 @@ import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
 import { Standing } from './standing.ts';
-import { connectBlocking, connectFast } from './store/connection.ts';
+import { connectBlocking, connectFast, connectWorker } from './store/connection.ts';
 import { EmbeddedRedis } from './store/embedded.ts';
 import { EventFeed } from './store/event-feed.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
@@ -135,7 +136,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const schedule = new Schedule({
     ...period,
     redis,
-    connectWorker: () => connectBlocking(connection, WORKER_BLOCK_MS),
+    connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
     prefix: QUEUE_PREFIX,
     wheel,
     visitor,
@@ -224,7 +225,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       visitor,
       first: { request: (ids) => (schedule.running ? schedule : sharedFirst).request(ids) },
     },
-    own: { store: roster, visitor: ownVisitor, first: ownFirst },
+    own: {
+      store: roster,
+      visitor: ownVisitor,
+      first: ownFirst,
+      onUnknown: (id) => {
+        const now = clock.now();
+        roster.stopUnknown(id, newRegistration(now, random), now);
+      },
+    },
     clock,
     random,
     observer,
@@ -263,7 +272,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stopping = true;
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {
         await app.close();
-        await Promise.all([schedule.stop(limit), watch.stop(), ownFirst.stop(), sharedFirst.stop()]);
+        // Where Redis is out there is nobody to hand visits to.
+        const handOver = standing.up ? limit : AbortSignal.timeout(period.outGraceMs);
+        await Promise.all([schedule.stop(handOver), watch.stop(), ownFirst.stop(), sharedFirst.stop()]);
         if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots), log);
         await running.disposeAsync();
       });

@@ -12,7 +12,7 @@ export interface Call {
   readonly webhookUrl: string | null;
   /**
    * Identity of this registration, new each time the call is tracked, and
-   * greater (as text) than those before; see {@link newRegistration}. An ending
+   * greater (as text) than those before; see `newRegistration`. An ending
    * counts only for the registration it was observed under, so a late 404
    * cannot remove a call that was tracked again.
    */
@@ -78,12 +78,6 @@ export const CALL_ID_PATTERN = CALL_ID.source;
 export function parseCallId(text: string): string | null {
   if (!CALL_ID.test(text)) return null;
   return GUID.test(text) ? text.toLowerCase() : text;
-}
-
-/** Sorts by the instant of tracking; chance tells apart what two replicas made in the same ms. */
-export function newRegistration(now: number, random: () => number): string {
-  const chance = Math.floor(random() * 36 ** 4);
-  return now.toString(36).padStart(9, '0') + chance.toString(36).padStart(4, '0');
 }
 
 export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {

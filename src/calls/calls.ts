@@ -1,4 +1,4 @@
-import { type Call, forget, type GoneCall, newRegistration } from './call.ts';
+import { type Call, forget, type GoneCall } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
@@ -11,32 +11,15 @@ import {
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
+import { faultOf, type Invalid, register, type TrackRequest } from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
 import type { Wheel } from './wheel.ts';
-
-/** What a bot says of a call when it has it tracked. Instants in epoch ms. */
-export interface TrackRequest {
-  /** Canonical; see `parseCallId`. */
-  readonly id: string;
-  readonly app?: string | undefined;
-  readonly tenantId?: string | undefined;
-  readonly startedAt?: number | undefined;
-  readonly trackUntil?: number | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly webhookUrl?: string | undefined;
-}
 
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
 export type TrackResult =
   | { readonly kind: 'created' | 'updated'; readonly call: Call; readonly durable: boolean }
   | Invalid;
-
-interface Invalid {
-  readonly kind: 'invalid';
-  readonly field: keyof TrackRequest;
-  readonly message: string;
-}
 
 /** A result before it is known how well it is kept. */
 type Unkept<T> = T extends { durable: boolean } ? Omit<T, 'durable'> : T;
@@ -46,6 +29,8 @@ export interface Keeping {
   readonly store: CallStore;
   readonly visitor: Visitor;
   readonly first: FirstKeepAlives;
+  /** A call that is not known here is to be stopped: others may know it. */
+  readonly onUnknown?: (id: string) => void;
 }
 
 export interface CallsDeps {
@@ -62,9 +47,6 @@ export interface CallsDeps {
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }
-
-/** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
-const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
  * What a bot can ask for. While the shared registry does not answer, this
@@ -91,8 +73,8 @@ export class Calls {
 
   /** Stops tracking a call; one that is not tracked is as good as stopped. */
   untrack(id: string): Promise<{ durable: boolean }> {
-    return this.#inEither(async ({ store }, durable) => {
-      await this.#untrack(store, id);
+    return this.#inEither(async (keeping, durable) => {
+      await this.#untrack(keeping, id);
       return { durable };
     });
   }
@@ -136,8 +118,8 @@ export class Calls {
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
     const { clock, observer } = this.#deps;
-    const now = clock.now();
-    const faults = requests.map((request) => this.#fault(request, now));
+    const context = { ...this.#deps, now: clock.now() };
+    const faults = requests.map((request) => faultOf(request, context));
     const valid = [...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values()];
     const entries = await store.find(valid.map(({ id }) => id));
     const created = new Set<string>();
@@ -147,7 +129,7 @@ export class Calls {
       (current, { id, request }) => {
         if (current === null) created.add(id);
         else created.delete(id);
-        return { next: this.#register(request, current, now), tell: 'tracked' };
+        return { next: register(request, current?.call ?? null, context), tell: 'tracked' };
       },
     );
     const calls = new Map(effects.flatMap((effect) => putCall(effect)));
@@ -161,54 +143,14 @@ export class Calls {
     });
   }
 
-  async #untrack(store: CallStore, id: string): Promise<void> {
+  async #untrack({ store, onUnknown }: Keeping, id: string): Promise<void> {
     const { clock, observer } = this.#deps;
     const [entry = null] = await store.find([id]);
+    if (entry === null) onUnknown?.(id);
     const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
       current === null ? null : { gone: forget(current.call, 'untracked', clock.now()) },
     );
     if (effect && 'gone' in effect) observer.removed(effect.gone);
-  }
-
-  #fault(request: TrackRequest, now: number): Invalid | null {
-    const { apps, defaultApp } = this.#deps;
-    const invalid = (field: keyof TrackRequest, message: string): Invalid => ({
-      kind: 'invalid',
-      field,
-      message,
-    });
-    if (!apps.has(request.app ?? defaultApp)) {
-      return invalid('app', `no app of this name is configured; there is ${[...apps.keys()].join(', ')}`);
-    }
-    if (request.startedAt !== undefined && request.startedAt > now + CLOCK_SKEW_MS) {
-      return invalid('startedAt', 'must not lie in the future');
-    }
-    if (request.trackUntil !== undefined && request.trackUntil <= now) {
-      return invalid('trackUntil', 'must lie in the future');
-    }
-    return null;
-  }
-
-  #register(request: TrackRequest, current: Entry | null, now: number): Call {
-    const { apps, defaultApp, policy, random } = this.#deps;
-    const app = request.app ?? defaultApp;
-    const known = current?.call;
-    return {
-      id: request.id,
-      app,
-      tenantId: request.tenantId ?? apps.get(app)?.tenantId ?? '',
-      labels: request.labels ?? {},
-      webhookUrl: request.webhookUrl ?? null,
-      registration: newRegistration(now, random),
-      trackedAt: known?.trackedAt ?? now,
-      startedAt: request.startedAt ?? known?.startedAt ?? null,
-      trackUntil: request.trackUntil ?? null,
-      renewedAt: known?.renewedAt ?? null,
-      retryAt: known ? known.retryAt : now + policy.firstMs,
-      consecutiveFailures: known?.consecutiveFailures ?? 0,
-      atRiskAt: known?.atRiskAt ?? null,
-      lastError: known?.lastError ?? null,
-    };
   }
 }
 

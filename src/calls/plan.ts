@@ -38,7 +38,8 @@ export function planVisit(entries: readonly Entry[], context: VisitContext): Vis
   return { post, stop };
 }
 
-function isOver(call: Call, now: number): boolean {
+/** Whether its tracking was to end by itself, and has. */
+export function isOver(call: Call, now: number): boolean {
   return call.trackUntil !== null && call.trackUntil <= now;
 }
 

@@ -1,10 +1,10 @@
 import { Batches } from './batches.ts';
-import type { Call } from './call.ts';
+import { type Call, GONE_FOR_MS } from './call.ts';
 import { deadlineAt } from './deadline.ts';
 import type { Lanes } from './lanes.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
-import { nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
+import { isOver, nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
 import type { CallStore, Clock, Entry, KeepAliveSender, Observer, Random } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 import { settle } from './settle.ts';
@@ -60,12 +60,13 @@ export class Visitor {
    */
   async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<VisitAgainAt> {
     const { store, clock, wheel, deadlineMs, skewMs } = this.#deps;
+    // A job that was taken too early, by a worker whose machine's clock is fast.
+    if (turnAt > clock.now() + skewMs) return null;
     const entries = await store.readSlot(slot);
     const plan = planVisit(entries, { turnAt, now: clock.now(), deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, entries, turnAt, stop);
-    if (stop.aborted) return clock.now();
-    const nextTurnAt = turnAfter(slot, turnAt, wheel);
-    return clock.now() < nextTurnAt ? nextVisitAt(calls, nextTurnAt) : null;
+    await store.forgetGone(slot, clock.now() - GONE_FOR_MS);
+    return this.#againAt(calls, turnAfter(slot, turnAt, wheel), stop);
   }
 
   /**
@@ -80,12 +81,12 @@ export class Visitor {
     const lastTurnAt = turnAtOrBefore(slot, now - policy.firstMs, wheel);
     const fresh = found
       .filter((entry) => entry !== null)
-      .filter(({ call }) => call.renewedAt === null && call.trackedAt >= lastTurnAt)
+      .filter(({ call }) => call.trackedAt >= lastTurnAt)
+      .filter(({ call }) => call.renewedAt === null || isOver(call, now))
       .map(withoutGrace);
     const plan = planVisit(fresh, { turnAt: now + 1, now, deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, fresh, now, stop);
-    if (stop.aborted) return clock.now();
-    return nextVisitAt(calls, lastTurnAt + wheel.intervalMs + policy.firstMs);
+    return this.#againAt(calls, lastTurnAt + wheel.intervalMs + policy.firstMs, stop);
   }
 
   /** One keepAlive now, outside the schedule, and what became of the call by it. */
@@ -93,6 +94,14 @@ export class Visitor {
     const outcome = await this.#post(entry.call);
     const [effect = null] = await this.#settle([{ id: entry.call.id, entry, outcome }]);
     return { outcome, effect };
+  }
+
+  /** At once where it was cut short; otherwise when the calls want it, but before `limit`, and never hot. */
+  #againAt(calls: Iterable<Call>, limit: number, stop: AbortSignal): VisitAgainAt {
+    const now = this.#deps.clock.now();
+    if (stop.aborted) return now;
+    const nextAt = now < limit ? nextVisitAt(calls, limit) : null;
+    return nextAt === null ? null : Math.max(nextAt, now + this.#deps.policy.floorMs);
   }
 
   /** @returns the calls that are still on the schedule, as they stand afterwards. */

@@ -6,13 +6,13 @@ import type { Visitor } from '../calls/visitor.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { Schedulers } from './schedulers.ts';
 import { openQueue, type VisitData } from './wheel-queue.ts';
-import { WheelWorker } from './wheel-worker.ts';
+import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
 
 export interface ScheduleOptions {
   /** Fails fast; for what the API and the look over the schedulers ask. */
   readonly redis: Redis;
-  /** A new connection that waits for Redis without limit, for a worker to have to itself. */
-  readonly connectWorker: () => Redis;
+  /** Connections that wait for Redis without limit, for a worker to have to itself. */
+  readonly connectWorker: () => WorkerConnections;
   readonly prefix: string;
   readonly wheel: Wheel;
   readonly visitor: Visitor;
@@ -116,7 +116,7 @@ export class Schedule implements FirstKeepAlives {
     const { connectWorker, visitRetryMs } = this.#options;
     const worker = new WheelWorker({
       ...this.#options,
-      connection: connectWorker(),
+      connections: connectWorker(),
       retryMs: visitRetryMs,
     });
     worker.start();

@@ -5,9 +5,14 @@ import type { Clock } from '../calls/ports.ts';
 import type { VisitAgainAt, Visitor } from '../calls/visitor.ts';
 import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
 
+/** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
+export interface WorkerConnections {
+  readonly redis: Redis;
+  disconnect(): void;
+}
+
 export interface WheelWorkerOptions {
-  /** Waits for Redis without limit, as BullMQ wants it. */
-  readonly connection: Redis;
+  readonly connections: WorkerConnections;
   readonly prefix: string;
   readonly visitor: Visitor;
   readonly clock: Clock;
@@ -33,10 +38,10 @@ export class WheelWorker {
   }
 
   start(): void {
-    const { connection, prefix, lockMs, clock, log } = this.#options;
+    const { connections, prefix, lockMs, clock, log } = this.#options;
     this.#lastTakenAt = clock.now();
     this.#worker ??= new Worker<VisitData>(QUEUE_NAME, (job, token) => this.#process(job, token), {
-      connection,
+      connection: connections.redis,
       prefix,
       concurrency: CONCURRENCY,
       lockDuration: lockMs,
@@ -67,7 +72,7 @@ export class WheelWorker {
     if ((await Promise.race([worker.close(), cut])) === 'cut') {
       this.#options.log.warn('visits were cut off: whoever turns the wheel makes them again');
     }
-    this.#options.connection.disconnect();
+    this.#options.connections.disconnect();
   }
 
   async #process(job: Job<VisitData>, token: string | undefined): Promise<void> {

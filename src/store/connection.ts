@@ -30,8 +30,8 @@ export function connectFast(options: ConnectionOptions): Redis {
 }
 
 /**
- * A connection for reads that block for up to `blockMs`, and for BullMQ: commands
- * wait for Redis to come back. One whose socket says nothing for longer than a
+ * A connection for reads that block for up to `blockMs`: commands wait for Redis
+ * to come back. One whose socket says nothing for longer than a
  * read may block is cut and opened anew: after a failover such a read would
  * otherwise wait for ever.
  */
@@ -41,6 +41,34 @@ export function connectBlocking(options: ConnectionOptions, blockMs: number): Re
     maxRetriesPerRequest: null,
     socketTimeout: blockMs + options.timeoutMs,
   });
+}
+
+/** A connection and all that its user has duplicated from it. */
+export interface Connections {
+  readonly redis: Redis;
+  /** Ends them all, whatever state they are in. */
+  disconnect(): void;
+}
+
+/**
+ * For a BullMQ worker, which duplicates what it is given, and in an outage of
+ * Redis never ends what it has duplicated.
+ */
+export function connectWorker(options: ConnectionOptions, blockMs: number): Connections {
+  const redis = connectBlocking(options, blockMs);
+  const all = [redis];
+  const duplicate = redis.duplicate.bind(redis);
+  redis.duplicate = ((override) => {
+    const made = duplicate(override);
+    all.push(made);
+    return made;
+  }) as typeof redis.duplicate;
+  return {
+    redis,
+    disconnect: () => {
+      for (const one of all) one.disconnect();
+    },
+  };
 }
 
 function connect({ url, timeoutMs, log }: ConnectionOptions, special: RedisOptions): Redis {

@@ -31,7 +31,7 @@ export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #stopped = new AbortController();
   #after = '0-0';
-  #reading: Promise<void> | null = null;
+  #isReading = false;
 
   constructor(options: EventFeedOptions) {
     this.#options = options;
@@ -46,13 +46,15 @@ export class EventFeed {
     const { read } = this.#options;
     const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
     this.#after = newest?.[0] ?? '0-0';
-    this.#reading ??= this.#read();
+    if (this.#isReading) return;
+    this.#isReading = true;
+    void this.#read();
   }
 
-  async stop(): Promise<void> {
+  /** A read in flight is not waited for: while Redis is away it would never end. */
+  stop(): void {
     this.#stopped.abort();
     this.#options.block.disconnect();
-    await this.#reading;
   }
 
   async #read(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Call, GoneCall } from '../calls/call.ts';
 import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
 import type { Entry } from '../calls/ports.ts';
 import type { RedisCallStore } from './redis-store.ts';
-import type { Roster } from './roster.ts';
+import { isKnown, type Roster } from './roster.ts';
 
 /** How many calls were brought up to date in Redis, and how many it had lost and has back. */
 export interface Reconciled {
@@ -31,7 +31,7 @@ export async function reconcile(
     const gone = await roster.readGone(slot);
     sum.updated += await update(redis, here, gone, there);
     const lost = here.filter(({ id }) => !there.has(id));
-    sum.restored += await redis.writeBack(slot, lost, gone);
+    sum.restored += await redis.writeBack(slot, lost, gone.filter(isKnown));
     roster.saved(entries, gone);
     roster.replaceSlot(slot, await redis.readSlot(slot), mark);
   }
@@ -69,7 +69,8 @@ export function merge(known: Call | GoneCall, current: Call): Decision {
     if (known.registration < current.registration) return null;
     const renewedSince = (current.renewedAt ?? 0) > (known.renewedAt ?? 0);
     if (renewedSince && known.removal !== 'untracked') return null;
-    return { gone: known };
+    const { registration, removal, goneAt } = known;
+    return { gone: { ...current, retryAt: null, registration, removal, goneAt } };
   }
   if (isNewer) return { next: renewedLater ? known : withRenewal(known, current), tell: 'tracked' };
   if (renewedLater) return { next: withRenewal(current, known) };

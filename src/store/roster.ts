@@ -76,7 +76,8 @@ export class Roster implements CallStore {
   }
 
   async findGone(id: string): Promise<GoneCall | null> {
-    return this.#slotOf(id).gone.get(id) ?? null;
+    const gone = this.#slotOf(id).gone.get(id);
+    return gone && isKnown(gone) ? gone : null;
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
@@ -136,6 +137,32 @@ export class Roster implements CallStore {
     if (slot.gone.size * this.#slots.length <= MOST_GONE) return;
     const oldest = [...slot.gone.keys()].find((id) => !this.#unsaved.has(id));
     if (oldest !== undefined) slot.gone.delete(oldest);
+  }
+
+  /**
+   * A call that is not known here was stopped: it stops as soon as Redis can be
+   * told. `registration` is later than any under which it may be tracked there.
+   */
+  stopUnknown(id: string, registration: string, at: number): void {
+    this.#unsaved.add(id);
+    this.remove({
+      id,
+      app: '',
+      tenantId: '',
+      labels: {},
+      webhookUrl: null,
+      registration,
+      trackedAt: at,
+      startedAt: null,
+      trackUntil: null,
+      renewedAt: null,
+      retryAt: null,
+      consecutiveFailures: 0,
+      atRiskAt: null,
+      lastError: null,
+      removal: 'untracked',
+      goneAt: at,
+    });
   }
 
   /** To be taken before a slot is read elsewhere, and given to {@link replaceSlot}. */
@@ -243,6 +270,11 @@ export class Roster implements CallStore {
     if (!found) throw new RangeError(`there is no slot ${slot}`);
     return found;
   }
+}
+
+/** False for what `stopUnknown` left: an instruction to stop, not a call. */
+export function isKnown(gone: GoneCall): boolean {
+  return gone.app !== '';
 }
 
 function toEntry(id: string, version: string): Entry {

@@ -1,0 +1,92 @@
+import type { Call } from './call.ts';
+import type { Random } from './ports.ts';
+import type { RetryPolicy } from './retry.ts';
+
+/** What a bot says of a call when it has it tracked. Instants in epoch ms. */
+export interface TrackRequest {
+  /** Canonical; see `parseCallId`. */
+  readonly id: string;
+  readonly app?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly startedAt?: number | undefined;
+  readonly trackUntil?: number | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly webhookUrl?: string | undefined;
+}
+
+/** A request that cannot be granted, though it is well-formed. */
+export interface Invalid {
+  readonly kind: 'invalid';
+  readonly field: keyof TrackRequest;
+  readonly message: string;
+}
+
+export interface RegistrationContext {
+  readonly now: number;
+  readonly random: Random;
+  /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
+  readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
+  readonly defaultApp: string;
+  readonly policy: RetryPolicy;
+}
+
+/** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+export function faultOf(request: TrackRequest, context: RegistrationContext): Invalid | null {
+  const { now, apps, defaultApp } = context;
+  if (!apps.has(request.app ?? defaultApp)) {
+    const names = [...apps.keys()].join(', ');
+    return invalid('app', `no app of this name is configured; there is ${names}`);
+  }
+  if (request.startedAt !== undefined && request.startedAt > now + CLOCK_SKEW_MS) {
+    return invalid('startedAt', 'must not lie in the future');
+  }
+  if (request.trackUntil !== undefined && request.trackUntil <= now) {
+    return invalid('trackUntil', 'must lie in the future');
+  }
+  return null;
+}
+
+/**
+ * The call as it is tracked from now on. One that is known keeps its renewals
+ * and since when it is tracked; everything else is as asked now.
+ */
+export function register(
+  request: TrackRequest,
+  known: Call | null,
+  context: RegistrationContext,
+): Call {
+  const { now, random, apps, defaultApp, policy } = context;
+  const app = request.app ?? defaultApp;
+  return {
+    id: request.id,
+    app,
+    tenantId: request.tenantId ?? apps.get(app)?.tenantId ?? '',
+    labels: request.labels ?? {},
+    webhookUrl: request.webhookUrl ?? null,
+    registration: newRegistration(now, random, known?.registration ?? ''),
+    trackedAt: known?.trackedAt ?? now,
+    startedAt: request.startedAt ?? known?.startedAt ?? null,
+    trackUntil: request.trackUntil ?? null,
+    renewedAt: known?.renewedAt ?? null,
+    retryAt: known ? known.retryAt : now + policy.firstMs,
+    consecutiveFailures: known?.consecutiveFailures ?? 0,
+    atRiskAt: known?.atRiskAt ?? null,
+    lastError: known?.lastError ?? null,
+  };
+}
+
+/**
+ * Sorts by the instant of tracking, and after the one before whatever the clock
+ * says; chance tells apart what two replicas made in the same ms.
+ */
+export function newRegistration(now: number, random: Random, before = ''): string {
+  const chance = Math.floor(random() * 36 ** 4);
+  const fresh = now.toString(36).padStart(9, '0') + chance.toString(36).padStart(4, '0');
+  return fresh > before ? fresh : `${before}0`;
+}
+
+function invalid(field: keyof TrackRequest, message: string): Invalid {
+  return { kind: 'invalid', field, message };
+}

@@ -1,0 +1,34 @@
+import type { Key } from './keys.ts';
+import { seconds } from './verdict.ts';
+
+export interface Intro {
+  readonly replicas: readonly { readonly name: string; readonly url: string }[];
+  readonly simulator: { readonly graphBaseUrl: string };
+  readonly intervalMs: number;
+  readonly deadlineMs: number;
+  /** None where nobody can press them. */
+  readonly keys: readonly Key[];
+}
+
+/** What runs here, where to look at it, and what may be pressed. */
+export function describeDemo({ replicas, simulator, intervalMs, deadlineMs, keys }: Intro): string {
+  const graph = new URL(simulator.graphBaseUrl).origin;
+  const pages = ['/docs', '/calls', '/metrics', '/readyz'];
+  const lines = [
+    '',
+    'Two replicas of Callkeeper keep the calls of a simulated bot alive on a simulated Graph.',
+    `The wheel is turned fast: a keepAlive every ${seconds(intervalMs)}, a deadline of ` +
+      `${seconds(deadlineMs)} (at Microsoft: 15 and 45 minutes).`,
+    '',
+    ...replicas.map(
+      ({ name, url }) => `  replica ${name}  ${pages.map((p) => url + p).join('  ')}`,
+    ),
+    `  Graph      ${graph}/_simulator/calls  ${graph}/_simulator/ledger`,
+    '',
+    keys.length > 0
+      ? `Keys: ${keys.map(({ key, does }) => `${key} ${does}`).join(', ')}, q or Ctrl-C stops.`
+      : 'Ctrl-C stops everything.',
+    '',
+  ];
+  return `${lines.join('\n')}\n`;
+}

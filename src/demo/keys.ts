@@ -1,0 +1,38 @@
+import type { ReadStream } from 'node:tty';
+
+export interface Key {
+  readonly key: string;
+  /** For the reader, as in "k kills a replica". */
+  readonly does: string;
+  readonly press: () => void;
+}
+
+const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
+
+/**
+ * Listens to single keys of a terminal, Ctrl-C among them: in this mode it is
+ * a key like the others. `end` is called for it, and when the terminal is gone.
+ *
+ * @returns what ends the listening and puts the terminal back as it was.
+ */
+export function listenToKeys(
+  terminal: ReadStream,
+  keys: readonly Key[],
+  end: () => void,
+): () => void {
+  const onData = (text: string) => {
+    for (const key of text) {
+      if (key === CTRL_C || key === CTRL_D || key === 'q') end();
+      else keys.find((known) => known.key === key)?.press();
+    }
+  };
+  terminal.setRawMode(true);
+  terminal.setEncoding('utf8').on('data', onData).once('end', end).once('error', end);
+  return () => {
+    terminal.off('data', onData).off('end', end).off('error', end);
+    terminal.on('error', () => undefined); // it may be gone already
+    if (!terminal.destroyed) terminal.setRawMode(false);
+    terminal.pause();
+  };
+}

@@ -1,0 +1,98 @@
+import type { EventKind, Told } from './replica-log.ts';
+import { seconds, type Truth } from './verdict.ts';
+
+const WORDS: Record<EventKind, string> = {
+  tracked: 'tracked',
+  renewed: 'renewed',
+  failed: 'failed',
+  ended: 'ended',
+  untracked: 'stopped',
+  expired: 'EXPIRED',
+};
+
+const REASONS: Partial<Record<EventKind, string>> = {
+  ended: 'Graph says that the call is over',
+  untracked: 'the bot said so',
+  expired: 'its deadline passed with no success',
+};
+
+export interface NarratorOptions {
+  readonly write: (text: string) => void;
+  readonly deadlineMs: number;
+  /** From the last success but one, or the call's begin, to the last success; by Graph's ledger. */
+  readonly lastGapMs: (callId: string) => number | null;
+}
+
+/** Tells what happens, a line each, and counts it. */
+export class Narrator {
+  readonly #options: NarratorOptions;
+  /** Event, then replica: how many. */
+  readonly #counts = new Map<EventKind, Map<string, number>>();
+
+  constructor(options: NarratorOptions) {
+    this.#options = options;
+  }
+
+  /** What a replica tells of itself in its log. */
+  replica(name: string, told: Told): void {
+    if (told.kind === 'said') {
+      this.news(`replica ${name}`, told.text);
+      return;
+    }
+    const { kind, callId, detail } = told;
+    const byReplica = this.#counts.get(kind) ?? new Map<string, number>();
+    byReplica.set(name, (byReplica.get(name) ?? 0) + 1);
+    this.#counts.set(kind, byReplica);
+    const why = detail ?? REASONS[kind] ?? (kind === 'renewed' ? this.#gap(callId) : '');
+    this.#line(WORDS[kind], callId, `replica ${name}`, why);
+  }
+
+  bot(callId: string, isTold: boolean): void {
+    const whom = isTold ? 'tells Callkeeper' : 'tells Graph only';
+    this.#line('hangs up', callId, 'bot', whom);
+  }
+
+  /** What befalls something other than a call. */
+  news(who: string, text: string): void {
+    this.#line('', '', who, text);
+  }
+
+  totals(truth: Truth): void {
+    const { deadlineMs } = this.#options;
+    const { smallestMarginMs: margin } = truth;
+    const parts = [
+      `${truth.alive} calls alive`,
+      `${truth.renewals} keepAlives (${this.#share('renewed')})`,
+      `${this.#total('ended')} ended`,
+      `${this.#total('untracked')} stopped`,
+      `${this.#total('expired')} expired`,
+      `smallest margin ${margin === null ? '-' : seconds(margin)} of ${seconds(deadlineMs)}`,
+    ];
+    this.#options.write(`${clock()}  ---- ${parts.join(' · ')}\n`);
+  }
+
+  #gap(callId: string): string {
+    const gapMs = this.#options.lastGapMs(callId);
+    if (gapMs === null) return '';
+    return `after ${seconds(gapMs)}: ${seconds(this.#options.deadlineMs - gapMs)} to spare`;
+  }
+
+  #total(kind: EventKind): number {
+    return [...(this.#counts.get(kind)?.values() ?? [])].reduce((sum, count) => sum + count, 0);
+  }
+
+  #share(kind: EventKind): string {
+    const counts = [...(this.#counts.get(kind) ?? [])].sort(([a], [b]) => a.localeCompare(b));
+    return counts.map(([name, count]) => `${name} ${count}`).join(', ') || 'none yet';
+  }
+
+  #line(what: string, callId: string, who: string, why: string): void {
+    const columns = [clock(), what.padEnd(9), callId.slice(0, 8).padEnd(8), who.padEnd(9), why];
+    this.#options.write(`${columns.join('  ').trimEnd()}\n`);
+  }
+}
+
+/** Time of day, to the second, where the reader is. */
+function clock(): string {
+  return new Date().toTimeString().slice(0, 8);
+}

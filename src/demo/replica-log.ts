@@ -1,0 +1,42 @@
+/** What a replica tells in one line of its log, as far as somebody who watches wants to know. */
+export type Told =
+  | { readonly kind: EventKind; readonly callId: string; readonly detail: string | null }
+  | { readonly kind: 'said'; readonly text: string };
+
+const EVENTS = ['tracked', 'renewed', 'failed', 'ended', 'untracked', 'expired'] as const;
+export type EventKind = (typeof EVENTS)[number];
+
+/** pino's level of warnings; what is below, and no event, is for its readers only. */
+const WARN = 40;
+
+interface Line {
+  level?: number;
+  msg?: string;
+  event?: string;
+  call?: string;
+  isNew?: boolean;
+  error?: { status?: number | null; code?: string | null; message?: string } | null;
+  err?: { message?: string };
+}
+
+/** Reads a line of pino; null where it is of no interest. What is not JSON is passed on as it is. */
+export function readLogLine(text: string): Told | null {
+  let line: Line;
+  try {
+    line = JSON.parse(text) as Line;
+  } catch {
+    return { kind: 'said', text };
+  }
+  const kind = EVENTS.find((event) => event === line.event);
+  if (kind && line.call) return { kind, callId: line.call, detail: detailOf(kind, line) };
+  if ((line.level ?? WARN) < WARN) return null;
+  const cause = line.err?.message;
+  const isNews = cause !== undefined && cause !== line.msg;
+  return { kind: 'said', text: `${line.msg ?? text}${isNews ? `: ${cause}` : ''}` };
+}
+
+function detailOf(kind: EventKind, { error, isNew }: Line): string | null {
+  if (kind === 'tracked') return isNew === false ? 'again' : null;
+  if (kind !== 'failed' || !error) return null;
+  return [error.status, error.code, error.message].filter((part) => part != null).join(' ');
+}

@@ -1,0 +1,110 @@
+import Type from 'typebox';
+import { CallRef } from './call-resource.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemName, problemType } from './problems.ts';
+
+const FaultSchema = Type.Object({
+  pointer: Type.Optional(Type.String({ description: 'JSON pointer (RFC 6901) into the body.' })),
+  parameter: Type.Optional(Type.String({ description: 'Name of a path or query parameter.' })),
+  detail: Type.String(),
+});
+
+const problemMembers = {
+  type: Type.String({ format: 'uri', description: 'Names the kind of problem; stable.' }),
+  title: Type.String({ description: 'What this kind of problem is.' }),
+  status: Type.Integer({ minimum: 400, maximum: 599 }),
+  detail: Type.String({ description: 'What went wrong this time.' }),
+  errors: Type.Optional(
+    Type.Array(FaultSchema, { description: 'For invalid-request: each fault and its place.' }),
+  ),
+};
+
+export const ProblemSchema = Type.Object(problemMembers, {
+  $id: 'Problem',
+  title: 'Problem',
+  description: 'An RFC 9457 problem document. Some kinds have further members.',
+  examples: [
+    {
+      type: problemType('invalid-request'),
+      title: PROBLEMS['invalid-request'].title,
+      status: 400,
+      detail: '/labels: must not have more than 16 properties',
+      errors: [{ pointer: '/labels', detail: 'must not have more than 16 properties' }],
+    },
+  ],
+});
+
+export const KeepAliveProblemSchema = Type.Object(
+  {
+    ...problemMembers,
+    outcome: Type.Optional(
+      Type.Enum(['ended', 'throttled', 'refused', 'failed'], { type: 'string' }),
+    ),
+    call: Type.Optional(CallRef),
+    lastError: Type.Optional(Type.Unsafe<unknown>({ $ref: 'LastError#' })),
+  },
+  {
+    $id: 'KeepAliveProblem',
+    title: 'KeepAliveProblem',
+    description:
+      'A problem of a keepAlive: `call` as it stands where Graph says that it has ended, ' +
+      '`lastError` with what came back where it failed otherwise.',
+  },
+);
+
+export const ReadinessProblemSchema = Type.Object(
+  { ...problemMembers, reasons: Type.Optional(Type.Array(Type.String())) },
+  {
+    $id: 'ReadinessProblem',
+    title: 'ReadinessProblem',
+    description: 'Why this replica is not ready, one reason each.',
+  },
+);
+
+/** In the document's components; answers name them by `$ref`. */
+type ComponentName = 'Problem' | 'KeepAliveProblem' | 'ReadinessProblem';
+
+/** What any route may answer; the parser's refusals (408, 431) come before there is a route. */
+const ANYWHERE: readonly ProblemName[] = ['malformed-request', 'internal-error'];
+const BEHIND_A_KEY: readonly ProblemName[] = ['unauthorized', 'rate-limited'];
+
+/** What any method that may have a body can answer to it, wanted or not. */
+export const BODY_PROBLEMS: readonly ProblemName[] = [
+  'invalid-json',
+  'body-too-large',
+  'unsupported-media-type',
+];
+
+const HEADERS: Partial<Record<number, object>> = {
+  401: { 'WWW-Authenticate': { type: 'string', description: 'The challenge of RFC 6750.' } },
+  429: { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } },
+};
+
+/** The errors of a route that wants a key, for its `schema.response`. */
+export function problemAnswers(names: readonly ProblemName[], component?: ComponentName) {
+  return openProblemAnswers([...names, ...BEHIND_A_KEY], component);
+}
+
+/** The errors of a route that wants no key. */
+export function openProblemAnswers(
+  names: readonly ProblemName[],
+  component: ComponentName = 'Problem',
+) {
+  const all = [...names, ...ANYWHERE];
+  const statuses = [...new Set(all.map((name) => PROBLEMS[name].status))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const here = all.filter((name) => PROBLEMS[name].status === status);
+      const headers = HEADERS[status];
+      return [status, { ...problemAnswer(here, component), ...(headers ? { headers } : {}) }];
+    }),
+  );
+}
+
+function problemAnswer(names: readonly ProblemName[], component: ComponentName) {
+  return {
+    description: names
+      .map((name) => `\`${problemType(name)}\`: ${PROBLEMS[name].title}.`)
+      .join(' '),
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: Type.Unsafe<unknown>({ $ref: `${component}#` }) } },
+  };
+}

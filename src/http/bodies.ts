@@ -1,0 +1,20 @@
+import type { FastifyInstance } from 'fastify';
+import { Problem, problemBody } from './problems.ts';
+
+/**
+ * Bodies are JSON, or empty whatever their content type: `curl -X POST -d ''`
+ * says that it sends a form. An empty body is none. `__proto__`, and a
+ * `constructor` with a `prototype`, are refused wherever they stand.
+ */
+export function acceptJsonOnly(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') done(null);
+    else parseJson(request, text as string, done);
+  });
+  app.addContentTypeParser('*', ({ headers }, _payload, done) => {
+    if (headers['content-length'] === '0') done(null);
+    else done(new Problem(problemBody('unsupported-media-type', 'send application/json')));
+  });
+}

@@ -1,0 +1,134 @@
+import Type, { type Static } from 'typebox';
+import { type Call, type CallError, type GoneCall, isGone } from '../calls/call.ts';
+import { deadlineAt, dueAt } from '../calls/deadline.ts';
+import type { Wheel } from '../calls/wheel.ts';
+import { formatInstant, formatInstantOrNull } from './instant.ts';
+
+export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'], {
+  type: 'string',
+  description:
+    'tracked: on the schedule. ended: Graph said so. expired: the deadline passed with no ' +
+    'success. untracked: it was told to stop, or its `trackUntil` came.',
+});
+
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
+const InstantOrNull = (description: string) =>
+  Type.Unsafe<string | null>({ ...Instant(description), type: ['string', 'null'] });
+
+const TextOrNull = (description: string, more: object = {}) =>
+  Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more });
+
+export const LastErrorSchema = Type.Object(
+  {
+    at: Instant('When the failed request was judged.'),
+    status: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'HTTP status of the answer; null where none came.',
+    }),
+    code: TextOrNull("Graph's `error.code`, or one of ours (`token`, `timeout`, `ECONNRESET`…)."),
+    message: Type.String(),
+    requestId: TextOrNull("Graph's `request-id`: what Microsoft support asks for."),
+    clientRequestId: TextOrNull('The `client-request-id` that was sent.'),
+    diagnostic: TextOrNull("Graph's `x-ms-ags-diagnostic`."),
+    date: TextOrNull("Graph's `Date` header, verbatim."),
+  },
+  { $id: 'LastError', title: 'LastError', description: 'Why the last keepAlive failed.' },
+);
+type LastError = Static<typeof LastErrorSchema>;
+
+export const CallSchema = Type.Object(
+  {
+    id: Type.String({ description: "Graph's id of the call; a GUID is in lower case." }),
+    state: CallState,
+    durable: Type.Boolean({
+      description: 'False while only this replica knows of it, because Redis is out.',
+    }),
+    app: Type.String({ description: 'The configured app whose credentials keep it alive.' }),
+    tenantId: Type.String(),
+    labels: Type.Record(Type.String(), Type.String()),
+    webhookUrl: TextOrNull('Told of endings, if the bot gave one.', { format: 'uri' }),
+    trackedAt: Instant('When it was first tracked.'),
+    startedAt: InstantOrNull('When it began at Graph, if the bot said so.'),
+    trackUntil: InstantOrNull('Tracking stops by itself then.'),
+    renewedAt: InstantOrNull('When the last successful keepAlive was sent.'),
+    dueAt: InstantOrNull('The next planned keepAlive; null once it left the schedule.'),
+    deadlineAt: Instant('Graph ends the call then, unless a keepAlive succeeds before.'),
+    goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
+    consecutiveFailures: Type.Integer({ minimum: 0 }),
+    lastError: Type.Union([Type.Unsafe<LastError>({ $ref: 'LastError#' }), Type.Null()]),
+  },
+  {
+    $id: 'Call',
+    title: 'Call',
+    description: 'A call that is tracked, or was within the last 24 hours.',
+    examples: [
+      {
+        id: '2e1a0b00-2db4-4022-9570-243709c565ab',
+        state: 'tracked',
+        durable: true,
+        app: 'default',
+        tenantId: '7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11',
+        labels: { room: 'board' },
+        webhookUrl: null,
+        trackedAt: '2026-02-03T04:05:06.789Z',
+        startedAt: null,
+        trackUntil: null,
+        renewedAt: '2026-02-03T04:05:07.012Z',
+        dueAt: '2026-02-03T04:20:00.001Z',
+        deadlineAt: '2026-02-03T04:50:07.012Z',
+        consecutiveFailures: 0,
+        lastError: null,
+      },
+    ],
+  },
+);
+
+/** A call as the API tells of it. */
+export type CallResource = Static<typeof CallSchema>;
+
+/** `Call` in the document's components, for the answers of routes. */
+export const CallRef = Type.Unsafe<CallResource>({ $ref: 'Call#' });
+
+/** The answer of a route that is the call, with what that means there. */
+export function callAnswer(description: string) {
+  return Type.Unsafe<CallResource>({ $ref: 'Call#', description });
+}
+
+/** Makes a call ready to be told; `durable` is false where only this replica holds it. */
+export type PresentCall = (call: Call | GoneCall, durable?: boolean) => CallResource;
+
+export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
+  return (call, durable = true) => ({
+    id: call.id,
+    state: isGone(call) ? call.removal : 'tracked',
+    durable,
+    app: call.app,
+    tenantId: call.tenantId,
+    labels: call.labels,
+    webhookUrl: call.webhookUrl,
+    trackedAt: formatInstant(call.trackedAt),
+    startedAt: formatInstantOrNull(call.startedAt),
+    trackUntil: formatInstantOrNull(call.trackUntil),
+    renewedAt: formatInstantOrNull(call.renewedAt),
+    dueAt: isGone(call) ? null : formatInstant(dueAt(call, wheel)),
+    deadlineAt: formatInstant(deadlineAt(call, deadlineMs)),
+    ...(isGone(call) ? { goneAt: formatInstant(call.goneAt) } : {}),
+    consecutiveFailures: call.consecutiveFailures,
+    lastError: call.lastError && presentError(call.lastError),
+  });
+}
+
+export function presentError(error: CallError): LastError {
+  return {
+    at: formatInstant(error.at),
+    status: error.status,
+    code: error.code,
+    message: error.message,
+    requestId: error.requestId,
+    clientRequestId: error.clientRequestId,
+    diagnostic: error.diagnostic,
+    date: error.date,
+  };
+}

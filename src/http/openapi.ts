@@ -1,0 +1,78 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import fastifyPlugin from 'fastify-plugin';
+import { KeepAliveProblemSchema, ProblemSchema, ReadinessProblemSchema } from './answers.ts';
+import { CallSchema, LastErrorSchema } from './call-resource.ts';
+
+const DESCRIPTION = `Keeps the calls of Microsoft Teams bots alive on Microsoft Graph.
+
+A bot tracks a call's id; from then on Callkeeper posts \`keepAlive\` for it every interval (15
+minutes), until the bot says stop or Graph says that the call has ended.
+
+Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem documents; \`type\` names the
+kind and is stable. Besides those listed with each route, any request may be answered with 404
+(\`route-not-found\`), 405 with \`Allow\`, 408 or 431. Times are
+[RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with milliseconds.
+
+Where API keys are configured, a route wants one of them unless it says otherwise. After 429 or 503
+wait for the seconds of \`Retry-After\`; every request may be repeated safely.`;
+
+const TAGS = [
+  { name: 'Tracking', description: 'What a bot does: say which calls to keep alive.' },
+  { name: 'Calls', description: 'How the calls are.' },
+  { name: 'Operations', description: 'For probes, scrapers and people.' },
+];
+
+/** Only what this server itself serves; Swagger UI draws its icons from data URLs. */
+const DOCS_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** The document, generated from the routes that are registered afterwards, and its page at `/docs`. */
+export const openApi = fastifyPlugin<{ version: string }>(async (app, { version }) => {
+  for (const schema of COMPONENTS) app.addSchema(schema);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Callkeeper',
+        version,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'The replica that serves this document.' }],
+      tags: TAGS,
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the keys of `API_KEYS`.' },
+        },
+      },
+      security: [{ apiKey: [] }],
+    },
+    refResolver: {
+      buildLocalReference: ({ $id }, _base, _fragment, i) => String($id ?? `def-${i}`),
+    },
+    transformObject: (document) =>
+      'openapiObject' in document ? allowNoBody(document.openapiObject) : {},
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
+});
+
+const COMPONENTS = [
+  CallSchema,
+  LastErrorSchema,
+  ProblemSchema,
+  KeepAliveProblemSchema,
+  ReadinessProblemSchema,
+];
+
+/** The plugin takes every body for required; that of `trackCall` may be left out. */
+function allowNoBody<T extends { paths?: object }>(document: T): T {
+  const paths = structuredClone(document.paths) as Record<
+    string,
+    { post?: { requestBody?: { required?: boolean } } }
+  >;
+  const body = paths['/calls/{id}/track']?.post?.requestBody;
+  if (body) body.required = false;
+  return { ...document, paths };
+}

@@ -1,0 +1,40 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyBaseLogger } from 'fastify';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemName, problemBody } from './problems.ts';
+
+/** Node's codes; all others mean that the request is not HTTP. */
+const BY_CODE: Readonly<Record<string, readonly [ProblemName, string]>> = {
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'the headers exceed what this server reads'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'the chunk extensions are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'headers or body did not arrive in time'],
+};
+
+/**
+ * Answers what Node's HTTP parser refuses. There is no request yet, so the
+ * response is written by hand; the connection is of no more use.
+ */
+export function answerParserFailure(
+  log: FastifyBaseLogger,
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  log.debug({ code: error.code, remoteAddress: socket.remoteAddress }, 'request refused by parser');
+  const [name, detail] = BY_CODE[error.code ?? ''] ?? [
+    'malformed-request',
+    'the request cannot be parsed as HTTP/1.1',
+  ];
+  const { status } = PROBLEMS[name];
+  const body = JSON.stringify(problemBody(name, detail));
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
+      `Content-Type: ${PROBLEM_MEDIA_TYPE}; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Connection: close\r\n\r\n${body}`,
+  );
+  socket.destroySoon();
+}

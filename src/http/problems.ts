@@ -1,0 +1,82 @@
+/**
+ * Every error that the API answers, by name. Clients may rely on the names and
+ * their statuses: they are the stable part of an answer, and listed in the README.
+ */
+export const PROBLEMS = {
+  'invalid-request': { status: 400, title: 'The request is not valid' },
+  'invalid-json': { status: 400, title: 'The body is not JSON that can be accepted' },
+  'malformed-request': { status: 400, title: 'The request is not well-formed HTTP' },
+  unauthorized: { status: 401, title: 'An API key is wanted' },
+  'call-not-found': { status: 404, title: 'The call is not known' },
+  'call-ended': { status: 404, title: 'Graph says that the call has ended' },
+  'route-not-found': { status: 404, title: 'There is no such route' },
+  'method-not-allowed': { status: 405, title: 'The route does not know this method' },
+  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
+  'rate-limited': { status: 429, title: 'Too many requests' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
+  'internal-error': { status: 500, title: 'Something went wrong inside' },
+  'keep-alive-failed': { status: 502, title: 'Graph did not renew the call' },
+  'store-unavailable': { status: 503, title: 'The registry of calls does not answer' },
+  'not-ready': { status: 503, title: 'This replica is not ready to serve' },
+} as const;
+
+export type ProblemName = keyof typeof PROBLEMS;
+
+/** What is wrong with one field: its place in the body, or its name elsewhere. */
+export interface Fault {
+  /** JSON pointer into the body (RFC 6901): `/labels/room`; '' is the whole body. */
+  readonly pointer?: string;
+  /** Of the path or the query. */
+  readonly parameter?: string;
+  readonly detail: string;
+}
+
+/** An RFC 9457 problem document; some kinds have members of their own. */
+export interface ProblemBody {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly errors?: readonly Fault[];
+  readonly [member: string]: unknown;
+}
+
+/** The `type` of a problem: absolute and the same on every host. It names, it does not locate. */
+export function problemType(name: ProblemName): string {
+  return `urn:callkeeper:problem:${name}`;
+}
+
+export function problemBody(
+  name: ProblemName,
+  detail: string,
+  members: Readonly<Record<string, unknown>> = {},
+): ProblemBody {
+  const { status, title } = PROBLEMS[name];
+  return { type: problemType(name), title, status, detail, ...members };
+}
+
+/** The problem of a request with faults in its fields, of which there is one at least. */
+export function invalidBody(faults: readonly Fault[]): ProblemBody {
+  const { pointer, parameter, detail } = faults[0] as Fault;
+  const where = parameter ?? (pointer || 'body');
+  const more = faults.length > 1 ? `; and ${faults.length - 1} more` : '';
+  return problemBody('invalid-request', `${where}: ${detail}${more}`, { errors: faults });
+}
+
+/** Thrown by routes and hooks; the error handler answers it as it stands. */
+export class Problem extends Error {
+  readonly code = 'PROBLEM';
+  readonly body: ProblemBody;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(body: ProblemBody, headers: Readonly<Record<string, string>> = {}) {
+    super(body.detail);
+    this.name = 'Problem';
+    this.body = body;
+    this.headers = headers;
+  }
+}
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';

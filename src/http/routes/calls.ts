@@ -1,0 +1,96 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import type { Calls } from '../../calls/calls.ts';
+import { problemAnswers } from '../answers.ts';
+import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
+import { MOST_CALLS } from '../limits.ts';
+import { Problem, problemBody } from '../problems.ts';
+import { AppName, CallId, canonicalId } from '../track-request.ts';
+
+export interface CallRoutesOptions {
+  readonly calls: Pick<Calls, 'find' | 'list'>;
+  readonly present: PresentCall;
+}
+
+const findSchema = {
+  tags: ['Calls'],
+  operationId: 'getCall',
+  summary: 'One call',
+  description: 'A call that is tracked, or left the schedule within the last 24 hours.',
+  params: Type.Object({ id: CallId }),
+  response: {
+    200: callAnswer('The call as it stands.'),
+    ...problemAnswers(['invalid-request', 'call-not-found', 'store-unavailable']),
+  },
+};
+
+const DEFAULT_LIMIT = 100;
+
+const listSchema = {
+  tags: ['Calls'],
+  operationId: 'listCalls',
+  summary: 'The calls, page by page',
+  description:
+    'Follow `next` as `cursor` until it is null: a page of a sparse filter may hold few calls, ' +
+    'or none. A call that stays while the pages are read is listed exactly once.',
+  querystring: Type.Object(
+    {
+      state: Type.Optional({ ...CallState, default: 'tracked' }),
+      app: Type.Optional(AppName),
+      label: Type.Optional(
+        Type.Array(Type.String({ pattern: '^[A-Za-z0-9]', maxLength: 320 }), {
+          maxItems: 16,
+          description: '`key`, or `key=value`; may be repeated, all must hold.',
+          examples: [['room=board']],
+        }),
+      ),
+      limit: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: MOST_CALLS,
+          default: DEFAULT_LIMIT,
+          description: 'Most calls of the page.',
+        }),
+      ),
+      cursor: Type.Optional(
+        Type.String({ maxLength: 256, description: 'The `next` of the page before.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  response: {
+    200: Type.Object(
+      {
+        calls: Type.Array(CallRef),
+        next: Type.Union([Type.String(), Type.Null()], {
+          description: 'The `cursor` of the next page; null on the last one.',
+        }),
+      },
+      { description: 'One page, in no order that means anything.' },
+    ),
+    ...problemAnswers(['invalid-request', 'store-unavailable']),
+  },
+};
+
+export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app, options, done) => {
+  const { calls, present } = options;
+
+  app.get('/calls/:id', { schema: findSchema }, async ({ params }) => {
+    const id = canonicalId(params.id);
+    const call = await calls.find(id);
+    if (call === null) throw callNotFound(id);
+    return present(call);
+  });
+
+  app.get('/calls', { schema: listSchema }, async ({ query }) => {
+    const { state = 'tracked', app: appName, label = [], limit = DEFAULT_LIMIT, cursor } = query;
+    const page = await calls.list({ state, app: appName, labels: label, limit, cursor });
+    return { calls: page.calls.map((call) => present(call)), next: page.next };
+  });
+
+  done();
+};
+
+function callNotFound(id: string): Problem {
+  return new Problem(problemBody('call-not-found', `${id} is not tracked, nor was it lately`));
+}

@@ -1,0 +1,57 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import type { Calls } from '../../calls/calls.ts';
+import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
+import { CallRef, type PresentCall, presentError } from '../call-resource.ts';
+import { Problem, problemBody } from '../problems.ts';
+import { CallId, canonicalId } from '../track-request.ts';
+
+export interface KeepAliveRoutesOptions {
+  readonly calls: Pick<Calls, 'keepAliveNow'>;
+  readonly present: PresentCall;
+}
+
+const schema = {
+  tags: ['Calls'],
+  operationId: 'keepAliveNow',
+  summary: 'One keepAlive now, outside the schedule',
+  description: 'Posts to Graph once and tells what came of it, which counts for the call as well.',
+  params: Type.Object({ id: CallId }),
+  response: {
+    200: Type.Object(
+      { outcome: Type.Literal('renewed'), call: CallRef },
+      { description: 'Graph renewed the call.' },
+    ),
+    ...problemAnswers(
+      [
+        'invalid-request',
+        'call-not-found',
+        'call-ended',
+        ...BODY_PROBLEMS,
+        'keep-alive-failed',
+        'store-unavailable',
+      ],
+      'KeepAliveProblem',
+    ),
+  },
+};
+
+export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOptions> = (
+  app,
+  { calls, present },
+  done,
+) => {
+  app.post('/calls/:id/keepAlive', { schema }, async ({ params }) => {
+    const id = canonicalId(params.id);
+    const result = await calls.keepAliveNow(id);
+    if (result === null) throw new Problem(problemBody('call-not-found', `${id} is not tracked`));
+    const call = present(result.call);
+    const { outcome } = result;
+    if (outcome.kind === 'renewed') return { outcome: outcome.kind, call };
+    const lastError = presentError(outcome.error);
+    const members = { outcome: outcome.kind, call, lastError };
+    const name = outcome.kind === 'ended' ? 'call-ended' : 'keep-alive-failed';
+    throw new Problem(problemBody(name, outcome.error.message, members));
+  });
+  done();
+};

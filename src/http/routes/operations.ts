@@ -1,0 +1,83 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { openProblemAnswers, problemAnswers } from '../answers.ts';
+import { Problem, problemBody } from '../problems.ts';
+
+export interface OperationRoutesOptions {
+  /** In the format of Prometheus. */
+  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** The reasons why this replica is not ready; none where it is. */
+  ready(): string[];
+}
+
+const config = { open: true };
+const shared = { tags: ['Operations'], security: [] };
+
+const metricsSchema = {
+  ...shared,
+  operationId: 'getMetrics',
+  summary: 'Metrics for Prometheus',
+  response: {
+    200: {
+      description: 'All metrics of this replica.',
+      content: { 'text/plain': { schema: Type.String() } },
+    },
+    ...openProblemAnswers([]),
+  },
+};
+
+const alive = Type.Object({ status: Type.Literal('alive') }, { description: 'It is alive.' });
+const livezSchema = {
+  ...shared,
+  operationId: 'getLiveness',
+  summary: 'Whether the process is alive',
+  description: 'Also while Redis is out: a restart would not bring it back.',
+  response: { 200: alive, ...openProblemAnswers([]) },
+};
+
+const ready = Type.Object({ status: Type.Literal('ready') }, { description: 'It is ready.' });
+const readyzSchema = {
+  ...shared,
+  operationId: 'getReadiness',
+  summary: 'Whether this replica is ready to serve',
+  response: { 200: ready, ...openProblemAnswers(['not-ready'], 'ReadinessProblem') },
+};
+
+export const operationRoutes: FastifyPluginCallbackTypebox<OperationRoutesOptions> = (
+  app,
+  options,
+  done,
+) => {
+  const { metrics } = options;
+
+  app.get('/metrics', { config, schema: metricsSchema }, async (_request, reply) => {
+    const text = await metrics.render();
+    return reply.type(metrics.contentType).send(text);
+  });
+
+  app.get('/livez', { config, schema: livezSchema }, async () => ({ status: 'alive' as const }));
+
+  app.get('/readyz', { config, schema: readyzSchema }, async () => {
+    const reasons = options.ready();
+    if (reasons.length === 0) return { status: 'ready' as const };
+    throw new Problem(problemBody('not-ready', reasons.join('; '), { reasons }));
+  });
+
+  done();
+};
+
+const documentSchema = {
+  tags: ['Operations'],
+  operationId: 'getOpenApi',
+  summary: 'This document',
+  response: {
+    200: Type.Object({}, { description: 'OpenAPI 3.1.', additionalProperties: true }),
+    ...problemAnswers([]),
+  },
+};
+
+/** Serves the document that is generated from the routes. */
+export const documentRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
+  app.get('/openapi.json', { schema: documentSchema }, async () => ({ ...app.swagger() }));
+  done();
+};

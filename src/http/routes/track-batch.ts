@@ -1,0 +1,93 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { parseCallId } from '../../calls/call.ts';
+import type { Calls } from '../../calls/calls.ts';
+import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
+import { CallRef, type PresentCall } from '../call-resource.ts';
+import { MOST_CALLS } from '../limits.ts';
+import { invalidBody, type ProblemBody } from '../problems.ts';
+import { isFaulty, readTrackItem, TrackItems } from '../track-request.ts';
+import { presentResult } from '../track-result.ts';
+import { validator } from '../validation.ts';
+
+export interface TrackBatchRoutesOptions {
+  readonly calls: Pick<Calls, 'track'>;
+  readonly present: PresentCall;
+  readonly maxBodyBytes: number;
+}
+
+const envelope = { additionalProperties: false, title: 'TrackBatchBody' } as const;
+
+/** As documented. */
+const TrackBatchBody = Type.Object({ calls: { ...TrackItems, maxItems: MOST_CALLS } }, envelope);
+
+/** As checked for the whole request: a bad call fails alone, so the calls are read one by one. */
+const AnyBatch = Type.Object(
+  { calls: Type.Array(Type.Unknown(), { maxItems: MOST_CALLS }) },
+  envelope,
+);
+
+const TrackBatchResult = Type.Object({
+  id: Type.Union([Type.String(), Type.Null()], {
+    description: 'In its canonical form; as it came where it is none, null where it is no text.',
+  }),
+  status: Type.Enum([200, 201, 202, 400], {
+    type: 'integer',
+    description: 'What tracking this call alone would have answered.',
+  }),
+  call: Type.Optional(CallRef),
+  error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
+});
+
+const schema = {
+  tags: ['Tracking'],
+  operationId: 'trackCalls',
+  summary: `Track up to ${MOST_CALLS} calls at once`,
+  description:
+    'For a bot that restarts. Each call succeeds or fails on its own; the results are in the ' +
+    'order of the calls. Where an id comes twice the last one counts.',
+  body: TrackBatchBody,
+  response: {
+    200: Type.Object(
+      { results: Type.Array(TrackBatchResult) },
+      { description: 'One result a call, in their order.' },
+    ),
+    ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
+  },
+};
+
+export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOptions> = (
+  app,
+  { calls, present, maxBodyBytes },
+  done,
+) => {
+  app.route({
+    method: 'POST',
+    url: '/calls/track',
+    bodyLimit: maxBodyBytes,
+    schema,
+    validatorCompiler: () => validator(AnyBatch, 'body'),
+    async handler({ body }) {
+      const items: readonly unknown[] = body.calls;
+      const reads = items.map((item, i) => readTrackItem(item, `/calls/${i}`));
+      const requests = reads.flatMap((read) => (isFaulty(read) ? [] : [read]));
+      const results = (requests.length > 0 ? await calls.track(requests) : []).values();
+      return {
+        results: reads.map((read, i) => {
+          if (isFaulty(read)) return refused(items[i], invalidBody(read));
+          const result = results.next().value;
+          if (!result) throw new Error('fewer results than calls to track');
+          return { id: read.id, ...presentResult(result, present, `/calls/${i}`) };
+        }),
+      };
+    },
+  });
+  done();
+};
+
+/** The id is told as it came, as far as an id could go: the sender may look for it. */
+function refused(item: unknown, error: ProblemBody) {
+  const given = typeof item === 'object' && item !== null && 'id' in item ? item.id : null;
+  const id = typeof given === 'string' ? (parseCallId(given) ?? given.slice(0, 128)) : null;
+  return { id, status: 400 as const, error };
+}

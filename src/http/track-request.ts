@@ -1,0 +1,134 @@
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { CALL_ID_PATTERN, parseCallId } from '../calls/call.ts';
+import type { TrackRequest } from '../calls/registration.ts';
+import { INSTANT_GRAMMAR, parseInstant } from './instant.ts';
+import type { Fault } from './problems.ts';
+import { faultsOf } from './validation.ts';
+
+/** No control characters. Bounded by code points, lest a validator takes graphemes for characters. */
+const plainText = (most: number) => `^[^\\u0000-\\u001f\\u007f-\\u009f]{0,${most}}$`;
+
+const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$';
+
+export const CallId = Type.String({
+  pattern: CALL_ID_PATTERN,
+  description: "Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is lower-cased.",
+  examples: ['2e1a0b00-2db4-4022-9570-243709c565ab'],
+});
+
+export const AppName = Type.String({
+  pattern: plainText(128),
+  minLength: 1,
+  description: 'Name of a configured app.',
+  examples: ['default'],
+});
+
+const Instant = (description: string) =>
+  Type.String({
+    format: 'date-time',
+    description: `${description} RFC 3339, of this century.`,
+    examples: ['2026-02-03T04:05:06.789Z'],
+  });
+
+const trackFields = {
+  app: Type.Optional(AppName),
+  tenantId: Type.Optional(
+    Type.String({
+      pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
+      description: "GUID of the tenant that the call belongs to; by default the app's own.",
+      examples: ['7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11'],
+    }),
+  ),
+  startedAt: Type.Optional(Instant('When the call began, so that its first deadline is known.')),
+  trackUntil: Type.Optional(Instant('Stop then, so that an orphan is not kept alive for ever.')),
+  labels: Type.Optional(
+    Type.Record(Type.String(), Type.String({ pattern: plainText(256) }), {
+      maxProperties: 16,
+      propertyNames: Type.String({ pattern: LABEL_KEY }),
+      description: 'Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256.',
+      examples: [{ room: 'board' }],
+    }),
+  ),
+  webhookUrl: Type.Optional(
+    Type.String({
+      format: 'uri',
+      pattern: '^[Hh][Tt][Tt][Pp][Ss]://[\\x21-\\x7e]+$',
+      maxLength: 2048,
+      description: 'Told of endings, instead of the webhook of the app. https only.',
+      examples: ['https://bot.example.com/callkeeper'],
+    }),
+  ),
+};
+
+export const TrackBody = Type.Object(trackFields, {
+  additionalProperties: false,
+  title: 'TrackBody',
+  description: 'All optional. What is left out takes its default, also where it was set before.',
+});
+
+const TrackItem = Type.Object(
+  { id: CallId, ...trackFields },
+  { additionalProperties: false, title: 'TrackItem' },
+);
+
+export const TrackItems = Type.Array(TrackItem);
+
+const trackItem = Compile(TrackItem);
+
+/** Reads one call of a batch, whatever it is; `base` is the JSON pointer to it. */
+export function readTrackItem(item: unknown, base: string): TrackRequest | readonly Fault[] {
+  if (!trackItem.Check(item)) return faultsOf(trackItem.Errors(item), 'body', base);
+  const { id, ...fields } = item;
+  return readTrack(id, fields, base);
+}
+
+/** What a schema cannot say, and the domain's form of the rest. The id is one by its schema. */
+export function readTrack(
+  id: string,
+  fields: Static<typeof TrackBody>,
+  base: string,
+): TrackRequest | readonly Fault[] {
+  const faults: Fault[] = [];
+  const instant = (name: 'startedAt' | 'trackUntil') => {
+    const at = fields[name] === undefined ? undefined : parseInstant(fields[name]);
+    if (at === null) faults.push({ pointer: `${base}/${name}`, detail: INSTANT_GRAMMAR });
+    return at ?? undefined;
+  };
+  const request: TrackRequest = {
+    id: canonicalId(id),
+    app: fields.app,
+    tenantId: fields.tenantId?.toLowerCase(),
+    startedAt: instant('startedAt'),
+    trackUntil: instant('trackUntil'),
+    labels: fields.labels,
+    webhookUrl: fields.webhookUrl,
+  };
+  for (const [key, value] of Object.entries(fields.labels ?? {})) {
+    // Half a surrogate pair would not be the same after it has been stored.
+    if (value.isWellFormed()) continue;
+    const pointer = `${base}/labels/${key.replaceAll('/', '~1')}`;
+    faults.push({ pointer, detail: 'must be well-formed Unicode' });
+  }
+  if (fields.webhookUrl !== undefined && !isWebhookUrl(fields.webhookUrl)) {
+    faults.push({ pointer: `${base}/webhookUrl`, detail: 'must be an https URL without a user' });
+  }
+  return faults.length > 0 ? faults : request;
+}
+
+/** Of an id that has passed {@link CallId}. */
+export function canonicalId(text: string): string {
+  const id = parseCallId(text);
+  if (id === null) throw new TypeError('an id passed its schema and is none');
+  return id;
+}
+
+/** Whether a fault came instead of what was read. */
+export function isFaulty<T extends object>(read: T | readonly Fault[]): read is readonly Fault[] {
+  return Array.isArray(read);
+}
+
+function isWebhookUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.protocol === 'https:' && url.username === '' && url.password === '';
+}

@@ -1,0 +1,23 @@
+import type { TrackResult } from '../calls/calls.ts';
+import type { CallResource, PresentCall } from './call-resource.ts';
+import { invalidBody, type ProblemBody } from './problems.ts';
+
+/** How one call to track is answered, alone or as one of a batch. */
+export type PresentedResult =
+  | { readonly status: 200 | 201 | 202; readonly call: CallResource; readonly error?: never }
+  | { readonly status: 400; readonly call?: never; readonly error: ProblemBody };
+
+/** `base` is the JSON pointer to the call's fields in the body. */
+export function presentResult(
+  result: TrackResult,
+  present: PresentCall,
+  base: string,
+): PresentedResult {
+  if (result.kind === 'invalid') {
+    const fault = { pointer: `${base}/${result.field}`, detail: result.message };
+    return { status: 400, error: invalidBody([fault]) };
+  }
+  const { kind, call, durable } = result;
+  const kept = kind === 'created' ? 201 : 200;
+  return { status: durable ? kept : 202, call: present(call, durable) };
+}

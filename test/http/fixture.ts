@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import { Writable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
+import type { TrackResult } from '../../src/calls/calls.ts';
+import type { TrackRequest } from '../../src/calls/registration.ts';
+import { buildApp, type HttpOptions } from '../../src/http/app.ts';
+
+export const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
+export const NOW = Date.UTC(2026, 1, 3, 4, 5, 6, 789);
+export const MINUTE = 60_000;
+
+export function aCall(over: Partial<Call> = {}): Call {
+  return {
+    id: ID,
+    app: 'default',
+    tenantId: '7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11',
+    labels: {},
+    webhookUrl: null,
+    registration: 'r1',
+    trackedAt: NOW,
+    startedAt: null,
+    trackUntil: null,
+    renewedAt: null,
+    retryAt: null,
+    consecutiveFailures: 0,
+    atRiskAt: null,
+    lastError: null,
+    ...over,
+  };
+}
+
+export function aGoneCall(over: Partial<GoneCall> = {}): GoneCall {
+  return { ...aCall(), removal: 'ended', goneAt: NOW + MINUTE, ...over };
+}
+
+export const ERROR: CallError = {
+  at: NOW,
+  status: 503,
+  code: 'serviceUnavailable',
+  message: 'Service is unavailable.',
+  requestId: 'request-1',
+  clientRequestId: 'client-1',
+  diagnostic: '{"ServerInfo":{}}',
+  date: 'Tue, 03 Feb 2026 04:05:06 GMT',
+};
+
+type Ports = HttpOptions['calls'];
+
+/** Calls in memory that write down what was asked of them; any answer may be put in place of theirs. */
+export class FakeCalls implements Ports {
+  readonly asked: unknown[][] = [];
+  readonly known = new Map<string, Call | GoneCall>();
+  /** Whether what is asked is stored at once. */
+  durable = true;
+  readonly answers: { [M in keyof Ports]?: Ports[M] } = {};
+
+  track(requests: readonly TrackRequest[]): Promise<TrackResult[]> {
+    return this.#ask('track', [requests], async () => requests.map((r) => this.#register(r)));
+  }
+
+  untrack(id: string): Promise<{ durable: boolean }> {
+    return this.#ask('untrack', [id], async () => {
+      this.known.delete(id);
+      return { durable: this.durable };
+    });
+  }
+
+  find(id: string) {
+    return this.#ask('find', [id], async () => this.known.get(id) ?? null);
+  }
+
+  list(query: Parameters<Ports['list']>[0]) {
+    return this.#ask('list', [query], async () => ({
+      calls: [...this.known.values()],
+      next: null,
+    }));
+  }
+
+  keepAliveNow(id: string) {
+    return this.#ask('keepAliveNow', [id], async () => {
+      const call = this.known.get(id);
+      return call ? { outcome: { kind: 'renewed', sentAt: NOW } as const, call } : null;
+    });
+  }
+
+  /** From now on a method rejects. */
+  fail(method: keyof Ports, error: Error): void {
+    Object.assign(this.answers, { [method]: () => Promise.reject(error) });
+  }
+
+  #ask<R>(method: keyof Ports, args: unknown[], answer: () => R): R {
+    this.asked.push([method, ...args]);
+    const other = this.answers[method] as ((...given: unknown[]) => R) | undefined;
+    return other ? other(...args) : answer();
+  }
+
+  #register(request: TrackRequest): TrackResult {
+    if (request.app === 'nobody') {
+      return { kind: 'invalid', field: 'app', message: 'no app of this name is configured' };
+    }
+    const { id, app = 'default', labels = {}, startedAt = null, trackUntil = null } = request;
+    const { webhookUrl = null, tenantId = aCall().tenantId } = request;
+    const call = aCall({ id, app, labels, startedAt, trackUntil, webhookUrl, tenantId });
+    const kind = this.known.has(id) ? 'updated' : 'created';
+    this.known.set(id, call);
+    return { kind, call, durable: this.durable };
+  }
+}
+
+export interface Fixture {
+  readonly app: FastifyInstance;
+  readonly calls: FakeCalls;
+  /** What was logged, line by line. */
+  readonly logged: string[];
+}
+
+/** An app over {@link FakeCalls}, closed when the test is over. */
+export async function anApp(
+  over: Partial<HttpOptions> & { level?: string } = {},
+): Promise<Fixture> {
+  const calls = new FakeCalls();
+  const logged: string[] = [];
+  const lines = new Writable({
+    write(chunk, _encoding, done) {
+      logged.push(String(chunk));
+      done();
+    },
+  });
+  const app = await buildApp({
+    calls,
+    wheel: { intervalMs: 15 * MINUTE, slots: 256 },
+    deadlineMs: 45 * MINUTE,
+    metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' },
+    ready: () => [],
+    apiKeys: () => null,
+    rateLimit: { max: 1_000_000, windowMs: MINUTE },
+    log: pino({ level: over.level ?? 'debug' }, lines),
+    version: '1.2.3',
+    ...over,
+  });
+  onTestFinished(() => app.close());
+  return { app, calls, logged };
+}
+
+/** Sends bytes to the app over a socket and gives all that comes back until it is closed. */
+export async function converse(
+  app: FastifyInstance,
+  ...bytes: (string | Buffer)[]
+): Promise<string> {
+  if (!app.server.listening) await app.listen({ port: 0, host: '127.0.0.1' });
+  const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk) => {
+    answer += chunk;
+  });
+  // The server may cut what it has answered already.
+  socket.on('error', () => {});
+  for (const part of bytes) socket.write(part);
+  await once(socket, 'close');
+  return answer;
+}
+
+/** Splits what {@link converse} gave into status, headers (lower case) and body. */
+export function parseAnswer(text: string) {
+  const end = text.indexOf('\r\n\r\n');
+  const [line = '', ...headers] = text.slice(0, end).split('\r\n');
+  return {
+    status: Number(line.split(' ')[1]),
+    headers: Object.fromEntries(
+      headers.map((h) => [h.slice(0, h.indexOf(':')).toLowerCase(), h.slice(h.indexOf(':') + 2)]),
+    ),
+    body: text.slice(end + 4),
+  };
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { aCall, aGoneCall, anApp, ID, MINUTE, NOW } from '../fixture.ts';
+
+const url = `/calls/${ID}/track`;
+
+test('a call that is new is created, a known one updated', async () => {
+  const { app, calls } = await anApp();
+  const first = await app.inject({ method: 'POST', url, payload: { labels: { room: 'a' } } });
+  expect(first.statusCode).toBe(201);
+  expect(first.json()).toEqual({
+    id: ID,
+    state: 'tracked',
+    durable: true,
+    app: 'default',
+    tenantId: aCall().tenantId,
+    labels: { room: 'a' },
+    webhookUrl: null,
+    trackedAt: '2026-02-03T04:05:06.789Z',
+    startedAt: null,
+    trackUntil: null,
+    renewedAt: null,
+    dueAt: '2026-02-03T04:05:06.789Z',
+    deadlineAt: '2026-02-03T04:50:06.789Z',
+    consecutiveFailures: 0,
+    lastError: null,
+  });
+  const second = await app.inject({ method: 'POST', url });
+  expect(second.statusCode).toBe(200);
+  expect(second.json().labels).toEqual({});
+  expect(calls.asked.map(([method]) => method)).toEqual(['track', 'track']);
+});
+
+test('a call is untracked, known or not, and nothing is said', async () => {
+  const { app, calls } = await anApp();
+  calls.known.set(ID, aCall());
+  for (let i = 0; i < 2; i++) {
+    const answer = await app.inject({ method: 'DELETE', url: `/calls/${ID.toUpperCase()}/track` });
+    expect([answer.statusCode, answer.body]).toEqual([204, '']);
+  }
+  expect(calls.asked).toEqual([
+    ['untrack', ID],
+    ['untrack', ID],
+  ]);
+});
+
+test('while Redis is out both are accepted, to be stored later', async () => {
+  const { app, calls } = await anApp();
+  calls.durable = false;
+  const tracked = await app.inject({ method: 'POST', url });
+  expect([tracked.statusCode, tracked.json().durable]).toEqual([202, false]);
+  const batch = await app.inject({
+    method: 'POST',
+    url: '/calls/track',
+    payload: { calls: [{ id: ID }] },
+  });
+  expect(batch.json().results).toMatchObject([{ id: ID, status: 202, call: { durable: false } }]);
+  const untracked = await app.inject({ method: 'DELETE', url });
+  expect([untracked.statusCode, untracked.json()]).toEqual([202, { durable: false }]);
+});
+
+test('what the domain refuses is told with its field', async () => {
+  const { app, calls } = await anApp();
+  calls.answers.track = async () => [
+    { kind: 'invalid', field: 'startedAt', message: 'must not lie in the future' },
+  ];
+  const answer = await app.inject({ method: 'POST', url });
+  expect(answer.statusCode).toBe(400);
+  expect(answer.json()).toMatchObject({
+    detail: '/startedAt: must not lie in the future',
+    errors: [{ pointer: '/startedAt', detail: 'must not lie in the future' }],
+  });
+});
+
+test('a call that left the schedule says when, and has no next keepAlive', async () => {
+  const { app, calls } = await anApp();
+  calls.known.set(ID, aGoneCall({ removal: 'expired', renewedAt: NOW, goneAt: NOW + MINUTE }));
+  const answer = await app.inject(`/calls/${ID}`);
+  expect(answer.json()).toMatchObject({
+    state: 'expired',
+    dueAt: null,
+    renewedAt: '2026-02-03T04:05:06.789Z',
+    deadlineAt: '2026-02-03T04:50:06.789Z',
+    goneAt: '2026-02-03T04:06:06.789Z',
+  });
+});

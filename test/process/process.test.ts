@@ -1,0 +1,123 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { RedisServer, redisForFile } from '../redis/redis-server.ts';
+import { Replica } from './replica.ts';
+import { World } from './world.ts';
+
+const redis = redisForFile();
+const PATIENCE = { timeout: 60_000, interval: 100 };
+const SLOW = { timeout: 90_000 };
+
+async function newWorld(): Promise<World> {
+  await redis.flush();
+  const world = await new World().start();
+  onTestFinished(() => world.stop());
+  return world;
+}
+
+test('an unusable environment is told whole, without secrets, with exit code 2', SLOW, async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
+  const env = { PORT: 'http', KEEPALIVE_INTERVAL: '1d', API_KEYS: 'too-short-to-be-a-key' };
+  const replica = new Replica(env, directory);
+  expect(await replica.exit()).toBe(2);
+  for (const name of ['PORT', 'KEEPALIVE_INTERVAL', 'API_KEYS', 'AZURE_TENANT_ID']) {
+    expect(replica.stderr).toContain(name);
+  }
+  expect(replica.stderr).not.toContain('too-short-to-be-a-key');
+});
+
+test('a .env file beside it is read', SLOW, async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
+  writeFileSync(join(directory, '.env'), 'LOG_LEVEL=loud\n');
+  const replica = new Replica({ LOG_LEVEL: '' }, directory);
+  expect(await replica.exit()).toBe(2);
+  expect(replica.stderr).toContain('AZURE_TENANT_ID is not set');
+});
+
+test('a Redis that is not there yet is waited for, alive but not ready', SLOW, async () => {
+  const world = await newWorld();
+  const late = new RedisServer();
+  onTestFinished(() => late.stop());
+  await late.start();
+  await late.kill();
+  const replica = world.replica({ REDIS_URL: late.url });
+  await replica.logged('listening');
+  expect((await replica.request('GET', '/livez')).status).toBe(200);
+  expect((await replica.request('GET', '/readyz')).status).toBe(503);
+
+  await late.restart();
+  await vi.waitFor(async () => {
+    expect((await replica.request('GET', '/readyz')).status).toBe(200);
+  }, PATIENCE);
+});
+
+test('a Redis that evicts is refused, with the way to mend it', SLOW, async () => {
+  const world = await newWorld();
+  const evicting = new RedisServer(['--maxmemory-policy', 'allkeys-lru']);
+  onTestFinished(() => evicting.stop());
+  await evicting.start();
+  const replica = world.replica({ REDIS_URL: evicting.url });
+  expect(await replica.exit()).toBe(1);
+  expect(replica.output).toContain('maxmemory-policy noeviction');
+});
+
+test('SIGTERM ends a replica with exit code 0, its visits handed on', SLOW, async () => {
+  const world = await newWorld();
+  const replica = await world.replica({ REDIS_URL: redis.url }).ready();
+  const id = world.simulator.createCall();
+  await replica.request('POST', `/calls/${id}/track`);
+  expect(await replica.stop()).toBe(0);
+  expect(await redis.client.zcard('callkeeper:replicas')).toBe(0);
+});
+
+test('a second signal ends a replica at once, however long its visits take', SLOW, async () => {
+  const world = await newWorld();
+  const replica = await world
+    .replica({ REDIS_URL: redis.url, KEEPALIVE_INTERVAL: '10m', KEEPALIVE_DEADLINE: '40m' })
+    .ready();
+  const id = world.simulator.createCall();
+  world.simulator.graphFaults.set({ kind: 'hang' });
+  await replica.request('POST', `/calls/${id}/track`);
+  await vi.waitFor(() => expect(world.simulator.ledger.of(id)).toHaveLength(1), PATIENCE);
+  replica.signal('SIGTERM');
+  await replica.logged('stopping');
+  replica.signal('SIGTERM');
+  expect(await replica.exit()).toBe(1);
+});
+
+test('with no REDIS_URL the calls are there again after a restart', SLOW, async () => {
+  const world = await newWorld();
+  const before = await world.replica({}).ready();
+  const id = world.simulator.createCall();
+  await before.request('POST', `/calls/${id}/track`);
+  expect(await before.stop()).toBe(0);
+
+  const after = await world.replica({}).ready();
+  expect((await after.request('GET', `/calls/${id}`)).body.state).toBe('tracked');
+  const posted = world.simulator.ledger.of(id).length;
+  await vi.waitFor(() => expect(world.simulator.ledger.of(id).length).toBeGreaterThan(posted), PATIENCE);
+});
+
+test('a replica that was killed leaves a Redis that the next one takes over', SLOW, async () => {
+  const world = await newWorld();
+  const killed = await world.replica({}).ready();
+  const id = world.simulator.createCall();
+  await killed.request('POST', `/calls/${id}/track`);
+  killed.signal('SIGKILL');
+  await killed.exit();
+
+  const next = await world.replica({}).ready();
+  expect((await next.request('GET', `/calls/${id}`)).body.state).toBe('tracked');
+});
+
+test('no secret is in the log', SLOW, async () => {
+  const world = await newWorld();
+  const key = 'a-key-of-at-least-24-characters';
+  const replica = await world.replica({ REDIS_URL: redis.url, API_KEYS: key }).ready();
+  expect((await replica.request('GET', '/calls')).status).toBe(401);
+  await replica.stop();
+  expect(replica.output).not.toContain(key);
+  expect(replica.output).not.toContain(world.env().AZURE_CLIENT_SECRET);
+});

@@ -1,0 +1,134 @@
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { redisForFile } from '../redis/redis-server.ts';
+import { World } from './world.ts';
+
+const redis = redisForFile();
+const PATIENCE = { timeout: 60_000, interval: 100 };
+const SLOW = { timeout: 120_000 };
+
+async function newWorld(): Promise<World> {
+  await redis.flush();
+  const world = await new World().start();
+  onTestFinished(() => world.stop());
+  return world;
+}
+
+function posts(world: World, id: string): number {
+  return world.simulator.ledger.of(id).length;
+}
+
+test('a call is kept alive from its tracking on, and let go when it is stopped', SLOW, async () => {
+  const world = await newWorld();
+  const replica = await world.replica({ REDIS_URL: redis.url }).ready();
+  const id = world.simulator.createCall();
+
+  const tracked = await replica.request('POST', `/calls/${id}/track`, { labels: { bot: 'echo' } });
+  expect(tracked).toMatchObject({ status: 201, body: { id, state: 'tracked', durable: true } });
+  await vi.waitFor(() => expect(posts(world, id)).toBeGreaterThanOrEqual(3), PATIENCE);
+  expect((await replica.request('GET', `/calls/${id}`)).body.renewedAt).not.toBeNull();
+
+  expect((await replica.request('DELETE', `/calls/${id}/track`)).status).toBe(204);
+  const before = posts(world, id);
+  const other = world.simulator.createCall();
+  await replica.request('POST', `/calls/${other}/track`);
+  // Two whole turns of the wheel, told by another call that goes on.
+  await vi.waitFor(() => expect(posts(world, other)).toBeGreaterThanOrEqual(4), PATIENCE);
+  expect(posts(world, id)).toBe(before);
+  expect((await replica.request('GET', `/calls/${id}`)).body.state).toBe('untracked');
+});
+
+test('a call that Graph says is over is dropped and never asked for again', SLOW, async () => {
+  const world = await newWorld();
+  const replica = await world.replica({ REDIS_URL: redis.url }).ready();
+  const id = world.simulator.createCall();
+  await replica.request('POST', `/calls/${id}/track`);
+  await vi.waitFor(() => expect(posts(world, id)).toBe(1), PATIENCE);
+  world.simulator.endCall(id);
+
+  await replica.logged('call ended');
+  const asked = posts(world, id);
+  const other = world.simulator.createCall();
+  await replica.request('POST', `/calls/${other}/track`);
+  await vi.waitFor(() => expect(posts(world, other)).toBeGreaterThanOrEqual(4), PATIENCE);
+  expect(posts(world, id)).toBe(asked);
+  const { body } = await replica.request('GET', `/calls/${id}`);
+  expect(body).toMatchObject({ state: 'ended', lastError: { status: 404, code: '8522' } });
+});
+
+test('two replicas share the wheel: in a steady state no turn of a call is posted twice', SLOW, async () => {
+  const world = await newWorld();
+  const env = { REDIS_URL: redis.url, KEEPALIVE_INTERVAL: '8s', KEEPALIVE_DEADLINE: '24s' };
+  const [a, b] = await Promise.all([world.replica(env).ready(), world.replica(env).ready()]);
+  const ids = Array.from({ length: 100 }, () => world.simulator.createCall());
+  await a.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
+  await vi.waitFor(() => {
+    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(5);
+  }, PATIENCE);
+
+  // From the first whole interval on, each comes an interval after the last.
+  for (const id of ids) {
+    const [first, ...rest] = world.simulator.ledger.of(id).map(({ at }) => at);
+    const instants = rest.filter((at) => at > (first ?? 0) + 8_000);
+    expect(instants.length).toBeGreaterThanOrEqual(2);
+    for (let i = 1; i < instants.length; i++) {
+      expect((instants[i] ?? 0) - (instants[i - 1] ?? 0)).toBeGreaterThan(4_000);
+    }
+  }
+  for (const replica of [a, b]) {
+    expect(await replica.metric('callkeeper_keepalives_total{outcome="renewed"}')).toBeGreaterThan(0);
+  }
+});
+
+test('a replica killed in the middle of a visit costs no call its deadline', SLOW, async () => {
+  const world = await newWorld();
+  const [a, b] = await Promise.all([
+    world.replica({ REDIS_URL: redis.url }).ready(),
+    world.replica({ REDIS_URL: redis.url }).ready(),
+  ]);
+  const ids = Array.from({ length: 200 }, () => world.simulator.createCall());
+  await a.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
+  await vi.waitFor(() => {
+    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(1);
+  }, PATIENCE);
+
+  // Requests now take a while, so that the kill finds some under way.
+  world.simulator.graphFaults.set({ kind: 'delay', delayMs: 300 });
+  const underWay = world.simulator.ledger.keepAlives.length;
+  await vi.waitFor(
+    () => expect(world.simulator.ledger.keepAlives.length).toBeGreaterThan(underWay + 20),
+    PATIENCE,
+  );
+  a.signal('SIGKILL');
+  await a.exit();
+  world.simulator.graphFaults.clear();
+
+  const before = new Map(ids.map((id) => [id, posts(world, id)]));
+  await vi.waitFor(() => {
+    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual((before.get(id) ?? 0) + 3);
+  }, PATIENCE);
+  const fates = world.simulator.summary().filter(({ id }) => ids.includes(id));
+  expect(fates.filter(({ state }) => state !== 'established')).toEqual([]);
+  expect(fates).toHaveLength(ids.length);
+  expect((await b.request('GET', '/calls?limit=1000')).body.calls).toHaveLength(ids.length);
+});
+
+test('a replica with another wheel is refused while one lives, and lays it anew after', SLOW, async () => {
+  const world = await newWorld();
+  const first = await world.replica({ REDIS_URL: redis.url }).ready();
+  const ids = Array.from({ length: 20 }, () => world.simulator.createCall());
+  await first.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
+
+  const env = { REDIS_URL: redis.url, WHEEL_SLOTS: '64', KEEPALIVE_INTERVAL: '5s' };
+  const refused = world.replica(env);
+  expect(await refused.exit()).toBe(1);
+  expect(refused.output).toContain('this Redis turns a wheel of 4 s in 256 slots');
+
+  expect(await first.stop()).toBe(0);
+  const second = await world.replica(env).ready();
+  expect((await second.request('GET', '/calls?limit=1000')).body.calls).toHaveLength(ids.length);
+  const before = new Map(ids.map((id) => [id, posts(world, id)]));
+  await vi.waitFor(() => {
+    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual((before.get(id) ?? 0) + 2);
+  }, PATIENCE);
+  expect(world.simulator.summary().every(({ state }) => state === 'established')).toBe(true);
+});

@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll } from 'vitest';
+
+/** For a test file: a redis-server that runs before its tests and stops after them. */
+export function redisForFile(options: string[] = []): RedisServer {
+  const server = new RedisServer(options);
+  beforeAll(() => server.start(), 60_000);
+  afterAll(() => server.stop(), 60_000);
+  return server;
+}
+
+/** A real redis-server on a free port of loopback. It keeps its data over a `restart`. */
+export class RedisServer {
+  readonly #options: readonly string[];
+  #directory = '';
+  #port = 0;
+  #child: ChildProcess | null = null;
+  #client: Redis | null = null;
+
+  /** @param options as on the command line: `['--maxmemory-policy', 'allkeys-lru']` */
+  constructor(options: readonly string[] = []) {
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  /** A connection for the test itself, for looking and for damage; it waits out a restart. */
+  get client(): Redis {
+    this.#client ??= newClient(this.#port);
+    return this.#client;
+  }
+
+  async start(): Promise<void> {
+    this.#directory = await mkdtemp(join(tmpdir(), 'callkeeper-redis-'));
+    for (let attempt = 0; attempt < 5; attempt++) {
+      this.#port = await freePort();
+      if (await this.#run()) return;
+    }
+    throw new Error('no redis-server could be started: is it installed?');
+  }
+
+  async stop(): Promise<void> {
+    this.#client?.disconnect();
+    this.#client = null;
+    await this.kill();
+    if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** `SIGKILL` unless said otherwise; resolves when the process is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await exited;
+  }
+
+  /** Stops the process without ending it: its sockets stay open and say nothing. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** On the same port, with the data it had when it was killed. */
+  async restart(): Promise<void> {
+    await this.kill();
+    for (let attempt = 0; attempt < 20; attempt++) {
+      if (await this.#run()) return;
+      await sleep(100); // somebody else's socket may hold the port for a moment
+    }
+    throw new Error(`redis-server does not come back on port ${this.#port}`);
+  }
+
+  async flush(): Promise<void> {
+    await this.client.flushall();
+  }
+
+  /** False where it ended at once, as when the port was taken meanwhile. */
+  async #run(): Promise<boolean> {
+    const own = ['--port', `${this.#port}`, '--bind', '127.0.0.1', '--dir', this.#directory];
+    const data = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+    const child = spawn('redis-server', [...own, ...data, ...this.#options], { stdio: 'ignore' });
+    this.#child = child;
+    const reap = () => child.kill('SIGKILL');
+    process.once('exit', reap);
+    child.once('exit', () => process.removeListener('exit', reap));
+    const ended = Promise.race([once(child, 'exit'), once(child, 'error')]).then(
+      () => false,
+      () => false,
+    );
+    return Promise.race([ended, answers(this.#port, ended)]);
+  }
+}
+
+/** As the daemon's own connections speak, without their haste. */
+export function newClient(port: number): Redis {
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+    replyMapping: 'legacy',
+  });
+  client.on('error', () => undefined); // the server of the test comes and goes
+  return client;
+}
+
+async function answers(port: number, ended: Promise<boolean>): Promise<boolean> {
+  const client = newClient(port);
+  try {
+    return await Promise.race([client.ping().then(() => true), ended]);
+  } finally {
+    client.disconnect();
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('no port was given');
+  return address.port;
+}
