@@ -273,7 +273,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {
         await app.close();
         // Where Redis is out there is nobody to hand visits to.
-        const handOver = standing.up ? limit : AbortSignal.timeout(period.outGraceMs);
+        const handOver = AbortSignal.any([limit, standing.out]);
         await Promise.all([schedule.stop(handOver), watch.stop(), ownFirst.stop(), sharedFirst.stop()]);
         if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots), log);
         await running.disposeAsync();

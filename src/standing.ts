@@ -60,6 +60,7 @@ export class Standing {
   #beating: Promise<void> = Promise.resolve();
   #state: 'waiting' | 'up' | 'out' = 'waiting';
   #joined = false;
+  #out = new AbortController();
   #answeredAt: number;
 
   constructor(options: StandingOptions) {
@@ -70,6 +71,11 @@ export class Standing {
   /** Whether Redis serves, as far as this replica knows. */
   get up(): boolean {
     return this.#state === 'up';
+  }
+
+  /** Aborts when Redis goes out, or is out already: for what only makes sense while it serves. */
+  get out(): AbortSignal {
+    return this.#out.signal;
   }
 
   start(): void {
@@ -118,6 +124,7 @@ export class Standing {
     if (this.#state !== 'up') log.info('Redis serves');
     this.#joined = true;
     this.#state = 'up';
+    if (this.#out.signal.aborted) this.#out = new AbortController();
   }
 
   async #onDifferent({ laid, others }: Verdict & { kind: 'different' }): Promise<void> {
@@ -134,6 +141,7 @@ export class Standing {
     log.debug({ err: error }, 'Redis gives no answer');
     if (this.#state === 'out' || clock.now() - this.#answeredAt < graceMs) return;
     this.#state = 'out';
+    this.#out.abort();
     log.error({ err: error }, 'Redis is out: this replica goes on from memory');
     await onOut();
   }
