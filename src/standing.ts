@@ -16,7 +16,7 @@ export interface StandingOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /**
-   * Redis is there, for the first time or again, or it has lost data. To bring
+   * Redis is there, for the first time or again, or it may have lost data. To bring
    * Redis and this replica together; rejects where Redis goes away over it, and
    * is then asked for again. No sign of life is given meanwhile.
    */
@@ -62,9 +62,15 @@ export class Standing {
   #joined = false;
   #out = new AbortController();
   #answeredAt: number;
+  /** How often the connection was made; a new one may lead to a Redis that took over without the last writes. */
+  #connections = 0;
+  #known = 0;
 
   constructor(options: StandingOptions) {
     this.#options = options;
+    options.redis.on('ready', () => {
+      this.#connections++;
+    });
     this.#answeredAt = options.clock.now();
   }
 
@@ -113,7 +119,11 @@ export class Standing {
     if (verdict.kind === 'different') return this.#onDifferent(verdict);
     this.#answeredAt = clock.now();
     const hasLost = this.#joined && (verdict.kind === 'laid' || verdict.isOlder);
-    if (this.#state !== 'up' || hasLost || hasUnsaved()) await this.#comeBack(hasLost, onBack);
+    const connections = this.#connections;
+    if (this.#state !== 'up' || hasLost || connections !== this.#known || hasUnsaved()) {
+      await this.#comeBack(hasLost, onBack);
+      this.#known = connections;
+    }
     await onAnswer();
   }
 

@@ -57,6 +57,9 @@ export const CallSchema = Type.Object(
     deadlineAt: Instant('Graph ends the call then, unless a keepAlive succeeds before.'),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
+    atRiskAt: InstantOrNull(
+      'Since when it is failing with under a third of its deadline left; null while it is not.',
+    ),
     lastError: Type.Union([Type.Unsafe<LastError>({ $ref: 'LastError#' }), Type.Null()]),
   },
   {
@@ -79,6 +82,7 @@ export const CallSchema = Type.Object(
         dueAt: '2026-02-03T04:20:00.001Z',
         deadlineAt: '2026-02-03T04:50:07.012Z',
         consecutiveFailures: 0,
+        atRiskAt: null,
         lastError: null,
       },
     ],
@@ -116,6 +120,7 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
     deadlineAt: formatInstant(deadlineAt(call, deadlineMs)),
     ...(isGone(call) ? { goneAt: formatInstant(call.goneAt) } : {}),
     consecutiveFailures: call.consecutiveFailures,
+    atRiskAt: formatInstantOrNull(call.atRiskAt),
     lastError: call.lastError && presentError(call.lastError),
   });
 }

@@ -30,6 +30,7 @@ export function makeCall(id: string, more: Partial<Call> = {}): Call {
     renewedAt: null,
     retryAt: null,
     consecutiveFailures: 0,
+    atRiskAt: null,
     lastError: null,
     ...more,
   };

@@ -22,6 +22,7 @@ test('a call that is new is created, a known one updated', async () => {
     dueAt: '2026-02-03T04:05:06.789Z',
     deadlineAt: '2026-02-03T04:50:06.789Z',
     consecutiveFailures: 0,
+    atRiskAt: null,
     lastError: null,
   });
   const second = await app.inject({ method: 'POST', url });
