@@ -177,7 +177,9 @@ class Reader {
     if (url && /^rediss?:$/.test(url.protocol) && url.hostname && /^\/?\d*$/.test(url.pathname)) {
       return text;
     }
-    this.fault('REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS');
+    this.fault(
+      'REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS',
+    );
     return null;
   }
 

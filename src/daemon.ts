@@ -274,7 +274,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         await app.close();
         // Where Redis is out there is nobody to hand visits to.
         const handOver = AbortSignal.any([limit, standing.out]);
-        await Promise.all([schedule.stop(handOver), watch.stop(), ownFirst.stop(), sharedFirst.stop()]);
+        await Promise.all([
+          schedule.stop(handOver),
+          watch.stop(),
+          ownFirst.stop(),
+          sharedFirst.stop(),
+        ]);
         if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots), log);
         await running.disposeAsync();
       });
@@ -288,7 +293,10 @@ async function saveLast(save: () => Promise<unknown>, log: Logger): Promise<void
   try {
     await save();
   } catch (err) {
-    log.error({ err }, 'Redis is out: what was tracked or stopped meanwhile is lost with this replica');
+    log.error(
+      { err },
+      'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
+    );
   }
 }
 

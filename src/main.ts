@@ -8,7 +8,11 @@ import { startDaemon } from './daemon.ts';
 async function main(): Promise<void> {
   const config = readEnvironment();
   if (!config) return;
-  const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const log = pino({
+    level: config.logLevel,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
   process.on('uncaughtException', (err) => die(log, err));
   const { version } = JSON.parse(
     readFileSync(new URL('../package.json', import.meta.url), 'utf8'),

@@ -163,7 +163,14 @@ export class Metrics implements Observer, GraphObserver {
 
   /** A counter that is absent until its first event hides that event from `rate`. */
   #startAtZero(): void {
-    const outcomes = ['renewed', 'ended', 'throttled', 'refused', 'unauthorized', 'failed'] as const;
+    const outcomes = [
+      'renewed',
+      'ended',
+      'throttled',
+      'refused',
+      'unauthorized',
+      'failed',
+    ] as const;
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
     for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
     for (const outcome of ['success', 'failure']) this.#tokens.inc({ outcome }, 0);
@@ -182,14 +189,20 @@ export class Metrics implements Observer, GraphObserver {
           this.set(read(clock.now()));
         },
       });
-    gauge('callkeeper_tracked_calls', 'Calls on the schedule, of all replicas together.', (now) =>
-      summary(now).tracked,
+    gauge(
+      'callkeeper_tracked_calls',
+      'Calls on the schedule, of all replicas together.',
+      (now) => summary(now).tracked,
     );
-    gauge('callkeeper_calls_failing', 'Calls whose last keepAlive failed.', (now) =>
-      summary(now).failing,
+    gauge(
+      'callkeeper_calls_failing',
+      'Calls whose last keepAlive failed.',
+      (now) => summary(now).failing,
     );
-    gauge('callkeeper_calls_at_risk', 'Calls with under a third of the deadline left.', (now) =>
-      summary(now).atRisk,
+    gauge(
+      'callkeeper_calls_at_risk',
+      'Calls with under a third of the deadline left.',
+      (now) => summary(now).atRisk,
     );
     gauge(
       'callkeeper_min_margin_seconds',

@@ -141,7 +141,10 @@ export class Standing {
     const { redis, wheel, log } = this.#options;
     if (others.length > 0) throw new OtherWheelError(laid, wheel, others);
     const done = await layAnew(redis, laid, wheel);
-    log.info({ from: laid, to: wheel, done }, 'the wheel is laid anew: no replica turns the old one');
+    log.info(
+      { from: laid, to: wheel, done },
+      'the wheel is laid anew: no replica turns the old one',
+    );
     if (done) return this.#report();
     throw new Error('another replica is laying the wheel anew');
   }

@@ -5,7 +5,6 @@ import type { Outcome } from './outcome.ts';
 import {
   type CallStore,
   type Clock,
-  type Entry,
   type FirstKeepAlives,
   type Observer,
   type Random,
@@ -120,7 +119,9 @@ export class Calls {
     const { clock, observer } = this.#deps;
     const context = { ...this.#deps, now: clock.now() };
     const faults = requests.map((request) => faultOf(request, context));
-    const valid = [...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values()];
+    const valid = [
+      ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
+    ];
     const entries = await store.find(valid.map(({ id }) => id));
     const created = new Set<string>();
     const effects = await decideAndWrite(

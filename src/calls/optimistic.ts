@@ -31,7 +31,9 @@ export async function decideAndWrite<S extends Subject>(
       const decision = decide(item.entry, item.subject);
       return decision === null ? [] : [{ ...item, decision }];
     });
-    const results = await store.write(writes.map((w) => toChange(w.subject.id, w.entry, w.decision)));
+    const results = await store.write(
+      writes.map((w) => toChange(w.subject.id, w.entry, w.decision)),
+    );
     open = [];
     writes.forEach((item, i) => {
       const result = results[i];

@@ -83,7 +83,11 @@ export class Schedulers {
     await queue.addBulk(
       slots.map((slot) => {
         const turnAt = turnAtOrBefore(slot, now, wheel);
-        return { name: 'turn', data: { slot, turnAt }, opts: { jobId: `made-up-${slot}-${turnAt}` } };
+        return {
+          name: 'turn',
+          data: { slot, turnAt },
+          opts: { jobId: `made-up-${slot}-${turnAt}` },
+        };
       }),
     );
   }

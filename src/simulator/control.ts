@@ -1,11 +1,30 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CallOptions } from './calls.ts';
+import type { Clients } from './clients.ts';
+import type { EntraFault, Faults, GraphFault } from './faults.ts';
+import type { Ledger } from './ledger.ts';
 import { readBody, sendJson } from './reply.ts';
-import type { Simulator } from './simulator.ts';
 
 /** Under this, on Graph's port, the simulator is told what to do. */
 export const CONTROL = '/_simulator/';
 
-type Action = (simulator: Simulator, body: never, id: string) => unknown;
+/** What can be asked of the simulator from outside of its process; `Simulator` tells more. */
+export interface Controlled {
+  readonly ledger: Ledger;
+  readonly clients: Clients;
+  readonly graphFaults: Faults<GraphFault>;
+  readonly entraFaults: Faults<EntraFault>;
+  createCall(options: CallOptions): string;
+  endCall(id: string): void;
+  summary(): unknown;
+  revokeTokens(claims: object | null): void;
+  graphDown(): Promise<void>;
+  graphUp(): Promise<void>;
+  entraDown(): Promise<void>;
+  entraUp(): Promise<void>;
+}
+
+type Action = (simulator: Controlled, body: never, id: string) => unknown;
 
 /**
  * | request | does |
@@ -50,7 +69,7 @@ const ACTIONS: Record<string, Action> = {
 };
 
 export async function serveControl(
-  simulator: Simulator,
+  simulator: Controlled,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {

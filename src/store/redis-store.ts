@@ -44,7 +44,7 @@ export class RedisCallStore implements CallStore {
     const reads = this.#redis.pipeline();
     for (const id of ids) reads.hget(this.#keys(slotOf(id, this.#wheel)).calls, id);
     const values = (await this.#run(() => reads.exec())) ?? [];
-    return ids.map((id, i) => this.#entry(id, textOf(values[i])));
+    return ids.map((id, i) => this.#entry(id, replyText(values[i])));
   }
 
   async findGone(id: string): Promise<GoneCall | null> {
@@ -64,7 +64,7 @@ export class RedisCallStore implements CallStore {
     }
     const replies = (await this.#run(() => writes.exec())) ?? [];
     for (const [i, [, group]] of groups.entries()) {
-      const stands = valueOf(replies[i]) as (1 | string)[];
+      const stands = replyValue(replies[i]) as (1 | string)[];
       for (const [j, { change, index }] of group.entries()) {
         results[index] = await this.#result(change, stands[j] ?? '');
       }
@@ -77,7 +77,11 @@ export class RedisCallStore implements CallStore {
    * there or have left the schedule under this registration or a later one, and
    * calls that have left it. Returns how many were written.
    */
-  async writeBack(slot: number, calls: readonly Call[], gone: readonly GoneCall[]): Promise<number> {
+  async writeBack(
+    slot: number,
+    calls: readonly Call[],
+    gone: readonly GoneCall[],
+  ): Promise<number> {
     const keys = this.#keys(slot);
     const args: (string | number)[] = [];
     for (const call of calls) {
@@ -199,14 +203,14 @@ function unavailable(error: unknown): StoreUnavailableError {
 
 type Reply = [Error | null, unknown] | undefined;
 
-function valueOf(reply: Reply): unknown {
+function replyValue(reply: Reply): unknown {
   const [error, value] = reply ?? [new Error('no reply'), null];
   if (error) throw unavailable(error);
   return value;
 }
 
-function textOf(reply: Reply): string | null {
-  const value = valueOf(reply);
+function replyText(reply: Reply): string | null {
+  const value = replyValue(reply);
   return typeof value === 'string' ? value : null;
 }
 
