@@ -2,7 +2,11 @@ import type { Key } from './keys.ts';
 import { seconds } from './verdict.ts';
 
 export interface Intro {
-  readonly replicas: readonly { readonly name: string; readonly url: string }[];
+  readonly replicas: readonly {
+    readonly name: string;
+    readonly url: string;
+    readonly pid: number | null;
+  }[];
   readonly simulator: { readonly graphBaseUrl: string };
   readonly intervalMs: number;
   readonly deadlineMs: number;

@@ -48,6 +48,11 @@ export class Replica {
     return this.#child !== null;
   }
 
+  /** Of its process; null while there is none. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
   /** Resolves when it is ready, or nobody waits any more; rejects where it does not become ready. */
   async start(signal: AbortSignal): Promise<void> {
     this.#spawn();
@@ -96,7 +101,7 @@ export class Replica {
     await sleep(RESTART_MS, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
     this.#spawn();
-    if (await this.#ready(signal).catch(() => false)) onNews('is back');
+    if (await this.#ready(signal).catch(() => false)) onNews(`is back, as process ${this.pid}`);
   }
 
   async #ready(signal: AbortSignal): Promise<boolean> {

@@ -28,7 +28,7 @@ export async function reconcile(
     const there = new Map((await redis.readSlot(slot)).map((entry) => [entry.call.id, entry]));
     const entries = await roster.readSlot(slot);
     const here = entries.map(({ call }) => call);
-    const gone = await roster.readGone(slot);
+    const gone = roster.left(slot);
     sum.updated += await update(redis, here, gone, there);
     const lost = here.filter(({ id }) => !there.has(id));
     sum.restored += await redis.writeBack(slot, lost, gone.filter(isKnown));

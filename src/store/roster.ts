@@ -1,8 +1,8 @@
 import type { Call, GoneCall } from '../calls/call.ts';
-import { AT_RISK_SHARE, deadlineAt } from '../calls/deadline.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
-import { decodeCall, encodeCall } from './codec.ts';
+import { encodeCall } from './codec.ts';
+import { RosterSlot } from './roster-slot.ts';
 
 /** What the roster knows of all calls at an instant. */
 export interface RosterSummary {
@@ -15,18 +15,6 @@ export interface RosterSummary {
   readonly nearestDeadlineAt: number | null;
   /** Tracked calls that the roster had no room for: without Redis they are not kept alive here. */
   readonly unheld: number;
-}
-
-interface Slot {
-  /** id → the call as encoded for Redis, which takes less memory than an object. */
-  calls: Map<string, string>;
-  /** What was written here since the last whole read began, by the count of writes. */
-  touched: Map<string, number>;
-  /** Those that left lately, in the order in which they did. */
-  readonly gone: Map<string, GoneCall>;
-  /** How many calls of the slot were left out for want of room. */
-  unheld: number;
-  summary: { failing: number; nearestDeadlineAt: number } | null;
 }
 
 export interface RosterOptions {
@@ -50,7 +38,7 @@ const MOST_GONE = 50_000;
  */
 export class Roster implements CallStore {
   readonly #options: RosterOptions;
-  readonly #slots: Slot[];
+  readonly #slots: readonly RosterSlot[];
   /** The ids whose changes Redis has yet to learn of. */
   readonly #unsaved = new Set<string>();
   #held = 0;
@@ -58,17 +46,11 @@ export class Roster implements CallStore {
 
   constructor(options: RosterOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.wheel.slots }, () => ({
-      calls: new Map(),
-      touched: new Map(),
-      gone: new Map(),
-      unheld: 0,
-      summary: null,
-    }));
+    this.#slots = Array.from({ length: options.wheel.slots }, () => new RosterSlot());
   }
 
   async readSlot(slot: number): Promise<Entry[]> {
-    return [...this.#slot(slot).calls].map(([id, version]) => toEntry(id, version));
+    return this.#slot(slot).entries();
   }
 
   async find(ids: readonly string[]): Promise<(Entry | null)[]> {
@@ -81,6 +63,11 @@ export class Roster implements CallStore {
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
+    return this.left(slot).filter(isKnown);
+  }
+
+  /** All that left, calls that were stopped without being known here included. */
+  left(slot: number): GoneCall[] {
     return [...this.#slot(slot).gone.values()];
   }
 
@@ -100,8 +87,7 @@ export class Roster implements CallStore {
   }
 
   peek(id: string): Entry | null {
-    const version = this.#slotOf(id).calls.get(id);
-    return version === undefined ? null : toEntry(id, version);
+    return this.#slotOf(id).find(id);
   }
 
   /** Whether the call, under this registration or a later one, is known to have left the schedule. */
@@ -167,15 +153,18 @@ export class Roster implements CallStore {
 
   /** To be taken before a slot is read elsewhere, and given to {@link replaceSlot}. */
   mark(): number {
-    return this.#writes;
+    return ++this.#writes;
   }
 
   /**
    * Takes over a slot as it was read in Redis. What was written here since the
-   * mark stands, and so does what Redis has yet to learn of.
+   * mark stands, and so does what Redis has yet to learn of. A read that was
+   * begun before one that is taken over already says nothing new.
    */
   replaceSlot(slot: number, entries: readonly Entry[], mark: number): void {
     const here = this.#slot(slot);
+    if (mark < here.readAt) return;
+    here.readAt = mark;
     const calls = new Map<string, string>();
     const room = Math.max(0, this.#options.mostCalls - (this.#held - here.calls.size));
     let unheld = 0;
@@ -195,7 +184,7 @@ export class Roster implements CallStore {
     this.#held += calls.size - here.calls.size;
     here.calls = calls;
     here.unheld = unheld;
-    here.summary = null;
+    here.changed();
   }
 
   /** Whether there is something that Redis has yet to learn of. */
@@ -222,50 +211,27 @@ export class Roster implements CallStore {
     for (const slot of this.#slots) {
       unheld += slot.unheld;
       if (slot.calls.size === 0) continue;
-      slot.summary ??= this.#summarise(slot);
-      failing += slot.summary.failing;
-      nearest = Math.min(nearest, slot.summary.nearestDeadlineAt);
-      if (slot.summary.nearestDeadlineAt - now < deadlineMs * AT_RISK_SHARE) {
-        atRisk += this.#countAtRisk(slot, now);
-      }
+      const summary = slot.summary(deadlineMs);
+      failing += summary.failing;
+      nearest = Math.min(nearest, summary.nearestDeadlineAt);
+      atRisk += slot.atRisk(now, deadlineMs);
     }
     const nearestDeadlineAt = this.#held > 0 ? nearest : null;
     return { tracked: this.#held + unheld, failing, atRisk, nearestDeadlineAt, unheld };
   }
 
-  #summarise(slot: Slot) {
-    let failing = 0;
-    let nearestDeadlineAt = Infinity;
-    for (const [id, version] of slot.calls) {
-      const call = decodeCall(id, version);
-      if (call.consecutiveFailures > 0) failing++;
-      nearestDeadlineAt = Math.min(nearestDeadlineAt, deadlineAt(call, this.#options.deadlineMs));
-    }
-    return { failing, nearestDeadlineAt };
-  }
-
-  #countAtRisk(slot: Slot, now: number): number {
-    const { deadlineMs } = this.#options;
-    let count = 0;
-    for (const [id, version] of slot.calls) {
-      const marginMs = deadlineAt(decodeCall(id, version), deadlineMs) - now;
-      if (marginMs < deadlineMs * AT_RISK_SHARE) count++;
-    }
-    return count;
-  }
-
-  #touch(id: string): Slot {
+  #touch(id: string): RosterSlot {
     const slot = this.#slotOf(id);
     slot.touched.set(id, ++this.#writes);
-    slot.summary = null;
+    slot.changed();
     return slot;
   }
 
-  #slotOf(id: string): Slot {
+  #slotOf(id: string): RosterSlot {
     return this.#slot(slotOf(id, this.#options.wheel));
   }
 
-  #slot(slot: number): Slot {
+  #slot(slot: number): RosterSlot {
     const found = this.#slots[slot];
     if (!found) throw new RangeError(`there is no slot ${slot}`);
     return found;
@@ -275,8 +241,4 @@ export class Roster implements CallStore {
 /** False for what `stopUnknown` left: an instruction to stop, not a call. */
 export function isKnown(gone: GoneCall): boolean {
   return gone.app !== '';
-}
-
-function toEntry(id: string, version: string): Entry {
-  return { call: decodeCall(id, version), version };
 }
