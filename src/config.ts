@@ -134,7 +134,7 @@ class Reader {
     this.fault(
       `${name} must be a duration such as 500ms, 5s, 15m or 1h, from ${leastMs} ms to ${mostMs / 1_000} s, not ${quote(text)}`,
     );
-    return leastMs;
+    return Number.NaN; // of which no rule between variables holds
   }
 
   oneOf(name: string, values: readonly string[], fallback: string): string {
@@ -263,14 +263,21 @@ class Reader {
     const text = this.text(name) ?? fallback;
     const url = URL.parse(text);
     const isPlain = url?.protocol === 'http:' && mayBeHttp && isLoopback(url.hostname);
-    if (!url || (url.protocol !== 'https:' && !isPlain) || url.username || url.search || url.hash) {
+    if (
+      !url ||
+      (url.protocol !== 'https:' && !isPlain) ||
+      url.username ||
+      url.password ||
+      url.search ||
+      url.hash
+    ) {
       const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
       this.fault(`${name} must be an https:// URL${plain} without credentials or query`);
     }
     return text.replace(/\/+$/, '');
   }
 
-  #contents(name: string, file: string, tell = true): string {
+  #contents(name: string, file: string, tell = true): string | null {
     try {
       return readFileSync(file, 'utf8').trim();
     } catch (error) {
@@ -278,7 +285,7 @@ class Reader {
         const { code } = error as NodeJS.ErrnoException;
         this.fault(`${name}: ${file} cannot be read (${code})`);
       }
-      return '';
+      return null;
     }
   }
 }

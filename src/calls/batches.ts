@@ -19,6 +19,7 @@ export class Batches<T> {
   }
 
   add(item: T): void {
+    if (this.#failure) return;
     this.#items.push(item);
     this.#writing ??= this.#drain();
   }

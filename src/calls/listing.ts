@@ -44,7 +44,8 @@ export async function listCalls(
   slots: number,
   query: ListQuery,
 ): Promise<ListPage> {
-  const start = query.cursor === undefined ? { slot: 0, after: '' } : parseCursor(query.cursor);
+  const start =
+    query.cursor === undefined ? { slot: 0, after: '' } : parseCursor(query.cursor, slots);
   const found: (Call | GoneCall)[] = [];
   let lookedAt = 0;
   for (let slot = start.slot; slot < slots; slot += SLOTS_AT_ONCE) {
@@ -101,10 +102,11 @@ function formatCursor({ slot, after }: Position): string {
   return Buffer.from(`${slot}:${after}`).toString('base64url');
 }
 
-function parseCursor(text: string): Position {
+function parseCursor(text: string, slots: number): Position {
   const match = /^(\d{1,6}):([A-Za-z0-9_-]{0,128})$/.exec(
     Buffer.from(text, 'base64url').toString('latin1'),
   );
-  if (!match) throw new CursorError('not a cursor that a page gave as its `next`');
+  if (!match || Number(match[1]) >= slots)
+    throw new CursorError('not a cursor that a page gave as its `next`');
   return { slot: Number(match[1]), after: match[2] ?? '' };
 }

@@ -44,9 +44,10 @@ export function isOver(call: Call, now: number): boolean {
 }
 
 function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): boolean {
-  const { renewedAt, retryAt } = call;
+  const { renewedAt, retryAt, consecutiveFailures } = call;
   if (retryAt !== null && retryAt > now && retryAt <= now + deadlineMs) return false;
-  return renewedAt === null || renewedAt < turnAt || renewedAt > now + skewMs;
+  if (renewedAt === null || consecutiveFailures > 0) return true;
+  return renewedAt < turnAt || renewedAt > now + skewMs;
 }
 
 /**

@@ -24,10 +24,12 @@ export function describeDemo({ replicas, simulator, intervalMs, deadlineMs, keys
     `The wheel is turned fast: a keepAlive every ${seconds(intervalMs)}, a deadline of ` +
       `${seconds(deadlineMs)} (at Microsoft: 15 and 45 minutes).`,
     '',
-    ...replicas.map(
-      ({ name, url }) => `  replica ${name}  ${pages.map((p) => url + p).join('  ')}`,
-    ),
-    `  Graph      ${graph}/_simulator/calls  ${graph}/_simulator/ledger`,
+    ...replicas.flatMap(({ name, url, pid }) => [
+      `  replica ${name}, process ${pid}:`,
+      `    ${pages.map((page) => url + page).join('  ')}`,
+    ]),
+    '  Graph and Entra, simulated:',
+    `    ${graph}/_simulator/calls  ${graph}/_simulator/ledger`,
     '',
     keys.length > 0
       ? `Keys: ${keys.map(({ key, does }) => `${key} ${does}`).join(', ')}, q or Ctrl-C stops.`

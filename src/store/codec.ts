@@ -109,22 +109,45 @@ const isObject = (value: unknown) => typeof value === 'object' && value !== null
 const maybe = (check: (value: unknown) => boolean) => (value: unknown) =>
   value === undefined || check(value);
 
+const orNull = (check: (value: unknown) => boolean) => (value: unknown) =>
+  value === null || check(value);
+const REMOVALS: ReadonlySet<unknown> = new Set<Removal>(['ended', 'expired', 'untracked']);
+
+const ERROR_CHECKS: Record<keyof CallError, (value: unknown) => boolean> = {
+  at: isInstant,
+  status: orNull(isInstant),
+  code: orNull(isText),
+  message: isText,
+  requestId: orNull(isText),
+  clientRequestId: orNull(isText),
+  diagnostic: orNull(isText),
+  date: orNull(isText),
+};
+const isError = (value: unknown) =>
+  isObject(value) &&
+  Object.entries(ERROR_CHECKS).every(([name, check]) =>
+    check((value as Record<string, unknown>)[name]),
+  );
+
 const CHECKS: Record<keyof Encoded, (value: unknown) => boolean> = {
   v: (value) => value === FORMAT,
   a: isText,
   t: isText,
   r: isText,
   at: isInstant,
-  l: maybe((value) => isObject(value) && Object.values(value as object).every(isText)),
+  l: maybe(
+    (value) =>
+      isObject(value) && !Array.isArray(value) && Object.values(value as object).every(isText),
+  ),
   w: maybe(isText),
   s: maybe(isInstant),
   u: maybe(isInstant),
   k: maybe(isInstant),
   n: maybe(isInstant),
   f: maybe(isInstant),
-  e: maybe(isObject),
+  e: maybe(isError),
   z: maybe(isInstant),
-  x: maybe((value) => Array.isArray(value) && isText(value[0]) && isInstant(value[1])),
+  x: maybe((value) => Array.isArray(value) && REMOVALS.has(value[0]) && isInstant(value[1])),
 };
 
 function firstFault(value: Record<string, unknown>): string | null {

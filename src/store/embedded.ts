@@ -81,7 +81,10 @@ export class EmbeddedRedis {
 
   async #spawn(): Promise<void> {
     if (!this.#running) return;
-    const child = spawn('redis-server', ['-'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const child = spawn('redis-server', ['-'], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      detached: true,
+    });
     this.#child = child;
     await new Promise<void>((started, failed) => {
       child.once('spawn', started);

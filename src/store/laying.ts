@@ -15,18 +15,26 @@ const LAYING_MS = 60_000;
 export async function layAnew(redis: Redis, from: Wheel, to: Wheel): Promise<boolean> {
   if ((await redis.set(LAYING_KEY, '1', 'PX', LAYING_MS, 'NX')) === null) return false;
   try {
-    if (from.slots !== to.slots) await eachSlot(from, (slot) => copySlot(redis, slot, from, to));
-    await redis.hset(WHEEL_KEY, { intervalMs: to.intervalMs, slots: to.slots });
+    const [intervalMs, slots] = await redis.hmget(WHEEL_KEY, 'intervalMs', 'slots');
+    if (Number(intervalMs) !== from.intervalMs || Number(slots) !== from.slots) return false;
     if (from.slots !== to.slots) {
-      await eachSlot(from, async (slot) => {
-        const { calls, gone, goneAt } = slotKeys(slot, from.slots);
-        await redis.unlink(calls, gone, goneAt);
-      });
+      // What stands there was left by a laying that was broken off: the old slots know better.
+      await removeSlots(redis, to);
+      await eachSlot(from, (slot) => copySlot(redis, slot, from, to));
     }
+    await redis.hset(WHEEL_KEY, { intervalMs: to.intervalMs, slots: to.slots });
+    if (from.slots !== to.slots) await removeSlots(redis, from);
     return true;
   } finally {
     await redis.del(LAYING_KEY);
   }
+}
+
+function removeSlots(redis: Redis, wheel: Wheel): Promise<void> {
+  return eachSlot(wheel, async (slot) => {
+    const { calls, gone, goneAt } = slotKeys(slot, wheel.slots);
+    await redis.unlink(calls, gone, goneAt);
+  });
 }
 
 async function eachSlot(wheel: Wheel, act: (slot: number) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
 import type { Wheel } from '../calls/wheel.ts';
-import { REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
+import { LAYING_KEY, REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
 
 export interface MembershipOptions {
   readonly redis: Redis;
@@ -43,6 +43,7 @@ export class Membership {
     const [verdict, intervalMs, slots, replicas, beat, nowMs] = await redis.joinWheel(
       WHEEL_KEY,
       REPLICAS_KEY,
+      LAYING_KEY,
       replica,
       believedMs,
       wheel.intervalMs,

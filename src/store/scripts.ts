@@ -95,6 +95,9 @@ const joinWheel = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  return redis.error_reply('LAYING the wheel is being laid anew')
+end
 local laid = redis.call('HMGET', KEYS[1], 'intervalMs', 'slots')
 local verdict = 'joined'
 if not laid[1] or not laid[2] then
@@ -113,7 +116,7 @@ export const SCRIPTS = {
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
-  joinWheel: { lua: joinWheel, numberOfKeys: 2 },
+  joinWheel: { lua: joinWheel, numberOfKeys: 3 },
 };
 
 export type JoinReply = [
@@ -145,6 +148,7 @@ declare module 'ioredis' {
     joinWheel(
       wheel: string,
       replicas: string,
+      laying: string,
       replica: string,
       ttlMs: number,
       intervalMs: number,

@@ -1,0 +1,325 @@
+import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
+import { Lanes } from '../../src/calls/lanes.ts';
+import type { Outcome } from '../../src/calls/outcome.ts';
+import type {
+  CallStore,
+  Change,
+  Clock,
+  Entry,
+  KeepAliveSender,
+  Observer,
+  WriteResult,
+} from '../../src/calls/ports.ts';
+import { retryPolicy } from '../../src/calls/retry.ts';
+import { Visitor, type VisitorDeps } from '../../src/calls/visitor.ts';
+import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
+
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+export const NOW = Date.UTC(2026, 1, 3, 4, 5, 6, 789);
+export const TENANT = '11111111-1111-4111-8111-111111111111';
+export const WHEEL: Wheel = { intervalMs: 15 * MINUTE, slots: 8 };
+export const DEADLINE_MS = 45 * MINUTE;
+export const POLICY = retryPolicy(WHEEL.intervalMs, DEADLINE_MS);
+export const SKEW_MS = 1 * MINUTE;
+
+export function aCall(over: Partial<Call> = {}): Call {
+  return {
+    id: 'call-0001',
+    app: 'default',
+    tenantId: TENANT,
+    labels: {},
+    webhookUrl: null,
+    registration: 'r1',
+    trackedAt: NOW,
+    startedAt: null,
+    trackUntil: null,
+    renewedAt: null,
+    retryAt: null,
+    consecutiveFailures: 0,
+    atRiskAt: null,
+    lastError: null,
+    ...over,
+  };
+}
+
+export function aGoneCall(over: Partial<GoneCall> = {}): GoneCall {
+  return { ...aCall(), removal: 'ended', goneAt: NOW, ...over };
+}
+
+export function anError(over: Partial<CallError> = {}): CallError {
+  return {
+    at: NOW,
+    status: 503,
+    code: 'serviceUnavailable',
+    message: 'Service is unavailable.',
+    requestId: 'request-1',
+    clientRequestId: 'client-1',
+    diagnostic: null,
+    date: null,
+    ...over,
+  };
+}
+
+export const renewed = (sentAt: number): Outcome => ({ kind: 'renewed', sentAt });
+export const ended = (sentAt: number): Outcome => ({
+  kind: 'ended',
+  sentAt,
+  error: anError({ status: 404, code: '8522', message: 'Call not found.' }),
+});
+export const throttled = (sentAt: number, retryAfterMs: number | null = null): Outcome => ({
+  kind: 'throttled',
+  sentAt,
+  retryAfterMs,
+  error: anError({ status: 429 }),
+});
+export const refused = (sentAt: number): Outcome => ({
+  kind: 'refused',
+  sentAt,
+  error: anError({ status: 403 }),
+});
+export const failed = (sentAt: number | null): Outcome => ({
+  kind: 'failed',
+  sentAt,
+  error: anError(),
+});
+
+/** The first ids that stand in a slot. */
+export function idsIn(slot: number, count: number, wheel: Wheel = WHEEL): string[] {
+  const ids: string[] = [];
+  for (let i = 0; ids.length < count; i++) {
+    const id = `call-${String(i).padStart(5, '0')}`;
+    if (slotOf(id, wheel) === slot) ids.push(id);
+  }
+  return ids;
+}
+
+/** The nth of them. */
+export function idIn(slot: number, nth = 0, wheel: Wheel = WHEEL): string {
+  return idsIn(slot, nth + 1, wheel)[nth] ?? '';
+}
+
+export const NEVER = new AbortController().signal;
+
+/** Time that passes only when the test says so. */
+export class FakeClock implements Clock {
+  #now: number;
+  readonly #sleepers = new Set<{ at: number; wake: () => void }>();
+  /** How long each sleep was to be. */
+  readonly slept: number[] = [];
+
+  constructor(now = NOW) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    this.slept.push(ms);
+    return new Promise((resolve) => {
+      const sleeper = { at: this.#now + ms, wake: resolve };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', () => {
+        this.#sleepers.delete(sleeper);
+        resolve();
+      });
+    });
+  }
+
+  set(now: number): void {
+    this.#now = now;
+  }
+
+  /** Wakes whoever sleeps until then, each in its time. */
+  async advance(ms: number): Promise<void> {
+    const until = this.#now + ms;
+    for (;;) {
+      await idle();
+      const next = this.#next();
+      if (!next || next.at > until) break;
+      this.#wake(next);
+    }
+    this.#now = until;
+    await idle();
+  }
+
+  /** Lets time pass, from one sleeper to the next, until the promise has settled. */
+  async through<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const settle = () => {
+      settled = true;
+    };
+    promise.then(settle, settle);
+    for (;;) {
+      await idle();
+      if (settled) return promise;
+      const next = this.#next();
+      if (next) this.#wake(next);
+    }
+  }
+
+  #next() {
+    return [...this.#sleepers].sort((a, b) => a.at - b.at)[0];
+  }
+
+  #wake(sleeper: { at: number; wake: () => void }): void {
+    this.#sleepers.delete(sleeper);
+    this.#now = Math.max(this.#now, sleeper.at);
+    sleeper.wake();
+  }
+}
+
+/** Lets all that is ready run. */
+export async function idle(): Promise<void> {
+  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Answers as the test says, and writes down what it was asked. */
+export class FakeGraph implements KeepAliveSender {
+  readonly sent: { id: string; at: number; call: Call }[] = [];
+  mostInFlight = 0;
+  answer: (call: Call, sentAt: number) => Outcome | Promise<Outcome> = (_, at) => renewed(at);
+  readonly #clock: Clock;
+  #inFlight = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get ids(): string[] {
+    return this.sent.map(({ id }) => id);
+  }
+
+  async send(call: Call): Promise<Outcome> {
+    const at = this.#clock.now();
+    this.sent.push({ id: call.id, at, call });
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.#inFlight);
+    try {
+      return await this.answer(call, at);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+}
+
+/** A registry in a Map, with a place to let things go wrong in. */
+export class MemoryStore implements CallStore {
+  readonly calls = new Map<string, Entry>();
+  readonly gone = new Map<string, GoneCall>();
+  readonly #wheel: Wheel;
+  #versions = 0;
+  /** Runs before each operation; what it throws the operation rejects with. */
+  before: (op: 'read' | 'find' | 'write') => void | Promise<void> = () => undefined;
+  /** Runs after each write: what it throws hides that the write was made. */
+  afterWrite: () => void | Promise<void> = () => undefined;
+
+  constructor(wheel: Wheel = WHEEL) {
+    this.#wheel = wheel;
+  }
+
+  put(...calls: Call[]): void {
+    for (const call of calls) this.calls.set(call.id, { call, version: `v${++this.#versions}` });
+  }
+
+  get(id: string): Call | null {
+    return this.calls.get(id)?.call ?? null;
+  }
+
+  async readSlot(slot: number): Promise<Entry[]> {
+    await this.before('read');
+    return [...this.calls.values()].filter(({ call }) => slotOf(call.id, this.#wheel) === slot);
+  }
+
+  async find(ids: readonly string[]): Promise<(Entry | null)[]> {
+    await this.before('find');
+    return ids.map((id) => this.calls.get(id) ?? null);
+  }
+
+  async findGone(id: string): Promise<GoneCall | null> {
+    return this.gone.get(id) ?? null;
+  }
+
+  async readGone(slot: number): Promise<GoneCall[]> {
+    return [...this.gone.values()].filter(({ id }) => slotOf(id, this.#wheel) === slot);
+  }
+
+  async forgetGone(_slot: number, before: number): Promise<void> {
+    for (const [id, { goneAt }] of this.gone) if (goneAt < before) this.gone.delete(id);
+  }
+
+  async write(changes: readonly Change[]): Promise<WriteResult[]> {
+    await this.before('write');
+    const results = changes.map((change) => this.#writeOne(change));
+    await this.afterWrite();
+    return results;
+  }
+
+  #writeOne(change: Change): WriteResult {
+    const current = this.calls.get(change.id) ?? null;
+    if ((current?.version ?? null) !== change.expected) return { done: false, current };
+    if ('gone' in change) {
+      this.calls.delete(change.id);
+      this.gone.set(change.id, change.gone);
+    } else {
+      this.put(change.next);
+      if (change.tell === 'tracked') this.gone.delete(change.id);
+    }
+    return { done: true };
+  }
+}
+
+/** Writes down what it is told. */
+export class Told implements Observer {
+  readonly trackings: { id: string; isNew: boolean }[] = [];
+  readonly attempts: { id: string; kind: Outcome['kind'] }[] = [];
+  readonly risks: string[] = [];
+  readonly removals: { id: string; removal: GoneCall['removal'] }[] = [];
+
+  tracked({ id }: Call, isNew: boolean): void {
+    this.trackings.push({ id, isNew });
+  }
+
+  attempted({ id }: Call, { kind }: Outcome): void {
+    this.attempts.push({ id, kind });
+  }
+
+  atRisk({ id }: Call): void {
+    this.risks.push(id);
+  }
+
+  removed({ id, removal }: GoneCall): void {
+    this.removals.push({ id, removal });
+  }
+}
+
+/** A visitor of a store in memory, and all around it. */
+export function aWorld(over: Partial<Omit<VisitorDeps, 'store'>> = {}) {
+  return aVisitorOf(new MemoryStore(over.wheel), over);
+}
+
+export function aVisitorOf<S extends CallStore>(
+  store: S,
+  over: Partial<Omit<VisitorDeps, 'store'>> = {},
+) {
+  const clock = new FakeClock();
+  const graph = new FakeGraph(clock);
+  const told = new Told();
+  const visitor = new Visitor({
+    sender: graph,
+    lanes: new Lanes(64),
+    clock,
+    random: () => 0.5,
+    observer: told,
+    wheel: WHEEL,
+    deadlineMs: DEADLINE_MS,
+    policy: POLICY,
+    skewMs: SKEW_MS,
+    hasLeft: () => false,
+    ...over,
+    store,
+  });
+  return { clock, store, graph, told, visitor };
+}

@@ -1,0 +1,457 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type Config, ConfigError, readConfig } from '../src/config.ts';
+import { periods } from '../src/periods.ts';
+
+const TENANT = '11111111-1111-4111-8111-111111111111';
+const CLIENT = '22222222-2222-4222-8222-222222222222';
+const KEY = 'k'.repeat(24);
+const SECRET = 'the-secret-of-the-app~1';
+
+type Env = Record<string, string | undefined>;
+const GOOD: Env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: SECRET };
+const config = (over: Env = {}): Config => readConfig({ ...GOOD, ...over });
+
+function faultsOf(env: Env): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+const faults = (over: Env) => faultsOf({ ...GOOD, ...over });
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'callkeeper-config-'));
+  return () => rm(directory, { recursive: true, force: true });
+});
+async function aFile(contents: string, name = 'file'): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, contents);
+  return path;
+}
+
+describe('an environment that says no more than it must', () => {
+  test('gets the defaults', () => {
+    expect(config()).toEqual({
+      host: '127.0.0.1',
+      port: 8080,
+      redisUrl: null,
+      dataDir: '.data',
+      apps: [
+        {
+          name: 'default',
+          cloud: 'global',
+          tenantId: TENANT,
+          clientId: CLIENT,
+          credential: { kind: 'secret', secret: { value: SECRET } },
+          graphBaseUrl: 'https://graph.microsoft.com/v1.0',
+          authorityHost: 'https://login.microsoftonline.com',
+        },
+      ],
+      defaultApp: 'default',
+      intervalMs: 900_000,
+      deadlineMs: 2_700_000,
+      slots: 256,
+      rosterMaxCalls: 2_000_000,
+      graphConnections: 64,
+      proxy: { http: null, https: null, no: null },
+      apiKeys: null,
+      requestsPerSecond: 1_000,
+      logLevel: 'info',
+      shutdownMs: 25_000,
+    });
+    expect(Object.isFrozen(config())).toBe(true);
+  });
+
+  test('may leave the rest empty, as compose files do', () => {
+    const names = [
+      'HOST',
+      'PORT',
+      'REDIS_URL',
+      'GRAPH_CLOUD',
+      'API_KEYS',
+      'AUTH',
+      'LOG_LEVEL',
+      'HTTPS_PROXY',
+    ];
+    expect(
+      config(Object.fromEntries(names.map((name) => [name, name === 'HOST' ? '' : '  ']))),
+    ).toEqual(config());
+  });
+});
+
+describe('a value is taken', () => {
+  test.each<[Env, Partial<Config>]>([
+    [
+      { HOST: '0.0.0.0', API_KEYS: KEY },
+      { host: '0.0.0.0', apiKeys: [KEY] },
+    ],
+    [
+      { HOST: '::', AUTH: 'none' },
+      { host: '::', apiKeys: null },
+    ],
+    [
+      { HOST: 'localhost', PORT: '0' },
+      { host: 'localhost', port: 0 },
+    ],
+    [
+      { HOST: '::1', PORT: '65535' },
+      { host: '::1', port: 65_535 },
+    ],
+    [{ HOST: '127.1.2.3' }, { host: '127.1.2.3' }],
+    [
+      { REDIS_URL: 'redis://user:pass@redis.example:6380/2' },
+      { redisUrl: 'redis://user:pass@redis.example:6380/2' },
+    ],
+    [{ REDIS_URL: 'rediss://redis.example' }, { redisUrl: 'rediss://redis.example' }],
+    [{ DATA_DIR: '/data' }, { dataDir: '/data' }],
+    [{ API_KEYS: ` ${KEY} , ${KEY}2,` }, { apiKeys: [KEY, `${KEY}2`] }],
+    [
+      { KEEPALIVE_INTERVAL: '5s', KEEPALIVE_DEADLINE: '15s' },
+      { intervalMs: 5_000, deadlineMs: 15_000 },
+    ],
+    [
+      { KEEPALIVE_INTERVAL: '1500ms', KEEPALIVE_DEADLINE: '2250ms' },
+      { intervalMs: 1_500, deadlineMs: 2_250 },
+    ],
+    [{ KEEPALIVE_INTERVAL: '30m' }, { intervalMs: 1_800_000 }],
+    [
+      { WHEEL_SLOTS: '16', GRAPH_CONNECTIONS: '8', RATE_LIMIT: '5' },
+      { slots: 16, graphConnections: 8, requestsPerSecond: 5 },
+    ],
+    [
+      { LOG_LEVEL: 'silent', SHUTDOWN_TIMEOUT: '100ms' },
+      { logLevel: 'silent', shutdownMs: 100 },
+    ],
+    [
+      { HTTPS_PROXY: 'http://proxy:3128', no_proxy: 'localhost' },
+      { proxy: { http: null, https: 'http://proxy:3128', no: 'localhost' } },
+    ],
+    [
+      { https_proxy: 'http://small:3128', http_proxy: 'https://p' },
+      { proxy: { http: 'https://p', https: 'http://small:3128', no: null } },
+    ],
+  ])('of %j', (env, expected) => {
+    expect(config(env)).toMatchObject(expected);
+  });
+
+  test.each([
+    ['global', 'https://graph.microsoft.com/v1.0', 'https://login.microsoftonline.com'],
+    ['us-gov-l4', 'https://graph.microsoft.us/v1.0', 'https://login.microsoftonline.us'],
+    ['us-gov-l5', 'https://dod-graph.microsoft.us/v1.0', 'https://login.microsoftonline.us'],
+    [
+      'china',
+      'https://microsoftgraph.chinacloudapi.cn/v1.0',
+      'https://login.partner.microsoftonline.cn',
+    ],
+  ])('of the cloud %s, with its hosts', (cloud, graphBaseUrl, authorityHost) => {
+    expect(config({ GRAPH_CLOUD: cloud }).apps[0]).toMatchObject({
+      cloud,
+      graphBaseUrl,
+      authorityHost,
+    });
+  });
+
+  test('of hosts of one’s own, in the clear on loopback only, without the slash at the end', () => {
+    const env = {
+      GRAPH_BASE_URL: 'http://127.0.0.1:9000/v1.0/',
+      AZURE_AUTHORITY_HOST: 'https://entra.local:9443/',
+    };
+    expect(config(env).apps[0]).toMatchObject({
+      graphBaseUrl: 'http://127.0.0.1:9000/v1.0',
+      authorityHost: 'https://entra.local:9443',
+    });
+    expect(config({ GRAPH_BASE_URL: 'http://[::1]:9000/v1.0' }).apps[0]?.graphBaseUrl).toBe(
+      'http://[::1]:9000/v1.0',
+    );
+  });
+
+  test('of GUIDs in whichever case', () => {
+    const upper = 'ABCDEF01-1111-4111-8111-111111111111';
+    expect(config({ AZURE_TENANT_ID: upper }).apps[0]?.tenantId).toBe(upper.toLowerCase());
+  });
+
+  test('of secrets by their files: those that may be rotated by name, the others by content', async () => {
+    const path = await aFile(`${SECRET}\n`);
+    const { apps } = config({ AZURE_CLIENT_SECRET: undefined, AZURE_CLIENT_SECRET_FILE: path });
+    expect(apps[0]?.credential).toEqual({ kind: 'secret', secret: { file: path } });
+    const keys = await aFile(`${KEY}\n${KEY}2\n`, 'keys');
+    expect(config({ API_KEYS_FILE: keys }).apiKeys).toEqual([KEY, `${KEY}2`]);
+    const url = await aFile('redis://:p@redis.example:6379\n', 'url');
+    expect(config({ REDIS_URL_FILE: url }).redisUrl).toBe('redis://:p@redis.example:6379');
+  });
+
+  test('of a certificate or a federated token', async () => {
+    const path = await aFile('PEM');
+    const password = await aFile('pw', 'password');
+    const none = { AZURE_CLIENT_SECRET: undefined };
+    const certificate = { ...none, AZURE_CLIENT_CERTIFICATE_PATH: path };
+    const credentialOf = (env: Env) => config(env).apps[0]?.credential;
+    expect(credentialOf(certificate)).toEqual({ kind: 'certificate', path, password: null });
+    expect(credentialOf({ ...certificate, AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pw' })).toEqual({
+      kind: 'certificate',
+      path,
+      password: { value: 'pw' },
+    });
+    expect(
+      credentialOf({ ...certificate, AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE: password }),
+    ).toEqual({
+      kind: 'certificate',
+      path,
+      password: { file: password },
+    });
+    expect(credentialOf({ ...none, AZURE_FEDERATED_TOKEN_FILE: path })).toEqual({
+      kind: 'federated',
+      tokenFile: path,
+    });
+  });
+});
+
+const NO_ROOM =
+  'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long';
+const notADuration = (name: string, from: string, text: string) =>
+  `${name} must be a duration such as 500ms, 5s, 15m or 1h, ${from}, not ${JSON.stringify(text)}`;
+const ONE_CREDENTIAL =
+  'give one credential: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE';
+const BAD_REDIS =
+  'REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS';
+const BAD_KEYS = 'API_KEYS: each key must have at least 24 characters, none of them a space';
+const BAD_BASE =
+  'GRAPH_BASE_URL must be an https:// URL (http:// for loopback only) without credentials or query';
+const BAD_AUTHORITY = 'AZURE_AUTHORITY_HOST must be an https:// URL without credentials or query';
+const open = (host: string) =>
+  `HOST ${host} can be reached from elsewhere: set API_KEYS, or AUTH=none where something in front of it checks who asks`;
+
+describe('a bad environment is refused', () => {
+  test.each<[Env, string[]]>([
+    [{ PORT: '80a' }, ['PORT must be a whole number from 0 to 65535, not "80a"']],
+    [{ PORT: '65536' }, ['PORT must be a whole number from 0 to 65535, not "65536"']],
+    [{ PORT: '-1' }, ['PORT must be a whole number from 0 to 65535, not "-1"']],
+    [{ PORT: '1e3' }, ['PORT must be a whole number from 0 to 65535, not "1e3"']],
+    [{ PORT: '99999999999' }, ['PORT must be a whole number from 0 to 65535, not "99999999999"']],
+    [
+      { PORT: '8080\u001b[31m' },
+      ['PORT must be a whole number from 0 to 65535, not "8080\\u001b[31m"'],
+    ],
+    [{ WHEEL_SLOTS: '0' }, ['WHEEL_SLOTS must be a whole number from 1 to 4096, not "0"']],
+    [
+      { GRAPH_CONNECTIONS: '2.5' },
+      ['GRAPH_CONNECTIONS must be a whole number from 1 to 1024, not "2.5"'],
+    ],
+    [{ RATE_LIMIT: 'none' }, ['RATE_LIMIT must be a whole number from 1 to 1000000, not "none"']],
+    [
+      { ROSTER_MAX_CALLS: '0' },
+      ['ROSTER_MAX_CALLS must be a whole number from 1 to 100000000, not "0"'],
+    ],
+    [{ HOST: 'no host', AUTH: 'none' }, ['HOST must be an address or a host name, not "no host"']],
+    [{ HOST: '[::1]', AUTH: 'none' }, ['HOST must be an address or a host name, not "[::1]"']],
+    [{ HOST: '0.0.0.0' }, [open('0.0.0.0')]],
+    [{ HOST: '::' }, [open('::')]],
+    [{ HOST: '10.0.0.1' }, [open('10.0.0.1')]],
+    [{ HOST: 'bot.example' }, [open('bot.example')]],
+    [{ HOST: 'localhost.example' }, [open('localhost.example')]],
+    [{ AUTH: 'basic' }, ['AUTH can only be none, not "basic"']],
+    [{ AUTH: 'none', API_KEYS: KEY }, ['AUTH=none contradicts API_KEYS: give one of them']],
+    [{ API_KEYS: 'short' }, [BAD_KEYS]],
+    [{ API_KEYS: `${KEY},short` }, [BAD_KEYS]],
+    [{ API_KEYS: `${KEY} ${KEY}` }, [BAD_KEYS]],
+    [{ API_KEYS: ' , ' }, ['API_KEYS holds no key']],
+    [{ REDIS_URL: 'localhost:6379' }, [BAD_REDIS]],
+    [{ REDIS_URL: 'http://localhost' }, [BAD_REDIS]],
+    [{ REDIS_URL: 'redis://' }, [BAD_REDIS]],
+    [{ REDIS_URL: 'redis://host/zero' }, [BAD_REDIS]],
+    [
+      { LOG_LEVEL: 'loud' },
+      ['LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, not "loud"'],
+    ],
+    [
+      { GRAPH_CLOUD: 'germany' },
+      ['GRAPH_CLOUD must be one of global, us-gov-l4, us-gov-l5, china, not "germany"'],
+    ],
+    [
+      { GRAPH_CLOUD: '__proto__' },
+      ['GRAPH_CLOUD must be one of global, us-gov-l4, us-gov-l5, china, not "__proto__"'],
+    ],
+    [{ AZURE_TENANT_ID: undefined }, ['AZURE_TENANT_ID is not set']],
+    [{ AZURE_TENANT_ID: 'common' }, ['AZURE_TENANT_ID must be a GUID, not "common"']],
+    [
+      { AZURE_CLIENT_ID: 'x'.repeat(200) },
+      [`AZURE_CLIENT_ID must be a GUID, not "${'x'.repeat(80)}…"`],
+    ],
+    [{ AZURE_CLIENT_SECRET: undefined }, [ONE_CREDENTIAL]],
+    [{ AZURE_FEDERATED_TOKEN_FILE: '/dev/null' }, [`${ONE_CREDENTIAL}, not several`]],
+    [{ GRAPH_BASE_URL: 'http://graph.example/v1.0' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'graph.microsoft.com' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://user:pass@graph.example/v1.0' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://:pass@graph.example/v1.0' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://graph.example/v1.0?x=1' }, [BAD_BASE]],
+    [{ AZURE_AUTHORITY_HOST: 'http://127.0.0.1:9000' }, [BAD_AUTHORITY]],
+    [{ HTTPS_PROXY: 'proxy:3128' }, ['HTTPS_PROXY must be an http:// or https:// URL']],
+    [{ http_proxy: 'socks5://proxy' }, ['HTTP_PROXY must be an http:// or https:// URL']],
+    [
+      { APPS_FILE: 'apps.yaml' },
+      ['APPS_FILE is not supported yet: one app is configured by the AZURE_ variables'],
+    ],
+    [
+      { KEEPALIVE_INTERVAL: '15' },
+      [notADuration('KEEPALIVE_INTERVAL', 'from 1000 ms to 2700 s', '15')],
+    ],
+    [
+      { KEEPALIVE_INTERVAL: '999ms' },
+      [notADuration('KEEPALIVE_INTERVAL', 'from 1000 ms to 2700 s', '999ms')],
+    ],
+    [
+      { KEEPALIVE_DEADLINE: '46m' },
+      [notADuration('KEEPALIVE_DEADLINE', 'from 1000 ms to 2700 s', '46m')],
+    ],
+    [
+      { KEEPALIVE_DEADLINE: 'soon' },
+      [notADuration('KEEPALIVE_DEADLINE', 'from 1000 ms to 2700 s', 'soon')],
+    ],
+    [{ SHUTDOWN_TIMEOUT: '1d' }, [notADuration('SHUTDOWN_TIMEOUT', 'from 100 ms to 600 s', '1d')]],
+    [{ KEEPALIVE_INTERVAL: '31m' }, [NO_ROOM]],
+    [{ KEEPALIVE_INTERVAL: '10s', KEEPALIVE_DEADLINE: '14999ms' }, [NO_ROOM]],
+  ])('for %j', (env, expected) => {
+    expect(faults(env)).toEqual(expected);
+  });
+
+  test.each([
+    ['REDIS_URL_FILE', {}],
+    ['API_KEYS_FILE', {}],
+    ['AZURE_CLIENT_SECRET_FILE', { AZURE_CLIENT_SECRET: undefined }],
+    ['AZURE_CLIENT_CERTIFICATE_PATH', { AZURE_CLIENT_SECRET: undefined }],
+    ['AZURE_FEDERATED_TOKEN_FILE', { AZURE_CLIENT_SECRET: undefined }],
+  ])('for a file of %s that is not there, and for nothing else', (name, env) => {
+    const path = join(directory, 'none');
+    expect(faults({ ...env, [name]: path })).toEqual([`${name}: ${path} cannot be read (ENOENT)`]);
+  });
+
+  test.each(['REDIS_URL', 'API_KEYS', 'AZURE_CLIENT_SECRET'])(
+    'for %s and its file together',
+    async (name) => {
+      const path = await aFile(name === 'REDIS_URL' ? 'redis://redis' : KEY);
+      const value = name === 'REDIS_URL' ? 'redis://redis' : KEY;
+      expect(faults({ [name]: value, [`${name}_FILE`]: path })).toEqual([
+        `${name} and ${name}_FILE: give one of them`,
+      ]);
+    },
+  );
+
+  test('with every fault in one message, a line each', () => {
+    const attempt = () =>
+      readConfig({ PORT: 'x', LOG_LEVEL: 'y', HOST: '0.0.0.0', KEEPALIVE_INTERVAL: '40m' });
+    expect(attempt).toThrow(ConfigError);
+    expect(attempt).toThrow(
+      [
+        'the environment is not usable:',
+        `  - ${NO_ROOM}`,
+        `  - ${open('0.0.0.0')}`,
+        '  - AZURE_TENANT_ID is not set',
+        '  - AZURE_CLIENT_ID is not set',
+        `  - ${ONE_CREDENTIAL}`,
+        '  - PORT must be a whole number from 0 to 65535, not "x"',
+        '  - LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, not "y"',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('a secret', () => {
+  const SECRETS = [
+    'AZURE_CLIENT_SECRET',
+    'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+    'API_KEYS',
+    'REDIS_URL',
+    'HTTPS_PROXY',
+    'HTTP_PROXY',
+    'GRAPH_BASE_URL',
+    'AZURE_AUTHORITY_HOST',
+  ];
+  const aSecret = fc.stringMatching(/^[A-Za-z0-9~._-]{8,40}$/).map((text) => `s3cr3t${text}`);
+  /** Where a secret stands in a value: alone, among others, or in a URL, right or wrong. */
+  const around = fc.constantFrom(
+    (secret: string) => secret,
+    (secret: string) => `${secret},short`,
+    (secret: string) => `redis://user:${secret}@host:bad/x`,
+    (secret: string) => `redis://:${secret}@host:6379/x`,
+    (secret: string) => `https://user:${secret}@host/`,
+    (secret: string) => `ftp://user:${secret}@host/`,
+    (secret: string) => `https://host/?${secret}`,
+  );
+
+  test('is never in a message, whatever is wrong', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom(...SECRETS), fc.tuple(aSecret, around)),
+        fc.boolean(),
+        (given, isWrong) => {
+          const env: Env = { ...(isWrong ? { PORT: 'x' } : GOOD) };
+          for (const [name, [secret, place]] of Object.entries(given)) env[name] = place(secret);
+          try {
+            readConfig(env);
+          } catch (error) {
+            if (!(error instanceof ConfigError)) throw error;
+            const told = [
+              error.message,
+              error.stack,
+              JSON.stringify(error),
+              ...error.faults,
+            ].join();
+            for (const [secret] of Object.values(given)) expect(told).not.toContain(secret);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('in a file is not in a message either', async () => {
+    const path = await aFile(`${SECRET} with a space`);
+    const told = faults({ API_KEYS_FILE: path, REDIS_URL_FILE: path, HOST: '0.0.0.0' }).join();
+    expect(told).toContain(BAD_KEYS);
+    expect(told).toContain(BAD_REDIS);
+    expect(told).not.toContain(SECRET);
+  });
+});
+
+describe('the periods of any interval and deadline that are accepted', () => {
+  const accepted = fc
+    .record({
+      intervalMs: fc.integer({ min: 1_000, max: 1_800_000 }),
+      deadlineMs: fc.integer({ min: 1_500, max: 2_700_000 }),
+    })
+    .filter(
+      ({ intervalMs, deadlineMs }) =>
+        faults({ KEEPALIVE_INTERVAL: `${intervalMs}ms`, KEEPALIVE_DEADLINE: `${deadlineMs}ms` })
+          .length === 0,
+    );
+
+  test('are positive, and leave time between a missed turn and the deadline', () => {
+    fc.assert(
+      fc.property(accepted, ({ intervalMs, deadlineMs }) => {
+        const { graph, ...rest } = periods(intervalMs, deadlineMs);
+        for (const ms of Object.values({ ...rest, ...graph })) expect(ms).toBeGreaterThan(0);
+        const slackMs = deadlineMs - intervalMs;
+        expect(rest.watchGraceMs + graph.totalMs).toBeLessThan(slackMs);
+        expect(rest.believedMs).toBeGreaterThanOrEqual(2 * rest.heartbeatMs);
+        expect(graph.connectMs).toBeLessThanOrEqual(graph.totalMs);
+        for (const ms of [rest.lockMs, rest.believedMs]) expect(Number.isInteger(ms)).toBe(true);
+      }),
+    );
+  });
+
+  test('at 15 and 45 minutes are those that the pages name', () => {
+    expect(periods(900_000, 2_700_000)).toMatchObject({
+      lookOverMs: 30_000,
+      lockMs: 30_000,
+      heartbeatMs: 10_000,
+    });
+  });
+});

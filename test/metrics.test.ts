@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import type { Call, Removal } from '../src/calls/call.ts';
+import { Metrics } from '../src/metrics.ts';
+import type { RosterSummary } from '../src/store/roster.ts';
+import {
+  aCall,
+  aGoneCall,
+  DEADLINE_MS,
+  ended,
+  FakeClock,
+  failed,
+  idIn,
+  MINUTE,
+  NOW,
+  refused,
+  renewed,
+  SECOND,
+  WHEEL,
+} from './calls/fixture.ts';
+import { aRoster } from './store/fixture.ts';
+
+const EMPTY: RosterSummary = {
+  tracked: 0,
+  failing: 0,
+  atRisk: 0,
+  nearestDeadlineAt: null,
+  unheld: 0,
+};
+
+function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
+  const clock = new FakeClock();
+  const up = { value: true };
+  const metrics = new Metrics({
+    version: '1.2.3',
+    wheel: WHEEL,
+    deadlineMs: DEADLINE_MS,
+    clock,
+    summary,
+    storeUp: () => up.value,
+  });
+  /** name{labels} → value, as Prometheus reads them. */
+  const read = async () => {
+    const lines = (await metrics.render())
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      lines.map((line) => [
+        line.slice(0, line.lastIndexOf(' ')),
+        Number(line.slice(line.lastIndexOf(' ') + 1)),
+      ]),
+    );
+  };
+  return { metrics, clock, up, read };
+}
+
+const NAMES = [
+  ['callkeeper_tracked_calls', 'gauge'],
+  ['callkeeper_keepalives_total', 'counter'],
+  ['callkeeper_keepalive_duration_seconds', 'histogram'],
+  ['callkeeper_lateness_seconds', 'histogram'],
+  ['callkeeper_deadline_margin_seconds', 'histogram'],
+  ['callkeeper_min_margin_seconds', 'gauge'],
+  ['callkeeper_calls_removed_total', 'counter'],
+  ['callkeeper_calls_failing', 'gauge'],
+  ['callkeeper_store_up', 'gauge'],
+  ['callkeeper_token_requests_total', 'counter'],
+  ['callkeeper_build_info', 'gauge'],
+] as const;
+
+describe('the metrics', () => {
+  test.each(NAMES)('of the contract are there from the start: %s', async (name, type) => {
+    const { metrics } = someMetrics();
+    const text = await metrics.render();
+    expect(text).toMatch(new RegExp(`^# HELP ${name} .{10,}$`, 'm'));
+    expect(text).toContain(`# TYPE ${name} ${type}\n`);
+    expect(text).toMatch(new RegExp(`^${name}(_bucket|_sum|_count)?(\\{.*\\})? `, 'm'));
+  });
+
+  test('have our prefix, or are the process’s own', async () => {
+    const text = await someMetrics().metrics.render();
+    const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name ?? '');
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.filter((name) => name.startsWith('callkeeper_')).length).toBeGreaterThanOrEqual(
+      NAMES.length,
+    );
+    for (const name of names) expect(name).toMatch(/^(callkeeper|process|nodejs)_[a-z0-9_]+$/);
+    expect(names).toContain('process_cpu_seconds_total');
+  });
+
+  test('begin at zero for each of their labels, so that the first event is seen', async () => {
+    const { read } = someMetrics();
+    const values = await read();
+    for (const outcome of ['renewed', 'ended', 'throttled', 'refused', 'unauthorized', 'failed']) {
+      expect(values.get(`callkeeper_keepalives_total{outcome="${outcome}"}`)).toBe(0);
+    }
+    for (const reason of ['ended', 'expired', 'untracked']) {
+      expect(values.get(`callkeeper_calls_removed_total{reason="${reason}"}`)).toBe(0);
+    }
+    for (const outcome of ['success', 'failure']) {
+      expect(values.get(`callkeeper_token_requests_total{outcome="${outcome}"}`)).toBe(0);
+    }
+  });
+
+  test('have no more lines after thousands of calls, and none of them in a label', async () => {
+    const { metrics, read } = someMetrics();
+    const tell = (from: number, to: number) => {
+      for (let i = from; i < to; i++) {
+        const call: Call = aCall({
+          id: `call-${10_000 + i}`,
+          app: `app-${i}`,
+          tenantId: `tenant-${i}`,
+          labels: { [`label-${i}`]: `value-${i}` },
+          webhookUrl: `https://bot.example/${i}`,
+        });
+        metrics.tracked();
+        for (const outcome of [renewed(NOW), ended(NOW), failed(null), refused(NOW)])
+          metrics.attempted(call, outcome);
+        metrics.removed(
+          aGoneCall({
+            ...call,
+            removal: (['ended', 'expired', 'untracked'] as const)[i % 3] as Removal,
+          }),
+        );
+        metrics.requestDone('renewed', i);
+        metrics.tokenRequested('failure');
+        metrics.schedulerRepaired('missing');
+        metrics.unreadableValue();
+      }
+    };
+    const ours = async () =>
+      [...(await read()).keys()].filter((key) => key.startsWith('callkeeper_'));
+    tell(0, 10);
+    const few = await ours();
+    tell(10, 2_000);
+    expect(await ours()).toEqual(few);
+    expect(few.join()).not.toMatch(/call-1|app-|tenant-|label-|value-|https/);
+    const labels = new Set(
+      few.flatMap((key) => [...key.matchAll(/[{,](\w+)=/g)].map(([, label]) => label)),
+    );
+    expect([...labels].toSorted()).toEqual(['ailment', 'le', 'outcome', 'reason', 'version']);
+  });
+});
+
+describe('the gauges', () => {
+  test('are read from the roster, at the time of asking', async () => {
+    const roster = aRoster();
+    const { clock, up, read } = someMetrics((now) => roster.summary(now));
+    roster.put(aCall({ id: idIn(0), renewedAt: NOW - 10 * MINUTE }));
+    roster.put(aCall({ id: idIn(1), renewedAt: NOW - 20 * MINUTE, consecutiveFailures: 1 }));
+    let values = await read();
+    expect(values.get('callkeeper_tracked_calls')).toBe(2);
+    expect(values.get('callkeeper_calls_failing')).toBe(1);
+    expect(values.get('callkeeper_min_margin_seconds')).toBe(25 * 60);
+    expect(values.get('callkeeper_store_up')).toBe(1);
+    clock.set(NOW + 26 * MINUTE);
+    up.value = false;
+    values = await read();
+    expect(values.get('callkeeper_min_margin_seconds')).toBe(-60);
+    expect(values.get('callkeeper_store_up')).toBe(0);
+    roster.remove(aGoneCall({ id: idIn(0) }));
+    roster.remove(aGoneCall({ id: idIn(1) }));
+    values = await read();
+    expect(values.get('callkeeper_tracked_calls')).toBe(0);
+    // Not zero, which would be an alarm where there is nothing to be alarmed for.
+    expect(values.get('callkeeper_min_margin_seconds')).toBe(DEADLINE_MS / SECOND);
+  });
+
+  test('say which version this is', async () => {
+    expect((await someMetrics().read()).get('callkeeper_build_info{version="1.2.3"}')).toBe(1);
+  });
+});
+
+describe('what is observed', () => {
+  test('lateness is from the due instant to the sending of the first attempt, never negative', async () => {
+    const { metrics, read } = someMetrics();
+    metrics.attempted(aCall({ trackedAt: NOW }), renewed(NOW + 3 * SECOND));
+    metrics.attempted(aCall({ trackedAt: NOW }), failed(NOW + 5 * SECOND));
+    metrics.attempted(aCall({ trackedAt: NOW }), failed(null)); // nothing was sent
+    metrics.attempted(
+      aCall({ trackedAt: NOW, consecutiveFailures: 1, retryAt: NOW }),
+      renewed(NOW + 90 * SECOND),
+    );
+    metrics.attempted(aCall({ renewedAt: NOW }), renewed(NOW + 1)); // by hand, ahead of its turn
+    const values = await read();
+    expect(values.get('callkeeper_lateness_seconds_count')).toBe(3);
+    expect(values.get('callkeeper_lateness_seconds_sum')).toBe(8);
+  });
+
+  test('the margin is what was left before the deadline at each success', async () => {
+    const { metrics, clock, read } = someMetrics();
+    clock.set(NOW + 20 * MINUTE);
+    metrics.attempted(aCall({ renewedAt: NOW }), renewed(NOW + 20 * MINUTE - 50));
+    metrics.attempted(aCall({ renewedAt: NOW }), failed(NOW + 20 * MINUTE));
+    const values = await read();
+    expect(values.get('callkeeper_deadline_margin_seconds_count')).toBe(1);
+    expect(values.get('callkeeper_deadline_margin_seconds_sum')).toBe(25 * 60);
+  });
+
+  test('requests, tokens and removals are counted by what came of them', async () => {
+    const { metrics, read } = someMetrics();
+    metrics.requestDone('unauthorized', 250);
+    metrics.requestDone('renewed', 750);
+    metrics.tokenRequested('success');
+    metrics.removed(aGoneCall({ removal: 'expired' }));
+    const values = await read();
+    expect(values.get('callkeeper_keepalives_total{outcome="unauthorized"}')).toBe(1);
+    expect(values.get('callkeeper_keepalives_total{outcome="renewed"}')).toBe(1);
+    expect(values.get('callkeeper_keepalive_duration_seconds_count')).toBe(2);
+    expect(values.get('callkeeper_keepalive_duration_seconds_sum')).toBe(1);
+    expect(values.get('callkeeper_token_requests_total{outcome="success"}')).toBe(1);
+    expect(values.get('callkeeper_calls_removed_total{reason="expired"}')).toBe(1);
+  });
+});

@@ -1,0 +1,126 @@
+import type { Queue } from 'bullmq';
+import { Lanes } from '../../src/calls/lanes.ts';
+import { type VisitAgainAt, Visitor } from '../../src/calls/visitor.ts';
+import { offsetOf, slotOf, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
+import { Schedule } from '../../src/schedule/schedule.ts';
+import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
+import { connectFast, connectWorker } from '../../src/store/connection.ts';
+import { FakeGraph, MemoryStore, POLICY, SKEW_MS, Told } from '../calls/fixture.ts';
+import type { RedisServer } from '../redis/redis-server.ts';
+import { ready, realClock, silent } from '../store/fixture.ts';
+
+export const WHEEL: Wheel = { intervalMs: 2_000, slots: 4 };
+export const SLOTS = [0, 1, 2, 3];
+
+export interface Visit {
+  readonly slot: number;
+  readonly turnAt: number;
+  readonly at: number;
+}
+
+/** Writes down which visits it is asked for, and makes them as the test says. */
+export class FakeVisitor extends Visitor {
+  readonly turns: Visit[] = [];
+  readonly firsts: { slot: number; ids: readonly string[] }[] = [];
+  onTurn: (visit: Visit, stop: AbortSignal) => Promise<VisitAgainAt> | VisitAgainAt = () => null;
+  onFirst: () => Promise<VisitAgainAt> | VisitAgainAt = () => null;
+
+  constructor(wheel: Wheel) {
+    super({
+      store: new MemoryStore(wheel),
+      sender: new FakeGraph(realClock),
+      lanes: new Lanes(8),
+      clock: realClock,
+      random: Math.random,
+      observer: new Told(),
+      wheel,
+      deadlineMs: 3 * wheel.intervalMs,
+      policy: POLICY,
+      skewMs: SKEW_MS,
+      hasLeft: () => false,
+    });
+  }
+
+  override async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<VisitAgainAt> {
+    const visit = { slot, turnAt, at: Date.now() };
+    this.turns.push(visit);
+    return this.onTurn(visit, stop);
+  }
+
+  override async visitNew(slot: number, ids: readonly string[]): Promise<VisitAgainAt> {
+    this.firsts.push({ slot, ids });
+    return this.onFirst();
+  }
+
+  /** The turns of a slot that were visited, each once, in order. */
+  turnsOf(slot: number, since = 0): number[] {
+    const turns = this.turns.filter((visit) => visit.slot === slot && visit.turnAt >= since);
+    return [...new Set(turns.map(({ turnAt }) => turnAt))].toSorted((a, b) => a - b);
+  }
+}
+
+/** What a test gives back when it is over. */
+export type Cleanup = (release: () => Promise<void> | void) => void;
+
+let prefixes = 0;
+
+/** Another queue on the same Redis. */
+export const newPrefix = () => `{test-${prefixes++}}`;
+
+/** A replica's schedule, with a queue of the test's own to look at it and to damage it. */
+export async function aSchedule(
+  server: RedisServer,
+  cleanUp: Cleanup,
+  over: Partial<{ prefix: string; wheel: Wheel; lockMs: number; turnGraceMs: number }> = {},
+) {
+  const { wheel = WHEEL, prefix = newPrefix() } = over;
+  const connection = { url: server.url, timeoutMs: 5_000, log: silent };
+  const redis = connectFast(connection);
+  cleanUp(() => redis.disconnect());
+  await ready(redis);
+  const visitor = new FakeVisitor(wheel);
+  const repairs: string[] = [];
+  let replaced = 0;
+  const schedule = new Schedule({
+    redis,
+    connectWorker: () => connectWorker(connection, 10_000),
+    prefix,
+    wheel,
+    visitor,
+    clock: realClock,
+    lookOverMs: wheel.intervalMs / 20,
+    // Long enough for a machine that is busy with other tests.
+    turnGraceMs: wheel.intervalMs / 4,
+    lockMs: 30_000,
+    visitRetryMs: 50,
+    log: silent,
+    onRepair: (ailment) => repairs.push(ailment),
+    onWorkerReplaced: () => replaced++,
+    ...over,
+  });
+  cleanUp(() => schedule.stop(AbortSignal.timeout(5_000)));
+  const queue: Queue<VisitData> = openQueue(redis, prefix);
+  queue.on('error', () => undefined);
+  return { schedule, visitor, repairs, replaced: () => replaced, queue, prefix, redis, wheel };
+}
+
+/** Whether each of the instants is a turn of the slot, and none in between is missing. */
+export function areConsecutiveTurns(
+  turns: readonly number[],
+  slot: number,
+  wheel = WHEEL,
+): boolean {
+  return turns.every(
+    (turnAt, i) =>
+      turnAtOrBefore(slot, turnAt, wheel) === turnAt &&
+      turnAt % wheel.intervalMs === offsetOf(slot, wheel) % wheel.intervalMs &&
+      (i === 0 || turnAt - (turns[i - 1] ?? 0) === wheel.intervalMs),
+  );
+}
+
+export const idOf = (slot: number, wheel = WHEEL): string => {
+  for (let i = 0; ; i++) {
+    const id = `call-${String(i).padStart(4, '0')}`;
+    if (slotOf(id, wheel) === slot) return id;
+  }
+};

@@ -1,0 +1,222 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { offsetOf, turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
+import { ailmentOf, Schedulers } from '../../src/schedule/schedulers.ts';
+import { openQueue, schedulerId } from '../../src/schedule/wheel-queue.ts';
+import { NOW } from '../calls/fixture.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { fast, realClock, silent } from '../store/fixture.ts';
+import { newPrefix } from './fixture.ts';
+
+const server = redisForFile();
+const REAL = { intervalMs: 900_000, slots: 256 };
+const SLOT = 100;
+const GRACE = 15_000;
+
+describe('a scheduler', () => {
+  const offset = offsetOf(SLOT, REAL);
+  const good = { every: 900_000, offset, next: turnAfter(SLOT, NOW, REAL) };
+  const lastTurnAt = turnAtOrBefore(SLOT, NOW, REAL);
+
+  test.each([
+    ['that stands and is to run in its place', good, null],
+    [
+      'whose turn has just come and not begun',
+      { ...good, next: lastTurnAt },
+      null,
+      lastTurnAt + GRACE,
+    ],
+    [
+      'whose turn came longer than the grace ago',
+      { ...good, next: lastTurnAt },
+      'overdue',
+      lastTurnAt + GRACE + 1,
+    ],
+    ['whose turn came an hour ago', { ...good, next: lastTurnAt - 3_600_000 }, 'overdue'],
+    ['that is to run at no instant', { every: 900_000, offset }, 'overdue'],
+    ['that is not there', undefined, 'missing'],
+    ['that is to run one turn too late', { ...good, next: good.next + 900_000 }, 'ahead'],
+    ['that is to run in a year', { ...good, next: NOW + 31_536_000_000 }, 'ahead'],
+    ['of another interval', { ...good, every: 60_000 }, 'out-of-phase'],
+    ['of another offset', { ...good, offset: offset + 1 }, 'out-of-phase'],
+    ['without an offset', { ...good, offset: undefined }, 'out-of-phase'],
+    [
+      'that is to run a second beside its turn',
+      { ...good, next: good.next - 1_000 },
+      'out-of-phase',
+    ],
+    [
+      'that is no scheduler of turns at all',
+      { pattern: '* * * * *', next: good.next },
+      'out-of-phase',
+    ],
+  ])('%s', (_, scheduler, expected, now = NOW) => {
+    expect(ailmentOf(scheduler as Parameters<typeof ailmentOf>[0], SLOT, REAL, now, GRACE)).toBe(
+      expected,
+    );
+  });
+
+  test('is well at any instant of any wheel, while its next run is the next turn', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          intervalMs: fc.integer({ min: 1_000, max: 2_700_000 }),
+          slots: fc.integer({ min: 1, max: 1_000 }),
+        }),
+        fc.nat(),
+        fc.integer({ min: NOW - 10_000_000, max: NOW + 10_000_000 }),
+        (wheel, nth, now) => {
+          const slot = nth % wheel.slots;
+          const next = turnAfter(slot, now, wheel);
+          expect(
+            ailmentOf(
+              { every: wheel.intervalMs, offset: offsetOf(slot, wheel), next },
+              slot,
+              wheel,
+              now,
+              100,
+            ),
+          ).toBeNull();
+        },
+      ),
+    );
+  });
+});
+
+describe('BullMQ', () => {
+  test('counts a slot’s turns as we do, for whatever wheel', async () => {
+    const redis = await fast(server);
+    const queue = openQueue(redis, newPrefix());
+    const aWheel = fc.record({
+      intervalMs: fc.integer({ min: 10_000, max: 2_700_000 }),
+      slots: fc.integer({ min: 1, max: 4_096 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(aWheel, fc.nat(), async (wheel, nth) => {
+        const slot = nth % wheel.slots;
+        await queue.removeJobScheduler('asked');
+        const before = Date.now();
+        await queue.upsertJobScheduler('asked', {
+          every: wheel.intervalMs,
+          offset: offsetOf(slot, wheel),
+        });
+        const after = Date.now();
+        const { next } = (await queue.getJobScheduler('asked')) ?? {};
+        expect([turnAfter(slot, before, wheel), turnAfter(slot, after, wheel)]).toContain(next);
+      }),
+      { numRuns: 60 },
+    );
+    await queue.close();
+  });
+});
+
+describe('a look over the schedulers', () => {
+  async function aLook(wheel = { intervalMs: 600_000, slots: 16 }) {
+    const redis = await fast(server);
+    const prefix = newPrefix();
+    const queue = openQueue(redis, prefix);
+    const repairs: string[] = [];
+    const schedulers = () =>
+      new Schedulers({
+        queue,
+        wheel,
+        clock: realClock,
+        graceMs: 5_000,
+        log: silent,
+        onRepair: (ailment) => repairs.push(ailment),
+      });
+    const nexts = async () => {
+      const standing = await queue.getJobSchedulers(0, -1, true);
+      return new Map(standing.map(({ key, next }) => [key, next]));
+    };
+    return { queue, prefix, repairs, schedulers, nexts, wheel };
+  }
+
+  test('puts each slot’s scheduler in its place, and makes up for the turn that passed', async () => {
+    const { queue, repairs, schedulers, nexts, wheel } = await aLook();
+    expect(await schedulers().lookOver()).toBe(16);
+    expect(repairs).toEqual(new Array(16).fill('missing'));
+    const placed = await nexts();
+    for (let slot = 0; slot < 16; slot++) {
+      const next = placed.get(schedulerId(slot)) ?? 0;
+      expect(turnAtOrBefore(slot, next, wheel)).toBe(next);
+    }
+    const madeUp = await queue.getWaiting();
+    expect(madeUp.map(({ data }) => data.slot).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 16 }, (_, i) => i),
+    );
+    for (const { data } of madeUp) {
+      expect('turnAt' in data && data.turnAt).toBe(turnAtOrBefore(data.slot, Date.now(), wheel));
+    }
+    expect(await queue.getDelayedCount()).toBe(16);
+  });
+
+  test('leaves alone what is well', async () => {
+    const { queue, schedulers, nexts } = await aLook();
+    await schedulers().lookOver();
+    const before = await nexts();
+    expect(await schedulers().lookOver()).toBe(0);
+    expect(await nexts()).toEqual(before);
+    expect(await queue.getWaitingCount()).toBe(16);
+  });
+
+  test('by ten replicas at once comes to the same as by one', async () => {
+    const { queue, schedulers, nexts, wheel } = await aLook();
+    await Promise.all(Array.from({ length: 10 }, () => schedulers().lookOver()));
+    expect(await schedulers().lookOver()).toBe(0);
+    const placed = await nexts();
+    expect(placed.size).toBe(16);
+    for (let slot = 0; slot < 16; slot++) {
+      const next = placed.get(schedulerId(slot)) ?? 0;
+      expect(turnAtOrBefore(slot, next, wheel)).toBe(next);
+    }
+    expect(await queue.getWaitingCount()).toBe(16);
+    expect(await queue.getDelayedCount()).toBe(16);
+  });
+
+  test('removes strays, as of a wheel with more slots', async () => {
+    const { queue, schedulers, nexts } = await aLook();
+    for (const id of ['slot-16', 'slot-999', 'something-else']) {
+      await queue.upsertJobScheduler(id, { every: 60_000, offset: 1 });
+    }
+    await schedulers().lookOver();
+    expect([...(await nexts()).keys()].toSorted()).toEqual(
+      Array.from({ length: 16 }, (_, slot) => schedulerId(slot)).toSorted(),
+    );
+    expect(await queue.getDelayedCount()).toBe(16);
+  });
+
+  test('puts one of another interval in its place, as when the wheel was laid anew', async () => {
+    const { queue, repairs, schedulers, nexts, wheel } = await aLook();
+    await schedulers().lookOver();
+    repairs.length = 0;
+    const before = await nexts();
+    await queue.upsertJobScheduler(schedulerId(3), { every: 60_000, offset: 7 });
+    expect(await schedulers().lookOver()).toBe(1);
+    expect(repairs).toEqual(['out-of-phase']);
+    const after = await nexts();
+    expect(turnAtOrBefore(3, after.get(schedulerId(3)) ?? 0, wheel)).toBe(
+      after.get(schedulerId(3)),
+    );
+    before.delete(schedulerId(3));
+    after.delete(schedulerId(3));
+    expect(after).toEqual(before);
+    expect(await queue.getDelayedCount()).toBe(16);
+  });
+
+  test('rejects where Redis does not answer', async () => {
+    const redis = await fast(server);
+    const queue = openQueue(redis, newPrefix());
+    queue.on('error', () => undefined);
+    redis.disconnect();
+    const schedulers = new Schedulers({
+      queue,
+      wheel: REAL,
+      clock: realClock,
+      graceMs: 1,
+      log: silent,
+      onRepair: () => undefined,
+    });
+    await expect(schedulers.lookOver()).rejects.toThrow();
+  });
+});

@@ -1,0 +1,193 @@
+import { describe, expect, test } from 'vitest';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import { turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
+import { Watch } from '../../src/schedule/watch.ts';
+import {
+  aCall,
+  aWorld,
+  DEADLINE_MS,
+  failed,
+  idIn,
+  MINUTE,
+  renewed,
+  SECOND,
+  SKEW_MS,
+  WHEEL,
+} from '../calls/fixture.ts';
+import { silent } from '../store/fixture.ts';
+
+const SLOT = 3;
+const GRACE = 45 * SECOND;
+
+/** A watch over a slot whose turn is a minute away. */
+function aWatch() {
+  const world = aWorld();
+  const turnAt = turnAfter(SLOT, world.clock.now(), WHEEL);
+  world.clock.set(turnAt - MINUTE);
+  const missed: { slot: number; turnAt: number; calls: number }[] = [];
+  const reads: number[] = [];
+  const read = world.store.readSlot.bind(world.store);
+  world.store.readSlot = (slot) => {
+    if (slot === SLOT) reads.push(world.clock.now());
+    return read(slot);
+  };
+  let locked = false;
+  const watch = new Watch({
+    wheel: WHEEL,
+    deadlineMs: DEADLINE_MS,
+    skewMs: SKEW_MS,
+    clock: world.clock,
+    graceMs: GRACE,
+    watched: () => ({
+      store: world.store,
+      visitor: world.visitor,
+      lock: async () => !locked,
+      unlock: async () => undefined,
+      retryGraceMs: GRACE,
+    }),
+    onMissed: (slot, at, calls) => missed.push({ slot, turnAt: at, calls }),
+    log: silent,
+  });
+  const lock = (value: boolean) => {
+    locked = value;
+  };
+  return { ...world, watch, turnAt, missed, reads, lock };
+}
+
+describe('the watch', () => {
+  test('visits a slot that was not visited in its turn, a grace after it', async () => {
+    const { watch, store, clock, graph, turnAt, missed } = aWatch();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
+    );
+    watch.start();
+    await clock.advance(MINUTE + GRACE - 10);
+    expect(graph.sent).toEqual([]);
+    await clock.advance(2 * SECOND);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    expect(missed).toEqual([{ slot: SLOT, turnAt, calls: 1 }]);
+    expect(store.get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt + GRACE);
+    await watch.stop();
+  });
+
+  test('leaves alone a slot that was visited, and reads it once an interval', async () => {
+    const { watch, store, clock, graph, turnAt, missed, reads } = aWatch();
+    watch.start();
+    for (let turn = 0; turn < 4; turn++) {
+      await clock.advance(MINUTE);
+      store.put(
+        aCall({
+          id: idIn(SLOT),
+          trackedAt: turnAt - MINUTE,
+          renewedAt: turnAt + turn * WHEEL.intervalMs,
+        }),
+      );
+      await clock.advance(WHEEL.intervalMs - MINUTE);
+    }
+    expect(graph.sent).toEqual([]);
+    expect(missed).toEqual([]);
+    expect(reads).toHaveLength(4);
+    await watch.stop();
+  });
+
+  test('keeps a call alive all alone, turn after turn', async () => {
+    const { watch, store, clock, graph, turnAt } = aWatch();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 2 * MINUTE, renewedAt: turnAt - MINUTE }),
+    );
+    watch.start();
+    await clock.advance(5 * WHEEL.intervalMs);
+    expect(graph.sent).toHaveLength(5);
+    await watch.stop();
+  });
+
+  test('makes the attempts of a failing call that nobody else makes', async () => {
+    const { watch, store, clock, graph, turnAt } = aWatch();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
+    );
+    graph.answer = (_, at) => (graph.sent.length < 4 ? failed(at) : renewed(at));
+    watch.start();
+    await clock.advance(10 * MINUTE);
+    expect(graph.sent).toHaveLength(4);
+    expect(store.get(idIn(SLOT))?.consecutiveFailures).toBe(0);
+    await watch.stop();
+  });
+
+  test('leaves a slot to the replica that is at it, and looks again', async () => {
+    const { watch, store, clock, graph, turnAt, lock } = aWatch();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
+    );
+    lock(true);
+    watch.start();
+    await clock.advance(3 * MINUTE);
+    expect(graph.sent).toEqual([]);
+    lock(false);
+    await clock.advance(GRACE + SECOND);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    await watch.stop();
+  });
+
+  test('goes on where the store does not answer', async () => {
+    const { watch, store, clock, graph, turnAt } = aWatch();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
+    );
+    store.before = () => {
+      throw new StoreUnavailableError('out');
+    };
+    watch.start();
+    await clock.advance(3 * MINUTE);
+    store.before = () => undefined;
+    await clock.advance(2 * GRACE);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    await watch.stop();
+  });
+
+  test('asked to look soon, does so within a grace, for the turn that has passed', async () => {
+    const { watch, store, clock, graph, turnAt, missed } = aWatch();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 16 * MINUTE }),
+    );
+    watch.start();
+    watch.lookSoon();
+    await clock.advance(GRACE);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    expect(missed[0]?.turnAt).toBe(turnAtOrBefore(SLOT, turnAt - MINUTE, WHEEL));
+    await watch.stop();
+  });
+
+  test('does not read a slot over and over for a call that a keepAlive by hand has failed for', async () => {
+    const { watch, store, clock, turnAt, reads } = aWatch();
+    watch.start();
+    await clock.advance(MINUTE + SECOND);
+    const failing = { renewedAt: turnAt + 1, consecutiveFailures: 1, retryAt: turnAt + 2 * SECOND };
+    store.put(aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, ...failing }));
+    reads.length = 0;
+    await clock.advance(5 * MINUTE);
+    expect(reads.length).toBeLessThan(20);
+    await watch.stop();
+  });
+
+  test('can be stopped twice, before it was started, and while it visits', async () => {
+    const { watch, store, clock, graph, turnAt } = aWatch();
+    await aWatch().watch.stop();
+    store.put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
+    );
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async (_, at) => {
+      await gate.promise;
+      return renewed(at);
+    };
+    watch.start();
+    await clock.advance(MINUTE + GRACE + 2 * SECOND);
+    expect(graph.sent).toHaveLength(1);
+    const stopped = watch.stop();
+    gate.resolve();
+    await clock.through(stopped);
+    await watch.stop();
+    expect(store.get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt);
+  });
+});

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { onTestFinished } from 'vitest';
+import type { Clock } from '../../src/calls/ports.ts';
+import type { Wheel } from '../../src/calls/wheel.ts';
+import { connectBlocking, connectFast } from '../../src/store/connection.ts';
+import { EVENTS_KEY } from '../../src/store/keys.ts';
+import { RedisCallStore } from '../../src/store/redis-store.ts';
+import { Roster } from '../../src/store/roster.ts';
+import { DEADLINE_MS, WHEEL } from '../calls/fixture.ts';
+import type { RedisServer } from '../redis/redis-server.ts';
+
+export const silent = pino({ level: 'silent' });
+
+/** Events of a real Redis are waited for generously; they come within moments. */
+export const SOON = { timeout: 15_000, interval: 20 };
+
+export const realClock: Clock = {
+  now: () => Date.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
+};
+
+export function aRoster(over: Partial<ConstructorParameters<typeof Roster>[0]> = {}): Roster {
+  return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, mostCalls: 1_000_000, ...over });
+}
+
+/** The daemon's own connection for commands; closed when the test is over. */
+export async function fast(server: RedisServer, timeoutMs = 5_000): Promise<Redis> {
+  const redis = connectFast({ url: server.url, timeoutMs, log: silent });
+  onTestFinished(() => redis.disconnect());
+  await ready(redis);
+  return redis;
+}
+
+export async function blocking(server: RedisServer, blockMs = 200): Promise<Redis> {
+  const redis = connectBlocking({ url: server.url, timeoutMs: 5_000, log: silent }, blockMs);
+  onTestFinished(() => redis.disconnect());
+  await ready(redis);
+  return redis;
+}
+
+export async function ready(redis: Redis): Promise<void> {
+  if (redis.status !== 'ready') await new Promise((done) => redis.once('ready', done));
+}
+
+/** A registry in Redis, and what it found there that it cannot read. */
+export async function aRedisStore(server: RedisServer, wheel: Wheel = WHEEL) {
+  const redis = await fast(server);
+  const unreadable: { slot: number; id: string; message: string }[] = [];
+  const store = new RedisCallStore(redis, wheel, (where, { message }) => {
+    unreadable.push({ ...where, message });
+  });
+  return { redis, store, unreadable };
+}
+
+/** What the stream of events says, oldest first. */
+export async function events(server: RedisServer) {
+  const entries = await server.client.xrange(EVENTS_KEY, '-', '+');
+  return entries.map(([, fields]) => {
+    const [type, id, call] = [fields[1] ?? '', fields[3] ?? '', fields[5] ?? ''];
+    return { type, id, call, names: fields.filter((_, i) => i % 2 === 0) };
+  });
+}

@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Wheel } from '../../src/calls/wheel.ts';
+import { REPLICAS_KEY, WHEEL_KEY } from '../../src/store/keys.ts';
+import { Membership, type OnClock } from '../../src/store/membership.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { fast, SOON } from './fixture.ts';
+
+const server = redisForFile();
+beforeEach(() => server.flush());
+
+const WHEEL = { intervalMs: 900_000, slots: 256 };
+
+const living = async () => (await server.client.zrange(REPLICAS_KEY, '0', '-1')).toSorted();
+
+async function aMember(
+  replica: string,
+  over: { wheel?: Wheel; believedMs?: number; onClock?: OnClock } = {},
+) {
+  return new Membership({
+    redis: await fast(server),
+    wheel: WHEEL,
+    replica,
+    believedMs: 60_000,
+    onClock: () => undefined,
+    ...over,
+  });
+}
+
+describe('a replica', () => {
+  test('that is the first lays the wheel, the others join it', async () => {
+    const [a, b] = [await aMember('a'), await aMember('b')];
+    expect(await a.join()).toEqual({ kind: 'laid' });
+    expect(await b.join()).toEqual({ kind: 'joined', isOlder: false });
+    expect(await a.join()).toEqual({ kind: 'joined', isOlder: false });
+    expect(await server.client.hgetall(WHEEL_KEY)).toMatchObject({
+      intervalMs: '900000',
+      slots: '256',
+    });
+    expect(await living()).toEqual(['a', 'b']);
+  });
+
+  test.each([
+    ['of another interval', { intervalMs: 5_000, slots: 256 }],
+    ['with another number of slots', { intervalMs: 900_000, slots: 16 }],
+  ])('%s is told who lives on the wheel that is laid, and does not count', async (_, wheel) => {
+    const other = await aMember('other', { wheel });
+    await (await aMember('a')).join();
+    await (await aMember('b')).join();
+    expect(await other.join()).toEqual({ kind: 'different', laid: WHEEL, others: ['a', 'b'] });
+    expect(await living()).toEqual(['a', 'b']);
+    expect(await server.client.hget(WHEEL_KEY, 'slots')).toBe('256');
+  });
+
+  test('that left does not count any more', async () => {
+    const a = await aMember('a');
+    await a.join();
+    await a.leave();
+    const other = await aMember('other', { wheel: { ...WHEEL, slots: 16 } });
+    expect(await other.join()).toEqual({ kind: 'different', laid: WHEEL, others: [] });
+  });
+
+  test('that gives no sign of life is believed for a while, by Redis’s clock', async () => {
+    await (await aMember('dead', { believedMs: 50 })).join();
+    await (await aMember('alive')).join();
+    const other = await aMember('other', { wheel: { ...WHEEL, slots: 16 } });
+    await vi.waitFor(async () => {
+      expect(await other.join()).toMatchObject({ others: ['alive'] });
+    }, SOON);
+    const [seconds = '0'] = await server.client.time();
+    const until = Number(await server.client.zscore(REPLICAS_KEY, 'alive'));
+    expect(until / 1_000 - Number(seconds)).toBeGreaterThan(0);
+    expect(until / 1_000 - Number(seconds)).toBeLessThanOrEqual(61);
+  });
+
+  test('lays the wheel again after Redis lost its data', async () => {
+    const a = await aMember('a');
+    await a.join();
+    await server.flush();
+    expect(await a.join()).toEqual({ kind: 'laid' });
+    expect(await a.join()).toEqual({ kind: 'joined', isOlder: false });
+  });
+
+  test('sees that Redis has gone back to older data', async () => {
+    const [a, b] = [await aMember('a'), await aMember('b')];
+    await a.join();
+    for (let i = 0; i < 3; i++) await a.join();
+    await b.join();
+    await server.client.hset(WHEEL_KEY, 'beat', 1);
+    expect(await a.join()).toEqual({ kind: 'joined', isOlder: true });
+    expect(await a.join()).toEqual({ kind: 'joined', isOlder: false });
+    expect(await b.join()).toMatchObject({ kind: 'joined', isOlder: true });
+  });
+
+  test('whose wheel’s key holds something else is not fooled into another wheel', async () => {
+    await server.client.set(WHEEL_KEY, 'no hash');
+    await expect((await aMember('a')).join()).rejects.toThrow('WRONGTYPE');
+    await server.client.del(WHEEL_KEY);
+    await server.client.hset(WHEEL_KEY, 'intervalMs', '900000');
+    expect(await (await aMember('a')).join()).toEqual({ kind: 'laid' });
+  });
+
+  test('takes a reading of Redis’s clock with each sign of life', async () => {
+    const readings: number[][] = [];
+    const a = await aMember('a', { onClock: (...reading) => void readings.push(reading) });
+    await a.join();
+    const [redisMs = 0, sentAt = 0, receivedAt = 0] = readings[0] ?? [];
+    expect(Number.isSafeInteger(redisMs)).toBe(true);
+    expect(receivedAt).toBeGreaterThanOrEqual(sentAt);
+    const [seconds = '0'] = await server.client.time();
+    expect(Math.abs(redisMs / 1_000 - Number(seconds))).toBeLessThan(60);
+  });
+});

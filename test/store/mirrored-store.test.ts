@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest';
+import { forget } from '../../src/calls/call.ts';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import { encodeCall } from '../../src/store/codec.ts';
+import { MirroredStore } from '../../src/store/mirrored-store.ts';
+import { aCall, idIn, MemoryStore, NOW } from '../calls/fixture.ts';
+import { behavesAsStore } from './conformance.ts';
+import { aRoster } from './fixture.ts';
+
+const SLOT = 3;
+const [ONE, TWO] = [idIn(SLOT, 0), idIn(SLOT, 1)];
+
+function aMirror() {
+  const behind = new MemoryStore();
+  // Its versions are the values, as those in Redis are.
+  const put = behind.put.bind(behind);
+  behind.put = (...calls) => {
+    put(...calls);
+    for (const call of calls) behind.calls.set(call.id, { call, version: encodeCall(call) });
+  };
+  const roster = aRoster();
+  return { behind, roster, store: new MirroredStore(behind, roster) };
+}
+
+behavesAsStore('the mirrored store', async () => aMirror().store);
+
+describe('the roster learns', () => {
+  test('of each write that counted, and of none that did not', async () => {
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: TWO, registration: 'r9' }));
+    await store.write([
+      { id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' },
+      { id: TWO, expected: null, next: aCall({ id: TWO }) },
+    ]);
+    expect(roster.peek(ONE)).toEqual((await store.find([ONE]))[0]);
+    expect(roster.peek(TWO)).toBeNull();
+    const gone = forget(aCall({ id: ONE }), 'ended', NOW);
+    await store.write([{ id: ONE, expected: roster.peek(ONE)?.version ?? '', gone }]);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(await roster.findGone(ONE)).toEqual(gone);
+    expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test('of a slot that is read', async () => {
+    const { store, roster, behind } = aMirror();
+    roster.put(aCall({ id: ONE }));
+    behind.put(aCall({ id: TWO }));
+    await store.readSlot(SLOT);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(roster.peek(TWO)).not.toBeNull();
+  });
+
+  test('nothing old from a slot that was written to while it was read', async () => {
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: ONE }));
+    const read = behind.readSlot.bind(behind);
+    behind.readSlot = async (slot) => {
+      const entries = await read(slot);
+      const [entry] = await behind.find([ONE]);
+      await store.write([
+        { id: ONE, expected: entry?.version ?? '', next: aCall({ id: ONE, renewedAt: NOW }) },
+      ]);
+      return entries;
+    };
+    await store.readSlot(SLOT);
+    expect(roster.peek(ONE)?.call.renewedAt).toBe(NOW);
+  });
+
+  test('nothing from a store that does not answer, and keeps what it knew', async () => {
+    const { store, roster, behind } = aMirror();
+    roster.put(aCall({ id: ONE }));
+    behind.before = () => {
+      throw new StoreUnavailableError('out');
+    };
+    await expect(store.readSlot(SLOT)).rejects.toThrow(StoreUnavailableError);
+    await expect(
+      store.write([{ id: TWO, expected: null, next: aCall({ id: TWO }) }]),
+    ).rejects.toThrow();
+    expect(roster.peek(ONE)).not.toBeNull();
+    expect(roster.peek(TWO)).toBeNull();
+  });
+});

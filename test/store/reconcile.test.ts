@@ -1,0 +1,154 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { type Call, forget } from '../../src/calls/call.ts';
+import { merge, reconcile } from '../../src/store/reconcile.ts';
+import type { Roster } from '../../src/store/roster.ts';
+import { aCall, aGoneCall, anError, idIn, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { aRedisStore, aRoster, events } from './fixture.ts';
+
+const server = redisForFile();
+beforeEach(() => server.flush());
+
+const [ONE, TWO, THREE] = [idIn(3, 0), idIn(3, 1), idIn(5, 0)];
+
+describe('of what a replica and Redis know of a call', () => {
+  const there = aCall({ registration: 'r2', renewedAt: NOW });
+  const failing = { consecutiveFailures: 2, retryAt: NOW + MINUTE, lastError: anError() };
+
+  test('the later registration counts, with the later renewal of either', () => {
+    const later = aCall({ registration: 'r3', labels: { take: '3' }, renewedAt: NOW - MINUTE });
+    expect(merge(later, there)).toEqual({ next: { ...later, renewedAt: NOW }, tell: 'tracked' });
+    expect(merge({ ...later, renewedAt: NOW + 1 }, there)).toMatchObject({
+      next: { renewedAt: NOW + 1 },
+    });
+    expect(merge(aCall({ registration: 'r1', renewedAt: NOW - 1 }), there)).toBeNull();
+  });
+
+  test('the later renewal counts, and what failed before it does not', () => {
+    const known = { ...there, renewedAt: NOW + 1 };
+    expect(merge(known, { ...there, ...failing })).toEqual({ next: known });
+    expect(merge({ ...known, registration: 'r1' }, there)).toEqual({ next: known });
+    expect(merge(there, there)).toBeNull();
+    expect(merge({ ...there, renewedAt: null }, there)).toBeNull();
+  });
+
+  test('an ending counts for its registration and those before it', () => {
+    const ended = aGoneCall({ ...there, removal: 'ended' });
+    expect(merge(ended, there)).toMatchObject({ gone: { removal: 'ended' } });
+    expect(merge(ended, { ...there, registration: 'r1' })).toMatchObject({
+      gone: { removal: 'ended' },
+    });
+    expect(merge(ended, { ...there, registration: 'r3' })).toBeNull();
+  });
+
+  test('an ending or expiry does not count where somebody has renewed the call since, a stop does', () => {
+    const renewedSince = { ...there, renewedAt: NOW + 1 };
+    for (const removal of ['ended', 'expired'] as const) {
+      expect(merge(aGoneCall({ ...there, removal }), renewedSince)).toBeNull();
+    }
+    expect(merge(aGoneCall({ ...there, removal: 'untracked' }), renewedSince)).toMatchObject({
+      gone: { removal: 'untracked' },
+    });
+  });
+});
+
+/** Two replicas' rosters, and the Redis between them. */
+async function aReplica(): Promise<{
+  roster: Roster;
+  store: Awaited<ReturnType<typeof aRedisStore>>['store'];
+}> {
+  const { store } = await aRedisStore(server);
+  return { roster: aRoster(), store };
+}
+const own = (roster: Roster, next: Call) =>
+  roster.write([
+    { id: next.id, expected: roster.peek(next.id)?.version ?? null, next, tell: 'tracked' },
+  ]);
+const standing = async (store: Awaited<ReturnType<typeof aRedisStore>>['store']) => {
+  const slots = Array.from({ length: WHEEL.slots }, (_, slot) => store.readSlot(slot));
+  return (await Promise.all(slots)).flat().map(({ call }) => call);
+};
+
+describe('after an absence of Redis', () => {
+  test('it learns what was tracked, renewed and stopped meanwhile, and the roster what others did', async () => {
+    const { roster, store } = await aReplica();
+    await store.write(
+      [ONE, TWO].map((id) => ({
+        id,
+        expected: null,
+        next: aCall({ id }),
+        tell: 'tracked' as const,
+      })),
+    );
+    await reconcile(store, roster, WHEEL.slots);
+    await own(roster, aCall({ id: THREE }));
+    await own(roster, { ...aCall({ id: ONE }), renewedAt: NOW });
+    const gone = forget(aCall({ id: TWO }), 'untracked', NOW);
+    await roster.write([{ id: TWO, expected: roster.peek(TWO)?.version ?? '', gone }]);
+    expect(await reconcile(store, roster, WHEEL.slots)).toEqual({ updated: 2, restored: 1 });
+    expect((await standing(store)).map(({ id, renewedAt }) => [id, renewedAt]).toSorted()).toEqual(
+      [
+        [ONE, NOW],
+        [THREE, null],
+      ].toSorted(),
+    );
+    expect(await store.findGone(TWO)).toMatchObject({ removal: 'untracked' });
+    expect(roster.hasUnsaved).toBe(false);
+    expect(await reconcile(store, roster, WHEEL.slots)).toEqual({ updated: 0, restored: 0 });
+  });
+
+  test('it learns of a stop of a call that the replica did not know', async () => {
+    const { roster, store } = await aReplica();
+    await store.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
+    roster.stopUnknown(ONE, 'r9', NOW);
+    roster.stopUnknown(TWO, 'r9', NOW);
+    await reconcile(store, roster, WHEEL.slots);
+    expect(await standing(store)).toEqual([]);
+    expect(await store.findGone(ONE)).toMatchObject({ removal: 'untracked', app: 'default' });
+    expect(await store.findGone(TWO)).toBeNull();
+    expect(roster.hasUnsaved).toBe(false);
+  });
+});
+
+describe('where Redis has lost its data', () => {
+  test('the rosters write it back, each call once, though all of them do it at once', async () => {
+    const replicas = await Promise.all([aReplica(), aReplica(), aReplica()]);
+    for (const { roster } of replicas) {
+      for (const id of [ONE, TWO, THREE]) roster.put(aCall({ id, renewedAt: NOW }));
+      roster.remove(aGoneCall({ id: idIn(3, 5) }));
+    }
+    const sums = await Promise.all(
+      replicas.map(({ store, roster }) => reconcile(store, roster, WHEEL.slots)),
+    );
+    expect(sums.reduce((sum, { restored }) => sum + restored, 0)).toBe(4);
+    const [{ store } = await aReplica()] = replicas;
+    expect((await standing(store)).map(({ id }) => id).toSorted()).toEqual(
+      [ONE, TWO, THREE].toSorted(),
+    );
+    const told = (await events(server)).map(({ type, id }) => `${type} ${id}`);
+    expect(told.toSorted()).toEqual([ONE, TWO, THREE].map((id) => `restored ${id}`).toSorted());
+    for (const { roster } of replicas) expect(roster.summary(NOW).tracked).toBe(3);
+  });
+
+  test('a call that another replica saw leave is not raised from the dead, whoever comes first', async () => {
+    for (const knowsFirst of [true, false]) {
+      await server.flush();
+      const [knows, doesNot] = [await aReplica(), await aReplica()];
+      doesNot.roster.put(aCall({ id: ONE }));
+      knows.roster.remove(aGoneCall({ id: ONE, removal: 'ended' }));
+      const order = knowsFirst ? [knows, doesNot] : [doesNot, knows];
+      for (const { store, roster } of order) await reconcile(store, roster, WHEEL.slots);
+      expect(await standing(knows.store)).toEqual([]);
+      expect(await knows.store.findGone(ONE)).toMatchObject({ removal: 'ended' });
+    }
+  });
+
+  test('or gone back to older data, what was accepted since is asserted again', async () => {
+    const { roster, store } = await aReplica();
+    const old = aCall({ id: ONE, renewedAt: NOW - 15 * MINUTE });
+    await store.write([{ id: ONE, expected: null, next: old, tell: 'tracked' }]);
+    roster.put({ ...old, renewedAt: NOW });
+    await reconcile(store, roster, WHEEL.slots);
+    expect((await standing(store))[0]?.renewedAt).toBe(NOW);
+  });
+});

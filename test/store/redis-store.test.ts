@@ -1,0 +1,263 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { forget } from '../../src/calls/call.ts';
+import { type Change, StoreUnavailableError } from '../../src/calls/ports.ts';
+import { slotOf } from '../../src/calls/wheel.ts';
+import { encodeCall } from '../../src/store/codec.ts';
+import { slotKeys } from '../../src/store/keys.ts';
+import { RedisCallStore } from '../../src/store/redis-store.ts';
+import { aCall, aGoneCall, DEADLINE_MS, idIn, NOW, WHEEL } from '../calls/fixture.ts';
+import { holdsToModel, steps } from '../calls/model.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { behavesAsStore } from './conformance.ts';
+import { aRedisStore, events } from './fixture.ts';
+
+const server = redisForFile();
+beforeEach(() => server.flush());
+
+behavesAsStore('the registry in Redis', async () => {
+  await server.flush();
+  return (await aRedisStore(server)).store;
+});
+
+test('in Redis as well no call is forgotten, none is raised from the dead, and only Graph’s 404 for it ends one', async () => {
+  const { store } = await aRedisStore(server);
+  await fc.assert(
+    fc.asyncProperty(steps, async (taken) => {
+      await server.flush();
+      await holdsToModel(store, taken);
+    }),
+    { numRuns: 100 },
+  );
+}, 120_000);
+
+const SLOT = 3;
+const [ONE, TWO, THREE] = [idIn(SLOT, 0), idIn(SLOT, 1), idIn(SLOT, 2)];
+const keys = slotKeys(SLOT, WHEEL.slots);
+const track = (id: string): Change => ({
+  id,
+  expected: null,
+  next: aCall({ id }),
+  tell: 'tracked',
+});
+
+describe('the stream of events', () => {
+  test('has one entry for each tracking, each removal and each change that is told of, and none else', async () => {
+    const { store } = await aRedisStore(server);
+    const versionOf = async (id: string) => (await store.find([id]))[0]?.version ?? '';
+    await store.write([track(ONE), track(TWO)]);
+    await store.write([track(ONE)]); // a conflict
+    const renewal = aCall({ id: ONE, renewedAt: NOW });
+    await store.write([{ id: ONE, expected: await versionOf(ONE), next: renewal }]);
+    const risky = aCall({ id: ONE, atRiskAt: NOW });
+    await store.write([{ id: ONE, expected: await versionOf(ONE), next: risky, tell: 'at-risk' }]);
+    await store.write([
+      { id: ONE, expected: await versionOf(ONE), next: renewal, tell: 'recovered' },
+    ]);
+    const gone = forget(renewal, 'ended', NOW + 1);
+    const removal: Change = { id: ONE, expected: await versionOf(ONE), gone };
+    await store.write([removal, removal]);
+    const untracked = forget(aCall({ id: TWO }), 'untracked', NOW + 2);
+    await store.write([{ id: TWO, expected: await versionOf(TWO), gone: untracked }]);
+
+    const told = await events(server);
+    expect(told.map(({ type, id, call }) => [type, id, call])).toEqual([
+      ['tracked', ONE, encodeCall(aCall({ id: ONE }))],
+      ['tracked', TWO, encodeCall(aCall({ id: TWO }))],
+      ['at-risk', ONE, encodeCall(risky)],
+      ['recovered', ONE, encodeCall(renewal)],
+      ['ended', ONE, encodeCall(gone)],
+      ['untracked', TWO, encodeCall(untracked)],
+    ]);
+    for (const { names } of told) expect(names).toEqual(['type', 'id', 'call']);
+  });
+});
+
+describe('a value in Redis that cannot be read', () => {
+  const garbage: [string, string, string][] = [
+    ['garbage', 'garbage', 'not JSON'],
+    ['a call that was cut off', encodeCall(aCall()).slice(0, 40), 'not JSON'],
+    [
+      'a call with a wrong type in it',
+      encodeCall(aCall()).replace(`${NOW}`, '"soon"'),
+      'field at is not as written by us',
+    ],
+    ['no text at all', '', 'not JSON'],
+  ];
+  const newer = '{"v":2,"secret":"of a later version"}';
+
+  test.each([...garbage, ['of a newer version', newer, 'format 2 is newer than 1'] as const])(
+    'is skipped and told of, and the rest of the slot goes on: %s',
+    async (_, value, message) => {
+      const { store, unreadable } = await aRedisStore(server);
+      await store.write([track(ONE), track(THREE)]);
+      await server.client.hset(keys.calls, TWO, value);
+      const ids = (await store.readSlot(SLOT)).map(({ call }) => call.id);
+      expect(ids.toSorted()).toEqual([ONE, THREE].toSorted());
+      expect(unreadable).toEqual([{ slot: SLOT, id: TWO, message }]);
+      expect(await store.find([ONE, TWO])).toEqual([
+        expect.objectContaining({ version: expect.any(String) }),
+        null,
+      ]);
+      expect(await server.client.hget(keys.calls, TWO)).toBe(value);
+    },
+  );
+
+  test.each(garbage.filter(([, value]) => value !== ''))(
+    'makes room for a call that is tracked: %s',
+    async (_, value) => {
+      const { store, unreadable } = await aRedisStore(server);
+      await server.client.hset(keys.calls, TWO, value);
+      const results = await store.write([track(ONE), track(TWO), track(THREE)]);
+      expect(results).toEqual([{ done: true }, { done: true }, { done: true }]);
+      expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
+      expect(unreadable).toHaveLength(1);
+      expect((await events(server)).map(({ id }) => id).toSorted()).toEqual(
+        [ONE, TWO, THREE].toSorted(),
+      );
+    },
+  );
+
+  test('does not make room for a renewal or an ending', async () => {
+    const { store } = await aRedisStore(server);
+    await server.client.hset(keys.calls, TWO, 'garbage');
+    const results = await store.write([
+      { id: TWO, expected: 'what stood there', next: aCall({ id: TWO, renewedAt: NOW }) },
+      { id: TWO, expected: 'what stood there', gone: aGoneCall({ id: TWO }) },
+    ]);
+    expect(results).toEqual([
+      { done: false, current: null },
+      { done: false, current: null },
+    ]);
+    expect(await server.client.hget(keys.calls, TWO)).toBe('garbage');
+  });
+
+  test('of a newer version is never overwritten: the registry is as good as out for that call', async () => {
+    const { store, unreadable } = await aRedisStore(server);
+    await server.client.hset(keys.calls, TWO, newer);
+    await expect(store.write([track(TWO)])).rejects.toThrow(StoreUnavailableError);
+    expect(await server.client.hget(keys.calls, TWO)).toBe(newer);
+    expect(unreadable).toEqual([{ slot: SLOT, id: TWO, message: 'format 2 is newer than 1' }]);
+  });
+
+  test('among those that left is skipped and told of as well', async () => {
+    const { store, unreadable } = await aRedisStore(server);
+    await server.client.hset(keys.gone, {
+      [ONE]: encodeCall(aGoneCall({ id: ONE })),
+      [TWO]: 'garbage',
+      [THREE]: newer,
+    });
+    expect((await store.readGone(SLOT)).map(({ id }) => id)).toEqual([ONE]);
+    expect(await store.findGone(TWO)).toBeNull();
+    expect(await store.findGone(THREE)).toBeNull();
+    expect(unreadable.map(({ id }) => id).toSorted()).toEqual([TWO, TWO, THREE, THREE].toSorted());
+  });
+
+  test('where a whole key is of another type is an answer of Redis that it cannot serve', async () => {
+    const { store } = await aRedisStore(server);
+    await server.client.set(keys.calls, 'no hash');
+    await expect(store.readSlot(SLOT)).rejects.toThrow(StoreUnavailableError);
+    await expect(store.find([ONE])).rejects.toThrow(StoreUnavailableError);
+    await expect(store.write([track(ONE)])).rejects.toThrow(StoreUnavailableError);
+    expect(await store.readSlot(SLOT + 1)).toEqual([]);
+  });
+});
+
+describe('what Redis has lost', () => {
+  test('is written back where it is missing, and told of', async () => {
+    const { store } = await aRedisStore(server);
+    await store.write([track(ONE)]);
+    const written = await store.writeBack(
+      SLOT,
+      [aCall({ id: ONE, registration: 'r9' }), aCall({ id: TWO })],
+      [aGoneCall({ id: THREE })],
+    );
+    expect(written).toBe(2);
+    expect((await store.find([ONE]))[0]?.call.registration).toBe('r1');
+    expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
+    expect(await store.findGone(THREE)).toEqual(aGoneCall({ id: THREE }));
+    expect((await events(server)).map(({ type, id }) => [type, id])).toEqual([
+      ['tracked', ONE],
+      ['restored', TWO],
+    ]);
+    await store.forgetGone(SLOT, NOW + 1);
+    expect(await store.findGone(THREE)).toBeNull();
+  });
+
+  test('is written back once, by whichever of the replicas', async () => {
+    const { store } = await aRedisStore(server);
+    const lost = [aCall({ id: ONE }), aCall({ id: TWO })];
+    const written = await Promise.all([1, 2, 3].map(() => store.writeBack(SLOT, lost, [])));
+    expect(written.reduce((sum, count) => sum + count)).toBe(2);
+    expect(await events(server)).toHaveLength(2);
+  });
+
+  test('does not raise from the dead what has left under this registration or a later one', async () => {
+    const { store } = await aRedisStore(server);
+    await store.writeBack(
+      SLOT,
+      [],
+      [
+        aGoneCall({ id: ONE, registration: 'r2' }),
+        aGoneCall({ id: TWO, registration: 'r3' }),
+        aGoneCall({ id: THREE, registration: 'r1' }),
+      ],
+    );
+    const tracked = [ONE, TWO, THREE].map((id) => aCall({ id, registration: 'r2' }));
+    expect(await store.writeBack(SLOT, tracked, [])).toBe(1);
+    expect((await store.readSlot(SLOT)).map(({ call }) => call.id)).toEqual([THREE]);
+  });
+});
+
+describe('the lock of a slot', () => {
+  test('is held by one at a time, and given back', async () => {
+    const { store } = await aRedisStore(server);
+    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    expect(await store.tryLock(SLOT, 60_000)).toBe(false);
+    expect(await store.tryLock(SLOT + 1, 60_000)).toBe(true);
+    await store.unlock(SLOT);
+    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    expect(await server.client.pttl(keys.lock)).toBeGreaterThan(0);
+  });
+});
+
+describe('a registry that does not answer', () => {
+  test('rejects whatever is asked of it', async () => {
+    const { redis } = await aRedisStore(server);
+    redis.disconnect();
+    const store = new RedisCallStore(redis, WHEEL, () => undefined);
+    const asked = [
+      store.readSlot(SLOT),
+      store.find([ONE]),
+      store.findGone(ONE),
+      store.readGone(SLOT),
+      store.forgetGone(SLOT, NOW),
+      store.write([track(ONE)]),
+      store.writeBack(SLOT, [aCall({ id: ONE })], []),
+      store.tryLock(SLOT, DEADLINE_MS),
+    ];
+    for (const { status, ...rest } of await Promise.allSettled(asked)) {
+      expect(status).toBe('rejected');
+      expect((rest as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailableError);
+    }
+  });
+
+  test('that refuses a write is out: under memory pressure it loses nothing', async () => {
+    const { store } = await aRedisStore(server);
+    await store.write([track(ONE)]);
+    await server.client.config('SET', 'maxmemory', '1');
+    try {
+      await expect(store.write([track(TWO)])).rejects.toThrow(/Redis: .*OOM/);
+      expect((await store.find([ONE]))[0]?.call.id).toBe(ONE);
+    } finally {
+      await server.client.config('SET', 'maxmemory', '0');
+    }
+    expect(await store.write([track(TWO)])).toEqual([{ done: true }]);
+  });
+});
+
+test('the keys of a slot live on one node of a Cluster', async () => {
+  const tags = Object.values(keys).map((key) => /\{(.+?)\}/.exec(key)?.[1]);
+  expect(new Set(tags)).toEqual(new Set([`${SLOT}/${WHEEL.slots}`]));
+  expect(slotOf(ONE, WHEEL)).toBe(SLOT);
+});
