@@ -5,7 +5,6 @@ import type { Call } from './calls/call.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
-import { newRegistration } from './calls/registration.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
 import { RefereedClock } from './clock.ts';
@@ -115,7 +114,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     policy,
     skewMs: period.skewMs,
-    hasLeft: (call: Call) => roster.hasLeft(call),
+    isOutdated: (call: Call) => roster.hasLeft(call) || roster.isRenewedSince(call),
+    underWay: new Set<string>(),
   };
   const visitor = new Visitor({ ...visiting, store });
   const ownVisitor = new Visitor({ ...visiting, store: roster });
@@ -146,6 +146,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     onWorkerReplaced: () => metrics.workerReplaced(),
   });
 
+  const inShared = {
+    store,
+    visitor,
+    lock: (slot: number) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
+    unlock: (slot: number) => inRedis.unlock(slot),
+    retryGraceMs: period.watchGraceMs,
+  };
+  const inOwn = {
+    store: roster,
+    visitor: ownVisitor,
+    lock: () => Promise.resolve(true),
+    unlock: () => Promise.resolve(),
+    retryGraceMs: 0,
+  };
   const watch = new Watch({
     wheel,
     deadlineMs,
@@ -153,22 +167,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     graceMs: period.watchGraceMs,
     log,
-    watched: () =>
-      standing.up
-        ? {
-            store,
-            visitor,
-            lock: (slot) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
-            unlock: (slot) => inRedis.unlock(slot),
-            retryGraceMs: period.watchGraceMs,
-          }
-        : {
-            store: roster,
-            visitor: ownVisitor,
-            lock: () => Promise.resolve(true),
-            unlock: () => Promise.resolve(),
-            retryGraceMs: 0,
-          },
+    watched: () => (standing.up ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {
       if (!standing.up) return;
       metrics.missedTurn();
@@ -194,7 +193,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     hasUnsaved: () => roster.hasUnsaved,
     onBack: async (isFirst) => {
       await feed.follow();
-      const { updated, restored } = await reconcile(inRedis, roster, slots);
+      const { updated, restored } = await reconcile(inRedis, roster, slots, clock);
       metrics.callsWrittenBack(restored);
       const { tracked } = roster.summary(clock.now());
       log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
@@ -229,10 +228,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       store: roster,
       visitor: ownVisitor,
       first: ownFirst,
-      onUnknown: (id) => {
-        const now = clock.now();
-        roster.stopUnknown(id, newRegistration(now, random), now);
-      },
     },
     clock,
     random,
@@ -280,7 +275,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           ownFirst.stop(),
           sharedFirst.stop(),
         ]);
-        if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots), log);
+        if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots, clock), log);
         await running.disposeAsync();
       });
       return stopped;

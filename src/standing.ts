@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock } from './calls/ports.ts';
@@ -61,10 +62,12 @@ export class Standing {
   #state: 'waiting' | 'up' | 'out' = 'waiting';
   #joined = false;
   #out = new AbortController();
-  #answeredAt: number;
+  /** Monotonic, as is all that follows from it: the clock itself is set by the answers. */
+  #answeredAt = performance.now();
   /** How often the connection was made; a new one may lead to a Redis that took over without the last writes. */
   #connections = 0;
-  #known = 0;
+  /** Of which Redis this replica was last brought together with. */
+  #known: Seen | null = null;
 
   constructor(options: StandingOptions) {
     this.#options = options;
@@ -107,7 +110,7 @@ export class Standing {
         }
         await this.#onSilence(error);
       }
-      const isSettled = this.#state === 'up' && this.#answeredAt + heartbeatMs > clock.now();
+      const isSettled = this.#state === 'up' && this.#answeredAt + heartbeatMs > performance.now();
       await clock.sleep(isSettled ? heartbeatMs : Math.min(heartbeatMs, 500), signal);
     }
   }
@@ -115,15 +118,17 @@ export class Standing {
   async #report(): Promise<void> {
     const { redis, membership, clock, hasUnsaved, onBack, onAnswer } = this.#options;
     if (this.#state !== 'up') await assertSuitable(redis);
+    const connections = this.#connections;
     const verdict = await membership.join();
     if (verdict.kind === 'different') return this.#onDifferent(verdict);
-    this.#answeredAt = clock.now();
-    const hasLost = this.#joined && (verdict.kind === 'laid' || verdict.isOlder);
-    const connections = this.#connections;
-    if (this.#state !== 'up' || hasLost || connections !== this.#known || hasUnsaved()) {
+    const hasLost = this.#joined && (verdict.isOlder || verdict.era !== this.#known?.era);
+    const seen = { connections, era: verdict.era };
+    if (this.#state !== 'up' || hasLost || !this.#isKnown(seen) || hasUnsaved()) {
       await this.#comeBack(hasLost, onBack);
-      this.#known = connections;
+      this.#known = seen;
     }
+    // Not before: a Redis that answers, but cannot be brought up to date, is no help.
+    this.#answeredAt = performance.now();
     await onAnswer();
   }
 
@@ -152,17 +157,27 @@ export class Standing {
   async #onSilence(error: unknown): Promise<void> {
     const { clock, graceMs, log, onOut } = this.#options;
     log.debug({ err: error }, 'Redis gives no answer');
-    if (this.#state === 'out' || clock.now() - this.#answeredAt < graceMs) return;
+    if (this.#state === 'out' || performance.now() - this.#answeredAt < graceMs) return;
     this.#state = 'out';
     this.#out.abort();
     log.error({ err: error }, 'Redis is out: this replica goes on from memory');
     await onOut();
   }
 
+  #isKnown({ connections, era }: Seen): boolean {
+    return this.#known?.connections === connections && this.#known.era === era;
+  }
+
   /** Whoever keeps calls alive from memory must not give up, whatever Redis has become. */
   #isNeeded(): boolean {
     return this.#joined || this.#options.hasUnsaved();
   }
+}
+
+/** What tells one Redis, or one state of its data, from another. */
+interface Seen {
+  readonly connections: number;
+  readonly era: string;
 }
 
 function isRefusal(error: unknown): error is Error {

@@ -84,6 +84,35 @@ export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
   return { ...call, retryAt: null, removal, goneAt };
 }
 
+/**
+ * The memory of a stop: a call that was not known here was told to stop. Whoever
+ * knows it under an earlier registration learns so from this; it is not shown.
+ */
+export function tombstone(id: string, registration: string, goneAt: number): GoneCall {
+  return {
+    id,
+    app: '',
+    tenantId: '',
+    labels: {},
+    webhookUrl: null,
+    registration,
+    trackedAt: goneAt,
+    startedAt: null,
+    trackUntil: null,
+    renewedAt: null,
+    retryAt: null,
+    consecutiveFailures: 0,
+    atRiskAt: null,
+    lastError: null,
+    removal: 'untracked',
+    goneAt,
+  };
+}
+
+export function isTombstone(gone: GoneCall): boolean {
+  return gone.app === '';
+}
+
 export function isGone(call: Call | GoneCall): call is GoneCall {
   return 'removal' in call;
 }

@@ -1,4 +1,4 @@
-import { type Call, forget, type GoneCall } from './call.ts';
+import { type Call, forget, type GoneCall, tombstone } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
@@ -10,7 +10,13 @@ import {
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
-import { faultOf, type Invalid, register, type TrackRequest } from './registration.ts';
+import {
+  faultOf,
+  type Invalid,
+  newRegistration,
+  register,
+  type TrackRequest,
+} from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
 import type { Wheel } from './wheel.ts';
@@ -28,8 +34,6 @@ export interface Keeping {
   readonly store: CallStore;
   readonly visitor: Visitor;
   readonly first: FirstKeepAlives;
-  /** A call that is not known here is to be stopped: others may know it. */
-  readonly onUnknown?: (id: string) => void;
 }
 
 export interface CallsDeps {
@@ -72,8 +76,8 @@ export class Calls {
 
   /** Stops tracking a call; one that is not tracked is as good as stopped. */
   untrack(id: string): Promise<{ durable: boolean }> {
-    return this.#inEither(async (keeping, durable) => {
-      await this.#untrack(keeping, id);
+    return this.#inEither(async ({ store }, durable) => {
+      await this.#untrack(store, id);
       return { durable };
     });
   }
@@ -144,10 +148,18 @@ export class Calls {
     });
   }
 
-  async #untrack({ store, onUnknown }: Keeping, id: string): Promise<void> {
-    const { clock, observer } = this.#deps;
+  async #untrack(store: CallStore, id: string): Promise<void> {
+    const { clock, random, observer } = this.#deps;
     const [entry = null] = await store.find([id]);
-    if (entry === null) onUnknown?.(id);
+    if (entry === null) {
+      // Another replica may know it, and write it back where Redis has lost it.
+      const now = clock.now();
+      const isKnown = (await store.findGone(id)) !== null;
+      if (isKnown || (await store.stopUnknown(tombstone(id, newRegistration(now, random), now)))) {
+        return;
+      }
+      return this.#untrack(store, id);
+    }
     const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
       current === null ? null : { gone: forget(current.call, 'untracked', clock.now()) },
     );

@@ -1,4 +1,11 @@
-import type { CallStore, Change, Entry, Put, Remove } from './ports.ts';
+import {
+  type CallStore,
+  type Change,
+  type Entry,
+  type Put,
+  type Remove,
+  StoreUnavailableError,
+} from './ports.ts';
 
 /** What to write for a call: put it, take it off the schedule, or (null) nothing. */
 export type Decision = Put | Remove | null;
@@ -26,7 +33,8 @@ export async function decideAndWrite<S extends Subject>(
   const effects: Decision[] = subjects.map(() => null);
   let open = subjects.map((subject, index) => ({ subject, index, entry: subject.entry }));
   for (let round = 0; open.length > 0; round++) {
-    if (round === MOST_ROUNDS) throw new Error(`${open.length} calls are contended; gave up`);
+    if (round === MOST_ROUNDS)
+      throw new StoreUnavailableError(`${open.length} calls are contended`);
     const writes = open.flatMap((item) => {
       const decision = decide(item.entry, item.subject);
       return decision === null ? [] : [{ ...item, decision }];

@@ -29,18 +29,26 @@ export function settle(
   outcome: Outcome,
   context: SettleContext,
 ): Settlement {
-  if (outcome.kind === 'renewed') return renew(current, outcome.sentAt);
+  if (outcome.kind === 'renewed') {
+    return wasRenewedSince(current, outcome.sentAt - 1, context.now)
+      ? null
+      : renew(current, outcome.sentAt);
+  }
   if (current.registration !== asked.registration) return null;
   if (outcome.kind === 'ended') {
-    if (current.renewedAt !== null && current.renewedAt > outcome.sentAt) return null;
+    if (wasRenewedSince(current, outcome.sentAt, context.now)) return null;
     return { gone: forget({ ...current, lastError: outcome.error }, 'ended', context.now) };
   }
   if (current.renewedAt !== asked.renewedAt) return null;
   return fail(current, outcome, context);
 }
 
+/** An instant ahead of now is none of the past: the clock was set back since, and what we saw counts. */
+function wasRenewedSince({ renewedAt }: Call, at: number, now: number): boolean {
+  return renewedAt !== null && renewedAt > at && renewedAt <= now;
+}
+
 function renew(current: Call, sentAt: number): Settlement {
-  if (current.renewedAt !== null && current.renewedAt >= sentAt) return null;
   const next: Call = {
     ...current,
     renewedAt: sentAt,

@@ -22,8 +22,10 @@ export interface VisitorDeps {
   readonly policy: RetryPolicy;
   /** See `VisitContext`. */
   readonly skewMs: number;
-  /** Whether the call is known to have left the schedule since it was read. */
-  readonly hasLeft: (call: Call) => boolean;
+  /** Whether the call is known to have been renewed, or to have left the schedule, since it was read. */
+  readonly isOutdated: (call: Call) => boolean;
+  /** The calls that some visit of this process has posted and not written back yet. */
+  readonly underWay: Set<string>;
 }
 
 /** When the same visit wants to run again, epoch ms; null when it is done with. */
@@ -148,18 +150,27 @@ export class Visitor {
     stop: AbortSignal,
     apply: (id: string, effect: Decision) => void,
   ): Promise<void> {
+    const { underWay } = this.#deps;
+    const mine = new Set<string>();
     const done = new Batches<Attempted>(WRITE_BATCH, async (batch) => {
       const effects = await this.#settle(batch);
-      for (const [i, { id }] of batch.entries()) apply(id, effects[i] ?? null);
+      for (const [i, { id }] of batch.entries()) {
+        apply(id, effects[i] ?? null);
+        if (mine.delete(id)) underWay.delete(id);
+      }
     });
     const posts: Promise<void>[] = [];
     for (const [i, entry] of due.entries()) {
       await this.#pace(startAt, i, due.length, stop);
       if (stop.aborted || done.failed) break;
-      posts.push(this.#postInTurn(entry, stop, done));
+      posts.push(this.#postInTurn(entry, stop, done, mine));
     }
-    await Promise.all(posts);
-    await done.settled();
+    try {
+      await Promise.all(posts);
+      await done.settled();
+    } finally {
+      for (const id of mine) underWay.delete(id);
+    }
   }
 
   async #pace(startAt: number, index: number, count: number, stop: AbortSignal): Promise<void> {
@@ -169,12 +180,21 @@ export class Visitor {
     if (waitMs >= 2) await clock.sleep(Math.min(waitMs, slotWidthMs(wheel)), stop);
   }
 
-  async #postInTurn(entry: Entry, stop: AbortSignal, done: Batches<Attempted>): Promise<void> {
-    const { lanes, deadlineMs, hasLeft } = this.#deps;
-    const leave = await lanes.enter(laneOf(entry.call), deadlineAt(entry.call, deadlineMs));
+  /** A call that had to wait for its place may have been posted by another visit meanwhile. */
+  async #postInTurn(
+    entry: Entry,
+    stop: AbortSignal,
+    done: Batches<Attempted>,
+    mine: Set<string>,
+  ): Promise<void> {
+    const { lanes, deadlineMs, isOutdated, underWay } = this.#deps;
+    const { call } = entry;
+    const leave = await lanes.enter(laneOf(call), deadlineAt(call, deadlineMs));
     try {
-      if (stop.aborted || done.failed || hasLeft(entry.call)) return;
-      done.add({ id: entry.call.id, entry, outcome: await this.#post(entry.call) });
+      if (stop.aborted || done.failed || underWay.has(call.id) || isOutdated(call)) return;
+      underWay.add(call.id);
+      mine.add(call.id);
+      done.add({ id: call.id, entry, outcome: await this.#post(call) });
     } finally {
       leave();
     }

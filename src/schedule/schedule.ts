@@ -81,7 +81,7 @@ export class Schedule implements FirstKeepAlives {
    */
   replaceIfDeaf(since: number): void {
     const run = this.#run;
-    if (!run || run.worker.lastTakenAt >= since) return;
+    if (!run?.worker.isIdleSince(since)) return;
     this.#options.log.warn({ since }, 'the worker takes no jobs: it is replaced');
     void run.worker.stop(AbortSignal.timeout(this.#options.lockMs));
     run.worker = this.#startWorker();

@@ -22,8 +22,8 @@ export interface WatchOptions {
   readonly clock: Clock;
   /** A slot is looked at so long after its turn: well inside the slack, in ms. */
   readonly graceMs: number;
-  /** What to go by now: Redis, or this replica's own roster. */
-  readonly watched: () => Watched;
+  /** What to go by now: Redis, and this replica's own roster for what cannot be looked at there. */
+  readonly watched: () => readonly Watched[];
   /** Told of a slot that was not visited in its turn, before it is made up for. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
   readonly log: Logger;
@@ -32,6 +32,8 @@ export interface WatchOptions {
 interface Look {
   at: number;
   turnAt: number;
+  /** Whether it was looked at before since its turn. */
+  isAgain: boolean;
   busy: boolean;
 }
 
@@ -57,7 +59,7 @@ export class Watch {
     const now = clock.now();
     this.#looks = Array.from({ length: wheel.slots }, (_, slot) => {
       const turnAt = turnAtOrBefore(slot, now - graceMs, wheel) + wheel.intervalMs;
-      return { at: turnAt + graceMs, turnAt, busy: false };
+      return { at: turnAt + graceMs, turnAt, isAgain: false, busy: false };
     });
   }
 
@@ -83,13 +85,14 @@ export class Watch {
   }
 
   async #watch(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, wheel, graceMs } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       const now = clock.now();
       let nextAt = now + MOST_SLEEP_MS;
       for (const [slot, look] of this.#looks.entries()) {
         if (look.busy) continue;
+        if (look.at > now + wheel.intervalMs + 2 * graceMs) this.#lookAfresh(slot, look, now);
         if (look.at <= now) this.#begin(slot, look);
         else nextAt = Math.min(nextAt, look.at);
       }
@@ -97,17 +100,25 @@ export class Watch {
     }
   }
 
+  /** The clock was set back since: the turn that was waited for is far in the future. */
+  #lookAfresh(slot: number, look: Look, now: number): void {
+    const { wheel, graceMs } = this.#options;
+    look.turnAt = turnAtOrBefore(slot, now, wheel);
+    look.at = look.turnAt + graceMs;
+  }
+
   #begin(slot: number, look: Look): void {
     const { clock, wheel, graceMs, log } = this.#options;
     look.busy = true;
-    const running = this.#look(slot, look.turnAt)
+    const running = this.#lookSomewhere(slot, look)
       .catch((err) => {
         log.debug({ err, slot }, 'a slot cannot be watched');
         return clock.now() + graceMs;
       })
       .then((againAt) => {
         const nextTurnAt = turnAfter(slot, Math.max(look.turnAt, clock.now() - graceMs), wheel);
-        if (againAt !== null && againAt < nextTurnAt) look.at = againAt;
+        look.isAgain = againAt !== null && againAt < nextTurnAt;
+        if (look.isAgain && againAt !== null) look.at = againAt;
         else Object.assign(look, { at: nextTurnAt + graceMs, turnAt: nextTurnAt });
         look.busy = false;
       })
@@ -115,10 +126,23 @@ export class Watch {
     this.#running.add(running);
   }
 
+  /** Where Redis does not let a slot be looked at, or its visit fails, memory has to do. */
+  async #lookSomewhere(slot: number, look: Look): Promise<number | null> {
+    let failure: unknown;
+    for (const watched of this.#options.watched()) {
+      try {
+        return await this.#look(slot, look, watched);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
   /** @returns when to look again before the next turn, or null. */
-  async #look(slot: number, turnAt: number): Promise<number | null> {
-    const { wheel, deadlineMs, skewMs, clock, graceMs, watched, onMissed } = this.#options;
-    const { store, visitor, lock, unlock, retryGraceMs } = watched();
+  async #look(slot: number, { turnAt, isAgain }: Look, watched: Watched): Promise<number | null> {
+    const { wheel, deadlineMs, skewMs, clock, graceMs, onMissed } = this.#options;
+    const { store, visitor, lock, unlock, retryGraceMs } = watched;
     const entries = await store.readSlot(slot);
     const context: VisitContext = { turnAt, now: clock.now(), deadlineMs, skewMs };
     const { post, stop } = planVisit(entries, context);
@@ -128,7 +152,7 @@ export class Watch {
       return againAt === null ? null : againAt + retryGraceMs;
     }
     if (!(await lock(slot))) return clock.now() + graceMs;
-    onMissed(slot, turnAt, post.length);
+    if (!isAgain) onMissed(slot, turnAt, post.length);
     try {
       return await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
     } finally {

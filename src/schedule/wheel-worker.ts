@@ -31,7 +31,8 @@ export class WheelWorker {
   readonly #options: WheelWorkerOptions;
   readonly #stop = new AbortController();
   #worker: Worker<VisitData> | null = null;
-  #lastTakenAt = 0;
+  #busy = 0;
+  #lastBusyAt = 0;
 
   constructor(options: WheelWorkerOptions) {
     this.#options = options;
@@ -39,7 +40,7 @@ export class WheelWorker {
 
   start(): void {
     const { connections, prefix, lockMs, clock, log } = this.#options;
-    this.#lastTakenAt = clock.now();
+    this.#lastBusyAt = clock.now();
     this.#worker ??= new Worker<VisitData>(QUEUE_NAME, (job, token) => this.#process(job, token), {
       connection: connections.redis,
       prefix,
@@ -51,9 +52,9 @@ export class WheelWorker {
     this.#worker.on('error', (err) => log.debug({ err }, 'worker'));
   }
 
-  /** When it last took a job; before the first one, when it was started. Epoch ms. */
-  get lastTakenAt(): number {
-    return this.#lastTakenAt;
+  /** Whether it has been without work since `since` (epoch ms); while it works it is not. */
+  isIdleSince(since: number): boolean {
+    return this.#busy === 0 && this.#lastBusyAt < since;
   }
 
   /**
@@ -77,13 +78,16 @@ export class WheelWorker {
 
   async #process(job: Job<VisitData>, token: string | undefined): Promise<void> {
     const { clock, retryMs, log } = this.#options;
-    this.#lastTakenAt = clock.now();
     let againAt: VisitAgainAt;
+    this.#busy++;
     try {
       againAt = await this.#visit(job);
     } catch (err) {
       log.warn({ err, job: job.name, slot: job.data.slot }, 'visit failed; it is made again');
       againAt = clock.now() + retryMs;
+    } finally {
+      this.#busy--;
+      this.#lastBusyAt = clock.now();
     }
     if (againAt === null) return;
     await job.moveToDelayed(againAt, token);

@@ -86,7 +86,7 @@ export class EventFeed {
       if (PUTS.has(field('type'))) {
         const call = decodeCall(id, field('call'));
         // The echo of what stands here must not undo what has happened to it since.
-        if (call.registration > known) roster.put(call);
+        if (call.registration > known && !roster.hasLeft(call)) roster.put(call);
       } else {
         const gone = decodeGoneCall(id, field('call'));
         if (gone.registration >= known) roster.remove(gone);

@@ -32,6 +32,8 @@ export const WHEEL_KEY = 'callkeeper:wheel';
 export const REPLICAS_KEY = 'callkeeper:replicas';
 /** Stream: what is tracked and what leaves the schedule. */
 export const EVENTS_KEY = 'callkeeper:events';
+/** About so many events are kept. */
+export const EVENTS_KEPT = 10_000;
 /** Held while the wheel is laid anew. */
 export const LAYING_KEY = 'callkeeper:laying';
 

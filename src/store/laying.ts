@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { ChainableCommander, Redis } from 'ioredis';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { LAYING_KEY, slotKeys, WHEEL_KEY } from './keys.ts';
 
-/** Long enough for millions of calls; a replica that dies over it delays the next by so much. */
+/** Held anew with each slot; a replica that dies over it delays the next by so much. */
 const LAYING_MS = 60_000;
 
 /**
@@ -13,20 +14,29 @@ const LAYING_MS = 60_000;
  * it; ask again later.
  */
 export async function layAnew(redis: Redis, from: Wheel, to: Wheel): Promise<boolean> {
-  if ((await redis.set(LAYING_KEY, '1', 'PX', LAYING_MS, 'NX')) === null) return false;
+  const token = randomUUID();
+  if ((await redis.set(LAYING_KEY, token, 'PX', LAYING_MS, 'NX')) === null) return false;
+  const hold = async () => {
+    if ((await redis.get(LAYING_KEY)) !== token) throw new Error('another replica lays the wheel');
+    await redis.pexpire(LAYING_KEY, LAYING_MS);
+  };
   try {
     const [intervalMs, slots] = await redis.hmget(WHEEL_KEY, 'intervalMs', 'slots');
     if (Number(intervalMs) !== from.intervalMs || Number(slots) !== from.slots) return false;
     if (from.slots !== to.slots) {
       // What stands there was left by a laying that was broken off: the old slots know better.
       await removeSlots(redis, to);
-      await eachSlot(from, (slot) => copySlot(redis, slot, from, to));
+      await eachSlot(from, async (slot) => {
+        await hold();
+        await copySlot(redis, slot, from, to);
+      });
+      await hold();
     }
     await redis.hset(WHEEL_KEY, { intervalMs: to.intervalMs, slots: to.slots });
     if (from.slots !== to.slots) await removeSlots(redis, from);
     return true;
   } finally {
-    await redis.del(LAYING_KEY);
+    if ((await redis.get(LAYING_KEY)) === token) await redis.del(LAYING_KEY);
   }
 }
 

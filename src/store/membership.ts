@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Redis } from 'ioredis';
 import type { Wheel } from '../calls/wheel.ts';
@@ -14,14 +15,13 @@ export interface MembershipOptions {
 }
 
 /**
- * - `joined`: this replica counts among those that turn this wheel. `isOlder`
- *   where Redis has gone back to data from before the last sign of life.
- * - `laid`: so too, and there was no wheel: this Redis is new, or has lost its data.
+ * - `joined`: this replica counts among those that turn this wheel. The era is
+ *   another one where Redis was new, or has lost its data; `isOlder` where it
+ *   has gone back to data from before the last sign of life.
  * - `different`: another wheel is laid; `others` are the living replicas that turn it.
  */
 export type Verdict =
-  | { readonly kind: 'joined'; readonly isOlder: boolean }
-  | { readonly kind: 'laid' }
+  | { readonly kind: 'joined'; readonly era: string; readonly isOlder: boolean }
   | { readonly kind: 'different'; readonly laid: Wheel; readonly others: readonly string[] };
 
 /** Told of each reading of Redis's clock; see `RefereedClock.setBy`. */
@@ -40,7 +40,7 @@ export class Membership {
   async join(): Promise<Verdict> {
     const { redis, wheel, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();
-    const [verdict, intervalMs, slots, replicas, beat, nowMs] = await redis.joinWheel(
+    const [verdict, intervalMs, slots, replicas, era, beat, nowMs] = await redis.joinWheel(
       WHEEL_KEY,
       REPLICAS_KEY,
       LAYING_KEY,
@@ -48,6 +48,7 @@ export class Membership {
       believedMs,
       wheel.intervalMs,
       wheel.slots,
+      randomUUID(),
     );
     onClock(nowMs, sentAt, performance.now());
     if (verdict === 'different') {
@@ -56,7 +57,7 @@ export class Membership {
     }
     const isOlder = beat <= this.#lastBeat;
     this.#lastBeat = beat;
-    return verdict === 'laid' ? { kind: verdict } : { kind: verdict, isOlder };
+    return { kind: verdict, era, isOlder };
   }
 
   async leave(): Promise<void> {

@@ -12,9 +12,13 @@ export class MirroredStore implements CallStore {
     this.#roster = roster;
   }
 
+  /** What Redis has lost stays in the roster: a call leaves it only where it has left the schedule. */
   async readSlot(slot: number): Promise<Entry[]> {
     const mark = this.#roster.mark();
     const entries = await this.#store.readSlot(slot);
+    const missing = this.#roster.missing(slot, entries, mark);
+    const left = await Promise.all(missing.map((id) => this.#store.findGone(id)));
+    for (const [i, id] of missing.entries()) if (left[i] === null) this.#roster.keep(id);
     this.#roster.replaceSlot(slot, entries, mark);
     return entries;
   }
@@ -25,6 +29,12 @@ export class MirroredStore implements CallStore {
       if (results[i]?.done) this.#roster.apply(change);
     }
     return results;
+  }
+
+  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
+    const done = await this.#store.stopUnknown(tombstone);
+    if (done) this.#roster.remove(tombstone);
+    return done;
   }
 
   find(ids: readonly string[]): Promise<(Entry | null)[]> {

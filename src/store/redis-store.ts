@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Call, GoneCall } from '../calls/call.ts';
+import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import {
   type CallStore,
   type Change,
@@ -9,16 +9,14 @@ import {
 } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
-import { EVENTS_KEY, slotKeys } from './keys.ts';
+import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
+import { rememberGone, restoreCalls } from './write-back.ts';
 
 /** Told of values in Redis that cannot be read; they are left as they are. */
 export type OnUnreadable = (where: { slot: number; id: string }, error: UnreadableError) => void;
 
 /** So many fields a read asks for at once, to keep Redis free for others in between. */
 const SCAN_COUNT = 500;
-
-/** About so many events are kept. */
-const EVENTS_KEPT = 10_000;
 
 /** The registry in Redis: one hash a slot. */
 export class RedisCallStore implements CallStore {
@@ -50,7 +48,9 @@ export class RedisCallStore implements CallStore {
   async findGone(id: string): Promise<GoneCall | null> {
     const slot = slotOf(id, this.#wheel);
     const text = await this.#run(() => this.#redis.hget(this.#keys(slot).gone, id));
-    return text === null ? null : this.#decode(slot, id, () => decodeGoneCall(id, text));
+    if (text === null) return null;
+    const gone = this.#decode(slot, id, () => decodeGoneCall(id, text));
+    return gone && !isTombstone(gone) ? gone : null;
   }
 
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
@@ -72,29 +72,14 @@ export class RedisCallStore implements CallStore {
     return results;
   }
 
-  /**
-   * Writes back what Redis has lost: calls that are tracked, unless they stand
-   * there or have left the schedule under this registration or a later one, and
-   * calls that have left it. Returns how many were written.
-   */
-  async writeBack(
-    slot: number,
-    calls: readonly Call[],
-    gone: readonly GoneCall[],
-  ): Promise<number> {
-    const keys = this.#keys(slot);
-    const args: (string | number)[] = [];
-    for (const call of calls) {
-      const left = await this.#run(() => this.#redis.hget(keys.gone, call.id));
-      if (left !== null && leftUnder(call, left)) continue;
-      args.push('restored', call.id, encodeCall(call), left ?? '');
-    }
-    for (const call of gone) args.push('remembered', call.id, encodeCall(call), call.goneAt);
-    if (args.length === 0) return 0;
-    const written = await this.#run(() =>
-      this.#redis.writeBack(keys.calls, keys.gone, keys.goneAt, EVENTS_KEY, EVENTS_KEPT, ...args),
-    );
-    return written.reduce<number>((sum, done) => sum + done, 0);
+  /** See `restoreCalls`. */
+  restore(slot: number, calls: readonly Call[]): Promise<number> {
+    return this.#run(() => restoreCalls(this.#redis, this.#keys(slot), calls));
+  }
+
+  /** See `rememberGone`. */
+  remember(slot: number, gone: readonly GoneCall[]): Promise<number> {
+    return this.#run(() => rememberGone(this.#redis, this.#keys(slot), gone));
   }
 
   /** A short lock on a slot; false where somebody else holds it. It expires by itself. */
@@ -111,8 +96,13 @@ export class RedisCallStore implements CallStore {
     const values = await this.#scan(this.#keys(slot).gone);
     return [...values].flatMap(([id, text]) => {
       const call = this.#decode(slot, id, () => decodeGoneCall(id, text));
-      return call ? [call] : [];
+      return call && !isTombstone(call) ? [call] : [];
     });
+  }
+
+  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
+    const slot = slotOf(tombstone.id, this.#wheel);
+    return (await this.remember(slot, [tombstone])) === 1;
   }
 
   async forgetGone(slot: number, before: number): Promise<void> {
@@ -183,15 +173,6 @@ export class RedisCallStore implements CallStore {
     } catch (error) {
       throw unavailable(error);
     }
-  }
-}
-
-function leftUnder(call: Call, left: string): boolean {
-  try {
-    return decodeGoneCall(call.id, left).registration >= call.registration;
-  } catch (error) {
-    if (error instanceof UnreadableError) return error.newer;
-    throw error;
   }
 }
 

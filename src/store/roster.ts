@@ -1,4 +1,4 @@
-import type { Call, GoneCall } from '../calls/call.ts';
+import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { encodeCall } from './codec.ts';
@@ -59,14 +59,14 @@ export class Roster implements CallStore {
 
   async findGone(id: string): Promise<GoneCall | null> {
     const gone = this.#slotOf(id).gone.get(id);
-    return gone && isKnown(gone) ? gone : null;
+    return gone && !isTombstone(gone) ? gone : null;
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
-    return this.left(slot).filter(isKnown);
+    return this.left(slot).filter((gone) => !isTombstone(gone));
   }
 
-  /** All that left, calls that were stopped without being known here included. */
+  /** All that left, tombstones included. */
   left(slot: number): GoneCall[] {
     return [...this.#slot(slot).gone.values()];
   }
@@ -94,6 +94,11 @@ export class Roster implements CallStore {
   hasLeft(call: Call): boolean {
     const gone = this.#slotOf(call.id).gone.get(call.id);
     return gone !== undefined && gone.registration >= call.registration;
+  }
+
+  /** Whether a keepAlive has succeeded since the call was read as it is given. */
+  isRenewedSince(call: Call): boolean {
+    return (this.peek(call.id)?.call.renewedAt ?? 0) > (call.renewedAt ?? 0);
   }
 
   apply(change: Change): void {
@@ -125,30 +130,25 @@ export class Roster implements CallStore {
     if (oldest !== undefined) slot.gone.delete(oldest);
   }
 
-  /**
-   * A call that is not known here was stopped: it stops as soon as Redis can be
-   * told. `registration` is later than any under which it may be tracked there.
-   */
-  stopUnknown(id: string, registration: string, at: number): void {
+  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
+    if (this.peek(tombstone.id) !== null) return false;
+    this.#unsaved.add(tombstone.id);
+    this.remove(tombstone);
+    return true;
+  }
+
+  /** The calls held here that a read in Redis did not find, and nobody has said why. */
+  missing(slot: number, entries: readonly Entry[], mark: number): string[] {
+    const { calls, touched } = this.#slot(slot);
+    const there = new Set(entries.map(({ call }) => call.id));
+    return [...calls.keys()].filter(
+      (id) => !there.has(id) && !this.#unsaved.has(id) && (touched.get(id) ?? 0) <= mark,
+    );
+  }
+
+  /** Redis has lost the call: it stands here until Redis has it back. */
+  keep(id: string): void {
     this.#unsaved.add(id);
-    this.remove({
-      id,
-      app: '',
-      tenantId: '',
-      labels: {},
-      webhookUrl: null,
-      registration,
-      trackedAt: at,
-      startedAt: null,
-      trackUntil: null,
-      renewedAt: null,
-      retryAt: null,
-      consecutiveFailures: 0,
-      atRiskAt: null,
-      lastError: null,
-      removal: 'untracked',
-      goneAt: at,
-    });
   }
 
   /** To be taken before a slot is read elsewhere, and given to {@link replaceSlot}. */
@@ -236,9 +236,4 @@ export class Roster implements CallStore {
     if (!found) throw new RangeError(`there is no slot ${slot}`);
     return found;
   }
-}
-
-/** False for what `stopUnknown` left: an instruction to stop, not a call. */
-export function isKnown(gone: GoneCall): boolean {
-  return gone.app !== '';
 }

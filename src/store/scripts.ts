@@ -45,7 +45,7 @@ return results
  * writeCalls. ARGV: how many events to keep, then for each item: op, id, value,
  * and for `restored` the value that was read in `gone` (empty: none), for
  * `remembered` the instant it left. A call that has left the schedule meanwhile
- * is not raised from the dead. Returns for each 1 where it was written.
+ * is not raised from the dead. Returns for each whether it was written.
  */
 const writeBack = `
 local results = {}
@@ -82,34 +82,36 @@ return #ids
 `;
 
 /**
- * Says that a replica lives, and which wheel it turns. KEYS: wheel, replicas.
- * ARGV: replica, for how long to believe it (ms), interval (ms), slots.
- * Returns {verdict, interval, slots, living replicas, beat, now}; the verdict is
- * `joined`, `laid` (no wheel was there: its data is not there either), or
- * `different`, with the wheel that is laid; then the replica is not counted.
- * The beat counts the signs of life of all replicas: one that is not greater
- * than the last means that Redis has gone back to older data. The instants are
- * by Redis's clock (ms), the one that all replicas share.
+ * Says that a replica lives, and which wheel it turns; an error while the wheel
+ * is being laid anew. KEYS: wheel, replicas, laying. ARGV: replica, for how long
+ * to believe it (ms), interval (ms), slots, the era that begins if one does.
+ * Returns {verdict, interval, slots, living replicas, era, beat, now}; the verdict
+ * is `joined`, or `different`, with the wheel that is laid; then the replica is
+ * not counted. The era names the time since this Redis last lost its data: where
+ * no wheel is laid, its data is not there either, and a new era begins. The beat
+ * counts the signs of life of all replicas: one that is not greater than the last
+ * means that Redis has gone back to older data. The instants are by Redis's clock
+ * (ms), the one that all replicas share.
  */
 const joinWheel = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 if redis.call('EXISTS', KEYS[3]) == 1 then
   return redis.error_reply('LAYING the wheel is being laid anew')
 end
 local laid = redis.call('HMGET', KEYS[1], 'intervalMs', 'slots')
-local verdict = 'joined'
 if not laid[1] or not laid[2] then
-  redis.call('HSET', KEYS[1], 'intervalMs', ARGV[3], 'slots', ARGV[4], 'laidAt', now)
-  verdict = 'laid'
+  redis.call('HSET', KEYS[1], 'intervalMs', ARGV[3], 'slots', ARGV[4], 'era', ARGV[5])
 elseif laid[1] ~= ARGV[3] or laid[2] ~= ARGV[4] then
-  local others = redis.call('ZRANGE', KEYS[2], 0, -1)
-  return {'different', laid[1], laid[2], others, 0, now}
+  local others = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')
+  return {'different', laid[1], laid[2], others, '', 0, now}
 end
-redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+-- First a write that wants memory: after one that wants none, Redis lets these pass without it.
 local beat = redis.call('HINCRBY', KEYS[1], 'beat', 1)
-return {verdict, ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), beat, now}
+redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local era = redis.call('HGET', KEYS[1], 'era') or ''
+return {'joined', ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), era, beat, now}
 `;
 
 export const SCRIPTS = {
@@ -120,10 +122,11 @@ export const SCRIPTS = {
 };
 
 export type JoinReply = [
-  verdict: 'joined' | 'laid' | 'different',
+  verdict: 'joined' | 'different',
   intervalMs: string,
   slots: string,
   replicas: string[],
+  era: string,
   beat: number,
   nowMs: number,
 ];
@@ -153,6 +156,7 @@ declare module 'ioredis' {
       ttlMs: number,
       intervalMs: number,
       slots: number,
+      newEra: string,
     ): Result<JoinReply, Context>;
   }
 }

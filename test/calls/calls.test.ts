@@ -250,15 +250,14 @@ describe('while the shared registry does not answer', () => {
   });
 
   test('stopping is too, also of a call that this replica does not know', async () => {
-    const unknown: string[] = [];
     const { calls, shared, own } = aRegistry();
-    Object.assign(own, { onUnknown: (id: string) => unknown.push(id) });
     out(shared.store);
     own.store.put(aCall());
     expect(await calls.untrack(ID)).toEqual({ durable: false });
     expect(own.store.get(ID)).toBeNull();
     expect(await calls.untrack('call-0002')).toEqual({ durable: false });
-    expect(unknown).toEqual(['call-0002']);
+    expect(own.store.gone.get('call-0002')).toMatchObject({ removal: 'untracked', app: '' });
+    expect(await calls.find('call-0002')).toBeNull();
   });
 
   test('reads are answered from what this replica knows', async () => {

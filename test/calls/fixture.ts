@@ -1,4 +1,4 @@
-import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
+import { type Call, type CallError, type GoneCall, isTombstone } from '../../src/calls/call.ts';
 import { Lanes } from '../../src/calls/lanes.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type {
@@ -239,11 +239,20 @@ export class MemoryStore implements CallStore {
   }
 
   async findGone(id: string): Promise<GoneCall | null> {
-    return this.gone.get(id) ?? null;
+    const gone = this.gone.get(id);
+    return gone && !isTombstone(gone) ? gone : null;
+  }
+
+  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
+    if (this.calls.has(tombstone.id)) return false;
+    this.gone.set(tombstone.id, tombstone);
+    return true;
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
-    return [...this.gone.values()].filter(({ id }) => slotOf(id, this.#wheel) === slot);
+    return [...this.gone.values()].filter(
+      (gone) => slotOf(gone.id, this.#wheel) === slot && !isTombstone(gone),
+    );
   }
 
   async forgetGone(_slot: number, before: number): Promise<void> {
@@ -317,7 +326,8 @@ export function aVisitorOf<S extends CallStore>(
     deadlineMs: DEADLINE_MS,
     policy: POLICY,
     skewMs: SKEW_MS,
-    hasLeft: () => false,
+    isOutdated: () => false,
+    underWay: new Set<string>(),
     ...over,
     store,
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { forget } from '../../src/calls/call.ts';
+import { forget, type GoneCall } from '../../src/calls/call.ts';
 import { deadlineAt } from '../../src/calls/deadline.ts';
 import { decideAndWrite } from '../../src/calls/optimistic.ts';
 import {
@@ -79,6 +79,7 @@ class Mortal implements CallStore {
   readSlot = (slot: number) => this.#store.readSlot(slot);
   find = (ids: readonly string[]) => this.#store.find(ids);
   findGone = (id: string) => this.#store.findGone(id);
+  stopUnknown = (tombstone: GoneCall) => this.#store.stopUnknown(tombstone);
   readGone = (slot: number) => this.#store.readGone(slot);
   forgetGone = (slot: number, before: number) => this.#store.forgetGone(slot, before);
 

@@ -6,6 +6,7 @@ import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { slotWidthMs, turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import {
   aCall,
+  aVisitorOf,
   aWorld,
   DEADLINE_MS,
   ended,
@@ -69,10 +70,11 @@ describe('a visit of a slot', () => {
       await gates[graph.sent.length - 1]?.promise;
       return renewed(at);
     };
+    const { visitor: other } = aVisitorOf(store, { sender: graph, clock });
     const first = visitor.visitSlot(SLOT, turnAt, NEVER);
     await idle();
     clock.set(turnAt + 5);
-    const second = visitor.visitSlot(SLOT, turnAt, NEVER);
+    const second = other.visitSlot(SLOT, turnAt, NEVER);
     await idle();
     gates[1]?.resolve();
     await second;
@@ -80,6 +82,20 @@ describe('a visit of a slot', () => {
     await first;
     expect(graph.ids).toEqual([...ids, ...ids]);
     expect(store.get(id)?.renewedAt).toBe(turnAt + 5);
+  });
+
+  test('by two visits of one replica at once posts each call once', async () => {
+    const { visitor, graph, turnAt, ids } = atTurn(3);
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async (_, at) => {
+      await gate.promise;
+      return renewed(at);
+    };
+    const visits = [1, 2].map(() => visitor.visitSlot(SLOT, turnAt, NEVER));
+    await idle();
+    gate.resolve();
+    await Promise.all(visits);
+    expect(graph.ids.toSorted()).toEqual(ids.toSorted());
   });
 
   test('counts a renewal from its sending, however slow the answer', async () => {
@@ -125,7 +141,9 @@ describe('a visit of a slot', () => {
   });
 
   test('does not post what is known to have left since it was read', async () => {
-    const { visitor, graph, turnAt } = atTurn(2, { hasLeft: (call) => call.id === idIn(SLOT, 0) });
+    const { visitor, graph, turnAt } = atTurn(2, {
+      isOutdated: (call) => call.id === idIn(SLOT, 0),
+    });
     await visitor.visitSlot(SLOT, turnAt, NEVER);
     expect(graph.ids).toEqual([idIn(SLOT, 1)]);
   });

@@ -65,8 +65,9 @@ export class RedisServer {
     this.#child = null;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
-    child.kill('SIGCONT');
     child.kill(signal);
+    // One that was stopped takes any other signal only when it goes on.
+    if (signal !== 'SIGKILL') child.kill('SIGCONT');
     await exited;
   }
 

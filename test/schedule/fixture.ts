@@ -37,7 +37,8 @@ export class FakeVisitor extends Visitor {
       deadlineMs: 3 * wheel.intervalMs,
       policy: POLICY,
       skewMs: SKEW_MS,
-      hasLeft: () => false,
+      isOutdated: () => false,
+      underWay: new Set<string>(),
     });
   }
 

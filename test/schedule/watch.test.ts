@@ -38,13 +38,15 @@ function aWatch() {
     skewMs: SKEW_MS,
     clock: world.clock,
     graceMs: GRACE,
-    watched: () => ({
-      store: world.store,
-      visitor: world.visitor,
-      lock: async () => !locked,
-      unlock: async () => undefined,
-      retryGraceMs: GRACE,
-    }),
+    watched: () => [
+      {
+        store: world.store,
+        visitor: world.visitor,
+        lock: async () => !locked,
+        unlock: async () => undefined,
+        retryGraceMs: GRACE,
+      },
+    ],
     onMissed: (slot, at, calls) => missed.push({ slot, turnAt: at, calls }),
     log: silent,
   });

@@ -3,7 +3,7 @@ import { forget } from '../../src/calls/call.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { encodeCall } from '../../src/store/codec.ts';
 import { MirroredStore } from '../../src/store/mirrored-store.ts';
-import { aCall, idIn, MemoryStore, NOW } from '../calls/fixture.ts';
+import { aCall, aGoneCall, idIn, MemoryStore, NOW } from '../calls/fixture.ts';
 import { behavesAsStore } from './conformance.ts';
 import { aRoster } from './fixture.ts';
 
@@ -44,10 +44,20 @@ describe('the roster learns', () => {
   test('of a slot that is read', async () => {
     const { store, roster, behind } = aMirror();
     roster.put(aCall({ id: ONE }));
+    behind.gone.set(ONE, aGoneCall({ id: ONE }));
     behind.put(aCall({ id: TWO }));
     await store.readSlot(SLOT);
     expect(roster.peek(ONE)).toBeNull();
     expect(roster.peek(TWO)).not.toBeNull();
+  });
+
+  test('not to forget a call that Redis has lost: that it still has to be told', async () => {
+    const { store, roster } = aMirror();
+    roster.put(aCall({ id: ONE }));
+    await store.readSlot(SLOT);
+    await store.readSlot(SLOT);
+    expect(roster.peek(ONE)).not.toBeNull();
+    expect(roster.hasUnsaved).toBe(true);
   });
 
   test('nothing old from a slot that was written to while it was read', async () => {

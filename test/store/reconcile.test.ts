@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Call, forget } from '../../src/calls/call.ts';
+import { type Call, forget, tombstone } from '../../src/calls/call.ts';
 import { merge, reconcile } from '../../src/store/reconcile.ts';
 import type { Roster } from '../../src/store/roster.ts';
 import { aCall, aGoneCall, anError, idIn, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
@@ -11,44 +11,52 @@ beforeEach(() => server.flush());
 
 const [ONE, TWO, THREE] = [idIn(3, 0), idIn(3, 1), idIn(5, 0)];
 
+const LATER = NOW + 60_000;
+const CLOCK = { now: () => LATER, sleep: async () => undefined };
+
 describe('of what a replica and Redis know of a call', () => {
   const there = aCall({ registration: 'r2', renewedAt: NOW });
   const failing = { consecutiveFailures: 2, retryAt: NOW + MINUTE, lastError: anError() };
 
   test('the later registration counts, with the later renewal of either', () => {
     const later = aCall({ registration: 'r3', labels: { take: '3' }, renewedAt: NOW - MINUTE });
-    expect(merge(later, there)).toEqual({ next: { ...later, renewedAt: NOW }, tell: 'tracked' });
-    expect(merge({ ...later, renewedAt: NOW + 1 }, there)).toMatchObject({
+    expect(merge(later, there, LATER)).toEqual({
+      next: { ...later, renewedAt: NOW },
+      tell: 'tracked',
+    });
+    expect(merge({ ...later, renewedAt: NOW + 1 }, there, LATER)).toMatchObject({
       next: { renewedAt: NOW + 1 },
     });
-    expect(merge(aCall({ registration: 'r1', renewedAt: NOW - 1 }), there)).toBeNull();
+    expect(merge(aCall({ registration: 'r1', renewedAt: NOW - 1 }), there, LATER)).toBeNull();
   });
 
   test('the later renewal counts, and what failed before it does not', () => {
     const known = { ...there, renewedAt: NOW + 1 };
-    expect(merge(known, { ...there, ...failing })).toEqual({ next: known });
-    expect(merge({ ...known, registration: 'r1' }, there)).toEqual({ next: known });
-    expect(merge(there, there)).toBeNull();
-    expect(merge({ ...there, renewedAt: null }, there)).toBeNull();
+    expect(merge(known, { ...there, ...failing }, LATER)).toEqual({ next: known });
+    expect(merge({ ...known, registration: 'r1' }, there, LATER)).toEqual({ next: known });
+    expect(merge(there, there, LATER)).toBeNull();
+    expect(merge({ ...there, renewedAt: null }, there, LATER)).toBeNull();
   });
 
   test('an ending counts for its registration and those before it', () => {
     const ended = aGoneCall({ ...there, removal: 'ended' });
-    expect(merge(ended, there)).toMatchObject({ gone: { removal: 'ended' } });
-    expect(merge(ended, { ...there, registration: 'r1' })).toMatchObject({
+    expect(merge(ended, there, LATER)).toMatchObject({ gone: { removal: 'ended' } });
+    expect(merge(ended, { ...there, registration: 'r1' }, LATER)).toMatchObject({
       gone: { removal: 'ended' },
     });
-    expect(merge(ended, { ...there, registration: 'r3' })).toBeNull();
+    expect(merge(ended, { ...there, registration: 'r3' }, LATER)).toBeNull();
   });
 
   test('an ending or expiry does not count where somebody has renewed the call since, a stop does', () => {
     const renewedSince = { ...there, renewedAt: NOW + 1 };
     for (const removal of ['ended', 'expired'] as const) {
-      expect(merge(aGoneCall({ ...there, removal }), renewedSince)).toBeNull();
+      expect(merge(aGoneCall({ ...there, removal }), renewedSince, LATER)).toBeNull();
     }
-    expect(merge(aGoneCall({ ...there, removal: 'untracked' }), renewedSince)).toMatchObject({
-      gone: { removal: 'untracked' },
-    });
+    expect(merge(aGoneCall({ ...there, removal: 'untracked' }), renewedSince, LATER)).toMatchObject(
+      {
+        gone: { removal: 'untracked' },
+      },
+    );
   });
 });
 
@@ -80,12 +88,12 @@ describe('after an absence of Redis', () => {
         tell: 'tracked' as const,
       })),
     );
-    await reconcile(store, roster, WHEEL.slots);
+    await reconcile(store, roster, WHEEL.slots, CLOCK);
     await own(roster, aCall({ id: THREE }));
     await own(roster, { ...aCall({ id: ONE }), renewedAt: NOW });
     const gone = forget(aCall({ id: TWO }), 'untracked', NOW);
     await roster.write([{ id: TWO, expected: roster.peek(TWO)?.version ?? '', gone }]);
-    expect(await reconcile(store, roster, WHEEL.slots)).toEqual({ updated: 2, restored: 1 });
+    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toEqual({ updated: 2, restored: 1 });
     expect((await standing(store)).map(({ id, renewedAt }) => [id, renewedAt]).toSorted()).toEqual(
       [
         [ONE, NOW],
@@ -94,15 +102,15 @@ describe('after an absence of Redis', () => {
     );
     expect(await store.findGone(TWO)).toMatchObject({ removal: 'untracked' });
     expect(roster.hasUnsaved).toBe(false);
-    expect(await reconcile(store, roster, WHEEL.slots)).toEqual({ updated: 0, restored: 0 });
+    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toEqual({ updated: 0, restored: 0 });
   });
 
   test('it learns of a stop of a call that the replica did not know', async () => {
     const { roster, store } = await aReplica();
     await store.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
-    roster.stopUnknown(ONE, 'r9', NOW);
-    roster.stopUnknown(TWO, 'r9', NOW);
-    await reconcile(store, roster, WHEEL.slots);
+    await roster.stopUnknown(tombstone(ONE, 'r9', NOW));
+    await roster.stopUnknown(tombstone(TWO, 'r9', NOW));
+    await reconcile(store, roster, WHEEL.slots, CLOCK);
     expect(await standing(store)).toEqual([]);
     expect(await store.findGone(ONE)).toMatchObject({ removal: 'untracked', app: 'default' });
     expect(await store.findGone(TWO)).toBeNull();
@@ -118,9 +126,9 @@ describe('where Redis has lost its data', () => {
       roster.remove(aGoneCall({ id: idIn(3, 5) }));
     }
     const sums = await Promise.all(
-      replicas.map(({ store, roster }) => reconcile(store, roster, WHEEL.slots)),
+      replicas.map(({ store, roster }) => reconcile(store, roster, WHEEL.slots, CLOCK)),
     );
-    expect(sums.reduce((sum, { restored }) => sum + restored, 0)).toBe(4);
+    expect(sums.reduce((sum, { restored }) => sum + restored, 0)).toBe(3);
     const [{ store } = await aReplica()] = replicas;
     expect((await standing(store)).map(({ id }) => id).toSorted()).toEqual(
       [ONE, TWO, THREE].toSorted(),
@@ -137,7 +145,7 @@ describe('where Redis has lost its data', () => {
       doesNot.roster.put(aCall({ id: ONE }));
       knows.roster.remove(aGoneCall({ id: ONE, removal: 'ended' }));
       const order = knowsFirst ? [knows, doesNot] : [doesNot, knows];
-      for (const { store, roster } of order) await reconcile(store, roster, WHEEL.slots);
+      for (const { store, roster } of order) await reconcile(store, roster, WHEEL.slots, CLOCK);
       expect(await standing(knows.store)).toEqual([]);
       expect(await knows.store.findGone(ONE)).toMatchObject({ removal: 'ended' });
     }
@@ -148,7 +156,7 @@ describe('where Redis has lost its data', () => {
     const old = aCall({ id: ONE, renewedAt: NOW - 15 * MINUTE });
     await store.write([{ id: ONE, expected: null, next: old, tell: 'tracked' }]);
     roster.put({ ...old, renewedAt: NOW });
-    await reconcile(store, roster, WHEEL.slots);
+    await reconcile(store, roster, WHEEL.slots, CLOCK);
     expect((await standing(store))[0]?.renewedAt).toBe(NOW);
   });
 });

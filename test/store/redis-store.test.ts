@@ -167,12 +167,9 @@ describe('what Redis has lost', () => {
   test('is written back where it is missing, and told of', async () => {
     const { store } = await aRedisStore(server);
     await store.write([track(ONE)]);
-    const written = await store.writeBack(
-      SLOT,
-      [aCall({ id: ONE, registration: 'r9' }), aCall({ id: TWO })],
-      [aGoneCall({ id: THREE })],
-    );
-    expect(written).toBe(2);
+    const lost = [aCall({ id: ONE, registration: 'r9' }), aCall({ id: TWO })];
+    expect(await store.restore(SLOT, lost)).toBe(1);
+    expect(await store.remember(SLOT, [aGoneCall({ id: THREE })])).toBe(1);
     expect((await store.find([ONE]))[0]?.call.registration).toBe('r1');
     expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
     expect(await store.findGone(THREE)).toEqual(aGoneCall({ id: THREE }));
@@ -187,24 +184,20 @@ describe('what Redis has lost', () => {
   test('is written back once, by whichever of the replicas', async () => {
     const { store } = await aRedisStore(server);
     const lost = [aCall({ id: ONE }), aCall({ id: TWO })];
-    const written = await Promise.all([1, 2, 3].map(() => store.writeBack(SLOT, lost, [])));
+    const written = await Promise.all([1, 2, 3].map(() => store.restore(SLOT, lost)));
     expect(written.reduce((sum, count) => sum + count)).toBe(2);
     expect(await events(server)).toHaveLength(2);
   });
 
   test('does not raise from the dead what has left under this registration or a later one', async () => {
     const { store } = await aRedisStore(server);
-    await store.writeBack(
-      SLOT,
-      [],
-      [
-        aGoneCall({ id: ONE, registration: 'r2' }),
-        aGoneCall({ id: TWO, registration: 'r3' }),
-        aGoneCall({ id: THREE, registration: 'r1' }),
-      ],
-    );
+    await store.remember(SLOT, [
+      aGoneCall({ id: ONE, registration: 'r2' }),
+      aGoneCall({ id: TWO, registration: 'r3' }),
+      aGoneCall({ id: THREE, registration: 'r1' }),
+    ]);
     const tracked = [ONE, TWO, THREE].map((id) => aCall({ id, registration: 'r2' }));
-    expect(await store.writeBack(SLOT, tracked, [])).toBe(1);
+    expect(await store.restore(SLOT, tracked)).toBe(1);
     expect((await store.readSlot(SLOT)).map(({ call }) => call.id)).toEqual([THREE]);
   });
 });
@@ -233,7 +226,7 @@ describe('a registry that does not answer', () => {
       store.readGone(SLOT),
       store.forgetGone(SLOT, NOW),
       store.write([track(ONE)]),
-      store.writeBack(SLOT, [aCall({ id: ONE })], []),
+      store.restore(SLOT, [aCall({ id: ONE })]),
       store.tryLock(SLOT, DEADLINE_MS),
     ];
     for (const { status, ...rest } of await Promise.allSettled(asked)) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Call, forget } from '../../src/calls/call.ts';
+import { type Call, forget, tombstone } from '../../src/calls/call.ts';
 import { listCalls } from '../../src/calls/listing.ts';
 import type { Entry } from '../../src/calls/ports.ts';
 import { encodeCall } from '../../src/store/codec.ts';
@@ -99,7 +99,7 @@ describe('what Redis has yet to learn of', () => {
 
   test('includes the stopping of a call that is not known here, which is not shown as a call', async () => {
     const roster = aRoster();
-    roster.stopUnknown(ONE, 'r9', NOW);
+    await roster.stopUnknown(tombstone(ONE, 'r9', NOW));
     expect(roster.hasUnsaved).toBe(true);
     expect(await roster.findGone(ONE)).toBeNull();
     const listed = await listCalls(roster, WHEEL.slots, {

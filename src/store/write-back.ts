@@ -1,0 +1,65 @@
+import type { Redis } from 'ioredis';
+import type { Call, GoneCall } from '../calls/call.ts';
+import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
+import { EVENTS_KEPT, EVENTS_KEY, type SlotKeys } from './keys.ts';
+
+/** So many are written at once, to keep Redis free for others in between. */
+const PIECE = 500;
+
+/**
+ * Writes back calls of a slot that Redis has lost, unless they stand there after
+ * all, or have left the schedule under this registration or a later one.
+ * Returns how many were written. Rejects with what Redis rejects with.
+ */
+export async function restoreCalls(
+  redis: Redis,
+  keys: SlotKeys,
+  calls: readonly Call[],
+): Promise<number> {
+  let written = 0;
+  for (let from = 0; from < calls.length; from += PIECE) {
+    const piece = calls.slice(from, from + PIECE);
+    const left = await redis.hmget(keys.gone, ...piece.map(({ id }) => id));
+    const args = piece.flatMap((call, i) => {
+      const gone = left[i] ?? null;
+      if (gone !== null && hasLeft(call, gone)) return [];
+      return ['restored', call.id, encodeCall(call), gone ?? ''];
+    });
+    written += await write(redis, keys, args);
+  }
+  return written;
+}
+
+/**
+ * Writes down that calls of a slot have left the schedule, unless they are
+ * tracked, or it is known. Returns how many were written.
+ */
+export async function rememberGone(
+  redis: Redis,
+  keys: SlotKeys,
+  gone: readonly GoneCall[],
+): Promise<number> {
+  let written = 0;
+  for (let from = 0; from < gone.length; from += PIECE) {
+    const piece = gone.slice(from, from + PIECE);
+    const args = piece.flatMap((call) => ['remembered', call.id, encodeCall(call), call.goneAt]);
+    written += await write(redis, keys, args);
+  }
+  return written;
+}
+
+async function write(redis: Redis, keys: SlotKeys, args: (string | number)[]): Promise<number> {
+  if (args.length === 0) return 0;
+  const { calls, gone, goneAt } = keys;
+  const written = await redis.writeBack(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
+  return written.filter((done) => done === 1).length;
+}
+
+function hasLeft(call: Call, gone: string): boolean {
+  try {
+    return decodeGoneCall(call.id, gone).registration >= call.registration;
+  } catch (error) {
+    if (error instanceof UnreadableError) return error.newer;
+    throw error;
+  }
+}

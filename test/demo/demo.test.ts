@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import process from 'node:process';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | NodeJS.Signals>;
+  output(): string;
+  /** The group of the demo, in which all that it starts is. */
+  isAlive(): boolean;
+}
+
+function run(...options: string[]): Run {
+  const child = spawn(process.execPath, ['src/demo/main.ts', ...options], { detached: true });
+  const group = -(child.pid as number);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const signal = (name: NodeJS.Signals | 0) => {
+    try {
+      return process.kill(group, name);
+    } catch {
+      return false; // nobody is left
+    }
+  };
+  onTestFinished(() => void signal('SIGKILL'));
+  const ended = once(child, 'close').then(([code, name]) => code ?? name);
+  return { child, ended, output: () => output, isAlive: () => signal(0) };
+}
+
+/** The ports that the demo says it serves. */
+function portsIn(output: string): number[] {
+  return [...new Set(output.match(/127\.0\.0\.1:\d+/g))].map((host) => Number(host.split(':')[1]));
+}
+
+function isServed(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  return promise.finally(() => socket.destroy());
+}
+
+async function expectNothingLeft({ isAlive, output }: Run): Promise<void> {
+  await vi.waitFor(() => expect(isAlive()).toBe(false));
+  const ports = portsIn(output());
+  expect(ports).toHaveLength(3);
+  expect(await Promise.all(ports.map(isServed))).toEqual([false, false, false]);
+}
+
+describe('the demo', () => {
+  test('keeps calls alive by two replicas, ends by itself and leaves nothing', {
+    timeout: 60_000,
+  }, async () => {
+    const demo = run('--seconds', '15');
+    await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
+    const served = await Promise.all(portsIn(demo.output()).map(isServed));
+    expect(served).toEqual([true, true, true]);
+
+    expect(await demo.ended, demo.output()).toBe(0);
+    const output = demo.output();
+    expect(output).toMatch(/^PASSED: \d+ calls tracked, .* no call passed its deadline/m);
+    for (const name of ['A', 'B']) expect(output).toMatch(new RegExp(` renewed .*replica ${name}`));
+    expect(output).toMatch(/ ---- \d+ calls alive · .* smallest margin \d+\.\d s of 30\.0 s/);
+    expect(output).not.toMatch(/EXPIRED| failed /);
+    await expectNothingLeft(demo);
+  });
+
+  test('starts a replica again that died, and leaves nothing when it is interrupted', {
+    timeout: 60_000,
+  }, async () => {
+    const demo = run();
+    await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
+    const pid = Number(/replica A, process (\d+)/.exec(demo.output())?.[1]);
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(demo.output()).toMatch(/replica A .*is gone \(SIGKILL\)/));
+    await vi.waitFor(() => expect(demo.output()).toMatch(/replica A .*is back/), PATIENCE);
+
+    demo.child.kill('SIGINT');
+    expect(await demo.ended, demo.output()).toBe(0);
+    expect(demo.output()).toMatch(/^PASSED: /m);
+    await expectNothingLeft(demo);
+  });
+
+  test('leaves nothing when nobody reads what it prints any more', {
+    timeout: 60_000,
+  }, async () => {
+    const demo = run();
+    await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
+    demo.child.stdout?.destroy();
+    await demo.ended;
+    await expectNothingLeft(demo);
+  });
+
+  test.each([
+    [['--seconds', 'soon'], '--seconds: expected a whole number of seconds over 0, got "soon"'],
+    [['--minutes', '1'], "Unknown option '--minutes'"],
+  ])('refuses %j with what was expected', async (options, message) => {
+    const demo = run(...options);
+    expect(await demo.ended).toBe(1);
+    expect(demo.output()).toContain(message);
+  });
+});

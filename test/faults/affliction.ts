@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { Worker } from 'bullmq';
+
+/**
+ * Loaded into a replica before its own code (`node --import`), to do to it from
+ * inside what cannot be done from outside. On SIGUSR2 it reads in AFFLICTION
+ * what to do:
+ *
+ * - `deafen`: BullMQ's workers of now say that they run and wait, and never
+ *   take a job again. Workers made later are well.
+ * - `block <ms>`: the event loop stands still.
+ * - `exhaust`: memory runs out.
+ */
+const deaf = new WeakSet<object>();
+const workers = new Set<object>();
+
+// What BullMQ's main loop goes through, whatever is declared of it.
+interface Inside {
+  run(): Promise<void>;
+  _getNextJob(...args: unknown[]): Promise<unknown>;
+  handleCompleted(...args: unknown[]): Promise<unknown>;
+  handleFailed(...args: unknown[]): Promise<unknown>;
+}
+
+const inside = Worker.prototype as unknown as Inside;
+const { run, _getNextJob, handleCompleted, handleFailed } = inside;
+
+inside.run = function (this: object) {
+  workers.add(this);
+  return run.call(this);
+};
+
+inside._getNextJob = async function (this: object, ...args: unknown[]) {
+  if (deaf.has(this)) return new Promise(() => undefined);
+  const job = await _getNextJob.apply(this, args);
+  return deaf.has(this) && job === undefined ? new Promise(() => undefined) : job;
+};
+
+/** The end of one job fetches the next: not for the deaf. */
+const FETCH_NEXT = 3;
+inside.handleCompleted = function (this: object, ...args: unknown[]) {
+  if (deaf.has(this)) args[FETCH_NEXT] = () => false;
+  return handleCompleted.apply(this, args);
+};
+inside.handleFailed = function (this: object, ...args: unknown[]) {
+  if (deaf.has(this)) args[FETCH_NEXT] = () => false;
+  return handleFailed.apply(this, args);
+};
+
+// Whoever started this replica is gone, even if by SIGKILL: no process stays behind.
+process.stdin.on('end', () => process.exit(70)).resume();
+(process.stdin as Socket).unref();
+
+process.on('SIGUSR2', () => {
+  const [what, amount] = readFileSync(process.env.AFFLICTION ?? '', 'utf8').split(' ');
+  if (what === 'deafen') for (const worker of workers) deaf.add(worker);
+  if (what === 'block') {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(amount));
+  }
+  if (what === 'exhaust') {
+    const hoard: unknown[] = [];
+    for (;;) hoard.push(new Array(1_000_000).fill({}));
+  }
+});

@@ -1,0 +1,62 @@
+import type { KeepAliveRecord } from '../../src/simulator/ledger.ts';
+import type { BotCall } from './bot.ts';
+import type { Told } from './told.ts';
+import type { World } from './world.ts';
+
+/** One call as the ledger has it, from its start to where the bot let go of it. */
+export interface Life {
+  readonly call: BotCall;
+  /** Every request for it, in order. */
+  readonly records: readonly KeepAliveRecord[];
+  /** The last success; null where there was none. */
+  readonly keptAliveAt: number | null;
+  /** Longest time without a success while the bot wanted it, its start and its end included. */
+  readonly worstGapMs: number;
+  /** Graph ended it for want of a keepAlive. */
+  readonly died: boolean;
+  /** When Graph first answered that it is over; null where it never did. */
+  readonly overAt: number | null;
+  readonly events: readonly Told[];
+  readonly logs: readonly Told[];
+}
+
+/** All calls of the bot, read off the simulator. */
+export function readLives(
+  { bot, simulator }: World,
+  events: readonly Told[] = [],
+  logs: readonly Told[] = [],
+): Life[] {
+  const now = Date.now();
+  const states = new Map(simulator.summary().map((call) => [call.id, call]));
+  const eventsOf = Map.groupBy(events, ({ id }) => id);
+  const logsOf = Map.groupBy(logs, ({ id }) => id);
+  return [...bot.calls.values()].map((call) => {
+    const records = simulator.ledger.of(call.id);
+    const end = Math.min(call.stopAskedAt ?? now, call.hungUpAt ?? now);
+    const successes = records.filter(({ at, ...of }) => isSuccess(of) && at > call.createdAt);
+    const { state, endedAt } = states.get(call.id) ?? {};
+    return {
+      call,
+      records,
+      keptAliveAt: successes.at(-1)?.at ?? null,
+      worstGapMs: worstGap([call.createdAt, ...successes.map(({ at }) => at), end], end),
+      died: state === 'timedOut' && (endedAt ?? 0) < end,
+      overAt: records.find(isGraphsOwn404)?.at ?? null,
+      events: eventsOf.get(call.id) ?? [],
+      logs: logsOf.get(call.id) ?? [],
+    };
+  });
+}
+
+export function isGraphsOwn404({ answer, call }: KeepAliveRecord): boolean {
+  return answer === 404 && call !== 'established';
+}
+
+function isSuccess({ answer, call }: Omit<KeepAliveRecord, 'at'>): boolean {
+  return answer === 200 && call === 'established';
+}
+
+function worstGap(instants: readonly number[], end: number): number {
+  const until = instants.map((at) => Math.min(at, end));
+  return Math.max(...until.slice(1).map((at, i) => at - (until[i] ?? at)));
+}

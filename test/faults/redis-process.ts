@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { freePort } from '../redis/redis-server.ts';
+
+/**
+ * A real redis-server whose data can be damaged as disks and failovers do:
+ * lost, or set back to an older state. On one port for all its life.
+ */
+export class RedisProcess {
+  readonly client: Redis;
+  readonly port: number;
+  readonly #directory: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess | null = null;
+
+  private constructor(port: number, directory: string, env: NodeJS.ProcessEnv) {
+    this.port = port;
+    this.#directory = directory;
+    this.#env = env;
+    this.client = connect(port);
+  }
+
+  /** @param env added to the process's, as for a clock that is wrong */
+  static async start(env: NodeJS.ProcessEnv = {}): Promise<RedisProcess> {
+    const directory = await mkdtemp(join(tmpdir(), 'callkeeper-faults-redis-'));
+    const server = new RedisProcess(await freePort(), directory, env);
+    await server.run();
+    return server;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('redis-server does not run');
+    return pid;
+  }
+
+  async run(options: readonly string[] = []): Promise<void> {
+    for (let attempt = 0; attempt < 20; attempt++) {
+      this.#spawn(options);
+      if (await this.#answers()) return;
+      await sleep(200); // the port may be held for a moment by somebody else's socket
+    }
+    throw new Error(`redis-server does not come up on port ${this.port}`);
+  }
+
+  /** Comes up without waiting for it to serve: it may load its data for a while. */
+  runSoon(options: readonly string[]): void {
+    this.#spawn(options);
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGCONT');
+    child.kill(signal);
+    await exited;
+  }
+
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** Redis is gone, and its disk with it. */
+  async loseData(): Promise<void> {
+    await this.kill();
+    await rm(this.#data, { recursive: true, force: true });
+  }
+
+  /** Keeps the data as it is now, for {@link setBack}. */
+  async snapshot(): Promise<void> {
+    await rm(this.#copy, { recursive: true, force: true });
+    await cp(this.#data, this.#copy, { recursive: true });
+  }
+
+  /** Redis is gone; when it runs again it has the data of the last snapshot. */
+  async setBack(): Promise<void> {
+    await this.loseData();
+    await cp(this.#copy, this.#data, { recursive: true });
+  }
+
+  async stop(): Promise<void> {
+    this.client.disconnect();
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get #data(): string {
+    return join(this.#directory, 'appendonlydir');
+  }
+
+  get #copy(): string {
+    return join(this.#directory, 'snapshot');
+  }
+
+  #spawn(options: readonly string[]): void {
+    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#directory];
+    const data = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
+    const user = ['--user', CONTROL, 'on', `>${CONTROL}`, '~*', '&*', '+@all'];
+    const child = spawn('redis-server', [...own, ...data, ...user, ...options], {
+      stdio: 'ignore',
+      env: { ...process.env, ...this.#env },
+    });
+    const reap = () => child.kill('SIGKILL');
+    process.once('exit', reap);
+    child.once('exit', () => process.removeListener('exit', reap));
+    this.#child = child;
+  }
+
+  async #answers(): Promise<boolean> {
+    const child = this.#child;
+    const probe = connect(this.port);
+    const ended = once(child as ChildProcess, 'exit').then(() => false);
+    try {
+      return await Promise.race([probe.ping().then(() => true), ended, sleep(15_000, false)]);
+    } finally {
+      probe.disconnect();
+    }
+  }
+}
+
+/** The user of the scenarios themselves, whatever is done to the one of the replicas. */
+const CONTROL = 'control';
+
+function connect(port: number): Redis {
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    username: CONTROL,
+    password: CONTROL,
+    maxRetriesPerRequest: null,
+    retryStrategy: () => 50,
+    replyMapping: 'legacy',
+  });
+  client.on('error', () => undefined); // the server comes and goes
+  return client;
+}

@@ -1,0 +1,206 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A line of a replica's log. */
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ReplicaOptions {
+  readonly name: string;
+  /** For its working directory, its clock and its affliction. */
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** How far its machine's clock is ahead, in s; absent: the machine's own. */
+  readonly clockAheadS?: number;
+}
+
+const REPO = new URL('../../', import.meta.url).pathname;
+const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
+const START_MS = 60_000;
+/** After its own time limit for stopping (25 s), and some. */
+const STOP_MS = 35_000;
+
+/** One daemon, as a process of its own. */
+export class Replica {
+  readonly name: string;
+  readonly lines: LogLine[] = [];
+  readonly #options: ReplicaOptions;
+  readonly #child: ChildProcess;
+  readonly #listening: Promise<string>;
+  #url = '';
+  #frozen = false;
+
+  constructor(options: ReplicaOptions) {
+    this.name = options.name;
+    this.#options = options;
+    if (options.clockAheadS !== undefined) this.setClock(options.clockAheadS);
+    const preload = ['--import', join(REPO, 'test/faults/affliction.ts')];
+    this.#child = spawn(process.execPath, [...preload, join(REPO, 'src/main.ts')], {
+      cwd: options.directory,
+      env: { PATH: process.env.PATH, ...this.#ownEnv(), ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'], // the first for affliction.ts to see when we die
+    });
+    const reap = () => this.#child.kill('SIGKILL');
+    process.once('exit', reap);
+    this.#child.once('exit', () => process.removeListener('exit', reap));
+    this.#listening = this.#listen();
+    this.#listening.catch(() => undefined); // told to whoever waits for it
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Whether it runs and is not stopped in its tracks: a bot may ask it. */
+  get isLiving(): boolean {
+    return !this.hasEnded && !this.#frozen && this.#url !== '';
+  }
+
+  /** Such a one leaves BullMQ's jobs to the others, and is not ready. */
+  get hasWrongClock(): boolean {
+    return (this.#options.clockAheadS ?? 0) !== 0;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
+  async listening(): Promise<void> {
+    this.#url = await Promise.race([
+      this.#listening,
+      sleep(START_MS, null, { ref: false }).then(() => {
+        throw new Error(`${this.name} does not listen after ${START_MS} ms\n${this.tail()}`);
+      }),
+    ]);
+  }
+
+  async ready(withinMs = START_MS): Promise<void> {
+    await this.listening();
+    const until = Date.now() + withinMs;
+    while ((await this.status('/readyz')) !== 200) {
+      if (Date.now() > until) throw new Error(`${this.name} does not become ready\n${this.tail()}`);
+      await sleep(50);
+    }
+  }
+
+  /** Also one that is not ready, as its clock is wrong: it knows what the others know. */
+  async inStep(): Promise<void> {
+    await this.listening();
+    const until = Date.now() + START_MS;
+    while (!this.lines.some(({ msg }) => msg === 'in step with Redis')) {
+      if (Date.now() > until) throw new Error(`${this.name} does not find Redis\n${this.tail()}`);
+      await sleep(50);
+    }
+  }
+
+  /** The status of an answer, or null where none came. */
+  async status(path: string): Promise<number | null> {
+    const answer = await fetch(this.#url + path, { signal: AbortSignal.timeout(2_000) }).catch(
+      () => null,
+    );
+    await answer?.body?.cancel();
+    return answer?.status ?? null;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  freeze(): void {
+    this.#frozen = true;
+    this.signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    this.signal('SIGCONT');
+  }
+
+  /** See affliction.ts. */
+  afflict(what: string): void {
+    writeFileSync(this.#path('affliction'), what);
+    this.signal('SIGUSR2');
+  }
+
+  setClock(aheadS: number): void {
+    writeFileSync(this.#path('clock'), `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
+  }
+
+  async kill(): Promise<void> {
+    if (this.hasEnded) return;
+    const exited = once(this.#child, 'exit');
+    this.signal('SIGKILL');
+    await exited;
+  }
+
+  /** As a deployment does it. */
+  async stop(): Promise<void> {
+    if (this.hasEnded) return;
+    const exited = once(this.#child, 'exit');
+    if (this.#frozen) this.thaw();
+    this.signal('SIGTERM');
+    const late = Symbol('late');
+    if ((await Promise.race([exited, sleep(STOP_MS, late, { ref: false })])) === late) {
+      await this.kill();
+      throw new Error(`${this.name} does not stop within ${STOP_MS} ms\n${this.tail()}`);
+    }
+  }
+
+  tail(count = 15): string {
+    return this.lines
+      .slice(-count)
+      .map((line) => JSON.stringify(line))
+      .join('\n');
+  }
+
+  #path(kind: string): string {
+    return join(this.#options.directory, `${this.name}.${kind}`);
+  }
+
+  #ownEnv(): NodeJS.ProcessEnv {
+    const affliction = { AFFLICTION: this.#path('affliction') };
+    if (this.#options.clockAheadS === undefined) return affliction;
+    return {
+      ...affliction,
+      LD_PRELOAD: FAKETIME,
+      FAKETIME_TIMESTAMP_FILE: this.#path('clock'),
+      FAKETIME_CACHE_DURATION: '1',
+      DONT_FAKE_MONOTONIC: '1',
+    };
+  }
+
+  /** Resolves with its URL once it says that it listens. */
+  #listen(): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const { stdout, stderr } = this.#child;
+    createInterface({ input: stdout as NodeJS.ReadableStream }).on('line', (text) => {
+      const line = parse(text);
+      this.lines.push(line);
+      if (line.msg === 'listening') resolve(line.url as string);
+    });
+    createInterface({ input: stderr as NodeJS.ReadableStream }).on('line', (text) => {
+      this.lines.push({ level: 60, msg: text });
+    });
+    this.#child.once('exit', () => reject(new Error(`${this.name} ended\n${this.tail()}`)));
+    return promise;
+  }
+}
+
+function parse(text: string): LogLine {
+  try {
+    return JSON.parse(text) as LogLine;
+  } catch {
+    return { level: 60, msg: text }; // not of the log: what a crash prints
+  }
+}

@@ -1,0 +1,177 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DEFAULT_SECRET, Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts';
+import { Bot } from './bot.ts';
+import { Link } from './link.ts';
+import { RedisProcess } from './redis-process.ts';
+import { Replica } from './replica.ts';
+
+/** The scaled clock of all scenarios, in ms. */
+export const INTERVAL_MS = 4_000;
+export const DEADLINE_MS = 12_000;
+
+export interface WorldOptions {
+  /** Default 2. */
+  replicas?: number;
+  /** A cable of our own between each replica and Redis. */
+  linked?: boolean;
+  /** Of every replica; over what the world sets. */
+  env?: NodeJS.ProcessEnv;
+  /** How far the clocks of the first replicas are ahead, in s; undefined: right. */
+  clocksAheadS?: readonly (number | undefined)[];
+  /** Every replica's clock can be set while it runs. */
+  movableClocks?: boolean;
+  /** Of the Redis process, as for its clock. */
+  redisEnv?: NodeJS.ProcessEnv;
+  simulator?: SimulatorOptions;
+  random?: () => number;
+}
+
+/** Microsoft, one Redis, a few replicas and a bot: all real but Microsoft. */
+export class World implements AsyncDisposable {
+  readonly simulator: Simulator;
+  readonly redis: RedisProcess;
+  readonly directory: string;
+  readonly bot: Bot;
+  /** All that ever ran, in the order of their starts. */
+  readonly replicas: Replica[] = [];
+  readonly #options: WorldOptions;
+  readonly #links = new Map<Replica, Link>();
+  /** While these lasted, a replica may not have known what the others did. Epoch ms. */
+  readonly #separations: { readonly from: number; to: number }[] = [];
+
+  private constructor(
+    options: WorldOptions,
+    simulator: Simulator,
+    redis: RedisProcess,
+    directory: string,
+  ) {
+    this.#options = options;
+    this.simulator = simulator;
+    this.redis = redis;
+    this.directory = directory;
+    this.bot = new Bot(simulator, () => this.replicas, options.random);
+  }
+
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const directory = await mkdtemp(join(tmpdir(), 'callkeeper-faults-'));
+    const simulator = new Simulator({ deadlineMs: DEADLINE_MS, ...options.simulator });
+    await simulator.start();
+    await writeFile(join(directory, 'ca.pem'), simulator.caCertificate);
+    await writeFile(join(directory, 'secret'), DEFAULT_SECRET);
+    const redis = await RedisProcess.start(options.redisEnv).catch(async (error) => {
+      await simulator.stop();
+      throw error;
+    });
+    const world = new World(options, simulator, redis, directory);
+    try {
+      await world.startReplicas(options.replicas ?? 2);
+      return world;
+    } catch (error) {
+      await world[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get living(): Replica[] {
+    return this.replicas.filter((replica) => !replica.hasEnded);
+  }
+
+  /** The nth replica that was started. */
+  replica(index: number): Replica {
+    const replica = this.replicas[index];
+    if (!replica) throw new RangeError(`no replica ${index} was started`);
+    return replica;
+  }
+
+  link(replica: Replica): Link {
+    const link = this.#links.get(replica);
+    if (!link) throw new Error('start the world with linked: true');
+    return link;
+  }
+
+  get links(): Link[] {
+    return [...this.#links.values()];
+  }
+
+  async startReplicas(count: number): Promise<Replica[]> {
+    const started: Replica[] = [];
+    for (let i = 0; i < count; i++) started.push(await this.launch());
+    await Promise.all(
+      started.map((replica) => (replica.hasWrongClock ? replica.inStep() : replica.ready())),
+    );
+    return started;
+  }
+
+  /** Starts a process and does not wait for it. */
+  async launch(): Promise<Replica> {
+    const link = this.#options.linked ? await Link.to(this.redis.port) : null;
+    const { clocksAheadS, movableClocks } = this.#options;
+    const clockAheadS = clocksAheadS?.[this.replicas.length] ?? (movableClocks ? 0 : undefined);
+    const replica = new Replica({
+      name: `replica-${this.replicas.length}`,
+      directory: this.directory,
+      env: { ...this.#env(link?.port ?? this.redis.port), ...this.#options.env },
+      ...(clockAheadS === undefined ? {} : { clockAheadS }),
+    });
+    this.replicas.push(replica);
+    if (link) this.#links.set(replica, link);
+    return replica;
+  }
+
+  /** Does what keeps replicas from knowing of each other. */
+  async separating(act: () => Promise<void>): Promise<void> {
+    const separation = { from: Date.now(), to: Infinity };
+    this.#separations.push(separation);
+    await act();
+    separation.to = Date.now();
+  }
+
+  /** From when on what happened at an instant can be known to every replica. */
+  knownFrom(at: number): number {
+    const soon = 500;
+    const during = this.#separations.filter(({ from, to }) => from - soon < at && at < to + soon);
+    return Math.max(at, ...during.map(({ to }) => to));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.kill()));
+    await Promise.all(this.links.map((link) => link.refuse()));
+    await this.redis.stop();
+    await this.simulator.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #env(redisPort: number): NodeJS.ProcessEnv {
+    return {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+      GRAPH_BASE_URL: this.simulator.graphBaseUrl,
+      AZURE_AUTHORITY_HOST: this.simulator.authorityHost,
+      NODE_EXTRA_CA_CERTS: join(this.directory, 'ca.pem'),
+      AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
+      AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
+      AZURE_CLIENT_SECRET_FILE: join(this.directory, 'secret'),
+      KEEPALIVE_INTERVAL: `${INTERVAL_MS}ms`,
+      KEEPALIVE_DEADLINE: `${DEADLINE_MS}ms`,
+      RATE_LIMIT: '100000',
+      LOG_LEVEL: process.env.FAULTS_LOG_LEVEL ?? 'info',
+    };
+  }
+}
+
+/** Waits for something to become so; what it waits for is in the error where it does not. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = 20_000,
+): Promise<void> {
+  const limit = Date.now() + withinMs;
+  while (!(await holds())) {
+    if (Date.now() > limit) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await sleep(25);
+  }
+}
