@@ -149,6 +149,7 @@ export class Roster implements CallStore {
   /** Redis has lost the call: it stands here until Redis has it back. */
   keep(id: string): void {
     this.#unsaved.add(id);
+    this.#touch(id);
   }
 
   /** To be taken before a slot is read elsewhere, and given to {@link replaceSlot}. */

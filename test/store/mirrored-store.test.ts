@@ -52,8 +52,10 @@ describe('the roster learns', () => {
   });
 
   test('not to forget a call that Redis has lost: that it still has to be told', async () => {
-    const { store, roster } = aMirror();
-    roster.put(aCall({ id: ONE }));
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: ONE }));
+    await store.readSlot(SLOT);
+    behind.calls.clear();
     await store.readSlot(SLOT);
     await store.readSlot(SLOT);
     expect(roster.peek(ONE)).not.toBeNull();

@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+
+const PATIENCE = { timeout: 10_000, interval: 20 };
+
+/** Launches a program given as source, by scripts/launch.mjs in a process of its own. */
+function launch(source: string) {
+  const launcher = `
+    import { launch } from './scripts/launch.mjs';
+    const source = process.argv.at(-1);
+    process.exitCode = await launch(process.execPath, ['--input-type=module', '-e', source], {});
+  `;
+  const args = ['--input-type=module', '-e', launcher, source];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const said = (text: string) => vi.waitFor(() => expect(output).toContain(text), PATIENCE);
+  return { child, said, output: () => output, ended: endOf(child) };
+}
+
+async function endOf(child: ChildProcess): Promise<number> {
+  const [code] = await once(child, 'close');
+  return code;
+}
+
+/** Counts what it is told, and ends a second after the first. */
+const COUNTER = `
+  const told = [];
+  const listen = (signal) => process.on(signal, () => {
+    if (told.push(signal) === 1) setTimeout(() => { console.log(told.join()); process.exit(7); }, 1000);
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) listen(signal);
+  console.log('listening');
+  setInterval(() => {}, 1000);
+`;
+
+describe('a launched program', () => {
+  test('is told once of a signal that comes twice, and ends with its own exit code', async () => {
+    const { child, said, output, ended } = launch(COUNTER);
+    await said('listening');
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    expect(await ended).toBe(7);
+    expect(output()).toBe('listening\nSIGINT\n');
+  });
+
+  test('is told of a second signal that comes later', async () => {
+    const { child, said, output, ended } = launch(COUNTER);
+    await said('listening');
+    child.kill('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 700)); // more than the launcher takes for one
+    child.kill('SIGINT');
+    expect(await ended).toBe(7);
+    expect(output()).toBe('listening\nSIGTERM,SIGINT\n');
+  });
+
+  test('is asked to end when the terminal is closed', async () => {
+    const { child, said, output, ended } = launch(COUNTER);
+    await said('listening');
+    child.kill('SIGHUP');
+    await ended;
+    expect(output()).toBe('listening\nSIGTERM\n');
+  });
+
+  test('leaves no child behind when it is killed', async () => {
+    const { said, output, ended } = launch(`
+      import { spawn } from 'node:child_process';
+      const child = spawn('sleep', ['60']);
+      console.log(process.pid, child.pid, 'run');
+      setInterval(() => {}, 1000);
+    `);
+    await said('run');
+    const [pid, childPid] = output().split(' ').map(Number) as [number, number];
+    process.kill(pid, 'SIGKILL');
+    expect(await ended).toBe(128 + 9);
+    await vi.waitFor(() => expect(() => process.kill(childPid, 0)).toThrow('ESRCH'), PATIENCE);
+  });
+});
