@@ -195,6 +195,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await feed.follow();
       const { updated, restored } = await reconcile(inRedis, roster, slots, clock);
       metrics.callsWrittenBack(restored);
+      // A visit that found a slot empty meanwhile has taken its turn for made.
+      if (restored > 0) watch.lookSoon();
       const { tracked } = roster.summary(clock.now());
       log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
     },

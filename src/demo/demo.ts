@@ -10,7 +10,7 @@ import { Bot } from './bot.ts';
 import { describeDemo } from './intro.ts';
 import { type Key, listenToKeys } from './keys.ts';
 import { Narrator } from './narrator.ts';
-import { freePort } from './ports.ts';
+import { freePorts } from './ports.ts';
 import { Replica } from './replica.ts';
 import { replicaEnvironment } from './replica-environment.ts';
 import { readLogLine } from './replica-log.ts';
@@ -19,6 +19,8 @@ import { judge, readTruth } from './verdict.ts';
 export interface DemoOptions {
   /** null: until it is stopped. */
   readonly seconds: number | null;
+  /** First of four ports; null: those that one would guess. */
+  readonly port: number | null;
   /** Ends the demo; aborted here, too, where somebody asks for the end by a key. */
   readonly stop: AbortController;
   /** Ends it without manners: replicas that still stop are killed. */
@@ -28,6 +30,8 @@ export interface DemoOptions {
 
 const INTERVAL_MS = 10_000;
 const DEADLINE_MS = 30_000;
+/** Of the replicas, of Graph and of Entra. */
+const PORTS = [8080, 8081, 9000, 9443] as const;
 const TOTALS_EVERY_MS = 5_000;
 
 /**
@@ -35,16 +39,18 @@ const TOTALS_EVERY_MS = 5_000;
  * when nothing of it is left; rejects where it could not be built, likewise.
  */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
-  const { seconds, stop, hurry, write } = options;
+  const { seconds, port, stop, hurry, write } = options;
   const { signal } = stop;
   await using started = new AsyncDisposableStack();
 
   const directory = await mkdtemp(join(tmpdir(), 'callkeeper-demo-'));
   started.defer(() => rm(directory, { recursive: true, force: true }));
 
+  const wanted = port === null ? PORTS : ([port, port + 1, port + 2, port + 3] as const);
+  const [portA, portB, graphPort, entraPort] = await freePorts(wanted);
   const simulator = new Simulator({
-    graphPort: await freePort(9000),
-    entraPort: await freePort(9443),
+    graphPort,
+    entraPort,
     deadlineMs: DEADLINE_MS,
   });
   started.defer(() => simulator.stop());
@@ -67,14 +73,13 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     deadlineMs: DEADLINE_MS,
   });
 
-  const ports = [await freePort(8080), await freePort(8081)];
-  const replicas = ['A', 'B'].map((name, i) => {
+  const replicas = Object.entries({ A: portA, B: portB }).map(([name, port]) => {
     const onLine = (line: string) => {
       const told = readLogLine(line);
       if (told) narrator.replica(name, told);
     };
     const onNews = (news: string) => narrator.news(`replica ${name}`, news);
-    return new Replica({ name, port: ports[i] ?? 0, env, directory, onLine, onNews });
+    return new Replica({ name, port, env, directory, onLine, onNews });
   });
   started.defer(async () => {
     await Promise.all(replicas.map((replica) => replica.stop()));

@@ -8,6 +8,8 @@ Callkeeper at work: two replicas that share one wheel, turned fast, with a
 simulated bot on one side and a simulated Graph on the other.
 
   --seconds N   end by itself after N seconds (until Ctrl-C)
+  --port N      first of the four ports it takes (8080 and 8081 for the replicas,
+                9000 and 9443 for Graph and Entra); others if they are taken
 
 Exits with 0 where no call passed its deadline, with 1 otherwise.
 `;
@@ -17,14 +19,19 @@ const WATCH_PARENT_MS = 1_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { seconds: { type: 'string' }, help: { type: 'boolean', default: false } },
+    options: {
+      seconds: { type: 'string' },
+      port: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
   });
   if (values.help) return void process.stdout.write(USAGE);
   const stop = new AbortController();
   const hurry = new AbortController();
   listenForTheEnd(() => (stop.signal.aborted ? hurry : stop).abort());
   const passed = await runDemo({
-    seconds: parseSeconds(values.seconds),
+    seconds: parseNumber('--seconds', values.seconds, 1_000_000),
+    port: parseNumber('--port', values.port, 65_532),
     stop,
     hurry: hurry.signal,
     write: (text) => process.stdout.write(text),
@@ -46,11 +53,11 @@ function listenForTheEnd(end: () => void): void {
   }, WATCH_PARENT_MS).unref();
 }
 
-function parseSeconds(text: string | undefined): number | null {
+function parseNumber(name: string, text: string | undefined, most: number): number | null {
   if (text === undefined) return null;
-  const seconds = Number(text);
-  if (/^\d+$/.test(text) && seconds > 0) return seconds;
-  throw new Error(`--seconds: expected a whole number of seconds over 0, got "${text}"`);
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number > 0 && number <= most) return number;
+  throw new Error(`${name}: expected a whole number from 1 to ${most}, got "${text}"`);
 }
 
 try {

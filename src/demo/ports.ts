@@ -1,18 +1,45 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
 
-/** A free port of the loopback address: the preferred one, if nobody has it. */
-export async function freePort(preferred: number): Promise<number> {
-  return (await tryPort(preferred)) ?? (await tryPort(0)) ?? preferred;
+/** Free ports of the loopback address: those that are wanted, or others where somebody has them. */
+export async function freePorts<const T extends readonly number[]>(
+  wanted: T,
+): Promise<{ [I in keyof T]: number }> {
+  const servers: Server[] = [];
+  try {
+    // All are held until all are found: no free one is given twice.
+    for (const port of wanted) servers.push((await listen(port)) ?? (await listenAnywhere()));
+    return servers.map(portOf) as { [I in keyof T]: number };
+  } finally {
+    await Promise.all(servers.map(close));
+  }
 }
 
-function tryPort(port: number): Promise<number | null> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(null));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      const given = typeof address === 'object' && address !== null ? address.port : null;
-      server.close(() => resolve(given));
-    });
-  });
+async function listenAnywhere(): Promise<Server> {
+  const server = await listen(0);
+  if (server === null) throw new Error('no port of 127.0.0.1 is to be had');
+  return server;
+}
+
+/** null where somebody has the port, or we may not. */
+async function listen(port: number): Promise<Server | null> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    return server;
+  } catch {
+    return null;
+  }
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (typeof address === 'object' && address !== null) return address.port;
+  throw new Error('a server that listens has no port');
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
 }

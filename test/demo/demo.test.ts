@@ -14,8 +14,12 @@ interface Run {
   isAlive(): boolean;
 }
 
+/** Below the ports that a system gives by itself: nobody else has them, or gets them afterwards. */
+const port = () => String(20_000 + Math.floor(Math.random() * 10_000));
+
 function run(...options: string[]): Run {
-  const child = spawn(process.execPath, ['src/demo/main.ts', ...options], { detached: true });
+  const args = ['src/demo/main.ts', '--port', port(), ...options];
+  const child = spawn(process.execPath, args, { detached: true });
   const group = -(child.pid as number);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -99,7 +103,8 @@ describe('the demo', () => {
   });
 
   test.each([
-    [['--seconds', 'soon'], '--seconds: expected a whole number of seconds over 0, got "soon"'],
+    [['--seconds', 'soon'], '--seconds: expected a whole number from 1 to 1000000, got "soon"'],
+    [['--port', '0'], '--port: expected a whole number from 1 to 65532, got "0"'],
     [['--minutes', '1'], "Unknown option '--minutes'"],
   ])('refuses %j with what was expected', async (options, message) => {
     const demo = run(...options);

@@ -1,0 +1,29 @@
+# The image has no build step: Node runs the TypeScript as it stands.
+FROM node:24.21-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No install script is needed: what has one (msgpackr's addon) also works without.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24.21-slim
+LABEL org.opencontainers.image.title="Callkeeper" \
+      org.opencontainers.image.description="Keeps Microsoft Teams calls of bots alive on Microsoft Graph" \
+      org.opencontainers.image.licenses="MIT"
+# On all interfaces of the container; the daemon then insists on API_KEYS (or AUTH=none).
+ENV NODE_ENV=production \
+    HOST=0.0.0.0
+WORKDIR /app
+# Owned by root: the process cannot change what it runs.
+COPY --from=packages /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY scripts ./scripts
+COPY config ./config
+COPY src ./src
+# The user `node` of the base image, as numbers for those who check that it is not root.
+USER 1000:1000
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# Alive, not ready: a restart would not bring a Redis back that is out.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
+    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "src/main.ts"]

@@ -1,0 +1,32 @@
+// Whether `npm ci` can install package-lock.json everywhere: npm leaves out the packages
+// for other platforms where a registry lacks them, and refuses such a file afterwards.
+import { readFileSync } from 'node:fs';
+
+const file = new URL('../package-lock.json', import.meta.url);
+const { packages } = JSON.parse(readFileSync(file, 'utf8'));
+const faults = [];
+
+for (const [path, entry] of Object.entries(packages)) {
+  const { dependencies = {}, optionalDependencies = {}, resolved } = entry;
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+    if (!isFound(name, path)) faults.push(`${path} wants ${name}, which is missing`);
+  }
+  if (resolved) faults.push(`${path} says where it came from: run npm with the .npmrc of here`);
+}
+
+if (faults.length > 0) {
+  process.stderr.write(`package-lock.json: ${faults.join('\npackage-lock.json: ')}\n`);
+  process.exitCode = 1;
+}
+
+/** As Node finds it: in the package's own node_modules, or in one further up. */
+function isFound(name, path) {
+  for (
+    let from = path;
+    ;
+    from = from.slice(0, Math.max(0, from.lastIndexOf('node_modules/') - 1))
+  ) {
+    if (packages[`${from ? `${from}/` : ''}node_modules/${name}`]) return true;
+    if (from === '') return false;
+  }
+}

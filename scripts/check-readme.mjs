@@ -1,0 +1,87 @@
+// Holds README.md and .env.example against the code: what they name is there, with its
+// default, and what is there is named.
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { PROBLEMS } from '../src/http/problems.ts';
+
+const faults = [];
+const readme = read('README.md').replaceAll(/ +\|/g, ' |');
+const config = read('src/config.ts');
+
+const VARIABLE =
+  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
+const variables = new Map([...config.matchAll(VARIABLE)].map(([, name, value]) => [name, value]));
+for (const [name, value] of variables) {
+  const row = rowOf(name);
+  if (row === null) faults.push(`README.md: no row for the variable ${name} of src/config.ts`);
+  else if (value && !row.includes(`\`${plain(value)}\``)) {
+    faults.push(`README.md: the row of ${name} lacks its default ${plain(value)}`);
+  }
+}
+
+/** Not of src/config.ts: Node's own, and what docker-compose.yml makes REDIS_URL of. */
+const OTHERS = new Set(['NODE_EXTRA_CA_CERTS', 'REDIS_PASSWORD']);
+for (const [, name] of read('.env.example').matchAll(/^(?:# )?([A-Z][A-Z_]+)=/gm)) {
+  const isKnown = OTHERS.has(name) || variables.has(name) || variables.has(name.slice(0, -5));
+  if (!isKnown) faults.push(`.env.example: ${name} is no variable of src/config.ts`);
+}
+
+for (const [name, { status }] of Object.entries(PROBLEMS)) {
+  if (!readme.includes(`\n| \`${name}\` | ${status} |`)) {
+    faults.push(`README.md: no row for the problem ${name} with its status ${status}`);
+  }
+}
+
+const measured = named(/callkeeper_[a-z_]+/g, read('src/metrics.ts'));
+const told = named(/callkeeper_[a-z_]+/g, readme);
+for (const name of measured.difference(told)) faults.push(`README.md: no metric ${name}`);
+for (const file of ['README.md', 'config/alerts.yml', 'CHANGELOG.md']) {
+  for (const name of named(/callkeeper_[a-z_]+/g, read(file)).difference(measured)) {
+    faults.push(`${file}: ${name} is no metric of src/metrics.ts`);
+  }
+}
+
+const { paths } = JSON.parse(read('config/openapi.json'));
+for (const [path, operations] of Object.entries(paths)) {
+  for (const method of Object.keys(operations)) {
+    const route = `\`${method.toUpperCase()} ${path}\``;
+    if (!readme.includes(route)) faults.push(`README.md: no route ${route}`);
+  }
+}
+
+for (const file of ['README.md', 'CHANGELOG.md']) {
+  for (const [, target] of read(file).matchAll(/\]\(([^)#]+)/g)) {
+    const isHere = !/^https?:/.test(target);
+    if (isHere && !existsSync(pathOf(target))) faults.push(`${file}: ${target} is not there`);
+  }
+}
+
+if (faults.length > 0) {
+  process.stderr.write(`${faults.join('\n')}\n`);
+  process.exitCode = 1;
+}
+
+/** The row of a table that begins with the variable, alone or among others. */
+function rowOf(name) {
+  return readme.split('\n').find((line) => line.startsWith('| `') && cell(line).has(name)) ?? null;
+}
+
+function cell(line) {
+  return named(/[A-Z][A-Z_]+/g, line.split('|')[1]);
+}
+
+function plain(value) {
+  return value.replaceAll(/['_]/g, '');
+}
+
+function named(pattern, text) {
+  return new Set(text.match(pattern));
+}
+
+function pathOf(file) {
+  return fileURLToPath(new URL(`../${file}`, import.meta.url));
+}
+
+function read(file) {
+  return readFileSync(pathOf(file), 'utf8');
+}

@@ -1,0 +1,68 @@
+// `npm run …`: does the set-up that a program needs, then runs it under Node 24.
+import { readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import util from 'node:util';
+import { launch } from './launch.mjs';
+import {
+  BIN,
+  findNode,
+  installPackages,
+  installRedis,
+  isNewEnough,
+  ROOT,
+  SetUpError,
+} from './set-up.mjs';
+
+/** `development` where the packages for production are not enough. */
+const PROGRAMS = {
+  start: { run: ['src/main.ts'], redis: false, development: false },
+  demo: { run: ['src/demo/main.ts'], redis: true, development: true },
+  simulator: { run: ['src/simulator/main.ts'], redis: false, development: true },
+  test: {
+    run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
+    redis: true,
+    development: true,
+  },
+  check: { run: ['scripts/check.mjs'], redis: false, development: true },
+  format: {
+    run: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write'],
+    redis: false,
+    development: true,
+  },
+  openapi: { run: ['scripts/openapi.mjs'], redis: false, development: true },
+};
+
+async function main([name = '', ...args]) {
+  const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : null;
+  if (!program) {
+    throw new SetUpError(
+      `usage: node scripts/run.mjs ${Object.keys(PROGRAMS).join('|')} [options]`,
+    );
+  }
+  installPackages({ production: !program.development && isNewEnough(process.versions.node) });
+  if (program.redis) installRedis();
+  const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
+  const env = { ...(name === 'start' ? readEnvFile() : {}), ...process.env, PATH };
+  process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });
+}
+
+/**
+ * The daemon reads its .env by itself, but too late for NODE_EXTRA_CA_CERTS, which Node
+ * reads as it starts. (Node 20 has `parseEnv` from 20.12 on.)
+ */
+function readEnvFile() {
+  try {
+    return util.parseEnv?.(readFileSync(join(ROOT, '.env'), 'utf8')) ?? {};
+  } catch (error) {
+    if (error.code === 'ENOENT') return {};
+    throw error;
+  }
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof SetUpError)) throw error;
+  process.stderr.write(`callkeeper: ${error.message}\n`);
+  process.exitCode = 1;
+}
