@@ -13,6 +13,14 @@ import type { Clock } from './calls/ports.ts';
 export class RefereedClock implements Clock {
   /** What to add to the monotonic time for epoch ms. */
   #epochMs = Date.now() - performance.now();
+  #isSet = false;
+  #steppedAt = Number.NEGATIVE_INFINITY;
+  readonly #stepMs: number;
+
+  /** @param stepMs a reading that contradicts the time that has passed by more is a step, in ms */
+  constructor(stepMs: number) {
+    this.#stepMs = stepMs;
+  }
 
   now(): number {
     return Math.round(this.#epochMs + performance.now());
@@ -26,7 +34,21 @@ export class RefereedClock implements Clock {
   setBy(redisMs: number, sentAt: number, receivedAt: number): void {
     const latest = redisMs - sentAt;
     const earliest = redisMs - receivedAt;
-    this.#epochMs = Math.min(latest, Math.max(earliest, this.#epochMs));
+    const before = this.#epochMs;
+    this.#epochMs = Math.min(latest, Math.max(earliest, before));
+    if (this.#isSet && Math.abs(this.#epochMs - before) > this.#stepMs) {
+      this.#steppedAt = performance.now();
+    }
+    this.#isSet = true;
+  }
+
+  /**
+   * How long ago Redis's clock took a step, in ms, as after a failover to a node
+   * with another clock; Infinity if never. Deadlines that were counted across a
+   * step cannot be trusted.
+   */
+  sinceStepMs(): number {
+    return performance.now() - this.#steppedAt;
   }
 
   /** How far this machine's clock, which BullMQ goes by, is ahead of ours, in ms. */

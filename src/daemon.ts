@@ -5,8 +5,10 @@ import type { Call } from './calls/call.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
+import type { Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
+import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { Graph } from './graph/graph.ts';
@@ -55,10 +57,10 @@ const WORKER_BLOCK_MS = 10_000;
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, version, log, onFatal } = options;
   const { intervalMs, deadlineMs, slots } = config;
-  const clock = new RefereedClock();
   const random = Math.random;
   const wheel = { intervalMs, slots };
   const period = periods(intervalMs, deadlineMs);
+  const clock = new RefereedClock(period.skewMs);
   const policy = retryPolicy(intervalMs, deadlineMs);
   const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   let stopping = false;
@@ -85,6 +87,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     storeUp: () => standing.up,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
+  // What leaves the schedule while Redis is out is told of when Redis knows, by one replica.
+  const ownObserver: Observer = {
+    ...observer,
+    removed: ({ id, removal }) => log.debug({ call: id, removal }, 'call left the schedule here'),
+  };
   const inRedis = new RedisCallStore(redis, wheel, (where, err) => {
     metrics.unreadableValue();
     log.warn({ ...where, err }, 'a value in Redis cannot be read; it is skipped');
@@ -116,9 +123,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     skewMs: period.skewMs,
     isOutdated: (call: Call) => roster.hasLeft(call) || roster.isRenewedSince(call),
     underWay: new Set<string>(),
+    noneExpiresBefore: (now: number) => now - clock.sinceStepMs() + deadlineMs,
   };
   const visitor = new Visitor({ ...visiting, store });
-  const ownVisitor = new Visitor({ ...visiting, store: roster });
+  const ownVisitor = new Visitor({ ...visiting, store: roster, observer: ownObserver });
   const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
   const sharedFirst = new OwnFirst(visitor, wheel, clock);
 
@@ -150,13 +158,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     store,
     visitor,
     lock: (slot: number) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
-    unlock: (slot: number) => inRedis.unlock(slot),
+    unlock: (slot: number, key: string) => inRedis.unlock(slot, key),
     retryGraceMs: period.watchGraceMs,
   };
   const inOwn = {
     store: roster,
     visitor: ownVisitor,
-    lock: () => Promise.resolve(true),
+    lock: () => Promise.resolve('own'),
     unlock: () => Promise.resolve(),
     retryGraceMs: 0,
   };
@@ -165,7 +173,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     skewMs: period.skewMs,
     clock,
-    graceMs: period.watchGraceMs,
+    // A visit in its turn must be over by then: the slot's width, and one request.
+    graceMs: Math.max(period.watchGraceMs, slotWidthMs(wheel) + period.graph.totalMs),
     log,
     watched: () => (standing.up ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {
@@ -193,7 +202,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     hasUnsaved: () => roster.hasUnsaved,
     onBack: async (isFirst) => {
       await feed.follow();
-      const { updated, restored } = await reconcile(inRedis, roster, slots, clock);
+      const merged = await reconcile(inRedis, roster, slots, clock);
+      const { updated, restored, left, unreadable } = merged;
+      for (const call of left) observer.removed(call);
+      if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
       metrics.callsWrittenBack(restored);
       // A visit that found a slot empty meanwhile has taken its turn for made.
       if (restored > 0) watch.lookSoon();
@@ -202,7 +214,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     onAnswer: async () => {
       if (Math.abs(clock.machineAheadMs()) <= period.skewMs) {
-        schedule.resume();
+        await schedule.resume();
         schedule.replaceIfDeaf(clock.now() - intervalMs);
       } else if (schedule.running) {
         log.error(
@@ -268,10 +280,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     stop: () => {
       stopping = true;
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {
-        await app.close();
+        // Clients that are slow must not cost the others the hand-over.
+        const draining = setTimeout(() => app.server.closeAllConnections(), config.shutdownMs / 2);
         // Where Redis is out there is nobody to hand visits to.
         const handOver = AbortSignal.any([limit, standing.out]);
         await Promise.all([
+          app.close().finally(() => clearTimeout(draining)),
           schedule.stop(handOver),
           watch.stop(),
           ownFirst.stop(),

@@ -12,25 +12,28 @@ async function main(): Promise<void> {
     level: config.logLevel,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: withoutCommand },
   });
   process.on('uncaughtException', (err) => die(log, err));
   const { version } = JSON.parse(
     readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
   ) as { version: string };
 
-  let stop: () => Promise<void> = () => Promise.resolve();
+  let asked = false;
+  let stop: (() => Promise<void>) | null = null;
   const onFatal = (err: Error) => {
     log.fatal({ err }, err.message);
     process.exitCode = 1;
-    void end(stop, log);
+    asked = true;
+    if (stop) void end(stop, log);
   };
-  let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (asked) process.exit(1);
       asked = true;
       log.info({ signal }, 'stopping');
-      void end(stop, log);
+      // While it starts there is nothing to stop yet: what is begun is seen through first.
+      if (stop) void end(stop, log);
     });
   }
   try {
@@ -41,6 +44,12 @@ async function main(): Promise<void> {
   } catch (err) {
     die(log, err);
   }
+}
+
+/** What ioredis tells of an error names the command with its arguments, the password among them. */
+function withoutCommand(err: Error): object {
+  const { command, ...told } = pino.stdSerializers.err(err) as Record<string, unknown>;
+  return told;
 }
 
 function readEnvironment() {

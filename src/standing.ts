@@ -74,7 +74,6 @@ export class Standing {
     options.redis.on('ready', () => {
       this.#connections++;
     });
-    this.#answeredAt = options.clock.now();
   }
 
   /** Whether Redis serves, as far as this replica knows. */

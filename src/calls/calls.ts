@@ -116,6 +116,15 @@ export class Calls {
     }
   }
 
+  /** Another replica may know it, and write it back where Redis has lost it. False: it is tracked. */
+  async #stopUnknown(store: CallStore, id: string): Promise<boolean> {
+    const { clock, random } = this.#deps;
+    const now = clock.now();
+    const gone = await store.findGone(id);
+    const registration = newRegistration(now, random, gone?.registration);
+    return store.stopUnknown(gone ? { ...gone, registration } : tombstone(id, registration, now));
+  }
+
   async #track(
     { store, first }: Keeping,
     requests: readonly TrackRequest[],
@@ -149,16 +158,12 @@ export class Calls {
   }
 
   async #untrack(store: CallStore, id: string): Promise<void> {
-    const { clock, random, observer } = this.#deps;
-    const [entry = null] = await store.find([id]);
+    const { clock, observer } = this.#deps;
+    let [entry = null] = await store.find([id]);
     if (entry === null) {
-      // Another replica may know it, and write it back where Redis has lost it.
-      const now = clock.now();
-      const isKnown = (await store.findGone(id)) !== null;
-      if (isKnown || (await store.stopUnknown(tombstone(id, newRegistration(now, random), now)))) {
-        return;
-      }
-      return this.#untrack(store, id);
+      if (await this.#stopUnknown(store, id)) return;
+      [entry = null] = await store.find([id]);
+      if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
     }
     const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
       current === null ? null : { gone: forget(current.call, 'untracked', clock.now()) },

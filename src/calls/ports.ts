@@ -65,8 +65,8 @@ export interface CallStore {
   findGone(id: string): Promise<GoneCall | null>;
   /** Each change on its own, in order; one result a change. */
   write(changes: readonly Change[]): Promise<WriteResult[]>;
-  /** Remembers a tombstone, unless the call is tracked after all: then false. */
-  stopUnknown(tombstone: GoneCall): Promise<boolean>;
+  /** Remembers that a call is not wanted, unless it is tracked after all: then false. */
+  stopUnknown(gone: GoneCall): Promise<boolean>;
   /** The calls of a slot that have left the schedule and are remembered, in no order. */
   readGone(slot: number): Promise<GoneCall[]>;
   /** Forgets some of those that left the schedule before an instant; all, if asked often enough. */

@@ -5,6 +5,8 @@ import type { Put, Random, Remove } from './ports.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
 
 export interface SettleContext {
+  /** No call expires before this, epoch ms: the clock took a step, and deadlines mean nothing yet. */
+  readonly noneExpiresBefore?: number;
   readonly now: number;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
@@ -68,7 +70,10 @@ function fail(current: Call, outcome: Failure, context: SettleContext): Settleme
     consecutiveFailures: current.consecutiveFailures + 1,
     lastError: outcome.error,
   };
-  const limit = deadlineAt(current, context.deadlineMs);
+  const limit = Math.max(
+    deadlineAt(current, context.deadlineMs),
+    context.noneExpiresBefore ?? Number.NEGATIVE_INFINITY,
+  );
   if (context.now >= limit) return { gone: forget(failing, 'expired', context.now) };
   const retryAt = nextRetryAt(failing, outcome, { ...context, deadlineAt: limit });
   const isAtRisk = limit - context.now < context.deadlineMs * AT_RISK_SHARE;

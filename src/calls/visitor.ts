@@ -24,6 +24,8 @@ export interface VisitorDeps {
   readonly skewMs: number;
   /** Whether the call is known to have been renewed, or to have left the schedule, since it was read. */
   readonly isOutdated: (call: Call) => boolean;
+  /** See `SettleContext`. */
+  readonly noneExpiresBefore: (now: number) => number;
   /** The calls that some visit of this process has posted and not written back yet. */
   readonly underWay: Set<string>;
 }
@@ -208,7 +210,9 @@ export class Visitor {
 
   async #settle(batch: readonly Attempted[]): Promise<Decision[]> {
     const { store, clock, deadlineMs, policy, random } = this.#deps;
-    const context = { now: clock.now(), deadlineMs, policy, random };
+    const now = clock.now();
+    const noneExpiresBefore = this.#deps.noneExpiresBefore(now);
+    const context = { now, deadlineMs, policy, random, noneExpiresBefore };
     const effects = await decideAndWrite(store, batch, (current, { entry, outcome }) =>
       current === null ? null : settle(entry.call, current.call, outcome, context),
     );

@@ -20,7 +20,7 @@ export interface Envelope {
  * | answer | verdict |
  * |---|---|
  * | 2xx | `renewed` |
- * | 404 with Graph's error envelope | `ended` |
+ * | 404 with Graph's error envelope and request id | `ended` |
  * | 401 | `unauthorized`: another token, once; then failed |
  * | 403 | `refused` |
  * | 429; 408 and 5xx with `Retry-After` | `throttled` |
@@ -31,11 +31,23 @@ export interface Envelope {
 export function judge(answer: Answer, now: number): Verdict {
   const { status } = answer;
   if (status >= 200 && status < 300) return { kind: 'renewed' };
-  if (status === 404 && parseEnvelope(answer.body) !== null) return { kind: 'ended' };
+  if (status === 404 && isGraphs(answer)) return { kind: 'ended' };
   if (status === 401) return { kind: 'unauthorized', claims: parseClaims(answer) };
   if (status === 403) return { kind: 'refused' };
   if (status === 429 || status === 408 || status >= 500) return judgeBusy(answer, now);
   return { kind: 'failed' };
+}
+
+/**
+ * Whether an error is told by Graph itself: in its envelope, and with the request
+ * id that it gives each answer, in a header or in `innerError`. Gateways in front
+ * of it tell errors in a like shape, but know no such id.
+ */
+function isGraphs(answer: Answer): boolean {
+  if (parseEnvelope(answer.body) === null) return false;
+  const error = parseObject(answer.body)?.error as Record<string, unknown> | undefined;
+  const inner = error?.innerError;
+  return (typeof inner === 'object' && inner !== null) || header(answer, 'request-id') !== null;
 }
 
 function judgeBusy(answer: Answer, now: number): Verdict {

@@ -35,6 +35,7 @@ export interface ScheduleOptions {
  */
 export class Schedule implements FirstKeepAlives {
   readonly #options: ScheduleOptions;
+  #isStopped = false;
   #queue: Queue<VisitData> | null = null;
   #schedulers: Schedulers | null = null;
   #run: { worker: WheelWorker; suspended: AbortController; looking: Promise<void> } | null = null;
@@ -47,10 +48,12 @@ export class Schedule implements FirstKeepAlives {
     return this.#run !== null;
   }
 
-  /** Starts turning the wheel, or goes on after a suspension. Redis must be there. */
-  resume(): void {
-    if (this.#run) return;
-    this.#open();
+  /**
+   * Starts turning the wheel, or goes on after a suspension. Redis must be there;
+   * where it is gone again, nothing is started, and this is to be asked for again.
+   */
+  async resume(): Promise<void> {
+    if (this.#run || this.#isStopped || !(await this.#open()) || this.#isStopped) return;
     const suspended = new AbortController();
     const looking = this.#lookOver(suspended.signal);
     this.#run = { worker: this.#startWorker(), suspended, looking };
@@ -70,6 +73,7 @@ export class Schedule implements FirstKeepAlives {
   }
 
   async stop(limit: AbortSignal): Promise<void> {
+    this.#isStopped = true;
     await this.suspend(limit);
     await this.#queue?.close();
   }
@@ -102,14 +106,22 @@ export class Schedule implements FirstKeepAlives {
     }
   }
 
-  /** Only now: a queue that is opened while Redis is away never recovers from it. */
-  #open(): void {
-    if (this.#queue) return;
+  /** A queue that was opened while Redis was away never recovers from it: another is opened then. */
+  async #open(): Promise<boolean> {
+    if (this.#queue) return true;
     const { redis, prefix, turnGraceMs, log } = this.#options;
     const queue = openQueue(redis, prefix);
     queue.on('error', (err) => log.debug({ err }, 'queue'));
+    try {
+      await queue.waitUntilReady();
+    } catch (err) {
+      log.warn({ err }, 'the queue cannot be opened yet');
+      await queue.close().catch(() => undefined); // it never was open
+      return false;
+    }
     this.#queue = queue;
     this.#schedulers = new Schedulers({ ...this.#options, queue, graceMs: turnGraceMs });
+    return true;
   }
 
   #startWorker(): WheelWorker {

@@ -8,9 +8,9 @@ import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 export interface Watched {
   readonly store: CallStore;
   readonly visitor: Visitor;
-  /** So that one replica at a time makes up for a slot; false where another is at it. */
-  readonly lock: (slot: number) => Promise<boolean>;
-  readonly unlock: (slot: number) => Promise<void>;
+  /** So that one replica at a time makes up for a slot: a key; null where another is at it. */
+  readonly lock: (slot: number) => Promise<string | null>;
+  readonly unlock: (slot: number, key: string) => Promise<void>;
   /** How long whoever else may retry has before the watch does, in ms. */
   readonly retryGraceMs: number;
 }
@@ -151,12 +151,13 @@ export class Watch {
       const againAt = nextVisitAt(calls, turnAfter(slot, turnAt, wheel));
       return againAt === null ? null : againAt + retryGraceMs;
     }
-    if (!(await lock(slot))) return clock.now() + graceMs;
+    const key = await lock(slot);
+    if (key === null) return clock.now() + graceMs;
     if (!isAgain) onMissed(slot, turnAt, post.length);
     try {
       return await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
     } finally {
-      await unlock(slot).catch(() => undefined); // it expires by itself
+      await unlock(slot, key).catch(() => undefined); // it expires by itself
     }
   }
 }

@@ -26,14 +26,15 @@ export class MirroredStore implements CallStore {
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
     const results = await this.#store.write(changes);
     for (const [i, change] of changes.entries()) {
-      if (results[i]?.done) this.#roster.apply(change);
+      // What Redis has yet to learn of stands here until both have been brought together.
+      if (results[i]?.done && !this.#roster.isUnsaved(change.id)) this.#roster.apply(change);
     }
     return results;
   }
 
-  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
-    const done = await this.#store.stopUnknown(tombstone);
-    if (done) this.#roster.remove(tombstone);
+  async stopUnknown(gone: GoneCall): Promise<boolean> {
+    const done = await this.#store.stopUnknown(gone);
+    if (done) this.#roster.remove(gone);
     return done;
   }
 
@@ -49,7 +50,8 @@ export class MirroredStore implements CallStore {
     return this.#store.readGone(slot);
   }
 
-  forgetGone(slot: number, before: number): Promise<void> {
-    return this.#store.forgetGone(slot, before);
+  async forgetGone(slot: number, before: number): Promise<void> {
+    await this.#store.forgetGone(slot, before);
+    await this.#roster.forgetGone(slot, before);
   }
 }

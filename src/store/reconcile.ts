@@ -1,13 +1,18 @@
-import type { Call, GoneCall } from '../calls/call.ts';
+import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
 import type { Clock, Entry } from '../calls/ports.ts';
-import type { RedisCallStore } from './redis-store.ts';
+import { type RedisCallStore, WrongTypeError } from './redis-store.ts';
 import type { Roster } from './roster.ts';
 
-/** How many calls were brought up to date in Redis, and how many it had lost and has back. */
 export interface Reconciled {
-  readonly updated: number;
-  readonly restored: number;
+  /** How many calls were brought up to date in Redis. */
+  updated: number;
+  /** How many calls Redis had lost, and has back from here. */
+  restored: number;
+  /** Calls that left the schedule here while Redis was out: it knows now, and nobody has told of them. */
+  readonly left: GoneCall[];
+  /** Slots whose keys hold something that is not ours. They are passed over. */
+  readonly unreadable: number[];
 }
 
 /**
@@ -15,7 +20,7 @@ export interface Reconciled {
  * time: what this replica did meanwhile is written there, what Redis has lost
  * is written back, and what others did is taken over here. It may run on all
  * replicas at once: each write counts only if it is based on what stands there,
- * so whatever they know alike is written by one of them.
+ * so whatever they know alike is written, and told of, by one of them.
  */
 export async function reconcile(
   redis: RedisCallStore,
@@ -23,47 +28,63 @@ export async function reconcile(
   slots: number,
   clock: Clock,
 ): Promise<Reconciled> {
-  const sum = { updated: 0, restored: 0 };
+  const sum: Reconciled = { updated: 0, restored: 0, left: [], unreadable: [] };
   for (let slot = 0; slot < slots; slot++) {
-    const mark = roster.mark();
-    const there = byId(await redis.readSlot(slot));
-    const entries = await roster.readSlot(slot);
-    const here = entries.map(({ call }) => call);
-    const gone = roster.left(slot);
-    sum.updated += await update(redis, here, gone, there, clock);
-    const lost = here.filter(({ id }) => !there.has(id));
-    sum.restored += await redis.restore(slot, lost);
-    await redis.remember(slot, gone);
-    // Another replica may just have written back what this one knows has left.
-    const now = await redis.readSlot(slot);
-    const raced = await update(redis, [], gone, byId(now), clock);
-    sum.updated += raced;
-    roster.saved(entries, gone);
-    roster.replaceSlot(slot, raced > 0 ? await redis.readSlot(slot) : now, mark);
+    try {
+      await reconcileSlot(redis, roster, slot, clock, sum);
+    } catch (error) {
+      if (!(error instanceof WrongTypeError)) throw error;
+      sum.unreadable.push(slot);
+    }
   }
   return sum;
+}
+
+async function reconcileSlot(
+  redis: RedisCallStore,
+  roster: Roster,
+  slot: number,
+  clock: Clock,
+  sum: Reconciled,
+): Promise<void> {
+  const mark = roster.mark();
+  const there = byId(await redis.readSlot(slot));
+  const entries = await roster.readSlot(slot);
+  const here = entries.map(({ call }) => call);
+  const gone = roster.left(slot);
+  const updated = await update(redis, [...here, ...gone], there, clock);
+  const lost = here.filter(({ id }) => !there.has(id));
+  sum.restored += await redis.restore(slot, lost);
+  const remembered = await redis.remember(slot, gone);
+  sum.left.push(...remembered.filter((call) => roster.isUnsaved(call.id) && !isTombstone(call)));
+  // Another replica may just have written back what this one knows has left.
+  const now = await redis.readSlot(slot);
+  const raced = await update(redis, gone, byId(now), clock);
+  for (const effect of [...updated, ...raced]) if ('gone' in effect) sum.left.push(effect.gone);
+  sum.updated += updated.length + raced.length;
+  roster.saved(entries, gone);
+  roster.replaceSlot(slot, raced.length > 0 ? await redis.readSlot(slot) : now, mark);
 }
 
 function byId(entries: readonly Entry[]): Map<string, Entry> {
   return new Map(entries.map((entry) => [entry.call.id, entry]));
 }
 
-/** What both know: the later word counts. */
+/** What both know: the later word counts. Returns what was written. */
 async function update(
   redis: RedisCallStore,
-  here: readonly Call[],
-  gone: readonly GoneCall[],
+  known: readonly (Call | GoneCall)[],
   there: ReadonlyMap<string, Entry>,
   clock: Clock,
-): Promise<number> {
-  const subjects = [...here, ...gone].flatMap((known) => {
-    const entry = there.get(known.id);
-    return entry ? [{ id: known.id, entry, known }] : [];
+): Promise<NonNullable<Decision>[]> {
+  const subjects = known.flatMap((call) => {
+    const entry = there.get(call.id);
+    return entry ? [{ id: call.id, entry, call }] : [];
   });
-  const effects = await decideAndWrite(redis, subjects, (current, { known }) =>
-    current === null ? null : merge(known, current.call, clock.now()),
+  const effects = await decideAndWrite(redis, subjects, (current, { call }) =>
+    current === null ? null : merge(call, current.call, clock.now()),
   );
-  return effects.filter((effect) => effect !== null).length;
+  return effects.filter((effect) => effect !== null);
 }
 
 /**

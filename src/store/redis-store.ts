@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import {
@@ -78,18 +79,20 @@ export class RedisCallStore implements CallStore {
   }
 
   /** See `rememberGone`. */
-  remember(slot: number, gone: readonly GoneCall[]): Promise<number> {
+  remember(slot: number, gone: readonly GoneCall[]): Promise<GoneCall[]> {
     return this.#run(() => rememberGone(this.#redis, this.#keys(slot), gone));
   }
 
-  /** A short lock on a slot; false where somebody else holds it. It expires by itself. */
-  async tryLock(slot: number, forMs: number): Promise<boolean> {
-    const set = () => this.#redis.set(this.#keys(slot).lock, '1', 'PX', Math.ceil(forMs), 'NX');
-    return (await this.#run(set)) !== null;
+  /** A short lock on a slot, as a key to it; null where somebody else holds it. It expires by itself. */
+  async tryLock(slot: number, forMs: number): Promise<string | null> {
+    const key = randomUUID();
+    const set = () => this.#redis.set(this.#keys(slot).lock, key, 'PX', Math.ceil(forMs), 'NX');
+    return (await this.#run(set)) === null ? null : key;
   }
 
-  async unlock(slot: number): Promise<void> {
-    await this.#run(() => this.#redis.del(this.#keys(slot).lock));
+  /** Only with the key: a lock that has expired may be another's by now. */
+  async unlock(slot: number, key: string): Promise<void> {
+    await this.#run(() => this.#redis.unlockSlot(this.#keys(slot).lock, key));
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
@@ -100,9 +103,8 @@ export class RedisCallStore implements CallStore {
     });
   }
 
-  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
-    const slot = slotOf(tombstone.id, this.#wheel);
-    return (await this.remember(slot, [tombstone])) === 1;
+  async stopUnknown(gone: GoneCall): Promise<boolean> {
+    return (await this.remember(slotOf(gone.id, this.#wheel), [gone])).length === 1;
   }
 
   async forgetGone(slot: number, before: number): Promise<void> {
@@ -176,9 +178,13 @@ export class RedisCallStore implements CallStore {
   }
 }
 
+/** A key of ours holds something that is not ours: what stands under it cannot be served. */
+export class WrongTypeError extends StoreUnavailableError {}
+
 function unavailable(error: unknown): StoreUnavailableError {
   if (error instanceof StoreUnavailableError) return error;
   const reason = error instanceof Error ? error.message : String(error);
+  if (reason.startsWith('WRONGTYPE')) return new WrongTypeError(reason, { cause: error });
   return new StoreUnavailableError(`Redis: ${reason}`, { cause: error });
 }
 

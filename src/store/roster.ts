@@ -111,8 +111,7 @@ export class Roster implements CallStore {
     const slot = this.#touch(call.id);
     if (!slot.calls.has(call.id)) {
       if (this.#held >= this.#options.mostCalls && !this.#unsaved.has(call.id)) {
-        slot.unheld++;
-        return;
+        return; // counted when the slot is read
       }
       this.#held++;
     }
@@ -130,10 +129,10 @@ export class Roster implements CallStore {
     if (oldest !== undefined) slot.gone.delete(oldest);
   }
 
-  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
-    if (this.peek(tombstone.id) !== null) return false;
-    this.#unsaved.add(tombstone.id);
-    this.remove(tombstone);
+  async stopUnknown(gone: GoneCall): Promise<boolean> {
+    if (this.peek(gone.id) !== null) return false;
+    this.#unsaved.add(gone.id);
+    this.remove(gone);
     return true;
   }
 
@@ -170,11 +169,13 @@ export class Roster implements CallStore {
     const room = Math.max(0, this.#options.mostCalls - (this.#held - here.calls.size));
     let unheld = 0;
     for (const { call, version } of entries) {
+      // It stands on the schedule, whatever was thought here.
+      if (!this.#isNewerHere(call.id, here, mark)) here.gone.delete(call.id);
       if (calls.size < room) calls.set(call.id, version);
       else unheld++;
     }
-    for (const [id, write] of here.touched) {
-      if (write <= mark && !this.#unsaved.has(id)) {
+    for (const id of here.touched.keys()) {
+      if (!this.#isNewerHere(id, here, mark)) {
         here.touched.delete(id);
         continue;
       }
@@ -191,6 +192,10 @@ export class Roster implements CallStore {
   /** Whether there is something that Redis has yet to learn of. */
   get hasUnsaved(): boolean {
     return this.#unsaved.size > 0;
+  }
+
+  isUnsaved(id: string): boolean {
+    return this.#unsaved.has(id);
   }
 
   /** Redis knows of them now, as they were when they were read here. */
@@ -219,6 +224,10 @@ export class Roster implements CallStore {
     }
     const nearestDeadlineAt = this.#held > 0 ? nearest : null;
     return { tracked: this.#held + unheld, failing, atRisk, nearestDeadlineAt, unheld };
+  }
+
+  #isNewerHere(id: string, slot: RosterSlot, mark: number): boolean {
+    return this.#unsaved.has(id) || (slot.touched.get(id) ?? 0) > mark;
   }
 
   #touch(id: string): RosterSlot {

@@ -60,7 +60,7 @@ for i = 2, #ARGV, 4 do
       redis.call('ZREM', KEYS[3], id)
       redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)
       done = 1
-    elseif op == 'remembered' and gone == '' then
+    elseif op == 'remembered' then
       redis.call('HSET', KEYS[2], id, value)
       redis.call('ZADD', KEYS[3], with, id)
       done = 1
@@ -114,7 +114,14 @@ local era = redis.call('HGET', KEYS[1], 'era') or ''
 return {'joined', ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), era, beat, now}
 `;
 
+/** KEYS: lock. ARGV: the key to it. */
+const unlockSlot = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+`;
+
 export const SCRIPTS = {
+  unlockSlot: { lua: unlockSlot, numberOfKeys: 1 },
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
@@ -147,6 +154,7 @@ declare module 'ioredis' {
       events: string,
       ...args: (string | number)[]
     ): Result<(0 | 1)[], Context>;
+    unlockSlot(lock: string, key: string): Result<number, Context>;
     forgetGone(gone: string, goneAt: string, before: number): Result<number, Context>;
     joinWheel(
       wheel: string,

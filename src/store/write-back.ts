@@ -25,34 +25,37 @@ export async function restoreCalls(
       if (gone !== null && hasLeft(call, gone)) return [];
       return ['restored', call.id, encodeCall(call), gone ?? ''];
     });
-    written += await write(redis, keys, args);
+    written += (await write(redis, keys, args)).filter((done) => done === 1).length;
   }
   return written;
 }
 
 /**
  * Writes down that calls of a slot have left the schedule, unless they are
- * tracked, or it is known. Returns how many were written.
+ * tracked, or have left it under this registration or a later one. Returns those
+ * that were written.
  */
 export async function rememberGone(
   redis: Redis,
   keys: SlotKeys,
   gone: readonly GoneCall[],
-): Promise<number> {
-  let written = 0;
+): Promise<GoneCall[]> {
+  const written: GoneCall[] = [];
   for (let from = 0; from < gone.length; from += PIECE) {
     const piece = gone.slice(from, from + PIECE);
-    const args = piece.flatMap((call) => ['remembered', call.id, encodeCall(call), call.goneAt]);
-    written += await write(redis, keys, args);
+    const left = await redis.hmget(keys.gone, ...piece.map(({ id }) => id));
+    const news = piece.filter((call, i) => !left[i] || !hasLeft(call, left[i]));
+    const args = news.flatMap((call) => ['remembered', call.id, encodeCall(call), call.goneAt]);
+    const done = await write(redis, keys, args);
+    written.push(...news.filter((_, i) => done[i] === 1));
   }
   return written;
 }
 
-async function write(redis: Redis, keys: SlotKeys, args: (string | number)[]): Promise<number> {
-  if (args.length === 0) return 0;
+async function write(redis: Redis, keys: SlotKeys, args: (string | number)[]): Promise<(0 | 1)[]> {
+  if (args.length === 0) return [];
   const { calls, gone, goneAt } = keys;
-  const written = await redis.writeBack(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
-  return written.filter((done) => done === 1).length;
+  return redis.writeBack(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
 }
 
 function hasLeft(call: Call, gone: string): boolean {

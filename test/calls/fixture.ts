@@ -328,6 +328,7 @@ export function aVisitorOf<S extends CallStore>(
     skewMs: SKEW_MS,
     isOutdated: () => false,
     underWay: new Set<string>(),
+    noneExpiresBefore: () => Number.NEGATIVE_INFINITY,
     ...over,
     store,
   });

@@ -23,6 +23,7 @@ describe('an answer is judged', () => {
     [404, '{"error":{"code":8522,"message":"Call not found."}}', 'failed'],
     [404, '{"error":{"code":"8522"}}', 'failed'],
     [404, '{"error":{"code":"","message":"x"}}', 'failed'],
+    [404, '{"error":{"code":"ResourceNotFound","message":"no route"}}', 'failed'],
     [404, '{"statusCode":404,"message":"Resource not found"}', 'failed'],
     [404, '[{"error":{"code":"8522","message":"x"}}]', 'failed'],
     [404, 'null', 'failed'],
@@ -50,6 +51,11 @@ describe('an answer is judged', () => {
   test.each([408, 429, 500, 503, 504])('%i with Retry-After as throttled', (status) => {
     const answer = verdict(status, '', { 'retry-after': '2.128' });
     expect(answer).toEqual({ kind: 'throttled', retryAfterMs: 2128 });
+  });
+
+  test('404 with the envelope as ended where a header has the id of the request', () => {
+    const body = JSON.stringify({ error: { code: '8522', message: 'Call not found.' } });
+    expect(verdict(404, body, { 'request-id': 'r' }).kind).toBe('ended');
   });
 
   test('429 with an unreadable Retry-After as throttled for an unknown time', () => {

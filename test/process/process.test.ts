@@ -97,7 +97,10 @@ test('with no REDIS_URL the calls are there again after a restart', SLOW, async 
   const after = await world.replica({}).ready();
   expect((await after.request('GET', `/calls/${id}`)).body.state).toBe('tracked');
   const posted = world.simulator.ledger.of(id).length;
-  await vi.waitFor(() => expect(world.simulator.ledger.of(id).length).toBeGreaterThan(posted), PATIENCE);
+  await vi.waitFor(
+    () => expect(world.simulator.ledger.of(id).length).toBeGreaterThan(posted),
+    PATIENCE,
+  );
 });
 
 test('a replica that was killed leaves a Redis that the next one takes over', SLOW, async () => {

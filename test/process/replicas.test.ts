@@ -55,29 +55,35 @@ test('a call that Graph says is over is dropped and never asked for again', SLOW
   expect(body).toMatchObject({ state: 'ended', lastError: { status: 404, code: '8522' } });
 });
 
-test('two replicas share the wheel: in a steady state no turn of a call is posted twice', SLOW, async () => {
-  const world = await newWorld();
-  const env = { REDIS_URL: redis.url, KEEPALIVE_INTERVAL: '8s', KEEPALIVE_DEADLINE: '24s' };
-  const [a, b] = await Promise.all([world.replica(env).ready(), world.replica(env).ready()]);
-  const ids = Array.from({ length: 100 }, () => world.simulator.createCall());
-  await a.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
-  await vi.waitFor(() => {
-    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(5);
-  }, PATIENCE);
+test(
+  'two replicas share the wheel: in a steady state no turn of a call is posted twice',
+  SLOW,
+  async () => {
+    const world = await newWorld();
+    const env = { REDIS_URL: redis.url, KEEPALIVE_INTERVAL: '8s', KEEPALIVE_DEADLINE: '24s' };
+    const [a, b] = await Promise.all([world.replica(env).ready(), world.replica(env).ready()]);
+    const ids = Array.from({ length: 100 }, () => world.simulator.createCall());
+    await a.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
+    await vi.waitFor(() => {
+      for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(5);
+    }, PATIENCE);
 
-  // From the first whole interval on, each comes an interval after the last.
-  for (const id of ids) {
-    const [first, ...rest] = world.simulator.ledger.of(id).map(({ at }) => at);
-    const instants = rest.filter((at) => at > (first ?? 0) + 8_000);
-    expect(instants.length).toBeGreaterThanOrEqual(2);
-    for (let i = 1; i < instants.length; i++) {
-      expect((instants[i] ?? 0) - (instants[i - 1] ?? 0)).toBeGreaterThan(4_000);
+    // From the first whole interval on, each comes an interval after the last.
+    for (const id of ids) {
+      const [first, ...rest] = world.simulator.ledger.of(id).map(({ at }) => at);
+      const instants = rest.filter((at) => at > (first ?? 0) + 8_000);
+      expect(instants.length).toBeGreaterThanOrEqual(2);
+      for (let i = 1; i < instants.length; i++) {
+        expect((instants[i] ?? 0) - (instants[i - 1] ?? 0)).toBeGreaterThan(4_000);
+      }
     }
-  }
-  for (const replica of [a, b]) {
-    expect(await replica.metric('callkeeper_keepalives_total{outcome="renewed"}')).toBeGreaterThan(0);
-  }
-});
+    for (const replica of [a, b]) {
+      expect(
+        await replica.metric('callkeeper_keepalives_total{outcome="renewed"}'),
+      ).toBeGreaterThan(0);
+    }
+  },
+);
 
 test('a replica killed in the middle of a visit costs no call its deadline', SLOW, async () => {
   const world = await newWorld();
@@ -104,7 +110,8 @@ test('a replica killed in the middle of a visit costs no call its deadline', SLO
 
   const before = new Map(ids.map((id) => [id, posts(world, id)]));
   await vi.waitFor(() => {
-    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual((before.get(id) ?? 0) + 3);
+    for (const id of ids)
+      expect(posts(world, id)).toBeGreaterThanOrEqual((before.get(id) ?? 0) + 3);
   }, PATIENCE);
   const fates = world.simulator.summary().filter(({ id }) => ids.includes(id));
   expect(fates.filter(({ state }) => state !== 'established')).toEqual([]);
@@ -112,23 +119,28 @@ test('a replica killed in the middle of a visit costs no call its deadline', SLO
   expect((await b.request('GET', '/calls?limit=1000')).body.calls).toHaveLength(ids.length);
 });
 
-test('a replica with another wheel is refused while one lives, and lays it anew after', SLOW, async () => {
-  const world = await newWorld();
-  const first = await world.replica({ REDIS_URL: redis.url }).ready();
-  const ids = Array.from({ length: 20 }, () => world.simulator.createCall());
-  await first.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
+test(
+  'a replica with another wheel is refused while one lives, and lays it anew after',
+  SLOW,
+  async () => {
+    const world = await newWorld();
+    const first = await world.replica({ REDIS_URL: redis.url }).ready();
+    const ids = Array.from({ length: 20 }, () => world.simulator.createCall());
+    await first.request('POST', '/calls/track', { calls: ids.map((id) => ({ id })) });
 
-  const env = { REDIS_URL: redis.url, WHEEL_SLOTS: '64', KEEPALIVE_INTERVAL: '5s' };
-  const refused = world.replica(env);
-  expect(await refused.exit()).toBe(1);
-  expect(refused.output).toContain('this Redis turns a wheel of 4 s in 256 slots');
+    const env = { REDIS_URL: redis.url, WHEEL_SLOTS: '64', KEEPALIVE_INTERVAL: '5s' };
+    const refused = world.replica(env);
+    expect(await refused.exit()).toBe(1);
+    expect(refused.output).toContain('this Redis turns a wheel of 4 s in 256 slots');
 
-  expect(await first.stop()).toBe(0);
-  const second = await world.replica(env).ready();
-  expect((await second.request('GET', '/calls?limit=1000')).body.calls).toHaveLength(ids.length);
-  const before = new Map(ids.map((id) => [id, posts(world, id)]));
-  await vi.waitFor(() => {
-    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual((before.get(id) ?? 0) + 2);
-  }, PATIENCE);
-  expect(world.simulator.summary().every(({ state }) => state === 'established')).toBe(true);
-});
+    expect(await first.stop()).toBe(0);
+    const second = await world.replica(env).ready();
+    expect((await second.request('GET', '/calls?limit=1000')).body.calls).toHaveLength(ids.length);
+    const before = new Map(ids.map((id) => [id, posts(world, id)]));
+    await vi.waitFor(() => {
+      for (const id of ids)
+        expect(posts(world, id)).toBeGreaterThanOrEqual((before.get(id) ?? 0) + 2);
+    }, PATIENCE);
+    expect(world.simulator.summary().every(({ state }) => state === 'established')).toBe(true);
+  },
+);

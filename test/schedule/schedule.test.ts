@@ -31,7 +31,7 @@ describe.concurrent('the wheel', () => {
     async ({ onTestFinished }) => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished);
       const startedAt = Date.now();
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 4, startedAt);
       for (const slot of SLOTS) expect(areConsecutiveTurns(visitor.turnsOf(slot), slot)).toBe(true);
       // Spread over the interval, not bunched at its start.
@@ -52,7 +52,7 @@ describe.concurrent('the wheel', () => {
         await aSchedule(server, onTestFinished, { prefix }),
         await aSchedule(server, onTestFinished, { prefix }),
       ];
-      for (const { schedule } of replicas) schedule.resume();
+      for (const { schedule } of replicas) await schedule.resume();
       const startedAt = Date.now();
       const turnsOf = (slot: number) =>
         replicas.flatMap(({ visitor }) => visitor.turnsOf(slot, startedAt));
@@ -71,7 +71,7 @@ describe.concurrent('the wheel', () => {
     'that stood still goes on in phase',
     async ({ onTestFinished }) => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished);
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 2);
       expect(schedule.running).toBe(true);
       await schedule.suspend(AbortSignal.timeout(10_000));
@@ -80,7 +80,7 @@ describe.concurrent('the wheel', () => {
       await sleep(1.5 * WHEEL.intervalMs); // so long it stands, whatever the machine
       expect(visitor.turns).toHaveLength(before);
       const resumedAt = Date.now();
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 2, resumedAt);
       for (const slot of SLOTS)
         expect(areConsecutiveTurns(visitor.turnsOf(slot, resumedAt), slot)).toBe(true);
@@ -143,7 +143,7 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
       const bench = await aSchedule(server, (release) => void releases.push(release));
       try {
         const { schedule, visitor, repairs } = bench;
-        schedule.resume();
+        await schedule.resume();
         await turned(visitor, 2);
         await vi.waitFor(
           async () => expect(await bench.queue.getJobSchedulersCount()).toBe(4),
@@ -172,7 +172,7 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
     'a scheduler that is none of ours is removed',
     async ({ onTestFinished }) => {
       const { schedule, queue, visitor } = await aSchedule(server, onTestFinished);
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 1);
       await queue.upsertJobScheduler(
         'slot-99',
@@ -196,7 +196,7 @@ describe.concurrent('a visit', () => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished);
       let again = 0;
       visitor.onTurn = ({ slot }) => (slot === 2 && again++ < 12 ? Date.now() + 150 : null);
-      schedule.resume();
+      await schedule.resume();
       await vi.waitFor(() => expect(again).toBeGreaterThan(12), SOON);
       await turned(visitor, 4);
       const visits = visitor.turns.filter(({ slot }) => slot === 2);
@@ -216,7 +216,7 @@ describe.concurrent('a visit', () => {
         failures.push(turnAt);
         throw new StoreUnavailableError('out');
       };
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 3);
       const first = failures[0] ?? 0;
       await vi.waitFor(() => expect(failures).toHaveLength(3), SOON);
@@ -245,9 +245,9 @@ describe.concurrent('a visit', () => {
           stop.addEventListener('abort', () => resolve(Date.now()), { once: true });
         });
       };
-      leaving.schedule.resume();
+      await leaving.schedule.resume();
       const turnAt = await begun.promise;
-      staying.schedule.resume();
+      await staying.schedule.resume();
       await leaving.schedule.stop(AbortSignal.timeout(20_000));
       await vi.waitFor(() => {
         expect(
@@ -269,7 +269,7 @@ describe.concurrent('a visit', () => {
         begun.resolve();
         return end.promise;
       };
-      schedule.resume();
+      await schedule.resume();
       await begun.promise;
       await schedule.stop(AbortSignal.timeout(100));
       expect(schedule.running).toBe(false);
@@ -285,7 +285,7 @@ describe.concurrent('the first keepAlives', () => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished, {
         wheel: { intervalMs: 900_000, slots: 4 },
       });
-      schedule.resume();
+      await schedule.resume();
       await schedule.request([idOf(1), idOf(3), `${idOf(1)}`]);
       await vi.waitFor(() => expect(visitor.firsts).toHaveLength(2), SOON);
       expect(visitor.firsts.toSorted((a, b) => a.slot - b.slot)).toEqual([
@@ -303,7 +303,7 @@ describe.concurrent('the first keepAlives', () => {
         wheel: { intervalMs: 900_000, slots: 4 },
       });
       visitor.onFirst = () => (visitor.firsts.length < 4 ? Date.now() + 50 : null);
-      schedule.resume();
+      await schedule.resume();
       await schedule.request([idOf(1)]);
       await vi.waitFor(() => expect(visitor.firsts).toHaveLength(4), SOON);
       await vi.waitFor(async () => {
@@ -323,7 +323,7 @@ describe.concurrent('the first keepAlives', () => {
     async ({ onTestFinished }) => {
       const { schedule } = await aSchedule(server, onTestFinished);
       await expect(schedule.request([idOf(1)])).rejects.toThrow(StoreUnavailableError);
-      schedule.resume();
+      await schedule.resume();
       await schedule.suspend(AbortSignal.timeout(5_000));
       await expect(schedule.request([idOf(1)])).rejects.toThrow(StoreUnavailableError);
     },
@@ -337,7 +337,7 @@ describe.concurrent('a worker', () => {
     async ({ onTestFinished }) => {
       const { schedule, visitor, replaced } = await aSchedule(server, onTestFinished);
       schedule.replaceIfDeaf(Date.now());
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 2);
       schedule.replaceIfDeaf(Date.now() - 3 * WHEEL.intervalMs);
       expect(replaced()).toBe(0);
@@ -352,17 +352,18 @@ describe.concurrent('a worker', () => {
 
 describe('a schedule', () => {
   test(
-    'that has stopped, twice, or before it began, has no connection left',
+    'that has stopped, twice, has no connection left, and is not begun again',
     async ({ onTestFinished }) => {
       const own = new RedisServer();
       await own.start();
       onTestFinished(() => own.stop());
       const { schedule, visitor } = await aSchedule(own, onTestFinished);
-      await schedule.stop(AbortSignal.timeout(5_000));
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 1);
       await schedule.stop(AbortSignal.timeout(5_000));
       await schedule.stop(AbortSignal.timeout(5_000));
+      await schedule.resume();
+      expect(schedule.running).toBe(false);
       await vi.waitFor(async () => {
         expect(String(await own.client.client('LIST'))).not.toContain('name=callkeeper-blocking');
         expect(String(await own.client.client('LIST'))).not.toMatch(/bull:|name=\{test/);
@@ -378,7 +379,7 @@ describe('a schedule', () => {
       await own.start();
       onTestFinished(() => own.stop());
       const { schedule, visitor } = await aSchedule(own, onTestFinished, { lockMs: 1_000 });
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 1);
       await own.kill();
       await expect(schedule.request([idOf(1)])).rejects.toThrow(StoreUnavailableError);
@@ -399,7 +400,7 @@ describe('a schedule', () => {
       await own.start();
       onTestFinished(() => own.stop());
       const { schedule, visitor, repairs } = await aSchedule(own, onTestFinished);
-      schedule.resume();
+      await schedule.resume();
       await turned(visitor, 2);
       repairs.length = 0;
       await own.flush();

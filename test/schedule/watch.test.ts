@@ -42,7 +42,7 @@ function aWatch() {
       {
         store: world.store,
         visitor: world.visitor,
-        lock: async () => !locked,
+        lock: async () => (locked ? null : 'key'),
         unlock: async () => undefined,
         retryGraceMs: GRACE,
       },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Call, forget } from '../../src/calls/call.ts';
+import { type Call, forget, tombstone } from '../../src/calls/call.ts';
 import type { CallStore, Change, Entry } from '../../src/calls/ports.ts';
 import { aCall, anError, idIn, idsIn, NOW } from '../calls/fixture.ts';
 
@@ -245,5 +245,13 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
         { numRuns: 40 },
       );
     }, 60_000);
+
+    test('remembers the stop of a call that it does not know, again and again', async () => {
+      expect(await store.stopUnknown(tombstone(ONE, 'r5', NOW))).toBe(true);
+      expect(await store.findGone(ONE)).toBeNull();
+      expect(await store.stopUnknown(tombstone(ONE, 'r6', NOW))).toBe(true);
+      await track(aCall({ id: ONE }));
+      expect(await store.stopUnknown(tombstone(ONE, 'r7', NOW))).toBe(false);
+    });
   });
 }

@@ -92,3 +92,35 @@ describe('the roster learns', () => {
     expect(roster.peek(TWO)).toBeNull();
   });
 });
+
+describe('what Redis has yet to learn of', () => {
+  test('is not undone by a renewal that was under way when it was said', async () => {
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: ONE }));
+    const [entry] = await store.readSlot(SLOT);
+    await roster.write([
+      {
+        id: ONE,
+        expected: entry?.version ?? '',
+        gone: aGoneCall({ id: ONE, removal: 'untracked' }),
+      },
+    ]);
+    await store.write([
+      { id: ONE, expected: entry?.version ?? '', next: aCall({ id: ONE, renewedAt: NOW }) },
+    ]);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(roster.hasUnsaved).toBe(true);
+  });
+});
+
+describe('a call that was given up here and lives on in Redis', () => {
+  test('is on the schedule here again once its slot is read', async () => {
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: ONE }));
+    roster.remove(aGoneCall({ id: ONE, removal: 'expired' }));
+    expect(roster.hasLeft(aCall({ id: ONE }))).toBe(true);
+    await store.readSlot(SLOT);
+    expect(roster.hasLeft(aCall({ id: ONE }))).toBe(false);
+    expect(roster.peek(ONE)).not.toBeNull();
+  });
+});

@@ -93,7 +93,10 @@ describe('after an absence of Redis', () => {
     await own(roster, { ...aCall({ id: ONE }), renewedAt: NOW });
     const gone = forget(aCall({ id: TWO }), 'untracked', NOW);
     await roster.write([{ id: TWO, expected: roster.peek(TWO)?.version ?? '', gone }]);
-    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toEqual({ updated: 2, restored: 1 });
+    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toMatchObject({
+      updated: 2,
+      restored: 1,
+    });
     expect((await standing(store)).map(({ id, renewedAt }) => [id, renewedAt]).toSorted()).toEqual(
       [
         [ONE, NOW],
@@ -102,7 +105,10 @@ describe('after an absence of Redis', () => {
     );
     expect(await store.findGone(TWO)).toMatchObject({ removal: 'untracked' });
     expect(roster.hasUnsaved).toBe(false);
-    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toEqual({ updated: 0, restored: 0 });
+    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toMatchObject({
+      updated: 0,
+      restored: 0,
+    });
   });
 
   test('it learns of a stop of a call that the replica did not know', async () => {

@@ -169,7 +169,7 @@ describe('what Redis has lost', () => {
     await store.write([track(ONE)]);
     const lost = [aCall({ id: ONE, registration: 'r9' }), aCall({ id: TWO })];
     expect(await store.restore(SLOT, lost)).toBe(1);
-    expect(await store.remember(SLOT, [aGoneCall({ id: THREE })])).toBe(1);
+    expect(await store.remember(SLOT, [aGoneCall({ id: THREE })])).toHaveLength(1);
     expect((await store.find([ONE]))[0]?.call.registration).toBe('r1');
     expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
     expect(await store.findGone(THREE)).toEqual(aGoneCall({ id: THREE }));
@@ -205,11 +205,14 @@ describe('what Redis has lost', () => {
 describe('the lock of a slot', () => {
   test('is held by one at a time, and given back', async () => {
     const { store } = await aRedisStore(server);
-    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
-    expect(await store.tryLock(SLOT, 60_000)).toBe(false);
-    expect(await store.tryLock(SLOT + 1, 60_000)).toBe(true);
-    await store.unlock(SLOT);
-    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    const key = await store.tryLock(SLOT, 60_000);
+    expect(key).not.toBeNull();
+    expect(await store.tryLock(SLOT, 60_000)).toBeNull();
+    expect(await store.tryLock(SLOT + 1, 60_000)).not.toBeNull();
+    await store.unlock(SLOT, 'the key to a lock that has expired');
+    expect(await store.tryLock(SLOT, 60_000)).toBeNull();
+    await store.unlock(SLOT, key ?? '');
+    expect(await store.tryLock(SLOT, 60_000)).not.toBeNull();
     expect(await server.client.pttl(keys.lock)).toBeGreaterThan(0);
   });
 });

@@ -166,7 +166,9 @@ describe('the summary', () => {
 describe('a roster that is full', () => {
   test('says how many calls it does not hold, and takes in what nobody else knows of', async () => {
     const roster = aRoster({ mostCalls: 2 });
-    for (let i = 0; i < 3; i++) roster.put(aCall({ id: idIn(SLOT, i) }));
+    const entries = [0, 1, 2].map((i) => entryOf(aCall({ id: idIn(SLOT, i) })));
+    roster.replaceSlot(SLOT, entries, roster.mark());
+    for (const { call } of entries) roster.put(call);
     expect(roster.summary(NOW)).toMatchObject({ tracked: 3, unheld: 1 });
     await roster.write([{ id: idIn(0), expected: null, next: aCall({ id: idIn(0) }) }]);
     expect(roster.peek(idIn(0))).not.toBeNull();
