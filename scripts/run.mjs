@@ -23,6 +23,12 @@ const PROGRAMS = {
     redis: true,
     development: true,
   },
+  'test:faults': {
+    run: ['node_modules/vitest/vitest.mjs', 'run', '-c', 'test/faults/vitest.config.ts'],
+    redis: true,
+    development: true,
+  },
+  soak: { run: ['test/faults/soak.ts'], redis: true, development: true },
   check: { run: ['scripts/check.mjs'], redis: false, development: true },
   format: {
     run: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write'],

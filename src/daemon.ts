@@ -281,7 +281,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stopping = true;
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {
         // Clients that are slow must not cost the others the hand-over.
-        const draining = setTimeout(() => app.server.closeAllConnections(), config.shutdownMs / 2);
+        const drainMs = Math.min(5_000, config.shutdownMs / 2);
+        const draining = setTimeout(() => app.server.closeAllConnections(), drainMs);
         // Where Redis is out there is nobody to hand visits to.
         const handOver = AbortSignal.any([limit, standing.out]);
         await Promise.all([

@@ -27,7 +27,7 @@ async function main(): Promise<void> {
     asked = true;
     if (stop) void end(stop, log);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (asked) process.exit(1);
       asked = true;

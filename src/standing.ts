@@ -115,7 +115,7 @@ export class Standing {
   }
 
   async #report(): Promise<void> {
-    const { redis, membership, clock, hasUnsaved, onBack, onAnswer } = this.#options;
+    const { redis, membership, hasUnsaved, onBack, onAnswer } = this.#options;
     if (this.#state !== 'up') await assertSuitable(redis);
     const connections = this.#connections;
     const verdict = await membership.join();
@@ -154,7 +154,7 @@ export class Standing {
   }
 
   async #onSilence(error: unknown): Promise<void> {
-    const { clock, graceMs, log, onOut } = this.#options;
+    const { graceMs, log, onOut } = this.#options;
     log.debug({ err: error }, 'Redis gives no answer');
     if (this.#state === 'out' || performance.now() - this.#answeredAt < graceMs) return;
     this.#state = 'out';
