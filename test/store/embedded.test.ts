@@ -150,7 +150,9 @@ describe('the embedded redis-server', () => {
     const pid = await pidOf(connect(url));
     // The fifth field of proc(5)'s stat; the second one, a name in brackets, may hold spaces.
     const groupOf = (of: number) =>
-      readFileSync(`/proc/${of}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[2];
+      readFileSync(`/proc/${of}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[2];
     expect(groupOf(pid)).not.toBe(groupOf(process.pid));
   });
 });
