@@ -169,8 +169,15 @@ export class Roster implements CallStore {
     const room = Math.max(0, this.#options.mostCalls - (this.#held - here.calls.size));
     let unheld = 0;
     for (const { call, version } of entries) {
-      // It stands on the schedule, whatever was thought here.
-      if (!this.#isNewerHere(call.id, here, mark)) here.gone.delete(call.id);
+      const isNewer = this.#isNewerHere(call.id, here, mark);
+      const gone = here.gone.get(call.id);
+      if (gone?.removal === 'untracked' && gone.registration >= call.registration) {
+        // It was stopped, and Redis has gone back to before that: it has to learn of it again.
+        if (!isNewer) this.#unsaved.add(call.id);
+        continue;
+      }
+      // Otherwise it stands on the schedule, whatever was thought here.
+      if (!isNewer) here.gone.delete(call.id);
       if (calls.size < room) calls.set(call.id, version);
       else unheld++;
     }

@@ -124,3 +124,15 @@ describe('a call that was given up here and lives on in Redis', () => {
     expect(roster.peek(ONE)).not.toBeNull();
   });
 });
+
+describe('a call that was stopped', () => {
+  test('stays so where Redis goes back to before that, and Redis has to be told', async () => {
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: ONE }));
+    roster.remove(aGoneCall({ id: ONE, removal: 'untracked' }));
+    await store.readSlot(SLOT);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(roster.hasLeft(aCall({ id: ONE }))).toBe(true);
+    expect(roster.hasUnsaved).toBe(true);
+  });
+});
