@@ -138,10 +138,10 @@ export class Roster implements CallStore {
 
   /** The calls held here that a read in Redis did not find, and nobody has said why. */
   missing(slot: number, entries: readonly Entry[], mark: number): string[] {
-    const { calls, touched } = this.#slot(slot);
+    const here = this.#slot(slot);
     const there = new Set(entries.map(({ call }) => call.id));
-    return [...calls.keys()].filter(
-      (id) => !there.has(id) && !this.#unsaved.has(id) && (touched.get(id) ?? 0) <= mark,
+    return [...here.calls.keys()].filter(
+      (id) => !there.has(id) && !this.#isNewerHere(id, here, mark),
     );
   }
 
