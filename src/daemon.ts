@@ -243,6 +243,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       visitor: ownVisitor,
       first: ownFirst,
     },
+    isUnsaved: (id) => roster.isUnsaved(id),
     clock,
     random,
     observer,

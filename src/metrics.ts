@@ -120,9 +120,9 @@ export class Metrics implements Observer, GraphObserver {
 
   attempted(call: Call, outcome: Outcome): void {
     const { wheel, deadlineMs, clock } = this.#options;
-    if (outcome.sentAt !== null && call.consecutiveFailures === 0) {
-      this.#lateness.observe(Math.max(0, outcome.sentAt - dueAt(call, wheel)) / SECOND);
-    }
+    // One that was asked for ahead of its turn says nothing of how late turns are.
+    const lateMs = (outcome.sentAt ?? Number.NEGATIVE_INFINITY) - dueAt(call, wheel);
+    if (lateMs >= 0 && call.consecutiveFailures === 0) this.#lateness.observe(lateMs / SECOND);
     if (outcome.kind === 'renewed') {
       this.#margin.observe((deadlineAt(call, deadlineMs) - clock.now()) / SECOND);
     }

@@ -11,10 +11,10 @@ export interface Call {
   readonly labels: Readonly<Record<string, string>>;
   readonly webhookUrl: string | null;
   /**
-   * Identity of this registration, new each time the call is tracked, and
-   * greater (as text) than those before; see `newRegistration`. An ending
-   * counts only for the registration it was observed under, so a late 404
-   * cannot remove a call that was tracked again.
+   * Identity of the bot's last word on the call, new each time it has it tracked
+   * or stopped, and greater (as text) than those before. An ending counts only
+   * for the registration it was observed under, so a late 404 cannot remove a
+   * call that was tracked again.
    */
   readonly registration: string;
   readonly trackedAt: number;

@@ -1,22 +1,17 @@
-import { type Call, forget, type GoneCall, tombstone } from './call.ts';
+import { type Call, type GoneCall, isTombstone } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
 import {
   type CallStore,
   type Clock,
+  type Entry,
   type FirstKeepAlives,
   type Observer,
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
-import {
-  faultOf,
-  type Invalid,
-  newRegistration,
-  register,
-  type TrackRequest,
-} from './registration.ts';
+import { faultOf, type Invalid, register, type TrackRequest, unregister } from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
 import type { Wheel } from './wheel.ts';
@@ -41,6 +36,8 @@ export interface CallsDeps {
   readonly shared: Keeping;
   /** This replica's own, for while the shared one does not answer. */
   readonly own: Keeping;
+  /** Whether something of the call is known here that Redis has yet to learn. */
+  readonly isUnsaved: (id: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: Observer;
@@ -82,11 +79,16 @@ export class Calls {
     });
   }
 
+  /** Whether Redis knows of the call what is known of it here. */
+  isDurable(id: string): boolean {
+    return !this.#deps.isUnsaved(id);
+  }
+
   /** A call that is tracked, or has been within 24 h. */
   find(id: string): Promise<Call | GoneCall | null> {
-    return this.#inEither(async ({ store }) => {
-      const [entry] = await store.find([id]);
-      return entry?.call ?? (await store.findGone(id));
+    return this.#inItsOwn(id, async ({ store }) => {
+      const [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
+      return entry?.call ?? (gone && !isTombstone(gone) ? gone : null);
     });
   }
 
@@ -97,13 +99,18 @@ export class Calls {
 
   /** One keepAlive now, outside the schedule; null where the call is not tracked. */
   keepAliveNow(id: string): Promise<{ outcome: Outcome; call: Call | GoneCall } | null> {
-    return this.#inEither(async ({ store, visitor }) => {
+    return this.#inItsOwn(id, async ({ store, visitor }) => {
       const [entry] = await store.find([id]);
       if (!entry) return null;
       const { outcome, effect } = await visitor.visitOne(entry);
       if (effect !== null) return { outcome, call: 'gone' in effect ? effect.gone : effect.next };
       return { outcome, call: (await this.find(id)) ?? entry.call };
     });
+  }
+
+  /** Reads of one call: what Redis has yet to learn is known here. */
+  #inItsOwn<T>(id: string, act: (keeping: Keeping) => Promise<T>): Promise<T> {
+    return this.isDurable(id) ? this.#inEither(act) : act(this.#deps.own);
   }
 
   async #inEither<T>(act: (keeping: Keeping, durable: boolean) => Promise<T>): Promise<T> {
@@ -116,15 +123,6 @@ export class Calls {
     }
   }
 
-  /** Another replica may know it, and write it back where Redis has lost it. False: it is tracked. */
-  async #stopUnknown(store: CallStore, id: string): Promise<boolean> {
-    const { clock, random } = this.#deps;
-    const now = clock.now();
-    const gone = await store.findGone(id);
-    const registration = newRegistration(now, random, gone?.registration);
-    return store.stopUnknown(gone ? { ...gone, registration } : tombstone(id, registration, now));
-  }
-
   async #track(
     { store, first }: Keeping,
     requests: readonly TrackRequest[],
@@ -135,15 +133,18 @@ export class Calls {
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
     ];
-    const entries = await store.find(valid.map(({ id }) => id));
+    const lasts = await findLast(
+      store,
+      valid.map(({ id }) => id),
+    );
     const created = new Set<string>();
     const effects = await decideAndWrite(
       store,
-      valid.map((request, i) => ({ id: request.id, entry: entries[i] ?? null, request })),
-      (current, { id, request }) => {
+      valid.map((request, i) => ({ id: request.id, ...(lasts[i] ?? UNKNOWN), request })),
+      (current, { id, request, gone }) => {
         if (current === null) created.add(id);
         else created.delete(id);
-        return { next: register(request, current?.call ?? null, context), tell: 'tracked' };
+        return { next: register(request, current?.call ?? gone, context), tell: 'tracked' };
       },
     );
     const calls = new Map(effects.flatMap((effect) => putCall(effect)));
@@ -158,18 +159,33 @@ export class Calls {
   }
 
   async #untrack(store: CallStore, id: string): Promise<void> {
-    const { clock, observer } = this.#deps;
-    let [entry = null] = await store.find([id]);
+    const { clock, random, observer } = this.#deps;
+    const context = { now: clock.now(), random };
+    let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
     if (entry === null) {
-      if (await this.#stopUnknown(store, id)) return;
-      [entry = null] = await store.find([id]);
+      // Another replica may know it, and write it back where Redis has lost it.
+      if (await store.stopUnknown(unregister(id, gone, context))) return;
+      [entry = null] = await store.find([id]); // tracked this very moment
       if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
     }
     const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
-      current === null ? null : { gone: forget(current.call, 'untracked', clock.now()) },
+      current === null ? null : { gone: unregister(id, current.call, context) },
     );
     if (effect && 'gone' in effect) observer.removed(effect.gone);
   }
+}
+
+/** What is known of a call: as it stands on the schedule, or as it left it. */
+interface Last {
+  readonly entry: Entry | null;
+  readonly gone: GoneCall | null;
+}
+
+const UNKNOWN: Last = { entry: null, gone: null };
+
+async function findLast(store: CallStore, ids: readonly string[]): Promise<Last[]> {
+  const [entries, gone] = await Promise.all([store.find(ids), store.findGone(ids)]);
+  return ids.map((_, i) => ({ entry: entries[i] ?? null, gone: gone[i] ?? null }));
 }
 
 function putCall(effect: Decision): [string, Call][] {

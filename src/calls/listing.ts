@@ -1,4 +1,4 @@
-import type { Call, GoneCall, Removal } from './call.ts';
+import { type Call, type GoneCall, isTombstone, type Removal } from './call.ts';
 import type { CallStore } from './ports.ts';
 
 export interface ListQuery {
@@ -75,7 +75,8 @@ async function readState(
   state: ListQuery['state'],
 ): Promise<(Call | GoneCall)[]> {
   if (state === 'tracked') return (await store.readSlot(slot)).map(({ call }) => call);
-  return (await store.readGone(slot)).filter(({ removal }) => removal === state);
+  const gone = await store.readGone(slot);
+  return gone.filter((call) => call.removal === state && !isTombstone(call));
 }
 
 function matches(call: Call, { app, labels }: ListQuery): boolean {

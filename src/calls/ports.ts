@@ -61,13 +61,13 @@ export interface CallStore {
   readSlot(slot: number): Promise<Entry[]>;
   /** In the order of the ids; null where a call is not tracked. */
   find(ids: readonly string[]): Promise<(Entry | null)[]>;
-  /** A call that has left the schedule within {@link GONE_FOR_MS}. */
-  findGone(id: string): Promise<GoneCall | null>;
+  /** What has left the schedule within {@link GONE_FOR_MS}, tombstones included; in the order of the ids. */
+  findGone(ids: readonly string[]): Promise<(GoneCall | null)[]>;
   /** Each change on its own, in order; one result a change. */
   write(changes: readonly Change[]): Promise<WriteResult[]>;
   /** Remembers that a call is not wanted, unless it is tracked after all: then false. */
   stopUnknown(gone: GoneCall): Promise<boolean>;
-  /** The calls of a slot that have left the schedule and are remembered, in no order. */
+  /** All of a slot that is remembered to have left the schedule, tombstones included, in no order. */
   readGone(slot: number): Promise<GoneCall[]>;
   /** Forgets some of those that left the schedule before an instant; all, if asked often enough. */
   forgetGone(slot: number, before: number): Promise<void>;

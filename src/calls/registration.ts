@@ -1,4 +1,4 @@
-import type { Call } from './call.ts';
+import { type Call, forget, type GoneCall, isGone, tombstone } from './call.ts';
 import type { Random } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -49,23 +49,26 @@ export function faultOf(request: TrackRequest, context: RegistrationContext): In
 }
 
 /**
- * The call as it is tracked from now on. One that is known keeps its renewals
+ * The call as it is tracked from now on. One that is tracked keeps its renewals
  * and since when it is tracked; everything else is as asked now.
+ *
+ * @param last what is known of the call, also if it has left the schedule
  */
 export function register(
   request: TrackRequest,
-  known: Call | null,
+  last: Call | GoneCall | null,
   context: RegistrationContext,
 ): Call {
   const { now, random, apps, defaultApp, policy } = context;
   const app = request.app ?? defaultApp;
+  const known = last === null || isGone(last) ? null : last;
   return {
     id: request.id,
     app,
     tenantId: request.tenantId ?? apps.get(app)?.tenantId ?? '',
     labels: request.labels ?? {},
     webhookUrl: request.webhookUrl ?? null,
-    registration: newRegistration(now, random, known?.registration ?? ''),
+    registration: newRegistration(now, random, last?.registration),
     trackedAt: known?.trackedAt ?? now,
     startedAt: request.startedAt ?? known?.startedAt ?? null,
     trackUntil: request.trackUntil ?? null,
@@ -75,6 +78,21 @@ export function register(
     atRiskAt: known?.atRiskAt ?? null,
     lastError: known?.lastError ?? null,
   };
+}
+
+/**
+ * The call as it is remembered once the bot has it stopped. To stop is a word as
+ * new as to track: it counts against every registration made before it, also
+ * against one that is not known here.
+ */
+export function unregister(
+  id: string,
+  last: Call | GoneCall | null,
+  { now, random }: Pick<RegistrationContext, 'now' | 'random'>,
+): GoneCall {
+  const registration = newRegistration(now, random, last?.registration);
+  if (last === null) return tombstone(id, registration, now);
+  return { ...(isGone(last) ? last : forget(last, 'untracked', now)), registration };
 }
 
 /**

@@ -19,7 +19,7 @@ import { trackBatchRoutes } from './routes/track-batch.ts';
 import { compileValidator } from './validation.ts';
 
 export interface HttpOptions {
-  readonly calls: Pick<Calls, 'track' | 'untrack' | 'find' | 'list' | 'keepAliveNow'>;
+  readonly calls: Pick<Calls, keyof Calls>;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   /** In the format of Prometheus. */
@@ -59,7 +59,14 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
 export async function buildOpenApi(version: string): Promise<object> {
   const absent = () => Promise.reject(new Error('this app only documents itself'));
   const app = await buildApp({
-    calls: { track: absent, untrack: absent, find: absent, list: absent, keepAliveNow: absent },
+    calls: {
+      track: absent,
+      untrack: absent,
+      find: absent,
+      isDurable: () => true,
+      list: absent,
+      keepAliveNow: absent,
+    },
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,
     metrics: { contentType: 'text/plain', render: absent },

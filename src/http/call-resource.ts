@@ -43,7 +43,8 @@ export const CallSchema = Type.Object(
     id: Type.String({ description: "Graph's id of the call; a GUID is in lower case." }),
     state: CallState,
     durable: Type.Boolean({
-      description: 'False while only this replica knows of it, because Redis is out.',
+      description:
+        'False while Redis is out and has yet to learn of this: only this replica knows it.',
     }),
     app: Type.String({ description: 'The configured app whose credentials keep it alive.' }),
     tenantId: Type.String(),
@@ -101,10 +102,10 @@ export function callAnswer(description: string) {
 }
 
 /** Makes a call ready to be told; `durable` is false where only this replica holds it. */
-export type PresentCall = (call: Call | GoneCall, durable?: boolean) => CallResource;
+export type PresentCall = (call: Call | GoneCall, durable: boolean) => CallResource;
 
 export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
-  return (call, durable = true) => ({
+  return (call, durable) => ({
     id: call.id,
     state: isGone(call) ? call.removal : 'tracked',
     durable,

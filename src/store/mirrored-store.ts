@@ -17,7 +17,7 @@ export class MirroredStore implements CallStore {
     const mark = this.#roster.mark();
     const entries = await this.#store.readSlot(slot);
     const missing = this.#roster.missing(slot, entries, mark);
-    const left = await Promise.all(missing.map((id) => this.#store.findGone(id)));
+    const left = await this.#store.findGone(missing);
     for (const [i, id] of missing.entries()) if (left[i] === null) this.#roster.keep(id);
     this.#roster.replaceSlot(slot, entries, mark);
     return entries;
@@ -42,8 +42,8 @@ export class MirroredStore implements CallStore {
     return this.#store.find(ids);
   }
 
-  findGone(id: string): Promise<GoneCall | null> {
-    return this.#store.findGone(id);
+  findGone(ids: readonly string[]): Promise<(GoneCall | null)[]> {
+    return this.#store.findGone(ids);
   }
 
   readGone(slot: number): Promise<GoneCall[]> {

@@ -51,7 +51,7 @@ async function reconcileSlot(
   const there = byId(await redis.readSlot(slot));
   const entries = await roster.readSlot(slot);
   const here = entries.map(({ call }) => call);
-  const gone = roster.left(slot);
+  const gone = await roster.readGone(slot);
   const updated = await update(redis, [...here, ...gone], there, clock);
   const lost = here.filter(({ id }) => !there.has(id));
   sum.restored += await redis.restore(slot, lost);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
+import type { Call, GoneCall } from '../calls/call.ts';
 import {
   type CallStore,
   type Change,
@@ -40,18 +40,13 @@ export class RedisCallStore implements CallStore {
   }
 
   async find(ids: readonly string[]): Promise<(Entry | null)[]> {
-    const reads = this.#redis.pipeline();
-    for (const id of ids) reads.hget(this.#keys(slotOf(id, this.#wheel)).calls, id);
-    const values = (await this.#run(() => reads.exec())) ?? [];
-    return ids.map((id, i) => this.#entry(id, replyText(values[i])));
+    const values = await this.#readEach(ids, 'calls');
+    return ids.map((id, i) => this.#entry(id, values[i] ?? null));
   }
 
-  async findGone(id: string): Promise<GoneCall | null> {
-    const slot = slotOf(id, this.#wheel);
-    const text = await this.#run(() => this.#redis.hget(this.#keys(slot).gone, id));
-    if (text === null) return null;
-    const gone = this.#decode(slot, id, () => decodeGoneCall(id, text));
-    return gone && !isTombstone(gone) ? gone : null;
+  async findGone(ids: readonly string[]): Promise<(GoneCall | null)[]> {
+    const values = await this.#readEach(ids, 'gone');
+    return ids.map((id, i) => this.#gone(id, values[i] ?? null));
   }
 
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
@@ -97,10 +92,7 @@ export class RedisCallStore implements CallStore {
 
   async readGone(slot: number): Promise<GoneCall[]> {
     const values = await this.#scan(this.#keys(slot).gone);
-    return [...values].flatMap(([id, text]) => {
-      const call = this.#decode(slot, id, () => decodeGoneCall(id, text));
-      return call && !isTombstone(call) ? [call] : [];
-    });
+    return [...values].flatMap(([id, text]) => this.#gone(id, text) ?? []);
   }
 
   async stopUnknown(gone: GoneCall): Promise<boolean> {
@@ -142,6 +134,11 @@ export class RedisCallStore implements CallStore {
     return call && { call, version };
   }
 
+  #gone(id: string, text: string | null): GoneCall | null {
+    if (text === null) return null;
+    return this.#decode(slotOf(id, this.#wheel), id, () => decodeGoneCall(id, text));
+  }
+
   #decode<T extends Call>(slot: number, id: string, decode: () => T): T | null {
     try {
       return decode();
@@ -154,6 +151,12 @@ export class RedisCallStore implements CallStore {
 
   #keys(slot: number) {
     return slotKeys(slot, this.#wheel.slots);
+  }
+
+  async #readEach(ids: readonly string[], kind: 'calls' | 'gone'): Promise<(string | null)[]> {
+    const reads = this.#redis.pipeline();
+    for (const id of ids) reads.hget(this.#keys(slotOf(id, this.#wheel))[kind], id);
+    return ((await this.#run(() => reads.exec())) ?? []).map(replyText);
   }
 
   async #scan(key: string): Promise<Map<string, string>> {

@@ -1,4 +1,4 @@
-import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
+import type { Call, GoneCall } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { encodeCall } from './codec.ts';
@@ -57,17 +57,11 @@ export class Roster implements CallStore {
     return ids.map((id) => this.peek(id));
   }
 
-  async findGone(id: string): Promise<GoneCall | null> {
-    const gone = this.#slotOf(id).gone.get(id);
-    return gone && !isTombstone(gone) ? gone : null;
+  async findGone(ids: readonly string[]): Promise<(GoneCall | null)[]> {
+    return ids.map((id) => this.#slotOf(id).gone.get(id) ?? null);
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
-    return this.left(slot).filter((gone) => !isTombstone(gone));
-  }
-
-  /** All that left, tombstones included. */
-  left(slot: number): GoneCall[] {
     return [...this.#slot(slot).gone.values()];
   }
 

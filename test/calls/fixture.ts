@@ -1,4 +1,4 @@
-import { type Call, type CallError, type GoneCall, isTombstone } from '../../src/calls/call.ts';
+import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
 import { Lanes } from '../../src/calls/lanes.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type {
@@ -238,9 +238,8 @@ export class MemoryStore implements CallStore {
     return ids.map((id) => this.calls.get(id) ?? null);
   }
 
-  async findGone(id: string): Promise<GoneCall | null> {
-    const gone = this.gone.get(id);
-    return gone && !isTombstone(gone) ? gone : null;
+  async findGone(ids: readonly string[]): Promise<(GoneCall | null)[]> {
+    return ids.map((id) => this.gone.get(id) ?? null);
   }
 
   async stopUnknown(tombstone: GoneCall): Promise<boolean> {
@@ -250,9 +249,7 @@ export class MemoryStore implements CallStore {
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
-    return [...this.gone.values()].filter(
-      (gone) => slotOf(gone.id, this.#wheel) === slot && !isTombstone(gone),
-    );
+    return [...this.gone.values()].filter((gone) => slotOf(gone.id, this.#wheel) === slot);
   }
 
   async forgetGone(_slot: number, before: number): Promise<void> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { forget, type GoneCall } from '../../src/calls/call.ts';
+import type { GoneCall } from '../../src/calls/call.ts';
 import { deadlineAt } from '../../src/calls/deadline.ts';
 import { decideAndWrite } from '../../src/calls/optimistic.ts';
 import {
@@ -9,7 +9,7 @@ import {
   StoreUnavailableError,
   type WriteResult,
 } from '../../src/calls/ports.ts';
-import { register } from '../../src/calls/registration.ts';
+import { register, unregister } from '../../src/calls/registration.ts';
 import { slotOf, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import {
   aVisitorOf,
@@ -78,7 +78,7 @@ class Mortal implements CallStore {
 
   readSlot = (slot: number) => this.#store.readSlot(slot);
   find = (ids: readonly string[]) => this.#store.find(ids);
-  findGone = (id: string) => this.#store.findGone(id);
+  findGone = (ids: readonly string[]) => this.#store.findGone(ids);
   stopUnknown = (tombstone: GoneCall) => this.#store.stopUnknown(tombstone);
   readGone = (slot: number) => this.#store.readGone(slot);
   forgetGone = (slot: number, before: number) => this.#store.forgetGone(slot, before);
@@ -103,16 +103,17 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
   const endedByGraph = new Map<string, number>();
   const renewals = new Map<string, number>();
 
+  const context = () => ({
+    now: clock.now(),
+    random: Math.random,
+    apps: new Map([['default', { tenantId: TENANT }]]),
+    defaultApp: 'default',
+    policy: POLICY,
+  });
+
   const track = async (id: string) => {
     const [entry = null] = await store.find([id]);
-    const context = {
-      now: clock.now(),
-      random: Math.random,
-      apps: new Map([['default', { tenantId: TENANT }]]),
-      defaultApp: 'default',
-      policy: POLICY,
-    };
-    const next = register({ id }, entry?.call ?? null, context);
+    const next = register({ id }, entry?.call ?? null, context());
     await decideAndWrite(store, [{ id, entry }], () => ({ next, tell: 'tracked' }));
     wanted.set(id, next.registration);
     if (entry === null) renewals.delete(id);
@@ -123,7 +124,7 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
     await decideAndWrite(
       store,
       [{ id, entry }],
-      (current) => current && { gone: forget(current.call, 'untracked', clock.now()) },
+      (current) => current && { gone: unregister(id, current.call, context()) },
     );
     wanted.delete(id);
   };
@@ -187,7 +188,7 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
         if (renewedAt !== undefined)
           expect(entry.call.renewedAt ?? 0).toBeGreaterThanOrEqual(renewedAt);
       } else if (registration !== undefined) {
-        const gone = await store.findGone(id);
+        const [gone] = await store.findGone([id]);
         expect(gone?.registration, `${id} is tracked: it must not be forgotten`).toBe(registration);
         if (gone?.removal === 'ended') {
           const endedAt = endedByGraph.get(registration);

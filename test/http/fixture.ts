@@ -69,6 +69,10 @@ export class FakeCalls implements Ports {
     });
   }
 
+  isDurable(): boolean {
+    return this.durable;
+  }
+
   find(id: string) {
     return this.#ask('find', [id], async () => this.known.get(id) ?? null);
   }

@@ -141,11 +141,11 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
       await store.write([{ id: ONE, expected: entry?.version ?? '', gone }]);
       expect(await store.find([ONE])).toEqual([null]);
       expect(await store.readSlot(SLOT)).toEqual([]);
-      expect(await store.findGone(ONE)).toEqual(gone);
+      expect(await store.findGone([ONE])).toEqual([gone]);
       expect(await store.readGone(SLOT)).toEqual([gone]);
       expect(await store.readGone(SLOT + 1)).toEqual([]);
       await track(aCall({ id: ONE }));
-      expect(await store.findGone(ONE)).toBeNull();
+      expect(await store.findGone([ONE])).toEqual([null]);
       expect(await store.readGone(SLOT)).toEqual([]);
     });
 
@@ -160,7 +160,7 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
       await leave(TWO, NOW);
       await leave(THREE, NOW + 1);
       await store.forgetGone(SLOT, NOW);
-      expect(await store.findGone(ONE)).toBeNull();
+      expect(await store.findGone([ONE])).toEqual([null]);
       expect((await store.readGone(SLOT)).map(({ id }) => id).toSorted()).toEqual(
         [TWO, THREE].toSorted(),
       );
@@ -235,7 +235,7 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
               expect((await store.find(ids)).map((entry) => entry?.call ?? null)).toEqual(
                 ids.map((id) => tracked.get(id) ?? null),
               );
-              const remembered = await Promise.all(ids.map((id) => store.findGone(id)));
+              const remembered = await store.findGone(ids);
               expect(remembered.map((call) => call?.renewedAt)).toEqual(
                 ids.map((id) => gone.get(id)),
               );
@@ -248,7 +248,7 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
 
     test('remembers the stop of a call that it does not know, again and again', async () => {
       expect(await store.stopUnknown(tombstone(ONE, 'r5', NOW))).toBe(true);
-      expect(await store.findGone(ONE)).toBeNull();
+      expect(await store.findGone([ONE])).toEqual([tombstone(ONE, 'r5', NOW)]);
       expect(await store.stopUnknown(tombstone(ONE, 'r6', NOW))).toBe(true);
       await track(aCall({ id: ONE }));
       expect(await store.stopUnknown(tombstone(ONE, 'r7', NOW))).toBe(false);

@@ -53,7 +53,7 @@ describe('the feed of events', () => {
     expect(roster.peek(ONE)).toEqual((await store.find([ONE]))[0]);
     await remove(store, ONE);
     await vi.waitFor(() => expect(roster.peek(ONE)).toBeNull(), SOON);
-    expect(await roster.findGone(ONE)).toMatchObject({ removal: 'ended' });
+    expect(await roster.findGone([ONE])).toMatchObject([{ removal: 'ended' }]);
     expect(roster.hasUnsaved).toBe(false);
   });
 

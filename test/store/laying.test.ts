@@ -52,7 +52,7 @@ async function allCalls(wheel: Wheel) {
     calls: calls.map(({ call }) => call.id).toSorted(),
     gone: gone.map(({ id }) => id).toSorted(),
     find: async (id: string) => (await store.find([id]))[0]?.call ?? null,
-    findGone: (id: string) => store.findGone(id),
+    findGone: async (id: string) => (await store.findGone([id]))[0],
     forget: (before: number) => Promise.all(slots.map((slot) => store.forgetGone(slot, before))),
   };
 }

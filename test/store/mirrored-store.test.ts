@@ -37,7 +37,7 @@ describe('the roster learns', () => {
     const gone = forget(aCall({ id: ONE }), 'ended', NOW);
     await store.write([{ id: ONE, expected: roster.peek(ONE)?.version ?? '', gone }]);
     expect(roster.peek(ONE)).toBeNull();
-    expect(await roster.findGone(ONE)).toEqual(gone);
+    expect(await roster.findGone([ONE])).toEqual([gone]);
     expect(roster.hasUnsaved).toBe(false);
   });
 

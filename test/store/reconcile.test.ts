@@ -103,7 +103,7 @@ describe('after an absence of Redis', () => {
         [THREE, null],
       ].toSorted(),
     );
-    expect(await store.findGone(TWO)).toMatchObject({ removal: 'untracked' });
+    expect(await store.findGone([TWO])).toMatchObject([{ removal: 'untracked' }]);
     expect(roster.hasUnsaved).toBe(false);
     expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toMatchObject({
       updated: 0,
@@ -118,8 +118,8 @@ describe('after an absence of Redis', () => {
     await roster.stopUnknown(tombstone(TWO, 'r9', NOW));
     await reconcile(store, roster, WHEEL.slots, CLOCK);
     expect(await standing(store)).toEqual([]);
-    expect(await store.findGone(ONE)).toMatchObject({ removal: 'untracked', app: 'default' });
-    expect(await store.findGone(TWO)).toBeNull();
+    expect(await store.findGone([ONE])).toMatchObject([{ removal: 'untracked', app: 'default' }]);
+    expect(await store.findGone([TWO])).toEqual([tombstone(TWO, 'r9', NOW)]);
     expect(roster.hasUnsaved).toBe(false);
   });
 });
@@ -153,7 +153,7 @@ describe('where Redis has lost its data', () => {
       const order = knowsFirst ? [knows, doesNot] : [doesNot, knows];
       for (const { store, roster } of order) await reconcile(store, roster, WHEEL.slots, CLOCK);
       expect(await standing(knows.store)).toEqual([]);
-      expect(await knows.store.findGone(ONE)).toMatchObject({ removal: 'ended' });
+      expect(await knows.store.findGone([ONE])).toMatchObject([{ removal: 'ended' }]);
     }
   });
 

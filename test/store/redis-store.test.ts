@@ -148,8 +148,8 @@ describe('a value in Redis that cannot be read', () => {
       [THREE]: newer,
     });
     expect((await store.readGone(SLOT)).map(({ id }) => id)).toEqual([ONE]);
-    expect(await store.findGone(TWO)).toBeNull();
-    expect(await store.findGone(THREE)).toBeNull();
+    expect(await store.findGone([TWO])).toEqual([null]);
+    expect(await store.findGone([THREE])).toEqual([null]);
     expect(unreadable.map(({ id }) => id).toSorted()).toEqual([TWO, TWO, THREE, THREE].toSorted());
   });
 
@@ -172,13 +172,13 @@ describe('what Redis has lost', () => {
     expect(await store.remember(SLOT, [aGoneCall({ id: THREE })])).toHaveLength(1);
     expect((await store.find([ONE]))[0]?.call.registration).toBe('r1');
     expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
-    expect(await store.findGone(THREE)).toEqual(aGoneCall({ id: THREE }));
+    expect(await store.findGone([THREE])).toEqual([aGoneCall({ id: THREE })]);
     expect((await events(server)).map(({ type, id }) => [type, id])).toEqual([
       ['tracked', ONE],
       ['restored', TWO],
     ]);
     await store.forgetGone(SLOT, NOW + 1);
-    expect(await store.findGone(THREE)).toBeNull();
+    expect(await store.findGone([THREE])).toEqual([null]);
   });
 
   test('is written back once, by whichever of the replicas', async () => {
@@ -225,7 +225,7 @@ describe('a registry that does not answer', () => {
     const asked = [
       store.readSlot(SLOT),
       store.find([ONE]),
-      store.findGone(ONE),
+      store.findGone([ONE]),
       store.readGone(SLOT),
       store.forgetGone(SLOT, NOW),
       store.write([track(ONE)]),

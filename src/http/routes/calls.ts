@@ -8,7 +8,7 @@ import { Problem, problemBody } from '../problems.ts';
 import { AppName, CallId, canonicalId } from '../track-request.ts';
 
 export interface CallRoutesOptions {
-  readonly calls: Pick<Calls, 'find' | 'list'>;
+  readonly calls: Pick<Calls, 'find' | 'list' | 'isDurable'>;
   readonly present: PresentCall;
 }
 
@@ -79,13 +79,16 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
     const id = canonicalId(params.id);
     const call = await calls.find(id);
     if (call === null) throw callNotFound(id);
-    return present(call);
+    return present(call, calls.isDurable(id));
   });
 
   app.get('/calls', { schema: listSchema }, async ({ query }) => {
     const { state = 'tracked', app: appName, label = [], limit = DEFAULT_LIMIT, cursor } = query;
     const page = await calls.list({ state, app: appName, labels: label, limit, cursor });
-    return { calls: page.calls.map((call) => present(call)), next: page.next };
+    return {
+      calls: page.calls.map((call) => present(call, calls.isDurable(call.id))),
+      next: page.next,
+    };
   });
 
   done();

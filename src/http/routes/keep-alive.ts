@@ -7,7 +7,7 @@ import { Problem, problemBody } from '../problems.ts';
 import { CallId, canonicalId } from '../track-request.ts';
 
 export interface KeepAliveRoutesOptions {
-  readonly calls: Pick<Calls, 'keepAliveNow'>;
+  readonly calls: Pick<Calls, 'keepAliveNow' | 'isDurable'>;
   readonly present: PresentCall;
 }
 
@@ -45,7 +45,7 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
     const id = canonicalId(params.id);
     const result = await calls.keepAliveNow(id);
     if (result === null) throw new Problem(problemBody('call-not-found', `${id} is not tracked`));
-    const call = present(result.call);
+    const call = present(result.call, calls.isDurable(id));
     const { outcome } = result;
     if (outcome.kind === 'renewed') return { outcome: outcome.kind, call };
     const lastError = presentError(outcome.error);
