@@ -14,7 +14,7 @@ import {
 import { faultOf, type Invalid, register, type TrackRequest, unregister } from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
-import type { Wheel } from './wheel.ts';
+import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
 export type TrackResult =
@@ -149,13 +149,20 @@ export class Calls {
     );
     const calls = new Map(effects.flatMap((effect) => putCall(effect)));
     for (const call of calls.values()) observer.tracked(call, created.has(call.id));
-    const unproven = [...calls.values()].filter(({ renewedAt }) => renewedAt === null);
-    if (unproven.length > 0) await first.request(unproven.map(({ id }) => id));
+    const early = [...calls.values()].filter((call) => this.#wantsVisitEarly(call));
+    if (early.length > 0) await first.request(early.map(({ id }) => id));
     return requests.map(({ id }, i) => {
       const fault = faults[i];
       if (fault) return fault;
       return { kind: created.has(id) ? 'created' : 'updated', call: calls.get(id) as Call };
     });
+  }
+
+  /** Whether its slot's turn comes too late for it. */
+  #wantsVisitEarly({ id, renewedAt, trackUntil }: Call): boolean {
+    if (renewedAt === null) return true;
+    const { wheel, clock } = this.#deps;
+    return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
   }
 
   async #untrack(store: CallStore, id: string): Promise<void> {
