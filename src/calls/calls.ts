@@ -29,6 +29,8 @@ export interface Keeping {
   readonly store: CallStore;
   readonly visitor: Visitor;
   readonly first: FirstKeepAlives;
+  /** Told of what is tracked and stopped there. */
+  readonly observer: Observer;
 }
 
 export interface CallsDeps {
@@ -40,7 +42,6 @@ export interface CallsDeps {
   readonly isUnsaved: (id: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
-  readonly observer: Observer;
   /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
@@ -73,8 +74,8 @@ export class Calls {
 
   /** Stops tracking a call; one that is not tracked is as good as stopped. */
   untrack(id: string): Promise<{ durable: boolean }> {
-    return this.#inEither(async ({ store }, durable) => {
-      await this.#untrack(store, id);
+    return this.#inEither(async (keeping, durable) => {
+      await this.#untrack(keeping, id);
       return { durable };
     });
   }
@@ -124,11 +125,10 @@ export class Calls {
   }
 
   async #track(
-    { store, first }: Keeping,
+    { store, first, observer }: Keeping,
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
-    const { clock, observer } = this.#deps;
-    const context = { ...this.#deps, now: clock.now() };
+    const context = { ...this.#deps, now: this.#deps.clock.now() };
     const faults = requests.map((request) => faultOf(request, context));
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
@@ -165,8 +165,8 @@ export class Calls {
     return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
   }
 
-  async #untrack(store: CallStore, id: string): Promise<void> {
-    const { clock, random, observer } = this.#deps;
+  async #untrack({ store, observer }: Keeping, id: string): Promise<void> {
+    const { clock, random } = this.#deps;
     const context = { now: clock.now(), random };
     let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
     if (entry === null) {

@@ -30,7 +30,7 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
     const { store, graph, visitor } = aVisitorOf(new MemoryStore(), { clock, observer: told });
     const asked: string[][] = [];
     const first = { request: async (ids: readonly string[]) => void asked.push([...ids]) };
-    return { store, graph, visitor, asked, first };
+    return { store, graph, visitor, asked, first, observer: told };
   };
   const shared = keeping();
   const own = keeping();
@@ -40,7 +40,6 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
     isUnsaved: () => false,
     clock,
     random: () => 0.5,
-    observer: told,
     apps: new Map([['default', { tenantId: TENANT }]]),
     defaultApp: 'default',
     wheel: WHEEL,
