@@ -77,7 +77,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const redis = connectFast(connection);
   starting.defer(() => redis.disconnect());
 
-  const roster = new Roster({ wheel, deadlineMs, mostCalls: config.rosterMaxCalls });
+  const roster = new Roster({
+    wheel,
+    deadlineMs,
+    mostCalls: config.rosterMaxCalls,
+    onUnheld: (unheld) => {
+      if (unheld === 0) log.info('the roster has room for all calls again');
+      else log.warn('the roster is full (ROSTER_MAX_CALLS): without Redis some calls are not kept');
+    },
+  });
   const metrics: Metrics = new Metrics({
     version,
     wheel,

@@ -11,7 +11,7 @@ import {
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
-import { rememberGone, restoreCalls } from './write-back.ts';
+import { type Restored, rememberGone, restoreCalls } from './write-back.ts';
 
 /** Told of values in Redis that cannot be read; they are left as they are. */
 export type OnUnreadable = (where: { slot: number; id: string }, error: UnreadableError) => void;
@@ -69,13 +69,17 @@ export class RedisCallStore implements CallStore {
   }
 
   /** See `restoreCalls`. */
-  restore(slot: number, calls: readonly Call[]): Promise<number> {
+  restore(slot: number, calls: readonly Call[]): Promise<Restored> {
     return this.#run(() => restoreCalls(this.#redis, this.#keys(slot), calls));
   }
 
   /** See `rememberGone`. */
-  remember(slot: number, gone: readonly GoneCall[]): Promise<GoneCall[]> {
-    return this.#run(() => rememberGone(this.#redis, this.#keys(slot), gone));
+  remember(
+    slot: number,
+    gone: readonly GoneCall[],
+    isNews: (gone: GoneCall) => boolean,
+  ): Promise<GoneCall[]> {
+    return this.#run(() => rememberGone(this.#redis, this.#keys(slot), gone, isNews));
   }
 
   /** A short lock on a slot, as a key to it; null where somebody else holds it. It expires by itself. */
@@ -96,7 +100,8 @@ export class RedisCallStore implements CallStore {
   }
 
   async stopUnknown(gone: GoneCall): Promise<boolean> {
-    return (await this.remember(slotOf(gone.id, this.#wheel), [gone])).length === 1;
+    const slot = slotOf(gone.id, this.#wheel);
+    return (await this.remember(slot, [gone], () => false)).length === 1;
   }
 
   async forgetGone(slot: number, before: number): Promise<void> {

@@ -25,7 +25,8 @@ export function scenario(
   options: ScenarioOptions,
   fault: (world: World) => Promise<void>,
 ): void {
-  test(title, { timeout: SCENARIO_MS }, async () => {
+  // Each waits most of the time; how many do so at once is the configuration's to say.
+  test.concurrent(title, { timeout: SCENARIO_MS }, async () => {
     await using world = await World.start(options);
     try {
       await world.bot.startCalls(options.calls ?? 80);
