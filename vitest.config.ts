@@ -24,7 +24,7 @@ export default defineConfig({
         },
       },
     ],
-    maxConcurrency: 3,
+    maxConcurrency: 2,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

@@ -189,7 +189,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!standing.up) return;
       metrics.missedTurn();
       log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
-      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 4));
+      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 2));
     },
   });
 

@@ -10,6 +10,8 @@ export interface ScenarioOptions extends WorldOptions, Allowance {
   calls?: number;
   /** How long it goes on after the fault, before it is judged; default an interval and some. */
   settleMs?: number;
+  /** It wants the machine to itself. */
+  alone?: boolean;
 }
 
 /** The whole of a scenario, its start and its end included. */
@@ -26,7 +28,8 @@ export function scenario(
   fault: (world: World) => Promise<void>,
 ): void {
   // Each waits most of the time; how many do so at once is the configuration's to say.
-  test.concurrent(title, { timeout: SCENARIO_MS }, async () => {
+  const run = options.alone ? test : test.concurrent;
+  run(title, { timeout: SCENARIO_MS }, async () => {
     await using world = await World.start(options);
     try {
       await world.bot.startCalls(options.calls ?? 80);

@@ -95,7 +95,7 @@ describe('no call passes its deadline when replicas', () => {
     },
   );
 
-  scenario('are started ten at once', { replicas: 1 }, async (world) => {
+  scenario('are started ten at once', { replicas: 1, alone: true }, async (world) => {
     await world.startReplicas(10);
     await sleep(2_000);
     for (const replica of world.replicas.slice(1)) await replica.stop();
