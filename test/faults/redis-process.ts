@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freePort } from '../redis/redis-server.ts';
 import { FakedClock } from './faked-clock.ts';
+import { reapAtExit } from './reap.ts';
 
 export interface RedisProcessOptions {
   /** An address of loopback; default 127.0.0.1. */
@@ -127,9 +128,7 @@ export class RedisProcess {
       stdio: 'ignore',
       env: { ...process.env, ...this.#clock?.env },
     });
-    const reap = () => child.kill('SIGKILL');
-    process.once('exit', reap);
-    child.once('exit', () => process.removeListener('exit', reap));
+    reapAtExit(child);
     this.#child = child;
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FakedClock } from './faked-clock.ts';
+import { reapAtExit } from './reap.ts';
 
 /** A line of a replica's log. */
 export interface LogLine {
@@ -55,9 +56,7 @@ export class Replica {
       env: { PATH: process.env.PATH, ...this.#ownEnv(), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'], // the first for affliction.ts to see when we die
     });
-    const reap = () => this.#child.kill('SIGKILL');
-    process.once('exit', reap);
-    this.#child.once('exit', () => process.removeListener('exit', reap));
+    reapAtExit(this.#child);
     this.#listening = this.#listen();
     this.#listening.catch(() => undefined); // told to whoever waits for it
   }
