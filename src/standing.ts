@@ -1,14 +1,14 @@
 import { performance } from 'node:perf_hooks';
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock } from './calls/ports.ts';
 import type { Wheel } from './calls/wheel.ts';
+import type { RedisClient } from './store/connection.ts';
 import { layAnew } from './store/laying.ts';
 import type { Membership, Verdict } from './store/membership.ts';
 import { assertSuitable, UnsuitableRedisError } from './store/suitable.ts';
 
 export interface StandingOptions {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly membership: Membership;
   readonly wheel: Wheel;
   readonly heartbeatMs: number;

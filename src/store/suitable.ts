@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { RedisClient } from './connection.ts';
 
 /** This Redis must not be used as it is; the message says what to change. */
 export class UnsuitableRedisError extends Error {
@@ -17,7 +17,7 @@ const OLDEST: readonly [number, number] = [6, 2];
  * lacks commands. Read from `INFO`, which managed services allow; they often
  * forbid `CONFIG`.
  */
-export async function assertSuitable(redis: Redis): Promise<void> {
+export async function assertSuitable(redis: RedisClient): Promise<void> {
   const info = parseInfo(await redis.info());
   const version = info.get('redis_version') ?? '0.0';
   const [major = 0, minor = 0] = version.split('.').map(Number);
