@@ -30,7 +30,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-interface Access {
+export interface Access {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly tls: boolean;

@@ -1,6 +1,12 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
-import { type ClusterAddress, parseRedisUrl, type SentinelAddress } from './address.ts';
+import {
+  type Access,
+  type ClusterAddress,
+  type Endpoint,
+  parseRedisUrl,
+  type SentinelAddress,
+} from './address.ts';
 import { SCRIPTS } from './scripts.ts';
 
 /** One server, the master that Sentinels name, or a Cluster. */
@@ -108,18 +114,34 @@ function create({ url, timeoutMs }: ConnectionOptions, special: RedisOptions): R
   return createCluster(address, { ...common, ...special }, timeoutMs);
 }
 
+/** For one of the servers that an address names, by itself. */
+export function forEndpoint(
+  endpoint: Endpoint,
+  address: SentinelAddress | ClusterAddress,
+): RedisOptions {
+  if (address.kind === 'cluster') return { ...endpoint, ...accessOf(address) };
+  const { sentinelUsername: username, sentinelPassword: password, sentinelTls: tls } = address;
+  return { ...endpoint, ...accessOf({ username, password, tls }) };
+}
+
+function accessOf({ username, password, tls }: Access) {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
+  };
+}
+
 function ofSentinels(address: SentinelAddress, timeoutMs: number) {
-  const { sentinels, group, database, username, password } = address;
-  const { sentinelUsername, sentinelPassword } = address;
+  const { sentinels, group, database, tls, sentinelUsername, sentinelPassword } = address;
   return {
     sentinels: sentinels.map((one) => ({ ...one })),
     name: group,
     db: database,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
+    ...accessOf(address),
     ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(address.tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
+    enableTLSForSentinelMode: tls,
     ...(address.sentinelTls ? { sentinelTLS: {} } : {}),
     // One that hangs must not keep us from the others.
     sentinelCommandTimeout: timeoutMs,
@@ -128,11 +150,11 @@ function ofSentinels(address: SentinelAddress, timeoutMs: number) {
 }
 
 function createCluster(
-  { nodes, username, password, tls }: ClusterAddress,
+  address: ClusterAddress,
   { enableOfflineQueue = true, ...ofNodes }: RedisOptions,
   timeoutMs: number,
 ): Cluster {
-  return new Cluster([...nodes], {
+  return new Cluster([...address.nodes], {
     lazyConnect: true,
     scripts: SCRIPTS,
     enableOfflineQueue,
@@ -142,13 +164,7 @@ function createCluster(
     slotsRefreshInterval: 2 * timeoutMs,
     // A certificate is for the name that was given, not for an address that it stands for.
     dnsLookup: (host, done) => done(null, host),
-    redisOptions: {
-      ...ofNodes,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(tls ? { tls: {} } : {}),
-      replyMapping: 'legacy',
-    },
+    redisOptions: { ...ofNodes, ...accessOf(address), replyMapping: 'legacy' },
   });
 }
 
