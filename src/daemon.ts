@@ -79,7 +79,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => redis.disconnect());
   const servers = new Servers({ redis, connection, slots });
 
-  const roster = new Roster({ wheel, deadlineMs, mostCalls: config.rosterMaxCalls });
+  const roster = new Roster({
+    wheel,
+    deadlineMs,
+    mostCalls: config.rosterMaxCalls,
+    onUnheld: (unheld) => {
+      if (unheld === 0) log.info('the roster has room for all calls again');
+      else log.warn('the roster is full (ROSTER_MAX_CALLS): without Redis some calls are not kept');
+    },
+  });
   const metrics: Metrics = new Metrics({
     version,
     wheel,
@@ -183,7 +191,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!standing.up || standing.outSlots.has(slot)) return;
       metrics.missedTurn();
       log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
-      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 4));
+      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 2));
     },
   });
 
@@ -203,8 +211,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     log,
     unsavedSlots: () => roster.unsavedSlots,
-    onBack: async (due, isFirst) => {
-      await feed.follow();
+    onBack: async (due, { isFirst, isAnew }) => {
+      if (isAnew) await feed.follow();
       const merged = await reconcile(inRedis, roster, due, clock);
       const { updated, restored, left, unreadable } = merged;
       for (const call of left) observer.removed(call);
@@ -241,16 +249,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       store,
       visitor,
       first: { request: (ids) => (schedule.running ? schedule : sharedFirst).request(ids) },
+      observer,
     },
     own: {
       store: roster,
       visitor: ownVisitor,
       first: ownFirst,
+      observer: ownObserver,
     },
     isUnsaved: (id) => roster.isUnsaved(id),
     clock,
     random,
-    observer,
     apps: new Map(config.apps.map((app) => [app.name, app])),
     defaultApp: config.defaultApp,
     wheel,

@@ -24,7 +24,7 @@ export interface StandingOptions {
    * had been lost there, rejects where Redis goes away over it, and is then asked
    * for again. No sign of life is given meanwhile.
    */
-  readonly onBack: (slots: readonly number[], isFirst: boolean) => Promise<boolean>;
+  readonly onBack: (slots: readonly number[], how: Return) => Promise<boolean>;
   /** After each sign of life that was answered. */
   readonly onAnswer: () => Promise<void>;
   /** Redis is out; this replica has to go on without it. */
@@ -33,6 +33,14 @@ export interface StandingOptions {
   readonly unsavedSlots: () => readonly number[];
   /** This replica must not go on: Redis is unsuitable, or turns another wheel. */
   readonly onRefused: (error: Error) => void;
+}
+
+/** How Redis is back. */
+export interface Return {
+  /** This replica has never been in step with it before. */
+  readonly isFirst: boolean;
+  /** Of what happened there anything may have been missed; otherwise the slots are all there is. */
+  readonly isAnew: boolean;
 }
 
 /** Replicas that live turn a wheel of another shape in this Redis. */
@@ -75,6 +83,8 @@ export class Standing {
   #known: Seen | null = null;
   /** Slots in which Redis and this replica have yet to be brought together. */
   readonly #due = new Set<number>();
+  /** See {@link Return}; until that is done. */
+  #isAnew = false;
   /** Slots that nobody serves, and since when. */
   readonly #silent = new Map<number, number>();
   #outSlots: ReadonlySet<number> = new Set();
@@ -136,7 +146,10 @@ export class Standing {
     if (hasLost) this.#options.log.error('Redis has lost data: it is written back from memory');
     // What follows is done on all connections that are made by now.
     const seen = { changes: servers.changes, era: verdict.era };
-    if (this.#state !== 'up' || hasLost || !this.#isKnown(seen)) this.#allAreDue();
+    if (this.#state !== 'up' || hasLost || !this.#isKnown(seen)) {
+      this.#isAnew = true;
+      this.#allAreDue();
+    }
     this.#known = seen;
     for (const slot of unsavedSlots()) this.#due.add(slot);
     const slots = [...this.#due].filter((slot) => !silent.has(slot));
@@ -153,7 +166,8 @@ export class Standing {
 
   async #comeBack(slots: readonly number[]): Promise<void> {
     const { log, wheel, onBack } = this.#options;
-    const hadLost = await onBack(slots, !this.#joined);
+    const hadLost = await onBack(slots, { isFirst: !this.#joined, isAnew: this.#isAnew });
+    this.#isAnew = false;
     for (const slot of slots) this.#due.delete(slot);
     // Where calls were missing in one slot they may be in others.
     if (hadLost && slots.length < wheel.slots) this.#allAreDue();

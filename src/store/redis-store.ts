@@ -14,7 +14,7 @@ import { type Command, type Reply, sendEach } from './each.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
 import { Outbox } from './outbox.ts';
 import type { Done } from './scripts.ts';
-import { rememberGone, restoreCalls } from './write-back.ts';
+import { type Place, type Restored, rememberGone, restoreCalls } from './write-back.ts';
 
 /** Told of values in Redis that cannot be read; they are left as they are. */
 export type OnUnreadable = (where: { slot: number; id: string }, error: UnreadableError) => void;
@@ -89,17 +89,17 @@ export class RedisCallStore implements CallStore {
   }
 
   /** See `restoreCalls`. */
-  async restore(slot: number, calls: readonly Call[]): Promise<number> {
-    const told = await this.#run(() =>
-      restoreCalls(this.#redis, this.#keys(slot), this.#stream(slot), calls),
-    );
-    for (const event of told) this.#outbox?.add(slot, event);
-    return told.length;
+  restore(slot: number, calls: readonly Call[]): Promise<Restored> {
+    return this.#run(() => restoreCalls(this.#place(slot), calls));
   }
 
   /** See `rememberGone`. */
-  remember(slot: number, gone: readonly GoneCall[]): Promise<GoneCall[]> {
-    return this.#run(() => rememberGone(this.#redis, this.#keys(slot), this.#stream(slot), gone));
+  remember(
+    slot: number,
+    gone: readonly GoneCall[],
+    isNews: (gone: GoneCall) => boolean,
+  ): Promise<GoneCall[]> {
+    return this.#run(() => rememberGone(this.#place(slot), gone, isNews));
   }
 
   /** A short lock on a slot, as a key to it; null where somebody else holds it. It expires by itself. */
@@ -120,12 +120,22 @@ export class RedisCallStore implements CallStore {
   }
 
   async stopUnknown(gone: GoneCall): Promise<boolean> {
-    return (await this.remember(slotOf(gone.id, this.#wheel), [gone])).length === 1;
+    const slot = slotOf(gone.id, this.#wheel);
+    return (await this.remember(slot, [gone], () => false)).length === 1;
   }
 
   async forgetGone(slot: number, before: number): Promise<void> {
     const { gone, goneAt } = this.#keys(slot);
     await this.#run(() => this.#redis.forgetGone(gone, goneAt, before));
+  }
+
+  #place(slot: number): Place {
+    return {
+      redis: this.#redis,
+      keys: this.#keys(slot),
+      stream: this.#stream(slot),
+      onTold: (told) => this.#outbox?.add(slot, told),
+    };
   }
 
   /** Where a slot's events are told: in a Cluster beside the slot at first. */

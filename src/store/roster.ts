@@ -23,6 +23,8 @@ export interface RosterOptions {
   readonly deadlineMs: number;
   /** It holds so many calls at most. */
   readonly mostCalls: number;
+  /** Told when the first call finds no room, and (0) when all have room again. */
+  readonly onUnheld: (unheld: number) => void;
 }
 
 /** About so many calls that have left are remembered here; Redis remembers them all. */
@@ -43,6 +45,7 @@ export class Roster implements CallStore {
   /** The ids whose changes Redis has yet to learn of. */
   readonly #unsaved: Unsaved;
   #held = 0;
+  #unheld = 0;
   #writes = 0;
 
   constructor(options: RosterOptions) {
@@ -188,7 +191,7 @@ export class Roster implements CallStore {
     }
     this.#held += calls.size - here.calls.size;
     here.calls = calls;
-    here.unheld = unheld;
+    this.#setUnheld(here, unheld);
     here.changed();
   }
 
@@ -220,10 +223,8 @@ export class Roster implements CallStore {
     const { deadlineMs } = this.#options;
     let failing = 0;
     let atRisk = 0;
-    let unheld = 0;
     let nearest = Infinity;
     for (const slot of this.#slots) {
-      unheld += slot.unheld;
       if (slot.calls.size === 0) continue;
       const summary = slot.summary(deadlineMs);
       failing += summary.failing;
@@ -231,7 +232,15 @@ export class Roster implements CallStore {
       atRisk += slot.atRisk(now, deadlineMs);
     }
     const nearestDeadlineAt = this.#held > 0 ? nearest : null;
+    const unheld = this.#unheld;
     return { tracked: this.#held + unheld, failing, atRisk, nearestDeadlineAt, unheld };
+  }
+
+  #setUnheld(slot: RosterSlot, unheld: number): void {
+    const before = this.#unheld;
+    this.#unheld += unheld - slot.unheld;
+    slot.unheld = unheld;
+    if ((before === 0) !== (this.#unheld === 0)) this.#options.onUnheld(this.#unheld);
   }
 
   #isNewerHere(id: string, slot: RosterSlot, mark: number): boolean {

@@ -45,30 +45,33 @@ return results
 `;
 
 /**
- * Writes back what Redis has lost, where it is still missing. KEYS as for
- * writeCalls. ARGV: how many events to keep, then for each item: op, id, value,
- * and for `restored` the value that was read in `gone` (empty: none), for
- * `remembered` the instant it left. A call that has left the schedule meanwhile
- * is not raised from the dead. Returns for each 0 where it was not written,
- * otherwise 1 (remembered), or {the event's id in the stream}.
+ * Writes back what Redis has lost, or never heard of, where the call is not on
+ * the schedule. KEYS as for writeCalls. ARGV: how many events to keep, then for
+ * each item: op (`restored`; the removal; `remembered`, a removal that has been
+ * told of), id, value, the value that was read in `gone` (empty: none), and for
+ * removals the instant (epoch ms). What was written in `gone` meanwhile stands.
+ * Returns for each 0 where it was not written, otherwise 1 (remembered), or {the
+ * event's id in the stream}.
  */
 const writeBack = `
 local results = {}
-for i = 2, #ARGV, 4 do
-  local op, id, value, with = unpack(ARGV, i, i + 3)
+for i = 2, #ARGV, 5 do
+  local op, id, value, expected, at = unpack(ARGV, i, i + 4)
   local gone = redis.call('HGET', KEYS[2], id) or ''
   local done = 0
-  if redis.call('HEXISTS', KEYS[1], id) == 0 then
-    if op == 'restored' and gone == with then
+  if redis.call('HEXISTS', KEYS[1], id) == 0 and gone == expected then
+    if op == 'restored' then
       redis.call('HSET', KEYS[1], id, value)
       redis.call('HDEL', KEYS[2], id)
       redis.call('ZREM', KEYS[3], id)
+    else
+      redis.call('HSET', KEYS[2], id, value)
+      redis.call('ZADD', KEYS[3], at, id)
+    end
+    done = 1
+    if op ~= 'remembered' then
       done = {redis.call(
         'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
-    elseif op == 'remembered' then
-      redis.call('HSET', KEYS[2], id, value)
-      redis.call('ZADD', KEYS[3], with, id)
-      done = 1
     end
   end
   results[#results + 1] = done

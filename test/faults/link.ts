@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Pair {
   readonly near: Socket;
@@ -55,6 +56,11 @@ export class Link {
     }
   }
 
+  /** To the near end, as if it came from the far one. */
+  inject(text: string): void {
+    for (const { near } of this.#pairs) near.write(text);
+  }
+
   /** All that comes through does so later by this, either way. */
   slow(delayMs: number): void {
     this.#delayMs = delayMs;
@@ -100,10 +106,15 @@ export class Link {
     }
   }
 
+  /** In order, also where the delay grows or shrinks on the way. */
   #carry(from: Socket, to: Socket): void {
+    let before = Promise.resolve();
     from.on('data', (chunk) => {
-      if (this.#delayMs > 0) setTimeout(() => to.write(chunk), this.#delayMs);
-      else to.write(chunk);
+      const delay = this.#delayMs > 0 ? sleep(this.#delayMs) : null;
+      before = before.then(async () => {
+        await delay;
+        to.write(chunk);
+      });
     });
   }
 }

@@ -103,7 +103,7 @@ test('in a Cluster the wheel is laid anew, with what its outboxes hold', async (
   const ids = SLOTS.map((slot) => idIn(slot));
   await store.write(ids.map(track));
   await store.told();
-  await store.remember(3, [aGoneCall({ id: idIn(3, 1) })]);
+  await store.remember(3, [aGoneCall({ id: idIn(3, 1) })], () => false);
   const { outbox } = slotKeys(3, WHEEL.slots);
   await cluster.client.xadd(outbox, '*', 'type', 'ended', 'id', 'left', 'call', '');
   const redis = await fast(cluster);

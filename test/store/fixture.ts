@@ -26,7 +26,8 @@ export const realClock: Clock = {
 };
 
 export function aRoster(over: Partial<ConstructorParameters<typeof Roster>[0]> = {}): Roster {
-  return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, mostCalls: 1_000_000, ...over });
+  const room = { mostCalls: 1_000_000, onUnheld: () => undefined };
+  return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, ...room, ...over });
 }
 
 /** The daemon's own connection for commands; closed when the test is over. */

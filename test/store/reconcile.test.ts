@@ -48,16 +48,20 @@ describe('of what a replica and Redis know of a call', () => {
     expect(merge(ended, { ...there, registration: 'r3' }, LATER)).toBeNull();
   });
 
-  test('an ending or expiry does not count where somebody has renewed the call since, a stop does', () => {
-    const renewedSince = { ...there, renewedAt: NOW + 1 };
-    for (const removal of ['ended', 'expired'] as const) {
-      expect(merge(aGoneCall({ ...there, removal }), renewedSince, LATER)).toBeNull();
-    }
-    expect(merge(aGoneCall({ ...there, removal: 'untracked' }), renewedSince, LATER)).toMatchObject(
-      {
-        gone: { removal: 'untracked' },
-      },
-    );
+  test('an expiry does not count where somebody has renewed the call, a stop does', () => {
+    const renewed = { ...there, renewedAt: NOW + 1 };
+    const goneAt = NOW + 2;
+    expect(merge(aGoneCall({ ...there, goneAt, removal: 'expired' }), renewed, LATER)).toBeNull();
+    const stopped = aGoneCall({ ...there, goneAt, removal: 'untracked' });
+    expect(merge(stopped, renewed, LATER)).toMatchObject({ gone: { removal: 'untracked' } });
+  });
+
+  test('an ending does not count where somebody has renewed the call after it', () => {
+    const ended = aGoneCall({ ...there, removal: 'ended', goneAt: NOW + 2 });
+    expect(merge(ended, { ...there, renewedAt: NOW + 3 }, LATER)).toBeNull();
+    expect(merge(ended, { ...there, renewedAt: NOW + 1 }, LATER)).toMatchObject({
+      gone: { removal: 'ended' },
+    });
   });
 });
 
@@ -122,6 +126,29 @@ describe('after an absence of Redis', () => {
     expect(await store.findGone([ONE])).toMatchObject([{ removal: 'untracked', app: 'default' }]);
     expect(await store.findGone([TWO])).toEqual([tombstone(TWO, 'r9', NOW)]);
     expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test('a call that was tracked at one replica and stopped at another is told of as stopped', async () => {
+    const { roster, store } = await aReplica();
+    await own(roster, aCall({ id: ONE }));
+    await store.stopUnknown(tombstone(ONE, 'r9', NOW));
+    const { left } = await reconcile(store, roster, SLOTS, CLOCK);
+    expect(left).toMatchObject([{ id: ONE, removal: 'untracked' }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['untracked']);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test('a call that came and ended meanwhile is told of', async () => {
+    const { roster, store } = await aReplica();
+    await own(roster, aCall({ id: ONE }));
+    const gone = aGoneCall({ id: ONE, removal: 'ended' });
+    await roster.write([{ id: ONE, expected: roster.peek(ONE)?.version ?? '', gone }]);
+    const { left } = await reconcile(store, roster, SLOTS, CLOCK);
+    expect(left).toMatchObject([{ id: ONE, removal: 'ended' }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['ended']);
+    await reconcile(store, roster, SLOTS, CLOCK);
+    expect(await events(server)).toHaveLength(1);
   });
 });
 
