@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freePort } from '../redis/redis-server.ts';
-import { FakedClock } from './faked-clock.ts';
 import { reapAtExit } from './reap.ts';
 
 export interface RedisProcessOptions {
@@ -14,8 +13,6 @@ export interface RedisProcessOptions {
   readonly host?: string;
   /** Default one that is free. */
   readonly port?: number;
-  /** Its clock can be set while it runs. */
-  readonly movableClock?: boolean;
 }
 
 /**
@@ -27,14 +24,12 @@ export class RedisProcess {
   readonly host: string;
   readonly port: number;
   readonly #directory: string;
-  readonly #clock: FakedClock | null;
   #child: ChildProcess | null = null;
 
   private constructor(port: number, directory: string, options: RedisProcessOptions) {
     this.host = options.host ?? '127.0.0.1';
     this.port = port;
     this.#directory = directory;
-    this.#clock = options.movableClock ? new FakedClock(join(directory, 'clock'), 0) : null;
     this.client = connect(this.host, port);
   }
 
@@ -43,11 +38,6 @@ export class RedisProcess {
     const server = new RedisProcess(options.port ?? (await freePort()), directory, options);
     await server.run();
     return server;
-  }
-
-  setClock(aheadS: number): void {
-    if (!this.#clock) throw new Error('start it with a movable clock');
-    this.#clock.set(aheadS);
   }
 
   get pid(): number {
@@ -126,7 +116,6 @@ export class RedisProcess {
     const user = ['--user', CONTROL, 'on', `>${CONTROL}`, '~*', '&*', '+@all'];
     const child = spawn('redis-server', [...own, ...data, ...user, ...options], {
       stdio: 'ignore',
-      env: { ...process.env, ...this.#clock?.env },
     });
     reapAtExit(child);
     this.#child = child;

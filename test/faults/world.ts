@@ -24,8 +24,6 @@ export interface WorldOptions {
   clocksAheadS?: readonly (number | undefined)[];
   /** Every replica's clock can be set while it runs. */
   movableClocks?: boolean;
-  /** The clock of Redis can be set while it runs. */
-  movableRedisClock?: boolean;
   /** Replicas find Redis by a name of their own, which can come to stand for another address. */
   named?: boolean;
   /** Of the replicas that are started first: another version of this repository. */
@@ -66,8 +64,7 @@ export class World implements AsyncDisposable {
     await simulator.start();
     await writeFile(join(directory, 'ca.pem'), simulator.caCertificate);
     await writeFile(join(directory, 'secret'), DEFAULT_SECRET);
-    const movableClock = options.movableRedisClock ?? false;
-    const redis = await RedisProcess.start({ movableClock }).catch(async (error) => {
+    const redis = await RedisProcess.start().catch(async (error) => {
       await simulator.stop();
       throw error;
     });
