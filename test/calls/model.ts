@@ -106,8 +106,10 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
   const context = () => ({
     now: clock.now(),
     random: Math.random,
-    apps: new Map([['default', { tenantId: TENANT }]]),
-    defaultApp: 'default',
+    configured: () => ({
+      apps: new Map([['default', { tenantId: TENANT }]]),
+      defaultApp: 'default',
+    }),
     policy: POLICY,
   });
 

@@ -99,7 +99,7 @@ describe('the machine gives no token', () => {
 
   test.each<[string, string, RegExp]>([
     ['something that is not JSON', '<html>', /answered 200 with something that is not JSON/],
-    ['a token without an end', '{"access_token":"x"}', /has no time left/],
+    ['a token without an end', '{"access_token":"x"}', /has no time left|has expired/],
     ['a token that has expired', '{"access_token":"x","expires_on":"1000"}', /has expired/],
     ['nothing', '{}', /\S/],
   ])('where it answers %s', async (_, body, message) => {
