@@ -16,6 +16,7 @@ import {
   type ConfiguredApps,
   faultOf,
   type Invalid,
+  type RegistrationContext,
   register,
   type TrackRequest,
   unregister,
@@ -162,8 +163,7 @@ export class Calls {
     keeping: Keeping,
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
-    const { clock, configured } = this.#deps;
-    const context = { ...this.#deps, ...configured(), now: clock.now() };
+    const context = this.#context();
     const faults = requests.map((request) => faultOf(request, context));
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
@@ -194,7 +194,7 @@ export class Calls {
     requests: readonly TrackRequest[],
     isWanted: (last: Last) => boolean,
   ): Promise<{ calls: Map<string, Call>; created: Set<string> }> {
-    const context = { ...this.#deps, now: this.#deps.clock.now() };
+    const context = this.#context();
     const lasts = await findLast(
       store,
       requests.map(({ id }) => id),
@@ -226,6 +226,11 @@ export class Calls {
   }
 
   /** @returns whether it was tracked. */
+  #context(): RegistrationContext {
+    const { clock, configured, policy, random } = this.#deps;
+    return { ...configured(), now: clock.now(), policy, random };
+  }
+
   async #untrack(
     { store, observer }: Keeping,
     id: string,

@@ -126,6 +126,7 @@ function judge(look: Look, file: AppsFile): Verdict {
     return { set: readApps(look.text, file) };
   } catch (error) {
     if (error instanceof AppsFileError) return { faults: error.faults };
-    throw error;
+    // Of ours, not the file's; it must not end what runs. Its message might quote the file.
+    return { faults: [`the file makes for an unexpected ${(error as Error).name}`] };
   }
 }

@@ -20,6 +20,9 @@ export interface Place {
 /** Fields of a mapping by name; an absent one is null. */
 export type Fields<Name extends string> = Place & Readonly<{ of: Record<Name, Place | null> }>;
 
+/** A file with more faults than this is another file altogether. */
+const MOST_TOLD = 100;
+
 /**
  * Reads a YAML document, and gathers what is wrong with it, by line. Nothing
  * that stands in the document is ever told, but where it is: anything may be a
@@ -41,10 +44,12 @@ export class YamlReader {
     return this.#document !== null;
   }
 
-  /** In the order of their lines. */
+  /** In the order of their lines, each once. */
   get faults(): readonly string[] {
     const sorted = this.#faults.toSorted((a, b) => a.line - b.line);
-    return sorted.map(({ line, text }) => `line ${line}: ${text}`);
+    const all = [...new Set(sorted.map(({ line, text }) => `line ${line}: ${text}`))];
+    const more = all.length - MOST_TOLD;
+    return more > 0 ? [...all.slice(0, MOST_TOLD), `and ${more} more`] : all;
   }
 
   /** @param wrong such as `must be a GUID` */
@@ -98,10 +103,11 @@ export class YamlReader {
   #parse(text: string): Document.Parsed | null {
     let document: Document.Parsed;
     try {
+      // Not silent, which would mean to pass over a second document.
       const options = {
         lineCounter: this.#lines,
         prettyErrors: false,
-        logLevel: 'silent',
+        logLevel: 'error',
       } as const;
       document = parseDocument(text, options);
     } catch {

@@ -106,10 +106,8 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
   const context = () => ({
     now: clock.now(),
     random: Math.random,
-    configured: () => ({
-      apps: new Map([['default', { tenantId: TENANT }]]),
-      defaultApp: 'default',
-    }),
+    apps: new Map([['default', { tenantId: TENANT }]]),
+    defaultApp: 'default',
     policy: POLICY,
   });
 
