@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type AppsFile, AppsFileError, readApps } from './config/apps-file.ts';
-import { FileError, readText } from './config/bounded-file.ts';
+import { FileError, readDocument } from './config/bounded-file.ts';
 import { GUID, isLoopback, isServiceUrl } from './config/checks.ts';
 import type { App, AppSet, Credential, Secret } from './graph/app.ts';
 import { CLOUDS, type CloudName } from './graph/clouds.ts';
@@ -262,7 +262,7 @@ class Reader {
     let text = '';
     let read: AppSet = { apps: [], defaultApp: '' };
     try {
-      text = readText(file.path);
+      text = readDocument(file.path);
       read = readApps(text, file);
     } catch (error) {
       if (error instanceof AppsFileError) {

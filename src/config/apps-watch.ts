@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
 import type { AppSet } from '../graph/app.ts';
 import { type AppsFile, AppsFileError, readApps } from './apps-file.ts';
-import { FileError, readTextMeanwhile } from './bounded-file.ts';
+import { FileError, readDocumentMeanwhile } from './bounded-file.ts';
 
 export interface AppsWatchOptions {
   /** With the content that the apps were read from which count now. */
@@ -82,7 +82,7 @@ export class AppsWatch {
 
   async #look(): Promise<Look> {
     try {
-      return { text: await readTextMeanwhile(this.#options.file.path, this.#stopping.signal) };
+      return { text: await readDocumentMeanwhile(this.#options.file.path, this.#stopping.signal) };
     } catch (error) {
       if (error instanceof FileError) return { fault: error.reason };
       throw error;

@@ -31,11 +31,16 @@ export function readBounded(path: string): Buffer {
 
 /** Without the newline that editors and `echo` end a file with. */
 export function readText(path: string): string {
+  return toText(readBounded(path)).trim();
+}
+
+/** As it stands: what is told of it counts its lines. */
+export function readDocument(path: string): string {
   return toText(readBounded(path));
 }
 
-/** As {@link readText}, while others go on: a network's file system may hang. */
-export async function readTextMeanwhile(path: string, signal: AbortSignal): Promise<string> {
+/** As {@link readDocument}, while others go on: a network's file system may hang. */
+export async function readDocumentMeanwhile(path: string, signal: AbortSignal): Promise<string> {
   try {
     refuseOdd(await stat(path));
     return toText(await readFile(path, { signal }));
@@ -50,8 +55,8 @@ function refuseOdd(stats: Stats): void {
 }
 
 function toText(content: Buffer): string {
-  const text = content.toString('utf8').trim();
-  if (text === '') throw new FileError('is empty');
+  const text = content.toString('utf8');
+  if (text.trim() === '') throw new FileError('is empty');
   return text;
 }
 
