@@ -376,6 +376,81 @@ describe('a bad environment is refused', () => {
   });
 });
 
+describe('several apps', () => {
+  const text = [
+    'apps:',
+    '  - name: one',
+    '    default: true',
+    `    tenantId: ${TENANT}`,
+    `    clientId: ${CLIENT}`,
+    '    credential: { managedIdentity: system }',
+    '  - name: two',
+    '    cloud: china',
+    `    tenantId: ${TENANT}`,
+    `    clientId: ${CLIENT}`,
+    '    credential: { clientSecretFile: secret }',
+    '',
+  ].join('\n');
+
+  test('are those of APPS_FILE, whatever else of an app Azure sets in a pod', async () => {
+    const path = await aFile(text, 'apps.yaml');
+    const secret = await aFile(SECRET, 'secret');
+    const read = readConfig({
+      APPS_FILE: path,
+      GRAPH_BASE_URL: 'http://127.0.0.1:9000/v1.0',
+      AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.com/',
+      AZURE_TENANT_ID: 'not-used',
+      AZURE_CLIENT_ID: 'not-used',
+      AZURE_FEDERATED_TOKEN_FILE: '/not/used',
+    });
+    expect(read.defaultApp).toBe('one');
+    expect(read.apps).toMatchObject([
+      {
+        name: 'one',
+        graphBaseUrl: 'http://127.0.0.1:9000/v1.0',
+        authorityHost: 'https://login.microsoftonline.com',
+      },
+      {
+        name: 'two',
+        credential: { secret: { file: secret } },
+        graphBaseUrl: 'https://microsoftgraph.chinacloudapi.cn/v1.0',
+        authorityHost: 'https://login.partner.microsoftonline.cn',
+      },
+    ]);
+    expect(read.appsFile).toMatchObject({ path, text });
+  });
+
+  test('and one by a credential in the environment contradict each other', async () => {
+    const path = await aFile(text, 'apps.yaml');
+    await aFile(SECRET, 'secret');
+    const contradicts = (name: string) =>
+      `${name} contradicts APPS_FILE, whose apps have their own credentials`;
+    const names = [
+      'AZURE_CLIENT_SECRET',
+      'AZURE_CLIENT_SECRET_FILE',
+      'AZURE_CLIENT_CERTIFICATE_PATH',
+      'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+      'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
+    ];
+    for (const name of names) {
+      expect(faultsOf({ APPS_FILE: path, [name]: SECRET })).toEqual([contradicts(name)]);
+    }
+  });
+
+  test('have all their faults among those of the environment, or that of the file', async () => {
+    const path = await aFile(text.replace('cloud: china', 'cloud: moon'), 'apps.yaml');
+    expect(faultsOf({ APPS_FILE: path, PORT: 'x' })).toEqual([
+      'APPS_FILE: line 8: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
+      'APPS_FILE: line 11: apps[1].credential.clientSecretFile names a file that cannot be read (ENOENT)',
+      'PORT must be a whole number from 0 to 65535, not "x"',
+    ]);
+    const none = join(directory, 'none.yaml');
+    expect(faultsOf({ APPS_FILE: none })).toEqual([`APPS_FILE: ${none} cannot be read (ENOENT)`]);
+    const empty = await aFile(' \n', 'empty.yaml');
+    expect(faultsOf({ APPS_FILE: empty })).toEqual([`APPS_FILE: ${empty} is empty`]);
+  });
+});
+
 describe('a secret', () => {
   const SECRETS = [
     'AZURE_CLIENT_SECRET',

@@ -1,0 +1,152 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import type { Replica } from './replica.ts';
+import { World } from './world.ts';
+
+const redis = redisForFile();
+const PATIENCE = { timeout: 60_000, interval: 100 };
+const SLOW = { timeout: 180_000 };
+
+/** Each in a tenant of its own. */
+const APPS = {
+  reception: { tenant: '11111111-1111-4111-8111-111111111111', client: '2'.repeat(8) },
+  recorder: { tenant: '33333333-3333-4333-8333-333333333333', client: '4'.repeat(8) },
+  interpreter: { tenant: '55555555-5555-4555-8555-555555555555', client: '6'.repeat(8) },
+};
+type Name = keyof typeof APPS;
+const clientOf = (name: Name) => `${APPS[name].client}-2222-4222-8222-222222222222`;
+
+class AppsWorld extends World {
+  readonly path = join(this.directory, 'apps.yaml');
+
+  write(...names: Name[]): void {
+    writeFileSync(join(this.directory, 'secret'), DEFAULT_SECRET);
+    const apps = names.map(
+      (name, i) => `  - name: ${name}
+    default: ${i === 0}
+    tenantId: ${APPS[name].tenant}
+    clientId: ${clientOf(name)}
+    credential: { clientSecretFile: secret }
+`,
+    );
+    writeFileSync(this.path, `apps:\n${apps.join('')}`);
+  }
+
+  several(): Replica {
+    const none = { AZURE_TENANT_ID: '', AZURE_CLIENT_ID: '', AZURE_CLIENT_SECRET: '' };
+    return this.replica({ ...none, REDIS_URL: redis.url, APPS_FILE: this.path });
+  }
+
+  /** Resolves once each of the calls has been renewed so many times more. */
+  async goesOn(ids: readonly string[], count = 2): Promise<void> {
+    const before = ids.map((id) => this.renewals(id));
+    await vi.waitFor(() => {
+      for (const [i, id] of ids.entries()) {
+        expect(this.renewals(id)).toBeGreaterThanOrEqual((before[i] ?? 0) + count);
+      }
+    }, PATIENCE);
+  }
+
+  renewals(id: string): number {
+    return this.simulator.ledger.of(id).filter(({ answer }) => answer === 200).length;
+  }
+
+  sentBy(id: string): Set<string | null> {
+    return new Set(this.simulator.ledger.of(id).map(({ app }) => app));
+  }
+}
+
+test(
+  'several apps: a faulty file keeps them, a good one changes them, no call is forgotten',
+  SLOW,
+  async () => {
+    await redis.flush();
+    const world = new AppsWorld();
+    await world.start();
+    onTestFinished(() => world.stop());
+    world.write('reception', 'recorder');
+    const replica = await world.several().ready();
+    const reloads = (outcome: string) =>
+      replica.metric(`callkeeper_apps_reloads_total{outcome="${outcome}"}`);
+    const track = (id: string, body?: object) =>
+      replica.request('POST', `/calls/${id}/track`, body);
+
+    // Two apps, in two tenants.
+    const [own, other] = [world.simulator.createCall(), world.simulator.createCall()];
+    expect((await track(own)).body).toMatchObject({
+      app: 'reception',
+      tenantId: APPS.reception.tenant,
+    });
+    expect((await track(other, { app: 'recorder' })).body).toMatchObject({
+      tenantId: APPS.recorder.tenant,
+    });
+    await world.goesOn([own, other]);
+    expect(world.sentBy(own)).toEqual(new Set([clientOf('reception')]));
+    expect(world.sentBy(other)).toEqual(new Set([clientOf('recorder')]));
+    const tenants = () => world.simulator.ledger.tokens.map(({ tenantId }) => tenantId).sort();
+    expect(tenants()).toEqual([APPS.reception.tenant, APPS.recorder.tenant].sort());
+    const third = world.simulator.createCall();
+    expect((await track(third, { app: 'interpreter' })).status).toBe(400);
+
+    // A faulty file: as they were, and told whole, but for what stands in it.
+    const faulty = 'apps:\n  - name: reception\n    tenantId: s3cret\n    clientSecret: s3cret\n';
+    writeFileSync(world.path, faulty);
+    replica.signal('SIGHUP');
+    const told = await replica.logged('APPS_FILE is faulty: the apps stay as they are');
+    expect(told.faults).toEqual([
+      'line 2: apps[0] lacks clientId',
+      'line 2: apps[0] lacks credential',
+      'line 3: apps[0].tenantId must be a GUID',
+      expect.stringMatching(/^line 4: apps\[0\] has a field that is unknown here/),
+    ]);
+    expect(await reloads('failure')).toBeGreaterThanOrEqual(1);
+    expect(await reloads('success')).toBe(0);
+    await world.goesOn([own, other]);
+    expect(replica.output).not.toContain('s3cret');
+
+    // A third app; those that were there have asked for no other token.
+    world.write('reception', 'recorder', 'interpreter');
+    replica.signal('SIGHUP');
+    await vi.waitFor(
+      async () => expect(await reloads('success')).toBeGreaterThanOrEqual(1),
+      PATIENCE,
+    );
+    expect((await track(third, { app: 'interpreter' })).status).toBe(201);
+    await world.goesOn([own, other, third]);
+    expect(world.sentBy(third)).toEqual(new Set([clientOf('interpreter')]));
+    expect(tenants()).toEqual(
+      Object.values(APPS)
+        .map(({ tenant }) => tenant)
+        .sort(),
+    );
+
+    // One of them gone, without a signal: its call stays, says why, and comes back with it.
+    world.write('reception', 'interpreter');
+    const lastErrorOf = async (id: string) =>
+      (await replica.request('GET', `/calls/${id}`)).body.lastError;
+    await vi.waitFor(async () => {
+      expect(await lastErrorOf(other)).toMatchObject({
+        code: 'app',
+        message: 'no app "recorder" is configured',
+      });
+    }, PATIENCE);
+    expect((await replica.request('GET', `/calls/${other}`)).body.state).toBe('tracked');
+    world.write('reception', 'recorder', 'interpreter');
+    await world.goesOn([own, other, third]);
+    expect(await lastErrorOf(other)).toBeNull();
+    const fates = world.simulator.summary().map(({ state }) => state);
+    expect(fates).toEqual(['established', 'established', 'established']);
+  },
+);
+
+test('without APPS_FILE a SIGHUP ends it as SIGTERM does', SLOW, async () => {
+  await redis.flush();
+  const world = await new World().start();
+  onTestFinished(() => world.stop());
+  const replica = await world.replica({ REDIS_URL: redis.url }).ready();
+  replica.signal('SIGHUP');
+  expect(await replica.exit()).toBe(0);
+});
