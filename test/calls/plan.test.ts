@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Call } from '../../src/calls/call.ts';
-import { forget } from '../../src/calls/call.ts';
+import { type Call, forget } from '../../src/calls/call.ts';
 import { nextVisitAt, planVisit } from '../../src/calls/plan.ts';
 import { aCall, DEADLINE_MS, MINUTE, NOW, SKEW_MS } from './fixture.ts';
 
