@@ -7,6 +7,7 @@ import {
   BIN,
   findNode,
   installPackages,
+  installPostgres,
   installRedis,
   isNewEnough,
   ROOT,
@@ -29,6 +30,7 @@ const PROGRAMS = {
     development: true,
   },
   soak: { run: ['test/faults/soak.ts'], redis: true, development: true },
+  bench: { run: ['test/bench/main.ts'], redis: true, postgres: true, development: true },
   check: { run: ['scripts/check.mjs'], redis: false, development: true },
   format: {
     run: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write'],
@@ -47,6 +49,7 @@ async function main([name = '', ...args]) {
   }
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
   if (program.redis) installRedis();
+  if (program.postgres) installPostgres();
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
   const env = { ...(name === 'start' ? readEnvFile() : {}), ...process.env, PATH };
   process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });

@@ -59,22 +59,34 @@ export function findNode() {
 /** A redis-server on the PATH, by apt-get where there is none. */
 export function installRedis() {
   if (isOnPath('redis-server')) return;
-  const byHand =
-    'Install one (Debian and Ubuntu: apt-get install redis-server; Fedora: dnf install redis; ' +
-    'macOS: brew install redis) and try again.';
+  install('redis-server', 'redis-server', 'Fedora: dnf install redis; macOS: brew install redis');
+  if (!isOnPath('redis-server')) throw new SetUpError('There is no redis-server on the PATH yet.');
+}
+
+/** A PostgreSQL, which only the bench needs, by apt-get where there is none. */
+export function installPostgres() {
+  // Debian keeps the programs of each version off the PATH.
+  if (isOnPath('initdb') || existsSync('/usr/lib/postgresql')) return;
+  const elsewhere = 'Fedora: dnf install postgresql-server; macOS: brew install postgresql';
+  install('postgresql', 'postgresql', elsewhere);
+}
+
+/** By apt-get; a SetUpError says what to do by hand where that cannot be. */
+function install(name, service, elsewhere) {
+  const byHand = `Install one (Debian and Ubuntu: apt-get install ${name}; ${elsewhere}) and try again.`;
   const sudo = asRoot();
   if (!isOnPath('apt-get') || sudo === null) {
-    throw new SetUpError(`There is no redis-server on the PATH. ${byHand}`);
+    throw new SetUpError(`There is no ${name} on the PATH. ${byHand}`);
   }
-  say('installing redis-server (apt-get)');
+  say(`installing ${name} (apt-get)`);
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
   run([...apt, 'update']);
-  const code = run([...apt, 'install', '-y', '--no-install-recommends', 'redis-server']);
-  if (code !== 0 || !isOnPath('redis-server')) {
-    throw new SetUpError(`apt-get did not install a redis-server: the cause is above. ${byHand}`);
+  const code = run([...apt, 'install', '-y', '--no-install-recommends', name]);
+  if (code !== 0) {
+    throw new SetUpError(`apt-get did not install ${name}: the cause is above. ${byHand}`);
   }
-  // The package starts a service as well; what is wanted is the program, not a Redis at 6379.
-  const disable = [...sudo, 'systemctl', 'disable', '--now', 'redis-server'];
+  // The package starts a service as well; what is wanted is the program, not a server at its port.
+  const disable = [...sudo, 'systemctl', 'disable', '--now', service];
   if (existsSync('/run/systemd/system')) run(disable);
 }
 

@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../redis/redis-server.ts';
 import { pinned } from './cores.ts';
+import { Disposable } from './reap.ts';
 import type { Store } from './store.ts';
 
 /** Of /proc: so many ticks a second, on every Linux there is. */
@@ -15,13 +16,13 @@ const TICKS_PER_S = 100;
 /** A PostgreSQL for one round: its defaults, on loopback, in a directory of its own. */
 export class BenchPostgres implements Store {
   readonly url: string;
-  readonly #child: ChildProcess;
-  readonly #directory: string;
+  readonly #pid: number;
+  readonly #process: Disposable;
 
-  private constructor(port: number, child: ChildProcess, directory: string) {
+  private constructor(port: number, pid: number, child: Disposable) {
     this.url = `postgres://bench@127.0.0.1:${port}/postgres`;
-    this.#child = child;
-    this.#directory = directory;
+    this.#pid = pid;
+    this.#process = child;
   }
 
   static async start(): Promise<BenchPostgres> {
@@ -43,14 +44,15 @@ export class BenchPostgres implements Store {
     const [program, args] = pinned('store', command);
     const child = spawn(program, args, { ...owner, cwd: directory, stdio: 'ignore' });
     await once(child, 'spawn');
-    const postgres = new BenchPostgres(port, child, directory);
+    const disposable = new Disposable(child, directory, 'SIGQUIT');
+    const postgres = new BenchPostgres(port, child.pid ?? 0, disposable);
     await postgres.#answers();
     return postgres;
   }
 
   /** Of the postmaster, its children, and those of them that have ended. */
   async cpuUs(): Promise<number> {
-    const postmaster = this.#child.pid ?? 0;
+    const postmaster = this.#pid;
     let ticks = 0;
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       const stat = readStat(pid);
@@ -70,12 +72,7 @@ export class BenchPostgres implements Store {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill('SIGQUIT'); // at once; its data is thrown away
-      await exited;
-    }
-    await rm(this.#directory, { recursive: true, force: true });
+    await this.#process[Symbol.asyncDispose]();
   }
 
   async #answers(): Promise<void> {
@@ -84,7 +81,7 @@ export class BenchPostgres implements Store {
         this.#query('SELECT 1');
         return;
       } catch (error) {
-        if (attempt === 200 || this.#child.exitCode !== null) throw error;
+        if (attempt === 200 || this.#process.hasEnded) throw error;
         await sleep(50);
       }
     }
