@@ -9,7 +9,9 @@ import { CallId, TrackBody } from '../../src/http/track-request.ts';
 import { serve } from './rpc.ts';
 
 const app = Fastify();
-const [call] = CallSchema.examples;
+const {
+  examples: [call],
+} = CallSchema as unknown as { examples: [object] };
 const schema = {
   params: Type.Object({ id: CallId }),
   body: TrackBody,

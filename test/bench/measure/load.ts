@@ -35,7 +35,7 @@ const HEAD_END = '\r\n\r\n';
 export class Client {
   readonly #socket: Socket;
   readonly #host: string;
-  #data = Buffer.alloc(0);
+  #data: Buffer = Buffer.alloc(0);
   #answered: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
 
   private constructor(socket: Socket, host: string) {
