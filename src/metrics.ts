@@ -37,6 +37,7 @@ export class Metrics implements Observer, GraphObserver {
   readonly #missed;
   readonly #replaced;
   readonly #writtenBack;
+  readonly #appsReloads;
   readonly #notifications;
   readonly #timedOut;
 
@@ -116,6 +117,12 @@ export class Metrics implements Observer, GraphObserver {
       help: 'Calls that by its notification Graph ended for want of a keepAlive (408, subcode 8537).',
       registers,
     });
+    this.#appsReloads = new Counter({
+      name: 'callkeeper_apps_reloads_total',
+      help: 'Readings of APPS_FILE after the start; after a failure the apps stayed as they were.',
+      labelNames: ['outcome'],
+      registers,
+    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry });
@@ -164,6 +171,10 @@ export class Metrics implements Observer, GraphObserver {
     this.#tokens.inc({ outcome });
   }
 
+  appsReloaded(outcome: 'success' | 'failure'): void {
+    this.#appsReloads.inc({ outcome });
+  }
+
   schedulerRepaired(ailment: string): void {
     this.#repaired.inc({ ailment });
   }
@@ -197,7 +208,10 @@ export class Metrics implements Observer, GraphObserver {
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
     for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
     this.notified({ total: 0, tracked: 0, stopped: 0 });
-    for (const outcome of ['success', 'failure']) this.#tokens.inc({ outcome }, 0);
+    for (const outcome of ['success', 'failure']) {
+      this.#tokens.inc({ outcome }, 0);
+      this.#appsReloads.inc({ outcome }, 0);
+    }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
     for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);
   }

@@ -12,7 +12,15 @@ import {
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
-import { faultOf, type Invalid, register, type TrackRequest, unregister } from './registration.ts';
+import {
+  type ConfiguredApps,
+  faultOf,
+  type Invalid,
+  type RegistrationContext,
+  register,
+  type TrackRequest,
+  unregister,
+} from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
 import { slotOf, turnAfter, type Wheel } from './wheel.ts';
@@ -43,9 +51,8 @@ export interface CallsDeps {
   readonly isUnsaved: (id: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
-  /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
-  readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
-  readonly defaultApp: string;
+  /** Those that count now: they may be replaced while the daemon runs. */
+  readonly configured: () => ConfiguredApps;
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }
@@ -156,7 +163,7 @@ export class Calls {
     keeping: Keeping,
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
-    const context = { ...this.#deps, now: this.#deps.clock.now() };
+    const context = this.#context();
     const faults = requests.map((request) => faultOf(request, context));
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
@@ -187,7 +194,7 @@ export class Calls {
     requests: readonly TrackRequest[],
     isWanted: (last: Last) => boolean,
   ): Promise<{ calls: Map<string, Call>; created: Set<string> }> {
-    const context = { ...this.#deps, now: this.#deps.clock.now() };
+    const context = this.#context();
     const lasts = await findLast(
       store,
       requests.map(({ id }) => id),
@@ -219,6 +226,11 @@ export class Calls {
   }
 
   /** @returns whether it was tracked. */
+  #context(): RegistrationContext {
+    const { clock, configured, policy, random } = this.#deps;
+    return { ...configured(), now: clock.now(), policy, random };
+  }
+
   async #untrack(
     { store, observer }: Keeping,
     id: string,

@@ -21,12 +21,15 @@ export interface Invalid {
   readonly message: string;
 }
 
-export interface RegistrationContext {
-  readonly now: number;
-  readonly random: Random;
+export interface ConfiguredApps {
   /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
+}
+
+export interface RegistrationContext extends ConfiguredApps {
+  readonly now: number;
+  readonly random: Random;
   readonly policy: RetryPolicy;
 }
 

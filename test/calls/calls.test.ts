@@ -40,8 +40,10 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
     isUnsaved: () => false,
     clock,
     random: () => 0.5,
-    apps: new Map([['default', { tenantId: TENANT }]]),
-    defaultApp: 'default',
+    configured: () => ({
+      apps: new Map([['default', { tenantId: TENANT }]]),
+      defaultApp: 'default',
+    }),
     wheel: WHEEL,
     policy: POLICY,
     ...over,
