@@ -64,6 +64,12 @@ const TOOLS = {
     service: 'redis-server',
   },
   faketime: { elsewhere: 'Fedora: dnf install libfaketime', service: null },
+  postgresql: {
+    elsewhere: 'Fedora: dnf install postgresql-server; macOS: brew install postgresql',
+    service: 'postgresql',
+    // Debian keeps the programs of each version off the PATH.
+    has: () => isOnPath('initdb') || existsSync('/usr/lib/postgresql'),
+  },
 };
 
 /**
@@ -72,8 +78,8 @@ const TOOLS = {
  * @param {keyof typeof TOOLS} tool
  */
 export function installTool(tool) {
-  if (isOnPath(tool)) return;
-  const { elsewhere, service } = TOOLS[tool];
+  const { elsewhere, service, has = () => isOnPath(tool) } = TOOLS[tool];
+  if (has()) return;
   const byHand = `Install it (Debian and Ubuntu: apt-get install ${tool}; ${elsewhere}) and try again.`;
   const sudo = asRoot();
   if (!isOnPath('apt-get') || sudo === null) {
@@ -83,7 +89,7 @@ export function installTool(tool) {
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
   run([...apt, 'update']);
   const code = run([...apt, 'install', '-y', '--no-install-recommends', tool]);
-  if (code !== 0 || !isOnPath(tool)) {
+  if (code !== 0 || !has()) {
     throw new SetUpError(`apt-get did not install ${tool}: the cause is above. ${byHand}`);
   }
   const disable = [...sudo, 'systemctl', 'disable', '--now', service];

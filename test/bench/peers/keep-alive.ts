@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { Pool } from 'undici';
+import { type Answer, exchange } from '../../../src/graph/exchange.ts';
+import { periods } from '../../../src/periods.ts';
+
+/** As the product is configured by default. */
+const CONNECTIONS = 64;
+const { graph: TIMEOUTS } = periods(15 * 60_000, 45 * 60_000);
+const LIMITS = {
+  headersMs: TIMEOUTS.headersMs,
+  bodyMs: TIMEOUTS.bodyMs,
+  totalMs: TIMEOUTS.totalMs,
+};
+/** As long as those of the simulated Entra. */
+export const TOKEN = `simulated.${randomUUID()}`;
+
+/** One keepAlive; rejects where Graph does not renew. */
+export type KeepAlive = (id: string) => Promise<void>;
+
+/**
+ * Posts keepAlives as the product does: the same undici pool, the same request and
+ * the same reading of the answer with its time limits, and nothing else.
+ */
+export function keepAliveTo(graphUrl: string): KeepAlive {
+  const { origin, pathname } = new URL(`${graphUrl}/communications/calls/`);
+  const pool = new Pool(origin, {
+    connections: CONNECTIONS,
+    connectTimeout: TIMEOUTS.connectMs,
+    allowH2: false,
+  });
+  return async (id) => {
+    const headers = {
+      authorization: `Bearer ${TOKEN}`,
+      'client-request-id': randomUUID(),
+      'content-length': '0',
+      'user-agent': 'callkeeper/0.0.0',
+    };
+    const path = `${pathname}${id}/keepAlive`;
+    const request = { method: 'POST' as const, origin, path, headers, body: null };
+    const { status }: Answer = await exchange(pool, request, LIMITS);
+    if (status !== 200) throw new Error(`Graph answered ${status}`);
+  };
+}

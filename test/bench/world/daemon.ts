@@ -1,0 +1,80 @@
+import { Child } from './child.ts';
+import type { Role } from './cores.ts';
+import type { Microsoft } from './microsoft.ts';
+
+export interface DaemonOptions {
+  readonly microsoft: Microsoft;
+  readonly redisUrl: string;
+  readonly intervalMs?: number;
+  readonly role?: Role | null;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeArgs?: readonly string[];
+}
+
+/** The whole daemon (src/main.ts) as its users run it, but for the probe. */
+export class Daemon implements AsyncDisposable {
+  readonly child: Child;
+  readonly url: string;
+  /** From the start of the process until it had read what Redis holds, ms. */
+  readonly startMs: number;
+
+  private constructor(child: Child, url: string, startMs: number) {
+    this.child = child;
+    this.url = url;
+    this.startMs = startMs;
+  }
+
+  /** Resolves when it turns the wheel. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { microsoft, redisUrl, intervalMs, role = 'subject', env, nodeArgs = [] } = options;
+    const startedAt = performance.now();
+    const lines = new Map<string, Record<string, unknown>>();
+    const { promise: inStep, resolve } = Promise.withResolvers<void>();
+    const child = new Child(new URL('../../../src/main.ts', import.meta.url), {
+      role,
+      nodeArgs,
+      cwd: microsoft.directory, // where there is no .env
+      env: {
+        ...microsoft.env,
+        PORT: '0',
+        REDIS_URL: redisUrl,
+        LOG_LEVEL: 'info',
+        RATE_LIMIT: '1000000',
+        ...(intervalMs === undefined ? {} : { KEEPALIVE_INTERVAL: `${intervalMs}ms` }),
+        ...env,
+      },
+      onLine: (line) => {
+        const told = parseLine(line);
+        if (typeof told?.msg === 'string') lines.set(told.msg, told);
+        if (lines.has('listening') && lines.has('Redis serves')) resolve();
+      },
+    });
+    try {
+      await Promise.race([inStep, child.ended()]);
+    } catch (error) {
+      await child[Symbol.asyncDispose]();
+      throw error;
+    }
+    const startMs = performance.now() - startedAt;
+    return new Daemon(child, String(lines.get('listening')?.url), startMs);
+  }
+
+  /** The value of a metric, with its labels as in the exposition: `name{outcome="renewed"}`. */
+  async metric(name: string): Promise<number> {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+    return Number(line?.slice(name.length + 1) ?? Number.NaN);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.child[Symbol.asyncDispose]();
+  }
+}
+
+function parseLine(line: string): Record<string, unknown> | null {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return null; // a warning of Node's own
+  }
+}

@@ -1,0 +1,124 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../redis/redis-server.ts';
+import { pinned } from './cores.ts';
+import { Disposable } from './reap.ts';
+import type { Store } from './store.ts';
+
+/** Of /proc: so many ticks a second, on every Linux there is. */
+const TICKS_PER_S = 100;
+
+/** A PostgreSQL for one round: its defaults, on loopback, in a directory of its own. */
+export class BenchPostgres implements Store {
+  readonly url: string;
+  readonly #pid: number;
+  readonly #process: Disposable;
+
+  private constructor(port: number, pid: number, child: Disposable) {
+    this.url = `postgres://bench@127.0.0.1:${port}/postgres`;
+    this.#pid = pid;
+    this.#process = child;
+  }
+
+  static async start(): Promise<BenchPostgres> {
+    const directory = await mkdtemp(join(tmpdir(), 'callkeeper-bench-postgres-'));
+    const owner = unprivileged();
+    if (owner) chownSync(directory, owner.uid, owner.gid);
+    const data = join(directory, 'data');
+    const initdb = [data, '--auth=trust', '--username=bench', '--encoding=UTF8', '--no-sync'];
+    const { status, stderr } = spawnSync(programOf('initdb'), ['-D', ...initdb], {
+      ...owner,
+      cwd: directory,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`initdb failed: ${stderr}`);
+    const port = await freePort();
+    const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: directory };
+    const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const command = [programOf('postgres'), '-D', data, ...options];
+    const [program, args] = pinned('store', command);
+    const child = spawn(program, args, { ...owner, cwd: directory, stdio: 'ignore' });
+    await once(child, 'spawn');
+    const disposable = new Disposable(child, directory, 'SIGQUIT');
+    const postgres = new BenchPostgres(port, child.pid ?? 0, disposable);
+    await postgres.#answers();
+    return postgres;
+  }
+
+  /** Of the postmaster, its children, and those of them that have ended. */
+  async cpuUs(): Promise<number> {
+    const postmaster = this.#pid;
+    let ticks = 0;
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const stat = readStat(pid);
+      const own = Number(pid) === postmaster;
+      if (!stat || (!own && stat.parent !== postmaster)) continue;
+      ticks += stat.ticks + (own ? stat.endedChildrenTicks : 0);
+    }
+    return (ticks / TICKS_PER_S) * 1e6;
+  }
+
+  async bytes(): Promise<number> {
+    return Number(this.#query('SELECT pg_database_size(current_database())'));
+  }
+
+  version(): string {
+    return this.#query('SHOW server_version');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+
+  async #answers(): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        this.#query('SELECT 1');
+        return;
+      } catch (error) {
+        if (attempt === 200 || this.#process.hasEnded) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
+  #query(text: string): string {
+    const args = [this.url, '-XAtc', text];
+    const { status, stdout, stderr } = spawnSync(programOf('psql'), args, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`psql: ${stderr}`);
+    return stdout.trim();
+  }
+}
+
+/** PostgreSQL refuses to run as root: then as the user that its package has made. */
+function unprivileged(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres']).stdout.toString());
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+/** Debian keeps the programs of each major version off the PATH. */
+function programOf(name: string): string {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  const found = versions.map((version) => join(root, version, 'bin', name)).find(existsSync);
+  return found ?? name;
+}
+
+function readStat(pid: string) {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return null; // it has ended meanwhile
+  }
+  // After the name, which may hold anything: state, parent, …, utime 12th, stime, cutime, cstime.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const ticks = (from: number) => Number(fields[from]) + Number(fields[from + 1]);
+  return { parent: Number(fields[1]), ticks: ticks(11), endedChildrenTicks: ticks(13) };
+}
