@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { Redis } from 'ioredis';
 import type { Wheel } from '../calls/wheel.ts';
+import type { RedisClient } from './connection.ts';
 import { LAYING_KEY, REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
 
 export interface MembershipOptions {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly wheel: Wheel;
   /** Names this process among the replicas. */
   readonly replica: string;

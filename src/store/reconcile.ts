@@ -16,8 +16,8 @@ export interface Reconciled {
 }
 
 /**
- * Brings Redis and the roster together after an absence of Redis, a slot at a
- * time: what this replica did meanwhile is written there, what Redis has lost
+ * Brings Redis and the roster together after an absence of Redis, one after the
+ * other of the slots: what this replica did meanwhile is written there, what Redis has lost
  * is written back, and what others did is taken over here. It may run on all
  * replicas at once: each write counts only if it is based on what stands there,
  * so whatever they know alike is written, and told of, by one of them.
@@ -25,11 +25,11 @@ export interface Reconciled {
 export async function reconcile(
   redis: RedisCallStore,
   roster: Roster,
-  slots: number,
+  slots: Iterable<number>,
   clock: Clock,
 ): Promise<Reconciled> {
   const sum: Reconciled = { updated: 0, restored: 0, left: [], unreadable: [] };
-  for (let slot = 0; slot < slots; slot++) {
+  for (const slot of slots) {
     try {
       await reconcileSlot(redis, roster, slot, clock, sum);
     } catch (error) {

@@ -3,6 +3,7 @@ import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { encodeCall } from './codec.ts';
 import { RosterSlot } from './roster-slot.ts';
+import { Unsaved } from './unsaved.ts';
 
 /** What the roster knows of all calls at an instant. */
 export interface RosterSummary {
@@ -42,13 +43,14 @@ export class Roster implements CallStore {
   readonly #options: RosterOptions;
   readonly #slots: readonly RosterSlot[];
   /** The ids whose changes Redis has yet to learn of. */
-  readonly #unsaved = new Set<string>();
+  readonly #unsaved: Unsaved;
   #held = 0;
   #unheld = 0;
   #writes = 0;
 
   constructor(options: RosterOptions) {
     this.#options = options;
+    this.#unsaved = new Unsaved(options.wheel);
     this.#slots = Array.from({ length: options.wheel.slots }, () => new RosterSlot());
   }
 
@@ -195,7 +197,12 @@ export class Roster implements CallStore {
 
   /** Whether there is something that Redis has yet to learn of. */
   get hasUnsaved(): boolean {
-    return this.#unsaved.size > 0;
+    return this.#unsaved.slots.length > 0;
+  }
+
+  /** Where Redis has yet to learn of something. */
+  get unsavedSlots(): readonly number[] {
+    return this.#unsaved.slots;
   }
 
   isUnsaved(id: string): boolean {

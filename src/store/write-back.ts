@@ -1,10 +1,20 @@
-import type { Redis } from 'ioredis';
 import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
-import { EVENTS_KEPT, EVENTS_KEY, type SlotKeys } from './keys.ts';
+import type { RedisClient } from './connection.ts';
+import { EVENTS_KEPT, type SlotKeys } from './keys.ts';
+import type { Told } from './outbox.ts';
 
 /** So many are written at once, to keep Redis free for others in between. */
 const PIECE = 500;
+
+/** A slot in Redis, and where it is told of what happens in it. */
+export interface Place {
+  readonly redis: RedisClient;
+  readonly keys: SlotKeys;
+  /** The stream that scripts tell. */
+  readonly stream: string;
+  readonly onTold: (told: Told) => void;
+}
 
 /** Something to write back, by what was read of how the call left (null: nothing). */
 interface Item {
@@ -26,15 +36,11 @@ export interface Restored {
  * all, or have left the schedule under this registration or a later one. Rejects
  * with what Redis rejects with.
  */
-export async function restoreCalls(
-  redis: Redis,
-  keys: SlotKeys,
-  calls: readonly Call[],
-): Promise<Restored> {
+export async function restoreCalls(place: Place, calls: readonly Call[]): Promise<Restored> {
   let written = 0;
   const stopped: GoneCall[] = [];
   for (const piece of pieces(calls)) {
-    const read = await readLeft(redis, keys, piece);
+    const read = await readLeft(place, piece);
     const items: Item[] = [];
     for (const { call, left, gone } of read) {
       if (!hasLeft(call, gone)) items.push({ op: 'restored', call, left, goneAt: 0 });
@@ -44,7 +50,7 @@ export async function restoreCalls(
         stopped.push({ ...call, retryAt: null, registration, removal, goneAt });
       }
     }
-    written += (await write(redis, keys, items)).filter((done) => done === 1).length;
+    written += (await write(place, items)).filter(Boolean).length;
   }
   return { written, stopped };
 }
@@ -57,21 +63,20 @@ export async function restoreCalls(
  * @param isNews whether nobody has been told of it yet
  */
 export async function rememberGone(
-  redis: Redis,
-  keys: SlotKeys,
+  place: Place,
   calls: readonly GoneCall[],
   isNews: (gone: GoneCall) => boolean,
 ): Promise<GoneCall[]> {
   const written: GoneCall[] = [];
   for (const piece of pieces(calls)) {
-    const read = await readLeft(redis, keys, piece);
+    const read = await readLeft(place, piece);
     const items = read.flatMap(({ call, left, gone }) => {
       if (hasLeft(call, gone) && !saysMore(call, gone)) return [];
       const op = isNews(call) ? call.removal : 'remembered';
       return [{ op, call, left, goneAt: call.goneAt }];
     });
-    const done = await write(redis, keys, items);
-    written.push(...items.filter((_, i) => done[i] === 1).map(({ call }) => call));
+    const done = await write(place, items);
+    written.push(...items.filter((_, i) => done[i]).map(({ call }) => call));
   }
   return written;
 }
@@ -80,8 +85,7 @@ export async function rememberGone(
 type Left = GoneCall | 'newer' | null;
 
 async function readLeft<C extends Call>(
-  redis: Redis,
-  { gone }: SlotKeys,
+  { redis, keys: { gone } }: Place,
   calls: readonly C[],
 ): Promise<{ call: C; left: string | null; gone: Left }[]> {
   const texts = await redis.hmget(gone, ...calls.map(({ id }) => id));
@@ -91,16 +95,23 @@ async function readLeft<C extends Call>(
   });
 }
 
+/** For each whether it was written. */
 async function write(
-  redis: Redis,
-  { calls, gone, goneAt }: SlotKeys,
+  { redis, keys: { calls, gone, goneAt }, stream, onTold }: Place,
   items: readonly Item[],
-): Promise<(0 | 1)[]> {
+): Promise<boolean[]> {
   if (items.length === 0) return [];
-  const args = items.flatMap(({ op, call, left, goneAt: at }) => {
-    return [op, call.id, encodeCall(call), left ?? '', at];
+  const encoded = items.map(({ call }) => encodeCall(call));
+  const args = items.flatMap(({ op, call, left, goneAt: at }, i) => {
+    return [op, call.id, encoded[i] ?? '', left ?? '', at];
   });
-  return redis.writeBack(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
+  const done = await redis.writeBack(calls, gone, goneAt, stream, EVENTS_KEPT, ...args);
+  for (const [i, { op, call }] of items.entries()) {
+    const entry = done[i];
+    if (!Array.isArray(entry)) continue;
+    onTold({ entryId: entry[0], type: op, id: call.id, call: encoded[i] ?? '' });
+  }
+  return done.map((one) => one !== 0);
 }
 
 /** Under this registration or a later one. */

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Wheel } from '../../src/calls/wheel.ts';
+import type { RedisClient } from '../../src/store/connection.ts';
 import { connectFast } from '../../src/store/connection.ts';
 import { REPLICAS_KEY, WHEEL_KEY } from '../../src/store/keys.ts';
 import { Membership, type OnClock } from '../../src/store/membership.ts';
@@ -17,7 +17,7 @@ const living = async () => (await server.client.zrange(REPLICAS_KEY, '0', '-1'))
 
 async function aMember(
   replica: string,
-  over: { redis?: Redis; wheel?: Wheel; believedMs?: number; onClock?: OnClock } = {},
+  over: { redis?: RedisClient; wheel?: Wheel; believedMs?: number; onClock?: OnClock } = {},
 ) {
   return new Membership({
     redis: over.redis ?? (await fast(server)),
