@@ -24,6 +24,7 @@ import { Standing } from './standing.ts';
 import { connectBlocking, connectFast, connectWorker } from './store/connection.ts';
 import { EmbeddedRedis } from './store/embedded.ts';
 import { EventFeed } from './store/event-feed.ts';
+import { StreamedEventLog } from './store/event-log.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
 import { Membership } from './store/membership.ts';
 import { MirroredStore } from './store/mirrored-store.ts';
@@ -161,10 +162,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
   const sharedFirst = new OwnFirst(visitor, wheel, clock);
 
+  const eventLog = new StreamedEventLog({ redis, clock });
   const feed = new EventFeed({
     read: redis,
     block: connectBlocking(connection, period.heartbeatMs),
     roster,
+    eventLog,
     clock,
     blockMs: Math.ceil(period.heartbeatMs),
     log,
@@ -287,6 +290,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const app = await buildApp({
     calls,
+    events: eventLog,
     wheel,
     deadlineMs,
     metrics,

@@ -79,7 +79,8 @@ async function readState(
   return gone.filter((call) => call.removal === state && !isTombstone(call));
 }
 
-function matches(call: Call, { app, labels }: ListQuery): boolean {
+/** Whether a call is of the app, where one is named, and has all the labels. */
+export function matches(call: Call, { app, labels }: Pick<ListQuery, 'app' | 'labels'>): boolean {
   if (app !== undefined && call.app !== app) return false;
   return labels.every((label) => {
     const at = label.indexOf('=');

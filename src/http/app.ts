@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type Logger, pino } from 'pino';
 import type { Calls } from '../calls/calls.ts';
+import type { EventLog } from '../calls/event.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
@@ -12,6 +13,7 @@ import { LIMITS, type Limits } from './limits.ts';
 import { openApi } from './openapi.ts';
 import { answerParserFailure } from './parser-failures.ts';
 import { callRoutes } from './routes/calls.ts';
+import { eventRoutes } from './routes/events.ts';
 import { keepAliveRoutes } from './routes/keep-alive.ts';
 import { notificationRoutes } from './routes/notifications.ts';
 import { documentRoutes, operationRoutes } from './routes/operations.ts';
@@ -21,6 +23,7 @@ import { compileValidator } from './validation.ts';
 
 export interface HttpOptions {
   readonly calls: Pick<Calls, keyof Calls>;
+  readonly events: EventLog;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   /** In the format of Prometheus. */
@@ -52,6 +55,7 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(notificationRoutes, { calls, maxBodyBytes });
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
+  await app.register(eventRoutes, { events: options.events, present, limits });
   await app.register(operationRoutes, { metrics, ready: () => options.ready() });
   await app.register(documentRoutes);
   refuseOtherMethods();
@@ -70,6 +74,11 @@ export async function buildOpenApi(version: string): Promise<object> {
       isDurable: () => true,
       list: absent,
       keepAliveNow: absent,
+    },
+    events: {
+      readAfter: () => {
+        throw new Error('this app only documents itself');
+      },
     },
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,

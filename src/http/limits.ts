@@ -15,6 +15,12 @@ export interface Limits {
   readonly maxBodyBytes: number;
   readonly maxBatchBodyBytes: number;
   readonly maxNotificationBytes: number;
+  /** Streams of events that are open at once. */
+  readonly maxEventStreams: number;
+  /** So often a stream of events says something, shorter than load balancers wait (60 s). */
+  readonly eventHeartbeatMs: number;
+  /** A client that takes none of its events for so long is cut off. */
+  readonly eventStalledMs: number;
 }
 
 export const LIMITS: Limits = {
@@ -28,6 +34,9 @@ export const LIMITS: Limits = {
   maxBodyBytes: 64 * 1024,
   maxBatchBodyBytes: 2 * 1024 * 1024,
   maxNotificationBytes: 1024 * 1024,
+  maxEventStreams: 256,
+  eventHeartbeatMs: 15_000,
+  eventStalledMs: 30_000,
 };
 
 /** Most calls of a batch, and of a page. */

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import fastifyPlugin from 'fastify-plugin';
 import { KeepAliveProblemSchema, ProblemSchema, ReadinessProblemSchema } from './answers.ts';
 import { CallSchema, LastErrorSchema } from './call-resource.ts';
+import { EventSchema } from './event-resource.ts';
 
 const DESCRIPTION = `Keeps the calls of Microsoft Teams bots alive on Microsoft Graph.
 
@@ -61,6 +62,7 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
 const COMPONENTS = [
   CallSchema,
   LastErrorSchema,
+  EventSchema,
   ProblemSchema,
   KeepAliveProblemSchema,
   ReadinessProblemSchema,

@@ -19,6 +19,7 @@ export const PROBLEMS = {
   'internal-error': { status: 500, title: 'Something went wrong inside' },
   'keep-alive-failed': { status: 502, title: 'Graph did not renew the call' },
   'store-unavailable': { status: 503, title: 'The registry of calls does not answer' },
+  'too-many-streams': { status: 503, title: 'Too many streams of events are open' },
   'not-ready': { status: 503, title: 'This replica is not ready to serve' },
 } as const;
 

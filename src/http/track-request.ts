@@ -24,6 +24,13 @@ export const AppName = Type.String({
   examples: ['default'],
 });
 
+/** To choose calls by. */
+export const Labels = Type.Array(Type.String({ pattern: '^[A-Za-z0-9]', maxLength: 320 }), {
+  maxItems: 16,
+  description: '`key`, or `key=value`; may be repeated, all must hold.',
+  examples: [['room=board']],
+});
+
 const Instant = (description: string) =>
   Type.String({
     format: 'date-time',

@@ -46,7 +46,7 @@ export function faultsOf(found: readonly SchemaFault[], part: HttpPart, base = '
 }
 
 function placeOf(part: HttpPart, instancePath: string, base: string): Omit<Fault, 'detail'> {
-  if (part === 'params' || part === 'querystring') {
+  if (part === 'params' || part === 'querystring' || part === 'headers') {
     const parameter = instancePath.split('/')[1];
     return parameter === undefined ? {} : { parameter };
   }

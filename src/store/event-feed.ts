@@ -2,8 +2,10 @@ import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
 import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
+import type { StreamedEventLog } from './event-log.ts';
 import { EVENTS_KEY } from './keys.ts';
 import type { Roster } from './roster.ts';
+import { fieldOf, type StreamEntry } from './stream-entry.ts';
 
 export interface EventFeedOptions {
   /** Fails fast. */
@@ -11,6 +13,8 @@ export interface EventFeedOptions {
   /** Of the feed's own: it blocks. */
   readonly block: RedisClient;
   readonly roster: Roster;
+  /** Told of what is read, for those who follow the events from outside. */
+  readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
   readonly blockMs: number;
   readonly log: Logger;
@@ -20,7 +24,7 @@ export interface EventFeedOptions {
 /** The events after which a call stands on the schedule; after all others it does not. */
 const PUTS: ReadonlySet<string> = new Set(['tracked', 'restored', 'at-risk', 'recovered']);
 
-type StreamReply = [key: string, entries: [id: string, fields: string[]][]][] | null;
+type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 
 /**
  * Keeps the roster fresh: what any replica tracks, stops or takes off the
@@ -43,9 +47,10 @@ export class EventFeed {
    * does not answer.
    */
   async follow(): Promise<void> {
-    const { read } = this.#options;
+    const { read, eventLog } = this.#options;
     const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
     this.#after = newest?.[0] ?? '0-0';
+    eventLog.begin(this.#after);
     if (this.#isReading) return;
     this.#isReading = true;
     void this.#read();
@@ -58,7 +63,7 @@ export class EventFeed {
   }
 
   async #read(): Promise<void> {
-    const { block, blockMs, clock, log } = this.#options;
+    const { block, blockMs, eventLog, clock, log } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
@@ -68,7 +73,9 @@ export class EventFeed {
         const entries = reply?.[0]?.[1] ?? [];
         for (const [, fields] of entries) this.#apply(fields);
         // Unless told meanwhile to follow from elsewhere.
-        if (this.#after === from) this.#after = entries.at(-1)?.[0] ?? from;
+        if (this.#after !== from) continue;
+        this.#after = entries.at(-1)?.[0] ?? from;
+        eventLog.append(entries);
       } catch (err) {
         if (signal.aborted) return;
         log.debug({ err }, 'events cannot be read');
@@ -79,7 +86,7 @@ export class EventFeed {
 
   #apply(fields: readonly string[]): void {
     const { roster, onUnreadable } = this.#options;
-    const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
+    const field = (name: string) => fieldOf(fields, name);
     const id = field('id');
     try {
       const known = roster.peek(id)?.call.registration ?? '';

@@ -6,7 +6,9 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
 import type { TrackResult } from '../../src/calls/calls.ts';
+import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import type { TrackRequest } from '../../src/calls/registration.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
 
@@ -123,9 +125,61 @@ export class FakeCalls implements Ports {
   }
 }
 
+/** A log in memory that tells its readers what a test has it tell, from the moment they are there. */
+export class FakeEvents implements EventLog {
+  /** From which place each reader was asked to read. */
+  readonly asked: (string | null)[] = [];
+  now: string | null = '100-0';
+  readonly #readers = new Set<FakeReader>();
+
+  readAfter(place: string | null): EventReader {
+    this.asked.push(place);
+    const from = place ?? this.now;
+    if (from === null) throw new StoreUnavailableError('never reached');
+    const reader = new FakeReader(from);
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  tell(piece: Partial<EventPiece> & { readonly place: string }): void {
+    for (const reader of this.#readers) reader.push({ gap: null, events: [], ...piece });
+  }
+}
+
+class FakeReader implements EventReader {
+  place: string;
+  #pieces: EventPiece[] = [];
+  #wake = () => {};
+
+  constructor(place: string) {
+    this.place = place;
+  }
+
+  push(piece: EventPiece): void {
+    this.#pieces.push(piece);
+    this.#wake();
+  }
+
+  async next(signal: AbortSignal): Promise<EventPiece | null> {
+    while (!signal.aborted) {
+      const piece = this.#pieces.shift();
+      if (piece) {
+        this.place = piece.place;
+        return piece;
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    return null;
+  }
+}
+
 export interface Fixture {
   readonly app: FastifyInstance;
   readonly calls: FakeCalls;
+  readonly events: FakeEvents;
   /** What was logged, line by line. */
   readonly logged: string[];
 }
@@ -135,6 +189,7 @@ export async function anApp(
   over: Partial<HttpOptions> & { level?: string } = {},
 ): Promise<Fixture> {
   const calls = new FakeCalls();
+  const events = new FakeEvents();
   const logged: string[] = [];
   const lines = new Writable({
     write(chunk, _encoding, done) {
@@ -144,6 +199,7 @@ export async function anApp(
   });
   const app = await buildApp({
     calls,
+    events,
     wheel: { intervalMs: 15 * MINUTE, slots: 256 },
     deadlineMs: 45 * MINUTE,
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' },
@@ -155,7 +211,7 @@ export async function anApp(
     ...over,
   });
   onTestFinished(() => app.close());
-  return { app, calls, logged };
+  return { app, calls, events, logged };
 }
 
 /** Sends bytes to the app over a socket and gives all that comes back until it is closed. */

@@ -44,6 +44,7 @@ test('it lists every route of the API and nothing else', async () => {
     'DELETE /calls/{id}/track',
     'GET /calls',
     'GET /calls/{id}',
+    'GET /events',
     'GET /livez',
     'GET /metrics',
     'GET /openapi.json',

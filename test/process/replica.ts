@@ -69,6 +69,11 @@ export class Replica {
     return this.#stderr;
   }
 
+  /** Of its API, once it listens. */
+  get url(): string {
+    return this.#url;
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }

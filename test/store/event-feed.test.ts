@@ -3,6 +3,7 @@ import { forget } from '../../src/calls/call.ts';
 import type { CallStore, Change } from '../../src/calls/ports.ts';
 import { encodeCall } from '../../src/store/codec.ts';
 import { EventFeed } from '../../src/store/event-feed.ts';
+import { StreamedEventLog } from '../../src/store/event-log.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
 import { aCall, idIn, NOW } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
@@ -23,6 +24,7 @@ async function aFeed() {
     read: redis,
     block,
     roster,
+    eventLog: new StreamedEventLog({ redis, clock: realClock }),
     clock: realClock,
     blockMs: 100,
     log: silent,

@@ -5,7 +5,7 @@ import { problemAnswers } from '../answers.ts';
 import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { Problem, problemBody } from '../problems.ts';
-import { AppName, CallId, canonicalId } from '../track-request.ts';
+import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
 export interface CallRoutesOptions {
   readonly calls: Pick<Calls, 'find' | 'list' | 'isDurable'>;
@@ -37,13 +37,7 @@ const listSchema = {
     {
       state: Type.Optional({ ...CallState, default: 'tracked' }),
       app: Type.Optional(AppName),
-      label: Type.Optional(
-        Type.Array(Type.String({ pattern: '^[A-Za-z0-9]', maxLength: 320 }), {
-          maxItems: 16,
-          description: '`key`, or `key=value`; may be repeated, all must hold.',
-          examples: [['room=board']],
-        }),
-      ),
+      label: Type.Optional(Labels),
       limit: Type.Optional(
         Type.Integer({
           minimum: 1,

@@ -1,0 +1,117 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import Type from 'typebox';
+import { type EventLog, PLACE_PATTERN } from '../../calls/event.ts';
+import { matches } from '../../calls/listing.ts';
+import { problemAnswers } from '../answers.ts';
+import type { PresentCall } from '../call-resource.ts';
+import { type EventResource, eventPresenter } from '../event-resource.ts';
+import { sendEvents } from '../event-stream.ts';
+import type { Limits } from '../limits.ts';
+import { Problem, problemBody } from '../problems.ts';
+import { AppName, Labels } from '../track-request.ts';
+
+export interface EventRoutesOptions {
+  readonly events: EventLog;
+  readonly present: PresentCall;
+  readonly limits: Pick<Limits, 'maxEventStreams' | 'eventHeartbeatMs' | 'eventStalledMs'>;
+}
+
+const PLACE = 'The `id` of the last event that was received: those after it follow.';
+
+const schema = {
+  tags: ['Calls'],
+  operationId: 'streamEvents',
+  summary: 'What happens to calls, as Server-Sent Events',
+  description:
+    'Each event is named `call.tracked`, `call.ended`, `call.expired`, `call.untracked`, ' +
+    '`call.at-risk` or `call.recovered`; its data is an `Event`. It comes at least once: the ' +
+    '`id` in its data tells a repeat. About the last 10,000 events are kept. Who resumes from ' +
+    'one that is no longer there is sent `event: gap` first, with ' +
+    '`{ "after": …, "firstKept": … }`: in between something may be missing; `GET /calls` tells ' +
+    'how the calls are. Without an id only what happens from now on is sent. Between events come ' +
+    'heartbeats, while Redis is out too.',
+  querystring: Type.Object(
+    {
+      app: Type.Optional(AppName),
+      label: Type.Optional(Labels),
+      lastEventId: Type.Optional(
+        Type.String({
+          pattern: PLACE_PATTERN,
+          description: `${PLACE} The header counts before it.`,
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  headers: Type.Object({
+    'last-event-id': Type.Optional(
+      Type.String({ pattern: `${PLACE_PATTERN}|^$`, description: PLACE }),
+    ),
+  }),
+  response: {
+    200: {
+      description: 'The events, for as long as the connection stays.',
+      content: {
+        'text/event-stream': {
+          schema: Type.String({
+            contentMediaType: 'text/event-stream',
+            // Of the data of each event.
+            contentSchema: Type.Unsafe<EventResource>({ $ref: 'Event#' }),
+          }),
+        },
+      },
+    },
+    ...problemAnswers(['invalid-request', 'store-unavailable', 'too-many-streams']),
+  },
+};
+
+/** When one of those that are open may have ended, in seconds. */
+const RETRY_AFTER_S = '10';
+
+export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
+  app,
+  { events, present, limits },
+  done,
+) => {
+  const presentEvent = eventPresenter(present);
+  const stopping = new AbortController();
+  let open = 0;
+  app.addHook('preClose', (closed) => {
+    stopping.abort();
+    closed();
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/events',
+    exposeHeadRoute: false,
+    schema,
+    async handler({ query, headers, log, id: reqId, ip }, reply) {
+      const { app: appName, label: labels = [], lastEventId = null } = query;
+      if (open >= limits.maxEventStreams) throw tooMany(limits.maxEventStreams);
+      const reader = events.readAfter(headers['last-event-id'] || lastEventId);
+      open++;
+      reply.hijack();
+      const options = {
+        present: presentEvent,
+        wants: ({ call }: { call: Parameters<typeof matches>[0] }) =>
+          matches(call, { app: appName, labels }),
+        heartbeatMs: limits.eventHeartbeatMs,
+        stalledMs: limits.eventStalledMs,
+      };
+      try {
+        const how = await sendEvents(reply.raw, reader, options, stopping.signal);
+        if (how === 'stalled') log.info({ reqId, ip }, 'a client that reads no events is cut off');
+      } finally {
+        open--;
+      }
+    },
+  });
+
+  done();
+};
+
+function tooMany(most: number): Problem {
+  const detail = `this replica already has ${most} streams of events open`;
+  return new Problem(problemBody('too-many-streams', detail), { 'retry-after': RETRY_AFTER_S });
+}

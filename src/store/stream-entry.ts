@@ -1,0 +1,46 @@
+import { isTombstone } from '../calls/call.ts';
+import type { CallEvent, EventType } from '../calls/event.ts';
+import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
+
+/** As Redis gives it: fields are names and values by turns. */
+export type StreamEntry = [entryId: string, fields: string[]];
+
+/** As the scripts write them. */
+const TOLD_AS: Readonly<Record<string, EventType>> = {
+  tracked: 'tracked',
+  // Redis had lost it, or learns of it only now.
+  restored: 'tracked',
+  'at-risk': 'at-risk',
+  recovered: 'recovered',
+  ended: 'ended',
+  expired: 'expired',
+  untracked: 'untracked',
+};
+const REMOVALS: ReadonlySet<EventType> = new Set(['ended', 'expired', 'untracked']);
+
+export function fieldOf(fields: readonly string[], name: string): string {
+  const at = fields.indexOf(name);
+  return at < 0 ? '' : (fields[at + 1] ?? '');
+}
+
+/**
+ * The event that an entry of the stream holds; null where it cannot be read
+ * (which the feed reports), or is none that is told: the stop of a call that
+ * nobody knew. Its id is its own, if it has one (see Outbox), or the entry's.
+ */
+export function decodeEvent([entryId, fields]: StreamEntry): CallEvent | null {
+  const type = TOLD_AS[fieldOf(fields, 'type')];
+  if (type === undefined) return null;
+  const id = fieldOf(fields, 'event') || entryId;
+  const at = Number(/(\d+)-\d+$/.exec(id)?.[1] ?? Number.NaN);
+  if (!Number.isFinite(at)) return null;
+  try {
+    const [callId, text] = [fieldOf(fields, 'id'), fieldOf(fields, 'call')];
+    if (!REMOVALS.has(type)) return { id, type, at, call: decodeCall(callId, text) };
+    const call = decodeGoneCall(callId, text);
+    return isTombstone(call) ? null : { id, type, at, call };
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) throw error;
+    return null;
+  }
+}

@@ -1,0 +1,67 @@
+import { onTestFinished } from 'vitest';
+
+/** What stood between two blank lines of a stream of events. */
+export interface Frame {
+  readonly id?: string;
+  readonly event?: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what an event holds is what the test asserts
+  readonly data?: any;
+  readonly retry?: string;
+  readonly comment?: string;
+}
+
+/** A client that reads Server-Sent Events for as long as a test goes on. */
+export class EventClient {
+  readonly frames: Frame[] = [];
+  readonly response: Response;
+  /** Resolves when the stream has ended, whoever ended it. */
+  readonly ended: Promise<void>;
+  readonly #connection: AbortController;
+
+  static async open(url: string, headers: Record<string, string> = {}): Promise<EventClient> {
+    const connection = new AbortController();
+    onTestFinished(() => connection.abort());
+    const response = await fetch(url, { headers, signal: connection.signal });
+    return new EventClient(response, connection);
+  }
+
+  private constructor(response: Response, connection: AbortController) {
+    this.response = response;
+    this.#connection = connection;
+    this.ended = this.#read().catch(() => undefined);
+  }
+
+  /** Those with data, without their places. */
+  get events() {
+    return this.frames.filter(({ data }) => data !== undefined);
+  }
+
+  /** Where a client would resume: as EventSource has it, the last id that came. */
+  get lastEventId(): string {
+    return this.frames.findLast(({ id }) => id !== undefined)?.id ?? '';
+  }
+
+  close(): void {
+    this.#connection.abort();
+  }
+
+  async #read(): Promise<void> {
+    let text = '';
+    for await (const chunk of this.response.body ?? []) {
+      text += Buffer.from(chunk).toString();
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        this.frames.push(parse(text.slice(0, end)));
+        text = text.slice(end + 2);
+      }
+    }
+  }
+}
+
+function parse(text: string): Frame {
+  const frame: Record<string, unknown> = {};
+  for (const line of text.split('\n')) {
+    const [, name = '', value = ''] = /^([a-z]*): ?(.*)$/.exec(line) ?? [];
+    frame[name || 'comment'] = name === 'data' ? JSON.parse(value) : value;
+  }
+  return frame;
+}

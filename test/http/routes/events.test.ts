@@ -1,0 +1,217 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { describe, expect, test, vi } from 'vitest';
+import type { PlacedEvent } from '../../../src/calls/event.ts';
+import { problemType } from '../../../src/http/problems.ts';
+import { EventClient } from '../event-client.ts';
+import { aCall, aGoneCall, anApp, type Fixture, ID, NOW } from '../fixture.ts';
+
+const SOON = { timeout: 15_000, interval: 10 };
+
+async function listen(app: FastifyInstance): Promise<string> {
+  if (app.server.listening) return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  return app.listen({ port: 0, host: '127.0.0.1' });
+}
+
+async function open(
+  { app }: Fixture,
+  path = '/events',
+  headers: Record<string, string> = {},
+): Promise<EventClient> {
+  const client = await EventClient.open(`${await listen(app)}${path}`, headers);
+  await vi.waitFor(() => expect(client.frames).not.toEqual([]), SOON);
+  return client;
+}
+
+function ended(place: string, over: object = {}): PlacedEvent {
+  const event = { id: `event-${place}`, type: 'ended', at: NOW, call: aGoneCall(over) } as const;
+  return { place, event };
+}
+
+describe('GET /events', () => {
+  test('sends what happens, each event with its place and the call as it stood', async () => {
+    const fixture = await anApp();
+    const client = await open(fixture);
+    expect(client.response.status).toBe(200);
+    expect(client.response.headers.get('content-type')).toBe('text/event-stream');
+    expect(client.response.headers.get('cache-control')).toBe('no-store');
+    fixture.events.tell({ events: [ended('101-0'), ended('102-0')], place: '103-0' });
+    await vi.waitFor(() => expect(client.events).toHaveLength(2), SOON);
+    fixture.calls.known.set(ID, aGoneCall());
+    const call = (await fixture.app.inject(`/calls/${ID}`)).json();
+    expect(client.frames.slice(0, 3)).toEqual([
+      { retry: expect.stringMatching(/^\d+$/), id: '100-0' },
+      ...['101-0', '102-0'].map((place) => ({
+        id: place,
+        event: 'call.ended',
+        data: {
+          id: `event-${place}`,
+          type: 'call.ended',
+          timestamp: '2026-02-03T04:05:06.789Z',
+          call,
+        },
+      })),
+    ]);
+  });
+
+  test('sends only the events of the app and with the labels that are asked for', async () => {
+    const fixture = await anApp();
+    const client = await open(fixture, '/events?app=one&label=room%3Dboard&label=floor');
+    const events = [
+      ended('101-0', { app: 'two', labels: { room: 'board', floor: '1' } }),
+      ended('102-0', { app: 'one', labels: { room: 'board' } }),
+      ended('103-0', { app: 'one', labels: { room: 'board', floor: '' } }),
+      ended('104-0', { app: 'one', labels: { room: 'other', floor: '' } }),
+    ];
+    fixture.events.tell({ events, place: '104-0' });
+    fixture.events.tell({ events: [ended('105-0', { app: 'one' })], place: '105-0' });
+    const last = ended('106-0', { app: 'one', labels: { room: 'board', floor: '2' } });
+    fixture.events.tell({ events: [last], place: '106-0' });
+    await vi.waitFor(() => expect(client.lastEventId).toBe('106-0'), SOON);
+    expect(client.events.map(({ id }) => id)).toEqual(['103-0', '106-0']);
+  });
+
+  test('says so where events are missing', async () => {
+    const fixture = await anApp();
+    const client = await open(fixture, '/events', { 'last-event-id': '1-0' });
+    const gap = { after: '1-0', firstKept: '101-0' };
+    fixture.events.tell({ gap, events: [ended('101-0')], place: '101-0' });
+    await vi.waitFor(() => expect(client.events).toHaveLength(2), SOON);
+    expect(client.events[0]).toEqual({ event: 'gap', data: gap });
+    expect(client.events[1]).toMatchObject({ event: 'call.ended', id: '101-0' });
+  });
+
+  test('resumes from the header, or else from the query', async () => {
+    const fixture = await anApp();
+    await open(fixture, '/events?lastEventId=7-1');
+    await open(fixture, '/events?lastEventId=7-1', { 'last-event-id': '8-2' });
+    await open(fixture, '/events?lastEventId=7-1', { 'last-event-id': '' });
+    await open(fixture);
+    expect(fixture.events.asked).toEqual(['7-1', '8-2', '7-1', null]);
+  });
+
+  test.each([
+    ['lastEventId', '/events?lastEventId=yesterday', {}],
+    ['lastEventId', '/events?lastEventId=', {}],
+    ['lastEventId', '/events?lastEventId=99999999999999999999-0', {}],
+    ['last-event-id', '/events', { 'last-event-id': '12' }],
+    ['last-event-id', '/events?lastEventId=7-1', { 'last-event-id': '7-1, 8-1' }],
+    ['label', '/events?label=%20', {}],
+    ['app', '/events?app=', {}],
+    ['since', '/events?since=7-1', {}],
+  ])('refuses a bad %s: %s %j', async (parameter, url, headers) => {
+    const { app, events } = await anApp();
+    const answer = await app.inject({ url, headers });
+    expect(answer.statusCode).toBe(400);
+    const body = answer.json();
+    expect(body).toMatchObject({ type: problemType('invalid-request') });
+    expect(JSON.stringify(body.errors)).toContain(parameter);
+    expect(events.asked).toEqual([]);
+  });
+
+  test('says between events where it is: a client that is sent none does not fall behind', async () => {
+    const fixture = await anApp({ limits: { eventHeartbeatMs: 20 } });
+    const client = await open(fixture, '/events?app=another');
+    const beats = () => client.frames.filter(({ comment }) => comment === 'heartbeat');
+    await vi.waitFor(() => expect(beats().length).toBeGreaterThan(1), SOON);
+    expect(beats()[0]).toEqual({ comment: 'heartbeat', id: '100-0' });
+    fixture.events.tell({ events: [ended('101-0')], place: '102-0' });
+    await vi.waitFor(() => expect(client.lastEventId).toBe('102-0'), SOON);
+    expect(client.events).toEqual([]);
+  });
+
+  test('cuts off a client that never reads, and keeps little for it until then', async () => {
+    const fixture = await anApp({ limits: { eventStalledMs: 200 } });
+    const reading = await open(fixture);
+    await listen(fixture.app);
+    const socket = connect((fixture.app.server.address() as AddressInfo).port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
+    await vi.waitFor(() => expect(fixture.events.asked).toHaveLength(2), SOON);
+    const labels = Object.fromEntries(
+      Array.from({ length: 16 }, (_, i) => [`l${i}`, 'x'.repeat(256)]),
+    );
+    const pieces = 200;
+    for (let i = 1; i <= pieces; i++) {
+      const events = Array.from({ length: 50 }, () => ended(`${100 + i}-0`, { labels }));
+      fixture.events.tell({ events, place: `${100 + i}-0` });
+    }
+    const gone = 'a client that reads no events is cut off';
+    await vi.waitFor(() => expect(fixture.logged.join('')).toContain(gone), SOON);
+    // Of 40 MB it has been sent what the kernel takes; the other one all.
+    await vi.waitFor(() => expect(reading.events).toHaveLength(50 * pieces), SOON);
+    let received = 0;
+    socket.on('data', ({ length }) => {
+      received += length;
+    });
+    socket.resume();
+    await once(socket, 'close');
+    expect(received).toBeLessThan(50 * pieces * 16 * 256);
+  });
+
+  test('has no more than so many open at once, and counts those that are', async () => {
+    const fixture = await anApp({ limits: { maxEventStreams: 2 } });
+    const [one] = [await open(fixture), await open(fixture)];
+    const refused = await fixture.app.inject('/events');
+    expect(refused.statusCode).toBe(503);
+    expect(refused.json().type).toBe(problemType('too-many-streams'));
+    expect(refused.headers['retry-after']).toBe('10');
+    one.close();
+    const url = await listen(fixture.app);
+    await vi.waitFor(async () => {
+      expect((await EventClient.open(`${url}/events`)).response.status).toBe(200);
+    }, SOON);
+  });
+
+  test('is not there before Redis was reached, unless it is known from where to read', async () => {
+    const fixture = await anApp();
+    fixture.events.now = null;
+    const answer = await fixture.app.inject('/events');
+    expect(answer.statusCode).toBe(503);
+    expect(answer.json().type).toBe(problemType('store-unavailable'));
+    expect((await open(fixture, '/events?lastEventId=7-1')).response.status).toBe(200);
+  });
+
+  test('wants a key where there are keys', async () => {
+    const KEY = 'correct-horse-battery-staple';
+    const fixture = await anApp({ apiKeys: () => [KEY] });
+    expect((await fixture.app.inject('/events')).statusCode).toBe(401);
+    expect(fixture.events.asked).toEqual([]);
+    const client = await open(fixture, '/events', { authorization: `Bearer ${KEY}` });
+    expect(client.response.status).toBe(200);
+  });
+
+  test('is no answer to HEAD', async () => {
+    const { app } = await anApp();
+    const answer = await app.inject({ method: 'HEAD', url: '/events' });
+    expect(answer.statusCode).toBe(405);
+    expect(answer.headers.allow).toBe('GET');
+  });
+
+  test('ends when the app closes', async () => {
+    const fixture = await anApp();
+    const client = await open(fixture);
+    await fixture.app.close();
+    await client.ended;
+    expect(client.frames.length).toBeGreaterThan(0);
+  });
+
+  test('tells of a tracked call as of one', async () => {
+    const fixture = await anApp();
+    const client = await open(fixture);
+    const event = {
+      id: '101-0',
+      type: 'at-risk',
+      at: NOW,
+      call: aCall({ atRiskAt: NOW }),
+    } as const;
+    fixture.events.tell({ events: [{ place: '101-0', event }], place: '101-0' });
+    await vi.waitFor(() => expect(client.events).toHaveLength(1), SOON);
+    expect(client.events[0]).toMatchObject({
+      event: 'call.at-risk',
+      data: { call: { id: ID, state: 'tracked', atRiskAt: '2026-02-03T04:05:06.789Z' } },
+    });
+  });
+});

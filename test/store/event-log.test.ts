@@ -1,0 +1,276 @@
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type Call, forget, tombstone } from '../../src/calls/call.ts';
+import type { EventGap, EventReader, PlacedEvent } from '../../src/calls/event.ts';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import { encodeCall } from '../../src/store/codec.ts';
+import { EventFeed } from '../../src/store/event-feed.ts';
+import { StreamedEventLog } from '../../src/store/event-log.ts';
+import { EVENTS_KEY } from '../../src/store/keys.ts';
+import { aCall, idIn, NOW } from '../calls/fixture.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { aRoster, blocking, fast, realClock, SOON, silent } from './fixture.ts';
+
+const server = redisForFile();
+beforeEach(() => server.flush());
+
+const ID = idIn(3, 0);
+
+async function aLog({ recent, follows = true }: { recent?: number; follows?: boolean } = {}) {
+  const redis = await fast(server);
+  const log = new StreamedEventLog({
+    redis,
+    clock: realClock,
+    ...(recent === undefined ? {} : { recent }),
+  });
+  const feed = new EventFeed({
+    read: redis,
+    block: await blocking(server),
+    roster: aRoster(),
+    eventLog: log,
+    clock: realClock,
+    blockMs: 100,
+    log: silent,
+    onUnreadable: () => undefined,
+  });
+  onTestFinished(() => feed.stop());
+  if (follows) await feed.follow();
+  return { log, feed };
+}
+
+/** Appends an event as the scripts do; gives its place. */
+async function tell(type = 'tracked', call: Call = aCall({ id: ID }), more: string[] = []) {
+  const fields = ['type', type, 'id', call.id, 'call', encodeCall(call), ...more];
+  return (await server.client.xadd(EVENTS_KEY, '*', ...fields)) ?? '';
+}
+
+async function tellMany(count: number): Promise<string[]> {
+  const places = [];
+  for (let i = 0; i < count; i++) places.push(await tell());
+  return places;
+}
+
+/** Reads until the test is over, and keeps what it was given. */
+function follow(reader: EventReader) {
+  const stop = new AbortController();
+  const events: PlacedEvent[] = [];
+  const gaps: EventGap[] = [];
+  onTestFinished(() => stop.abort());
+  void (async () => {
+    for (;;) {
+      const piece = await reader.next(stop.signal);
+      if (piece === null) return;
+      if (piece.gap) gaps.push(piece.gap);
+      events.push(...piece.events);
+    }
+  })();
+  return { events, gaps, places: () => events.map(({ place }) => place) };
+}
+
+async function streamReads(): Promise<number> {
+  const stats = await server.client.info('commandstats');
+  return Number(/cmdstat_xrange:calls=(\d+)/.exec(stats)?.[1] ?? 0);
+}
+
+describe('a reader that is up to date', () => {
+  test('is told of what happens from now on, whoever writes it', async () => {
+    await tellMany(2);
+    const { log } = await aLog();
+    const read = follow(log.readAfter(null));
+    const places = [await tell(), await tell('ended', forget(aCall({ id: ID }), 'ended', NOW))];
+    await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
+    expect(read.gaps).toEqual([]);
+    const [first, second] = read.events.map(({ event }) => event);
+    expect(first).toEqual({
+      id: places[0],
+      type: 'tracked',
+      at: Number(places[0]?.split('-')[0]),
+      call: aCall({ id: ID }),
+    });
+    expect(second).toMatchObject({ type: 'ended', call: { removal: 'ended', goneAt: NOW } });
+  });
+
+  test('costs Redis nothing, however many there are', async () => {
+    await tellMany(2);
+    const { log } = await aLog();
+    const before = await streamReads();
+    const readers = Array.from({ length: 20 }, () => follow(log.readAfter(null)));
+    const places = await tellMany(120);
+    for (const read of readers) {
+      await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
+    }
+    expect(await streamReads()).toBe(before);
+  });
+
+  test('is told of a call that Redis had lost as of one that is tracked', async () => {
+    const { log } = await aLog();
+    const read = follow(log.readAfter(null));
+    await tell('restored');
+    await vi.waitFor(() => expect(read.events).toHaveLength(1), SOON);
+    expect(read.events[0]?.event.type).toBe('tracked');
+  });
+
+  test('tells a repeat by the id of the event, and resumes by its place', async () => {
+    const { log } = await aLog();
+    const read = follow(log.readAfter(null));
+    const own = ['event', '3/256:1770091506789-2'];
+    const places = [await tell('tracked', aCall({ id: ID }), own)];
+    places.push(await tell('tracked', aCall({ id: ID }), own));
+    await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
+    expect(read.events.map(({ event }) => [event.id, event.at])).toEqual([
+      ['3/256:1770091506789-2', 1_770_091_506_789],
+      ['3/256:1770091506789-2', 1_770_091_506_789],
+    ]);
+  });
+
+  test('skips what cannot be read, and the stop of a call that nobody knew', async () => {
+    const { log } = await aLog();
+    const reader = log.readAfter(null);
+    const read = follow(reader);
+    await server.client.xadd(EVENTS_KEY, '*', 'type', 'ended', 'id', ID, 'call', '{"v":99}');
+    await server.client.xadd(EVENTS_KEY, '*', 'type', 'invented', 'id', ID, 'call', '{}');
+    await server.client.xadd(EVENTS_KEY, '*', 'something', 'else');
+    const last = await tell('untracked', tombstone(ID, 'r1', NOW));
+    await vi.waitFor(() => expect(reader.place).toBe(last), SOON);
+    expect(read.events).toEqual([]);
+    const place = await tell();
+    await vi.waitFor(() => expect(read.places()).toEqual([place]), SOON);
+  });
+
+  test('waits no longer than its signal', async () => {
+    const { log } = await aLog();
+    const stop = new AbortController();
+    const next = log.readAfter(null).next(stop.signal);
+    stop.abort();
+    expect(await next).toBeNull();
+    expect(await log.readAfter('1-1').next(stop.signal)).toBeNull();
+  });
+
+  test('does not begin before it is known what now is', async () => {
+    const { log, feed } = await aLog({ follows: false });
+    expect(() => log.readAfter(null)).toThrow(StoreUnavailableError);
+    await feed.follow();
+    const read = follow(log.readAfter(null));
+    const place = await tell();
+    await vi.waitFor(() => expect(read.places()).toEqual([place]), SOON);
+  });
+});
+
+describe('a reader that is behind', () => {
+  test('catches up by pieces, then follows', async () => {
+    const places = await tellMany(130);
+    const { log } = await aLog();
+    const read = follow(log.readAfter(places[4] ?? ''));
+    await vi.waitFor(() => expect(read.places()).toEqual(places.slice(5)), SOON);
+    places.push(...(await tellMany(3)));
+    await vi.waitFor(() => expect(read.places()).toEqual(places.slice(5)), SOON);
+    expect(read.gaps).toEqual([]);
+  });
+
+  test('is not given more than a piece at once', async () => {
+    const places = await tellMany(130);
+    const { log } = await aLog();
+    const piece = await log.readAfter(places[0] ?? '').next(new AbortController().signal);
+    expect(piece?.events).toHaveLength(50);
+    expect(piece?.place).toBe(places[50]);
+  });
+
+  test('reads the stream where memory no longer has what it wants', async () => {
+    await tell();
+    const { log } = await aLog({ recent: 5 });
+    const reader = log.readAfter(null);
+    const newest = follow(log.readAfter(null));
+    const places = await tellMany(80);
+    await vi.waitFor(() => expect(newest.places()).toEqual(places), SOON);
+    const late = follow(reader);
+    await vi.waitFor(() => expect(late.places()).toEqual(places), SOON);
+    expect(late.gaps).toEqual([]);
+  });
+
+  test('is told where the stream no longer has it either, and goes on with what there is', async () => {
+    await tell();
+    const { log } = await aLog({ recent: 5 });
+    const reader = log.readAfter(null);
+    const newest = follow(log.readAfter(null));
+    const after = reader.place;
+    const places = await tellMany(80);
+    await vi.waitFor(() => expect(newest.places()).toEqual(places), SOON);
+    await server.client.xtrim(EVENTS_KEY, 'MAXLEN', 20);
+    const late = follow(reader);
+    await vi.waitFor(() => expect(late.places()).toEqual(places.slice(-20)), SOON);
+    expect(late.gaps).toEqual([{ after, firstKept: places.at(-20) }]);
+  });
+
+  test.each(['0-0', '1-1'])('asked for what was before the start, %s, says so', async (place) => {
+    const places = await tellMany(3);
+    const { log } = await aLog();
+    const read = follow(log.readAfter(place));
+    await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
+    expect(read.gaps).toEqual([{ after: place, firstKept: places[0] }]);
+  });
+
+  test('from a place ahead of all there is says so, and begins with what is kept', async () => {
+    const places = await tellMany(3);
+    const { log } = await aLog();
+    const read = follow(log.readAfter('9999999999999-0'));
+    await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
+    expect(read.gaps).toEqual([{ after: '9999999999999-0', firstKept: places[0] }]);
+  });
+
+  test('of a stream that is empty says so once, and follows', async () => {
+    const { log } = await aLog();
+    const read = follow(log.readAfter('7-7'));
+    await vi.waitFor(() => expect(read.gaps).toEqual([{ after: '7-7', firstKept: null }]), SOON);
+    const place = await tell();
+    await vi.waitFor(() => expect(read.places()).toEqual([place]), SOON);
+    expect(read.gaps).toHaveLength(1);
+  });
+});
+
+describe('when Redis goes away', () => {
+  test('readers wait, and go on where they were', async () => {
+    const first = await tell();
+    const { log, feed } = await aLog();
+    const live = follow(log.readAfter(null));
+    const places = [await tell()];
+    await vi.waitFor(() => expect(live.places()).toEqual(places), SOON);
+    await server.kill();
+    const late = follow(log.readAfter(first));
+    await server.restart();
+    places.push(await tell());
+    await vi.waitFor(() => expect(live.places()).toEqual(places), SOON);
+    await vi.waitFor(() => expect(late.places()).toEqual(places), SOON);
+    await vi.waitFor(() => feed.follow(), SOON);
+    places.push(await tell());
+    await vi.waitFor(() => expect(live.places()).toEqual(places), SOON);
+    await vi.waitFor(() => expect(late.places()).toEqual(places), SOON);
+    expect([...live.gaps, ...late.gaps]).toEqual([]);
+  });
+
+  test('what was told before the feed follows again is not left out', async () => {
+    await tell();
+    const { log, feed } = await aLog();
+    const read = follow(log.readAfter(null));
+    feed.stop();
+    const places = await tellMany(3);
+    log.begin(places.at(-1) ?? '');
+    await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
+    expect(read.gaps).toEqual([]);
+  });
+
+  test('and comes back empty, readers are told, and are given what is new', async () => {
+    await tell();
+    const { log, feed } = await aLog();
+    const read = follow(log.readAfter(null));
+    const last = await tell();
+    await vi.waitFor(() => expect(read.places()).toEqual([last]), SOON);
+    await server.flush();
+    // Its ids may be smaller than those before, as when Redis's clock was set back.
+    const fields = ['type', 'tracked', 'id', ID, 'call', encodeCall(aCall({ id: ID }))];
+    await server.client.xadd(EVENTS_KEY, '1-1', ...fields);
+    await feed.follow();
+    await vi.waitFor(() => expect(read.places()).toEqual([last, '1-1']), SOON);
+    await server.client.xadd(EVENTS_KEY, '1-2', ...fields);
+    await vi.waitFor(() => expect(read.places()).toEqual([last, '1-1', '1-2']), SOON);
+    expect(read.gaps).toEqual([{ after: last, firstKept: '1-1' }]);
+  });
+});
