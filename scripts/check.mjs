@@ -18,6 +18,8 @@ const CHECKS = [
   ['unused code', 'knip', '--no-progress'],
   ['OpenAPI document is current', node, 'scripts/openapi.mjs', '--check'],
   ['README tells what the code does', node, 'scripts/check-readme.mjs'],
+  // With what is under test/pack/ it is tried as well.
+  ['package.json fits what is packed', node, 'scripts/check-package.mjs'],
   ['package-lock.json', node, 'scripts/check-lock.mjs'],
   ['Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
   [

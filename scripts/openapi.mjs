@@ -1,5 +1,6 @@
-// `npm run openapi` writes config/openapi.json from the routes; with --check it says
-// whether what stands there is what the routes are now.
+// `npm run openapi` writes config/openapi.json from the routes, and the types of the
+// client from that; with --check it says whether what stands there is what the routes
+// are now.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildOpenApi } from '../src/http/app.ts';
 
@@ -14,6 +15,8 @@ if (!process.argv.includes('--check')) {
   process.stderr.write('config/openapi.json is not what the routes are: run npm run openapi\n');
   process.exitCode = 1;
 }
+
+await import('./client-types.mjs');
 
 function read(file) {
   try {

@@ -49,6 +49,7 @@ const PROGRAMS = {
     development: true,
   },
   openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
+  build: { run: ['scripts/build.mjs'], tools: [], development: true },
 };
 
 async function main([name = '', ...args]) {

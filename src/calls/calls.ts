@@ -30,6 +30,11 @@ export type TrackResult =
   | { readonly kind: 'created' | 'updated'; readonly call: Call; readonly durable: boolean }
   | Invalid;
 
+/** How many calls are tracked from now on, and how many are not any more. */
+export type NotifyResult =
+  | { readonly kind: 'taken'; readonly tracked: number; readonly stopped: number }
+  | Invalid;
+
 /** A result before it is known how well it is kept. */
 type Unkept<T> = T extends { durable: boolean } ? Omit<T, 'durable'> : T;
 
@@ -93,26 +98,28 @@ export class Calls {
    * times. An established call is tracked unless it is known: ids are not used
    * again, so of one that has left it is late news. One that is over is stopped.
    *
-   * @param total how many notifications came, those of no call included
+   * @param of how many notifications came, those of no call included, and for which app
    */
   async notify(
     notices: readonly Notice[],
-    total: number,
-  ): Promise<{ tracked: number; stopped: number }> {
+    of: { readonly total: number; readonly app?: string | undefined },
+  ): Promise<NotifyResult> {
+    const fault = faultOf({ id: '', app: of.app }, this.#context());
+    if (fault) return fault;
     const over = new Map(notices.flatMap((n) => (n.kind === 'over' ? [[n.id, n] as const] : [])));
     const established = notices
       .filter((notice) => notice.kind === 'established')
       .filter(({ id }) => !over.has(id));
     const { counts, observer } = await this.#inEither(async (keeping) => {
-      const tracked = await this.#trackUnknown(keeping, established);
+      const tracked = await this.#trackUnknown(keeping, established, of.app);
       const stops = [...over.values()].map(({ id, resultInfo }) =>
         this.#untrack(keeping, id, resultInfo),
       );
       const stopped = (await Promise.all(stops)).filter((done) => done).length;
       return { counts: { tracked, stopped }, observer: keeping.observer };
     });
-    observer.notified({ total, ...counts });
-    return counts;
+    observer.notified({ total: of.total, ...counts });
+    return { kind: 'taken', ...counts };
   }
 
   /** Whether Redis knows of the call what is known of it here. */
@@ -180,9 +187,10 @@ export class Calls {
   async #trackUnknown(
     keeping: Keeping,
     established: readonly { id: string; tenantId: string | null }[],
+    app: string | undefined,
   ): Promise<number> {
     const requests = [...new Map(established.map((one) => [one.id, one])).values()].map(
-      ({ id, tenantId }) => ({ id, ...(tenantId === null ? {} : { tenantId }) }),
+      ({ id, tenantId }) => ({ id, app, tenantId: tenantId ?? undefined }),
     );
     const isUnknown = ({ entry, gone }: Last) => entry === null && gone === null;
     return (await this.#register(keeping, requests, isUnknown)).created.size;
@@ -225,12 +233,12 @@ export class Calls {
     return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
   }
 
-  /** @returns whether it was tracked. */
   #context(): RegistrationContext {
     const { clock, configured, policy, random } = this.#deps;
     return { ...configured(), now: clock.now(), policy, random };
   }
 
+  /** @returns whether it was tracked. */
   async #untrack(
     { store, observer }: Keeping,
     id: string,

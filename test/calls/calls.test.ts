@@ -256,7 +256,10 @@ describe('what Graph notifies', () => {
 
   test('tracks an established call, in its tenant, and asks for its first keepAlive', async () => {
     const { calls, store, shared, told } = aRegistry();
-    expect(await calls.notify([established, established], 3)).toEqual({ tracked: 1, stopped: 0 });
+    expect(await calls.notify([established, established], { total: 3 })).toMatchObject({
+      tracked: 1,
+      stopped: 0,
+    });
     expect(store.get(ID)).toMatchObject({ tenantId: OTHER_TENANT, app: 'default' });
     expect(shared.asked).toEqual([[ID]]);
     expect(told.notifications).toEqual([{ total: 3, tracked: 1, stopped: 0 }]);
@@ -266,25 +269,31 @@ describe('what Graph notifies', () => {
     const { calls, store } = aRegistry();
     const known = aCall({ labels: { room: 'b' } });
     store.put(known);
-    expect(await calls.notify([established], 1)).toEqual({ tracked: 0, stopped: 0 });
+    expect(await calls.notify([established], { total: 1 })).toMatchObject({
+      tracked: 0,
+      stopped: 0,
+    });
     expect(store.get(ID)).toEqual(known);
 
     const again = aRegistry();
     again.store.before = (what) => {
       if (what === 'write') again.store.put(known);
     };
-    expect(await again.calls.notify([established], 1)).toEqual({ tracked: 0, stopped: 0 });
+    expect(await again.calls.notify([established], { total: 1 })).toMatchObject({
+      tracked: 0,
+      stopped: 0,
+    });
     expect(again.store.get(ID)).toEqual(known);
   });
 
   test('stops a call that is over, keeps why, and counts what is our failure apart', async () => {
     const { calls, store, told } = aRegistry();
     store.put(aCall());
-    expect(await calls.notify([over], 1)).toEqual({ tracked: 0, stopped: 1 });
+    expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 1 });
     expect(await calls.find(ID)).toMatchObject({ removal: 'untracked', resultInfo });
     expect(told.removals).toEqual([{ id: ID, removal: 'untracked' }]);
     expect(told.timeouts).toEqual([ID]);
-    expect(await calls.notify([over], 1)).toEqual({ tracked: 0, stopped: 0 });
+    expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 0 });
     expect(told.timeouts).toEqual([ID]);
   });
 
@@ -292,17 +301,28 @@ describe('what Graph notifies', () => {
     const { calls, store, told } = aRegistry();
     store.gone.set(ID, aGoneCall({ removal: 'ended' }));
     store.gone.set('call-0002', aGoneCall({ id: 'call-0002', removal: 'untracked' }));
-    await calls.notify([over, { ...over, id: 'call-0002' }], 2);
+    await calls.notify([over, { ...over, id: 'call-0002' }], { total: 2 });
     expect(await calls.find(ID)).toMatchObject({ removal: 'ended', resultInfo });
     expect(told.timeouts).toEqual([ID]);
     expect(told.removals).toEqual([]);
   });
 
+  test('is of the app that is named; one that is not configured is refused', async () => {
+    const { calls, store } = aRegistry();
+    expect(await calls.notify([established], { total: 1, app: 'none' })).toMatchObject({
+      kind: 'invalid',
+      field: 'app',
+    });
+    expect(store.get(ID)).toBeNull();
+    await calls.notify([established], { total: 1, app: 'default' });
+    expect(store.get(ID)).toMatchObject({ app: 'default' });
+  });
+
   test('out of order does not raise a call from the dead', async () => {
     const { calls, store } = aRegistry();
-    await calls.notify([over, established], 2);
+    await calls.notify([over, established], { total: 2 });
     expect(store.get(ID)).toBeNull();
-    await calls.notify([established], 1);
+    await calls.notify([established], { total: 1 });
     expect(store.get(ID)).toBeNull();
   });
 });

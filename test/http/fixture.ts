@@ -72,8 +72,9 @@ export class FakeCalls implements Ports {
     });
   }
 
-  notify(notices: readonly Notice[], total: number) {
-    return this.#ask('notify', [notices, total], async () => ({
+  notify(notices: readonly Notice[], of: { total: number; app?: string | undefined }) {
+    return this.#ask('notify', [notices, of], async () => ({
+      kind: 'taken' as const,
       tracked: notices.filter(({ kind }) => kind === 'established').length,
       stopped: notices.filter(({ kind }) => kind === 'over').length,
     }));

@@ -4,6 +4,8 @@ import type { Calls } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { readNotification } from '../graph-notifications.ts';
 import { MOST_NOTIFICATIONS } from '../limits.ts';
+import { invalidBody, Problem } from '../problems.ts';
+import { AppName } from '../track-request.ts';
 
 export interface NotificationRoutesOptions {
   readonly calls: Pick<Calls, 'notify'>;
@@ -18,10 +20,12 @@ const schema = {
   summary: "Graph's notifications, as the bot received them",
   description:
     "For a bot that would rather pass on Graph's `commsNotifications` than track and stop by " +
-    'itself. `established` tracks the call, with the tenant that the notification names; a call ' +
+    'itself. `established` tracks the call, of the default app or the one that `app` names, with ' +
+    'the tenant that the notification names; a call ' +
     'that is tracked already stays as it is, and one that has left stays so. `terminated` and ' +
     '`deleted` stop it, and its `resultInfo` is kept. What is not of a call itself is ignored. ' +
     'May be repeated, and come in any order.',
+  querystring: Type.Object({ app: Type.Optional(AppName) }, { additionalProperties: false }),
   body: Type.Object(
     {
       value: Type.Array(Type.Unknown(), {
@@ -70,10 +74,15 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
   { calls, maxBodyBytes },
   done,
 ) => {
-  app.post('/notifications', { schema, bodyLimit: maxBodyBytes }, async ({ body }, reply) => {
+  app.post('/notifications', { schema, bodyLimit: maxBodyBytes }, async (request, reply) => {
+    const { body, query } = request;
     const items: readonly unknown[] = body.value;
     const notices = items.map(readNotification).filter((notice) => notice !== null);
-    const { tracked, stopped } = await calls.notify(notices, items.length);
+    const result = await calls.notify(notices, { total: items.length, app: query.app });
+    if (result.kind === 'invalid') {
+      throw new Problem(invalidBody([{ parameter: result.field, detail: result.message }]));
+    }
+    const { tracked, stopped } = result;
     reply.code(202);
     return { tracked, stopped, ignored: items.length - tracked - stopped };
   });

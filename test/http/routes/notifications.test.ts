@@ -19,7 +19,9 @@ test('what is of calls is passed on, and what came of it is told', async () => {
   const payload = body(aNotification('established'), operation, 'what is this', null);
   const answer = await app.inject({ ...post, payload });
   expect([answer.statusCode, answer.json()]).toEqual([202, { tracked: 1, stopped: 0, ignored: 3 }]);
-  expect(calls.asked).toEqual([['notify', [{ kind: 'established', id: ID, tenantId: null }], 4]]);
+  expect(calls.asked).toEqual([
+    ['notify', [{ kind: 'established', id: ID, tenantId: null }], { total: 4 }],
+  ]);
 });
 
 test.each([

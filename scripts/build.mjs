@@ -1,0 +1,28 @@
+// Makes dist/, what is packed: Node strips no types under node_modules. Nothing in the
+// repository itself runs from there.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
+tsc('-p', 'tsconfig.build.json');
+// Of all types only those of the client are for others.
+tsc('-p', 'tsconfig.client.json');
+nameJavaScript(new URL('../dist/client/', import.meta.url));
+
+/** In declarations tsc leaves imports as they are: of files that are not packed. */
+function nameJavaScript(directory) {
+  for (const name of readdirSync(directory).filter((file) => file.endsWith('.d.ts'))) {
+    const file = new URL(name, directory);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replaceAll(/(from '\.\/[^']+)\.ts'/g, "$1.js'"));
+  }
+}
+
+function tsc(...args) {
+  const { status, error } = spawnSync('tsc', args, { cwd: ROOT, stdio: 'inherit' });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}

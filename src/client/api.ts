@@ -1,0 +1,237 @@
+// Generated from config/openapi.json by `npm run openapi`. Change the routes instead.
+
+/** A call that is tracked, or was within the last 24 hours. */
+export interface Call {
+  /** Graph's id of the call; a GUID is in lower case. */
+  readonly id: string;
+  /** tracked: on the schedule. ended: Graph said so. expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
+  readonly state: 'tracked' | 'ended' | 'expired' | 'untracked';
+  /** False while Redis is out and has yet to learn of this: only this replica knows it. */
+  readonly durable: boolean;
+  /** The configured app whose credentials keep it alive. */
+  readonly app: string;
+  readonly tenantId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Told of endings, if the bot gave one. */
+  readonly webhookUrl: string | null;
+  /** When it was first tracked. RFC 3339, UTC, ms. */
+  readonly trackedAt: string;
+  /** When it began at Graph, if the bot said so. RFC 3339, UTC, ms. */
+  readonly startedAt: string | null;
+  /** Tracking stops by itself then. RFC 3339, UTC, ms. */
+  readonly trackUntil: string | null;
+  /** When the last successful keepAlive was sent. RFC 3339, UTC, ms. */
+  readonly renewedAt: string | null;
+  /** The next planned keepAlive; null once it left the schedule. RFC 3339, UTC, ms. */
+  readonly dueAt: string | null;
+  /** Graph ends the call then, unless a keepAlive succeeds before. RFC 3339, UTC, ms. */
+  readonly deadlineAt: string;
+  /** Why Graph ended it, where a notification told. */
+  readonly resultInfo?: {
+    readonly code: number;
+    readonly subcode: number | null;
+    readonly message: string;
+  } | undefined;
+  /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
+  readonly goneAt?: string | undefined;
+  readonly consecutiveFailures: number;
+  /** Since when it is failing with under a third of its deadline left; null while it is not. RFC 3339, UTC, ms. */
+  readonly atRiskAt: string | null;
+  readonly lastError: LastError | null;
+}
+
+/** The body as Graph sent it; further members are ignored. */
+export interface CommsNotifications {
+  /** Of `#microsoft.graph.commsNotification`. */
+  readonly value: readonly unknown[];
+  readonly [member: string]: unknown;
+}
+
+/** What happened to a call, and the call as it stood. */
+export interface Event {
+  /** The same each time the event is told: by it a repeat is recognised. */
+  readonly id: string;
+  readonly type: 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered';
+  /** When it was told first. RFC 3339, UTC, ms. */
+  readonly timestamp: string;
+  readonly call: Call;
+}
+
+/** Graph renewed the call. */
+export interface KeepAliveNowAnswer {
+  readonly outcome: 'renewed';
+  readonly call: Call;
+}
+
+/** A problem of a keepAlive: `call` as it stands where Graph says that it has ended, `lastError` with what came back where it failed otherwise. */
+export interface KeepAliveProblem {
+  /** Names the kind of problem; stable. */
+  readonly type: string;
+  /** What this kind of problem is. */
+  readonly title: string;
+  readonly status: number;
+  /** What went wrong this time. */
+  readonly detail: string;
+  /** For invalid-request: each fault and its place. */
+  readonly errors?: readonly {
+    /** JSON pointer (RFC 6901) into the body. */
+    readonly pointer?: string | undefined;
+    /** Name of a path or query parameter. */
+    readonly parameter?: string | undefined;
+    readonly detail: string;
+  }[] | undefined;
+  readonly outcome?: 'ended' | 'throttled' | 'refused' | 'failed' | undefined;
+  readonly call?: Call | undefined;
+  readonly lastError?: LastError | undefined;
+}
+
+/** Why the last keepAlive failed. */
+export interface LastError {
+  /** When the failed request was judged. RFC 3339, UTC, ms. */
+  readonly at: string;
+  /** HTTP status of the answer; null where none came. */
+  readonly status: number | null;
+  /** Graph's `error.code`, or one of ours (`token`, `timeout`, `ECONNRESET`…). */
+  readonly code: string | null;
+  readonly message: string;
+  /** Graph's `request-id`: what Microsoft support asks for. */
+  readonly requestId: string | null;
+  /** The `client-request-id` that was sent. */
+  readonly clientRequestId: string | null;
+  /** Graph's `x-ms-ags-diagnostic`. */
+  readonly diagnostic: string | null;
+  /** Graph's `Date` header, verbatim. */
+  readonly date: string | null;
+}
+
+/** One page, in no order that means anything. */
+export interface ListCallsAnswer {
+  readonly calls: readonly Call[];
+  /** The `cursor` of the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+export interface ListCallsQuery {
+  /** tracked: on the schedule. ended: Graph said so. expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
+  readonly state?: 'tracked' | 'ended' | 'expired' | 'untracked' | undefined;
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+  /** `key`, or `key=value`; may be repeated, all must hold. */
+  readonly label?: readonly string[] | undefined;
+  /** Most calls of the page. */
+  readonly limit?: number | undefined;
+  /** The `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** Taken. While Redis is out, by this replica alone. */
+export interface NotifyAnswer {
+  /** Calls that are tracked from now on. */
+  readonly tracked: number;
+  /** Calls that were tracked and are not any more. */
+  readonly stopped: number;
+  /** What changed nothing: known already, or not of a call itself. */
+  readonly ignored: number;
+}
+
+export interface NotifyQuery {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+}
+
+/** An RFC 9457 problem document. Some kinds have further members. */
+export interface Problem {
+  /** Names the kind of problem; stable. */
+  readonly type: string;
+  /** What this kind of problem is. */
+  readonly title: string;
+  readonly status: number;
+  /** What went wrong this time. */
+  readonly detail: string;
+  /** For invalid-request: each fault and its place. */
+  readonly errors?: readonly {
+    /** JSON pointer (RFC 6901) into the body. */
+    readonly pointer?: string | undefined;
+    /** Name of a path or query parameter. */
+    readonly parameter?: string | undefined;
+    readonly detail: string;
+  }[] | undefined;
+}
+
+export interface StreamEventsQuery {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+  /** `key`, or `key=value`; may be repeated, all must hold. */
+  readonly label?: readonly string[] | undefined;
+  /** The `id` of the last event that was received: those after it follow. The header counts before it. */
+  readonly lastEventId?: string | undefined;
+}
+
+export interface TrackBatchBody {
+  readonly calls: readonly {
+    /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is lower-cased. */
+    readonly id: string;
+    /** Name of a configured app. */
+    readonly app?: string | undefined;
+    /** GUID of the tenant that the call belongs to; by default the app's own. */
+    readonly tenantId?: string | undefined;
+    /** When the call began, so that its first deadline is known. RFC 3339, of this century. */
+    readonly startedAt?: string | undefined;
+    /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
+    readonly trackUntil?: string | undefined;
+    /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. */
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+    /** Told of endings, instead of the webhook of the app. https only. */
+    readonly webhookUrl?: string | undefined;
+  }[];
+}
+
+/** All optional. What is left out takes its default, also where it was set before. */
+export interface TrackBody {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+  /** GUID of the tenant that the call belongs to; by default the app's own. */
+  readonly tenantId?: string | undefined;
+  /** When the call began, so that its first deadline is known. RFC 3339, of this century. */
+  readonly startedAt?: string | undefined;
+  /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
+  readonly trackUntil?: string | undefined;
+  /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Told of endings, instead of the webhook of the app. https only. */
+  readonly webhookUrl?: string | undefined;
+}
+
+/** One result a call, in their order. */
+export interface TrackCallsAnswer {
+  readonly results: readonly {
+    /** In its canonical form; as it came where it is none, null where it is no text. */
+    readonly id: string | null;
+    /** What tracking this call alone would have answered. */
+    readonly status: 200 | 201 | 202 | 400;
+    readonly call?: Call | undefined;
+    readonly error?: Problem | undefined;
+  }[];
+}
+
+/** Redis is out: this replica has stopped, and stores it later. */
+export interface UntrackCallAnswer {
+  readonly durable: false;
+}
+
+/** The `type` of every problem that is documented with a route. */
+export type ProblemType =
+  | 'urn:callkeeper:problem:body-too-large'
+  | 'urn:callkeeper:problem:call-ended'
+  | 'urn:callkeeper:problem:call-not-found'
+  | 'urn:callkeeper:problem:internal-error'
+  | 'urn:callkeeper:problem:invalid-json'
+  | 'urn:callkeeper:problem:invalid-request'
+  | 'urn:callkeeper:problem:keep-alive-failed'
+  | 'urn:callkeeper:problem:malformed-request'
+  | 'urn:callkeeper:problem:not-ready'
+  | 'urn:callkeeper:problem:rate-limited'
+  | 'urn:callkeeper:problem:store-unavailable'
+  | 'urn:callkeeper:problem:too-many-streams'
+  | 'urn:callkeeper:problem:unauthorized'
+  | 'urn:callkeeper:problem:unsupported-media-type';

@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Problem, ProblemType } from './api.ts';
+import { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
+
+export interface TransportOptions {
+  /** Of the replicas, or of what is in front of them; tried in turn. */
+  readonly baseUrls: readonly URL[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attemptMs: number;
+  readonly totalMs: number;
+  readonly fetch: typeof fetch;
+  readonly random: () => number;
+}
+
+/** Of one request. */
+export interface RequestOptions {
+  /** Gives up at once; the request may have arrived. */
+  readonly signal?: AbortSignal | undefined;
+  /** With all its repeats, in ms, instead of the client's own limit. */
+  readonly totalMs?: number | undefined;
+}
+
+export interface Request {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Without a slash at its start. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Problems that are answers here, not failures. */
+  readonly expects?: readonly ProblemType[];
+}
+
+export interface Answer {
+  readonly status: number;
+  /** As JSON; null where there is none. */
+  readonly body: unknown;
+}
+
+/** Waits grow from here, doubled each round over all replicas, up to there. In ms. */
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 5_000;
+
+/**
+ * Too slow (408), too many (429), no replica there or ready (502, 503, 504): the
+ * same request may do in a moment, or at another replica.
+ */
+const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
+
+/** What an attempt came to that may be made again. */
+interface Miss {
+  readonly cause: unknown;
+  /** What the server asked for, in ms. */
+  readonly retryAfterMs: number;
+}
+
+/**
+ * Sends requests until they are answered, as each may be repeated: every replica
+ * in turn, then again after a while, exponentially with jitter, within a total
+ * time. One that answers is asked first the next time.
+ */
+export class Transport {
+  readonly #options: TransportOptions;
+  #preferred = 0;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CallkeeperError, CallkeeperUnreachableError, or the reason of the signal */
+  async send(request: Request, { signal, totalMs }: RequestOptions = {}): Promise<Answer> {
+    const { baseUrls } = this.#options;
+    const limitMs = totalMs ?? this.#options.totalMs;
+    const until = performance.now() + limitMs;
+    const limit = AbortSignal.timeout(Math.min(limitMs, 2 ** 31 - 1));
+    const stop = signal ? AbortSignal.any([signal, limit]) : limit;
+    for (let attempts = 1; ; attempts++) {
+      signal?.throwIfAborted();
+      const base = baseUrls[this.#preferred % baseUrls.length] as URL;
+      const made = await this.#attempt(base, request, stop);
+      if (!('cause' in made)) return made;
+      signal?.throwIfAborted();
+      this.#preferred = (this.#preferred + 1) % baseUrls.length;
+      const waitMs = this.#wait(attempts, made);
+      const leftMs = until - performance.now();
+      if (leftMs <= waitMs) {
+        throw new CallkeeperUnreachableError(describe(request), attempts, made.cause);
+      }
+      await sleep(waitMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+    }
+  }
+
+  /** None before the other replicas have been asked, unless this one speaks for all of them. */
+  #wait(attempts: number, { retryAfterMs, cause }: Miss): number {
+    const { baseUrls, random } = this.#options;
+    const speaksForAll = cause instanceof CallkeeperError && cause.status === 429;
+    if (attempts % baseUrls.length !== 0 && !speaksForAll) return 0;
+    const round = Math.ceil(attempts / baseUrls.length) - 1;
+    const backOff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(round, 20));
+    return Math.max(backOff * (0.5 + random()), retryAfterMs);
+  }
+
+  async #attempt(base: URL, request: Request, stop: AbortSignal): Promise<Answer | Miss> {
+    const { attemptMs, headers, fetch } = this.#options;
+    const { method, path, body, expects = [] } = request;
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(new URL(path, base), {
+        method,
+        headers: { accept: 'application/json', ...json, ...headers, ...request.headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // Wherever it leads, the key is not for there.
+        redirect: 'manual',
+        signal: AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]),
+      });
+      text = await response.text();
+    } catch (cause) {
+      return { cause, retryAfterMs: 0 };
+    }
+    const { status } = response;
+    const read = parse(text);
+    if (response.ok && (read !== undefined || text === '')) return { status, body: read ?? null };
+    const problem = isProblem(read) ? read : null;
+    const isExpected = problem && (expects as readonly string[]).includes(problem.type);
+    if (isExpected) return { status, body: problem };
+    const error = new CallkeeperError(status, problem, describe(request));
+    if (!PASSING.has(status) && !response.ok) throw error;
+    return { cause: error, retryAfterMs: readRetryAfter(response.headers.get('retry-after')) };
+  }
+}
+
+/** undefined where it is no JSON: of a proxy, most likely. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isProblem(body: unknown): body is Problem {
+  if (typeof body !== 'object' || body === null) return false;
+  const { type, detail } = body as Partial<Problem>;
+  return typeof type === 'string' && typeof detail === 'string';
+}
+
+/** Seconds, or an HTTP date; 0 where it is neither. */
+function readRetryAfter(text: string | null): number {
+  const seconds = Number(text ?? Number.NaN);
+  const ms = Number.isNaN(seconds) ? Date.parse(text ?? '') - Date.now() : seconds * 1_000;
+  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
+}
+
+function describe({ method, path }: Request): string {
+  return `${method} /${path}`;
+}

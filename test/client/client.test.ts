@@ -1,0 +1,272 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../../src/client/index.ts';
+
+const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
+const CALL = { id: ID, state: 'tracked' };
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+  readonly at: number;
+}
+
+type Answer = (response: ServerResponse, seen: Seen) => void;
+
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
+  (response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify(body));
+  };
+const problem = (status: number, name: string, headers: Record<string, string> = {}, more = {}) =>
+  json(
+    status,
+    { type: `urn:callkeeper:problem:${name}`, title: 'Title', status, detail: 'detail', ...more },
+    headers,
+  );
+const reset: Answer = (response) => void response.socket?.resetAndDestroy();
+
+/** Answers in this order, with the last for all that follow. */
+async function aServer(...answers: Answer[]) {
+  const seen: Seen[] = [];
+  const server = createServer(async (request, response) => {
+    const body = (await request.toArray()).join('');
+    const { method, url, headers } = request;
+    const one = { method, url, headers, body, at: performance.now() };
+    seen.push(one);
+    const answer = answers.length > 1 ? answers.shift() : answers[0];
+    answer?.(response, one);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, port, seen, server };
+}
+
+test('tracks with what is said, and the key', async () => {
+  const { url, seen } = await aServer(json(201, CALL));
+  const callkeeper = new Callkeeper({ baseUrl: `${url}/prefix`, apiKey: 'the-key' });
+  expect(await callkeeper.track(ID, { labels: { room: 'a' } })).toEqual(CALL);
+  expect(seen).toMatchObject([
+    { method: 'POST', url: `/prefix/calls/${ID}/track`, body: '{"labels":{"room":"a"}}' },
+  ]);
+  expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer the-key' });
+});
+
+test.each([
+  ['a reset connection', reset],
+  ['429', problem(429, 'rate-limited')],
+  ['502', (response: ServerResponse) => void response.writeHead(502).end('<h1>Bad Gateway</h1>')],
+  ['503', problem(503, 'store-unavailable')],
+  ['504', (response: ServerResponse) => void response.writeHead(504).end()],
+  [
+    'half an answer',
+    (response: ServerResponse) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('{', () => response.destroy());
+    },
+  ],
+  ['a page of somebody else', (response: ServerResponse) => void response.end('<h1>Hello</h1>')],
+] as [string, Answer][])('asks again after %s, for the same call', async (_, miss) => {
+  const { url, seen } = await aServer(miss, miss, json(200, CALL));
+  expect(await new Callkeeper({ baseUrl: url }).track(ID)).toEqual(CALL);
+  expect(seen.map((one) => one.url)).toEqual(Array(3).fill(`/calls/${ID}/track`));
+});
+
+test('a call is tracked though the daemon comes up only later', async () => {
+  const { url, port, server } = await aServer(json(201, CALL));
+  server.close();
+  await once(server, 'close');
+  let attempts = 0;
+  const counting: typeof fetch = (...args) => {
+    if (++attempts === 3) server.listen(port, '127.0.0.1');
+    return fetch(...args);
+  };
+  const callkeeper = new Callkeeper({ baseUrl: url, fetch: counting });
+  expect(await callkeeper.track(ID)).toEqual(CALL);
+  expect(attempts).toBeGreaterThanOrEqual(3);
+});
+
+test('replicas are asked in turn, and the one that answers first the next time', async () => {
+  const [down, busy, good] = [
+    await aServer(reset),
+    await aServer(problem(503, 'store-unavailable', { 'retry-after': '60' })),
+    await aServer(json(200, CALL)),
+  ];
+  const callkeeper = new Callkeeper({ baseUrl: [down.url, busy.url, good.url] });
+  await callkeeper.track(ID);
+  await callkeeper.track(ID);
+  expect([down, busy, good].map(({ seen }) => seen.length)).toEqual([1, 1, 2]);
+});
+
+test('Retry-After is waited for', async () => {
+  const { url, seen } = await aServer(
+    problem(429, 'rate-limited', { 'retry-after': '1' }),
+    json(200, CALL),
+  );
+  await new Callkeeper({ baseUrl: url }).track(ID);
+  expect((seen[1]?.at ?? 0) - (seen[0]?.at ?? 0)).toBeGreaterThanOrEqual(990);
+});
+
+test('what is asked wrongly is told at once, with the problem', async () => {
+  const { url, seen } = await aServer(problem(400, 'invalid-request'));
+  const error = await new Callkeeper({ baseUrl: url }).track(ID).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(CallkeeperError);
+  expect(error).toMatchObject({ status: 400, problem: { detail: 'detail' } });
+  expect((error as CallkeeperError).is('urn:callkeeper:problem:invalid-request')).toBe(true);
+  expect(seen).toHaveLength(1);
+});
+
+test('a redirect is not followed: the key is not for there', async () => {
+  const other = await aServer(json(200, CALL));
+  const { url } = await aServer((response) => {
+    response.writeHead(307, { location: `${other.url}/` }).end();
+  });
+  const tracking = new Callkeeper({ baseUrl: url, apiKey: 'the-key' }).track(ID);
+  await expect(tracking).rejects.toMatchObject({ status: 307, problem: null });
+  expect(other.seen).toEqual([]);
+});
+
+test('with no answer in the whole time it says so, and why', async () => {
+  const { url } = await aServer(reset);
+  const tracking = new Callkeeper({ baseUrl: url, totalMs: 300 }).track(ID);
+  const error = (await tracking.catch((e: unknown) => e)) as CallkeeperUnreachableError;
+  expect(error).toBeInstanceOf(CallkeeperUnreachableError);
+  expect(error.attempts).toBeGreaterThan(0);
+  expect(error.cause).toBeInstanceOf(Error);
+});
+
+test('an attempt that hangs is given up, and made elsewhere', async () => {
+  const hanging = await aServer(() => undefined);
+  const good = await aServer(json(200, CALL));
+  const callkeeper = new Callkeeper({ baseUrl: [hanging.url, good.url], attemptMs: 200 });
+  expect(await callkeeper.track(ID)).toEqual(CALL);
+});
+
+test('a signal ends it, during an attempt and between two', async () => {
+  for (const answer of [() => undefined, problem(503, 'not-ready', { 'retry-after': '60' })]) {
+    const { url, seen } = await aServer(answer);
+    const stop = new AbortController();
+    const tracking = new Callkeeper({ baseUrl: url }).track(ID, {}, { signal: stop.signal });
+    const ended = expect(tracking).rejects.toBe('enough');
+    await expect.poll(() => seen.length).toBe(1);
+    stop.abort('enough');
+    await ended;
+    expect(seen).toHaveLength(1);
+  }
+});
+
+test('an unknown call is null; another 404 is not', async () => {
+  const { url } = await aServer(
+    problem(404, 'call-not-found'),
+    problem(404, 'route-not-found'),
+    (response) => void response.writeHead(404).end('<h1>Not Found</h1>'),
+  );
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  expect(await callkeeper.get(ID)).toBeNull();
+  await expect(callkeeper.get(ID)).rejects.toMatchObject({ status: 404 });
+  await expect(callkeeper.get(ID)).rejects.toMatchObject({ status: 404, problem: null });
+});
+
+test('untracking tells whether it is stored', async () => {
+  const { url } = await aServer(
+    (response) => void response.writeHead(204).end(),
+    json(202, { durable: false }),
+  );
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  expect(await callkeeper.untrack(ID)).toEqual({ durable: true });
+  expect(await callkeeper.untrack(ID)).toEqual({ durable: false });
+});
+
+test('a keepAlive that fails is an outcome, and not made again', async () => {
+  const lastError = { code: 'x' };
+  const { url, seen } = await aServer(
+    json(200, { outcome: 'renewed', call: CALL }),
+    problem(404, 'call-ended', {}, { outcome: 'ended', call: CALL, lastError }),
+    problem(502, 'keep-alive-failed', {}, { outcome: 'refused', call: CALL, lastError }),
+    problem(404, 'call-not-found'),
+  );
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  expect(await callkeeper.keepAlive(ID)).toEqual({ outcome: 'renewed', call: CALL });
+  expect(await callkeeper.keepAlive(ID)).toMatchObject({ outcome: 'ended', call: CALL });
+  expect(await callkeeper.keepAlive(ID)).toEqual({ outcome: 'refused', call: CALL, lastError });
+  expect(await callkeeper.keepAlive(ID)).toBeNull();
+  expect(seen).toHaveLength(4);
+});
+
+test('calls are listed over all pages', async () => {
+  const { url, seen } = await aServer(
+    json(200, { calls: [{ id: 'call-0001' }], next: 'a/b' }),
+    json(200, { calls: [], next: 'c' }),
+    json(200, { calls: [{ id: 'call-0002' }], next: null }),
+  );
+  const ids: string[] = [];
+  const query = { state: 'ended', label: ['room=a', 'bot'] } as const;
+  for await (const { id } of new Callkeeper({ baseUrl: url }).list(query)) ids.push(id);
+  expect(ids).toEqual(['call-0001', 'call-0002']);
+  expect(seen.map((one) => new URL(one.url ?? '', url).searchParams.toString())).toEqual([
+    'state=ended&label=room%3Da&label=bot',
+    'state=ended&label=room%3Da&label=bot&cursor=a%2Fb',
+    'state=ended&label=room%3Da&label=bot&cursor=c',
+  ]);
+});
+
+test('any number of calls is tracked, as many in a request as fit', async () => {
+  const sizes: [calls: number, bytes: number][] = [];
+  const { url } = await aServer((response, seen) => {
+    const { calls } = JSON.parse(seen.body) as { calls: { id: string }[] };
+    sizes.push([calls.length, Buffer.byteLength(seen.body)]);
+    const results = calls.map(({ id }) => ({ id, status: 201 }));
+    json(200, { results })(response, seen);
+  });
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  const many = Array.from({ length: 2_001 }, (_, i) => ({ id: `call-${1e6 + i}` }));
+  const results = await callkeeper.trackAll(many);
+  expect(results.map(({ id }) => id)).toEqual(many.map(({ id }) => id));
+  expect(sizes.splice(0).map(([calls]) => calls)).toEqual([1_000, 1_000, 1]);
+
+  const values = Array.from({ length: 16 }, (_, i) => [`l${i}`, 'ü'.repeat(256)]);
+  const labels = Object.fromEntries(values) as Record<string, string>;
+  await callkeeper.trackAll(many.map((call) => ({ ...call, labels })));
+  expect(sizes.reduce((sum, [calls]) => sum + calls, 0)).toBe(2_001);
+  for (const [, bytes] of sizes) expect(bytes).toBeLessThan(2 * 1024 * 1024);
+  expect(await callkeeper.trackAll([])).toEqual([]);
+});
+
+test("Graph's notifications are passed on", async () => {
+  const { url, seen } = await aServer(json(202, { tracked: 1 }));
+  const callkeeper = new Callkeeper({ baseUrl: url, apiKey: 'the-key' });
+  const from = { app: 'a b' };
+  expect(await callkeeper.notify({ value: [{ changeType: 'x' }] }, from)).toEqual({ tracked: 1 });
+  expect(seen).toMatchObject([
+    { url: '/notifications?app=a+b', body: '{"value":[{"changeType":"x"}]}' },
+  ]);
+});
+
+test.each(['', '..', 'a/b', 'short', 'x'.repeat(129), '../../livez'])(
+  'an id that is none (%j) leads nowhere',
+  async (id) => {
+    const { url, seen } = await aServer(json(200, CALL));
+    const callkeeper = new Callkeeper({ baseUrl: url });
+    for (const method of ['track', 'untrack', 'get', 'keepAlive'] as const) {
+      await expect(callkeeper[method](id)).rejects.toThrow(TypeError);
+    }
+    expect(seen).toEqual([]);
+  },
+);
+
+test.each([[[]], ['callkeeper:8080'], ['/calls'], [['http://127.0.0.1', 'nonsense']]])(
+  'a base URL of %j is refused',
+  (baseUrl) => {
+    expect(() => new Callkeeper({ baseUrl })).toThrow(/^baseUrl: expected/);
+  },
+);

@@ -1,0 +1,152 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { redisForFile } from '../redis/redis-server.ts';
+
+const run = promisify(execFile);
+const redis = redisForFile();
+const directory = mkdtempSync(join(tmpdir(), 'callkeeper-pack-'));
+const project = join(directory, 'project');
+const SLOW = { timeout: 180_000 };
+
+/** The tarball, packed and installed in a project of its own, as a bot's author does it. */
+let packed: string[] = [];
+beforeAll(async () => {
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', directory]);
+  const [tarball] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  packed = tarball.files.map(({ path }) => path);
+  await run('mkdir', [project]);
+  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }');
+  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline'];
+  await run('npm', ['install', ...quiet, join(directory, tarball.filename)], { cwd: project });
+}, 300_000);
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const aFile = (name: string, text: string) => writeFileSync(join(project, name), text);
+const bin = join(project, 'node_modules/.bin/callkeeper');
+
+test('what is packed is what runs, and no more', () => {
+  const isMeant =
+    /^(dist\/.+\.(js|d\.ts)|config\/.+|docs\/.+\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+  expect(packed.filter((path) => !isMeant.test(path))).toEqual([]);
+  for (const path of ['LICENSE', 'config/redis.conf', 'dist/cli.js', 'dist/client/index.d.ts']) {
+    expect(packed).toContain(path);
+  }
+});
+
+describe('a project that has installed it', SLOW, () => {
+  test('is told the types of the client, and of faults against them', async () => {
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023'];
+    const types = ['--types', 'node', '--typeRoots', resolve('node_modules/@types')];
+    const check = (file: string) =>
+      run(resolve('node_modules/.bin/tsc'), [...options, ...types, '--ignoreConfig', file], {
+        cwd: project,
+      });
+    aFile(
+      'good.ts',
+      `import { type Call, Callkeeper, CallkeeperError } from 'callkeeper/client';
+       const callkeeper = new Callkeeper({ baseUrl: 'http://127.0.0.1:8080' });
+       const call: Call = await callkeeper.track('call-0001', { labels: { room: 'a' } });
+       const until: string | null = call.trackUntil;
+       const results = await callkeeper.trackAll([{ id: 'call-0001' }]);
+       for await (const { state } of callkeeper.list({ state: 'ended' })) console.log(state === 'ended', until, results[0]?.error?.detail);
+       try { await callkeeper.get('call-0001'); } catch (error) {
+         if (error instanceof CallkeeperError) error.is('urn:callkeeper:problem:unauthorized');
+       }`,
+    );
+    await check('good.ts');
+    aFile(
+      'bad.ts',
+      `import { Callkeeper } from 'callkeeper/client';
+       await new Callkeeper({ baseUrl: '' }).track('call-0001', { lables: {} });`,
+    );
+    await expect(check('bad.ts')).rejects.toMatchObject({
+      stdout: expect.stringContaining("'lables' does not exist"),
+    });
+  });
+
+  test('has the commands', async () => {
+    const npx = (...args: string[]) =>
+      run('npx', ['--no', '--', 'callkeeper', ...args], { cwd: project });
+    expect((await npx('--help')).stdout).toContain('simulator');
+    expect((await npx('simulator', '--help')).stdout).toContain('--graph-port');
+    expect((await npx('demo', '--help')).stdout).toContain('--seconds');
+    expect((await npx('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const wrong = expect.objectContaining({
+      code: 2,
+      stderr: expect.stringContaining('no command'),
+    });
+    await expect(npx('nonsense')).rejects.toEqual(wrong);
+  });
+
+  test('runs a simulator and a daemon, and tracks a call with the client', async () => {
+    const ports = ['--graph-port', '0', '--entra-port', '0'];
+    const simulator = await aProcess([bin, 'simulator', ...ports], {});
+    await simulator.told(/^AZURE_CLIENT_SECRET=/m);
+    const environment = Object.fromEntries(
+      [...simulator.output().matchAll(/^([A-Z_]+)=(.+)$/gm)].map(([, name, value]) => [
+        name,
+        value,
+      ]),
+    );
+    const daemon = await aProcess([bin], { ...environment, REDIS_URL: redis.url, PORT: '0' });
+    const listening = JSON.parse(await daemon.told(/^.*"listening".*$/m)) as { url: string };
+
+    aFile(
+      'bot.js',
+      `import { Callkeeper } from 'callkeeper/client';
+       const callkeeper = new Callkeeper({ baseUrl: process.argv[2] });
+       const control = process.argv[3];
+       const created = await fetch(control + 'calls', { method: 'POST' });
+       const { id } = await created.json();
+       await callkeeper.track(id);
+       let call;
+       do call = await callkeeper.get(id); while (call.renewedAt === null);
+       await callkeeper.untrack(id);
+       console.log((await callkeeper.get(id)).state);`,
+    );
+    const control = `${environment.GRAPH_BASE_URL}`.replace('/v1.0', '/_simulator/');
+    const bot = await run(process.execPath, ['bot.js', listening.url, control], { cwd: project });
+    expect(bot.stdout).toBe('untracked\n');
+  });
+});
+
+interface Started {
+  readonly output: () => string;
+  /** Resolves with what matches, when it has been printed. */
+  told(pattern: RegExp): Promise<string>;
+}
+
+/** Ended with the test. */
+async function aProcess(
+  [file = '', ...args]: string[],
+  env: Record<string, string | undefined>,
+): Promise<Started> {
+  const child: ChildProcess = spawn(process.execPath, [file, ...args], {
+    cwd: project,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const exited = new Promise<void>((done) => child.once('exit', () => done()));
+  onTestFinished(async () => {
+    child.kill('SIGTERM');
+    await exited;
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface({ input: stream }).on('line', (line) => (output += `${line}\n`));
+  }
+  return {
+    output: () => output,
+    told: async (pattern) => {
+      await expect.poll(() => output, { timeout: 60_000 }).toMatch(pattern);
+      return pattern.exec(output)?.[0] ?? '';
+    },
+  };
+}
