@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -85,7 +85,7 @@ describe('a project that has installed it', SLOW, () => {
     await expect(npx('nonsense')).rejects.toEqual(wrong);
   });
 
-  test('runs a simulator and a daemon, and tracks a call with the client', async () => {
+  test('runs a simulator and a daemon, and the example of a bot in Node against them', async () => {
     const ports = ['--graph-port', '0', '--entra-port', '0'];
     const simulator = await aProcess([bin, 'simulator', ...ports], {});
     await simulator.told(/^AZURE_CLIENT_SECRET=/m);
@@ -95,25 +95,23 @@ describe('a project that has installed it', SLOW, () => {
         value,
       ]),
     );
-    const daemon = await aProcess([bin], { ...environment, REDIS_URL: redis.url, PORT: '0' });
+    const daemon = await aProcess([bin], {
+      ...environment,
+      REDIS_URL: redis.url,
+      PORT: '0',
+      KEEPALIVE_INTERVAL: '4s',
+      KEEPALIVE_DEADLINE: '12s',
+    });
     const listening = JSON.parse(await daemon.told(/^.*"listening".*$/m)) as { url: string };
 
-    aFile(
-      'bot.js',
-      `import { Callkeeper } from 'callkeeper/client';
-       const callkeeper = new Callkeeper({ baseUrl: process.argv[2] });
-       const control = process.argv[3];
-       const created = await fetch(control + 'calls', { method: 'POST' });
-       const { id } = await created.json();
-       await callkeeper.track(id);
-       let call;
-       do call = await callkeeper.get(id); while (call.renewedAt === null);
-       await callkeeper.untrack(id);
-       console.log((await callkeeper.get(id)).state);`,
-    );
-    const control = `${environment.GRAPH_BASE_URL}`.replace('/v1.0', '/_simulator/');
-    const bot = await run(process.execPath, ['bot.js', listening.url, control], { cwd: project });
-    expect(bot.stdout).toBe('untracked\n');
+    copyFileSync('examples/bot.mjs', join(project, 'bot.mjs'));
+    const simulatorUrl = `${environment.GRAPH_BASE_URL}`.replace('/v1.0', '/_simulator');
+    const bot = await run(process.execPath, ['bot.mjs'], {
+      cwd: project,
+      env: { PATH: process.env.PATH, CALLKEEPER: listening.url, SIMULATOR: simulatorUrl },
+    });
+    const lines = bot.stdout.replaceAll(/[0-9a-f-]{36}/g, 'ID');
+    expect(lines).toBe('tracked ID\ntracked ID\nhung up ID untracked\nover ID ended\n');
   });
 });
 

@@ -61,6 +61,11 @@ export class Replica {
     return this;
   }
 
+  /** Where it listens; '' before it does. */
+  get url(): string {
+    return this.#url;
+  }
+
   get output(): string {
     return `${this.log.map((line) => JSON.stringify(line)).join('\n')}\n${this.#stderr}`;
   }

@@ -1,0 +1,120 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Replica } from '../process/replica.ts';
+import { World } from '../process/world.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+
+/** Those of Python and C#; that of Node is run from a package, in test/pack/. */
+
+const run = promisify(execFile);
+const redis = redisForFile();
+const world = new World();
+const SLOW = { timeout: 120_000 };
+const KEY = 'a-key-of-at-least-24-characters';
+let replica: Replica;
+beforeAll(async () => {
+  await world.start();
+  replica = await world.replica({ REDIS_URL: redis.url, API_KEYS: KEY }).ready();
+}, 60_000);
+afterAll(() => world.stop());
+
+const environment = (callkeeper: string) => ({
+  PATH: process.env.PATH,
+  CALLKEEPER: callkeeper,
+  CALLKEEPER_KEY: KEY,
+  SIMULATOR: world.simulator.graphBaseUrl.replace('/v1.0', '/_simulator'),
+});
+
+/** In front of the replica: answers 503 to the first two, and cuts the third off. */
+async function anUnsteadyProxy(): Promise<string> {
+  let requests = 0;
+  const server = createServer(async (request, response) => {
+    requests++;
+    if (requests < 3) return void response.writeHead(503, { 'retry-after': '0' }).end();
+    if (requests === 3) return void response.socket?.resetAndDestroy();
+    const body = (await request.toArray()).join('');
+    const { method = '', url = '', headers } = request;
+    const type = headers['content-type'];
+    const answer = await fetch(replica.url + url, {
+      method,
+      headers: {
+        authorization: headers.authorization ?? '',
+        ...(body && type && { 'content-type': type }),
+      },
+      ...(body ? { body } : {}),
+    });
+    response.writeHead(answer.status, { 'content-type': 'application/json' });
+    response.end(await answer.text());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const whole = (output: string) => {
+  expect(
+    output
+      .replaceAll('\r', '')
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/[0-9a-f-]{36}/, 'ID')),
+  ).toEqual(['tracked ID', 'tracked ID', 'hung up ID untracked', 'over ID ended']);
+};
+
+describe.skipIf(!isThere('python3'))('the example in Python', SLOW, () => {
+  const example = (env: object) => run('python3', ['examples/bot.py'], { env: { ...env } });
+
+  test('sees a call through, and one that ends by itself', async () => {
+    whole((await example(environment(replica.url))).stdout);
+  });
+
+  test('loses no call where Callkeeper is not there at first', async () => {
+    whole((await example(environment(await anUnsteadyProxy()))).stdout);
+  });
+
+  test('fails where its key is wrong', async () => {
+    const env = { ...environment(replica.url), CALLKEEPER_KEY: 'wrong' };
+    await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
+  });
+});
+
+/** Of Debian: mono-mcs, mono-runtime, libmono-system-net-http4.0-cil. */
+const hasMono = ['mcs', 'mono'].every((tool) => isThere(tool));
+
+describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
+  const program = join(world.directory, 'Bot.exe');
+  const example = (env: object) => run('mono', [program], { env: { ...env } });
+  beforeAll(async () => {
+    const options = ['-warnaserror', '-r:System.Net.Http.dll', `-out:${program}`];
+    await run('mcs', [...options, 'examples/Bot.cs']);
+  }, 60_000);
+
+  test('sees a call through, and one that ends by itself', async () => {
+    whole((await example(environment(replica.url))).stdout);
+  });
+
+  test('loses no call where Callkeeper is not there at first', async () => {
+    whole((await example(environment(await anUnsteadyProxy()))).stdout);
+  });
+
+  test('fails where its key is wrong', async () => {
+    const env = { ...environment(replica.url), CALLKEEPER_KEY: 'wrong' };
+    await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
+  });
+});
+
+function isThere(tool: string): boolean {
+  try {
+    execFileSync(tool, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
