@@ -74,11 +74,6 @@ export class Replica {
     return this.#stderr;
   }
 
-  /** Of its API, once it listens. */
-  get url(): string {
-    return this.#url;
-  }
-
   get pid(): number {
     return this.#child.pid ?? 0;
   }
