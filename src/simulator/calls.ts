@@ -31,6 +31,9 @@ export interface CallOptions {
   endsAfterMs?: number;
 }
 
+/** Told of each call that has ended, when that is found. */
+export type OnEnd = (call: SimulatedCall) => void;
+
 /**
  * The calls of the simulated Graph. Ends are found when a call is looked at,
  * to the exact instant, so that no timer runs.
@@ -38,11 +41,13 @@ export interface CallOptions {
 export class Calls {
   readonly #deadlineMs: number;
   readonly #now: () => number;
+  readonly #onEnd: OnEnd;
   readonly #calls = new Map<string, SimulatedCall>();
 
-  constructor(deadlineMs: number, now: () => number) {
+  constructor(deadlineMs: number, now: () => number, onEnd: OnEnd = () => undefined) {
     this.#deadlineMs = deadlineMs;
     this.#now = now;
+    this.#onEnd = onEnd;
   }
 
   create(options: CallOptions = {}): SimulatedCall {
@@ -72,6 +77,16 @@ export class Calls {
     return [...this.#calls.values()].map((call) => this.#settle(call));
   }
 
+  /** When the call ends unless a keepAlive comes, or has ended. */
+  endsAt(call: SimulatedCall): number {
+    return call.endedAt ?? Math.min(call.endsAt, call.renewedAt + this.#deadlineMs);
+  }
+
+  /** Forgets all calls. */
+  clear(): void {
+    this.#calls.clear();
+  }
+
   /** Counts a keepAlive for a call that {@link find} says is established. */
   renew(call: SimulatedCall): void {
     const now = this.#now();
@@ -84,7 +99,7 @@ export class Calls {
   end(id: string): boolean {
     const call = this.find(id);
     if (call?.state !== 'established') return false;
-    close(call, 'ended', this.#now());
+    this.#close(call, 'ended', this.#now());
     return true;
   }
 
@@ -92,17 +107,18 @@ export class Calls {
     if (call.state !== 'established') return call;
     const now = this.#now();
     const deadlineAt = call.renewedAt + this.#deadlineMs;
-    if (call.endsAt <= Math.min(now, deadlineAt)) close(call, 'ended', call.endsAt);
-    else if (deadlineAt <= now) close(call, 'timedOut', deadlineAt);
+    if (call.endsAt <= Math.min(now, deadlineAt)) this.#close(call, 'ended', call.endsAt);
+    else if (deadlineAt <= now) this.#close(call, 'timedOut', deadlineAt);
     else call.worstGapMs = Math.max(call.worstGapMs, now - call.renewedAt);
     return call;
   }
-}
 
-function close(call: SimulatedCall, state: CallState, at: number): void {
-  call.state = state;
-  call.endedAt = at;
-  call.worstGapMs = Math.max(call.worstGapMs, at - call.renewedAt);
+  #close(call: SimulatedCall, state: CallState, at: number): void {
+    call.state = state;
+    call.endedAt = at;
+    call.worstGapMs = Math.max(call.worstGapMs, at - call.renewedAt);
+    this.#onEnd(call);
+  }
 }
 
 /** Graph does not tell upper from lower case in ids. */

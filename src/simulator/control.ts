@@ -3,6 +3,7 @@ import type { CallOptions } from './calls.ts';
 import type { Clients } from './clients.ts';
 import type { EntraFault, Faults, GraphFault } from './faults.ts';
 import type { Ledger } from './ledger.ts';
+import { read, readCallOptions, readEntraFault, readGraphFault } from './readings.ts';
 import { readBody, sendJson } from './reply.ts';
 
 /** Under this, on Graph's port, the simulator is told what to do. */
@@ -16,7 +17,8 @@ export interface Controlled {
   readonly entraFaults: Faults<EntraFault>;
   createCall(options: CallOptions): string;
   endCall(id: string): void;
-  summary(): unknown;
+  summary(): readonly { readonly id: string }[];
+  reset(): void;
   revokeTokens(claims: object | null): void;
   graphDown(): Promise<void>;
   graphUp(): Promise<void>;
@@ -24,48 +26,62 @@ export interface Controlled {
   entraUp(): Promise<void>;
 }
 
-type Action = (simulator: Controlled, body: never, id: string) => unknown;
+type Action = (simulator: Controlled, body: unknown, id: string) => unknown;
 
 /**
  * | request | does |
  * |---|---|
- * | `POST calls` `{ id?, endsAfterMs? }` | creates a call: `{ id }` |
+ * | `POST calls` `{ id?, endsAfterMs?, callbackUri?, tenantId? }` | creates a call: `{ id }` |
  * | `DELETE calls/{id}` | ends it |
- * | `GET calls` | a summary of each call, with its worst gap |
- * | `GET ledger` | every keepAlive and token request |
+ * | `GET calls`, `GET calls/{id}` | a summary of each call, with its worst gap |
+ * | `GET ledger` | every keepAlive, token request and notification |
+ * | `POST reset` | forgets calls, ledger and faults |
  * | `POST faults/graph`, `faults/entra` | sets a fault (see faults.ts) |
  * | `DELETE faults/graph`, `faults/entra` | clears them |
  * | `POST graph/down`, `entra/down` `{ forMs }` | closes the listener for so long |
- * | `POST entra/up` | opens it again |
+ * | `POST graph/up`, `entra/up` | opens it again |
  * | `POST tokens/revoke` `{ claims? }` | revokes every token, with a claims challenge if given |
  * | `PUT secrets` `{ secrets }` | accepts these client secrets and no others |
  */
 const ACTIONS: Record<string, Action> = {
-  'POST calls': (simulator, body: object) => ({ id: simulator.createCall(body) }),
+  'POST calls': (simulator, body) => ({ id: simulator.createCall(readCallOptions(body)) }),
   'DELETE calls/{id}': (simulator, _, id) => simulator.endCall(id),
   'GET calls': (simulator) => simulator.summary(),
-  'GET ledger': ({ ledger }) => ({ keepAlives: ledger.keepAlives, tokens: ledger.tokens }),
-  'POST faults/graph': (simulator, body) => simulator.graphFaults.set(body),
+  'GET calls/{id}': (simulator, _, id) => {
+    const call = simulator.summary().find((one) => one.id.toLowerCase() === id.toLowerCase());
+    if (call === undefined) throw new Error(`there is no call ${id}`);
+    return call;
+  },
+  'GET ledger': ({ ledger: { keepAlives, tokens, notifications } }) => {
+    return { keepAlives, tokens, notifications };
+  },
+  'POST reset': (simulator) => simulator.reset(),
+  'POST faults/graph': (simulator, body) => simulator.graphFaults.set(readGraphFault(body)),
   'DELETE faults/graph': (simulator) => simulator.graphFaults.clear(),
-  'POST faults/entra': (simulator, body) => simulator.entraFaults.set(body),
+  'POST faults/entra': (simulator, body) => simulator.entraFaults.set(readEntraFault(body)),
   'DELETE faults/entra': (simulator) => simulator.entraFaults.clear(),
-  'POST graph/down': (simulator, body: { forMs: number }) =>
+  'POST graph/down': (simulator, body) =>
     goDown(
-      body.forMs,
+      body,
       () => simulator.graphDown(),
       () => simulator.graphUp(),
     ),
-  'POST entra/down': (simulator, body: { forMs: number }) =>
+  'POST graph/up': (simulator) => simulator.graphUp(),
+  'POST entra/down': (simulator, body) =>
     goDown(
-      body.forMs,
+      body,
       () => simulator.entraDown(),
       () => simulator.entraUp(),
     ),
   'POST entra/up': (simulator) => simulator.entraUp(),
-  'POST tokens/revoke': (simulator, body: { claims?: object }) =>
-    simulator.revokeTokens(body.claims ?? null),
-  'PUT secrets': (simulator, body: { secrets: string[] }) =>
-    simulator.clients.acceptSecrets(body.secrets),
+  'POST tokens/revoke': (simulator, body) => {
+    const { claims = null } = read(body, [], ['claims']);
+    simulator.revokeTokens(claims as object | null);
+  },
+  'PUT secrets': (simulator, body) => {
+    const { secrets } = read(body, ['secrets']);
+    simulator.clients.acceptSecrets(secrets as string[]);
+  },
 };
 
 export async function serveControl(
@@ -76,10 +92,13 @@ export async function serveControl(
   const path = (request.url ?? '').slice(CONTROL.length);
   const id = /^calls\/([^/]+)$/.exec(path)?.[1] ?? '';
   const action = ACTIONS[`${request.method} ${id === '' ? path : 'calls/{id}'}`];
-  if (action === undefined) return sendJson(response, 404, { error: `no such action: ${path}` });
+  if (action === undefined) {
+    const error = `no such action: ${request.method} ${path}`;
+    return sendJson(response, 404, { error, actions: Object.keys(ACTIONS) });
+  }
   try {
     const text = await readBody(request);
-    const result = await action(simulator, JSON.parse(text || '{}') as never, id);
+    const result = await action(simulator, JSON.parse(text || '{}'), id);
     sendJson(response, 200, result ?? {});
   } catch (error) {
     sendJson(response, 400, { error: String(error) });
@@ -87,8 +106,8 @@ export async function serveControl(
 }
 
 /** Closes a listener after this answer has gone out, since it may be the one that sends it. */
-function goDown(forMs: number, down: () => Promise<void>, up: () => Promise<void>): void {
-  if (!(forMs > 0)) throw new TypeError('forMs: expected a number of milliseconds over 0');
+function goDown(body: unknown, down: () => Promise<void>, up: () => Promise<void>): void {
+  const { forMs } = read(body, ['forMs']) as { forMs: number };
   setTimeout(down, 20).unref();
   setTimeout(up, 20 + forMs).unref();
 }

@@ -4,6 +4,7 @@ import type { Calls, SimulatedCall } from './calls.ts';
 import type { Faults, GraphFault } from './faults.ts';
 import { applyFault } from './graph-faults.ts';
 import type { KeepAliveRecord, Ledger } from './ledger.ts';
+import { asUrl } from './readings.ts';
 import { readBody, sendJson } from './reply.ts';
 import type { IssuedToken, Tokens } from './tokens.ts';
 
@@ -12,6 +13,7 @@ export interface World {
   readonly tokens: Tokens;
   readonly ledger: Ledger;
   readonly graphFaults: Faults<GraphFault>;
+  createCall(options: { callbackUri?: string; tenantId: string }): string;
   now(): number;
 }
 
@@ -98,19 +100,21 @@ async function serveCalls(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (world.tokens.check(request.headers.authorization) === null) {
+  const token = world.tokens.check(request.headers.authorization);
+  if (token === null) {
     sendUnauthorized(world, response);
     return;
   }
   if (request.method === 'POST' && path === CALLS) {
-    await readBody(request);
-    sendJson(response, 201, describeCall(world.calls.create()));
+    const wanted = readCall(await readBody(request));
+    const created = world.createCall({ ...wanted, tenantId: token.tenantId });
+    sendJson(response, 201, describeCall(created, 'established'));
     return;
   }
   const id = decode(CALL.exec(path)?.[1] ?? '');
   const call = world.calls.find(id);
   if (call?.state !== 'established') sendError(response, 404, '8522', 'Call not found.');
-  else if (request.method === 'GET') sendJson(response, 200, describeCall(call));
+  else if (request.method === 'GET') sendJson(response, 200, describeCall(call.id, call.state));
   else if (request.method === 'DELETE') hangUp(world, id, response);
   else sendError(response, 405, 'MethodNotAllowed', `${request.method} is not simulated.`);
 }
@@ -120,8 +124,14 @@ function hangUp(world: World, id: string, response: ServerResponse): void {
   response.writeHead(204).end();
 }
 
-function describeCall(call: SimulatedCall): object {
-  return { '@odata.type': '#microsoft.graph.call', id: call.id, state: call.state };
+function describeCall(id: string, state: string): object {
+  return { '@odata.type': '#microsoft.graph.call', id, state };
+}
+
+/** Of a call to create only the callback matters here. */
+function readCall(text: string): { callbackUri?: string } {
+  const { callbackUri } = JSON.parse(text || '{}') as { callbackUri?: unknown };
+  return callbackUri === undefined ? {} : { callbackUri: asUrl('callbackUri', callbackUri) };
 }
 
 function sendUnauthorized(world: World, response: ServerResponse): void {

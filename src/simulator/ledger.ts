@@ -22,10 +22,21 @@ export interface TokenRecord {
   readonly answer: number | 'hung';
 }
 
+/** One notification that the simulated Graph sent to a bot. */
+export interface NotificationRecord {
+  readonly at: number;
+  readonly callId: string;
+  readonly changeType: string;
+  readonly callbackUri: string;
+  /** The status that the bot answered, or why there was no answer. */
+  readonly answer: number | string;
+}
+
 /** Everything that was asked of the simulator, complete and in order: what oracles read. */
 export class Ledger {
   readonly keepAlives: KeepAliveRecord[] = [];
   readonly tokens: TokenRecord[] = [];
+  readonly notifications: NotificationRecord[] = [];
   readonly #byCall = new Map<string, KeepAliveRecord[]>();
 
   keepAlive(record: KeepAliveRecord): void {
@@ -37,6 +48,17 @@ export class Ledger {
 
   token(record: TokenRecord): void {
     this.tokens.push(record);
+  }
+
+  notification(record: NotificationRecord): void {
+    this.notifications.push(record);
+  }
+
+  clear(): void {
+    this.keepAlives.length = 0;
+    this.tokens.length = 0;
+    this.notifications.length = 0;
+    this.#byCall.clear();
   }
 
   /** The requests for one call, in order. */

@@ -4,9 +4,10 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { DEFAULT_SECRET, Simulator } from './simulator.ts';
 
-const USAGE = `Usage: npm run simulator -- [options]
+const USAGE = `Usage: npx callkeeper simulator [options]    (in a clone: npm run simulator -- [options])
 
-A Graph and an Entra in one process, to try Callkeeper, or a bot, against.
+A Graph and an Entra in one process, to try Callkeeper, or a bot, against. Calls that get no
+keepAlive end, faults come on demand, and a ledger tells what was asked: docs/simulator.md.
 
   --graph-port N    port of Graph, plain HTTP (9000)
   --entra-port N    port of Entra, HTTPS (9443)
@@ -44,7 +45,12 @@ async function main(): Promise<void> {
   await simulator.start();
   const caPath = await writeCa(values.directory, simulator.caCertificate);
   process.stdout.write(describe(simulator, caPath));
-  const stop = () => void simulator.stop();
+  // With both listeners down, as a fault has them, nothing else would.
+  const stayAlive = setInterval(() => undefined, 60_000);
+  const stop = () => {
+    clearInterval(stayAlive);
+    void simulator.stop();
+  };
   process.once('SIGINT', stop).once('SIGTERM', stop);
 }
 
@@ -66,7 +72,11 @@ function describe(simulator: Simulator, caPath: string): string {
     AZURE_CLIENT_SECRET: DEFAULT_SECRET,
   };
   const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`);
-  return `The simulator is up. Start the daemon with:\n${lines.join('')}`;
+  const control = simulator.graphBaseUrl.replace(/v1\.0$/, '_simulator');
+  return (
+    `The simulator is up. Start the daemon with:\n${lines.join('')}\n` +
+    `Tell it what to do at ${control}; make a call with:\ncurl -X POST ${control}/calls\n`
+  );
 }
 
 function parsePort(text: string): number {

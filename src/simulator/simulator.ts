@@ -9,6 +9,7 @@ import { type EntraFault, Faults, type GraphFault } from './faults.ts';
 import { serveGraph } from './graph-side.ts';
 import { Ledger } from './ledger.ts';
 import { Listener } from './listener.ts';
+import { Notifier } from './notifier.ts';
 import { Tokens } from './tokens.ts';
 
 export interface SimulatorOptions {
@@ -42,16 +43,21 @@ export class Simulator {
   readonly #host: string;
   readonly #calls: Calls;
   readonly #tokens: Tokens;
+  readonly #notifier: Notifier;
   #graph: Listener | null = null;
   #entra: Listener | null = null;
   #ca = '';
+  #stopped = false;
 
   constructor(options: SimulatorOptions = {}) {
     const now = () => (options.clock ?? Date).now();
     const seed = options.seed ?? 1;
     this.#options = options;
     this.#host = options.host ?? '127.0.0.1';
-    this.#calls = new Calls(options.deadlineMs ?? 45 * 60_000, now);
+    this.#notifier = new Notifier(this.ledger, now);
+    this.#calls = new Calls(options.deadlineMs ?? 45 * 60_000, now, (call) =>
+      this.#notifier.ended(call),
+    );
     this.#tokens = new Tokens(now);
     this.clients = new Clients(options.secrets ?? [DEFAULT_SECRET], now);
     this.graphFaults = new Faults(seed);
@@ -68,6 +74,8 @@ export class Simulator {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#notifier.stop();
     await Promise.all([this.#graph?.down(), this.#entra?.down()]);
   }
 
@@ -85,9 +93,24 @@ export class Simulator {
     return this.#ca;
   }
 
-  /** Returns the call's id, a GUID by default. */
-  createCall(options: CallOptions = {}): string {
-    return this.#calls.create(options).id;
+  /**
+   * Returns the call's id, a GUID by default.
+   *
+   * @param callbackUri told of the call, as Graph tells a bot; for the given tenant
+   */
+  createCall(options: CallOptions & { callbackUri?: string; tenantId?: string } = {}): string {
+    const { callbackUri, tenantId, ...rest } = options;
+    const call = this.#calls.create(rest);
+    if (callbackUri) this.#notifier.listen(this.#calls, call, callbackUri, tenantId ?? null);
+    return call.id;
+  }
+
+  /** Forgets all calls, what was asked, and the faults; tokens and secrets stay good. */
+  reset(): void {
+    this.#calls.clear();
+    this.ledger.clear();
+    this.graphFaults.clear();
+    this.entraFaults.clear();
   }
 
   endCall(id: string): void {
@@ -108,22 +131,29 @@ export class Simulator {
     return started(this.#graph).down();
   }
 
-  graphUp(): Promise<void> {
-    return started(this.#graph).up();
+  async graphUp(): Promise<void> {
+    if (!this.#stopped) await started(this.#graph).up();
   }
 
   entraDown(): Promise<void> {
     return started(this.#entra).down();
   }
 
-  entraUp(): Promise<void> {
-    return started(this.#entra).up();
+  async entraUp(): Promise<void> {
+    if (!this.#stopped) await started(this.#entra).up();
   }
 
   #createGraph(): Listener {
     const now = () => (this.#options.clock ?? Date).now();
     const { ledger, graphFaults } = this;
-    const world = { calls: this.#calls, tokens: this.#tokens, ledger, graphFaults, now };
+    const world = {
+      calls: this.#calls,
+      tokens: this.#tokens,
+      ledger,
+      graphFaults,
+      createCall: (options: object) => this.createCall(options),
+      now,
+    };
     const server = createServer((request, response) => {
       if (!request.url?.startsWith(CONTROL)) serveGraph(world, request, response);
       else void serveControl(this, request, response);

@@ -40,6 +40,26 @@ describe('the simulator command', () => {
     15_000,
   );
 
+  test('comes back with both of its listeners down', async () => {
+    const { child, output } = run();
+    await expect.poll(output, { timeout: 10_000 }).toMatch(/^curl .+$/m);
+    const control = /(http:\S+\/_simulator);/.exec(output())?.[1] ?? '';
+    const post = (path: string) =>
+      fetch(`${control}/${path}`, { method: 'POST', body: '{ "forMs": 300 }' });
+    await post('entra/down');
+    await post('graph/down');
+    const isUp = () =>
+      fetch(`${control}/calls`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await expect.poll(isUp, { interval: 5 }).toBe(false);
+    await expect.poll(isUp, { timeout: 10_000 }).toBe(true);
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  }, 30_000);
+
   test.each([
     [['--deadline', 'soon'], 'expected a duration such as 500ms, 5s, 45m or 1h, got "soon"'],
     [['--graph-port', '70000'], 'expected a port from 0 to 65535, got "70000"'],

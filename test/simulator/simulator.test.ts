@@ -1,5 +1,7 @@
+import { createServer } from 'node:http';
 import { request } from 'node:https';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
@@ -210,8 +212,110 @@ describe('the control API', () => {
     await expect.poll(isUp, { interval: 5 }).toBe(true);
   });
 
-  test('refuses what it does not know', async () => {
-    expect((await control('POST', 'nonsense')).status).toBe(404);
-    expect((await control('POST', 'graph/down', {})).status).toBe(400);
+  test('tells of one call, and forgets all on demand', async () => {
+    const id = simulator.createCall();
+    simulator.graphFaults.set({ kind: 'reset' });
+    expect((await control('GET', `calls/${id.toUpperCase()}`)).json).toMatchObject({ id });
+    expect((await control('GET', 'calls/unknown')).status).toBe(400);
+    await control('POST', 'reset');
+    expect((await control('GET', 'calls')).json).toEqual([]);
+    expect((await control('GET', 'ledger')).json).toEqual({
+      keepAlives: [],
+      tokens: [],
+      notifications: [],
+    });
+    expect((await keepAlive(simulator.createCall(), await getToken())).status).toBe(200);
+  });
+
+  test('says what there is to one who asks for what there is not', async () => {
+    const { status, json } = await control('POST', 'nonsense');
+    expect([status, json.error]).toEqual([404, 'no such action: POST nonsense']);
+    expect(json.actions).toContain('POST calls');
+  });
+
+  test.each([
+    ['POST', 'graph/down', {}, 'forMs: expected a number of milliseconds from 1, up to an hour'],
+    ['POST', 'faults/graph', {}, /^kind: expected one of status, html404, hang/],
+    ['POST', 'faults/graph', { kind: 'slow' }, /^kind: expected one of status/],
+    ['POST', 'faults/graph', { kind: 'status' }, 'status: expected a status from 200 to 599'],
+    ['POST', 'faults/graph', { kind: 'delay', delayMs: '5s' }, /^delayMs: expected a number/],
+    ['POST', 'faults/graph', { kind: 'hang', share: 2 }, 'share: expected a number from 0 to 1'],
+    ['POST', 'faults/graph', { kind: 'hang', callId: 'x' }, /^callId is not known here; expected/],
+    ['POST', 'faults/entra', { kind: 'reset' }, 'kind: expected one of status, hang, delay'],
+    ['POST', 'calls', { endsAfterMs: 'soon' }, 'endsAfterMs: expected a number of milliseconds'],
+    [
+      'POST',
+      'calls',
+      { callbackUri: 'ftp://x' },
+      'callbackUri: expected an http:// or https:// URL',
+    ],
+    ['POST', 'calls', [], 'expected a JSON object'],
+    ['PUT', 'secrets', { secrets: 'x' }, 'secrets: expected a list of texts'],
+  ])('refuses %s %s %j', async (method, path, body, message) => {
+    const { status, json } = await control(method, path, body);
+    expect(status).toBe(400);
+    const told = String(json.error).replace('TypeError: ', '');
+    if (typeof message === 'string') expect(told).toBe(message);
+    else expect(told).toMatch(message);
+  });
+});
+
+describe('a bot that gave a callback', () => {
+  /** Writes down what it is told, after some time for the first. */
+  async function aBot(status = 202) {
+    const told: { changeType: string; resourceUrl: string; resourceData: object }[] = [];
+    const server = createServer(async (notified, response) => {
+      const body = (await notified.toArray()).join('');
+      if (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+      told.push(...JSON.parse(body).value);
+      response.writeHead(status).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    return { told, callbackUri: `http://127.0.0.1:${port}/api/calls` };
+  }
+
+  test('is told in order that its call is established, and over', async () => {
+    const { told, callbackUri } = await aBot(500);
+    const { json } = await control('POST', 'calls', { callbackUri });
+    await control('DELETE', `calls/${json.id}`);
+    await expect.poll(() => simulator.ledger.notifications.length).toBe(2);
+    expect(told).toMatchObject([
+      { changeType: 'updated', resourceData: { state: 'established' } },
+      { changeType: 'deleted', resourceData: { state: 'terminated', resultInfo: { code: 200 } } },
+    ]);
+    for (const { resourceUrl } of told)
+      expect(resourceUrl).toBe(`/communications/calls/${json.id}`);
+    expect(simulator.ledger.notifications).toMatchObject([{ answer: 500 }, { answer: 500 }]);
+  });
+
+  test('is told when its call gets no keepAlive in time, though nobody looks', async () => {
+    const quick = new Simulator({ deadlineMs: 200 });
+    onTestFinished(() => quick.stop());
+    await quick.start();
+    const { told, callbackUri } = await aBot();
+    quick.createCall({ callbackUri });
+    await expect.poll(() => told.length).toBe(2);
+    expect(told[1]?.resourceData).toMatchObject({ resultInfo: { code: 408, subcode: 8537 } });
+  });
+
+  test('gives it to Graph with the call, and is told of its tenant', async () => {
+    const { told, callbackUri } = await aBot();
+    const created = await fetch(`${simulator.graphBaseUrl}/communications/calls`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await getToken()}` },
+      body: JSON.stringify({ callbackUri }),
+    });
+    expect(created.status).toBe(201);
+    await expect.poll(() => told.length).toBe(1);
+    expect(told[0]?.resourceData).toMatchObject({ tenantId: TENANT });
+  });
+
+  test('that is not there does no harm', async () => {
+    const id = simulator.createCall({ callbackUri: 'http://127.0.0.1:1/' });
+    await expect.poll(() => simulator.ledger.notifications.length).toBe(1);
+    expect(simulator.ledger.notifications[0]?.answer).toBeTypeOf('string');
+    expect((await keepAlive(id, await getToken())).status).toBe(200);
   });
 });
