@@ -7,35 +7,38 @@ import {
   BIN,
   findNode,
   installPackages,
-  installRedis,
+  installTool,
   isNewEnough,
   ROOT,
   SetUpError,
 } from './set-up.mjs';
 
+/** For wrong clocks, Debian's libfaketime comes with the command. */
+const FOR_FAULTS = ['redis-server', 'faketime'];
+
 /** `development` where the packages for production are not enough. */
 const PROGRAMS = {
-  start: { run: ['src/main.ts'], redis: false, development: false },
-  demo: { run: ['src/demo/main.ts'], redis: true, development: true },
-  simulator: { run: ['src/simulator/main.ts'], redis: false, development: true },
+  start: { run: ['src/main.ts'], tools: [], development: false },
+  demo: { run: ['src/demo/main.ts'], tools: ['redis-server'], development: true },
+  simulator: { run: ['src/simulator/main.ts'], tools: [], development: true },
   test: {
     run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
-    redis: true,
+    tools: FOR_FAULTS,
     development: true,
   },
   'test:faults': {
     run: ['node_modules/vitest/vitest.mjs', 'run', '-c', 'test/faults/vitest.config.ts'],
-    redis: true,
+    tools: FOR_FAULTS,
     development: true,
   },
-  soak: { run: ['test/faults/soak.ts'], redis: true, development: true },
-  check: { run: ['scripts/check.mjs'], redis: false, development: true },
+  soak: { run: ['test/faults/soak.ts'], tools: FOR_FAULTS, development: true },
+  check: { run: ['scripts/check.mjs'], tools: [], development: true },
   format: {
     run: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write'],
-    redis: false,
+    tools: [],
     development: true,
   },
-  openapi: { run: ['scripts/openapi.mjs'], redis: false, development: true },
+  openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
 };
 
 async function main([name = '', ...args]) {
@@ -46,7 +49,7 @@ async function main([name = '', ...args]) {
     );
   }
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
-  if (program.redis) installRedis();
+  for (const tool of program.tools) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
   const env = { ...(name === 'start' ? readEnvFile() : {}), ...process.env, PATH };
   process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });

@@ -56,26 +56,38 @@ export function findNode() {
   );
 }
 
-/** A redis-server on the PATH, by apt-get where there is none. */
-export function installRedis() {
-  if (isOnPath('redis-server')) return;
-  const byHand =
-    'Install one (Debian and Ubuntu: apt-get install redis-server; Fedora: dnf install redis; ' +
-    'macOS: brew install redis) and try again.';
+/** Programs that npm does not have. Their Debian packages bear the same names. */
+const TOOLS = {
+  'redis-server': {
+    elsewhere: 'Fedora: dnf install redis; macOS: brew install redis',
+    // The package starts a service as well; what is wanted is the program, not a Redis at 6379.
+    service: 'redis-server',
+  },
+  faketime: { elsewhere: 'Fedora: dnf install libfaketime', service: null },
+};
+
+/**
+ * A tool on the PATH, by apt-get where there is none.
+ *
+ * @param {keyof typeof TOOLS} tool
+ */
+export function installTool(tool) {
+  if (isOnPath(tool)) return;
+  const { elsewhere, service } = TOOLS[tool];
+  const byHand = `Install it (Debian and Ubuntu: apt-get install ${tool}; ${elsewhere}) and try again.`;
   const sudo = asRoot();
   if (!isOnPath('apt-get') || sudo === null) {
-    throw new SetUpError(`There is no redis-server on the PATH. ${byHand}`);
+    throw new SetUpError(`There is no ${tool} on the PATH. ${byHand}`);
   }
-  say('installing redis-server (apt-get)');
+  say(`installing ${tool} (apt-get)`);
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
   run([...apt, 'update']);
-  const code = run([...apt, 'install', '-y', '--no-install-recommends', 'redis-server']);
-  if (code !== 0 || !isOnPath('redis-server')) {
-    throw new SetUpError(`apt-get did not install a redis-server: the cause is above. ${byHand}`);
+  const code = run([...apt, 'install', '-y', '--no-install-recommends', tool]);
+  if (code !== 0 || !isOnPath(tool)) {
+    throw new SetUpError(`apt-get did not install ${tool}: the cause is above. ${byHand}`);
   }
-  // The package starts a service as well; what is wanted is the program, not a Redis at 6379.
-  const disable = [...sudo, 'systemctl', 'disable', '--now', 'redis-server'];
-  if (existsSync('/run/systemd/system')) run(disable);
+  const disable = [...sudo, 'systemctl', 'disable', '--now', service];
+  if (service !== null && existsSync('/run/systemd/system')) run(disable);
 }
 
 export function isNewEnough(version) {

@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { App, Credential, Secret } from './graph/app.ts';
 import { CLOUDS, type CloudName } from './graph/clouds.ts';
+import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 /** What one replica is told by its environment. Durations in ms. */
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** null: a redis-server of the daemon's own. */
+  /** See `parseRedisUrl`; null: a redis-server of the daemon's own. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
   readonly apps: readonly App[];
@@ -173,14 +174,14 @@ class Reader {
   redisUrl(): string | null {
     const text = this.secretText('REDIS_URL');
     if (text === null) return null;
-    const url = URL.parse(text);
-    if (url && /^rediss?:$/.test(url.protocol) && url.hostname && /^\/?\d*$/.test(url.pathname)) {
+    try {
+      parseRedisUrl(text);
       return text;
+    } catch (error) {
+      if (!(error instanceof RedisUrlError)) throw error;
+      for (const fault of error.faults) this.fault(`REDIS_URL ${fault}`);
+      return null;
     }
-    this.fault(
-      'REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS',
-    );
-    return null;
   }
 
   apiKeys(): string[] | null {

@@ -28,6 +28,7 @@ import { MirroredStore } from './store/mirrored-store.ts';
 import { reconcile } from './store/reconcile.ts';
 import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
+import { Servers } from './store/servers.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -76,15 +77,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const connection = { url: redisUrl, timeoutMs: period.redisTimeoutMs, log };
   const redis = connectFast(connection);
   starting.defer(() => redis.disconnect());
+  const servers = new Servers({ redis, connection, slots });
 
-  const roster = new Roster({ wheel, deadlineMs, mostCalls: config.rosterMaxCalls });
+  const roster = new Roster({
+    wheel,
+    deadlineMs,
+    mostCalls: config.rosterMaxCalls,
+    onUnheld: (unheld) => {
+      if (unheld === 0) log.info('the roster has room for all calls again');
+      else log.warn('the roster is full (ROSTER_MAX_CALLS): without Redis some calls are not kept');
+    },
+  });
   const metrics: Metrics = new Metrics({
     version,
     wheel,
     deadlineMs,
     clock,
     summary: (now) => roster.summary(now),
-    storeUp: () => standing.up,
+    storeUp: () => standing.up && standing.outSlots.size === 0,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
   // What leaves the schedule while Redis is out is told of when Redis knows, by one replica.
@@ -176,17 +186,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // A visit in its turn must be over by then: the slot's width, and one request.
     graceMs: Math.max(period.watchGraceMs, slotWidthMs(wheel) + period.graph.totalMs),
     log,
-    watched: () => (standing.up ? [inShared, inOwn] : [inOwn]),
+    watched: (slot) => (standing.up && !standing.outSlots.has(slot) ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {
-      if (!standing.up) return;
+      if (!standing.up || standing.outSlots.has(slot)) return;
       metrics.missedTurn();
       log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
-      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 4));
+      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 2));
     },
   });
 
   const standing: Standing = new Standing({
     redis,
+    servers,
     membership: new Membership({
       redis,
       wheel,
@@ -199,10 +210,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     graceMs: period.outGraceMs,
     clock,
     log,
-    hasUnsaved: () => roster.hasUnsaved,
-    onBack: async (isFirst) => {
-      await feed.follow();
-      const merged = await reconcile(inRedis, roster, slots, clock);
+    unsavedSlots: () => roster.unsavedSlots,
+    onBack: async (due, { isFirst, isAnew }) => {
+      if (isAnew) await feed.follow();
+      const merged = await reconcile(inRedis, roster, due, clock);
       const { updated, restored, left, unreadable } = merged;
       for (const call of left) observer.removed(call);
       if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
@@ -211,6 +222,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (restored > 0) watch.lookSoon();
       const { tracked } = roster.summary(clock.now());
       log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
+      return restored > 0;
     },
     onAnswer: async () => {
       if (Math.abs(clock.machineAheadMs()) <= period.skewMs) {
@@ -237,16 +249,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       store,
       visitor,
       first: { request: (ids) => (schedule.running ? schedule : sharedFirst).request(ids) },
+      observer,
     },
     own: {
       store: roster,
       visitor: ownVisitor,
       first: ownFirst,
+      observer: ownObserver,
     },
     isUnsaved: (id) => roster.isUnsaved(id),
     clock,
     random,
-    observer,
     apps: new Map(config.apps.map((app) => [app.name, app])),
     defaultApp: config.defaultApp,
     wheel,
@@ -261,6 +274,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const reasons: string[] = [];
       if (stopping) reasons.push('stopping');
       if (!standing.up) reasons.push('Redis does not answer');
+      const { size: out } = standing.outSlots;
+      if (standing.up && out > 0) reasons.push(`Redis does not serve ${out} of ${slots} slots`);
       if (!schedule.running) reasons.push('the worker does not run');
       return reasons;
     },
@@ -293,7 +308,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           ownFirst.stop(),
           sharedFirst.stop(),
         ]);
-        if (roster.hasUnsaved) await saveLast(() => reconcile(inRedis, roster, slots, clock), log);
+        if (roster.hasUnsaved) {
+          const served = roster.unsavedSlots.filter((slot) => !standing.outSlots.has(slot));
+          await saveLast(() => reconcile(inRedis, roster, served, clock), roster, log);
+        }
+        await inRedis.told();
         await running.disposeAsync();
       });
       return stopped;
@@ -302,16 +321,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 /** What this replica alone knows is lost with it, unless Redis takes it now. */
-async function saveLast(save: () => Promise<unknown>, log: Logger): Promise<void> {
-  try {
-    await save();
-  } catch (err) {
-    log.error(
-      { err },
-      'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
-    );
-  }
+async function saveLast(save: () => Promise<unknown>, roster: Roster, log: Logger): Promise<void> {
+  const err = await save().then(() => null, toError);
+  if (err === null && !roster.hasUnsaved) return;
+  log.error(
+    { err },
+    'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
+  );
 }
+
+const toError = (error: unknown) => error;
 
 async function stopWithin(
   limitMs: number,

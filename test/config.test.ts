@@ -111,6 +111,7 @@ describe('a value is taken', () => {
       { redisUrl: 'redis://user:pass@redis.example:6380/2' },
     ],
     [{ REDIS_URL: 'rediss://redis.example' }, { redisUrl: 'rediss://redis.example' }],
+    [{ REDIS_URL: 'redis+cluster://a,b:7001' }, { redisUrl: 'redis+cluster://a,b:7001' }],
     [{ DATA_DIR: '/data' }, { dataDir: '/data' }],
     [{ API_KEYS: ` ${KEY} , ${KEY}2,` }, { apiKeys: [KEY, `${KEY}2`] }],
     [
@@ -221,7 +222,9 @@ const notADuration = (name: string, from: string, text: string) =>
 const ONE_CREDENTIAL =
   'give one credential: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE';
 const BAD_REDIS =
-  'REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS';
+  'REDIS_URL must be redis://[user:password@]host[:port][/database], ' +
+  'redis+sentinel://[user:password@]host[:port],…/group[/database] or ' +
+  'redis+cluster://[user:password@]host[:port],…, each with rediss for TLS';
 const BAD_KEYS = 'API_KEYS: each key must have at least 24 characters, none of them a space';
 const BAD_BASE =
   'GRAPH_BASE_URL must be an https:// URL (http:// for loopback only) without credentials or query';
@@ -267,6 +270,18 @@ describe('a bad environment is refused', () => {
     [{ REDIS_URL: 'http://localhost' }, [BAD_REDIS]],
     [{ REDIS_URL: 'redis://' }, [BAD_REDIS]],
     [{ REDIS_URL: 'redis://host/zero' }, [BAD_REDIS]],
+    [
+      { REDIS_URL: 'redis+sentinel://us%er@a:0,b/' },
+      [
+        'REDIS_URL must have user and password percent-encoded',
+        'REDIS_URL must name the group that the Sentinels watch: …/group',
+        'REDIS_URL must have host or host:port as its 1st host',
+      ],
+    ],
+    [
+      { REDIS_URL: 'redis+cluster://a/1' },
+      ['REDIS_URL must have nothing after the hosts: a Cluster has one database'],
+    ],
     [
       { LOG_LEVEL: 'loud' },
       ['LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, not "loud"'],

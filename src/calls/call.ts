@@ -76,8 +76,12 @@ export const CALL_ID_PATTERN = CALL_ID.source;
  * GUIDs without regard to case, so those are lower-cased; other ids are kept.
  */
 export function parseCallId(text: string): string | null {
-  if (!CALL_ID.test(text)) return null;
+  if (!isCallId(text)) return null;
   return GUID.test(text) ? text.toLowerCase() : text;
+}
+
+export function isCallId(text: string): boolean {
+  return CALL_ID.test(text);
 }
 
 export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {

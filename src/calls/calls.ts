@@ -14,7 +14,7 @@ import {
 import { faultOf, type Invalid, register, type TrackRequest, unregister } from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
-import type { Wheel } from './wheel.ts';
+import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
 export type TrackResult =
@@ -29,6 +29,8 @@ export interface Keeping {
   readonly store: CallStore;
   readonly visitor: Visitor;
   readonly first: FirstKeepAlives;
+  /** Told of what is tracked and stopped there. */
+  readonly observer: Observer;
 }
 
 export interface CallsDeps {
@@ -40,7 +42,6 @@ export interface CallsDeps {
   readonly isUnsaved: (id: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
-  readonly observer: Observer;
   /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
@@ -73,8 +74,8 @@ export class Calls {
 
   /** Stops tracking a call; one that is not tracked is as good as stopped. */
   untrack(id: string): Promise<{ durable: boolean }> {
-    return this.#inEither(async ({ store }, durable) => {
-      await this.#untrack(store, id);
+    return this.#inEither(async (keeping, durable) => {
+      await this.#untrack(keeping, id);
       return { durable };
     });
   }
@@ -124,11 +125,10 @@ export class Calls {
   }
 
   async #track(
-    { store, first }: Keeping,
+    { store, first, observer }: Keeping,
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
-    const { clock, observer } = this.#deps;
-    const context = { ...this.#deps, now: clock.now() };
+    const context = { ...this.#deps, now: this.#deps.clock.now() };
     const faults = requests.map((request) => faultOf(request, context));
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
@@ -149,8 +149,8 @@ export class Calls {
     );
     const calls = new Map(effects.flatMap((effect) => putCall(effect)));
     for (const call of calls.values()) observer.tracked(call, created.has(call.id));
-    const unproven = [...calls.values()].filter(({ renewedAt }) => renewedAt === null);
-    if (unproven.length > 0) await first.request(unproven.map(({ id }) => id));
+    const early = [...calls.values()].filter((call) => this.#wantsVisitEarly(call));
+    if (early.length > 0) await first.request(early.map(({ id }) => id));
     return requests.map(({ id }, i) => {
       const fault = faults[i];
       if (fault) return fault;
@@ -158,8 +158,15 @@ export class Calls {
     });
   }
 
-  async #untrack(store: CallStore, id: string): Promise<void> {
-    const { clock, random, observer } = this.#deps;
+  /** Whether its slot's turn comes too late for it. */
+  #wantsVisitEarly({ id, renewedAt, trackUntil }: Call): boolean {
+    if (renewedAt === null) return true;
+    const { wheel, clock } = this.#deps;
+    return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
+  }
+
+  async #untrack({ store, observer }: Keeping, id: string): Promise<void> {
+    const { clock, random } = this.#deps;
     const context = { now: clock.now(), random };
     let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
     if (entry === null) {

@@ -24,8 +24,3 @@ export function dueAt(call: Call, wheel: Wheel): number {
   if (call.renewedAt === null) return call.trackedAt;
   return turnAfter(slotOf(call.id, wheel), call.renewedAt, wheel);
 }
-
-/** How much is left before the deadline, in ms; negative once it has passed. */
-export function marginMs(call: Call, now: number, deadlineMs: number): number {
-  return deadlineAt(call, deadlineMs) - now;
-}

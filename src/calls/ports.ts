@@ -82,7 +82,7 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** Asks for first keepAlives, outside the wheel's turns: within seconds of tracking. */
+/** Asks for visits of calls just tracked, outside the wheel's turns: within seconds of tracking. */
 export interface FirstKeepAlives {
   request(ids: readonly string[]): Promise<void>;
 }

@@ -18,14 +18,14 @@ export interface RetryPolicy {
 
 /**
  * The delays that belong to an interval and a deadline. At 15 and 45 min: 1 s,
- * 1 min, 5 min, 1 min, 5 s.
+ * 1 min, 5 min, 5 min, 5 s.
  */
 export function retryPolicy(intervalMs: number, deadlineMs: number): RetryPolicy {
   return {
     floorMs: Math.min(1_000, Math.max(20, intervalMs / 900)),
     capMs: Math.min(60_000, intervalMs / 15),
     refusedCapMs: Math.min(300_000, intervalMs / 3),
-    reserveMs: Math.min(60_000, deadlineMs / 45),
+    reserveMs: Math.min(300_000, deadlineMs / 9),
     firstMs: Math.min(5_000, Math.max(250, intervalMs / 180)),
   };
 }

@@ -4,7 +4,7 @@ import { deadlineAt } from './deadline.ts';
 import type { Lanes } from './lanes.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
-import { isOver, nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
+import { nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
 import type { CallStore, Clock, Entry, KeepAliveSender, Observer, Random } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 import { settle } from './settle.ts';
@@ -77,21 +77,23 @@ export class Visitor {
   }
 
   /**
-   * The first keepAlives of calls just tracked, ahead of their slot's turn. Once
-   * that has come, the slot's own visit takes over; a grace later, as its read
-   * may have missed a call that was written in that very moment.
+   * What calls just tracked want ahead of their slot's turn: their first
+   * keepAlives, and the end of a tracking that ends before. Once the turn has
+   * come, the slot's own visit takes over; a grace later, as its read may have
+   * missed a call that was written in that very moment.
    */
   async visitNew(slot: number, ids: readonly string[], stop: AbortSignal): Promise<VisitAgainAt> {
     const { store, clock, wheel, deadlineMs, policy, skewMs } = this.#deps;
     const found = await store.find(ids);
     const now = clock.now();
     const lastTurnAt = turnAtOrBefore(slot, now - policy.firstMs, wheel);
+    const isNew = ({ renewedAt, trackedAt }: Call) => renewedAt === null && trackedAt >= lastTurnAt;
     const fresh = found
       .filter((entry) => entry !== null)
-      .filter(({ call }) => call.trackedAt >= lastTurnAt)
-      .filter(({ call }) => call.renewedAt === null || isOver(call, now))
+      .filter(({ call }) => isNew(call) || call.trackUntil !== null)
       .map(withoutGrace);
-    const plan = planVisit(fresh, { turnAt: now + 1, now, deadlineMs, skewMs });
+    const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
+    const plan = planVisit(fresh, { turnAt, now, deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, fresh, now, stop);
     return this.#againAt(calls, lastTurnAt + wheel.intervalMs + policy.firstMs, stop);
   }

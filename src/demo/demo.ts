@@ -11,14 +11,15 @@ import { describeDemo } from './intro.ts';
 import { type Key, listenToKeys } from './keys.ts';
 import { Narrator } from './narrator.ts';
 import { freePorts } from './ports.ts';
+import { RedisOutage } from './redis-outage.ts';
 import { Replica } from './replica.ts';
 import { replicaEnvironment } from './replica-environment.ts';
 import { readLogLine } from './replica-log.ts';
-import { judge, readTruth } from './verdict.ts';
+import { judge, readTruth, seconds } from './verdict.ts';
 
 export interface DemoOptions {
   /** null: until it is stopped. */
-  readonly seconds: number | null;
+  readonly lastsS: number | null;
   /** First of four ports; null: those that one would guess. */
   readonly port: number | null;
   /** Ends the demo; aborted here, too, where somebody asks for the end by a key. */
@@ -33,13 +34,15 @@ const DEADLINE_MS = 30_000;
 /** Of the replicas, of Graph and of Entra. */
 const PORTS = [8080, 8081, 9000, 9443] as const;
 const TOTALS_EVERY_MS = 5_000;
+/** Longer than a turn of the wheel: all that is kept alive meanwhile is so without Redis. */
+const REDIS_OUT_MS = 15_000;
 
 /**
  * Builds and runs the demo. Resolves with whether no call passed its deadline,
  * when nothing of it is left; rejects where it could not be built, likewise.
  */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
-  const { seconds, port, stop, hurry, write } = options;
+  const { lastsS, port, stop, hurry, write } = options;
   const { signal } = stop;
   await using started = new AsyncDisposableStack();
 
@@ -65,6 +68,12 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   });
   const redis = new EmbeddedRedis(directory, logTo(narrator));
   started.defer(() => redis.stop());
+  const outage = new RedisOutage({
+    pid: () => redis.pid,
+    lastsMs: REDIS_OUT_MS,
+    onNews: (news) => narrator.news('Redis', news),
+  });
+  started.defer(() => outage.end());
   const env = replicaEnvironment({
     simulator,
     caPath,
@@ -98,6 +107,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   });
   const keys: readonly Key[] = [
     { key: 'k', does: 'kills a replica (SIGKILL)', press: killerOf(replicas) },
+    { key: 'r', does: `stops Redis for ${seconds(REDIS_OUT_MS)}`, press: () => outage.begin() },
   ];
   const { stdin } = process;
   if (stdin.isTTY) started.defer(listenToKeys(stdin, keys, () => stop.abort()));
@@ -110,8 +120,8 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     await running;
   });
   const truth = () => readTruth(simulator.summary(), bot.promised, DEADLINE_MS);
-  const timeIsUp = AbortSignal.timeout((seconds ?? 0) * 1_000);
-  const over = seconds === null ? signal : AbortSignal.any([signal, timeIsUp]);
+  const timeIsUp = AbortSignal.timeout((lastsS ?? 0) * 1_000);
+  const over = lastsS === null ? signal : AbortSignal.any([signal, timeIsUp]);
   while (!over.aborted) {
     await sleep(TOTALS_EVERY_MS, undefined, { signal: over }).catch(() => undefined);
     narrator.totals(truth());

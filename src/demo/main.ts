@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const hurry = new AbortController();
   listenForTheEnd(() => (stop.signal.aborted ? hurry : stop).abort());
   const passed = await runDemo({
-    seconds: parseNumber('--seconds', values.seconds, 1_000_000),
+    lastsS: parseNumber('--seconds', values.seconds, 1_000_000),
     port: parseNumber('--port', values.port, 65_532),
     stop,
     hurry: hurry.signal,

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
 import type { Visitor } from '../calls/visitor.ts';
@@ -10,7 +10,7 @@ import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
 
 export interface ScheduleOptions {
   /** Fails fast; for what the API and the look over the schedulers ask. */
-  readonly redis: Redis;
+  readonly redis: Redis | Cluster;
   /** Connections that wait for Redis without limit, for a worker to have to itself. */
   readonly connectWorker: () => WorkerConnections;
   readonly prefix: string;

@@ -23,7 +23,7 @@ export interface WatchOptions {
   /** A slot is looked at so long after its turn: well inside the slack, in ms. */
   readonly graceMs: number;
   /** What to go by now: Redis, and this replica's own roster for what cannot be looked at there. */
-  readonly watched: () => readonly Watched[];
+  readonly watched: (slot: number) => readonly Watched[];
   /** Told of a slot that was not visited in its turn, before it is made up for. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
   readonly log: Logger;
@@ -129,7 +129,7 @@ export class Watch {
   /** Where Redis does not let a slot be looked at, or its visit fails, memory has to do. */
   async #lookSomewhere(slot: number, look: Look): Promise<number | null> {
     let failure: unknown;
-    for (const watched of this.#options.watched()) {
+    for (const watched of this.#options.watched(slot)) {
       try {
         return await this.#look(slot, look, watched);
       } catch (error) {

@@ -1,5 +1,5 @@
 import { type Job, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 
 /**
  * The queue that turns the wheel. Its jobs say which visit is to be made, never
@@ -21,7 +21,7 @@ export const QUEUE_NAME = 'wheel';
 /** What every job has: nothing of it stays when it is done. */
 export const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true } as const;
 
-export function openQueue(connection: Redis, prefix: string): Queue<VisitData> {
+export function openQueue(connection: Redis | Cluster, prefix: string): Queue<VisitData> {
   return new Queue<VisitData>(QUEUE_NAME, {
     connection,
     prefix,

@@ -1,5 +1,5 @@
 import { DelayedError, type Job, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
 import type { VisitAgainAt, Visitor } from '../calls/visitor.ts';
@@ -7,7 +7,7 @@ import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
 
 /** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
 export interface WorkerConnections {
-  readonly redis: Redis;
+  readonly redis: Redis | Cluster;
   disconnect(): void;
 }
 

@@ -56,15 +56,15 @@ function keepAlive(
   const token = world.tokens.check(request.headers.authorization);
   const call = world.calls.find(callId);
   const id = call?.id ?? callId;
-  const record = (answer: KeepAliveRecord['answer']) => {
-    const state = call === null ? 'unknown' : stateBefore;
-    world.ledger.keepAlive({ at, callId: id, app: token?.clientId ?? null, answer, call: state });
-  };
   const at = world.now();
-  const stateBefore = call?.state ?? 'ended';
+  const stateBefore = call?.state ?? 'unknown';
+  const record = (answer: KeepAliveRecord['answer'], fault: string | null = null) => {
+    const app = token?.clientId ?? null;
+    world.ledger.keepAlive({ at, callId: id, app, answer, call: stateBefore, fault });
+  };
   const fault = world.graphFaults.next(id);
   if (fault !== null && fault.kind !== 'delay') {
-    record(applyFault(fault, response));
+    record(applyFault(fault, response), fault.kind);
     return;
   }
   const status = settle(world, token, call);

@@ -10,6 +10,8 @@ export interface KeepAliveRecord {
   readonly answer: number | 'hung' | 'cut';
   /** What the call was when the request arrived. */
   readonly call: CallState | 'unknown';
+  /** The kind of the fault that was answered in Graph's place; null where Graph itself did. */
+  readonly fault: string | null;
 }
 
 /** One token request, as the simulated Entra saw it. */

@@ -1,4 +1,4 @@
-import type { Call, CallError, GoneCall, Removal } from '../calls/call.ts';
+import { type Call, type CallError, type GoneCall, isCallId, type Removal } from '../calls/call.ts';
 
 /**
  * How a call stands in Redis: JSON with short names, where what is at its
@@ -59,6 +59,7 @@ export function encodeCall(call: Call | GoneCall): string {
 
 /** Throws {@link UnreadableError}. */
 export function decodeCall(id: string, text: string): Call {
+  if (!isCallId(id)) throw new UnreadableError('its id is none of a call');
   const e = parse(text);
   return {
     id,

@@ -1,9 +1,19 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
+import {
+  type Access,
+  type ClusterAddress,
+  type Endpoint,
+  parseRedisUrl,
+  type SentinelAddress,
+} from './address.ts';
 import { SCRIPTS } from './scripts.ts';
 
+/** One server, the master that Sentinels name, or a Cluster. */
+export type RedisClient = Redis | Cluster;
+
 export interface ConnectionOptions {
-  /** `redis://` or `rediss://`, with user, password and database in the URL. */
+  /** See `parseRedisUrl`. */
   readonly url: string;
   /** How long Redis may take to answer a command before it counts as gone, in ms. */
   readonly timeoutMs: number;
@@ -16,9 +26,9 @@ const RECONNECT_CAP_MS = 1_000;
 /**
  * A connection for our own commands: fails fast, so that its user can go on
  * another way. Nothing waits in a queue for Redis to come back, and nothing is
- * sent twice.
+ * sent twice but what a Cluster's node refers to another.
  */
-export function connectFast(options: ConnectionOptions): Redis {
+export function connectFast(options: ConnectionOptions): RedisClient {
   return connect(options, {
     connectionName: 'callkeeper',
     enableOfflineQueue: false,
@@ -35,7 +45,7 @@ export function connectFast(options: ConnectionOptions): Redis {
  * read may block is cut and opened anew: after a failover such a read would
  * otherwise wait for ever.
  */
-export function connectBlocking(options: ConnectionOptions, blockMs: number): Redis {
+export function connectBlocking(options: ConnectionOptions, blockMs: number): RedisClient {
   return connect(options, {
     connectionName: 'callkeeper-blocking',
     maxRetriesPerRequest: null,
@@ -45,7 +55,7 @@ export function connectBlocking(options: ConnectionOptions, blockMs: number): Re
 
 /** A connection and all that its user has duplicated from it. */
 export interface Connections {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   /** Ends them all, whatever state they are in. */
   disconnect(): void;
 }
@@ -57,12 +67,13 @@ export interface Connections {
 export function connectWorker(options: ConnectionOptions, blockMs: number): Connections {
   const redis = connectBlocking(options, blockMs);
   const all = [redis];
-  const duplicate = redis.duplicate.bind(redis);
-  redis.duplicate = ((override) => {
-    const made = duplicate(override);
+  const duplicate = redis.duplicate.bind(redis) as (...args: unknown[]) => RedisClient;
+  redis.duplicate = ((...args: unknown[]) => {
+    const made = duplicate(...args);
+    logErrors(made, options.log);
     all.push(made);
     return made;
-  }) as typeof redis.duplicate;
+  }) as never;
   return {
     redis,
     disconnect: () => {
@@ -71,20 +82,98 @@ export function connectWorker(options: ConnectionOptions, blockMs: number): Conn
   };
 }
 
-function connect({ url, timeoutMs, log }: ConnectionOptions, special: RedisOptions): Redis {
-  const options: RedisOptions = {
-    lazyConnect: true,
-    scripts: SCRIPTS,
-    connectTimeout: timeoutMs,
-    keepAlive: 10_000,
-    maxLoadingRetryTime: RECONNECT_CAP_MS,
-    retryStrategy: (times) => Math.min(RECONNECT_CAP_MS, 50 * times),
-    // A master that became a replica keeps its connections: ask for the new one.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    ...special,
-  };
-  const redis = new Redis(url, { ...options, replyMapping: 'legacy' });
-  redis.on('error', (error) => log.debug({ err: error }, 'redis connection'));
+export function isCluster(redis: RedisClient): redis is Cluster {
+  return redis instanceof Cluster;
+}
+
+function connect(options: ConnectionOptions, special: RedisOptions): RedisClient {
+  const redis = create(options, special);
+  logErrors(redis, options.log);
   redis.connect().catch(() => undefined); // goes on trying; `error` has told why
   return redis;
+}
+
+function create({ url, timeoutMs }: ConnectionOptions, special: RedisOptions): RedisClient {
+  const common = { connectTimeout: timeoutMs, keepAlive: 10_000 };
+  const single = {
+    ...common,
+    lazyConnect: true,
+    scripts: SCRIPTS,
+    maxLoadingRetryTime: RECONNECT_CAP_MS,
+    retryStrategy: backOff,
+    // A master that became a replica keeps its connections: ask for the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    ...special,
+    replyMapping: 'legacy' as const,
+  };
+  const address = parseRedisUrl(url);
+  if (address.kind === 'single') return new Redis(address.url, single);
+  if (address.kind === 'sentinel') {
+    return new Redis({ ...single, ...ofSentinels(address, timeoutMs) });
+  }
+  return createCluster(address, { ...common, ...special }, timeoutMs);
+}
+
+/** For one of the servers that an address names, by itself. */
+export function forEndpoint(
+  endpoint: Endpoint,
+  address: SentinelAddress | ClusterAddress,
+): RedisOptions {
+  if (address.kind === 'cluster') return { ...endpoint, ...accessOf(address) };
+  const { sentinelUsername: username, sentinelPassword: password, sentinelTls: tls } = address;
+  return { ...endpoint, ...accessOf({ username, password, tls }) };
+}
+
+function accessOf({ username, password, tls }: Access) {
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
+  };
+}
+
+function ofSentinels(address: SentinelAddress, timeoutMs: number) {
+  const { sentinels, group, database, tls, sentinelUsername, sentinelPassword } = address;
+  return {
+    sentinels: sentinels.map((one) => ({ ...one })),
+    name: group,
+    db: database,
+    ...accessOf(address),
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    enableTLSForSentinelMode: tls,
+    ...(address.sentinelTls ? { sentinelTLS: {} } : {}),
+    // One that hangs must not keep us from the others.
+    sentinelCommandTimeout: timeoutMs,
+    sentinelRetryStrategy: backOff,
+  };
+}
+
+function createCluster(
+  address: ClusterAddress,
+  { enableOfflineQueue = true, ...ofNodes }: RedisOptions,
+  timeoutMs: number,
+): Cluster {
+  return new Cluster([...address.nodes], {
+    lazyConnect: true,
+    scripts: SCRIPTS,
+    enableOfflineQueue,
+    clusterRetryStrategy: backOff,
+    slotsRefreshTimeout: timeoutMs,
+    // A failover is noticed by this even where the old master says nothing at all.
+    slotsRefreshInterval: 2 * timeoutMs,
+    // A certificate is for the name that was given, not for an address that it stands for.
+    dnsLookup: (host, done) => done(null, host),
+    redisOptions: { ...ofNodes, ...accessOf(address), replyMapping: 'legacy' },
+  });
+}
+
+function backOff(attempts: number): number {
+  return Math.min(RECONNECT_CAP_MS, 50 * attempts);
+}
+
+function logErrors(redis: RedisClient, log: Logger): void {
+  const tell = (err: Error) => log.debug({ err }, 'redis connection');
+  redis.on('error', tell);
+  if (isCluster(redis)) redis.on('node error', tell);
 }

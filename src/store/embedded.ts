@@ -49,6 +49,12 @@ export class EmbeddedRedis {
     this.#log = log;
   }
 
+  /** Of the redis-server; null while none runs. */
+  get pid(): number | null {
+    const child = this.#child;
+    return child?.exitCode === null && child.signalCode === null ? (child.pid ?? null) : null;
+  }
+
   /** Resolves with its URL once the process runs; it may still be loading its data. */
   async start(): Promise<string> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });

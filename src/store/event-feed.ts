@@ -1,15 +1,15 @@
-import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
 import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
+import type { RedisClient } from './connection.ts';
 import { EVENTS_KEY } from './keys.ts';
 import type { Roster } from './roster.ts';
 
 export interface EventFeedOptions {
   /** Fails fast. */
-  readonly read: Redis;
+  readonly read: RedisClient;
   /** Of the feed's own: it blocks. */
-  readonly block: Redis;
+  readonly block: RedisClient;
   readonly roster: Roster;
   readonly clock: Clock;
   readonly blockMs: number;

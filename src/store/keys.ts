@@ -14,6 +14,10 @@ export interface SlotKeys {
   readonly goneAt: string;
   /** Held by the replica that makes up for a missed turn of the slot. */
   readonly lock: string;
+  /** Stream, in a Cluster: events of the slot that are not in {@link EVENTS_KEY} yet. */
+  readonly outbox: string;
+  /** Written where a node is asked whether it serves the slot. */
+  readonly probe: string;
 }
 
 export function slotKeys(slot: number, slots: number): SlotKeys {
@@ -23,18 +27,26 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
     gone: `${tag}:gone`,
     goneAt: `${tag}:gone-at`,
     lock: `${tag}:lock`,
+    outbox: `${tag}:outbox`,
+    probe: `${tag}:probe`,
   };
 }
 
+/**
+ * What is kept once: beside each other on one node of a Cluster, so that a
+ * script may use several, and so that the node which answers for the one
+ * answers for all.
+ */
+export const QUEUE_PREFIX = '{callkeeper}';
+const COMMON = `callkeeper:${QUEUE_PREFIX}`;
+
 /** Hash: the shape of the wheel that is laid, and the marker that this Redis holds our data. */
-export const WHEEL_KEY = 'callkeeper:wheel';
+export const WHEEL_KEY = `${COMMON}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
-export const REPLICAS_KEY = 'callkeeper:replicas';
+export const REPLICAS_KEY = `${COMMON}:replicas`;
+/** Held while the wheel is laid anew. */
+export const LAYING_KEY = `${COMMON}:laying`;
 /** Stream: what is tracked and what leaves the schedule. */
-export const EVENTS_KEY = 'callkeeper:events';
+export const EVENTS_KEY = `${COMMON}:events`;
 /** About so many events are kept. */
 export const EVENTS_KEPT = 10_000;
-/** Held while the wheel is laid anew. */
-export const LAYING_KEY = 'callkeeper:laying';
-
-export const QUEUE_PREFIX = '{callkeeper}';

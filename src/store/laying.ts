@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { ChainableCommander, Redis } from 'ioredis';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
+import type { RedisClient } from './connection.ts';
+import { type Command, sendEach } from './each.ts';
 import { LAYING_KEY, slotKeys, WHEEL_KEY } from './keys.ts';
+import { forwardLeft } from './outbox.ts';
 
 /** Held anew with each slot; a replica that dies over it delays the next by so much. */
 const LAYING_MS = 60_000;
@@ -13,7 +15,7 @@ const LAYING_MS = 60_000;
  * the next one does it again. Resolves with false where another replica is at
  * it; ask again later.
  */
-export async function layAnew(redis: Redis, from: Wheel, to: Wheel): Promise<boolean> {
+export async function layAnew(redis: RedisClient, from: Wheel, to: Wheel): Promise<boolean> {
   const token = randomUUID();
   if ((await redis.set(LAYING_KEY, token, 'PX', LAYING_MS, 'NX')) === null) return false;
   const hold = async () => {
@@ -29,6 +31,7 @@ export async function layAnew(redis: Redis, from: Wheel, to: Wheel): Promise<boo
       await eachSlot(from, async (slot) => {
         await hold();
         await copySlot(redis, slot, from, to);
+        while ((await forwardLeft(redis, slot, from.slots, 0)) > 0) await hold();
       });
       await hold();
     }
@@ -40,10 +43,10 @@ export async function layAnew(redis: Redis, from: Wheel, to: Wheel): Promise<boo
   }
 }
 
-function removeSlots(redis: Redis, wheel: Wheel): Promise<void> {
+function removeSlots(redis: RedisClient, wheel: Wheel): Promise<void> {
   return eachSlot(wheel, async (slot) => {
-    const { calls, gone, goneAt } = slotKeys(slot, wheel.slots);
-    await redis.unlink(calls, gone, goneAt);
+    const { calls, gone, goneAt, outbox } = slotKeys(slot, wheel.slots);
+    await redis.unlink(calls, gone, goneAt, outbox);
   });
 }
 
@@ -52,32 +55,34 @@ async function eachSlot(wheel: Wheel, act: (slot: number) => Promise<void>): Pro
 }
 
 /** Copies without overwriting: what stands in the new slots is newer. */
-async function copySlot(redis: Redis, slot: number, from: Wheel, to: Wheel): Promise<void> {
+async function copySlot(redis: RedisClient, slot: number, from: Wheel, to: Wheel): Promise<void> {
   const old = slotKeys(slot, from.slots);
   const newKeys = (id: string) => slotKeys(slotOf(id, to), to.slots);
   for (const kind of ['calls', 'gone'] as const) {
     await eachPiece(
       (cursor) => redis.hscan(old[kind], cursor, 'COUNT', 500),
       async (pairs) => {
-        const copy = redis.pipeline();
-        for (const [id, value] of pairs) copy.hsetnx(newKeys(id)[kind], id, value);
-        await allDone(copy);
+        await sendAll(
+          redis,
+          pairs.map(([id, value]) => ['hsetnx', newKeys(id)[kind], id, value]),
+        );
       },
     );
   }
   await eachPiece(
     (cursor) => redis.zscan(old.goneAt, cursor, 'COUNT', 500),
     async (pairs) => {
-      const copy = redis.pipeline();
-      for (const [id, at] of pairs) copy.zadd(newKeys(id).goneAt, 'NX', at, id);
-      await allDone(copy);
+      await sendAll(
+        redis,
+        pairs.map(([id, at]) => ['zadd', newKeys(id).goneAt, 'NX', at, id]),
+      );
     },
   );
 }
 
-/** A pipeline resolves although commands in it failed; a copy with a hole must not count. */
-async function allDone(copy: ChainableCommander): Promise<void> {
-  for (const [error] of (await copy.exec()) ?? []) if (error) throw error;
+/** A copy with a hole must not count. */
+async function sendAll(redis: RedisClient, commands: readonly Command[]): Promise<void> {
+  for (const [error] of await sendEach(redis, commands)) if (error) throw error;
 }
 
 async function eachPiece(

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { Redis } from 'ioredis';
 import type { Wheel } from '../calls/wheel.ts';
+import type { RedisClient } from './connection.ts';
 import { LAYING_KEY, REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
 
 export interface MembershipOptions {
-  readonly redis: Redis;
+  readonly redis: RedisClient;
   readonly wheel: Wheel;
   /** Names this process among the replicas. */
   readonly replica: string;
@@ -40,7 +40,7 @@ export class Membership {
   async join(): Promise<Verdict> {
     const { redis, wheel, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();
-    const [verdict, intervalMs, slots, replicas, era, beat, nowMs] = await redis.joinWheel(
+    const reply = await redis.joinWheel(
       WHEEL_KEY,
       REPLICAS_KEY,
       LAYING_KEY,
@@ -50,6 +50,12 @@ export class Membership {
       wheel.slots,
       randomUUID(),
     );
+    if (!Array.isArray(reply) || !Number.isInteger(reply[6])) {
+      // The answer to another command: whatever comes on this connection is out of step.
+      redis.disconnect(true);
+      throw new Error('Redis gave an answer that is none to what was asked');
+    }
+    const [verdict, intervalMs, slots, replicas, era, beat, nowMs] = reply;
     onClock(nowMs, sentAt, performance.now());
     if (verdict === 'different') {
       const laid = { intervalMs: Number(intervalMs), slots: Number(slots) };

@@ -16,8 +16,8 @@ export interface Reconciled {
 }
 
 /**
- * Brings Redis and the roster together after an absence of Redis, a slot at a
- * time: what this replica did meanwhile is written there, what Redis has lost
+ * Brings Redis and the roster together after an absence of Redis, one after the
+ * other of the slots: what this replica did meanwhile is written there, what Redis has lost
  * is written back, and what others did is taken over here. It may run on all
  * replicas at once: each write counts only if it is based on what stands there,
  * so whatever they know alike is written, and told of, by one of them.
@@ -25,11 +25,11 @@ export interface Reconciled {
 export async function reconcile(
   redis: RedisCallStore,
   roster: Roster,
-  slots: number,
+  slots: Iterable<number>,
   clock: Clock,
 ): Promise<Reconciled> {
   const sum: Reconciled = { updated: 0, restored: 0, left: [], unreadable: [] };
-  for (let slot = 0; slot < slots; slot++) {
+  for (const slot of slots) {
     try {
       await reconcileSlot(redis, roster, slot, clock, sum);
     } catch (error) {
@@ -54,9 +54,11 @@ async function reconcileSlot(
   const gone = await roster.readGone(slot);
   const updated = await update(redis, [...here, ...gone], there, clock);
   const lost = here.filter(({ id }) => !there.has(id));
-  sum.restored += await redis.restore(slot, lost);
-  const remembered = await redis.remember(slot, gone);
-  sum.left.push(...remembered.filter((call) => roster.isUnsaved(call.id) && !isTombstone(call)));
+  const { written, stopped } = await redis.restore(slot, lost);
+  sum.restored += written;
+  const isNews = (call: GoneCall) => roster.isUnsaved(call.id) && !isTombstone(call);
+  const remembered = await redis.remember(slot, gone, isNews);
+  sum.left.push(...remembered.filter(isNews), ...(await redis.remember(slot, stopped, () => true)));
   // Another replica may just have written back what this one knows has left.
   const now = await redis.readSlot(slot);
   const raced = await update(redis, gone, byId(now), clock);
@@ -90,9 +92,10 @@ async function update(
 /**
  * What a replica that knows `known` of a call has to write where `current`
  * stands in Redis. A registration made later replaces an earlier one; a renewal
- * sent later replaces an earlier one, under whichever registration; an ending
- * counts for its own registration and those before it, an expiry only if nobody
- * has renewed the call since. A renewal in the future of `now` is none: it was
+ * sent later replaces an earlier one, under whichever registration; that it left
+ * counts for its own registration and those before it, but not against a success
+ * that the deadline did not know of, or that came after Graph said that it is
+ * over. A renewal in the future of `now` is none: it was
  * written by a clock that was wrong.
  */
 export function merge(known: Call | GoneCall, current: Call, now: number): Decision {
@@ -101,8 +104,8 @@ export function merge(known: Call | GoneCall, current: Call, now: number): Decis
   const renewedLater = renewal(known) > renewal(current);
   if ('removal' in known) {
     if (known.registration < current.registration) return null;
-    const renewedSince = renewal(current) > renewal(known);
-    if (renewedSince && known.removal !== 'untracked') return null;
+    if (known.removal === 'expired' && renewal(current) > renewal(known)) return null;
+    if (known.removal === 'ended' && renewal(current) > known.goneAt) return null;
     const { registration, removal, goneAt } = known;
     return { gone: { ...current, retryAt: null, registration, removal, goneAt } };
   }

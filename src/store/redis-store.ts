@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Call, GoneCall } from '../calls/call.ts';
 import {
   type CallStore,
@@ -10,8 +9,12 @@ import {
 } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
+import { isCluster, type RedisClient } from './connection.ts';
+import { type Command, type Reply, sendEach } from './each.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
-import { rememberGone, restoreCalls } from './write-back.ts';
+import { Outbox } from './outbox.ts';
+import type { Done } from './scripts.ts';
+import { type Place, type Restored, rememberGone, restoreCalls } from './write-back.ts';
 
 /** Told of values in Redis that cannot be read; they are left as they are. */
 export type OnUnreadable = (where: { slot: number; id: string }, error: UnreadableError) => void;
@@ -21,18 +24,28 @@ const SCAN_COUNT = 500;
 
 /** The registry in Redis: one hash a slot. */
 export class RedisCallStore implements CallStore {
-  readonly #redis: Redis;
+  readonly #redis: RedisClient;
   readonly #wheel: Wheel;
   readonly #onUnreadable: OnUnreadable;
+  readonly #outbox: Outbox | null;
 
-  constructor(redis: Redis, wheel: Wheel, onUnreadable: OnUnreadable) {
+  constructor(redis: RedisClient, wheel: Wheel, onUnreadable: OnUnreadable) {
     this.#redis = redis;
     this.#wheel = wheel;
     this.#onUnreadable = onUnreadable;
+    this.#outbox = isCluster(redis) ? new Outbox(redis, wheel.slots) : null;
+  }
+
+  /** Resolves when whatever was written here is told of in the stream of events, as far as that can be had. */
+  async told(): Promise<void> {
+    await this.#outbox?.settled();
   }
 
   async readSlot(slot: number): Promise<Entry[]> {
-    const values = await this.#scan(this.#keys(slot).calls);
+    const [values] = await Promise.all([
+      this.#scan(this.#keys(slot).calls),
+      this.#outbox?.sweep(slot),
+    ]);
     return [...values].flatMap(([id, version]) => {
       const call = this.#decode(slot, id, () => decodeCall(id, version));
       return call ? [{ call, version }] : [];
@@ -51,16 +64,23 @@ export class RedisCallStore implements CallStore {
 
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
     const results: WriteResult[] = [];
-    const writes = this.#redis.pipeline();
-    const groups = [...groupBySlot(changes, this.#wheel)];
-    for (const [slot, group] of groups) {
+    const groups = [...groupBySlot(changes, this.#wheel)].map(([slot, group]) => ({
+      slot,
+      group: group.map(({ change, index }) => ({ change, index, args: toArgs(change) })),
+    }));
+    const writes = groups.map(({ slot, group }): Command => {
       const { calls, gone, goneAt } = this.#keys(slot);
-      const args = group.flatMap(({ change }) => toArgs(change));
-      writes.writeCalls(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
+      const args = group.flatMap((item) => item.args);
+      return ['writeCalls', calls, gone, goneAt, this.#stream(slot), EVENTS_KEPT, ...args];
+    });
+    const replies = await this.#run(() => sendEach(this.#redis, writes));
+    for (const [i, { slot, group }] of groups.entries()) {
+      // Of each, also where another one failed.
+      const stands = (replies[i]?.[1] ?? []) as (Done | string)[];
+      for (const [j, { args }] of group.entries()) this.#tell(slot, stands[j], args);
     }
-    const replies = (await this.#run(() => writes.exec())) ?? [];
-    for (const [i, [, group]] of groups.entries()) {
-      const stands = replyValue(replies[i]) as (1 | string)[];
+    for (const [i, { group }] of groups.entries()) {
+      const stands = replyValue(replies[i]) as (Done | string)[];
       for (const [j, { change, index }] of group.entries()) {
         results[index] = await this.#result(change, stands[j] ?? '');
       }
@@ -69,13 +89,17 @@ export class RedisCallStore implements CallStore {
   }
 
   /** See `restoreCalls`. */
-  restore(slot: number, calls: readonly Call[]): Promise<number> {
-    return this.#run(() => restoreCalls(this.#redis, this.#keys(slot), calls));
+  restore(slot: number, calls: readonly Call[]): Promise<Restored> {
+    return this.#run(() => restoreCalls(this.#place(slot), calls));
   }
 
   /** See `rememberGone`. */
-  remember(slot: number, gone: readonly GoneCall[]): Promise<GoneCall[]> {
-    return this.#run(() => rememberGone(this.#redis, this.#keys(slot), gone));
+  remember(
+    slot: number,
+    gone: readonly GoneCall[],
+    isNews: (gone: GoneCall) => boolean,
+  ): Promise<GoneCall[]> {
+    return this.#run(() => rememberGone(this.#place(slot), gone, isNews));
   }
 
   /** A short lock on a slot, as a key to it; null where somebody else holds it. It expires by itself. */
@@ -96,7 +120,8 @@ export class RedisCallStore implements CallStore {
   }
 
   async stopUnknown(gone: GoneCall): Promise<boolean> {
-    return (await this.remember(slotOf(gone.id, this.#wheel), [gone])).length === 1;
+    const slot = slotOf(gone.id, this.#wheel);
+    return (await this.remember(slot, [gone], () => false)).length === 1;
   }
 
   async forgetGone(slot: number, before: number): Promise<void> {
@@ -104,8 +129,26 @@ export class RedisCallStore implements CallStore {
     await this.#run(() => this.#redis.forgetGone(gone, goneAt, before));
   }
 
-  async #result(change: Change, stands: 1 | string): Promise<WriteResult> {
-    if (stands === 1) return { done: true };
+  #place(slot: number): Place {
+    return {
+      redis: this.#redis,
+      keys: this.#keys(slot),
+      stream: this.#stream(slot),
+      onTold: (told) => this.#outbox?.add(slot, told),
+    };
+  }
+
+  /** Where a slot's events are told: in a Cluster beside the slot at first. */
+  #stream(slot: number): string {
+    return this.#outbox ? this.#keys(slot).outbox : EVENTS_KEY;
+  }
+
+  #tell(slot: number, done: Done | string | undefined, [type, id, , call]: ChangeArgs): void {
+    if (Array.isArray(done)) this.#outbox?.add(slot, { entryId: done[0], type, id, call });
+  }
+
+  async #result(change: Change, stands: Done | string): Promise<WriteResult> {
+    if (typeof stands !== 'string') return { done: true };
     const slot = slotOf(change.id, this.#wheel);
     let unreadable: UnreadableError;
     try {
@@ -154,9 +197,10 @@ export class RedisCallStore implements CallStore {
   }
 
   async #readEach(ids: readonly string[], kind: 'calls' | 'gone'): Promise<(string | null)[]> {
-    const reads = this.#redis.pipeline();
-    for (const id of ids) reads.hget(this.#keys(slotOf(id, this.#wheel))[kind], id);
-    return ((await this.#run(() => reads.exec())) ?? []).map(replyText);
+    const reads = ids.map((id): Command => {
+      return ['hget', this.#keys(slotOf(id, this.#wheel))[kind], id];
+    });
+    return (await this.#run(() => sendEach(this.#redis, reads))).map(replyText);
   }
 
   async #scan(key: string): Promise<Map<string, string>> {
@@ -191,9 +235,7 @@ function unavailable(error: unknown): StoreUnavailableError {
   return new StoreUnavailableError(`Redis: ${reason}`, { cause: error });
 }
 
-type Reply = [Error | null, unknown] | undefined;
-
-function replyValue(reply: Reply): unknown {
+function replyValue(reply: Reply | undefined): unknown {
   const [error, value] = reply ?? [new Error('no reply'), null];
   if (error) throw unavailable(error);
   return value;
@@ -215,7 +257,10 @@ function groupBySlot(changes: readonly Change[], wheel: Wheel) {
   return groups;
 }
 
-function toArgs(change: Change): (string | number)[] {
+/** See the script `writeCalls`. */
+type ChangeArgs = [op: string, id: string, expected: string, value: string, at: number];
+
+function toArgs(change: Change): ChangeArgs {
   const expected = change.expected ?? '';
   if ('gone' in change) {
     const { gone } = change;

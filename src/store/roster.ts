@@ -3,6 +3,7 @@ import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { encodeCall } from './codec.ts';
 import { RosterSlot } from './roster-slot.ts';
+import { Unsaved } from './unsaved.ts';
 
 /** What the roster knows of all calls at an instant. */
 export interface RosterSummary {
@@ -22,6 +23,8 @@ export interface RosterOptions {
   readonly deadlineMs: number;
   /** It holds so many calls at most. */
   readonly mostCalls: number;
+  /** Told when the first call finds no room, and (0) when all have room again. */
+  readonly onUnheld: (unheld: number) => void;
 }
 
 /** About so many calls that have left are remembered here; Redis remembers them all. */
@@ -40,12 +43,14 @@ export class Roster implements CallStore {
   readonly #options: RosterOptions;
   readonly #slots: readonly RosterSlot[];
   /** The ids whose changes Redis has yet to learn of. */
-  readonly #unsaved = new Set<string>();
+  readonly #unsaved: Unsaved;
   #held = 0;
+  #unheld = 0;
   #writes = 0;
 
   constructor(options: RosterOptions) {
     this.#options = options;
+    this.#unsaved = new Unsaved(options.wheel);
     this.#slots = Array.from({ length: options.wheel.slots }, () => new RosterSlot());
   }
 
@@ -186,13 +191,18 @@ export class Roster implements CallStore {
     }
     this.#held += calls.size - here.calls.size;
     here.calls = calls;
-    here.unheld = unheld;
+    this.#setUnheld(here, unheld);
     here.changed();
   }
 
   /** Whether there is something that Redis has yet to learn of. */
   get hasUnsaved(): boolean {
-    return this.#unsaved.size > 0;
+    return this.#unsaved.slots.length > 0;
+  }
+
+  /** Where Redis has yet to learn of something. */
+  get unsavedSlots(): readonly number[] {
+    return this.#unsaved.slots;
   }
 
   isUnsaved(id: string): boolean {
@@ -213,10 +223,8 @@ export class Roster implements CallStore {
     const { deadlineMs } = this.#options;
     let failing = 0;
     let atRisk = 0;
-    let unheld = 0;
     let nearest = Infinity;
     for (const slot of this.#slots) {
-      unheld += slot.unheld;
       if (slot.calls.size === 0) continue;
       const summary = slot.summary(deadlineMs);
       failing += summary.failing;
@@ -224,7 +232,15 @@ export class Roster implements CallStore {
       atRisk += slot.atRisk(now, deadlineMs);
     }
     const nearestDeadlineAt = this.#held > 0 ? nearest : null;
+    const unheld = this.#unheld;
     return { tracked: this.#held + unheld, failing, atRisk, nearestDeadlineAt, unheld };
+  }
+
+  #setUnheld(slot: RosterSlot, unheld: number): void {
+    const before = this.#unheld;
+    this.#unheld += unheld - slot.unheld;
+    slot.unheld = unheld;
+    if ((before === 0) !== (this.#unheld === 0)) this.#options.onUnheld(this.#unheld);
   }
 
   #isNewerHere(id: string, slot: RosterSlot, mark: number): boolean {

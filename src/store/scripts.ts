@@ -5,10 +5,12 @@ import type { Result } from 'ioredis';
  * stands, and tells of what is to be told, in one step: no such change without
  * its event, no event without its change.
  *
- * KEYS: calls, gone, gone-at, events. ARGV: how many events to keep, then for
- * each change: op (`put`, `tracked`, `at-risk`, `recovered`, or the removal),
- * id, the value expected (empty: none), the new value, and for removals the
- * instant (epoch ms). Returns for each change 1, or the value that stands there
+ * KEYS: calls, gone, gone-at, and the stream that is told: the events, or in a
+ * Cluster, where these may be on another node, the slot's outbox. ARGV: how many
+ * events to keep, then for each change: op (`put`, `tracked`, `at-risk`,
+ * `recovered`, or the removal), id, the value expected (empty: none), the new
+ * value, and for removals the instant (epoch ms). Returns for each change 1
+ * (put), or {the event's id in the stream}; or the value that stands there
  * instead (empty: none).
  */
 const writeCalls = `
@@ -31,39 +33,45 @@ for i = 2, #ARGV, 5 do
       redis.call('HDEL', KEYS[2], id)
       redis.call('ZREM', KEYS[3], id)
     end
-    if op ~= 'put' then
-      redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)
+    if op == 'put' then
+      results[#results + 1] = 1
+    else
+      results[#results + 1] = {redis.call(
+        'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
     end
-    results[#results + 1] = 1
   end
 end
 return results
 `;
 
 /**
- * Writes back what Redis has lost, where it is still missing. KEYS as for
- * writeCalls. ARGV: how many events to keep, then for each item: op, id, value,
- * and for `restored` the value that was read in `gone` (empty: none), for
- * `remembered` the instant it left. A call that has left the schedule meanwhile
- * is not raised from the dead. Returns for each whether it was written.
+ * Writes back what Redis has lost, or never heard of, where the call is not on
+ * the schedule. KEYS as for writeCalls. ARGV: how many events to keep, then for
+ * each item: op (`restored`; the removal; `remembered`, a removal that has been
+ * told of), id, value, the value that was read in `gone` (empty: none), and for
+ * removals the instant (epoch ms). What was written in `gone` meanwhile stands.
+ * Returns for each 0 where it was not written, otherwise 1 (remembered), or {the
+ * event's id in the stream}.
  */
 const writeBack = `
 local results = {}
-for i = 2, #ARGV, 4 do
-  local op, id, value, with = unpack(ARGV, i, i + 3)
+for i = 2, #ARGV, 5 do
+  local op, id, value, expected, at = unpack(ARGV, i, i + 4)
   local gone = redis.call('HGET', KEYS[2], id) or ''
   local done = 0
-  if redis.call('HEXISTS', KEYS[1], id) == 0 then
-    if op == 'restored' and gone == with then
+  if redis.call('HEXISTS', KEYS[1], id) == 0 and gone == expected then
+    if op == 'restored' then
       redis.call('HSET', KEYS[1], id, value)
       redis.call('HDEL', KEYS[2], id)
       redis.call('ZREM', KEYS[3], id)
-      redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)
-      done = 1
-    elseif op == 'remembered' then
+    else
       redis.call('HSET', KEYS[2], id, value)
-      redis.call('ZADD', KEYS[3], with, id)
-      done = 1
+      redis.call('ZADD', KEYS[3], at, id)
+    end
+    done = 1
+    if op ~= 'remembered' then
+      done = {redis.call(
+        'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
     end
   end
   results[#results + 1] = done
@@ -114,6 +122,28 @@ local era = redis.call('HGET', KEYS[1], 'era') or ''
 return {'joined', ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), era, beat, now}
 `;
 
+/**
+ * Appends events to the stream. KEYS: events. ARGV: how many to keep, then for
+ * each: type, id, call, and the event's own id, by which a repeat is recognised.
+ */
+const appendEvents = `
+for i = 2, #ARGV, 4 do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
+    'type', ARGV[i], 'id', ARGV[i + 1], 'call', ARGV[i + 2], 'event', ARGV[i + 3])
+end
+return (#ARGV - 1) / 4
+`;
+
+/**
+ * What has been in a slot's outbox for longer than a grace, by its node's clock,
+ * oldest first. KEYS: outbox. ARGV: grace (ms), how many at most.
+ */
+const readLeft = `
+local time = redis.call('TIME')
+local before = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
+return redis.call('XRANGE', KEYS[1], '-', string.format('%.0f', before), 'COUNT', ARGV[2])
+`;
+
 /** KEYS: lock. ARGV: the key to it. */
 const unlockSlot = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -124,9 +154,14 @@ export const SCRIPTS = {
   unlockSlot: { lua: unlockSlot, numberOfKeys: 1 },
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
+  appendEvents: { lua: appendEvents, numberOfKeys: 1 },
+  readLeft: { lua: readLeft, numberOfKeys: 1 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
   joinWheel: { lua: joinWheel, numberOfKeys: 3 },
 };
+
+/** Of a change that was made: 1, or where it is told of {id of the event in its stream}. */
+export type Done = 1 | [eventId: string];
 
 export type JoinReply = [
   verdict: 'joined' | 'different',
@@ -146,14 +181,24 @@ declare module 'ioredis' {
       goneAt: string,
       events: string,
       ...args: (string | number)[]
-    ): Result<(1 | string)[], Context>;
+    ): Result<(Done | string)[], Context>;
     writeBack(
       calls: string,
       gone: string,
       goneAt: string,
       events: string,
       ...args: (string | number)[]
-    ): Result<(0 | 1)[], Context>;
+    ): Result<(0 | Done)[], Context>;
+    appendEvents(
+      events: string,
+      kept: number,
+      ...args: (string | number)[]
+    ): Result<number, Context>;
+    readLeft(
+      outbox: string,
+      graceMs: number,
+      most: number,
+    ): Result<[id: string, fields: string[]][], Context>;
     unlockSlot(lock: string, key: string): Result<number, Context>;
     forgetGone(gone: string, goneAt: string, before: number): Result<number, Context>;
     joinWheel(

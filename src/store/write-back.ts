@@ -1,68 +1,139 @@
-import type { Redis } from 'ioredis';
-import type { Call, GoneCall } from '../calls/call.ts';
+import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
-import { EVENTS_KEPT, EVENTS_KEY, type SlotKeys } from './keys.ts';
+import type { RedisClient } from './connection.ts';
+import { EVENTS_KEPT, type SlotKeys } from './keys.ts';
+import type { Told } from './outbox.ts';
 
 /** So many are written at once, to keep Redis free for others in between. */
 const PIECE = 500;
 
+/** A slot in Redis, and where it is told of what happens in it. */
+export interface Place {
+  readonly redis: RedisClient;
+  readonly keys: SlotKeys;
+  /** The stream that scripts tell. */
+  readonly stream: string;
+  readonly onTold: (told: Told) => void;
+}
+
+/** Something to write back, by what was read of how the call left (null: nothing). */
+interface Item {
+  readonly op: string;
+  readonly call: Call;
+  readonly left: string | null;
+  /** When it left; 0 where it did not. */
+  readonly goneAt: number;
+}
+
+/** Of calls that Redis has lost: how many it has back, and those that were stopped meanwhile. */
+export interface Restored {
+  readonly written: number;
+  readonly stopped: GoneCall[];
+}
+
 /**
  * Writes back calls of a slot that Redis has lost, unless they stand there after
- * all, or have left the schedule under this registration or a later one.
- * Returns how many were written. Rejects with what Redis rejects with.
+ * all, or have left the schedule under this registration or a later one. Rejects
+ * with what Redis rejects with.
  */
-export async function restoreCalls(
-  redis: Redis,
-  keys: SlotKeys,
-  calls: readonly Call[],
-): Promise<number> {
+export async function restoreCalls(place: Place, calls: readonly Call[]): Promise<Restored> {
   let written = 0;
-  for (let from = 0; from < calls.length; from += PIECE) {
-    const piece = calls.slice(from, from + PIECE);
-    const left = await redis.hmget(keys.gone, ...piece.map(({ id }) => id));
-    const args = piece.flatMap((call, i) => {
-      const gone = left[i] ?? null;
-      if (gone !== null && hasLeft(call, gone)) return [];
-      return ['restored', call.id, encodeCall(call), gone ?? ''];
-    });
-    written += (await write(redis, keys, args)).filter((done) => done === 1).length;
+  const stopped: GoneCall[] = [];
+  for (const piece of pieces(calls)) {
+    const read = await readLeft(place, piece);
+    const items: Item[] = [];
+    for (const { call, left, gone } of read) {
+      if (!hasLeft(call, gone)) items.push({ op: 'restored', call, left, goneAt: 0 });
+      else if (gone !== 'newer' && gone !== null && isTombstone(gone)) {
+        // Whoever took the stop did not know the call.
+        const { registration, removal, goneAt } = gone;
+        stopped.push({ ...call, retryAt: null, registration, removal, goneAt });
+      }
+    }
+    written += (await write(place, items)).filter(Boolean).length;
   }
-  return written;
+  return { written, stopped };
 }
 
 /**
  * Writes down that calls of a slot have left the schedule, unless they are
- * tracked, or have left it under this registration or a later one. Returns those
- * that were written.
+ * tracked, or are known to have left it under this registration or a later one.
+ * Returns those that were written.
+ *
+ * @param isNews whether nobody has been told of it yet
  */
 export async function rememberGone(
-  redis: Redis,
-  keys: SlotKeys,
-  gone: readonly GoneCall[],
+  place: Place,
+  calls: readonly GoneCall[],
+  isNews: (gone: GoneCall) => boolean,
 ): Promise<GoneCall[]> {
   const written: GoneCall[] = [];
-  for (let from = 0; from < gone.length; from += PIECE) {
-    const piece = gone.slice(from, from + PIECE);
-    const left = await redis.hmget(keys.gone, ...piece.map(({ id }) => id));
-    const news = piece.filter((call, i) => !left[i] || !hasLeft(call, left[i]));
-    const args = news.flatMap((call) => ['remembered', call.id, encodeCall(call), call.goneAt]);
-    const done = await write(redis, keys, args);
-    written.push(...news.filter((_, i) => done[i] === 1));
+  for (const piece of pieces(calls)) {
+    const read = await readLeft(place, piece);
+    const items = read.flatMap(({ call, left, gone }) => {
+      if (hasLeft(call, gone) && !saysMore(call, gone)) return [];
+      const op = isNews(call) ? call.removal : 'remembered';
+      return [{ op, call, left, goneAt: call.goneAt }];
+    });
+    const done = await write(place, items);
+    written.push(...items.filter((_, i) => done[i]).map(({ call }) => call));
   }
   return written;
 }
 
-async function write(redis: Redis, keys: SlotKeys, args: (string | number)[]): Promise<(0 | 1)[]> {
-  if (args.length === 0) return [];
-  const { calls, gone, goneAt } = keys;
-  return redis.writeBack(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
+/** How a call left as Redis has it: `newer` where a later version of us wrote it, null where it did not. */
+type Left = GoneCall | 'newer' | null;
+
+async function readLeft<C extends Call>(
+  { redis, keys: { gone } }: Place,
+  calls: readonly C[],
+): Promise<{ call: C; left: string | null; gone: Left }[]> {
+  const texts = await redis.hmget(gone, ...calls.map(({ id }) => id));
+  return calls.map((call, i) => {
+    const left = texts[i] ?? null;
+    return { call, left, gone: left === null ? null : decode(call.id, left) };
+  });
 }
 
-function hasLeft(call: Call, gone: string): boolean {
+/** For each whether it was written. */
+async function write(
+  { redis, keys: { calls, gone, goneAt }, stream, onTold }: Place,
+  items: readonly Item[],
+): Promise<boolean[]> {
+  if (items.length === 0) return [];
+  const encoded = items.map(({ call }) => encodeCall(call));
+  const args = items.flatMap(({ op, call, left, goneAt: at }, i) => {
+    return [op, call.id, encoded[i] ?? '', left ?? '', at];
+  });
+  const done = await redis.writeBack(calls, gone, goneAt, stream, EVENTS_KEPT, ...args);
+  for (const [i, { op, call }] of items.entries()) {
+    const entry = done[i];
+    if (!Array.isArray(entry)) continue;
+    onTold({ entryId: entry[0], type: op, id: call.id, call: encoded[i] ?? '' });
+  }
+  return done.map((one) => one !== 0);
+}
+
+/** Under this registration or a later one. */
+function hasLeft(call: Call, gone: Left): boolean {
+  return gone === 'newer' || (gone !== null && gone.registration >= call.registration);
+}
+
+/** Of the same stop, where only its tombstone is known there. */
+function saysMore(call: GoneCall, gone: Left): boolean {
+  if (gone === null || gone === 'newer' || isTombstone(call)) return false;
+  return isTombstone(gone) && gone.registration === call.registration;
+}
+
+function decode(id: string, text: string): Left {
   try {
-    return decodeGoneCall(call.id, gone).registration >= call.registration;
+    return decodeGoneCall(id, text);
   } catch (error) {
-    if (error instanceof UnreadableError) return error.newer;
+    if (error instanceof UnreadableError) return error.newer ? 'newer' : null;
     throw error;
   }
+}
+
+function* pieces<T>(all: readonly T[]): Iterable<readonly T[]> {
+  for (let from = 0; from < all.length; from += PIECE) yield all.slice(from, from + PIECE);
 }

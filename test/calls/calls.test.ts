@@ -30,7 +30,7 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
     const { store, graph, visitor } = aVisitorOf(new MemoryStore(), { clock, observer: told });
     const asked: string[][] = [];
     const first = { request: async (ids: readonly string[]) => void asked.push([...ids]) };
-    return { store, graph, visitor, asked, first };
+    return { store, graph, visitor, asked, first, observer: told };
   };
   const shared = keeping();
   const own = keeping();
@@ -40,7 +40,6 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
     isUnsaved: () => false,
     clock,
     random: () => 0.5,
-    observer: told,
     apps: new Map([['default', { tenantId: TENANT }]]),
     defaultApp: 'default',
     wheel: WHEEL,
@@ -76,14 +75,22 @@ describe('tracking', () => {
   test('a known call updates it under a new registration, and keeps its renewals', async () => {
     const { calls, store, shared, told } = aRegistry();
     store.put(aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - 5 }));
-    const [result] = await calls.track([{ id: ID, trackUntil: NOW + MINUTE }]);
+    const trackUntil = NOW + 60 * MINUTE;
+    const [result] = await calls.track([{ id: ID, trackUntil }]);
     expect(result).toMatchObject({
       kind: 'updated',
-      call: { trackedAt: NOW - MINUTE, renewedAt: NOW - 5, trackUntil: NOW + MINUTE },
+      call: { trackedAt: NOW - MINUTE, renewedAt: NOW - 5, trackUntil },
     });
     expect(store.get(ID)?.registration).not.toBe('r1');
     expect(shared.asked).toEqual([]);
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
+  });
+
+  test('again with an end before its slot’s turn has it visited in time for that', async () => {
+    const { calls, store, shared } = aRegistry();
+    store.put(aCall({ renewedAt: NOW - 5 }));
+    await calls.track([{ id: ID, trackUntil: NOW + 1 }]);
+    expect(shared.asked).toEqual([[ID]]);
   });
 
   test('again a call that has left begins anew', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deadlineAt, dueAt, marginMs } from '../../src/calls/deadline.ts';
+import { deadlineAt, dueAt } from '../../src/calls/deadline.ts';
 import { slotOf, turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import { aCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from './fixture.ts';
 
@@ -41,12 +41,6 @@ describe('the deadline', () => {
         );
       }),
     );
-  });
-
-  test('has a margin that is negative once it has passed', () => {
-    const call = aCall({ renewedAt: NOW });
-    expect(marginMs(call, NOW, DEADLINE_MS)).toBe(DEADLINE_MS);
-    expect(marginMs(call, NOW + DEADLINE_MS + 5, DEADLINE_MS)).toBe(-5);
   });
 });
 

@@ -37,7 +37,7 @@ describe('the policy', () => {
       floorMs: 1 * SECOND,
       capMs: 1 * MINUTE,
       refusedCapMs: 5 * MINUTE,
-      reserveMs: 1 * MINUTE,
+      reserveMs: 5 * MINUTE,
       firstMs: 5 * SECOND,
     });
   });
@@ -130,7 +130,7 @@ describe('the next attempt of a failing call', () => {
   test('is at the end of an absurd Retry-After only up to the reserve', () => {
     const context = { now: NOW, deadlineAt: NOW + 30 * MINUTE, policy: POLICY, random: () => 0.5 };
     const at = nextRetryAt(aCall({ consecutiveFailures: 1 }), throttled(NOW, 86_400_000), context);
-    expect(at).toBe(NOW + 29 * MINUTE);
+    expect(at).toBe(NOW + 25 * MINUTE);
   });
 
   test('comes denser towards the deadline, until the last one at the deadline itself', () => {

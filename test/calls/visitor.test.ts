@@ -446,6 +446,17 @@ describe('the visit of calls just tracked', () => {
     expect(graph.sent).toHaveLength(1);
   });
 
+  test('also of those that were renewed long ago, which it does not post for it', async () => {
+    const { visitor, store, graph, clock, turnAt, now, ids, id } = justTracked(1);
+    const known = { trackedAt: turnAt - 60 * MINUTE, renewedAt: turnAt - MINUTE };
+    store.put({ ...(store.get(id) as Call), ...known, retryAt: null, trackUntil: now + MINUTE });
+    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBe(now + MINUTE);
+    clock.set(now + MINUTE);
+    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBeNull();
+    expect(store.gone.get(id)?.removal).toBe('untracked');
+    expect(graph.sent).toEqual([]);
+  });
+
   test('told to stop wants to run again at once', async () => {
     const { visitor, graph, clock, ids } = justTracked();
     expect(await visitor.visitNew(SLOT, ids, AbortSignal.abort())).toBe(clock.now());

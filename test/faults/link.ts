@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Pair {
   readonly near: Socket;
@@ -14,6 +15,7 @@ export class Link {
   #port = 0;
   #held = false;
   #delayMs = 0;
+  #clockAheadMs = 0;
 
   private constructor(farPort: number) {
     this.#farPort = farPort;
@@ -55,9 +57,22 @@ export class Link {
     }
   }
 
+  /** To the near end, as if it came from the far one. */
+  inject(text: string): void {
+    for (const { near } of this.#pairs) near.write(text);
+  }
+
   /** All that comes through does so later by this, either way. */
   slow(delayMs: number): void {
     this.#delayMs = delayMs;
+  }
+
+  /**
+   * What Redis says of its clock comes through ahead by this. Its own clock cannot be
+   * moved: libfaketime does not go together with the allocator of redis-server (jemalloc).
+   */
+  setClock(aheadMs: number): void {
+    this.#clockAheadMs = aheadMs;
   }
 
   /** Nobody listens any more. */
@@ -100,10 +115,23 @@ export class Link {
     }
   }
 
+  /** In order, also where the delay grows or shrinks on the way. */
   #carry(from: Socket, to: Socket): void {
+    let before = Promise.resolve();
     from.on('data', (chunk) => {
-      if (this.#delayMs > 0) setTimeout(() => to.write(chunk), this.#delayMs);
-      else to.write(chunk);
+      const delay = this.#delayMs > 0 ? sleep(this.#delayMs) : null;
+      before = before.then(async () => {
+        await delay;
+        to.write(this.#clockAheadMs === 0 ? chunk : shifted(chunk, this.#clockAheadMs));
+      });
     });
   }
+}
+
+/** The answer to a sign of life (`joinWheel` in scripts.ts), with another instant at its end. */
+function shifted(chunk: Buffer, byMs: number): Buffer {
+  const text = chunk.toString('latin1');
+  const told = /(\*7\r\n\$6\r\njoined\r\n[\s\S]*?:)(\d{13})(?=\r\n)/g;
+  const moved = text.replace(told, (_, before, at) => `${before}${Number(at) + byMs}`);
+  return Buffer.from(moved, 'latin1');
 }

@@ -48,8 +48,8 @@ export function readLives(
   });
 }
 
-export function isGraphsOwn404({ answer, call }: KeepAliveRecord): boolean {
-  return answer === 404 && call !== 'established';
+export function isGraphsOwn404({ answer, call, fault }: KeepAliveRecord): boolean {
+  return answer === 404 && call !== 'established' && fault === null;
 }
 
 function isSuccess({ answer, call }: Omit<KeepAliveRecord, 'at'>): boolean {

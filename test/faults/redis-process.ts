@@ -6,6 +6,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freePort } from '../redis/redis-server.ts';
+import { reapAtExit } from './reap.ts';
+
+export interface RedisProcessOptions {
+  /** An address of loopback; default 127.0.0.1. */
+  readonly host?: string;
+  /** Default one that is free. */
+  readonly port?: number;
+}
 
 /**
  * A real redis-server whose data can be damaged as disks and failovers do:
@@ -13,22 +21,21 @@ import { freePort } from '../redis/redis-server.ts';
  */
 export class RedisProcess {
   readonly client: Redis;
+  readonly host: string;
   readonly port: number;
   readonly #directory: string;
-  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
 
-  private constructor(port: number, directory: string, env: NodeJS.ProcessEnv) {
+  private constructor(port: number, directory: string, options: RedisProcessOptions) {
+    this.host = options.host ?? '127.0.0.1';
     this.port = port;
     this.#directory = directory;
-    this.#env = env;
-    this.client = connect(port);
+    this.client = connect(this.host, port);
   }
 
-  /** @param env added to the process's, as for a clock that is wrong */
-  static async start(env: NodeJS.ProcessEnv = {}): Promise<RedisProcess> {
+  static async start(options: RedisProcessOptions = {}): Promise<RedisProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'callkeeper-faults-redis-'));
-    const server = new RedisProcess(await freePort(), directory, env);
+    const server = new RedisProcess(options.port ?? (await freePort()), directory, options);
     await server.run();
     return server;
   }
@@ -104,22 +111,19 @@ export class RedisProcess {
   }
 
   #spawn(options: readonly string[]): void {
-    const own = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#directory];
+    const own = ['--port', `${this.port}`, '--bind', this.host, '--dir', this.#directory];
     const data = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
     const user = ['--user', CONTROL, 'on', `>${CONTROL}`, '~*', '&*', '+@all'];
     const child = spawn('redis-server', [...own, ...data, ...user, ...options], {
       stdio: 'ignore',
-      env: { ...process.env, ...this.#env },
     });
-    const reap = () => child.kill('SIGKILL');
-    process.once('exit', reap);
-    child.once('exit', () => process.removeListener('exit', reap));
+    reapAtExit(child);
     this.#child = child;
   }
 
   async #answers(): Promise<boolean> {
     const child = this.#child;
-    const probe = connect(this.port);
+    const probe = connect(this.host, this.port);
     const ended = once(child as ChildProcess, 'exit').then(() => false);
     try {
       return await Promise.race([probe.ping().then(() => true), ended, sleep(15_000, false)]);
@@ -132,9 +136,9 @@ export class RedisProcess {
 /** The user of the scenarios themselves, whatever is done to the one of the replicas. */
 const CONTROL = 'control';
 
-function connect(port: number): Redis {
+function connect(host: string, port: number): Redis {
   const client = new Redis({
-    host: '127.0.0.1',
+    host,
     port,
     username: CONTROL,
     password: CONTROL,

@@ -4,6 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FakedClock } from './faked-clock.ts';
+import { reapAtExit } from './reap.ts';
 
 /** A line of a replica's log. */
 export interface LogLine {
@@ -19,10 +21,13 @@ export interface ReplicaOptions {
   readonly env: NodeJS.ProcessEnv;
   /** How far its machine's clock is ahead, in s; absent: the machine's own. */
   readonly clockAheadS?: number;
+  /** Of another version of this repository; default this one. */
+  readonly source?: string;
+  /** A command that runs the one after it in its own place, as `unshare` does. */
+  readonly within?: readonly string[];
 }
 
 const REPO = new URL('../../', import.meta.url).pathname;
-const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1';
 const START_MS = 60_000;
 /** After its own time limit for stopping (25 s), and some. */
 const STOP_MS = 35_000;
@@ -32,6 +37,7 @@ export class Replica {
   readonly name: string;
   readonly lines: LogLine[] = [];
   readonly #options: ReplicaOptions;
+  readonly #clock: FakedClock | null;
   readonly #child: ChildProcess;
   readonly #listening: Promise<string>;
   #url = '';
@@ -40,16 +46,17 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     this.name = options.name;
     this.#options = options;
-    if (options.clockAheadS !== undefined) this.setClock(options.clockAheadS);
-    const preload = ['--import', join(REPO, 'test/faults/affliction.ts')];
-    this.#child = spawn(process.execPath, [...preload, join(REPO, 'src/main.ts')], {
+    const { source = REPO, within = [], clockAheadS } = options;
+    this.#clock =
+      clockAheadS === undefined ? null : new FakedClock(this.#path('clock'), clockAheadS);
+    const preload = ['--import', join(source, 'test/faults/affliction.ts')];
+    const command = [...within, process.execPath, ...preload, join(source, 'src/main.ts')];
+    this.#child = spawn(command[0] as string, command.slice(1), {
       cwd: options.directory,
       env: { PATH: process.env.PATH, ...this.#ownEnv(), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'], // the first for affliction.ts to see when we die
     });
-    const reap = () => this.#child.kill('SIGKILL');
-    process.once('exit', reap);
-    this.#child.once('exit', () => process.removeListener('exit', reap));
+    reapAtExit(this.#child);
     this.#listening = this.#listen();
     this.#listening.catch(() => undefined); // told to whoever waits for it
   }
@@ -134,7 +141,8 @@ export class Replica {
   }
 
   setClock(aheadS: number): void {
-    writeFileSync(this.#path('clock'), `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
+    if (!this.#clock) throw new Error('start the world with clocks that can be set');
+    this.#clock.set(aheadS);
   }
 
   async kill(): Promise<void> {
@@ -169,15 +177,7 @@ export class Replica {
   }
 
   #ownEnv(): NodeJS.ProcessEnv {
-    const affliction = { AFFLICTION: this.#path('affliction') };
-    if (this.#options.clockAheadS === undefined) return affliction;
-    return {
-      ...affliction,
-      LD_PRELOAD: FAKETIME,
-      FAKETIME_TIMESTAMP_FILE: this.#path('clock'),
-      FAKETIME_CACHE_DURATION: '1',
-      DONT_FAKE_MONOTONIC: '1',
-    };
+    return { AFFLICTION: this.#path('affliction'), ...this.#clock?.env };
   }
 
   /** Resolves with its URL once it says that it listens. */

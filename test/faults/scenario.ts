@@ -10,6 +10,8 @@ export interface ScenarioOptions extends WorldOptions, Allowance {
   calls?: number;
   /** How long it goes on after the fault, before it is judged; default an interval and some. */
   settleMs?: number;
+  /** It wants the machine to itself. */
+  alone?: boolean;
 }
 
 /** The whole of a scenario, its start and its end included. */
@@ -25,7 +27,9 @@ export function scenario(
   options: ScenarioOptions,
   fault: (world: World) => Promise<void>,
 ): void {
-  test(title, { timeout: SCENARIO_MS }, async () => {
+  // Each waits most of the time; how many do so at once is the configuration's to say.
+  const run = options.alone ? test : test.concurrent;
+  run(title, { timeout: SCENARIO_MS }, async () => {
     await using world = await World.start(options);
     try {
       await world.bot.startCalls(options.calls ?? 80);

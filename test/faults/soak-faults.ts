@@ -15,6 +15,7 @@ export interface SoakFault {
 /** In ms. With the interval before it, an outage of Graph must leave room before the deadline. */
 const GRAPH_OUT = [1_000, 5_500] as const;
 const REDIS_OUT = [500, 15_000] as const;
+const HOUR_MS = 3_600_000;
 
 const between = ([least, most]: readonly [number, number], random: () => number) =>
   least + random() * (most - least);
@@ -64,6 +65,16 @@ const replicaFaults: SoakFault[] = [
     await sleep(between([2_000, 9_000], random));
     replica.setClock(0);
   }),
+  {
+    kind: "Redis's clock jumps, and jumps back",
+    separates: false,
+    act: async ({ links }, random) => {
+      const aheadMs = pick([-HOUR_MS, HOUR_MS], random);
+      for (const link of links) link.setClock(aheadMs);
+      await sleep(between([2_000, 9_000], random));
+      for (const link of links) link.setClock(0);
+    },
+  },
   {
     kind: "BullMQ's keys are deleted",
     separates: false,

@@ -1,3 +1,4 @@
+import { EVENTS_KEY } from '../../src/store/keys.ts';
 import { DEADLINE_MS, type World } from './world.ts';
 
 export type Removal = 'ended' | 'expired' | 'untracked';
@@ -14,7 +15,7 @@ const REMOVALS: ReadonlySet<unknown> = new Set(['ended', 'expired', 'untracked']
 
 /** From the events in Redis, as far as it has kept them. */
 export async function toldByEvents({ redis }: World): Promise<Told[]> {
-  const entries = await redis.client.xrange('callkeeper:events', '-', '+');
+  const entries = await redis.client.xrange(EVENTS_KEY, '-', '+');
   return entries.flatMap(([entryId, fields]) => {
     const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
     if (!REMOVALS.has(field('type'))) return [];

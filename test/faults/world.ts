@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { DEFAULT_SECRET, Simulator, type SimulatorOptions } from '../../src/simu
 import { Bot } from './bot.ts';
 import { Link } from './link.ts';
 import { RedisProcess } from './redis-process.ts';
-import { Replica } from './replica.ts';
+import { Replica, type ReplicaOptions } from './replica.ts';
 
 /** The scaled clock of all scenarios, in ms. */
 export const INTERVAL_MS = 4_000;
@@ -23,8 +24,10 @@ export interface WorldOptions {
   clocksAheadS?: readonly (number | undefined)[];
   /** Every replica's clock can be set while it runs. */
   movableClocks?: boolean;
-  /** Of the Redis process, as for its clock. */
-  redisEnv?: NodeJS.ProcessEnv;
+  /** Replicas find Redis by a name of their own, which can come to stand for another address. */
+  named?: boolean;
+  /** Of the replicas that are started first: another version of this repository. */
+  source?: string;
   simulator?: SimulatorOptions;
   random?: () => number;
 }
@@ -32,7 +35,7 @@ export interface WorldOptions {
 /** Microsoft, one Redis, a few replicas and a bot: all real but Microsoft. */
 export class World implements AsyncDisposable {
   readonly simulator: Simulator;
-  readonly redis: RedisProcess;
+  redis: RedisProcess;
   readonly directory: string;
   readonly bot: Bot;
   /** All that ever ran, in the order of their starts. */
@@ -61,13 +64,15 @@ export class World implements AsyncDisposable {
     await simulator.start();
     await writeFile(join(directory, 'ca.pem'), simulator.caCertificate);
     await writeFile(join(directory, 'secret'), DEFAULT_SECRET);
-    const redis = await RedisProcess.start(options.redisEnv).catch(async (error) => {
+    const redis = await RedisProcess.start().catch(async (error) => {
       await simulator.stop();
       throw error;
     });
     const world = new World(options, simulator, redis, directory);
     try {
-      await world.startReplicas(options.replicas ?? 2);
+      world.name(redis.host);
+      const source = options.source ? { source: options.source } : {};
+      await world.startReplicas(options.replicas ?? 2, source);
       return world;
     } catch (error) {
       await world[Symbol.asyncDispose]();
@@ -96,9 +101,9 @@ export class World implements AsyncDisposable {
     return [...this.#links.values()];
   }
 
-  async startReplicas(count: number): Promise<Replica[]> {
+  async startReplicas(count: number, of: Pick<ReplicaOptions, 'source'> = {}): Promise<Replica[]> {
     const started: Replica[] = [];
-    for (let i = 0; i < count; i++) started.push(await this.launch());
+    for (let i = 0; i < count; i++) started.push(await this.launch(of));
     await Promise.all(
       started.map((replica) => (replica.hasWrongClock ? replica.inStep() : replica.ready())),
     );
@@ -106,7 +111,7 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts a process and does not wait for it. */
-  async launch(): Promise<Replica> {
+  async launch(of: Pick<ReplicaOptions, 'source'> = {}): Promise<Replica> {
     const link = this.#options.linked ? await Link.to(this.redis.port) : null;
     const { clocksAheadS, movableClocks } = this.#options;
     const clockAheadS = clocksAheadS?.[this.replicas.length] ?? (movableClocks ? 0 : undefined);
@@ -114,11 +119,18 @@ export class World implements AsyncDisposable {
       name: `replica-${this.replicas.length}`,
       directory: this.directory,
       env: { ...this.#env(link?.port ?? this.redis.port), ...this.#options.env },
+      within: this.#options.named ? [...WITH_HOSTS, this.#hosts] : [],
+      ...of,
       ...(clockAheadS === undefined ? {} : { clockAheadS }),
     });
     this.replicas.push(replica);
     if (link) this.#links.set(replica, link);
     return replica;
+  }
+
+  /** The name of Redis stands for this address from now on. */
+  name(address: string): void {
+    writeFileSync(this.#hosts, `127.0.0.1 localhost\n${address} ${REDIS_NAME}\n`);
   }
 
   /** Does what keeps replicas from knowing of each other. */
@@ -144,11 +156,16 @@ export class World implements AsyncDisposable {
     await rm(this.directory, { recursive: true, force: true });
   }
 
+  get #hosts(): string {
+    return join(this.directory, 'hosts');
+  }
+
   #env(redisPort: number): NodeJS.ProcessEnv {
+    const host = this.#options.named ? REDIS_NAME : '127.0.0.1';
     return {
       HOST: '127.0.0.1',
       PORT: '0',
-      REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+      REDIS_URL: `redis://${host}:${redisPort}`,
       GRAPH_BASE_URL: this.simulator.graphBaseUrl,
       AZURE_AUTHORITY_HOST: this.simulator.authorityHost,
       NODE_EXTRA_CA_CERTS: join(this.directory, 'ca.pem'),
@@ -162,6 +179,15 @@ export class World implements AsyncDisposable {
     };
   }
 }
+
+const REDIS_NAME = 'redis.test';
+
+/** Runs what follows with a hosts file of its own in the place of the machine's. */
+const WITH_HOSTS = [
+  ...['unshare', '--mount', 'sh', '-c'],
+  'hosts=$1; shift; mount --bind "$hosts" /etc/hosts && exec "$@"',
+  'sh',
+];
 
 /** Waits for something to become so; what it waits for is in the error where it does not. */
 export async function until(

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { REPLICAS_KEY } from '../../src/store/keys.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import { Replica } from './replica.ts';
 import { World } from './world.ts';
@@ -69,7 +70,7 @@ test('SIGTERM ends a replica with exit code 0, its visits handed on', SLOW, asyn
   const id = world.simulator.createCall();
   await replica.request('POST', `/calls/${id}/track`);
   expect(await replica.stop()).toBe(0);
-  expect(await redis.client.zcard('callkeeper:replicas')).toBe(0);
+  expect(await redis.client.zcard(REPLICAS_KEY)).toBe(0);
 });
 
 test('a second signal ends a replica at once, however long its visits take', SLOW, async () => {

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll } from 'vitest';
+import { reap } from './reaper.ts';
 
 /** For a test file: a redis-server that runs before its tests and stops after them. */
 export function redisForFile(options: string[] = []): RedisServer {
@@ -19,14 +20,23 @@ export function redisForFile(options: string[] = []): RedisServer {
 /** A real redis-server on a free port of loopback. It keeps its data over a `restart`. */
 export class RedisServer {
   readonly #options: readonly string[];
+  readonly #sentinel: string | null;
   #directory = '';
   #port = 0;
   #child: ChildProcess | null = null;
   #client: Redis | null = null;
 
-  /** @param options as on the command line: `['--maxmemory-policy', 'allkeys-lru']` */
-  constructor(options: readonly string[] = []) {
+  /**
+   * @param options as on the command line: `['--maxmemory-policy', 'allkeys-lru']`
+   * @param sentinel where it is to be a Sentinel, its configuration
+   */
+  constructor(options: readonly string[] = [], sentinel: string | null = null) {
     this.#options = options;
+    this.#sentinel = sentinel;
+  }
+
+  get running(): boolean {
+    return this.#child !== null;
   }
 
   get port(): number {
@@ -45,6 +55,7 @@ export class RedisServer {
 
   async start(): Promise<void> {
     this.#directory = await mkdtemp(join(tmpdir(), 'callkeeper-redis-'));
+    if (this.#sentinel !== null) await writeFile(this.#sentinelFile, this.#sentinel);
     for (let attempt = 0; attempt < 5; attempt++) {
       this.#port = await freePort();
       if (await this.#run()) return;
@@ -94,15 +105,21 @@ export class RedisServer {
     await this.client.flushall();
   }
 
+  get #sentinelFile(): string {
+    return join(this.#directory, 'sentinel.conf');
+  }
+
   /** False where it ended at once, as when the port was taken meanwhile. */
   async #run(): Promise<boolean> {
     const own = ['--port', `${this.#port}`, '--bind', '127.0.0.1', '--dir', this.#directory];
-    const data = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
-    const child = spawn('redis-server', [...own, ...data, ...this.#options], { stdio: 'ignore' });
+    const kind =
+      this.#sentinel === null
+        ? ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always']
+        : [this.#sentinelFile, '--sentinel'];
+    const args = this.#sentinel === null ? [...own, ...kind] : [...kind, ...own];
+    const child = spawn('redis-server', [...args, ...this.#options], { stdio: 'ignore' });
     this.#child = child;
-    const reap = () => child.kill('SIGKILL');
-    process.once('exit', reap);
-    child.once('exit', () => process.removeListener('exit', reap));
+    reap(child);
     const ended = Promise.race([once(child, 'exit'), once(child, 'error')]).then(
       () => false,
       () => false,

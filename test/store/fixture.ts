@@ -1,15 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/calls/ports.ts';
 import type { Wheel } from '../../src/calls/wheel.ts';
-import { connectBlocking, connectFast } from '../../src/store/connection.ts';
+import { connectBlocking, connectFast, type RedisClient } from '../../src/store/connection.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
 import { RedisCallStore } from '../../src/store/redis-store.ts';
 import { Roster } from '../../src/store/roster.ts';
 import { DEADLINE_MS, WHEEL } from '../calls/fixture.ts';
-import type { RedisServer } from '../redis/redis-server.ts';
+
+/** A server, or a Cluster of them. */
+export interface SomeRedis {
+  readonly url: string;
+  readonly client: RedisClient;
+}
 
 export const silent = pino({ level: 'silent' });
 
@@ -22,30 +26,31 @@ export const realClock: Clock = {
 };
 
 export function aRoster(over: Partial<ConstructorParameters<typeof Roster>[0]> = {}): Roster {
-  return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, mostCalls: 1_000_000, ...over });
+  const room = { mostCalls: 1_000_000, onUnheld: () => undefined };
+  return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, ...room, ...over });
 }
 
 /** The daemon's own connection for commands; closed when the test is over. */
-export async function fast(server: RedisServer, timeoutMs = 5_000): Promise<Redis> {
+export async function fast(server: SomeRedis, timeoutMs = 5_000): Promise<RedisClient> {
   const redis = connectFast({ url: server.url, timeoutMs, log: silent });
   onTestFinished(() => redis.disconnect());
   await ready(redis);
   return redis;
 }
 
-export async function blocking(server: RedisServer, blockMs = 200): Promise<Redis> {
+export async function blocking(server: SomeRedis, blockMs = 200): Promise<RedisClient> {
   const redis = connectBlocking({ url: server.url, timeoutMs: 5_000, log: silent }, blockMs);
   onTestFinished(() => redis.disconnect());
   await ready(redis);
   return redis;
 }
 
-export async function ready(redis: Redis): Promise<void> {
+export async function ready(redis: RedisClient): Promise<void> {
   if (redis.status !== 'ready') await new Promise((done) => redis.once('ready', done));
 }
 
 /** A registry in Redis, and what it found there that it cannot read. */
-export async function aRedisStore(server: RedisServer, wheel: Wheel = WHEEL) {
+export async function aRedisStore(server: SomeRedis, wheel: Wheel = WHEEL) {
   const redis = await fast(server);
   const unreadable: { slot: number; id: string; message: string }[] = [];
   const store = new RedisCallStore(redis, wheel, (where, { message }) => {
@@ -55,7 +60,7 @@ export async function aRedisStore(server: RedisServer, wheel: Wheel = WHEEL) {
 }
 
 /** What the stream of events says, oldest first. */
-export async function events(server: RedisServer) {
+export async function events(server: SomeRedis) {
   const entries = await server.client.xrange(EVENTS_KEY, '-', '+');
   return entries.map(([, fields]) => {
     const [type, id, call] = [fields[1] ?? '', fields[3] ?? '', fields[5] ?? ''];

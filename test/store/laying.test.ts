@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { forget } from '../../src/calls/call.ts';
 import type { Wheel } from '../../src/calls/wheel.ts';
+import type { RedisClient } from '../../src/store/connection.ts';
 import { LAYING_KEY, WHEEL_KEY } from '../../src/store/keys.ts';
 import { layAnew } from '../../src/store/laying.ts';
 import { Membership } from '../../src/store/membership.ts';
@@ -66,7 +66,7 @@ type Death =
   | 'while it deletes the old slots';
 
 /** A connection of a replica that dies: from then on nothing is done any more. */
-function dying(redis: Redis, death: Death): Redis {
+function dying(redis: RedisClient, death: Death): RedisClient {
   let isDead = false;
   let deletions = 0;
   const isFatal = (command: string, args: unknown[]) => {

@@ -1,9 +1,12 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Wheel } from '../../src/calls/wheel.ts';
+import type { RedisClient } from '../../src/store/connection.ts';
+import { connectFast } from '../../src/store/connection.ts';
 import { REPLICAS_KEY, WHEEL_KEY } from '../../src/store/keys.ts';
 import { Membership, type OnClock } from '../../src/store/membership.ts';
+import { Link } from '../faults/link.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { fast, SOON } from './fixture.ts';
+import { fast, SOON, silent } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
@@ -14,10 +17,10 @@ const living = async () => (await server.client.zrange(REPLICAS_KEY, '0', '-1'))
 
 async function aMember(
   replica: string,
-  over: { wheel?: Wheel; believedMs?: number; onClock?: OnClock } = {},
+  over: { redis?: RedisClient; wheel?: Wheel; believedMs?: number; onClock?: OnClock } = {},
 ) {
   return new Membership({
-    redis: await fast(server),
+    redis: over.redis ?? (await fast(server)),
     wheel: WHEEL,
     replica,
     believedMs: 60_000,
@@ -111,4 +114,23 @@ describe('a replica', () => {
     const [seconds = '0'] = await server.client.time();
     expect(Math.abs(redisMs / 1_000 - Number(seconds))).toBeLessThan(60);
   });
+});
+
+test('an answer that is none to what was asked ends the connection, and sets no clock', async () => {
+  const link = await Link.to(server.port);
+  const clocks: number[] = [];
+  const url = `redis://127.0.0.1:${link.port}`;
+  const redis = connectFast({ url, timeoutMs: 5_000, log: silent });
+  onTestFinished(async () => {
+    redis.disconnect();
+    await link.refuse();
+  });
+  const replica = await aMember('a', { redis, onClock: (redisMs) => clocks.push(redisMs) });
+  await vi.waitFor(() => replica.join(), SOON);
+  const asked = redis.ping();
+  link.inject('+OK\r\n'); // what is asked from now on is answered by what was asked before
+  await asked;
+  await expect(replica.join()).rejects.toThrow('none to what was asked');
+  await vi.waitFor(() => replica.join(), SOON);
+  expect(clocks.every(Number.isInteger)).toBe(true);
 });

@@ -12,6 +12,7 @@ beforeEach(() => server.flush());
 const [ONE, TWO, THREE] = [idIn(3, 0), idIn(3, 1), idIn(5, 0)];
 
 const LATER = NOW + 60_000;
+const SLOTS = Array.from({ length: WHEEL.slots }, (_, slot) => slot);
 const CLOCK = { now: () => LATER, sleep: async () => undefined };
 
 describe('of what a replica and Redis know of a call', () => {
@@ -47,16 +48,20 @@ describe('of what a replica and Redis know of a call', () => {
     expect(merge(ended, { ...there, registration: 'r3' }, LATER)).toBeNull();
   });
 
-  test('an ending or expiry does not count where somebody has renewed the call since, a stop does', () => {
-    const renewedSince = { ...there, renewedAt: NOW + 1 };
-    for (const removal of ['ended', 'expired'] as const) {
-      expect(merge(aGoneCall({ ...there, removal }), renewedSince, LATER)).toBeNull();
-    }
-    expect(merge(aGoneCall({ ...there, removal: 'untracked' }), renewedSince, LATER)).toMatchObject(
-      {
-        gone: { removal: 'untracked' },
-      },
-    );
+  test('an expiry does not count where somebody has renewed the call, a stop does', () => {
+    const renewed = { ...there, renewedAt: NOW + 1 };
+    const goneAt = NOW + 2;
+    expect(merge(aGoneCall({ ...there, goneAt, removal: 'expired' }), renewed, LATER)).toBeNull();
+    const stopped = aGoneCall({ ...there, goneAt, removal: 'untracked' });
+    expect(merge(stopped, renewed, LATER)).toMatchObject({ gone: { removal: 'untracked' } });
+  });
+
+  test('an ending does not count where somebody has renewed the call after it', () => {
+    const ended = aGoneCall({ ...there, removal: 'ended', goneAt: NOW + 2 });
+    expect(merge(ended, { ...there, renewedAt: NOW + 3 }, LATER)).toBeNull();
+    expect(merge(ended, { ...there, renewedAt: NOW + 1 }, LATER)).toMatchObject({
+      gone: { removal: 'ended' },
+    });
   });
 });
 
@@ -88,12 +93,12 @@ describe('after an absence of Redis', () => {
         tell: 'tracked' as const,
       })),
     );
-    await reconcile(store, roster, WHEEL.slots, CLOCK);
+    await reconcile(store, roster, SLOTS, CLOCK);
     await own(roster, aCall({ id: THREE }));
     await own(roster, { ...aCall({ id: ONE }), renewedAt: NOW });
     const gone = forget(aCall({ id: TWO }), 'untracked', NOW);
     await roster.write([{ id: TWO, expected: roster.peek(TWO)?.version ?? '', gone }]);
-    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toMatchObject({
+    expect(await reconcile(store, roster, SLOTS, CLOCK)).toMatchObject({
       updated: 2,
       restored: 1,
     });
@@ -105,7 +110,7 @@ describe('after an absence of Redis', () => {
     );
     expect(await store.findGone([TWO])).toMatchObject([{ removal: 'untracked' }]);
     expect(roster.hasUnsaved).toBe(false);
-    expect(await reconcile(store, roster, WHEEL.slots, CLOCK)).toMatchObject({
+    expect(await reconcile(store, roster, SLOTS, CLOCK)).toMatchObject({
       updated: 0,
       restored: 0,
     });
@@ -116,11 +121,34 @@ describe('after an absence of Redis', () => {
     await store.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
     await roster.stopUnknown(tombstone(ONE, 'r9', NOW));
     await roster.stopUnknown(tombstone(TWO, 'r9', NOW));
-    await reconcile(store, roster, WHEEL.slots, CLOCK);
+    await reconcile(store, roster, SLOTS, CLOCK);
     expect(await standing(store)).toEqual([]);
     expect(await store.findGone([ONE])).toMatchObject([{ removal: 'untracked', app: 'default' }]);
     expect(await store.findGone([TWO])).toEqual([tombstone(TWO, 'r9', NOW)]);
     expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test('a call that was tracked at one replica and stopped at another is told of as stopped', async () => {
+    const { roster, store } = await aReplica();
+    await own(roster, aCall({ id: ONE }));
+    await store.stopUnknown(tombstone(ONE, 'r9', NOW));
+    const { left } = await reconcile(store, roster, SLOTS, CLOCK);
+    expect(left).toMatchObject([{ id: ONE, removal: 'untracked' }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['untracked']);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test('a call that came and ended meanwhile is told of', async () => {
+    const { roster, store } = await aReplica();
+    await own(roster, aCall({ id: ONE }));
+    const gone = aGoneCall({ id: ONE, removal: 'ended' });
+    await roster.write([{ id: ONE, expected: roster.peek(ONE)?.version ?? '', gone }]);
+    const { left } = await reconcile(store, roster, SLOTS, CLOCK);
+    expect(left).toMatchObject([{ id: ONE, removal: 'ended' }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['ended']);
+    await reconcile(store, roster, SLOTS, CLOCK);
+    expect(await events(server)).toHaveLength(1);
   });
 });
 
@@ -132,7 +160,7 @@ describe('where Redis has lost its data', () => {
       roster.remove(aGoneCall({ id: idIn(3, 5) }));
     }
     const sums = await Promise.all(
-      replicas.map(({ store, roster }) => reconcile(store, roster, WHEEL.slots, CLOCK)),
+      replicas.map(({ store, roster }) => reconcile(store, roster, SLOTS, CLOCK)),
     );
     expect(sums.reduce((sum, { restored }) => sum + restored, 0)).toBe(3);
     const [{ store } = await aReplica()] = replicas;
@@ -151,7 +179,7 @@ describe('where Redis has lost its data', () => {
       doesNot.roster.put(aCall({ id: ONE }));
       knows.roster.remove(aGoneCall({ id: ONE, removal: 'ended' }));
       const order = knowsFirst ? [knows, doesNot] : [doesNot, knows];
-      for (const { store, roster } of order) await reconcile(store, roster, WHEEL.slots, CLOCK);
+      for (const { store, roster } of order) await reconcile(store, roster, SLOTS, CLOCK);
       expect(await standing(knows.store)).toEqual([]);
       expect(await knows.store.findGone([ONE])).toMatchObject([{ removal: 'ended' }]);
     }
@@ -162,7 +190,7 @@ describe('where Redis has lost its data', () => {
     const old = aCall({ id: ONE, renewedAt: NOW - 15 * MINUTE });
     await store.write([{ id: ONE, expected: null, next: old, tell: 'tracked' }]);
     roster.put({ ...old, renewedAt: NOW });
-    await reconcile(store, roster, WHEEL.slots, CLOCK);
+    await reconcile(store, roster, SLOTS, CLOCK);
     expect((await standing(store))[0]?.renewedAt).toBe(NOW);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { forget } from '../../src/calls/call.ts';
+import { forget, tombstone } from '../../src/calls/call.ts';
 import { type Change, StoreUnavailableError } from '../../src/calls/ports.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
 import { encodeCall } from '../../src/store/codec.ts';
@@ -168,8 +168,8 @@ describe('what Redis has lost', () => {
     const { store } = await aRedisStore(server);
     await store.write([track(ONE)]);
     const lost = [aCall({ id: ONE, registration: 'r9' }), aCall({ id: TWO })];
-    expect(await store.restore(SLOT, lost)).toBe(1);
-    expect(await store.remember(SLOT, [aGoneCall({ id: THREE })])).toHaveLength(1);
+    expect(await store.restore(SLOT, lost)).toEqual({ written: 1, stopped: [] });
+    expect(await store.remember(SLOT, [aGoneCall({ id: THREE })], () => false)).toHaveLength(1);
     expect((await store.find([ONE]))[0]?.call.registration).toBe('r1');
     expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
     expect(await store.findGone([THREE])).toEqual([aGoneCall({ id: THREE })]);
@@ -185,19 +185,42 @@ describe('what Redis has lost', () => {
     const { store } = await aRedisStore(server);
     const lost = [aCall({ id: ONE }), aCall({ id: TWO })];
     const written = await Promise.all([1, 2, 3].map(() => store.restore(SLOT, lost)));
-    expect(written.reduce((sum, count) => sum + count)).toBe(2);
+    expect(written.reduce((sum, { written }) => sum + written, 0)).toBe(2);
     expect(await events(server)).toHaveLength(2);
+  });
+
+  test('that a call left is told of once, if it is news, by whichever of the replicas', async () => {
+    const { store } = await aRedisStore(server);
+    const gone = [aGoneCall({ id: ONE, removal: 'expired' }), aGoneCall({ id: TWO })];
+    const isNews = ({ id }: { id: string }) => id === ONE;
+    const written = await Promise.all([1, 2, 3].map(() => store.remember(SLOT, gone, isNews)));
+    expect(written.flat()).toHaveLength(2);
+    expect((await events(server)).map(({ type, id }) => [type, id])).toEqual([['expired', ONE]]);
+  });
+
+  test('a call that was stopped where nobody knew it is not written back, but told of', async () => {
+    const { store } = await aRedisStore(server);
+    await store.stopUnknown(tombstone(ONE, 'r5', NOW));
+    const call = aCall({ id: ONE, registration: 'r4', labels: { bot: 'b' } });
+    const { written, stopped } = await store.restore(SLOT, [call]);
+    expect(written).toBe(0);
+    expect(stopped).toMatchObject([{ labels: { bot: 'b' }, registration: 'r5', goneAt: NOW }]);
+    expect(await store.remember(SLOT, stopped, () => true)).toEqual(stopped);
+    expect(await store.remember(SLOT, stopped, () => true)).toEqual([]);
+    expect(await store.findGone([ONE])).toEqual(stopped);
+    expect((await events(server)).map(({ type, id }) => [type, id])).toEqual([['untracked', ONE]]);
   });
 
   test('does not raise from the dead what has left under this registration or a later one', async () => {
     const { store } = await aRedisStore(server);
-    await store.remember(SLOT, [
+    const gone = [
       aGoneCall({ id: ONE, registration: 'r2' }),
       aGoneCall({ id: TWO, registration: 'r3' }),
       aGoneCall({ id: THREE, registration: 'r1' }),
-    ]);
+    ];
+    await store.remember(SLOT, gone, () => false);
     const tracked = [ONE, TWO, THREE].map((id) => aCall({ id, registration: 'r2' }));
-    expect(await store.restore(SLOT, tracked)).toBe(1);
+    expect(await store.restore(SLOT, tracked)).toEqual({ written: 1, stopped: [] });
     expect((await store.readSlot(SLOT)).map(({ call }) => call.id)).toEqual([THREE]);
   });
 });

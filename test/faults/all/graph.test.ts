@@ -13,7 +13,7 @@ describe('no call passes its deadline when Graph', () => {
 
   scenario(
     'is out until shortly before it, and then has room for the nearest first only',
-    { calls: 300, replicas: 1, env: { GRAPH_CONNECTIONS: '2' } },
+    { calls: 300, replicas: 1, env: { GRAPH_CONNECTIONS: '2' }, alone: true },
     async ({ simulator }) => {
       await simulator.graphDown();
       await sleep(6_500);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { slotOf } from '../../../src/calls/wheel.ts';
+import { EVENTS_KEY, REPLICAS_KEY, WHEEL_KEY } from '../../../src/store/keys.ts';
 import { scenario } from '../scenario.ts';
 import { readMetrics } from '../told.ts';
 import { INTERVAL_MS } from '../world.ts';
@@ -31,14 +32,14 @@ describe('no call passes its deadline', () => {
       await client.hset(callsKey(id), id, value);
       await client.hset(goneKey(id), id, value);
       for (const type of ['tracked', 'ended', 'no-such-type']) {
-        await client.xadd('callkeeper:events', '*', 'type', type, 'id', id, 'call', value);
+        await client.xadd(EVENTS_KEY, '*', 'type', type, 'id', id, 'call', value);
       }
     }
     // Beside each of our own calls, in the very same slots.
     for (const { id } of world.bot.wanted) await client.hset(callsKey(id), `beside-${id}`, '{');
-    await client.xadd('callkeeper:events', '*', 'nothing', 'of ours');
-    await client.hset('callkeeper:wheel', 'of-a-later-version', 'x');
-    await client.zadd('callkeeper:replicas', 1, '');
+    await client.xadd(EVENTS_KEY, '*', 'nothing', 'of ours');
+    await client.hset(WHEEL_KEY, 'of-a-later-version', 'x');
+    await client.zadd(REPLICAS_KEY, 1, '');
     await sleep(9_000);
     expect(await client.hget(callsKey('hostile-newer'), 'hostile-newer')).toBe(NEWER);
     const metrics = await readMetrics(world);
@@ -47,9 +48,9 @@ describe('no call passes its deadline', () => {
 
   scenario('with a value of a wrong type as the marker', { redisWasOut: true }, async (world) => {
     const { client } = world.redis;
-    await client.set('callkeeper:wheel', 'x');
+    await client.set(WHEEL_KEY, 'x');
     await sleep(6_000);
-    await client.del('callkeeper:wheel');
+    await client.del(WHEEL_KEY);
   });
 
   scenario(
@@ -57,9 +58,9 @@ describe('no call passes its deadline', () => {
     { redisWasOut: true, redisLostData: true },
     async (world) => {
       const { client } = world.redis;
-      await client.set('callkeeper:events', 'x');
+      await client.set(EVENTS_KEY, 'x');
       await sleep(6_000);
-      await client.del('callkeeper:events');
+      await client.del(EVENTS_KEY);
     },
   );
 

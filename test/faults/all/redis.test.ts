@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { damageWheel, REDIS_FAULTS, type RedisFault } from '../redis-faults.ts';
+import { RedisProcess } from '../redis-process.ts';
 import { scenario } from '../scenario.ts';
 import { readMetrics } from '../told.ts';
+import { until } from '../world.ts';
 
 const FAULT_MS = 7_000;
 
@@ -40,6 +42,63 @@ describe('no call passes its deadline when Redis', () => {
       await world.bot.startCalls(5);
       await world.redis.run();
       await replica.ready();
+    },
+  );
+});
+
+const HOUR_MS = 3_600_000;
+
+describe('no call passes its deadline when the clock of Redis', () => {
+  for (const [title, aheadMs] of [
+    ['forward', HOUR_MS],
+    ['back', -HOUR_MS],
+  ] as const) {
+    scenario(`jumps an hour ${title}, and right again`, { linked: true }, async (world) => {
+      for (const link of world.links) link.setClock(aheadMs);
+      await sleep(9_000);
+      // So far off, nobody leaves the turns to BullMQ, which goes by another clock.
+      expect(await world.replica(0).status('/readyz')).toBe(503);
+      for (const link of world.links) link.setClock(0);
+      await sleep(9_000);
+      expect(await world.replica(0).status('/readyz')).toBe(200);
+    });
+  }
+});
+
+describe('no call passes its deadline when the name of Redis', () => {
+  scenario(
+    'comes to stand for another address, where another node has taken over',
+    { named: true, redisWasOut: true },
+    async (world) => {
+      const { port, client, host } = world.redis;
+      const next = await RedisProcess.start({ host: '127.0.0.2', port });
+      await next.client.replicaof(host, port);
+      await until('it has all data', async () =>
+        (await next.client.info('replication')).includes('master_link_status:up'),
+      );
+      await next.client.replicaof('NO', 'ONE');
+      client.disconnect();
+      await world.redis.stop();
+      world.redis = next;
+      world.name(next.host);
+      await sleep(6_000);
+      expect(await world.replica(0).status('/readyz')).toBe(200);
+    },
+  );
+});
+
+describe('no call passes its deadline when the rosters', () => {
+  scenario(
+    'have room for half of the calls only',
+    { env: { ROSTER_MAX_CALLS: '40' } },
+    async (world) => {
+      await sleep(5_000);
+      const metrics = await readMetrics(world);
+      expect(metrics.get('callkeeper_roster_unheld_calls')).toBe(2 * 40);
+      expect(metrics.get('callkeeper_tracked_calls')).toBe(2 * 80);
+      for (const { lines } of world.replicas) {
+        expect(lines.some(({ msg }) => msg.includes('ROSTER_MAX_CALLS'))).toBe(true);
+      }
     },
   );
 });

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { RedisOutage } from '../../src/demo/redis-outage.ts';
+
+const HOUR_MS = 3_600_000;
+
+async function aProcess() {
+  const child = spawn('sleep', ['600']);
+  await once(child, 'spawn');
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const pid = child.pid as number;
+  /** As the kernel has it: S asleep, T stopped. */
+  const state = () => /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+  return { child, pid, state };
+}
+
+test('an outage stops the process for as long as it lasts, and can be ended before', async () => {
+  const { pid, state } = await aProcess();
+  const news: string[] = [];
+  const onNews = (text: string) => news.push(text);
+  const short = new RedisOutage({ pid: () => pid, lastsMs: 500, onNews });
+  short.begin();
+  await vi.waitFor(() => expect(state()).toBe('T'));
+  await vi.waitFor(() => expect(state()).toBe('S'), 10_000);
+
+  const long = new RedisOutage({ pid: () => pid, lastsMs: HOUR_MS, onNews });
+  long.begin();
+  long.begin();
+  await vi.waitFor(() => expect(state()).toBe('T'));
+  long.end();
+  long.end();
+  await vi.waitFor(() => expect(state()).toBe('S'));
+  expect(news).toEqual([
+    'is stopped for 0.5 s (SIGSTOP)',
+    'goes on',
+    'is stopped for 3600 s (SIGSTOP)',
+    'goes on',
+  ]);
+});
+
+test('where there is no process, or another by now, nothing is done', async () => {
+  const { pid, state } = await aProcess();
+  const onNews = vi.fn();
+  new RedisOutage({ pid: () => null, lastsMs: HOUR_MS, onNews }).begin();
+  expect(onNews).not.toHaveBeenCalled();
+
+  let current: number | null = pid;
+  const outage = new RedisOutage({ pid: () => current, lastsMs: HOUR_MS, onNews });
+  outage.begin();
+  await vi.waitFor(() => expect(state()).toBe('T'));
+  current = null;
+  outage.end();
+  expect(state()).toBe('T');
+});

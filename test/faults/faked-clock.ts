@@ -1,0 +1,32 @@
+import { globSync, writeFileSync } from 'node:fs';
+
+/** A process's clock that can be set while it runs, by libfaketime; its monotonic time stays true. */
+export class FakedClock {
+  readonly #file: string;
+
+  /** @param file where it is told what time it is, in the form of faketime(1) */
+  constructor(file: string, aheadS: number) {
+    this.#file = file;
+    this.set(aheadS);
+  }
+
+  set(aheadS: number): void {
+    writeFileSync(this.#file, `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
+  }
+
+  /** For the process whose clock it is to be. */
+  get env(): NodeJS.ProcessEnv {
+    return {
+      LD_PRELOAD: library(),
+      FAKETIME_TIMESTAMP_FILE: this.#file,
+      FAKETIME_CACHE_DURATION: '1',
+      DONT_FAKE_MONOTONIC: '1',
+    };
+  }
+}
+
+function library(): string {
+  const [found] = globSync('/usr/{lib,lib64}/{*/,}faketime/libfaketimeMT.so.1');
+  if (!found) throw new Error('libfaketime is not installed (Debian: apt-get install faketime)');
+  return found;
+}

@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { forget } from '../../src/calls/call.ts';
+import type { Change } from '../../src/calls/ports.ts';
+import { slotOf } from '../../src/calls/wheel.ts';
+import { encodeCall } from '../../src/store/codec.ts';
+import { EVENTS_KEY, slotKeys } from '../../src/store/keys.ts';
+import { layAnew } from '../../src/store/laying.ts';
+import { Membership } from '../../src/store/membership.ts';
+import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
+import { clusterForFile } from '../redis/redis-cluster.ts';
+import { behavesAsStore } from './conformance.ts';
+import { aRedisStore, events, fast, SOON } from './fixture.ts';
+
+const cluster = clusterForFile();
+beforeEach(() => cluster.flush());
+
+behavesAsStore('the registry in a Cluster', async () => {
+  await cluster.flush();
+  return (await aRedisStore(cluster)).store;
+});
+
+const SLOTS = Array.from({ length: WHEEL.slots }, (_, slot) => slot);
+const track = (id: string): Change => ({
+  id,
+  expected: null,
+  next: aCall({ id }),
+  tell: 'tracked',
+});
+const outboxes = () =>
+  Promise.all(SLOTS.map((slot) => cluster.client.xlen(slotKeys(slot, WHEEL.slots).outbox)));
+const toldOf = async () => (await events(cluster)).map(({ type, id }) => `${type} ${id}`);
+
+test('the slots of the wheel are spread over all masters', async () => {
+  const masters = await Promise.all(
+    SLOTS.map((slot) => cluster.masterOf(slotKeys(slot, WHEEL.slots).calls)),
+  );
+  expect(new Set(masters).size).toBe(3);
+});
+
+describe('in a Cluster an event', () => {
+  test('comes into the one stream of all slots, once, and leaves its outbox', async () => {
+    const { store } = await aRedisStore(cluster);
+    const ids = SLOTS.map((slot) => idIn(slot));
+    expect(await store.write(ids.map(track))).toEqual(ids.map(() => ({ done: true })));
+    const [one = ''] = ids;
+    const version = (await store.find([one]))[0]?.version ?? '';
+    await store.write([
+      { id: one, expected: version, gone: forget(aCall({ id: one }), 'ended', NOW) },
+    ]);
+    await store.restore(slotOf(one, WHEEL), [aCall({ id: one, registration: 'r9' })]);
+    await store.told();
+    expect((await toldOf()).toSorted()).toEqual(
+      [...ids.map((id) => `tracked ${id}`), `ended ${one}`, `restored ${one}`].toSorted(),
+    );
+    expect((await toldOf()).filter((told) => told.endsWith(one))).toEqual([
+      `tracked ${one}`,
+      `ended ${one}`,
+      `restored ${one}`,
+    ]);
+    await vi.waitFor(async () => expect(await outboxes()).toEqual(SLOTS.map(() => 0)), SOON);
+  });
+
+  test('has an id of its own, which no other has', async () => {
+    const { store } = await aRedisStore(cluster);
+    await store.write(SLOTS.map((slot) => track(idIn(slot))));
+    await store.told();
+    const entries = await cluster.client.xrange(EVENTS_KEY, '-', '+');
+    for (const [, fields] of entries) expect(fields[6]).toBe('event');
+    expect(new Set(entries.map(([, fields]) => fields[7])).size).toBe(SLOTS.length);
+  });
+
+  test('that a writer has left behind is forwarded by the next reader of the slot', async () => {
+    const { outbox } = slotKeys(3, WHEEL.slots);
+    const call = encodeCall(aGoneCall({ id: idIn(3) }));
+    const { store } = await aRedisStore(cluster);
+    // Long ago, by the clock of the node; and one of just now, whose writer may be about to.
+    await cluster.client.xadd(outbox, '1000-5', 'type', 'ended', 'id', idIn(3), 'call', call);
+    await cluster.client.xadd(outbox, '*', 'type', 'ended', 'id', idIn(3, 1), 'call', call);
+    await store.readSlot(3);
+    expect(await toldOf()).toEqual([`ended ${idIn(3)}`]);
+    expect((await events(cluster))[0]?.call).toBe(call);
+    const fields = (await cluster.client.xrange(EVENTS_KEY, '-', '+'))[0]?.[1];
+    expect(fields?.[7]).toBe(`3/${WHEEL.slots}:1000-5`);
+    expect(await cluster.client.xlen(outbox)).toBe(1);
+  });
+
+  test('waits in its outbox while the stream cannot be had, and the change counts all the same', async () => {
+    const { store } = await aRedisStore(cluster);
+    await cluster.client.set(EVENTS_KEY, 'no stream');
+    expect(await store.write([track(idIn(3))])).toEqual([{ done: true }]);
+    await store.told();
+    expect(await cluster.client.xlen(slotKeys(3, WHEEL.slots).outbox)).toBe(1);
+    await cluster.client.del(EVENTS_KEY);
+    await vi.waitFor(async () => {
+      await store.readSlot(3);
+      expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
+    }, SOON);
+  });
+});
+
+test('in a Cluster the wheel is laid anew, with what its outboxes hold', async () => {
+  const { store } = await aRedisStore(cluster);
+  const ids = SLOTS.map((slot) => idIn(slot));
+  await store.write(ids.map(track));
+  await store.told();
+  await store.remember(3, [aGoneCall({ id: idIn(3, 1) })], () => false);
+  const { outbox } = slotKeys(3, WHEEL.slots);
+  await cluster.client.xadd(outbox, '*', 'type', 'ended', 'id', 'left', 'call', '');
+  const redis = await fast(cluster);
+  const join = (wheel = WHEEL) =>
+    new Membership({
+      redis,
+      wheel,
+      replica: 'one',
+      believedMs: 1,
+      onClock: () => undefined,
+    }).join();
+  expect(await join()).toMatchObject({ kind: 'joined' });
+  const other = { intervalMs: WHEEL.intervalMs, slots: 7 };
+  await vi.waitFor(async () => expect(await join(other)).toMatchObject({ others: [] }), SOON);
+  expect(await layAnew(redis, WHEEL, other)).toBe(true);
+  expect(await join(other)).toMatchObject({ kind: 'joined' });
+  const anew = (await aRedisStore(cluster, other)).store;
+  const slots = Array.from({ length: other.slots }, (_, slot) => slot);
+  const found = (await Promise.all(slots.map((slot) => anew.readSlot(slot)))).flat();
+  expect(found.map(({ call }) => call.id).toSorted()).toEqual(ids.toSorted());
+  expect(await anew.findGone([idIn(3, 1)])).toEqual([aGoneCall({ id: idIn(3, 1) })]);
+  expect(await toldOf()).toContain('ended left');
+  for (const slot of SLOTS) {
+    expect(await cluster.client.exists(slotKeys(slot, WHEEL.slots).calls)).toBe(0);
+  }
+});

@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectFast } from '../../src/store/connection.ts';
+import { Servers } from '../../src/store/servers.ts';
+import { UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { clusterForFile } from '../redis/redis-cluster.ts';
+import { GROUP, RedisSentinels } from '../redis/redis-sentinels.ts';
+import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { silent } from './fixture.ts';
+
+const server = redisForFile();
+const cluster = clusterForFile();
+const sentinels = new RedisSentinels();
+beforeAll(() => sentinels.start(), 60_000);
+afterAll(() => sentinels.stop(), 60_000);
+
+/** What a replica that is started with this URL is told in the end; null where it may go on. */
+async function toldOf(url: string): Promise<unknown> {
+  const connection = { url, timeoutMs: 2_000, log: silent };
+  const redis = connectFast(connection);
+  const servers = new Servers({ redis, connection, slots: 8 });
+  const limit = Date.now() + 15_000;
+  try {
+    for (;;) {
+      const error = await servers.assertSuitable().then(
+        () => null,
+        (reason: unknown) => reason,
+      );
+      if (error === null || error instanceof UnsuitableRedisError) return error;
+      if (Date.now() > limit) throw error;
+      await sleep(50);
+    }
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const host = (port: number | undefined) => `127.0.0.1:${port}`;
+
+describe('a REDIS_URL', () => {
+  test('that names what is there is taken', async () => {
+    expect(await toldOf(server.url)).toBeNull();
+    expect(await toldOf(cluster.url)).toBeNull();
+    expect(await toldOf(sentinels.url)).toBeNull();
+  });
+
+  test('of a Cluster, for a server by itself, is refused', async () => {
+    expect(await toldOf(`redis+cluster://${host(server.port)}`)).toMatchObject({
+      message: `REDIS_URL says redis+cluster://, but ${host(server.port)} is a Redis server by itself: name it with redis://.`,
+    });
+  });
+
+  test('of a Cluster, for a Sentinel, is refused', async () => {
+    const name = host(sentinels.sentinels[0]?.port);
+    expect(await toldOf(`redis+cluster://${name}`)).toMatchObject({
+      message: `REDIS_URL says redis+cluster://, but ${name} is a Sentinel: name it with redis+sentinel://…/group.`,
+    });
+  });
+
+  test('of a server by itself, for a node of a Cluster, is refused', async () => {
+    expect(await toldOf(`redis://${host(cluster.nodes[0]?.port)}`)).toMatchObject({
+      message: expect.stringContaining('names a node of a Cluster. Name some of its nodes with'),
+    });
+  });
+
+  test('of a server by itself, for a Sentinel, is refused', async () => {
+    expect(await toldOf(`redis://${host(sentinels.sentinels[0]?.port)}`)).toMatchObject({
+      message: expect.stringContaining('names a Sentinel. Name it with redis+sentinel://'),
+    });
+  });
+
+  test('of Sentinels, for servers that are none, is refused', async () => {
+    expect(await toldOf(`redis+sentinel://${host(server.port)}/calls`)).toMatchObject({
+      message: `REDIS_URL says redis+sentinel://, but ${host(server.port)} is a Redis server by itself: name it with redis://.`,
+    });
+    const name = host(cluster.nodes[0]?.port);
+    expect(await toldOf(`redis+sentinel://${name}/calls`)).toMatchObject({
+      message: `REDIS_URL says redis+sentinel://, but ${name} is a node of a Cluster: name it with redis+cluster://.`,
+    });
+  });
+
+  test('with another group is refused, and told which there are', async () => {
+    const name = host(sentinels.sentinels[0]?.port);
+    expect(await toldOf(`redis+sentinel://${name}/mymaster`)).toMatchObject({
+      message: `REDIS_URL names the group "mymaster", which the Sentinel ${name} does not watch; it watches ${GROUP}.`,
+    });
+  });
+
+  test('is not judged by a server that does not answer', async () => {
+    const gone = host(await freePort());
+    expect(await toldOf(`redis+cluster://${gone},${host(server.port)}`)).toBeInstanceOf(
+      UnsuitableRedisError,
+    );
+    expect(await toldOf(`redis+cluster://${gone},${host(cluster.nodes[0]?.port)}`)).toBeNull();
+  });
+});
+
+test('each master of a Cluster has to evict nothing', async () => {
+  const masters = await cluster.masters();
+  const set = (policy: string) => masters.at(-1)?.client.config('SET', 'maxmemory-policy', policy);
+  await set('allkeys-lru');
+  try {
+    expect(await toldOf(cluster.url)).toMatchObject({
+      message: expect.stringContaining('maxmemory-policy allkeys-lru'),
+    });
+  } finally {
+    await set('noeviction');
+  }
+  expect(await toldOf(cluster.url)).toBeNull();
+});
