@@ -32,6 +32,11 @@ const PROGRAMS = {
     development: true,
   },
   soak: { run: ['test/faults/soak.ts'], tools: FOR_FAULTS, development: true },
+  bench: {
+    run: ['test/bench/main.ts'],
+    tools: ['redis-server', 'postgresql'],
+    development: true,
+  },
   check: { run: ['scripts/check.mjs'], tools: [], development: true },
   format: {
     run: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write'],

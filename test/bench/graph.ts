@@ -41,7 +41,7 @@ function note(request: Buffer): void {
   const now = performance.timeOrigin + performance.now();
   times[count] = now;
   if (wheel && lateness) {
-    const id = ID.exec(request.latin1Slice(0, 200))?.[1] ?? '';
+    const id = ID.exec(request.toString('latin1', 0, 200))?.[1] ?? '';
     lateness[count] = now - turnAtOrBefore(slotOf(id, wheel), Math.floor(now), wheel);
   }
   count++;

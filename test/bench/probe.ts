@@ -3,11 +3,11 @@
  * (`node --import`), the daemon included: tells the bench what the process uses,
  * and ends it where the bench is gone.
  */
-import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { LoopDelay, Usage } from './measure/usage.ts';
 import { serve } from './rpc.ts';
 
-let loop: IntervalHistogram | null = null;
+let loop: ReturnType<typeof monitorEventLoopDelay> | null = null;
 
 serve({
   usage: (): Usage => {

@@ -9,6 +9,7 @@ import { RedisCallStore } from '../../../src/store/redis-store.ts';
 import { TENANT } from './microsoft.ts';
 
 export const SLOTS = 256;
+export const REAL_INTERVAL_MS = 15 * 60_000;
 
 /** Written at once. */
 const BATCH = 1_000;

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../redis/redis-server.ts';
 import { pinned } from './cores.ts';
+import { freePort } from './free-port.ts';
+import { newDirectory, removeDirectory, watchOver } from './remains.ts';
 import type { Store } from './store.ts';
 
 /** Of /proc: so many ticks a second, on every Linux there is. */
@@ -25,7 +24,7 @@ export class BenchPostgres implements Store {
   }
 
   static async start(): Promise<BenchPostgres> {
-    const directory = await mkdtemp(join(tmpdir(), 'callkeeper-bench-postgres-'));
+    const directory = newDirectory('postgres');
     const owner = unprivileged();
     if (owner) chownSync(directory, owner.uid, owner.gid);
     const data = join(directory, 'data');
@@ -42,6 +41,7 @@ export class BenchPostgres implements Store {
     const command = [programOf('postgres'), '-D', data, ...options];
     const [program, args] = pinned('store', command);
     const child = spawn(program, args, { ...owner, cwd: directory, stdio: 'ignore' });
+    watchOver(child);
     await once(child, 'spawn');
     const postgres = new BenchPostgres(port, child, directory);
     await postgres.#answers();
@@ -65,17 +65,13 @@ export class BenchPostgres implements Store {
     return Number(this.#query('SELECT pg_database_size(current_database())'));
   }
 
-  version(): string {
-    return this.#query('SHOW server_version');
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exited = once(this.#child, 'exit');
       this.#child.kill('SIGQUIT'); // at once; its data is thrown away
       await exited;
     }
-    await rm(this.#directory, { recursive: true, force: true });
+    removeDirectory(this.#directory);
   }
 
   async #answers(): Promise<void> {
@@ -96,6 +92,11 @@ export class BenchPostgres implements Store {
     if (status !== 0) throw new Error(`psql: ${stderr}`);
     return stdout.trim();
   }
+}
+
+export function postgresVersion(): string {
+  const { stdout } = spawnSync(programOf('postgres'), ['--version'], { encoding: 'utf8' });
+  return /[\d.]+/.exec(stdout ?? '')?.[0] ?? 'none';
 }
 
 /** PostgreSQL refuses to run as root: then as the user that its package has made. */

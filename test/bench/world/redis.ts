@@ -1,12 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { freePort } from '../../redis/redis-server.ts';
 import { pinned } from './cores.ts';
+import { freePort } from './free-port.ts';
+import { newDirectory, removeDirectory, watchOver } from './remains.ts';
 import type { Store } from './store.ts';
 
 /** What the product asks of a Redis: append-only file synced each second, no eviction. */
@@ -31,12 +29,13 @@ export class BenchRedis implements Store {
   }
 
   static async start(): Promise<BenchRedis> {
-    const directory = await mkdtemp(join(tmpdir(), 'callkeeper-bench-redis-'));
+    const directory = newDirectory('redis');
     const port = await freePort();
     const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory];
     const slowlog = ['--slowlog-log-slower-than', `${SLOW_US}`, '--slowlog-max-len', '1000'];
     const [program, args] = pinned('store', ['redis-server', CONF, ...own, ...slowlog]);
     const child = spawn(program, args, { stdio: 'ignore' });
+    watchOver(child);
     await once(child, 'spawn');
     const redis = new BenchRedis(port, child, directory);
     await redis.client.ping();
@@ -68,6 +67,6 @@ export class BenchRedis implements Store {
       this.#child.kill('SIGKILL'); // its data is thrown away
       await exited;
     }
-    await rm(this.#directory, { recursive: true, force: true });
+    removeDirectory(this.#directory);
   }
 }
