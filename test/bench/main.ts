@@ -47,7 +47,12 @@ async function main(): Promise<void> {
   for (const section of wanted) {
     process.stderr.write(`bench: ${section.name}: ${section.title}\n`);
     const startedAt = performance.now();
-    for (const block of await section.run({ full, quick })) publish(block, quick);
+    try {
+      for (const block of await section.run({ full, quick })) publish(block, quick);
+    } catch (error) {
+      process.stderr.write(`bench: ${section.name} failed: ${(error as Error).stack}\n`);
+      process.exitCode = 1; // the others may still tell something
+    }
     const seconds = (performance.now() - startedAt) / 1_000;
     process.stderr.write(`bench: ${section.name}: ${seconds.toFixed(0)} s\n`);
   }

@@ -26,6 +26,16 @@ export function sharesByOrigin(text: string): [string, number][] {
     .sort((a, b) => b[1] - a[1]);
 }
 
+const ROOMS_OF_NODE: readonly [string, RegExp][] = [
+  ['Node: loading modules', /internal\/(modules|vm)|^node:(fs|path|internal\/url)/],
+  [
+    'Node: sockets, streams, HTTP',
+    /stream|net$|http|socket|^node:(buffer|events)|internal\/buffer/,
+  ],
+  ['Node: timers and queues', /timers|task_queues|async_hooks|async_context|priority_queue/],
+  ['Node: crypto', /crypto/],
+];
+
 /** A package, a room of the product, Node, or V8; '' for idle time. */
 function originOf({ functionName, url }: CpuProfile['nodes'][number]['callFrame']): string {
   if (functionName === '(idle)') return '';
@@ -37,6 +47,8 @@ function originOf({ functionName, url }: CpuProfile['nodes'][number]['callFrame'
   }
   const own = /\/src\/(?:(\w+)\/)?[\w-]+\.ts$/.exec(url);
   if (own) return `src/${own[1] ?? ''}`;
-  if (url.startsWith('node:')) return 'Node (its JavaScript)';
+  if (url.startsWith('node:')) {
+    return ROOMS_OF_NODE.find(([, pattern]) => pattern.test(url))?.[0] ?? 'Node: all else';
+  }
   return 'Node and the kernel (native)';
 }

@@ -38,7 +38,7 @@ export const API: Section = {
       role: 'subject',
     });
     await using driver = new Child(new URL('../driver.ts', import.meta.url), { role: 'driver' });
-    const durationMs = quick ? 500 : 2_000;
+    const durationMs = quick ? 500 : 1_500;
     const load = { clients: 1, inFlight: CONNECTIONS, batch: 1, durationMs };
     const ids = Array.from({ length: KNOWN }, () => randomUUID());
     const own = { server: daemon.child, rounds: [] };

@@ -16,7 +16,7 @@ export const IDLE: Section = {
     await sleep(quick ? 1_000 : 5_000);
     const read = async () => ({ ...(await daemon.child.usage()), redisUs: await redis.cpuUs() });
     const before = await read();
-    await sleep(quick ? 2_000 : 30_000);
+    await sleep(quick ? 2_000 : 20_000);
     const after = await read();
     const share = (us: number) => (100 * us) / 1_000 / (after.at - before.at);
     const node = share(after.cpuUs - before.cpuUs);
