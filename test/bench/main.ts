@@ -16,7 +16,6 @@ import { REPLICAS } from './sections/replicas.ts';
 import { ROSTER } from './sections/roster.ts';
 import type { Block, Section } from './sections/section.ts';
 import { pinThisProcess } from './world/cores.ts';
-import { clearUpAtExit } from './world/remains.ts';
 
 const SECTIONS: readonly Section[] = [
   PEERS,
@@ -39,7 +38,6 @@ const USAGE = `usage: npm run bench [-- options]
 
 async function main(): Promise<void> {
   const { full, quick, only } = readArguments();
-  clearUpAtExit();
   pinThisProcess('driver');
   const wanted = SECTIONS.filter((one) => only?.includes(one.name) ?? (full || one !== MILLION));
   const { table, notes } = describeRun(new Date());

@@ -8,7 +8,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Self time by where the code comes from, as shares of the time that was not idle, the largest first. */
+/** Self time by where the code comes from, as shares of the time that was spent on work, the largest first. */
 export function sharesByOrigin(text: string): [string, number][] {
   const { nodes, samples, timeDeltas } = JSON.parse(text) as CpuProfile;
   const origins = new Map(nodes.map(({ id, callFrame }) => [id, originOf(callFrame)]));
@@ -26,8 +26,11 @@ export function sharesByOrigin(text: string): [string, number][] {
     .sort((a, b) => b[1] - a[1]);
 }
 
+/** Left out, as idle time is: it is of the start, not of the work. */
+const STARTING = '';
+
 const ROOMS_OF_NODE: readonly [string, RegExp][] = [
-  ['Node: loading modules', /internal\/(modules|vm)|^node:(fs|path|internal\/url)/],
+  [STARTING, /internal\/(modules|vm)|^node:(fs|path|internal\/url)/],
   [
     'Node: sockets, streams, HTTP',
     /stream|net$|http|socket|^node:(buffer|events)|internal\/buffer/,
@@ -36,7 +39,7 @@ const ROOMS_OF_NODE: readonly [string, RegExp][] = [
   ['Node: crypto', /crypto/],
 ];
 
-/** A package, a room of the product, Node, or V8; '' for idle time. */
+/** A package, a room of the product, Node, or V8; '' for what is left out. */
 function originOf({ functionName, url }: CpuProfile['nodes'][number]['callFrame']): string {
   if (functionName === '(idle)') return '';
   if (functionName === '(garbage collector)') return 'garbage collection';

@@ -1,3 +1,5 @@
+import { figure } from './table.ts';
+
 /** Points of one line; `x` ascending. */
 export interface Line {
   readonly title: string;
@@ -15,7 +17,7 @@ export interface Plot {
 
 const WIDTH = 760;
 const HEIGHT = 420;
-const AREA = { left: 64, right: 24, top: 48, bottom: 92 };
+const AREA = { left: 64, right: 48, top: 48, bottom: 92 };
 const INK = '#57606a';
 
 /** An SVG: x on a logarithmic scale, y from 0 on a linear one. Readable on light and dark pages. */
@@ -56,7 +58,7 @@ export function renderPlot({ title, xTitle, yTitle, lines }: Plot): string {
     out.push(`<path d="M${path}" fill="none" stroke="${line.color}" stroke-width="2"${dash}/>`);
     for (const { x, y } of line.points) {
       out.push(`<circle cx="${round(toX(x))}" cy="${round(toY(y))}" r="4" fill="${line.color}"/>`);
-      out.push(text(toX(x), toY(y) - 9, y.toPrecision(2), { fill: line.color }));
+      out.push(text(toX(x), toY(y) - 9, figure(y), { fill: line.color }));
     }
     const at = AREA.left + i * ((right - AREA.left) / lines.length);
     out.push(

@@ -19,7 +19,7 @@ const WHEEL = { intervalMs: 5 * 60_000, slots: SLOTS };
 
 type Work = (daemon: Daemon, redis: BenchRedis, microsoft: Microsoft) => Promise<void>;
 
-/** Where a replica's CPU goes (`node --cpu-prof`), start and end of the process included. */
+/** Where a replica's CPU goes (`node --cpu-prof`). */
 export const PROFILE: Section = {
   name: 'profile',
   title: "where a replica's CPU goes",
@@ -35,7 +35,7 @@ export const PROFILE: Section = {
       .sort((a, b) => b[1] - a[1])
       .map(([origin, burst, track]) => [origin, figure(burst), figure(track)]);
     const columns = ['self time, %', 'keepAlives of bursts', 'tracking new calls'];
-    const note = 'Of the whole life of the process, its start included; idle time left out.';
+    const note = 'Of all samples, without those of idle time and of loading modules.';
     return [{ name: 'profile', tables: [{ columns, rows }], notes: [note] }];
   },
 };
