@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/faults/**', 'test/bench/**'],
+          exclude: ['test/faults/**', 'test/cluster/**', 'test/bench/**'],
           // Many tests run processes and real servers; this is for a slow machine, not to wait for.
           testTimeout: 20_000,
           hookTimeout: 20_000,

@@ -31,6 +31,11 @@ const PROGRAMS = {
     tools: FOR_FAULTS,
     development: true,
   },
+  'test:cluster': {
+    run: ['node_modules/vitest/vitest.mjs', 'run', '-c', 'test/cluster/vitest.config.ts'],
+    tools: FOR_FAULTS,
+    development: true,
+  },
   soak: { run: ['test/faults/soak.ts'], tools: FOR_FAULTS, development: true },
   bench: {
     run: ['test/bench/main.ts'],

@@ -1,7 +1,7 @@
 // What the programs of this repository need before they can run, made where it is
 // missing. Runs on Node 20 and without any package: it is what installs them.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -67,7 +67,8 @@ const TOOLS = {
   postgresql: {
     elsewhere: 'Fedora: dnf install postgresql-server; macOS: brew install postgresql',
     service: 'postgresql',
-    isThere: hasPostgres,
+    // Debian keeps the programs of each version off the PATH.
+    has: () => isOnPath('initdb') || existsSync('/usr/lib/postgresql'),
   },
 };
 
@@ -77,8 +78,8 @@ const TOOLS = {
  * @param {keyof typeof TOOLS} tool
  */
 export function installTool(tool) {
-  const { elsewhere, service, isThere: isInstalled = () => isOnPath(tool) } = TOOLS[tool];
-  if (isInstalled()) return;
+  const { elsewhere, service, has = () => isOnPath(tool) } = TOOLS[tool];
+  if (has()) return;
   const byHand = `Install it (Debian and Ubuntu: apt-get install ${tool}; ${elsewhere}) and try again.`;
   const sudo = asRoot();
   if (!isOnPath('apt-get') || sudo === null) {
@@ -88,7 +89,7 @@ export function installTool(tool) {
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
   run([...apt, 'update']);
   const code = run([...apt, 'install', '-y', '--no-install-recommends', tool]);
-  if (code !== 0 || !isInstalled()) {
+  if (code !== 0 || !has()) {
     throw new SetUpError(`apt-get did not install ${tool}: the cause is above. ${byHand}`);
   }
   const disable = [...sudo, 'systemctl', 'disable', '--now', service];
@@ -136,16 +137,6 @@ function isOnPath(program) {
       return false;
     }
   });
-}
-
-/** The server's programs: Debian keeps them off the PATH, a directory for each major version. */
-function hasPostgres() {
-  const root = '/usr/lib/postgresql';
-  const directories = existsSync(root)
-    ? readdirSync(root).map((name) => join(root, name, 'bin'))
-    : [];
-  const there = directories.some((directory) => existsSync(join(directory, 'initdb')));
-  return isOnPath('psql') && (there || isOnPath('initdb'));
 }
 
 /** What to put before a command so that it runs as root; null where that cannot be had. */

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { App, Credential, Secret } from './graph/app.ts';
+import { type AppsFile, AppsFileError, readApps } from './config/apps-file.ts';
+import { FileError, readText } from './config/bounded-file.ts';
+import { GUID, isLoopback, isServiceUrl } from './config/checks.ts';
+import type { App, AppSet, Credential, Secret } from './graph/app.ts';
 import { CLOUDS, type CloudName } from './graph/clouds.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
@@ -13,6 +16,8 @@ export interface Config {
   readonly dataDir: string;
   readonly apps: readonly App[];
   readonly defaultApp: string;
+  /** Where the apps are from, with its content as they were read; null: from the environment. */
+  readonly appsFile: (AppsFile & { readonly text: string }) | null;
   readonly intervalMs: number;
   readonly deadlineMs: number;
   readonly slots: number;
@@ -43,9 +48,16 @@ export class ConfigError extends Error {
   }
 }
 
+const CREDENTIAL_VARIABLES = [
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_SECRET_FILE',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
+];
+
 type Env = Readonly<Record<string, string | undefined>>;
 
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -65,17 +77,13 @@ export function readConfig(env: Env): Config {
   const host = read.host();
   const apiKeys = read.apiKeys();
   read.auth(host, apiKeys);
-  if (read.text('APPS_FILE') !== null) {
-    read.fault('APPS_FILE is not supported yet: one app is configured by the AZURE_ variables');
-  }
-  const app = read.app();
+  const configured = read.apps();
   const config: Config = {
     host,
     port: read.integer('PORT', 8080, 0, 65_535),
     redisUrl: read.redisUrl(),
     dataDir: read.text('DATA_DIR') ?? '.data',
-    apps: [app],
-    defaultApp: app.name,
+    ...configured,
     intervalMs,
     deadlineMs,
     slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
@@ -216,18 +224,54 @@ class Reader {
     return null;
   }
 
-  app(): App {
-    const cloud = this.oneOf('GRAPH_CLOUD', Object.keys(CLOUDS), 'global') as CloudName;
-    const hosts = CLOUDS[cloud];
-    return {
+  apps(): Pick<Config, 'apps' | 'defaultApp' | 'appsFile'> {
+    const path = this.text('APPS_FILE');
+    const hosts = this.#hosts();
+    if (path !== null) return this.#appsOf({ path, ...hosts });
+    const app: App = {
       name: 'default',
-      cloud,
       tenantId: this.#guid('AZURE_TENANT_ID'),
       clientId: this.#guid('AZURE_CLIENT_ID'),
       credential: this.#credential(),
+      ...hosts,
+      webhook: null,
+    };
+    return { apps: [app], defaultApp: app.name, appsFile: null };
+  }
+
+  /** Of the cloud that GRAPH_CLOUD names. */
+  #hosts(): Omit<AppsFile, 'path'> {
+    const cloud = this.oneOf('GRAPH_CLOUD', Object.keys(CLOUDS), 'global') as CloudName;
+    const hosts = CLOUDS[cloud];
+    return {
+      cloud,
       graphBaseUrl: this.#url('GRAPH_BASE_URL', `https://${hosts.graphHost}/v1.0`, true),
       authorityHost: this.#url('AZURE_AUTHORITY_HOST', `https://${hosts.authorityHost}`, false),
     };
+  }
+
+  /**
+   * A credential in the environment would be one that somebody takes for used. The other
+   * variables of an app may stand there: Azure's workload identity sets them in each pod.
+   */
+  #appsOf(file: AppsFile): Pick<Config, 'apps' | 'defaultApp' | 'appsFile'> {
+    const given = CREDENTIAL_VARIABLES.filter((name) => this.text(name) !== null);
+    for (const name of given) {
+      this.fault(`${name} contradicts APPS_FILE, whose apps have their own credentials`);
+    }
+    let text = '';
+    let read: AppSet = { apps: [], defaultApp: '' };
+    try {
+      text = readText(file.path);
+      read = readApps(text, file);
+    } catch (error) {
+      if (error instanceof AppsFileError) {
+        for (const fault of error.faults) this.fault(`APPS_FILE: ${fault}`);
+      } else if (error instanceof FileError) {
+        this.fault(`APPS_FILE: ${file.path} ${error.reason}`);
+      } else throw error;
+    }
+    return { ...read, appsFile: { ...file, text } };
   }
 
   #credential(): Credential {
@@ -262,16 +306,7 @@ class Reader {
   /** Tokens and secrets go there: in the clear to this machine only, if at all. */
   #url(name: string, fallback: string, mayBeHttp: boolean): string {
     const text = this.text(name) ?? fallback;
-    const url = URL.parse(text);
-    const isPlain = url?.protocol === 'http:' && mayBeHttp && isLoopback(url.hostname);
-    if (
-      !url ||
-      (url.protocol !== 'https:' && !isPlain) ||
-      url.username ||
-      url.password ||
-      url.search ||
-      url.hash
-    ) {
+    if (!isServiceUrl(text, mayBeHttp)) {
       const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
       this.fault(`${name} must be an https:// URL${plain} without credentials or query`);
     }
@@ -289,11 +324,6 @@ class Reader {
       return null;
     }
   }
-}
-
-function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '');
-  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
 /** Of what is no secret; bounded, and safe for a terminal. */

@@ -10,7 +10,9 @@ import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
+import { AppsWatch } from './config/apps-watch.ts';
 import type { Config } from './config.ts';
+import type { AppSet } from './graph/app.ts';
 import { Graph } from './graph/graph.ts';
 import { buildApp } from './http/app.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
@@ -41,6 +43,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Where it listens, with the port it was given if that was 0. */
   readonly url: string;
+  /** Reads APPS_FILE again, if there is one; what comes of it is in the log. */
+  reloadApps(): Promise<void>;
   /**
    * Unready at once; then the API is drained, visits in flight are finished or
    * handed to the other replicas, all of it within the configured time.
@@ -120,6 +124,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     userAgent: `callkeeper/${version}`,
   });
   starting.defer(() => graph.close());
+  const byName = ({ apps }: AppSet) => new Map(apps.map((app) => [app.name, app]));
+  let configured = { apps: byName(config), defaultApp: config.defaultApp };
+  const useApps = (set: AppSet) => {
+    configured = { apps: byName(set), defaultApp: set.defaultApp };
+    graph.useApps(set.apps);
+  };
+  const appsWatch =
+    config.appsFile &&
+    new AppsWatch({
+      file: config.appsFile,
+      pollMs: period.appsPollMs,
+      clock,
+      log,
+      use: useApps,
+      reloaded: (outcome) => metrics.appsReloaded(outcome),
+    });
+  starting.defer(() => appsWatch?.stop());
   const lanes = new Lanes(config.graphConnections);
   const visiting = {
     sender: graph,
@@ -260,8 +281,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     isUnsaved: (id) => roster.isUnsaved(id),
     clock,
     random,
-    apps: new Map(config.apps.map((app) => [app.name, app])),
-    defaultApp: config.defaultApp,
+    configured: () => configured,
     wheel,
     policy,
   });
@@ -288,11 +308,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const url = await app.listen({ host: config.host, port: config.port });
   standing.start();
   watch.start();
+  appsWatch?.start();
 
   const running = starting.move();
   let stopped: Promise<void> | null = null;
   return {
     url,
+    reloadApps: async () => appsWatch?.reload(),
     stop: () => {
       stopping = true;
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {

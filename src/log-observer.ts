@@ -40,8 +40,18 @@ export class LogObserver implements Observer {
     );
   }
 
+  notified(): void {}
+
+  timedOut({ id, renewedAt, resultInfo }: GoneCall): void {
+    this.#log.error(
+      { event: 'timed-out', call: id, renewedAt, resultInfo },
+      'Graph ended a call for want of a keepAlive',
+    );
+  }
+
   removed(call: GoneCall): void {
-    const told = { event: call.removal, call: call.id, renewedAt: call.renewedAt };
+    const { id, removal, renewedAt, resultInfo } = call;
+    const told = { event: removal, call: id, renewedAt, ...(resultInfo ? { resultInfo } : {}) };
     if (call.removal === 'expired') {
       this.#log.error({ ...told, error: call.lastError }, 'call passed its deadline: given up');
     } else {
@@ -64,6 +74,12 @@ export function tellAll(observers: readonly Observer[]): Observer {
     },
     removed: (call) => {
       for (const observer of observers) observer.removed(call);
+    },
+    notified: (counts) => {
+      for (const observer of observers) observer.notified(counts);
+    },
+    timedOut: (call) => {
+      for (const observer of observers) observer.timedOut(call);
     },
   };
 }

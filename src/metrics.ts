@@ -37,6 +37,9 @@ export class Metrics implements Observer, GraphObserver {
   readonly #missed;
   readonly #replaced;
   readonly #writtenBack;
+  readonly #appsReloads;
+  readonly #notifications;
+  readonly #timedOut;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -103,6 +106,23 @@ export class Metrics implements Observer, GraphObserver {
       help: 'Calls that Redis had lost, or not yet heard of, and this replica wrote back.',
       registers,
     });
+    this.#notifications = new Counter({
+      name: 'callkeeper_notifications_total',
+      help: "Graph's notifications that bots passed on, by what came of them.",
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#timedOut = new Counter({
+      name: 'callkeeper_graph_timeouts_total',
+      help: 'Calls that by its notification Graph ended for want of a keepAlive (408, subcode 8537).',
+      registers,
+    });
+    this.#appsReloads = new Counter({
+      name: 'callkeeper_apps_reloads_total',
+      help: 'Readings of APPS_FILE after the start; after a failure the apps stayed as they were.',
+      labelNames: ['outcome'],
+      registers,
+    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry });
@@ -132,6 +152,16 @@ export class Metrics implements Observer, GraphObserver {
     this.#removed.inc({ reason: call.removal });
   }
 
+  notified({ total, tracked, stopped }: { total: number; tracked: number; stopped: number }): void {
+    this.#notifications.inc({ outcome: 'tracked' }, tracked);
+    this.#notifications.inc({ outcome: 'stopped' }, stopped);
+    this.#notifications.inc({ outcome: 'ignored' }, total - tracked - stopped);
+  }
+
+  timedOut(): void {
+    this.#timedOut.inc();
+  }
+
   requestDone(outcome: RequestOutcome, durationMs: number): void {
     this.#keepAlives.inc({ outcome });
     this.#duration.observe(durationMs / SECOND);
@@ -139,6 +169,10 @@ export class Metrics implements Observer, GraphObserver {
 
   tokenRequested(outcome: 'success' | 'failure'): void {
     this.#tokens.inc({ outcome });
+  }
+
+  appsReloaded(outcome: 'success' | 'failure'): void {
+    this.#appsReloads.inc({ outcome });
   }
 
   schedulerRepaired(ailment: string): void {
@@ -173,7 +207,11 @@ export class Metrics implements Observer, GraphObserver {
     ] as const;
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
     for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
-    for (const outcome of ['success', 'failure']) this.#tokens.inc({ outcome }, 0);
+    this.notified({ total: 0, tracked: 0, stopped: 0 });
+    for (const outcome of ['success', 'failure']) {
+      this.#tokens.inc({ outcome }, 0);
+      this.#appsReloads.inc({ outcome }, 0);
+    }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
     for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);
   }

@@ -26,6 +26,8 @@ export interface Periods {
   readonly skewMs: number;
   /** How long Redis may take to answer a command. */
   readonly redisTimeoutMs: number;
+  /** Between two looks at the apps' file. */
+  readonly appsPollMs: number;
   readonly graph: GraphTimeouts;
 }
 
@@ -43,6 +45,7 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
     outGraceMs: Math.min(15_000, intervalMs / 8),
     skewMs: Math.min(15_000, Math.max(500, intervalMs / 60)),
     redisTimeoutMs: Math.min(5_000, Math.max(500, intervalMs / 10)),
+    appsPollMs: Math.min(5_000, Math.max(100, intervalMs / 60)),
     graph: {
       connectMs: Math.min(5_000, requestMs / 2),
       headersMs: Math.min(10_000, requestMs),

@@ -53,9 +53,11 @@ describe('an environment that says no more than it must', () => {
           credential: { kind: 'secret', secret: { value: SECRET } },
           graphBaseUrl: 'https://graph.microsoft.com/v1.0',
           authorityHost: 'https://login.microsoftonline.com',
+          webhook: null,
         },
       ],
       defaultApp: 'default',
+      appsFile: null,
       intervalMs: 900_000,
       deadlineMs: 2_700_000,
       slots: 256,
@@ -310,10 +312,6 @@ describe('a bad environment is refused', () => {
     [{ AZURE_AUTHORITY_HOST: 'http://127.0.0.1:9000' }, [BAD_AUTHORITY]],
     [{ HTTPS_PROXY: 'proxy:3128' }, ['HTTPS_PROXY must be an http:// or https:// URL']],
     [{ http_proxy: 'socks5://proxy' }, ['HTTP_PROXY must be an http:// or https:// URL']],
-    [
-      { APPS_FILE: 'apps.yaml' },
-      ['APPS_FILE is not supported yet: one app is configured by the AZURE_ variables'],
-    ],
     [
       { KEEPALIVE_INTERVAL: '15' },
       [notADuration('KEEPALIVE_INTERVAL', 'from 1000 ms to 2700 s', '15')],

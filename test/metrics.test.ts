@@ -171,6 +171,17 @@ describe('the gauges', () => {
 });
 
 describe('what is observed', () => {
+  test('notifications are counted by what came of them, and timeouts apart', async () => {
+    const { metrics, read } = someMetrics();
+    metrics.notified({ total: 7, tracked: 2, stopped: 1 });
+    metrics.timedOut();
+    const values = await read();
+    const of = (outcome: string) =>
+      values.get(`callkeeper_notifications_total{outcome="${outcome}"}`);
+    expect([of('tracked'), of('stopped'), of('ignored')]).toEqual([2, 1, 4]);
+    expect(values.get('callkeeper_graph_timeouts_total')).toBe(1);
+  });
+
   test('lateness is from the due instant to the sending of the first attempt, of those that were due', async () => {
     const { metrics, read } = someMetrics();
     metrics.attempted(aCall({ trackedAt: NOW }), renewed(NOW + 3 * SECOND));

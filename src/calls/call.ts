@@ -60,6 +60,15 @@ export type Removal = 'ended' | 'expired' | 'untracked';
 export interface GoneCall extends Call {
   readonly removal: Removal;
   readonly goneAt: number;
+  /** Why it ended by Graph's word, where a notification told. */
+  readonly resultInfo: ResultInfo | null;
+}
+
+/** Graph's `resultInfo`. */
+export interface ResultInfo {
+  readonly code: number;
+  readonly subcode: number | null;
+  readonly message: string;
 }
 
 /** How long a call that left the schedule can still be asked for. */
@@ -85,7 +94,7 @@ export function isCallId(text: string): boolean {
 }
 
 export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
-  return { ...call, retryAt: null, removal, goneAt };
+  return { ...call, retryAt: null, removal, goneAt, resultInfo: null };
 }
 
 /**
@@ -110,6 +119,7 @@ export function tombstone(id: string, registration: string, goneAt: number): Gon
     lastError: null,
     removal: 'untracked',
     goneAt,
+    resultInfo: null,
   };
 }
 

@@ -1,5 +1,6 @@
-import { type Call, type GoneCall, isTombstone } from './call.ts';
+import { type Call, type GoneCall, isTombstone, type ResultInfo } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
+import { isKeepAliveTimeout, type Notice } from './notice.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
 import {
@@ -11,7 +12,15 @@ import {
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
-import { faultOf, type Invalid, register, type TrackRequest, unregister } from './registration.ts';
+import {
+  type ConfiguredApps,
+  faultOf,
+  type Invalid,
+  type RegistrationContext,
+  register,
+  type TrackRequest,
+  unregister,
+} from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { Visitor } from './visitor.ts';
 import { slotOf, turnAfter, type Wheel } from './wheel.ts';
@@ -42,9 +51,8 @@ export interface CallsDeps {
   readonly isUnsaved: (id: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
-  /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
-  readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
-  readonly defaultApp: string;
+  /** Those that count now: they may be replaced while the daemon runs. */
+  readonly configured: () => ConfiguredApps;
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }
@@ -78,6 +86,33 @@ export class Calls {
       await this.#untrack(keeping, id);
       return { durable };
     });
+  }
+
+  /**
+   * Takes what Graph has notified the bot of, in any order and any number of
+   * times. An established call is tracked unless it is known: ids are not used
+   * again, so of one that has left it is late news. One that is over is stopped.
+   *
+   * @param total how many notifications came, those of no call included
+   */
+  async notify(
+    notices: readonly Notice[],
+    total: number,
+  ): Promise<{ tracked: number; stopped: number }> {
+    const over = new Map(notices.flatMap((n) => (n.kind === 'over' ? [[n.id, n] as const] : [])));
+    const established = notices
+      .filter((notice) => notice.kind === 'established')
+      .filter(({ id }) => !over.has(id));
+    const { counts, observer } = await this.#inEither(async (keeping) => {
+      const tracked = await this.#trackUnknown(keeping, established);
+      const stops = [...over.values()].map(({ id, resultInfo }) =>
+        this.#untrack(keeping, id, resultInfo),
+      );
+      const stopped = (await Promise.all(stops)).filter((done) => done).length;
+      return { counts: { tracked, stopped }, observer: keeping.observer };
+    });
+    observer.notified({ total, ...counts });
+    return counts;
   }
 
   /** Whether Redis knows of the call what is known of it here. */
@@ -125,23 +160,51 @@ export class Calls {
   }
 
   async #track(
-    { store, first, observer }: Keeping,
+    keeping: Keeping,
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
-    const context = { ...this.#deps, now: this.#deps.clock.now() };
+    const context = this.#context();
     const faults = requests.map((request) => faultOf(request, context));
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
     ];
+    const { calls, created } = await this.#register(keeping, valid, () => true);
+    return requests.map(({ id }, i) => {
+      const fault = faults[i];
+      if (fault) return fault;
+      return { kind: created.has(id) ? 'created' : 'updated', call: calls.get(id) as Call };
+    });
+  }
+
+  /** @returns how many were not known. */
+  async #trackUnknown(
+    keeping: Keeping,
+    established: readonly { id: string; tenantId: string | null }[],
+  ): Promise<number> {
+    const requests = [...new Map(established.map((one) => [one.id, one])).values()].map(
+      ({ id, tenantId }) => ({ id, ...(tenantId === null ? {} : { tenantId }) }),
+    );
+    const isUnknown = ({ entry, gone }: Last) => entry === null && gone === null;
+    return (await this.#register(keeping, requests, isUnknown)).created.size;
+  }
+
+  /** Those that are wanted, by what stands there when they are written. One request an id. */
+  async #register(
+    { store, first, observer }: Keeping,
+    requests: readonly TrackRequest[],
+    isWanted: (last: Last) => boolean,
+  ): Promise<{ calls: Map<string, Call>; created: Set<string> }> {
+    const context = this.#context();
     const lasts = await findLast(
       store,
-      valid.map(({ id }) => id),
+      requests.map(({ id }) => id),
     );
     const created = new Set<string>();
     const effects = await decideAndWrite(
       store,
-      valid.map((request, i) => ({ id: request.id, ...(lasts[i] ?? UNKNOWN), request })),
+      requests.map((request, i) => ({ id: request.id, ...(lasts[i] ?? UNKNOWN), request })),
       (current, { id, request, gone }) => {
+        if (!isWanted({ entry: current, gone })) return null;
         if (current === null) created.add(id);
         else created.delete(id);
         return { next: register(request, current?.call ?? gone, context), tell: 'tracked' };
@@ -151,11 +214,8 @@ export class Calls {
     for (const call of calls.values()) observer.tracked(call, created.has(call.id));
     const early = [...calls.values()].filter((call) => this.#wantsVisitEarly(call));
     if (early.length > 0) await first.request(early.map(({ id }) => id));
-    return requests.map(({ id }, i) => {
-      const fault = faults[i];
-      if (fault) return fault;
-      return { kind: created.has(id) ? 'created' : 'updated', call: calls.get(id) as Call };
-    });
+    for (const id of created) if (!calls.has(id)) created.delete(id);
+    return { calls, created };
   }
 
   /** Whether its slot's turn comes too late for it. */
@@ -165,20 +225,38 @@ export class Calls {
     return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
   }
 
-  async #untrack({ store, observer }: Keeping, id: string): Promise<void> {
+  /** @returns whether it was tracked. */
+  #context(): RegistrationContext {
+    const { clock, configured, policy, random } = this.#deps;
+    return { ...configured(), now: clock.now(), policy, random };
+  }
+
+  async #untrack(
+    { store, observer }: Keeping,
+    id: string,
+    resultInfo: ResultInfo | null = null,
+  ): Promise<boolean> {
     const { clock, random } = this.#deps;
     const context = { now: clock.now(), random };
     let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
     if (entry === null) {
       // Another replica may know it, and write it back where Redis has lost it.
-      if (await store.stopUnknown(unregister(id, gone, context))) return;
+      const stopped = unregister(id, gone, context, resultInfo);
+      if (await store.stopUnknown(stopped)) {
+        const wasOurs = gone !== null && gone.removal !== 'untracked';
+        if (wasOurs && isKeepAliveTimeout(resultInfo)) observer.timedOut(stopped);
+        return false;
+      }
       [entry = null] = await store.find([id]); // tracked this very moment
       if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
     }
     const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
-      current === null ? null : { gone: unregister(id, current.call, context) },
+      current === null ? null : { gone: unregister(id, current.call, context, resultInfo) },
     );
-    if (effect && 'gone' in effect) observer.removed(effect.gone);
+    if (!effect || !('gone' in effect)) return false;
+    observer.removed(effect.gone);
+    if (isKeepAliveTimeout(resultInfo)) observer.timedOut(effect.gone);
+    return true;
   }
 }
 

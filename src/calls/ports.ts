@@ -95,4 +95,8 @@ export interface Observer {
   /** Once, when it becomes so. */
   atRisk(call: Call): void;
   removed(call: GoneCall): void;
+  /** Graph's notifications were taken: how many came, and what they changed. */
+  notified(counts: { total: number; tracked: number; stopped: number }): void;
+  /** By its notification Graph ended a call that we were to keep alive, for want of a keepAlive. */
+  timedOut(call: GoneCall): void;
 }

@@ -1,4 +1,4 @@
-import { type Call, forget, type GoneCall, isGone, tombstone } from './call.ts';
+import { type Call, forget, type GoneCall, isGone, type ResultInfo, tombstone } from './call.ts';
 import type { Random } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -21,12 +21,15 @@ export interface Invalid {
   readonly message: string;
 }
 
-export interface RegistrationContext {
-  readonly now: number;
-  readonly random: Random;
+export interface ConfiguredApps {
   /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
+}
+
+export interface RegistrationContext extends ConfiguredApps {
+  readonly now: number;
+  readonly random: Random;
   readonly policy: RetryPolicy;
 }
 
@@ -84,15 +87,19 @@ export function register(
  * The call as it is remembered once the bot has it stopped. To stop is a word as
  * new as to track: it counts against every registration made before it, also
  * against one that is not known here.
+ *
+ * @param resultInfo what Graph said of its end, if it did
  */
 export function unregister(
   id: string,
   last: Call | GoneCall | null,
   { now, random }: Pick<RegistrationContext, 'now' | 'random'>,
+  resultInfo: ResultInfo | null = null,
 ): GoneCall {
   const registration = newRegistration(now, random, last?.registration);
-  if (last === null) return tombstone(id, registration, now);
-  return { ...(isGone(last) ? last : forget(last, 'untracked', now)), registration };
+  if (last === null) return { ...tombstone(id, registration, now), resultInfo };
+  const gone = isGone(last) ? last : forget(last, 'untracked', now);
+  return { ...gone, registration, resultInfo: resultInfo ?? gone.resultInfo };
 }
 
 /**

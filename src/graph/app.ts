@@ -9,7 +9,28 @@ export type Credential =
   /** PEM (certificate and private key in one file) or PFX, told apart by content. */
   | { kind: 'certificate'; path: string; password: Secret | null }
   /** A file with an assertion of another issuer, such as Kubernetes (workload identity). */
-  | { kind: 'federated'; tokenFile: string };
+  | { kind: 'federated'; tokenFile: string }
+  /** The app is a managed identity of the machine: no proof is needed but to run there. */
+  | { kind: 'managed-identity'; identity: ManagedIdentity }
+  /** The app trusts a managed identity: a token of that one is the app's assertion. */
+  | { kind: 'federated-managed-identity'; identity: ManagedIdentity };
+
+/** The machine's own identity, or one assigned to it, and what it is named by. */
+export type ManagedIdentity =
+  | { by: 'system' }
+  | { by: 'clientId' | 'objectId' | 'resourceId'; id: string };
+
+/** Where an app is told of its calls. */
+export interface Webhook {
+  url: string;
+  /**
+   * What is sent is signed with each of them, so that they can be rotated; in the
+   * form of the Standard Webhooks specification, `whsec_` or not. Read anew each time.
+   *
+   * @throws Error where one of the files cannot be read
+   */
+  secrets(): Promise<readonly string[]>;
+}
 
 /** An app registration whose calls are kept alive. */
 export interface App {
@@ -23,4 +44,13 @@ export interface App {
   graphBaseUrl: string;
   /** `https://host[:port]`, no trailing slash. */
   authorityHost: string;
+  /** null: nobody is told, but of calls with a webhook of their own. */
+  webhook: Webhook | null;
+}
+
+/** The apps that are configured; they are replaced all together. */
+export interface AppSet {
+  readonly apps: readonly App[];
+  /** Whose a call is that names no app. */
+  readonly defaultApp: string;
 }

@@ -1,16 +1,37 @@
 export type CloudName = 'global' | 'us-gov-l4' | 'us-gov-l5' | 'china';
 
+interface Cloud {
+  readonly graphHost: string;
+  readonly authorityHost: string;
+  /** Whom a managed identity's token must be for, to be an app's assertion. */
+  readonly tokenExchangeAudience: string;
+}
+
 /**
  * Host names of Microsoft's clouds: of Graph, and of the authority that issues tokens for it.
- * Sources: https://learn.microsoft.com/graph/deployments and
- * https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
+ * Sources: https://learn.microsoft.com/graph/deployments,
+ * https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud and
+ * https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
  */
-export const CLOUDS: Record<CloudName, { graphHost: string; authorityHost: string }> = {
-  global: { graphHost: 'graph.microsoft.com', authorityHost: 'login.microsoftonline.com' },
-  'us-gov-l4': { graphHost: 'graph.microsoft.us', authorityHost: 'login.microsoftonline.us' },
-  'us-gov-l5': { graphHost: 'dod-graph.microsoft.us', authorityHost: 'login.microsoftonline.us' },
+export const CLOUDS: Readonly<Record<CloudName, Cloud>> = {
+  global: {
+    graphHost: 'graph.microsoft.com',
+    authorityHost: 'login.microsoftonline.com',
+    tokenExchangeAudience: 'api://AzureADTokenExchange',
+  },
+  'us-gov-l4': {
+    graphHost: 'graph.microsoft.us',
+    authorityHost: 'login.microsoftonline.us',
+    tokenExchangeAudience: 'api://AzureADTokenExchangeUSGov',
+  },
+  'us-gov-l5': {
+    graphHost: 'dod-graph.microsoft.us',
+    authorityHost: 'login.microsoftonline.us',
+    tokenExchangeAudience: 'api://AzureADTokenExchangeUSGov',
+  },
   china: {
     graphHost: 'microsoftgraph.chinacloudapi.cn',
     authorityHost: 'login.partner.microsoftonline.cn',
+    tokenExchangeAudience: 'api://AzureADTokenExchangeChina',
   },
 };

@@ -1,4 +1,4 @@
-import { type Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
 import type { Limits } from './exchange.ts';
 
 /** In ms: connecting with TLS; the limits of a request; one token, discovery included. */
@@ -17,12 +17,14 @@ export interface Proxies {
   no: string | null;
 }
 
-/** The connections to Graph and Entra: two agents, both through the proxies where given. */
+/** The connections to Graph and Entra, through the proxies where given; and to this machine. */
 export class Connections {
   /** Kept alive and used again; at most `connections` an origin. */
   readonly pooled: Dispatcher;
   /** A new connection each request: for one that follows a failure, and for tokens. */
   readonly fresh: Dispatcher;
+  /** Past any proxy: what gives a managed identity its tokens is reached from its machine alone. */
+  readonly direct: Dispatcher;
   #closed: Promise<unknown> | null = null;
 
   constructor(connections: number, timeouts: GraphTimeouts, proxy: Proxies) {
@@ -30,11 +32,12 @@ export class Connections {
     this.pooled = new EnvHttpProxyAgent(options);
     // Pipelining 0 is undici's word for "Connection: close".
     this.fresh = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
+    this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });
   }
 
   /** Waits for the requests in flight; their time limits bound it. May be called twice. */
   async close(): Promise<void> {
-    this.#closed ??= Promise.all([this.pooled.close(), this.fresh.close()]);
+    this.#closed ??= Promise.all([this.pooled.close(), this.fresh.close(), this.direct.close()]);
     await this.#closed;
   }
 }

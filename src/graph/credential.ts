@@ -10,6 +10,12 @@ export type ClientProof = Pick<
   'clientSecret' | 'clientAssertion' | 'clientCertificate'
 >;
 
+/** A credential that lies in a file, or in the configuration. */
+export type StoredCredential = Extract<
+  Credential,
+  { kind: 'secret' | 'certificate' | 'federated' }
+>;
+
 /**
  * Reads a credential, anew each time: what is rotated in its file counts from
  * the next token on.
@@ -17,7 +23,7 @@ export type ClientProof = Pick<
  * @throws Error that names the file and what is wrong with it, never its content
  */
 export async function readCredential(
-  credential: Credential,
+  credential: StoredCredential,
   signal: AbortSignal,
 ): Promise<ClientProof> {
   switch (credential.kind) {
@@ -55,7 +61,8 @@ interface Identity {
   certificate: X509Certificate;
 }
 
-function openCertificate(path: string, file: Buffer, passphrase: string | null): Identity {
+/** @throws Error that names the file and what is wrong with it */
+export function openCertificate(path: string, file: Buffer, passphrase: string | null): Identity {
   try {
     const isPem = file.includes('-----BEGIN ');
     return isPem ? openPem(file, passphrase) : openPfx(file, passphrase ?? '');

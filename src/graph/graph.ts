@@ -6,10 +6,10 @@ import type { Clock, KeepAliveSender, Random } from '../calls/ports.ts';
 import type { App } from './app.ts';
 import { type Attempt, conclude } from './attempt.ts';
 import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
-import { acquireToken } from './entra.ts';
 import { answerError, silenceError } from './evidence.ts';
 import { ExchangeError, exchange, type Request } from './exchange.ts';
-import { TokenCache, TokenError } from './token-cache.ts';
+import { TokenError } from './token-cache.ts';
+import { Tokens } from './tokens.ts';
 
 export type { GraphTimeouts, Proxies } from './connections.ts';
 
@@ -41,24 +41,36 @@ export interface GraphOptions {
   userAgent: string;
 }
 
-/** Tenants whose tokens are held at once; forgetting one costs a token request, no more. */
-const MAX_TENANTS = 10_000;
-
 /**
  * Microsoft Graph: sends keepAlives.
  * Source: https://learn.microsoft.com/graph/api/call-keepalive
  */
 export class Graph implements KeepAliveSender {
   readonly #options: GraphOptions;
-  readonly #apps: ReadonlyMap<string, App>;
   readonly #connections: Connections;
-  /** By app and tenant, in the order of their making. */
-  readonly #tokens = new Map<string, TokenCache>();
+  readonly #tokens: Tokens;
+  #apps: ReadonlyMap<string, App>;
 
   constructor(options: GraphOptions) {
     this.#options = options;
-    this.#apps = new Map(options.apps.map((app) => [app.name, app]));
-    this.#connections = new Connections(options.connections, options.timeouts, options.proxy);
+    const { clock, log, observer, random, timeouts, userAgent } = options;
+    this.#apps = byName(options.apps);
+    this.#connections = new Connections(options.connections, timeouts, options.proxy);
+    this.#tokens = new Tokens({
+      connections: this.#connections,
+      tokenMs: timeouts.tokenMs,
+      clock,
+      random,
+      log,
+      requested: (outcome) => observer.tokenRequested(outcome),
+      userAgent,
+    });
+  }
+
+  /** From now on these apps are configured and no others. Requests under way are not disturbed. */
+  useApps(apps: readonly App[]): void {
+    this.#apps = byName(apps);
+    this.#tokens.use(apps);
   }
 
   async send(call: Call): Promise<Outcome> {
@@ -80,7 +92,7 @@ export class Graph implements KeepAliveSender {
 
   /** @throws TokenError where no request could be sent for want of a token */
   async #sendAs(app: App, call: Call): Promise<Outcome> {
-    const tokens = this.#tokensOf(app, call.tenantId);
+    const tokens = this.#tokens.of(app, call.tenantId);
     const token = await tokens.get();
     const first = await this.#post(app, call, token);
     if (first.verdict.kind !== 'unauthorized' || first.answer === null) return first.outcome;
@@ -126,32 +138,6 @@ export class Graph implements KeepAliveSender {
     return { method: 'POST', origin, path, headers, body: null };
   }
 
-  #tokensOf(app: App, tenantId: string): TokenCache {
-    const key = `${app.name} ${tenantId}`;
-    const known = this.#tokens.get(key);
-    if (known !== undefined) return known;
-    const made = this.#createTokens(app, tenantId);
-    for (const oldest of this.#tokens.keys()) {
-      if (this.#tokens.size < MAX_TENANTS) break;
-      this.#tokens.delete(oldest);
-    }
-    this.#tokens.set(key, made);
-    return made;
-  }
-
-  #createTokens(app: App, tenantId: string): TokenCache {
-    const { clock, log, observer, random, timeouts, userAgent } = this.#options;
-    const dispatcher = this.#connections.fresh;
-    const entra = { dispatcher, tokenMs: timeouts.tokenMs, userAgent, now: () => clock.now() };
-    return new TokenCache({
-      acquire: (claims) => acquireToken(app, tenantId, claims, entra),
-      uptime: () => performance.now(),
-      random,
-      log: log.child({ app: app.name, tenantId }),
-      requested: (outcome) => observer.tokenRequested(outcome),
-    });
-  }
-
   #unsent(code: string, message: string): Outcome {
     const error = silenceError(this.#options.clock.now(), code, message);
     return { kind: 'failed', sentAt: null, error };
@@ -161,7 +147,14 @@ export class Graph implements KeepAliveSender {
 /** After a connection that failed, or a 503 (as Graph asks), the next request takes a new one. */
 function wantsNewConnection(last: CallError | null): boolean {
   if (last === null) return false;
-  return last.status === 503 || (last.status === null && last.code !== 'token');
+  return last.status === 503 || (last.status === null && !UNSENT.has(last.code));
+}
+
+/** The last request was not sent: that says nothing of a connection. */
+const UNSENT: ReadonlySet<string | null> = new Set(['token', 'app']);
+
+function byName(apps: readonly App[]): ReadonlyMap<string, App> {
+  return new Map(apps.map((app) => [app.name, app]));
 }
 
 function toExchangeError(error: unknown): ExchangeError {
@@ -170,5 +163,7 @@ function toExchangeError(error: unknown): ExchangeError {
 }
 
 function describeToken(app: App, error: TokenError): string {
-  return `No token for app "${app.name}" from ${app.authorityHost}: ${error.message}`;
+  const isManaged = app.credential.kind === 'managed-identity';
+  const source = isManaged ? 'its managed identity' : app.authorityHost;
+  return `No token for app "${app.name}" from ${source}: ${error.message}`;
 }

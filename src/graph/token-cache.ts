@@ -66,8 +66,14 @@ export class TokenCache {
   #lastFailure: TokenError | null = null;
   #replacedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: TokenCacheOptions) {
+  /**
+   * @param predecessor of the same app, which proved itself by what counts no
+   *   more: its token serves until there is another, which is asked for at once
+   */
+  constructor(options: TokenCacheOptions, predecessor: TokenCache | null = null) {
     this.#options = options;
+    const held = predecessor === null ? null : predecessor.#held;
+    if (held !== null) this.#held = { ...held, refreshAt: Number.NEGATIVE_INFINITY };
     this.#pause = new Backoff(options.random);
     this.#replacing = new Backoff(options.random);
   }
@@ -126,7 +132,7 @@ export class TokenCache {
       this.#lastFailure = failure;
       this.#pause.failed(uptime(), failure.retryAfterMs ?? 0);
       requested('failure');
-      log.warn({ reason: failure.message, held: this.#held !== null }, 'no token from Entra');
+      log.warn({ reason: failure.message, held: this.#held !== null }, 'no token');
       throw failure;
     }
   }

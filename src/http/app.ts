@@ -13,6 +13,7 @@ import { openApi } from './openapi.ts';
 import { answerParserFailure } from './parser-failures.ts';
 import { callRoutes } from './routes/calls.ts';
 import { keepAliveRoutes } from './routes/keep-alive.ts';
+import { notificationRoutes } from './routes/notifications.ts';
 import { documentRoutes, operationRoutes } from './routes/operations.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
@@ -47,6 +48,8 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(openApi, { version });
   await app.register(trackRoutes, { calls, present });
   await app.register(trackBatchRoutes, { calls, present, maxBodyBytes: limits.maxBatchBodyBytes });
+  const maxBodyBytes = limits.maxNotificationBytes;
+  await app.register(notificationRoutes, { calls, maxBodyBytes });
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
   await app.register(operationRoutes, { metrics, ready: () => options.ready() });
@@ -62,6 +65,7 @@ export async function buildOpenApi(version: string): Promise<object> {
     calls: {
       track: absent,
       untrack: absent,
+      notify: absent,
       find: absent,
       isDurable: () => true,
       list: absent,

@@ -56,6 +56,16 @@ export const CallSchema = Type.Object(
     renewedAt: InstantOrNull('When the last successful keepAlive was sent.'),
     dueAt: InstantOrNull('The next planned keepAlive; null once it left the schedule.'),
     deadlineAt: Instant('Graph ends the call then, unless a keepAlive succeeds before.'),
+    resultInfo: Type.Optional(
+      Type.Object(
+        {
+          code: Type.Integer(),
+          subcode: Type.Unsafe<number | null>({ type: ['integer', 'null'] }),
+          message: Type.String(),
+        },
+        { description: 'Why Graph ended it, where a notification told.' },
+      ),
+    ),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
     atRiskAt: InstantOrNull(
@@ -119,11 +129,15 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
     renewedAt: formatInstantOrNull(call.renewedAt),
     dueAt: isGone(call) ? null : formatInstant(dueAt(call, wheel)),
     deadlineAt: formatInstant(deadlineAt(call, deadlineMs)),
-    ...(isGone(call) ? { goneAt: formatInstant(call.goneAt) } : {}),
+    ...(isGone(call) ? presentEnd(call) : {}),
     consecutiveFailures: call.consecutiveFailures,
     atRiskAt: formatInstantOrNull(call.atRiskAt),
     lastError: call.lastError && presentError(call.lastError),
   });
+}
+
+function presentEnd({ goneAt, resultInfo }: GoneCall) {
+  return { goneAt: formatInstant(goneAt), ...(resultInfo === null ? {} : { resultInfo }) };
 }
 
 export function presentError(error: CallError): LastError {

@@ -14,6 +14,7 @@ export interface Limits {
   readonly maxHeaderBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBatchBodyBytes: number;
+  readonly maxNotificationBytes: number;
 }
 
 export const LIMITS: Limits = {
@@ -26,7 +27,11 @@ export const LIMITS: Limits = {
   maxHeaderBytes: 16 * 1024,
   maxBodyBytes: 64 * 1024,
   maxBatchBodyBytes: 2 * 1024 * 1024,
+  maxNotificationBytes: 1024 * 1024,
 };
 
 /** Most calls of a batch, and of a page. */
 export const MOST_CALLS = 1_000;
+
+/** Most notifications of one request; Graph sends one or a few at once. */
+export const MOST_NOTIFICATIONS = 200;

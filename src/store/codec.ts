@@ -1,4 +1,11 @@
-import { type Call, type CallError, type GoneCall, isCallId, type Removal } from '../calls/call.ts';
+import {
+  type Call,
+  type CallError,
+  type GoneCall,
+  isCallId,
+  type Removal,
+  type ResultInfo,
+} from '../calls/call.ts';
 
 /**
  * How a call stands in Redis: JSON with short names, where what is at its
@@ -20,6 +27,7 @@ interface Encoded {
   e?: CallError;
   z?: number;
   x?: [Removal, number];
+  i?: ResultInfo;
 }
 
 /** Raised when older replicas could not read what newer ones write. */
@@ -53,7 +61,10 @@ export function encodeCall(call: Call | GoneCall): string {
   if (call.consecutiveFailures > 0) encoded.f = call.consecutiveFailures;
   if (call.lastError !== null) encoded.e = call.lastError;
   if (call.atRiskAt !== null) encoded.z = call.atRiskAt;
-  if ('removal' in call) encoded.x = [call.removal, call.goneAt];
+  if ('removal' in call) {
+    encoded.x = [call.removal, call.goneAt];
+    if (call.resultInfo !== null) encoded.i = call.resultInfo;
+  }
   return JSON.stringify(encoded);
 }
 
@@ -81,9 +92,9 @@ export function decodeCall(id: string, text: string): Call {
 
 /** Throws {@link UnreadableError}. */
 export function decodeGoneCall(id: string, text: string): GoneCall {
-  const { x } = parse(text);
+  const { x, i } = parse(text);
   if (!x) throw new UnreadableError('not a call that has left the schedule');
-  return { ...decodeCall(id, text), removal: x[0], goneAt: x[1] };
+  return { ...decodeCall(id, text), removal: x[0], goneAt: x[1], resultInfo: i ?? null };
 }
 
 function parse(text: string): Encoded {
@@ -104,6 +115,9 @@ function parse(text: string): Encoded {
   return value as Encoded;
 }
 
+type Check = (value: unknown) => boolean;
+type Checks<T> = Record<keyof T, Check>;
+
 const isText = (value: unknown) => typeof value === 'string';
 const isInstant = (value: unknown) => Number.isFinite(value);
 const isObject = (value: unknown) => typeof value === 'object' && value !== null;
@@ -114,7 +128,13 @@ const orNull = (check: (value: unknown) => boolean) => (value: unknown) =>
   value === null || check(value);
 const REMOVALS: ReadonlySet<unknown> = new Set<Removal>(['ended', 'expired', 'untracked']);
 
-const ERROR_CHECKS: Record<keyof CallError, (value: unknown) => boolean> = {
+const RESULT_CHECKS: Checks<ResultInfo> = {
+  code: isInstant,
+  subcode: orNull(isInstant),
+  message: isText,
+};
+
+const ERROR_CHECKS: Checks<CallError> = {
   at: isInstant,
   status: orNull(isInstant),
   code: orNull(isText),
@@ -124,13 +144,15 @@ const ERROR_CHECKS: Record<keyof CallError, (value: unknown) => boolean> = {
   diagnostic: orNull(isText),
   date: orNull(isText),
 };
-const isError = (value: unknown) =>
-  isObject(value) &&
-  Object.entries(ERROR_CHECKS).every(([name, check]) =>
-    check((value as Record<string, unknown>)[name]),
-  );
+const isOf =
+  <T>(checks: Checks<T>) =>
+  (value: unknown) =>
+    isObject(value) &&
+    Object.entries<Check>(checks).every(([name, check]) =>
+      check((value as Record<string, unknown>)[name]),
+    );
 
-const CHECKS: Record<keyof Encoded, (value: unknown) => boolean> = {
+const CHECKS: Checks<Encoded> = {
   v: (value) => value === FORMAT,
   a: isText,
   t: isText,
@@ -146,9 +168,10 @@ const CHECKS: Record<keyof Encoded, (value: unknown) => boolean> = {
   k: maybe(isInstant),
   n: maybe(isInstant),
   f: maybe(isInstant),
-  e: maybe(isError),
+  e: maybe(isOf(ERROR_CHECKS)),
   z: maybe(isInstant),
   x: maybe((value) => Array.isArray(value) && REMOVALS.has(value[0]) && isInstant(value[1])),
+  i: maybe(isOf(RESULT_CHECKS)),
 };
 
 function firstFault(value: Record<string, unknown>): string | null {

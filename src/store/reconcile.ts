@@ -106,8 +106,8 @@ export function merge(known: Call | GoneCall, current: Call, now: number): Decis
     if (known.registration < current.registration) return null;
     if (known.removal === 'expired' && renewal(current) > renewal(known)) return null;
     if (known.removal === 'ended' && renewal(current) > known.goneAt) return null;
-    const { registration, removal, goneAt } = known;
-    return { gone: { ...current, retryAt: null, registration, removal, goneAt } };
+    const { registration, removal, goneAt, resultInfo } = known;
+    return { gone: { ...current, retryAt: null, registration, removal, goneAt, resultInfo } };
   }
   if (isNewer) return { next: renewedLater ? known : withRenewal(known, current), tell: 'tracked' };
   if (renewedLater) return { next: withRenewal(current, known) };

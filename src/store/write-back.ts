@@ -46,8 +46,8 @@ export async function restoreCalls(place: Place, calls: readonly Call[]): Promis
       if (!hasLeft(call, gone)) items.push({ op: 'restored', call, left, goneAt: 0 });
       else if (gone !== 'newer' && gone !== null && isTombstone(gone)) {
         // Whoever took the stop did not know the call.
-        const { registration, removal, goneAt } = gone;
-        stopped.push({ ...call, retryAt: null, registration, removal, goneAt });
+        const { registration, removal, goneAt, resultInfo } = gone;
+        stopped.push({ ...call, retryAt: null, registration, removal, goneAt, resultInfo });
       }
     }
     written += (await write(place, items)).filter(Boolean).length;

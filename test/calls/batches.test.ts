@@ -2,10 +2,50 @@ import { describe, expect, test } from 'vitest';
 import { Batches } from '../../src/calls/batches.ts';
 import { idle } from './fixture.ts';
 
+const atOnce = () => Promise.resolve();
+const untilEnough = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
 describe('batches', () => {
+  test('wait for more until they are full, or no more will come', async () => {
+    const written: number[][] = [];
+    const batches = new Batches<number>(3, untilEnough, async (batch) => void written.push(batch));
+    batches.add(1);
+    await idle();
+    batches.add(2);
+    await idle();
+    expect(written).toEqual([]);
+    batches.add(3);
+    await idle();
+    expect(written).toEqual([[1, 2, 3]]);
+    batches.add(4);
+    await idle();
+    await batches.settled();
+    expect(written).toEqual([[1, 2, 3], [4]]);
+  });
+
+  test('wait a moment, and no longer', async () => {
+    const written: number[][] = [];
+    const moment = Promise.withResolvers<void>();
+    const batches = new Batches<number>(
+      3,
+      () => moment.promise,
+      async (batch) => void written.push(batch),
+    );
+    batches.add(1);
+    await idle();
+    expect(written).toEqual([]);
+    moment.resolve();
+    await idle();
+    expect(written).toEqual([[1]]);
+    await batches.settled();
+  });
+
   test('gather what is ready, and no more than their size', async () => {
     const written: number[][] = [];
-    const batches = new Batches<number>(3, async (batch) => void written.push(batch));
+    const batches = new Batches<number>(3, atOnce, async (batch) => void written.push(batch));
     for (let i = 0; i < 7; i++) batches.add(i);
     await batches.settled();
     expect(written).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
@@ -15,7 +55,7 @@ describe('batches', () => {
     const written: number[][] = [];
     const gate = Promise.withResolvers<void>();
     let writing = 0;
-    const batches = new Batches<number>(10, async (batch) => {
+    const batches = new Batches<number>(10, atOnce, async (batch) => {
       expect(++writing).toBe(1);
       written.push(batch);
       await gate.promise;
@@ -34,7 +74,7 @@ describe('batches', () => {
 
   test('reject with the first failure, and write nothing after it', async () => {
     let writes = 0;
-    const batches = new Batches<number>(1, async () => {
+    const batches = new Batches<number>(1, atOnce, async () => {
       writes++;
       throw new Error(`write ${writes}`);
     });
@@ -49,6 +89,6 @@ describe('batches', () => {
   });
 
   test('are settled at once where nothing was added', async () => {
-    await new Batches<number>(1, () => Promise.reject(new Error('not asked'))).settled();
+    await new Batches<number>(1, atOnce, () => Promise.reject(new Error('not asked'))).settled();
   });
 });

@@ -89,6 +89,12 @@ describe('a call that has left the schedule', () => {
     const gone = forget(call, 'ended', NOW);
     expect(isGone(call)).toBe(false);
     expect(isGone(gone)).toBe(true);
-    expect(gone).toEqual({ ...call, retryAt: null, removal: 'ended', goneAt: NOW });
+    expect(gone).toEqual({
+      ...call,
+      retryAt: null,
+      removal: 'ended',
+      goneAt: NOW,
+      resultInfo: null,
+    });
   });
 });

@@ -40,8 +40,10 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
     isUnsaved: () => false,
     clock,
     random: () => 0.5,
-    apps: new Map([['default', { tenantId: TENANT }]]),
-    defaultApp: 'default',
+    configured: () => ({
+      apps: new Map([['default', { tenantId: TENANT }]]),
+      defaultApp: 'default',
+    }),
     wheel: WHEEL,
     policy: POLICY,
     ...over,
@@ -243,6 +245,65 @@ describe('one keepAlive now', () => {
       return ended(at);
     };
     expect((await calls.keepAliveNow(ID))?.call).toEqual(again);
+  });
+});
+
+describe('what Graph notifies', () => {
+  const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
+  const established = { kind: 'established', id: ID, tenantId: OTHER_TENANT } as const;
+  const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
+  const over = { kind: 'over', id: ID, resultInfo } as const;
+
+  test('tracks an established call, in its tenant, and asks for its first keepAlive', async () => {
+    const { calls, store, shared, told } = aRegistry();
+    expect(await calls.notify([established, established], 3)).toEqual({ tracked: 1, stopped: 0 });
+    expect(store.get(ID)).toMatchObject({ tenantId: OTHER_TENANT, app: 'default' });
+    expect(shared.asked).toEqual([[ID]]);
+    expect(told.notifications).toEqual([{ total: 3, tracked: 1, stopped: 0 }]);
+  });
+
+  test('leaves a call that is tracked as the bot had it tracked, also if it does so that moment', async () => {
+    const { calls, store } = aRegistry();
+    const known = aCall({ labels: { room: 'b' } });
+    store.put(known);
+    expect(await calls.notify([established], 1)).toEqual({ tracked: 0, stopped: 0 });
+    expect(store.get(ID)).toEqual(known);
+
+    const again = aRegistry();
+    again.store.before = (what) => {
+      if (what === 'write') again.store.put(known);
+    };
+    expect(await again.calls.notify([established], 1)).toEqual({ tracked: 0, stopped: 0 });
+    expect(again.store.get(ID)).toEqual(known);
+  });
+
+  test('stops a call that is over, keeps why, and counts what is our failure apart', async () => {
+    const { calls, store, told } = aRegistry();
+    store.put(aCall());
+    expect(await calls.notify([over], 1)).toEqual({ tracked: 0, stopped: 1 });
+    expect(await calls.find(ID)).toMatchObject({ removal: 'untracked', resultInfo });
+    expect(told.removals).toEqual([{ id: ID, removal: 'untracked' }]);
+    expect(told.timeouts).toEqual([ID]);
+    expect(await calls.notify([over], 1)).toEqual({ tracked: 0, stopped: 0 });
+    expect(told.timeouts).toEqual([ID]);
+  });
+
+  test('of a call that Graph had ended before adds why; of one that the bot stopped it is no failure', async () => {
+    const { calls, store, told } = aRegistry();
+    store.gone.set(ID, aGoneCall({ removal: 'ended' }));
+    store.gone.set('call-0002', aGoneCall({ id: 'call-0002', removal: 'untracked' }));
+    await calls.notify([over, { ...over, id: 'call-0002' }], 2);
+    expect(await calls.find(ID)).toMatchObject({ removal: 'ended', resultInfo });
+    expect(told.timeouts).toEqual([ID]);
+    expect(told.removals).toEqual([]);
+  });
+
+  test('out of order does not raise a call from the dead', async () => {
+    const { calls, store } = aRegistry();
+    await calls.notify([over, established], 2);
+    expect(store.get(ID)).toBeNull();
+    await calls.notify([established], 1);
+    expect(store.get(ID)).toBeNull();
   });
 });
 

@@ -44,7 +44,7 @@ export function aCall(over: Partial<Call> = {}): Call {
 }
 
 export function aGoneCall(over: Partial<GoneCall> = {}): GoneCall {
-  return { ...aCall(), removal: 'ended', goneAt: NOW, ...over };
+  return { ...aCall(), removal: 'ended', goneAt: NOW, resultInfo: null, ...over };
 }
 
 export function anError(over: Partial<CallError> = {}): CallError {
@@ -282,6 +282,8 @@ export class Told implements Observer {
   readonly trackings: { id: string; isNew: boolean }[] = [];
   readonly attempts: { id: string; kind: Outcome['kind'] }[] = [];
   readonly risks: string[] = [];
+  readonly notifications: { total: number; tracked: number; stopped: number }[] = [];
+  readonly timeouts: string[] = [];
   readonly removals: { id: string; removal: GoneCall['removal'] }[] = [];
 
   tracked({ id }: Call, isNew: boolean): void {
@@ -298,6 +300,14 @@ export class Told implements Observer {
 
   removed({ id, removal }: GoneCall): void {
     this.removals.push({ id, removal });
+  }
+
+  notified(counts: { total: number; tracked: number; stopped: number }): void {
+    this.notifications.push(counts);
+  }
+
+  timedOut({ id }: GoneCall): void {
+    this.timeouts.push(id);
   }
 }
 

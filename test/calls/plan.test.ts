@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Call } from '../../src/calls/call.ts';
+import { type Call, forget } from '../../src/calls/call.ts';
 import { nextVisitAt, planVisit } from '../../src/calls/plan.ts';
 import { aCall, DEADLINE_MS, MINUTE, NOW, SKEW_MS } from './fixture.ts';
 
@@ -70,7 +70,7 @@ describe('a visit takes off the schedule', () => {
     expect(stop).toEqual([
       {
         entry: entryOf(call),
-        gone: { ...call, retryAt: null, removal: 'untracked', goneAt: NOW + 10 },
+        gone: forget(call, 'untracked', NOW + 10),
       },
     ]);
   });

@@ -50,6 +50,7 @@ export class RedisProcess {
     for (let attempt = 0; attempt < 20; attempt++) {
       this.#spawn(options);
       if (await this.#answers()) return;
+      await this.kill();
       await sleep(200); // the port may be held for a moment by somebody else's socket
     }
     throw new Error(`redis-server does not come up on port ${this.port}`);

@@ -13,12 +13,16 @@ export interface Told {
 
 const REMOVALS: ReadonlySet<unknown> = new Set(['ended', 'expired', 'untracked']);
 
-/** From the events in Redis, as far as it has kept them. */
-export async function toldByEvents({ redis }: World): Promise<Told[]> {
-  const entries = await redis.client.xrange(EVENTS_KEY, '-', '+');
+/** From the events in Redis, as far as it has kept them; of one that stands there twice, once. */
+export async function toldByEvents({ client }: World): Promise<Told[]> {
+  const entries = await client.xrange(EVENTS_KEY, '-', '+');
+  const seen = new Set<string>();
   return entries.flatMap(([entryId, fields]) => {
     const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
     if (!REMOVALS.has(field('type'))) return [];
+    const own = fields.includes('event') ? field('event') : entryId;
+    if (seen.has(own)) return [];
+    seen.add(own);
     const at = Number(entryId.split('-')[0]);
     return [{ id: field('id'), removal: field('type') as Removal, at }];
   });

@@ -4,10 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_SECRET, Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts';
+import type { RedisClient } from '../../src/store/connection.ts';
 import { Bot } from './bot.ts';
 import { Link } from './link.ts';
 import { RedisProcess } from './redis-process.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
+
+/** Several redis-servers that serve as one. */
+export interface RedisGroup {
+  readonly url: string;
+  /** To look at it with, whatever happens to its servers. */
+  readonly client: RedisClient;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
 
 /** The scaled clock of all scenarios, in ms. */
 export const INTERVAL_MS = 4_000;
@@ -28,6 +38,8 @@ export interface WorldOptions {
   named?: boolean;
   /** Of the replicas that are started first: another version of this repository. */
   source?: string;
+  /** In the place of the one redis-server; not started yet. */
+  group?: RedisGroup;
   simulator?: SimulatorOptions;
   random?: () => number;
 }
@@ -35,7 +47,7 @@ export interface WorldOptions {
 /** Microsoft, one Redis, a few replicas and a bot: all real but Microsoft. */
 export class World implements AsyncDisposable {
   readonly simulator: Simulator;
-  redis: RedisProcess;
+  #redis: RedisProcess | null;
   readonly directory: string;
   readonly bot: Bot;
   /** All that ever ran, in the order of their starts. */
@@ -48,12 +60,12 @@ export class World implements AsyncDisposable {
   private constructor(
     options: WorldOptions,
     simulator: Simulator,
-    redis: RedisProcess,
+    redis: RedisProcess | null,
     directory: string,
   ) {
     this.#options = options;
     this.simulator = simulator;
-    this.redis = redis;
+    this.#redis = redis;
     this.directory = directory;
     this.bot = new Bot(simulator, () => this.replicas, options.random);
   }
@@ -64,13 +76,15 @@ export class World implements AsyncDisposable {
     await simulator.start();
     await writeFile(join(directory, 'ca.pem'), simulator.caCertificate);
     await writeFile(join(directory, 'secret'), DEFAULT_SECRET);
-    const redis = await RedisProcess.start().catch(async (error) => {
+    const { group } = options;
+    const starting = group ? group.start().then(() => null) : RedisProcess.start();
+    const redis = await starting.catch(async (error) => {
       await simulator.stop();
       throw error;
     });
     const world = new World(options, simulator, redis, directory);
     try {
-      world.name(redis.host);
+      if (redis) world.name(redis.host);
       const source = options.source ? { source: options.source } : {};
       await world.startReplicas(options.replicas ?? 2, source);
       return world;
@@ -78,6 +92,20 @@ export class World implements AsyncDisposable {
       await world[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  get redis(): RedisProcess {
+    if (!this.#redis) throw new Error('this world has a group of redis-servers');
+    return this.#redis;
+  }
+
+  set redis(redis: RedisProcess) {
+    this.#redis = redis;
+  }
+
+  /** To look at what the replicas have in common. */
+  get client(): RedisClient {
+    return this.#options.group?.client ?? this.redis.client;
   }
 
   get living(): Replica[] {
@@ -118,7 +146,7 @@ export class World implements AsyncDisposable {
     const replica = new Replica({
       name: `replica-${this.replicas.length}`,
       directory: this.directory,
-      env: { ...this.#env(link?.port ?? this.redis.port), ...this.#options.env },
+      env: { ...this.#env(link), ...this.#options.env },
       within: this.#options.named ? [...WITH_HOSTS, this.#hosts] : [],
       ...of,
       ...(clockAheadS === undefined ? {} : { clockAheadS }),
@@ -151,7 +179,8 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.kill()));
     await Promise.all(this.links.map((link) => link.refuse()));
-    await this.redis.stop();
+    await this.#redis?.stop();
+    await this.#options.group?.stop();
     await this.simulator.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
@@ -160,12 +189,17 @@ export class World implements AsyncDisposable {
     return join(this.directory, 'hosts');
   }
 
-  #env(redisPort: number): NodeJS.ProcessEnv {
-    const host = this.#options.named ? REDIS_NAME : '127.0.0.1';
+  #redisUrl(link: Link | null): string {
+    const { group, named } = this.#options;
+    if (group) return group.url;
+    return `redis://${named ? REDIS_NAME : '127.0.0.1'}:${link?.port ?? this.redis.port}`;
+  }
+
+  #env(link: Link | null): NodeJS.ProcessEnv {
     return {
       HOST: '127.0.0.1',
       PORT: '0',
-      REDIS_URL: `redis://${host}:${redisPort}`,
+      REDIS_URL: this.#redisUrl(link),
       GRAPH_BASE_URL: this.simulator.graphBaseUrl,
       AZURE_AUTHORITY_HOST: this.simulator.authorityHost,
       NODE_EXTRA_CA_CERTS: join(this.directory, 'ca.pem'),

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Credential } from '../../src/graph/app.ts';
 import { Connections } from '../../src/graph/connections.ts';
+import { readCredential, type StoredCredential } from '../../src/graph/credential.ts';
 import { acquireToken } from '../../src/graph/entra.ts';
 import type { EntraFault } from '../../src/simulator/faults.ts';
-import { Simulator } from '../../src/simulator/simulator.ts';
+import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
 import { makeApp, TENANT, trust } from './fixtures.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-entra-'));
@@ -32,20 +32,17 @@ function file(name: string, content: string): string {
   return path;
 }
 
-function acquire(credential?: Credential, tenantId = TENANT) {
-  const app = makeApp(simulator);
-  const options = {
+async function acquire(
+  credential: StoredCredential = { kind: 'secret', secret: { value: DEFAULT_SECRET } },
+  tenantId = TENANT,
+) {
+  const proof = await readCredential(credential, AbortSignal.timeout(timeouts.tokenMs));
+  return acquireToken(makeApp(simulator), proof, tenantId, null, {
     dispatcher: connections.fresh,
     tokenMs: timeouts.tokenMs,
     userAgent: 'callkeeper/test',
     now: () => Date.now(),
-  };
-  return acquireToken(
-    { ...app, credential: credential ?? app.credential },
-    tenantId,
-    null,
-    options,
-  );
+  });
 }
 
 describe('a token is given', () => {

@@ -59,6 +59,7 @@ export function makeApp(world: { graphBaseUrl: string; authorityHost: string }):
     credential: { kind: 'secret', secret: { value: DEFAULT_SECRET } },
     graphBaseUrl: world.graphBaseUrl,
     authorityHost: world.authorityHost,
+    webhook: null,
   };
 }
 

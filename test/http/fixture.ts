@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
 import type { TrackResult } from '../../src/calls/calls.ts';
+import type { Notice } from '../../src/calls/notice.ts';
 import type { TrackRequest } from '../../src/calls/registration.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
 
@@ -34,7 +35,7 @@ export function aCall(over: Partial<Call> = {}): Call {
 }
 
 export function aGoneCall(over: Partial<GoneCall> = {}): GoneCall {
-  return { ...aCall(), removal: 'ended', goneAt: NOW + MINUTE, ...over };
+  return { ...aCall(), removal: 'ended', goneAt: NOW + MINUTE, resultInfo: null, ...over };
 }
 
 export const ERROR: CallError = {
@@ -67,6 +68,13 @@ export class FakeCalls implements Ports {
       this.known.delete(id);
       return { durable: this.durable };
     });
+  }
+
+  notify(notices: readonly Notice[], total: number) {
+    return this.#ask('notify', [notices, total], async () => ({
+      tracked: notices.filter(({ kind }) => kind === 'established').length,
+      stopped: notices.filter(({ kind }) => kind === 'over').length,
+    }));
   }
 
   isDurable(): boolean {

@@ -51,6 +51,7 @@ test('it lists every route of the API and nothing else', async () => {
     'POST /calls/track',
     'POST /calls/{id}/keepAlive',
     'POST /calls/{id}/track',
+    'POST /notifications',
   ]);
 });
 

@@ -6,8 +6,7 @@ import { Schedule } from '../../src/schedule/schedule.ts';
 import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectFast, connectWorker } from '../../src/store/connection.ts';
 import { FakeGraph, MemoryStore, POLICY, SKEW_MS, Told } from '../calls/fixture.ts';
-import type { RedisServer } from '../redis/redis-server.ts';
-import { ready, realClock, silent } from '../store/fixture.ts';
+import { ready, realClock, type SomeRedis, silent } from '../store/fixture.ts';
 
 export const WHEEL: Wheel = { intervalMs: 2_000, slots: 4 };
 export const SLOTS = [0, 1, 2, 3];
@@ -71,7 +70,7 @@ export const newPrefix = () => `{test-${prefixes++}}`;
 
 /** A replica's schedule, with a queue of the test's own to look at it and to damage it. */
 export async function aSchedule(
-  server: RedisServer,
+  server: SomeRedis,
   cleanUp: Cleanup,
   over: Partial<{ prefix: string; wheel: Wheel; lockMs: number; turnGraceMs: number }> = {},
 ) {

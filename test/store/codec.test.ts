@@ -41,8 +41,13 @@ const anyCall: fc.Arbitrary<Call> = fc.record({
   lastError: fc.option(anError),
 });
 const anyGone: fc.Arbitrary<GoneCall> = fc
-  .tuple(anyCall, fc.constantFrom<Removal>('ended', 'expired', 'untracked'), instant)
-  .map(([call, removal, goneAt]) => ({ ...call, removal, goneAt }));
+  .tuple(
+    anyCall,
+    fc.constantFrom<Removal>('ended', 'expired', 'untracked'),
+    instant,
+    fc.option(fc.record({ code: fc.nat(), subcode: fc.option(fc.nat()), message: text })),
+  )
+  .map(([call, removal, goneAt, resultInfo]) => ({ ...call, removal, goneAt, resultInfo }));
 
 describe('a call', () => {
   test('comes out of its encoding as it went in', () => {

@@ -1,0 +1,221 @@
+import type { App, Credential, ManagedIdentity, Webhook } from '../graph/app.ts';
+import { CLOUDS, type CloudName } from '../graph/clouds.ts';
+import { openCertificate } from '../graph/credential.ts';
+import { FileError, readBounded, readText } from './bounded-file.ts';
+import { GUID, isServiceUrl } from './checks.ts';
+import { readWebhookSecret, webhookTo } from './webhook-secret.ts';
+import type { Place, YamlReader } from './yaml-reader.ts';
+
+export interface AppDefaults {
+  /** From a path in the file, which may be relative, to one that can be opened. */
+  readonly pathOf: (path: string) => string;
+  readonly defaultCloud: CloudName;
+  readonly hostsOf: (cloud: CloudName) => { graphBaseUrl: string; authorityHost: string };
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const CREDENTIALS = [
+  'clientSecretFile',
+  'certificate',
+  'federatedTokenFile',
+  'managedIdentity',
+  'federatedManagedIdentity',
+] as const;
+/** Of an app that is faulty, and therefore never used. */
+const NONE: Credential = { kind: 'secret', secret: { value: '' } };
+
+/** Reads one app; what a faulty one gives is not to be used. */
+export class AppReader {
+  readonly #yaml: YamlReader;
+  readonly #defaults: AppDefaults;
+
+  constructor(yaml: YamlReader, defaults: AppDefaults) {
+    this.#yaml = yaml;
+    this.#defaults = defaults;
+  }
+
+  read(place: Place): { app: App; isDefault: boolean } {
+    const { of } = this.#yaml.fields(place, [
+      'name',
+      'default',
+      'cloud',
+      'tenantId',
+      'clientId',
+      'credential',
+      'webhook',
+      'graphBaseUrl',
+      'authorityHost',
+    ]) ?? { of: null };
+    const required = <T>(field: Place | null | undefined, name: string, read: (it: Place) => T) => {
+      if (field) return read(field);
+      if (of) this.#yaml.fault(place, `lacks ${name}`);
+      return null;
+    };
+    const cloud = of?.cloud ? this.#cloud(of.cloud) : this.#defaults.defaultCloud;
+    const hosts = this.#defaults.hostsOf(cloud);
+    const app = {
+      name: required(of?.name, 'name', (it) => this.#name(it)) ?? '',
+      cloud,
+      tenantId: required(of?.tenantId, 'tenantId', (it) => this.#guid(it)) ?? '',
+      clientId: required(of?.clientId, 'clientId', (it) => this.#guid(it)) ?? '',
+      credential: required(of?.credential, 'credential', (it) => this.#credential(it)) ?? NONE,
+      graphBaseUrl: of?.graphBaseUrl ? this.#url(of.graphBaseUrl, true) : hosts.graphBaseUrl,
+      authorityHost: of?.authorityHost ? this.#url(of.authorityHost, false) : hosts.authorityHost,
+      webhook: of?.webhook ? this.#webhook(of.webhook) : null,
+    };
+    return { app, isDefault: of?.default ? this.#truth(of.default) : false };
+  }
+
+  #name(place: Place): string {
+    const expected = 'must be 1 to 63 of A-Z a-z 0-9 . _ - and start with a letter or digit';
+    return this.#text(place, (text) => NAME.test(text), expected);
+  }
+
+  #guid(place: Place): string {
+    return this.#text(place, (text) => GUID.test(text), 'must be a GUID').toLowerCase();
+  }
+
+  #cloud(place: Place): CloudName {
+    const names = Object.keys(CLOUDS);
+    const expected = `must be one of ${names.join(', ')}`;
+    const name = this.#text(place, (text) => names.includes(text), expected);
+    return name === '' ? this.#defaults.defaultCloud : (name as CloudName);
+  }
+
+  #url(place: Place, mayBeHttp: boolean): string {
+    const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
+    const expected = `must be an https:// URL${plain} without credentials or query`;
+    const text = this.#text(place, (url) => isServiceUrl(url, mayBeHttp), expected);
+    return text.replace(/\/+$/, '');
+  }
+
+  #truth(place: Place): boolean {
+    const value = this.#yaml.scalar(place);
+    if (typeof value !== 'boolean') this.#yaml.fault(place, 'must be true or false');
+    return value === true;
+  }
+
+  #credential(place: Place): Credential {
+    const fields = this.#yaml.fields(place, CREDENTIALS);
+    if (fields === null) return NONE;
+    const given = CREDENTIALS.flatMap((name) => {
+      const field = fields.of[name];
+      return field ? [this.#credentialBy(name, field)] : [];
+    });
+    if (given.length !== 1) this.#yaml.fault(place, `must have one of ${CREDENTIALS.join(', ')}`);
+    return given[0] ?? NONE;
+  }
+
+  #credentialBy(name: (typeof CREDENTIALS)[number], place: Place): Credential {
+    switch (name) {
+      case 'clientSecretFile':
+        return { kind: 'secret', secret: { file: this.#file(place, readText) } };
+      case 'federatedTokenFile':
+        return { kind: 'federated', tokenFile: this.#file(place, readText) };
+      case 'certificate':
+        return this.#certificate(place);
+      case 'managedIdentity':
+        return { kind: 'managed-identity', identity: this.#identity(place, true) };
+      case 'federatedManagedIdentity':
+        return { kind: 'federated-managed-identity', identity: this.#identity(place, false) };
+    }
+  }
+
+  #certificate(place: Place): Credential {
+    const { of } = this.#yaml.fields(place, ['file', 'passwordFile']) ?? { of: null };
+    if (of && !of.file) this.#yaml.fault(place, 'lacks file');
+    const passwordFile = of?.passwordFile ? this.#file(of.passwordFile, readText) : null;
+    // A password that cannot be read has a fault of its own.
+    const open = (file: string) => passwordFile === '' || tryToOpen(file, passwordFile);
+    const path = of?.file ? this.#file(of.file, open) : '';
+    return {
+      kind: 'certificate',
+      path,
+      password: passwordFile === null ? null : { file: passwordFile },
+    };
+  }
+
+  /** @param mayBeSystem Entra lets apps trust user-assigned identities only */
+  #identity(place: Place, mayBeSystem: boolean): ManagedIdentity {
+    const names = ['clientId', 'objectId', 'resourceId'] as const;
+    if (mayBeSystem && this.#yaml.scalar(place) === 'system') return { by: 'system' };
+    const system = mayBeSystem ? 'must be `system`, or' : 'must be';
+    const expected = `${system} a mapping with one of ${names.join(', ')}`;
+    if (!this.#yaml.isMapping(place)) {
+      this.#yaml.fault(place, expected);
+      return { by: 'system' };
+    }
+    const fields = this.#yaml.fields(place, names);
+    const given = names.flatMap((by) => {
+      const field = fields?.of[by];
+      if (!field) return [];
+      return [{ by, id: by === 'resourceId' ? this.#resourceId(field) : this.#guid(field) }];
+    });
+    if (given.length !== 1) this.#yaml.fault(place, expected);
+    return given[0] ?? { by: 'system' };
+  }
+
+  #resourceId(place: Place): string {
+    const isOne = (text: string) => /^\/subscriptions\/[\x21-\x7e]{1,1000}$/i.test(text);
+    return this.#text(place, isOne, 'must be a resource id: /subscriptions/…');
+  }
+
+  #webhook(place: Place): Webhook | null {
+    const { of } = this.#yaml.fields(place, ['url', 'secretFiles']) ?? { of: null };
+    if (of === null) return null;
+    if (!of.url) this.#yaml.fault(place, 'lacks url');
+    if (!of.secretFiles) this.#yaml.fault(place, 'lacks secretFiles');
+    const url = of.url ? this.#webhookUrl(of.url) : '';
+    const files = of.secretFiles ? this.#yaml.items(of.secretFiles) : [];
+    return webhookTo(
+      url,
+      files.map((file) => this.#file(file, readWebhookSecret)),
+    );
+  }
+
+  #webhookUrl(place: Place): string {
+    const isOne = (text: string) => {
+      const url = text.length <= 2048 ? URL.parse(text) : null;
+      return url?.protocol === 'https:' && !url.username && !url.password && !url.hash;
+    };
+    return this.#text(place, isOne, 'must be an https:// URL without credentials or fragment');
+  }
+
+  /**
+   * The path of a file that can be read, and used; '' where there is a fault. The
+   * path is not told: a secret might stand in its place.
+   *
+   * @param use throws where it cannot be used
+   */
+  #file(place: Place, use: (path: string) => unknown): string {
+    const text = this.#text(place, (path) => path !== '', 'must be the path of a file');
+    if (text === '') return '';
+    const path = this.#defaults.pathOf(text);
+    try {
+      use(path);
+      return path;
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.#yaml.fault(place, `names a file that ${error.reason}`);
+      return '';
+    }
+  }
+
+  #text(place: Place, isRight: (text: string) => boolean, expected: string): string {
+    const value = this.#yaml.scalar(place);
+    if (typeof value === 'string' && isRight(value)) return value;
+    this.#yaml.fault(place, expected);
+    return '';
+  }
+}
+
+/** @throws FileError */
+function tryToOpen(path: string, passwordFile: string | null): void {
+  const content = readBounded(path);
+  const password = passwordFile === null ? null : readText(passwordFile);
+  try {
+    openCertificate('', content, password);
+  } catch (cause) {
+    throw new FileError((cause as Error).message.trim(), { cause });
+  }
+}

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import type { Webhook } from '../graph/app.ts';
+import { FileError, readText } from './bounded-file.ts';
+
+/**
+ * A secret as the Standard Webhooks specification has it: base64 of 24 to 64
+ * bytes, mostly with `whsec_` before it.
+ * Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ */
+const SECRET = /^(?:whsec_)?([A-Za-z0-9+/]+={0,2})$/;
+const LEAST_BYTES = 24;
+const MOST_BYTES = 64;
+
+/** @throws FileError */
+export function readWebhookSecret(path: string): string {
+  return parseSecret(readText(path));
+}
+
+/** The secrets are those of the files that can be read when they are wanted; it takes one. */
+export function webhookTo(url: string, files: readonly string[]): Webhook {
+  return {
+    url,
+    async secrets() {
+      const read = files.map(async (file) => parseSecret((await readFile(file, 'utf8')).trim()));
+      const results = await Promise.allSettled(read);
+      const secrets = results.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
+      const [first] = results;
+      if (secrets.length === 0 && first?.status === 'rejected') throw first.reason;
+      return secrets;
+    },
+  };
+}
+
+function parseSecret(text: string): string {
+  const base64 = SECRET.exec(text)?.[1];
+  const bytes = base64 === undefined ? 0 : Buffer.from(base64, 'base64').length;
+  if (bytes >= LEAST_BYTES && bytes <= MOST_BYTES) return text;
+  throw new FileError(
+    `holds no secret of ${LEAST_BYTES} to ${MOST_BYTES} bytes, as whsec_ and base64`,
+  );
+}

@@ -1,0 +1,141 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+} from 'yaml';
+
+/** Something in the document, with the words for it: `apps[1].webhook`. */
+export interface Place {
+  readonly path: string;
+  readonly line: number;
+  readonly node: unknown;
+}
+
+/** Fields of a mapping by name; an absent one is null. */
+export type Fields<Name extends string> = Place & Readonly<{ of: Record<Name, Place | null> }>;
+
+/** A file with more faults than this is another file altogether. */
+const MOST_TOLD = 100;
+
+/**
+ * Reads a YAML document, and gathers what is wrong with it, by line. Nothing
+ * that stands in the document is ever told, but where it is: anything may be a
+ * secret that has slipped into the wrong line.
+ */
+export class YamlReader {
+  readonly root: Place;
+  readonly #lines = new LineCounter();
+  readonly #faults: { line: number; text: string }[] = [];
+  readonly #document: Document.Parsed | null;
+
+  constructor(text: string) {
+    this.#document = this.#parse(text);
+    this.root = { path: '', line: 1, node: this.#document?.contents ?? null };
+  }
+
+  /** Whether there is a structure to look at; else only `faults` say something. */
+  get isParsed(): boolean {
+    return this.#document !== null;
+  }
+
+  /** In the order of their lines, each once. */
+  get faults(): readonly string[] {
+    const sorted = this.#faults.toSorted((a, b) => a.line - b.line);
+    const all = [...new Set(sorted.map(({ line, text }) => `line ${line}: ${text}`))];
+    const more = all.length - MOST_TOLD;
+    return more > 0 ? [...all.slice(0, MOST_TOLD), `and ${more} more`] : all;
+  }
+
+  /** @param wrong such as `must be a GUID` */
+  fault({ path, line }: Place, wrong: string): void {
+    this.#faults.push({ line, text: `${path || 'the file'} ${wrong}` });
+  }
+
+  /** A mapping with no fields but these; null where it is none. */
+  fields<Name extends string>(place: Place, names: readonly Name[]): Fields<Name> | null {
+    const node = this.#resolve(place);
+    const known = names.join(', ');
+    if (!isMap(node)) {
+      this.fault(place, `must be a mapping with ${known}`);
+      return null;
+    }
+    const of = Object.fromEntries(names.map((name) => [name, null])) as Record<Name, Place | null>;
+    for (const pair of node.items) {
+      const name = names.find((candidate) => candidate === keyOf(pair));
+      const line = this.#lineOf(pair.key, this.#lineOf(pair.value, place.line));
+      const path = place.path === '' ? `${name}` : `${place.path}.${name}`;
+      if (name !== undefined) of[name] = { path, line, node: pair.value };
+      else this.fault({ ...place, line }, `has a field that is unknown here; known are ${known}`);
+    }
+    return { ...place, of };
+  }
+
+  /** The items of a sequence; none where it is no sequence. */
+  items(place: Place): Place[] {
+    const node = this.#resolve(place);
+    if (!isSeq(node) || node.items.length === 0) {
+      this.fault(place, 'must be a list of one and more');
+      return [];
+    }
+    return node.items.map((item, i) => ({
+      path: `${place.path}[${i}]`,
+      line: this.#lineOf(item, place.line),
+      node: item,
+    }));
+  }
+
+  /** A text, number or truth value; undefined where it is something else, or nothing. */
+  scalar(place: Place): unknown {
+    const node = this.#resolve(place);
+    return isScalar(node) && node.value !== null ? node.value : undefined;
+  }
+
+  isMapping(place: Place): boolean {
+    return isMap(this.#resolve(place));
+  }
+
+  #parse(text: string): Document.Parsed | null {
+    let document: Document.Parsed;
+    try {
+      // Not silent, which would mean to pass over a second document.
+      const options = {
+        lineCounter: this.#lines,
+        prettyErrors: false,
+        logLevel: 'error',
+      } as const;
+      document = parseDocument(text, options);
+    } catch {
+      // A stack overflow, from brackets nested by the thousand.
+      this.#faults.push({ line: 1, text: 'the file is not YAML that can be read' });
+      return null;
+    }
+    const errors = [...document.errors, ...document.warnings];
+    for (const { code, pos } of errors) {
+      const line = this.#lines.linePos(pos[0]).line;
+      // The parser's own message quotes what it met.
+      const what = code.toLowerCase().replaceAll('_', ' ');
+      this.#faults.push({ line, text: `this is not valid YAML (${what})` });
+    }
+    // After these the structure is as it was meant.
+    return errors.every(({ code }) => code === 'DUPLICATE_KEY') ? document : null;
+  }
+
+  #resolve({ node }: Place): unknown {
+    return isAlias(node) && this.#document ? node.resolve(this.#document) : node;
+  }
+
+  #lineOf(node: unknown, otherwise: number): number {
+    const start = (node as Node | null)?.range?.[0];
+    return start === undefined ? otherwise : this.#lines.linePos(start).line;
+  }
+}
+
+function keyOf({ key }: Pair): unknown {
+  return isScalar(key) ? key.value : undefined;
+}

@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import type { Clock, Random } from '../calls/ports.ts';
+import type { App, ManagedIdentity } from './app.ts';
+import { CLOUDS } from './clouds.ts';
+import type { Connections } from './connections.ts';
+import { type ClientProof, readCredential } from './credential.ts';
+import { acquireToken } from './entra.ts';
+import { acquireManagedToken } from './managed-identity.ts';
+import type { MsalOptions } from './msal-network.ts';
+import { type Token, TokenCache, TokenError } from './token-cache.ts';
+
+export interface TokensOptions {
+  readonly connections: Connections;
+  /** Limits one acquisition, in ms. */
+  readonly tokenMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly requested: (outcome: 'success' | 'failure') => void;
+  readonly userAgent: string;
+}
+
+interface Held {
+  readonly app: App;
+  readonly tenantId: string;
+  readonly cache: TokenCache;
+}
+
+/** Tenants whose tokens are held at once; forgetting one costs a token request, no more. */
+const MAX_TENANTS = 10_000;
+
+/** The tokens of the configured apps, one cache for each app and tenant. */
+export class Tokens {
+  readonly #options: TokensOptions;
+  /** By app and tenant, in the order of their making. */
+  readonly #held = new Map<string, Held>();
+  /** Of managed identities that apps trust, by identity and audience. */
+  readonly #assertions = new Map<string, TokenCache>();
+
+  constructor(options: TokensOptions) {
+    this.#options = options;
+  }
+
+  of(app: App, tenantId: string): TokenCache {
+    const key = `${app.name} ${tenantId}`;
+    const known = this.#held.get(key);
+    if (known !== undefined) return known.cache;
+    const cache = this.#create(app, tenantId);
+    for (const oldest of this.#held.keys()) {
+      if (this.#held.size < MAX_TENANTS) break;
+      this.#held.delete(oldest);
+    }
+    this.#held.set(key, { app, tenantId, cache });
+    return cache;
+  }
+
+  /**
+   * After the configured apps have changed. Tokens of an app that proves itself
+   * as before are kept. Where only its proof is another, the token at hand goes
+   * on to serve until the new proof has brought one: it is the same app's.
+   */
+  use(apps: readonly App[]): void {
+    const byName = new Map(apps.map((app) => [app.name, app]));
+    for (const [key, { app, tenantId, cache }] of this.#held) {
+      const now = byName.get(app.name);
+      if (now === undefined || !isSameApp(app, now)) {
+        this.#held.delete(key);
+      } else if (!isDeepStrictEqual(app.credential, now.credential)) {
+        this.#held.set(key, { app: now, tenantId, cache: this.#create(now, tenantId, cache) });
+      }
+    }
+  }
+
+  #create(app: App, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
+    const log = this.#options.log.child({ app: app.name, tenantId });
+    const acquire = (claims: string | null) => this.#acquire(app, tenantId, claims);
+    return this.#cache(acquire, log, predecessor);
+  }
+
+  #cache(
+    acquire: (claims: string | null) => Promise<Token>,
+    log: Logger,
+    predecessor: TokenCache | null = null,
+  ): TokenCache {
+    const { random, requested } = this.#options;
+    const uptime = () => performance.now();
+    return new TokenCache({ acquire, uptime, random, log, requested }, predecessor);
+  }
+
+  async #acquire(app: App, tenantId: string, claims: string | null): Promise<Token> {
+    const { credential } = app;
+    if (credential.kind === 'managed-identity') {
+      if (tenantId !== app.tenantId) {
+        const own = `a managed identity has tokens for its own tenant only, ${app.tenantId}`;
+        throw new TokenError(null, own, null);
+      }
+      const resource = `https://${CLOUDS[app.cloud].graphHost}`;
+      return acquireManagedToken(credential.identity, resource, this.#toMachine());
+    }
+    const until = performance.now() + this.#options.tokenMs;
+    const proof = await this.#prove(app);
+    const leftMs = Math.max(1, until - performance.now());
+    return acquireToken(app, proof, tenantId, claims, this.#toEntra(leftMs));
+  }
+
+  async #prove({ credential, cloud }: App): Promise<ClientProof> {
+    switch (credential.kind) {
+      case 'managed-identity':
+        return {}; // Asks no authority: see above.
+      case 'federated-managed-identity': {
+        const audience = CLOUDS[cloud].tokenExchangeAudience;
+        return { clientAssertion: await this.#assertion(credential.identity, audience).get() };
+      }
+      default:
+        return readCredential(credential, AbortSignal.timeout(this.#options.tokenMs));
+    }
+  }
+
+  /** One for all apps and tenants: the machine limits how often it may be asked. */
+  #assertion(identity: ManagedIdentity, audience: string): TokenCache {
+    const key = JSON.stringify([identity, audience]);
+    const known = this.#assertions.get(key);
+    if (known !== undefined) return known;
+    const acquire = () => acquireManagedToken(identity, audience, this.#toMachine());
+    const cache = this.#cache(acquire, this.#options.log.child({ identity, audience }));
+    this.#assertions.set(key, cache);
+    return cache;
+  }
+
+  #toEntra(tokenMs: number): MsalOptions {
+    const { clock, connections, userAgent } = this.#options;
+    return { dispatcher: connections.fresh, tokenMs, userAgent, now: () => clock.now() };
+  }
+
+  #toMachine(): MsalOptions {
+    const { connections, tokenMs } = this.#options;
+    return { ...this.#toEntra(tokenMs), dispatcher: connections.direct };
+  }
+}
+
+/** Whether a token of the one is a token of the other. */
+function isSameApp(one: App, other: App): boolean {
+  const told = ({ clientId, cloud, authorityHost, credential, tenantId }: App) => [
+    clientId,
+    cloud,
+    authorityHost,
+    // The token is then this identity's, in its own tenant, whatever the client id says.
+    credential.kind === 'managed-identity' ? [credential.identity, tenantId] : null,
+  ];
+  return isDeepStrictEqual(told(one), told(other));
+}

@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createServerIdentity } from '../../src/simulator/certificate.ts';
+import { freePort, RedisServer } from '../redis/redis-server.ts';
+
+/**
+ * Servers that take TLS and one ACL user alone. Which CAs are trusted Node reads
+ * as it starts, so each connection is made in a process of its own.
+ */
+const USER = [
+  '--user',
+  'callkeeper',
+  'on',
+  '>p@ss,/',
+  '~callkeeper:*',
+  '+@all',
+  '-@dangerous',
+  '+info',
+];
+const SCRIPT = `
+import { pino } from 'pino';
+import { connectFast } from './src/store/connection.ts';
+import { slotKeys } from './src/store/keys.ts';
+const redis = connectFast({ url: process.argv[1], timeoutMs: 5000, log: pino({ level: 'debug' }) });
+if (redis.status !== 'ready') await new Promise((done) => redis.once('ready', done));
+await redis.set(slotKeys(1, 8).probe, 'kept');
+console.log(await redis.get(slotKeys(1, 8).probe), await redis.get('forbidden').catch((e) => e.message));
+redis.disconnect();
+`;
+
+let directory = '';
+let tls: string[] = [];
+const started: RedisServer[] = [];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'callkeeper-tls-'));
+  const { ca, certificate, key } = await createServerIdentity();
+  const file = async (name: string, text: string) => {
+    await writeFile(join(directory, name), text);
+    return join(directory, name);
+  };
+  tls = [
+    ...['--tls-cert-file', await file('cert.pem', certificate)],
+    ...['--tls-key-file', await file('key.pem', key)],
+    ...['--tls-ca-cert-file', await file('ca.pem', ca), '--tls-auth-clients', 'no'],
+  ];
+});
+
+afterAll(async () => {
+  await Promise.all(started.map((server) => server.stop()));
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function start(options: string[], sentinel: string | null = null): Promise<RedisServer> {
+  const server = new RedisServer(options, sentinel);
+  started.push(server);
+  await server.start();
+  return server;
+}
+
+async function answerOf(url: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', SCRIPT, url],
+    {
+      cwd: new URL('../..', import.meta.url).pathname,
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem') },
+      timeout: 60_000,
+    },
+  );
+  expect(stdout).not.toContain('p@ss');
+  return stdout.trim().split('\n').at(-1) ?? '';
+}
+
+const ANSWER = /^kept NOPERM .+ keys/;
+
+describe('with TLS and an ACL user', () => {
+  test('a Cluster is reached, and nobody else is let in', async () => {
+    const port = await freePort();
+    const node = await start([
+      ...['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`],
+      // It has met nobody that would tell it its address.
+      ...['--cluster-announce-ip', '127.0.0.1'],
+      ...['--tls-port', `${port}`, '--tls-cluster', 'yes', ...tls, ...USER],
+    ]);
+    await node.client.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383);
+    await expect
+      .poll(() => node.client.cluster('INFO'), { timeout: 15_000 })
+      .toContain('cluster_state:ok');
+    await node.client.acl('SETUSER', 'default', 'off');
+    expect(await answerOf(`rediss+cluster://callkeeper:p%40ss,%2F@127.0.0.1:${port}`)).toMatch(
+      ANSWER,
+    );
+  });
+
+  test('the master of a Sentinel group is reached, with other credentials for the Sentinel', async () => {
+    const [port, sentinelPort] = [await freePort(), await freePort()];
+    const master = await start(['--tls-port', `${port}`, ...tls, ...USER]);
+    await start(
+      ['--tls-port', `${sentinelPort}`, '--tls-replication', 'yes', ...tls],
+      [
+        `sentinel monitor calls 127.0.0.1 ${port} 1`,
+        'sentinel auth-user calls default',
+        'user watcher on >other +@all ~* &*',
+        '',
+      ].join('\n'),
+    );
+    await master.client.ping();
+    const url = `rediss+sentinel://callkeeper:p%40ss,%2F@127.0.0.1:${sentinelPort}/calls`;
+    const access = '?sentinelUsername=watcher&sentinelPassword=other';
+    expect(await answerOf(`${url}${access}`)).toMatch(ANSWER);
+  });
+});
