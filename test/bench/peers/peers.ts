@@ -11,22 +11,22 @@ interface Peer {
 }
 
 export const FLOOR = peer(
-  { name: 'floor', title: 'the floor: a timer a call, undici', burstMs: 2_500 },
+  { name: 'floor', title: 'the floor: a timer a call, undici', burstMs: 1_500 },
   { program: '../floor.ts', startStore: () => null },
 );
 
 export const RAW = peer(
-  { name: 'raw', title: 'raw undici POST in a loop', burstMs: 2_500 },
+  { name: 'raw', title: 'raw undici POST in a loop', burstMs: 1_500 },
   { program: '../raw.ts', startStore: () => null },
 );
 
 export const SCHEDULER_A_CALL = peer(
-  { name: 'bullmq', title: 'a BullMQ Job Scheduler a call', burstMs: 5_500 },
+  { name: 'bullmq', title: 'a BullMQ Job Scheduler a call', burstMs: 3_500 },
   { program: '../scheduler-a-call.ts', startStore: () => BenchRedis.start() },
 );
 
 export const PG_BOSS = peer(
-  { name: 'pg-boss', title: 'pg-boss, a job a call', burstMs: 9_500 },
+  { name: 'pg-boss', title: 'pg-boss, a job a call', burstMs: 5_500 },
   { program: '../pg-boss.ts', startStore: () => BenchPostgres.start() },
 );
 

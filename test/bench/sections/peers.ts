@@ -33,7 +33,7 @@ export const PEERS: Section = {
   name: 'peers',
   title: 'all calls due at once: the floor, Callkeeper, a scheduler a call, pg-boss, raw undici',
   async run({ quick }) {
-    const calls = quick ? 1_000 : 10_000;
+    const calls = quick ? 1_000 : 20_000;
     const results = await compete(calls, quick ? 2 : ROUNDS);
     return [
       {
@@ -50,7 +50,7 @@ export const PEERS: Section = {
 
 async function compete(calls: number, rounds: number): Promise<ReadonlyMap<Subject, Result>> {
   await using stack = new AsyncDisposableStack();
-  const scale = Math.max(0.5, calls / 10_000);
+  const scale = Math.max(1, calls / 10_000);
   const cycleMs = SUBJECTS.reduce((sum, { burstMs }) => sum + burstMs * scale, 0);
   const epoch = Date.now() + 1_000;
   const contestants: Contestant[] = [];
