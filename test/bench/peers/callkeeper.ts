@@ -11,7 +11,7 @@ import type { Subject } from './subject.ts';
 export const CALLKEEPER: Subject = {
   name: 'callkeeper',
   title: 'Callkeeper, the whole daemon',
-  burstMs: 2_000,
+  burstMs: 3_000,
   async start(microsoft, calls, due) {
     const intervalMs = due.spread ? due.everyMs : REAL_INTERVAL_MS;
     const wheel = { intervalMs, slots: SLOTS };

@@ -21,12 +21,12 @@ export const RAW = peer(
 );
 
 export const SCHEDULER_A_CALL = peer(
-  { name: 'bullmq', title: 'a BullMQ Job Scheduler a call', burstMs: 3_500 },
+  { name: 'bullmq', title: 'a BullMQ Job Scheduler a call', burstMs: 6_000 },
   { program: '../scheduler-a-call.ts', startStore: () => BenchRedis.start() },
 );
 
 export const PG_BOSS = peer(
-  { name: 'pg-boss', title: 'pg-boss, a job a call', burstMs: 5_500 },
+  { name: 'pg-boss', title: 'pg-boss, a job a call', burstMs: 6_000 },
   { program: '../pg-boss.ts', startStore: () => BenchPostgres.start() },
 );
 

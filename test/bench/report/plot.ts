@@ -4,6 +4,7 @@ import { figure } from './table.ts';
 export interface Line {
   readonly title: string;
   readonly color: string;
+  /** A level to compare with, measured once: without a mark for each point. */
   readonly dashed?: boolean;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
@@ -18,6 +19,8 @@ export interface Plot {
 const WIDTH = 760;
 const HEIGHT = 420;
 const AREA = { left: 64, right: 48, top: 48, bottom: 92 };
+/** Between the axis and the first point: its label is there. */
+const INSET = 36;
 const INK = '#57606a';
 
 /** An SVG: x on a logarithmic scale, y from 0 on a linear one. Readable on light and dark pages. */
@@ -30,7 +33,8 @@ export function renderPlot({ title, xTitle, yTitle, lines }: Plot): string {
   const span = Math.log(last / first) || 1;
   const right = WIDTH - AREA.right;
   const bottom = HEIGHT - AREA.bottom;
-  const toX = (x: number) => AREA.left + (Math.log(x / first) / span) * (right - AREA.left);
+  const from = AREA.left + INSET;
+  const toX = (x: number) => from + (Math.log(x / first) / span) * (right - from);
   const toY = (y: number) => bottom - (y / top) * (bottom - AREA.top);
 
   const out = [
@@ -56,9 +60,10 @@ export function renderPlot({ title, xTitle, yTitle, lines }: Plot): string {
     const path = line.points.map(({ x, y }) => `${round(toX(x))} ${round(toY(y))}`).join('L');
     const dash = line.dashed ? ' stroke-dasharray="6 4"' : '';
     out.push(`<path d="M${path}" fill="none" stroke="${line.color}" stroke-width="2"${dash}/>`);
-    for (const { x, y } of line.points) {
-      out.push(`<circle cx="${round(toX(x))}" cy="${round(toY(y))}" r="4" fill="${line.color}"/>`);
-      out.push(text(toX(x), toY(y) - 9, figure(y), { fill: line.color }));
+    for (const { x, y } of line.dashed ? line.points.slice(-1) : line.points) {
+      const [cx, cy] = [round(toX(x)), round(toY(y))];
+      if (!line.dashed) out.push(`<circle cx="${cx}" cy="${cy}" r="4" fill="${line.color}"/>`);
+      out.push(text(cx, cy - 9, figure(y), { fill: line.color }));
     }
     const at = AREA.left + i * ((right - AREA.left) / lines.length);
     out.push(

@@ -136,7 +136,7 @@ function blockOf(points: readonly Point[]): Block {
           line('Callkeeper, Node', '#0969da', own, (point) => point.nodeUs),
           line('Callkeeper, Redis', '#cf222e', own, (point) => point.storeUs),
           {
-            title: 'the floor, Node',
+            title: `the floor, Node, at ${whole(floor?.calls ?? Number.NaN)} calls`,
             color: '#57606a',
             dashed: true,
             points: own.map(({ calls }) => ({ x: calls, y: floor?.nodeUs ?? Number.NaN })),
