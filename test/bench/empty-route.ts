@@ -1,24 +1,25 @@
 /**
- * The empty route: stock Fastify with the path, the schema of the id and of the body
- * of `POST /calls/{id}/track`, and an answer of the same shape, that does nothing.
+ * Fastify with the schemas of `POST /calls/{id}/track`, the product's validator and
+ * serializer, and a handler that does nothing: what an API costs that keeps no promise.
  */
 import Fastify from 'fastify';
 import Type from 'typebox';
-import { CallSchema } from '../../src/http/call-resource.ts';
+import { callPresenter } from '../../src/http/call-resource.ts';
 import { CallId, TrackBody } from '../../src/http/track-request.ts';
+import { compileValidator } from '../../src/http/validation.ts';
 import { serve } from './rpc.ts';
+import { newCall, REAL_INTERVAL_MS, SLOTS } from './world/calls.ts';
 
 const app = Fastify();
-const {
-  examples: [call],
-} = CallSchema as unknown as { examples: [object] };
-const schema = {
-  params: Type.Object({ id: CallId }),
-  body: TrackBody,
-  response: { 201: CallSchema },
-};
-app.addSchema({ $id: 'LastError', type: 'object', additionalProperties: true });
-app.post('/calls/:id/track', { schema }, (_request, reply) => reply.code(201).send(call));
+app.setValidatorCompiler(compileValidator);
+app.setSerializerCompiler(() => JSON.stringify);
+const present = callPresenter({ intervalMs: REAL_INTERVAL_MS, slots: SLOTS }, 3 * REAL_INTERVAL_MS);
+const call = present(newCall(Date.now()), true);
+app.post(
+  '/calls/:id/track',
+  { schema: { params: Type.Object({ id: CallId }), body: TrackBody } },
+  async (_, reply) => reply.code(201).send(call),
+);
 const url = await app.listen({ host: '127.0.0.1', port: 0 });
 
 serve({ url: () => url });

@@ -1,64 +1,83 @@
 /**
- * `npm run bench`: what Callkeeper costs, beside its peers, in one run; see
- * docs/performance.md. Run alone on the machine, or the figures say nothing.
+ * `npm run bench`: measures, prints tables, and writes the figures into
+ * docs/performance.md. What is measured runs in processes of its own.
  */
-import { readOptions, type SectionName, USAGE } from './options.ts';
-import { dateline, describeMachine, writeFindings } from './page/page.ts';
-import { api } from './sections/api.ts';
-import { cost } from './sections/cost.ts';
-import { idle } from './sections/idle.ts';
-import { memory } from './sections/memory.ts';
-import { million } from './sections/million.ts';
-import { replicas } from './sections/replicas.ts';
-import { rush } from './sections/rush.ts';
-import { scale } from './sections/scale.ts';
-import type { Section } from './sections/section.ts';
+import { parseArgs } from 'node:util';
+import { describeRun } from './report/machine.ts';
+import { renderBlock, writeBlock } from './report/page.ts';
+import { API } from './sections/api.ts';
+import { BURST } from './sections/burst.ts';
+import { COST } from './sections/cost.ts';
+import { IDLE } from './sections/idle.ts';
+import { MILLION } from './sections/million.ts';
+import { PEERS } from './sections/peers.ts';
+import { PROFILE } from './sections/profile.ts';
+import { REPLICAS } from './sections/replicas.ts';
+import { ROSTER } from './sections/roster.ts';
+import type { Block, Section } from './sections/section.ts';
 import { pinThisProcess } from './world/cores.ts';
-import { Microsoft } from './world/microsoft.ts';
 
-const PARTS: Readonly<Record<SectionName, Section>> = {
-  cost,
-  scale,
-  memory,
-  idle,
-  api,
-  rush,
-  replicas,
-  million,
-};
+const SECTIONS: readonly Section[] = [
+  PEERS,
+  IDLE,
+  COST,
+  API,
+  BURST,
+  REPLICAS,
+  ROSTER,
+  PROFILE,
+  MILLION,
+];
+const NAMES = SECTIONS.map(({ name }) => name);
 
-async function main(args: readonly string[]): Promise<void> {
-  const options = readOptions(args);
-  if (options === 'help') {
-    process.stdout.write(USAGE);
-    return;
-  }
+const USAGE = `usage: npm run bench [-- options]
+  --full         the run with a million calls as well (about ten minutes more)
+  --quick        small sizes, to see that all works; the page is not written
+  --only a,b     these parts alone: ${NAMES.join(', ')}
+`;
+
+async function main(): Promise<void> {
+  const { full, quick, only } = readArguments();
   pinThisProcess('driver');
-  await using microsoft = await Microsoft.start();
-  const startedAt = performance.now();
-  const say = (line: string) => {
-    const seconds = Math.round((performance.now() - startedAt) / 1_000);
-    process.stderr.write(`${String(seconds).padStart(5)} s  ${line}\n`);
-  };
-  for (const name of options.sections) {
-    const findings = await PARTS[name]({ microsoft, options, say });
-    process.stdout.write(`\n## ${name}\n\n${findings.markdown}\n\n`);
-    if (options.mode !== 'smoke') writeFindings(name, findings);
-  }
-  if (options.mode !== 'smoke') {
-    const machine = `${describeMachine()}\n\n${dateline(options.mode, 'the last run')}`;
-    writeFindings('machine', { markdown: machine });
+  const wanted = SECTIONS.filter((one) => only?.includes(one.name) ?? (full || one !== MILLION));
+  const { table, notes } = describeRun(new Date());
+  publish({ name: 'machine', tables: [table], notes }, quick);
+  for (const section of wanted) {
+    process.stderr.write(`bench: ${section.name}: ${section.title}\n`);
+    const startedAt = performance.now();
+    try {
+      for (const block of await section.run({ full, quick })) publish(block, quick);
+    } catch (error) {
+      process.stderr.write(`bench: ${section.name} failed: ${(error as Error).stack}\n`);
+      process.exitCode = 1; // the others may still tell something
+    }
+    const seconds = (performance.now() - startedAt) / 1_000;
+    process.stderr.write(`bench: ${section.name}: ${seconds.toFixed(0)} s\n`);
   }
 }
 
-// What was started ends with this process: Node children by the probe, the others here.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => process.exit(1));
+function publish(block: Block, quick: boolean): void {
+  process.stdout.write(`\n${renderBlock(block)}\n\n`);
+  if (!quick) writeBlock(block);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.stack : error}\n`);
-  process.exitCode = 1;
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        full: { type: 'boolean', default: false },
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+      },
+    });
+    const only = values.only?.split(',') ?? null;
+    const unknown = only?.find((name) => !NAMES.includes(name));
+    if (unknown !== undefined) throw new Error(`there is no part "${unknown}"`);
+    return { ...values, only };
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n${USAGE}`);
+    process.exit(2);
+  }
 }
+
+await main();

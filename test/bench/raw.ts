@@ -26,7 +26,7 @@ const request: Dispatcher.DispatchOptions = {
 serve({
   /** As many requests as there are calls, at each instant. */
   arm: ({ firstAt, everyMs }: Due) => {
-    const burst = () => {
+    const burst = (at: number) => {
       let left = calls;
       const next = () => {
         if (left-- > 0) pool.dispatch(request, handler);
@@ -41,8 +41,9 @@ serve({
         },
       };
       for (let i = 0; i < CONNECTIONS; i++) next();
-      setTimeout(burst, everyMs);
+      wait(at + everyMs);
     };
-    setTimeout(burst, firstAt - Date.now());
+    const wait = (at: number) => void setTimeout(() => burst(at), at - Date.now());
+    wait(firstAt);
   },
 });

@@ -11,22 +11,22 @@ interface Peer {
 }
 
 export const FLOOR = peer(
-  { name: 'floor', title: 'the floor: a timer a call, undici', burstEveryMs: 3_000 },
+  { name: 'floor', title: 'the floor: a timer a call, undici', burstMs: 1_500 },
   { program: '../floor.ts', startStore: () => null },
 );
 
 export const RAW = peer(
-  { name: 'raw', title: 'raw undici POST in a loop', burstEveryMs: 3_000 },
+  { name: 'raw', title: 'raw undici POST in a loop', burstMs: 1_500 },
   { program: '../raw.ts', startStore: () => null },
 );
 
 export const SCHEDULER_A_CALL = peer(
-  { name: 'bullmq', title: 'a BullMQ Job Scheduler a call', burstEveryMs: 6_000 },
+  { name: 'bullmq', title: 'a BullMQ Job Scheduler a call', burstMs: 6_000 },
   { program: '../scheduler-a-call.ts', startStore: () => BenchRedis.start() },
 );
 
 export const PG_BOSS = peer(
-  { name: 'pg-boss', title: 'pg-boss, a job a call', burstEveryMs: 12_000 },
+  { name: 'pg-boss', title: 'pg-boss, a job a call', burstMs: 6_000 },
   { program: '../pg-boss.ts', startStore: () => BenchPostgres.start() },
 );
 

@@ -8,8 +8,8 @@ export interface Subject {
   readonly name: string;
   /** In the tables. */
   readonly title: string;
-  /** Between two bursts, ms: enough for one to be over before the next. */
-  readonly burstEveryMs: number;
+  /** What a burst of 10,000 may take, ms, before it is another's turn. */
+  readonly burstMs: number;
   start(microsoft: Microsoft, calls: number, due: Due): Promise<Running>;
 }
 
@@ -19,9 +19,6 @@ export interface Running extends AsyncDisposable {
   readonly store: Store | null;
   /** What the store held before anything was put into it. */
   readonly emptyBytes: number;
-  /**
-   * Has all calls be due now, where they are not by themselves. Tells how many they
-   * are: less than all where some are just being kept alive anyhow.
-   */
+  /** See {@link Turns.fire}; absent where the calls are due by themselves. */
   fire?(): Promise<number>;
 }

@@ -1,130 +1,136 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type LoadResult, load, type Request } from '../measure/load.ts';
-import { median, mediansOf } from '../measure/statistics.ts';
-import { dateline } from '../page/page.ts';
-import { atLeast, ms, number, table, targetTable } from '../page/table.ts';
+import type { Load, LoadResult } from '../measure/load.ts';
+import { mediansOf } from '../measure/statistics.ts';
+import { figure, whole } from '../report/table.ts';
 import { Child } from '../world/child.ts';
 import { Daemon } from '../world/daemon.ts';
+import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
-import { type Section, sized } from './section.ts';
+import type { Section } from './section.ts';
 
-const CONNECTIONS = 32;
-const BATCH = 1_000;
-const BODY = JSON.stringify({ labels: { room: 'board' } });
+const CONNECTIONS = 50;
+const KNOWN = 1_000;
 
-interface Rate {
-  readonly requestsPerSecond: number;
-  readonly callsPerSecond: number;
-  /** CPU of the server a request. */
-  readonly cpuUs: number;
+interface Cost {
+  readonly requests: number;
+  readonly calls: number;
+  readonly nodeUs: number;
   readonly p50: number;
   readonly p99: number;
 }
 
-/**
- * The API beside an empty route of stock Fastify, in turns. A call that is new gets its
- * first keepAlive at once, in the same process; what a known call costs is the API alone.
- */
-export const api: Section = async ({ microsoft, options, say }) => {
-  const requests = sized(options, { smoke: 500, normal: 10_000, full: 20_000 });
-  const batches = sized(options, { smoke: 2, normal: 20, full: 50 });
-  await using redis = await BenchRedis.start();
-  await using daemon = await Daemon.start({ microsoft, redisUrl: redis.url });
-  await using empty = new Child(new URL('../empty-route.ts', import.meta.url), { role: 'subject' });
-  const emptyUrl = await empty.ask<string>('url');
+interface Candidate {
+  readonly title: string;
+  readonly server: Child;
+  readonly load: Load;
+  readonly rounds: Cost[];
+}
 
-  const measured = new Map<string, Rate[]>();
-  const measure = async (
-    title: string,
-    server: Child,
-    callsEach: number,
-    act: () => Promise<LoadResult>,
-  ) => {
-    const before = await server.usage();
-    const result = await act();
-    const after = await server.usage();
-    const wrong = Object.keys(result.statuses).filter((status) => !status.startsWith('20'));
-    if (wrong.length > 0) throw new Error(`${title}: answered ${wrong.join(', ')}`);
-    const rates = measured.get(title) ?? [];
-    measured.set(title, rates);
-    rates.push({
-      requestsPerSecond: result.perSecond,
-      callsPerSecond: callsEach * result.perSecond,
-      cpuUs: (after.cpuUs - before.cpuUs) / result.requests,
-      p50: result.latency.p50,
-      p99: result.latency.p99,
+/** How many calls a second a replica takes on, one by one and in batches. */
+export const API: Section = {
+  name: 'api',
+  title: 'tracking against an empty Fastify route, one by one and in batches',
+  async run({ quick }) {
+    await using microsoft = await Microsoft.start();
+    await using redis = await BenchRedis.start();
+    await using daemon = await Daemon.start({ microsoft, redisUrl: redis.url });
+    await using route = new Child(new URL('../empty-route.ts', import.meta.url), {
+      role: 'subject',
     });
-  };
-
-  for (let round = 0; round <= options.rounds; round++) {
-    if (round === 1) measured.clear(); // the first is for warming up
-    say(`api: round ${round} of ${options.rounds}`);
-    const ids = Array.from({ length: requests }, () => randomUUID());
-    await measure(EMPTY, empty, 1, () => load(emptyUrl, CONNECTIONS, singles(ids)));
-    await measure(NEW, daemon.child, 1, () => load(daemon.url, CONNECTIONS, singles(ids)));
-    await quiet(daemon);
-    await measure(KNOWN, daemon.child, 1, () => load(daemon.url, CONNECTIONS, singles(ids)));
-    await measure(BATCHED, daemon.child, BATCH, () => load(daemon.url, 2, inBatches(batches)));
-    await quiet(daemon);
-  }
-  const rates = new Map([...measured].map(([title, all]) => [title, mediansOf(all)]));
-  const rate = (title: string) => rates.get(title)?.requestsPerSecond ?? Number.NaN;
-  const callsOf = (title: string) => rates.get(title)?.callsPerSecond ?? Number.NaN;
-  const ratio = (title: string) =>
-    median(
-      (measured.get(title) ?? []).map(
-        ({ requestsPerSecond }, i) =>
-          requestsPerSecond / (measured.get(EMPTY)?.[i]?.requestsPerSecond ?? Number.NaN),
-      ),
-    );
-  const parts = [
-    table(
-      ['', 'requests/s', 'calls/s', '× the empty route', 'server µs a request', 'p50', 'p99'],
-      [...rates].map(([title, { requestsPerSecond, callsPerSecond, cpuUs, p50, p99 }]) => [
-        title,
-        number(requestsPerSecond),
-        number(callsPerSecond),
-        number(requestsPerSecond / rate(EMPTY)),
-        number(cpuUs),
-        ms(p50),
-        ms(p99),
-      ]),
-    ),
-    targetTable([
-      atLeast('a known call, by the empty route', 0.5, ratio(KNOWN), ' ×'),
-      atLeast('a new call with its first keepAlive, by the empty route', 0.5, ratio(NEW), ' ×'),
-      atLeast('calls a second in batches, by single', 10, callsOf(BATCHED) / callsOf(NEW), ' ×'),
-    ]),
-    dateline(options.mode, `medians of ${options.rounds} interleaved rounds`),
-  ];
-  return { markdown: parts.join('\n\n') };
+    await using driver = new Child(new URL('../driver.ts', import.meta.url), { role: 'driver' });
+    const durationMs = quick ? 500 : 1_500;
+    const load = { clients: 1, inFlight: CONNECTIONS, batch: 1, durationMs };
+    const ids = Array.from({ length: KNOWN }, () => randomUUID());
+    const own = { server: daemon.child, rounds: [] };
+    const empty = { ...load, url: await route.ask<string>('url') };
+    const { url } = daemon;
+    const candidates: [Candidate, Candidate, Candidate, Candidate] = [
+      { title: 'an empty Fastify route, same schema', server: route, load: empty, rounds: [] },
+      { ...own, title: 'track, a new call', load: { ...load, url }, rounds: [] },
+      { ...own, title: 'track, a known call', load: { ...load, url, ids }, rounds: [] },
+      {
+        ...own,
+        title: 'track, new calls in batches of 1,000',
+        load: { ...load, url, batch: 1_000, inFlight: 2 },
+        rounds: [],
+      },
+    ];
+    for (let round = quick ? 0 : -1; round < (quick ? 1 : 5); round++) {
+      for (const candidate of candidates) {
+        const cost = await measure(candidate, driver);
+        if (round >= 0) candidate.rounds.push(cost);
+        await drained(microsoft);
+      }
+    }
+    const results = candidates.map(({ title, rounds }) => ({ title, ...mediansOf(rounds) }));
+    const [bare, single, known, batch] = results as [
+      Cost & { title: string },
+      Cost & { title: string },
+      Cost & { title: string },
+      Cost & { title: string },
+    ];
+    return [
+      {
+        name: 'api',
+        tables: [
+          {
+            columns: ['', 'requests/s', 'calls/s', 'Node CPU, µs a request', 'p50, ms', 'p99, ms'],
+            rows: results.map((result) => [
+              result.title,
+              whole(result.requests),
+              whole(result.calls),
+              figure(result.nodeUs),
+              figure(result.p50),
+              figure(result.p99),
+            ]),
+          },
+        ],
+        notes: [
+          `${CONNECTIONS} connections, each with a request under way (batches: 2); medians of interleaved rounds. Each new call gets its first keepAlive in the same time and by the same process.`,
+        ],
+        targets: [
+          {
+            what: "track a new call, share of the empty route's requests/s",
+            wanted: 0.5,
+            got: single.requests / bare.requests,
+            is: 'least',
+          },
+          {
+            what: "track a known call, share of the empty route's requests/s",
+            wanted: 0.5,
+            got: known.requests / bare.requests,
+            is: 'least',
+          },
+          {
+            what: 'calls/s in batches of 1,000, times those of single requests',
+            wanted: 10,
+            got: batch.calls / single.calls,
+            is: 'least',
+          },
+        ],
+      },
+    ];
+  },
 };
 
-const EMPTY = 'an empty Fastify route, same schema and body';
-const NEW = '`POST /calls/{id}/track`, new calls';
-const KNOWN = '`POST /calls/{id}/track`, known calls';
-const BATCHED = `\`POST /calls/track\`, ${number(BATCH)} new calls each`;
-
-function* singles(ids: readonly string[]): Generator<Request> {
-  for (const id of ids) yield { method: 'POST', path: `/calls/${id}/track`, body: BODY };
+async function measure({ server, load }: Candidate, driver: Child): Promise<Cost> {
+  const before = await server.usage();
+  const { requests, calls, elapsedMs, latency } = await driver.ask<LoadResult>('run', load);
+  const after = await server.usage();
+  return {
+    requests: (1_000 * requests) / elapsedMs,
+    calls: (1_000 * calls) / elapsedMs,
+    nodeUs: (after.cpuUs - before.cpuUs) / requests,
+    p50: latency.p50,
+    p99: latency.p99,
+  };
 }
 
-function* inBatches(count: number): Generator<Request> {
-  for (let i = 0; i < count; i++) {
-    const calls = Array.from({ length: BATCH }, () => ({
-      id: randomUUID(),
-      labels: { room: 'board' },
-    }));
-    yield { method: 'POST', path: '/calls/track', body: JSON.stringify({ calls }) };
-  }
-}
-
-/** Waits until the first keepAlives of all calls are made: they would count for what comes next. */
-async function quiet(daemon: Daemon): Promise<void> {
-  const renewed = () => daemon.metric('callkeeper_keepalives_total{outcome="renewed"}');
-  for (let before = -1, now = await renewed(); now !== before; now = await renewed()) {
-    before = now;
-    await sleep(300);
+/** The first keepAlives of what was tracked are not to be in the next measurement. */
+async function drained({ graph }: Microsoft): Promise<void> {
+  for (let count = await graph.count(), before = -1; count > before + 50; ) {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    before = count;
+    count = await graph.count();
   }
 }

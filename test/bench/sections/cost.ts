@@ -1,128 +1,152 @@
-import { type BurstCost, type Cost, measureBurst, measureSteady } from '../measure/rounds.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Cost, costBetween, readCounters } from '../measure/counters.ts';
 import { mediansOf } from '../measure/statistics.ts';
-import { dateline } from '../page/page.ts';
-import { atLeast, atMost, ms, number, orDash, table, targetTable } from '../page/table.ts';
 import { CALLKEEPER } from '../peers/callkeeper.ts';
-import { FLOOR, PG_BOSS, RAW, SCHEDULER_A_CALL } from '../peers/peers.ts';
-import type { Subject } from '../peers/subject.ts';
-import { type Section, type Surroundings, sized } from './section.ts';
+import { FLOOR } from '../peers/peers.ts';
+import type { Running, Subject } from '../peers/subject.ts';
+import { renderPlot } from '../report/plot.ts';
+import { figure, whole } from '../report/table.ts';
+import { REAL_INTERVAL_MS } from '../world/calls.ts';
+import { Microsoft } from '../world/microsoft.ts';
+import type { Block, Section, Target } from './section.ts';
 
-const IN_BURSTS = [FLOOR, RAW, CALLKEEPER, SCHEDULER_A_CALL, PG_BOSS];
-/** Raw requests have no timetable. */
-const IN_STEADY = IN_BURSTS.filter((subject) => subject !== RAW);
+/** Of a million calls at 15 minutes. */
+const PER_SECOND = 1_000_000 / (REAL_INTERVAL_MS / 1_000);
 
-/**
- * What a keepAlive costs, side by side: A B C D E A B C D E …, each time in a
- * fresh process with a fresh store, so that a machine that grows slower or faster
- * does so for all.
- */
-export const cost: Section = async (around) => {
-  const { microsoft, options, say } = around;
-  const calls = sized(options, { smoke: 2_000, normal: 20_000, full: 20_000 });
-  const steady = sized(options, {
-    smoke: { everyMs: 2_000, warmUpMs: 1_000, windowMs: 1_000 },
-    normal: { everyMs: 15_000, warmUpMs: 4_000, windowMs: 7_500 },
-    full: { everyMs: 15_000, warmUpMs: 4_000, windowMs: 7_500 },
-  });
-  const bursts = await interleave(around, IN_BURSTS, (subject) => {
-    say(`cost: a burst, ${subject.name}`);
-    return measureBurst(subject, microsoft, calls);
-  });
-  const loads = await interleave(around, IN_STEADY, (subject) => {
-    say(`cost: steady, ${subject.name}`);
-    return measureSteady(subject, microsoft, calls, steady.everyMs, steady);
-  });
-  const perSecond = Math.round((1_000 * calls) / steady.everyMs);
-  const parts = [
-    `**A burst**: ${number(calls)} calls due in the same instant. µs of CPU a keepAlive; ` +
-      'bytes a call; lateness from that instant on.',
-    burstTable(bursts),
-    `**A steady load**: the same calls spread evenly, ${number(perSecond)} keepAlives a second.`,
-    steadyTable(loads),
-    targetTable(targets(bursts, loads)),
-    dateline(options.mode, `medians of ${options.rounds} interleaved rounds`),
-  ];
-  return { markdown: parts.join('\n\n') };
+interface Load {
+  readonly subject: Subject;
+  readonly calls: number;
+}
+
+interface Point extends Load, Cost {
+  readonly storeBytes: number;
+}
+
+/** The same keepAlives a second from few calls or many: does one cost more where they are many? */
+export const COST: Section = {
+  name: 'cost',
+  title: 'cost of a keepAlive against the number of calls',
+  async run({ quick, full }) {
+    const most = full ? [1_000_000] : [];
+    const counts = quick ? [10_000, 20_000] : [10_000, 30_000, 100_000, ...most];
+    const loads = [
+      { subject: FLOOR, calls: counts[0] ?? 0 },
+      ...counts.map((calls) => ({ subject: CALLKEEPER, calls })),
+    ];
+    const windowMs = quick ? 2_000 : 7_000;
+    return [blockOf(await measureTogether(loads, { rounds: 5, windowMs }))];
+  },
 };
 
-async function interleave<T extends Record<keyof T, number>>(
-  { options }: Surroundings,
-  all: readonly Subject[],
-  measure: (subject: Subject) => Promise<T>,
-): Promise<Map<Subject, T>> {
-  const subjects = all.filter(({ name }) => options.subjects?.includes(name) ?? true);
-  const rounds = new Map<Subject, T[]>(subjects.map((subject) => [subject, []]));
-  for (let round = 0; round < options.rounds; round++) {
-    for (const subject of subjects) rounds.get(subject)?.push(await measure(subject));
+/**
+ * All at the same time, each with its process, its Redis and its stand-in for
+ * Graph: whatever the machine does besides, it does to all of them.
+ */
+async function measureTogether(
+  loads: readonly Load[],
+  { rounds, windowMs }: { rounds: number; windowMs: number },
+): Promise<Point[]> {
+  await using stack = new AsyncDisposableStack();
+  const all: { load: Load; running: Running; microsoft: Microsoft; costs: Cost[] }[] = [];
+  // Those with many calls take longest to start.
+  for (const load of loads.toReversed()) {
+    const { subject, calls } = load;
+    const everyMs = Math.max(1_000, Math.round((1_000 * calls) / PER_SECOND));
+    const microsoft = stack.use(await Microsoft.start());
+    const due = { firstAt: Date.now() + 1_000, everyMs, spread: true };
+    const running = stack.use(await subject.start(microsoft, calls, due));
+    await microsoft.graph.reset();
+    all.unshift({ load, running, microsoft, costs: [] });
   }
-  return new Map([...rounds].map(([subject, costs]) => [subject, mediansOf(costs)]));
-}
-
-function burstTable(costs: ReadonlyMap<Subject, BurstCost>): string {
-  const head = ['', 'keepAlives/s', 'Node µs', '× floor', 'store µs', 'bytes a call'];
-  const floorUs = costs.get(FLOOR)?.nodeUs ?? Number.NaN;
-  return table(
-    [...head, 'late p50', 'p99', 'max', 'stand-in busy'],
-    [...costs].map(([{ title }, cost]) => [
-      title,
-      number(cost.perSecond),
-      number(cost.nodeUs),
-      number(cost.nodeUs / floorUs),
-      orDash(cost.storeUs),
-      orDash(cost.storeBytes),
-      ms(cost.latenessP50),
-      ms(cost.latenessP99),
-      ms(cost.latenessMax),
-      `${number(100 * cost.standIn)} %`,
-    ]),
+  // A turn of the wheel for the first ones, and for V8 to have compiled what is hot.
+  await sleep(Math.max(windowMs, 10_000));
+  const read = () =>
+    Promise.all(all.map(({ running, microsoft }) => readCounters(running, microsoft.graph)));
+  let before = await read();
+  for (let round = 0; round < rounds; round++) {
+    await sleep(windowMs);
+    const after = await read();
+    for (const [i, one] of all.entries()) {
+      const [from, to] = [before[i], after[i]];
+      if (from && to) one.costs.push(costBetween(from, to));
+    }
+    before = after;
+  }
+  return Promise.all(
+    all.map(async ({ load, running: { store, emptyBytes }, costs }) => ({
+      ...load,
+      ...mediansOf(costs),
+      storeBytes: store ? ((await store.bytes()) - emptyBytes) / load.calls : Number.NaN,
+    })),
   );
 }
 
-function steadyTable(costs: ReadonlyMap<Subject, Cost>): string {
-  const floorUs = costs.get(FLOOR)?.nodeUs ?? Number.NaN;
-  return table(
-    ['', 'keepAlives/s', 'Node µs', '× floor', 'store µs', 'bytes a call', 'stand-in busy'],
-    [...costs].map(([{ title }, cost]) => [
-      title,
-      number(cost.perSecond),
-      number(cost.nodeUs),
-      number(cost.nodeUs / floorUs),
-      orDash(cost.storeUs),
-      orDash(cost.storeBytes),
-      `${number(100 * cost.standIn)} %`,
-    ]),
-  );
+function blockOf(points: readonly Point[]): Block {
+  const own = points.filter(({ subject }) => subject === CALLKEEPER);
+  const floor = points.find(({ subject }) => subject === FLOOR);
+  const [few, many] = [own[0], own.at(-1)];
+  const ratio = (pick: (point: Point) => number) =>
+    few && many ? pick(many) / pick(few) : Number.NaN;
+  const most = many?.calls.toLocaleString('en-US');
+  const than = few?.calls.toLocaleString('en-US');
+  const targets: Target[] = [
+    {
+      what: `Node CPU at ${most} calls, times that at ${than}`,
+      wanted: 1.2,
+      got: ratio((p) => p.nodeUs),
+      is: 'most',
+    },
+    {
+      what: `Redis CPU at ${most} calls, times that at ${than}`,
+      wanted: 1.2,
+      got: ratio((p) => p.storeUs),
+      is: 'most',
+    },
+  ];
+  return {
+    name: 'cost',
+    tables: [
+      {
+        columns: [
+          'steady load',
+          'calls',
+          'keepAlives/s',
+          'Node CPU, µs each',
+          'Redis CPU, µs each',
+          'Redis, bytes a call',
+        ],
+        rows: points.map((point) => [
+          point.subject === FLOOR ? 'the floor' : 'Callkeeper',
+          whole(point.calls),
+          whole(point.perSecond),
+          figure(point.nodeUs),
+          point.subject === FLOOR ? '–' : figure(point.storeUs),
+          whole(point.storeBytes),
+        ]),
+      },
+    ],
+    targets,
+    plot: {
+      file: 'cost-per-call.svg',
+      svg: renderPlot({
+        title: `CPU of a keepAlive against the number of calls, at ${whole(PER_SECOND)} keepAlives a second`,
+        xTitle: 'tracked calls (logarithmic)',
+        yTitle: 'CPU, µs a keepAlive',
+        lines: [
+          line('Callkeeper, Node', '#0969da', own, (point) => point.nodeUs),
+          line('Callkeeper, Redis', '#cf222e', own, (point) => point.storeUs),
+          {
+            title: `the floor, Node, at ${whole(floor?.calls ?? Number.NaN)} calls`,
+            color: '#57606a',
+            dashed: true,
+            points: own.map(({ calls }) => ({ x: calls, y: floor?.nodeUs ?? Number.NaN })),
+          },
+        ],
+      }),
+    },
+  };
 }
 
-/** What issue 5 asks for; where a subject was left out, nothing is said of it. */
-function targets(bursts: ReadonlyMap<Subject, Cost>, loads: ReadonlyMap<Subject, Cost>) {
-  return [['burst', bursts] as const, ['steady', loads] as const].flatMap(([name, costs]) => {
-    const [ours, floor, scheduler] = [CALLKEEPER, FLOOR, SCHEDULER_A_CALL].map((subject) =>
-      costs.get(subject),
-    );
-    if (!ours) return [];
-    return [
-      ...(floor
-        ? [atMost(`Node CPU by the floor's, ${name}`, 1.15, ours.nodeUs / floor.nodeUs, ' ×')]
-        : []),
-      atMost(`Redis CPU a keepAlive, ${name}`, 5, ours.storeUs, ' µs'),
-      atMost(`Redis memory a call, ${name}`, 350, ours.storeBytes, ' B'),
-      ...(scheduler
-        ? [
-            atLeast(
-              `less Redis CPU than a scheduler a call, ${name}`,
-              10,
-              scheduler.storeUs / ours.storeUs,
-              ' ×',
-            ),
-            atLeast(
-              `less Redis memory than a scheduler a call, ${name}`,
-              5,
-              scheduler.storeBytes / ours.storeBytes,
-              ' ×',
-            ),
-          ]
-        : []),
-    ];
-  });
+function line(title: string, color: string, own: readonly Point[], y: (point: Point) => number) {
+  return { title, color, points: own.map((point) => ({ x: point.calls, y: y(point) })) };
 }

@@ -1,32 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dateline } from '../page/page.ts';
-import { atMost, megabytes, number, table, targetTable } from '../page/table.ts';
+import { figure } from '../report/table.ts';
 import { Daemon } from '../world/daemon.ts';
+import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
-import { type Section, sized } from './section.ts';
+import type { Section } from './section.ts';
 
-/** What a replica uses that has no calls, at the real interval. */
-export const idle: Section = async ({ microsoft, options, say }) => {
-  const windowMs = sized(options, { smoke: 2_000, normal: 20_000, full: 60_000 });
-  await using redis = await BenchRedis.start();
-  await using daemon = await Daemon.start({ microsoft, redisUrl: redis.url });
-  await sleep(windowMs / 4); // the start itself is over
-  say('idle');
-  const [before, redisBefore] = [await daemon.child.usage(), await redis.cpuUs()];
-  await sleep(windowMs);
-  const [after, redisAfter] = [await daemon.child.usage(), await redis.cpuUs()];
-  const share = (us: number) => us / 10 / (after.at - before.at);
-  const [node, store] = [share(after.cpuUs - before.cpuUs), share(redisAfter - redisBefore)];
-  const parts = [
-    table(
-      ['', 'of a core', 'memory'],
-      [
-        ['the daemon', `${number(node)} %`, `${megabytes(after.rss)} (RSS)`],
-        ['Redis', `${number(store)} %`, megabytes(await redis.bytes())],
-      ],
-    ),
-    targetTable([atMost('idle', 1, node, ' % of a core')]),
-    dateline(options.mode, `over ${windowMs / 1_000} s`),
-  ];
-  return { markdown: parts.join('\n\n') };
+/** What a replica that has no calls costs, at the real interval. */
+export const IDLE: Section = {
+  name: 'idle',
+  title: 'a replica without calls',
+  async run({ quick }) {
+    await using microsoft = await Microsoft.start();
+    await using redis = await BenchRedis.start();
+    await using daemon = await Daemon.start({ microsoft, redisUrl: redis.url });
+    await sleep(quick ? 1_000 : 5_000);
+    const read = async () => ({ ...(await daemon.child.usage()), redisUs: await redis.cpuUs() });
+    const before = await read();
+    await sleep(quick ? 2_000 : 20_000);
+    const after = await read();
+    const share = (us: number) => (100 * us) / 1_000 / (after.at - before.at);
+    const node = share(after.cpuUs - before.cpuUs);
+    const store = share(after.redisUs - before.redisUs);
+    return [
+      {
+        name: 'idle',
+        tables: [
+          {
+            columns: ['without calls', '% of a core', 'memory, MB'],
+            rows: [
+              ['a replica', figure(node), figure(after.rss / 1e6)],
+              ['Redis', figure(store), figure((await redis.bytes()) / 1e6)],
+            ],
+          },
+        ],
+        targets: [{ what: 'a replica, % of a core', wanted: 1, got: node, is: 'most' }],
+      },
+    ];
+  },
 };

@@ -1,91 +1,101 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openQueue } from '../../../src/schedule/wheel-queue.ts';
-import { QUEUE_PREFIX } from '../../../src/store/keys.ts';
-import { dateline } from '../page/page.ts';
-import { number, table } from '../page/table.ts';
+import { slotWidthMs } from '../../../src/calls/wheel.ts';
+import { median } from '../measure/statistics.ts';
+import { figure, percent, whole } from '../report/table.ts';
 import { SLOTS, writeCalls } from '../world/calls.ts';
 import { Daemon } from '../world/daemon.ts';
-import type { Microsoft } from '../world/microsoft.ts';
+import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
-import { type Section, sized } from './section.ts';
+import { Turns } from '../world/turns.ts';
+import type { Section } from './section.ts';
 
-const INTERVAL_MS = 15 * 60_000;
-const LIMIT_MS = 120_000;
+/** Fast enough that a slot's width, for which a burst has to wait, is short. */
+const WHEEL = { intervalMs: 5 * 60_000, slots: SLOTS };
+const ROUNDS = 3;
+const RENEWED = 'callkeeper_keepalives_total{outcome="renewed"}';
 
-/** One wheel and 1, 2 or 4 replicas, none pinned: all calls due at once, and who does how much. */
-export const replicas: Section = async ({ microsoft, options, say }) => {
-  const calls = sized(options, { smoke: 2_000, normal: 50_000, full: 100_000 });
-  const rows: string[][] = [];
-  for (const count of [1, 2, 4]) {
-    say(`replicas: ${count}`);
-    rows.push(await burst(microsoft, count, calls));
-  }
-  const head = [
-    'replicas',
-    'keepAlives/s',
-    'share of each',
-    'Redis, of all CPU',
-    'Node µs',
-    'Redis µs',
-  ];
-  const parts = [
-    `${number(calls)} calls due at once; the processes are placed by the system, on all cores.`,
-    table(head, rows),
-    dateline(options.mode, 'one round'),
-  ];
-  return { markdown: parts.join('\n\n') };
+interface Result {
+  readonly replicas: number;
+  readonly perSecond: number;
+  /** Of a core, while the burst lasts. */
+  readonly redisShare: number;
+  /** Of all keepAlives, by replica. */
+  readonly shares: readonly number[];
+}
+
+/** One Redis, more and more replicas, which the system places on the cores as it likes. */
+export const REPLICAS: Section = {
+  name: 'replicas',
+  title: 'one, two and four replicas',
+  async run({ quick }) {
+    const calls = quick ? 2_000 : 20_000;
+    const results: Result[] = [];
+    for (const replicas of [1, 2, 4]) results.push(await measure(replicas, calls));
+    return [
+      {
+        name: 'replicas',
+        tables: [
+          {
+            columns: ['replicas', 'keepAlives/s', 'Redis, of a core', 'share of each replica, %'],
+            rows: results.map(({ replicas, perSecond, redisShare, shares }) => [
+              whole(replicas),
+              whole(perSecond),
+              percent(redisShare),
+              shares.map((share) => figure(100 * share)).join(' · '),
+            ]),
+          },
+        ],
+        notes: [`${whole(calls)} calls, all due at once; the median of ${ROUNDS} bursts.`],
+      },
+    ];
+  },
 };
 
-async function burst(microsoft: Microsoft, count: number, calls: number): Promise<string[]> {
+async function measure(replicas: number, calls: number): Promise<Result> {
   await using stack = new AsyncDisposableStack();
+  const microsoft = stack.use(await Microsoft.start());
   const redis = stack.use(await BenchRedis.start());
-  await writeCalls(redis.url, { intervalMs: INTERVAL_MS, slots: SLOTS }, calls);
+  await writeCalls(redis.url, WHEEL, calls);
   const daemons: Daemon[] = [];
-  for (let i = 0; i < count; i++) {
-    const options = { microsoft, redisUrl: redis.url, intervalMs: INTERVAL_MS, role: null };
-    daemons.push(stack.use(await Daemon.start(options)));
+  for (let i = 0; i < replicas; i++) {
+    daemons.push(
+      stack.use(
+        await Daemon.start({
+          microsoft,
+          redisUrl: redis.url,
+          intervalMs: WHEEL.intervalMs,
+          role: null,
+        }),
+      ),
+    );
   }
-  const queue = openQueue(redis.client, QUEUE_PREFIX);
-  stack.defer(() => queue.close());
-  const renewed = () =>
-    Promise.all(
-      daemons.map((daemon) => daemon.metric('callkeeper_keepalives_total{outcome="renewed"}')),
-    );
-  const cpu = async () => {
-    const usages = await Promise.all(daemons.map(({ child }) => child.usage()));
-    return usages.reduce((sum, { cpuUs }) => sum + cpuUs, 0);
-  };
-  const fire = async () => {
-    const turnAt = Date.now() - Math.ceil(INTERVAL_MS / SLOTS);
-    await microsoft.graph.reset();
+  const turns = stack.use(await Turns.open(redis, WHEEL));
+  const { graph } = microsoft;
+  const speeds: number[] = [];
+  const redisShares: number[] = [];
+  const renewed = () => Promise.all(daemons.map((daemon) => daemon.metric(RENEWED)));
+  let before: number[] = [];
+  for (let round = -1; round < ROUNDS; round++) {
+    if (round === 0) before = await renewed();
+    await graph.reset();
+    const redisUs = await redis.cpuUs();
     const at = Date.now();
-    await queue.addBulk(
-      Array.from({ length: SLOTS }, (_, slot) => ({ name: 'turn', data: { slot, turnAt } })),
-    );
-    // Two slots of 256 may have had their turn just now: they are not due.
-    const due = Math.floor(calls * (1 - 3 / SLOTS));
-    await microsoft.graph.reach(due, LIMIT_MS);
-    const { lastAt } = await microsoft.graph.since(at, due);
-    await sleep(500);
-    return (1_000 * due) / (lastAt - at);
+    const due = await turns.fire();
+    await graph.reach(due, 60_000);
+    const { lastAt } = await graph.since(at, due);
+    if (round >= 0) {
+      speeds.push((1_000 * due) / (lastAt - at));
+      redisShares.push(((await redis.cpuUs()) - redisUs) / 1_000 / (Date.now() - at));
+    }
+    // A burst is of calls that were renewed before the turn that it makes up for.
+    await sleep(slotWidthMs(WHEEL) + 500);
+  }
+  const counts = (await renewed()).map((count, i) => (count || 0) - (before[i] || 0));
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  return {
+    replicas,
+    perSecond: median(speeds),
+    redisShare: median(redisShares),
+    shares: counts.map((count) => count / all),
   };
-  // The calls count as renewed when they were written: their turn has to be later.
-  const pauseMs = Math.ceil(INTERVAL_MS / SLOTS) + 1_000;
-  await sleep(pauseMs);
-  await fire(); // to warm up
-  await sleep(pauseMs);
-  const [doneBefore, nodeBefore, redisBefore] = [await renewed(), await cpu(), await redis.cpuUs()];
-  const perSecond = await fire();
-  const [done, node, store] = [await renewed(), await cpu(), await redis.cpuUs()];
-  const each = done.map((value, i) => value - (doneBefore[i] ?? 0));
-  const total = each.reduce((sum, value) => sum + value, 0);
-  const [nodeUs, storeUs] = [node - nodeBefore, store - redisBefore];
-  return [
-    `${count}`,
-    number(perSecond),
-    each.map((value) => `${Math.round((100 * value) / total)} %`).join(', '),
-    `${number((100 * storeUs) / (nodeUs + storeUs))} %`,
-    number(nodeUs / total),
-    number(storeUs / total),
-  ];
 }

@@ -1,18 +1,36 @@
-import type { Options } from '../options.ts';
-import type { Findings } from '../page/page.ts';
-import type { Microsoft } from '../world/microsoft.ts';
+import type { Table } from '../report/table.ts';
 
-export interface Surroundings {
-  readonly microsoft: Microsoft;
-  readonly options: Options;
-  /** Tells how far it is, a line at a time. */
-  readonly say: (line: string) => void;
+/** How much is measured. */
+export interface Size {
+  /** Small and few, to see that all works; such figures are not kept. */
+  readonly quick: boolean;
+  /** With the million calls. */
+  readonly full: boolean;
 }
 
-/** One part of the bench. */
-export type Section = (around: Surroundings) => Promise<Findings>;
+/** What was measured, for one block of the page. */
+export interface Block {
+  /** Between `<!-- bench:name -->` and `<!-- /bench:name -->`. */
+  readonly name: string;
+  readonly tables: readonly Table[];
+  /** Paragraphs after the tables. */
+  readonly notes?: readonly string[];
+  readonly targets?: readonly Target[];
+  /** A picture beside the page: file name and SVG. */
+  readonly plot?: { readonly file: string; readonly svg: string };
+}
 
-/** The size for the mode. */
-export function sized<T>(options: Options, sizes: Readonly<Record<Options['mode'], T>>): T {
-  return sizes[options.mode];
+export interface Target {
+  readonly what: string;
+  readonly wanted: number;
+  readonly got: number;
+  /** Whether `wanted` is the most or the least that it may be. */
+  readonly is: 'most' | 'least';
+}
+
+/** One part of the benchmark, which can be asked for by its name. */
+export interface Section {
+  readonly name: string;
+  readonly title: string;
+  run(size: Size): Promise<readonly Block[]>;
 }

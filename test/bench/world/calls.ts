@@ -9,9 +9,10 @@ import { RedisCallStore } from '../../../src/store/redis-store.ts';
 import { TENANT } from './microsoft.ts';
 
 export const SLOTS = 256;
+export const REAL_INTERVAL_MS = 15 * 60_000;
 
 /** Written at once. */
-const BATCH = 1_000;
+const BATCH = 10_000;
 
 /** A call as it stands after its first keepAlive. */
 export function newCall(now: number): Call {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { LoopDelay, Usage } from '../measure/usage.ts';
 import { ask } from '../rpc.ts';
 import { pinned, type Role } from './cores.ts';
+import { watchOver } from './remains.ts';
 
 const PROBE = fileURLToPath(new URL('../probe.ts', import.meta.url));
 
@@ -30,6 +31,7 @@ export class Child implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
+    watchOver(this.#process);
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output = (this.#output + text).slice(-8_192);

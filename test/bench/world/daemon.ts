@@ -30,6 +30,7 @@ export class Daemon implements AsyncDisposable {
     const startedAt = performance.now();
     const lines = new Map<string, Record<string, unknown>>();
     const { promise: inStep, resolve } = Promise.withResolvers<void>();
+    let isInStep = false;
     const child = new Child(new URL('../../../src/main.ts', import.meta.url), {
       role,
       nodeArgs,
@@ -44,9 +45,11 @@ export class Daemon implements AsyncDisposable {
         ...env,
       },
       onLine: (line) => {
+        if (isInStep) return; // from here on there may be a line a call, and reading costs as well
         const told = parseLine(line);
         if (typeof told?.msg === 'string') lines.set(told.msg, told);
-        if (lines.has('listening') && lines.has('Redis serves')) resolve();
+        isInStep = lines.has('listening') && lines.has('Redis serves');
+        if (isInStep) resolve();
       },
     });
     try {

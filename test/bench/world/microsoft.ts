@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_SECRET, Simulator } from '../../../src/simulator/simulator.ts';
+import { newDirectory, removeDirectory } from './remains.ts';
 import { StandIn } from './stand-in.ts';
 
 /** Graph, as its stand-in, and the simulated Entra that daemons get their one token from. */
 export class Microsoft implements AsyncDisposable {
   readonly graph: StandIn;
   readonly #entra: Simulator;
-  readonly directory = mkdtempSync(join(tmpdir(), 'callkeeper-bench-'));
+  readonly directory = newDirectory('microsoft');
 
   private constructor(graph: StandIn, entra: Simulator) {
     this.graph = graph;
@@ -41,7 +41,7 @@ export class Microsoft implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.graph[Symbol.asyncDispose]();
     await this.#entra.stop();
-    rmSync(this.directory, { recursive: true, force: true });
+    removeDirectory(this.directory);
   }
 }
 

@@ -1,13 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../../redis/redis-server.ts';
 import { pinned } from './cores.ts';
-import { Disposable } from './reap.ts';
+import { freePort } from './free-port.ts';
+import { newDirectory, removeDirectory, watchOver } from './remains.ts';
 import type { Store } from './store.ts';
 
 /** Of /proc: so many ticks a second, on every Linux there is. */
@@ -16,17 +14,17 @@ const TICKS_PER_S = 100;
 /** A PostgreSQL for one round: its defaults, on loopback, in a directory of its own. */
 export class BenchPostgres implements Store {
   readonly url: string;
-  readonly #pid: number;
-  readonly #process: Disposable;
+  readonly #child: ChildProcess;
+  readonly #directory: string;
 
-  private constructor(port: number, pid: number, child: Disposable) {
+  private constructor(port: number, child: ChildProcess, directory: string) {
     this.url = `postgres://bench@127.0.0.1:${port}/postgres`;
-    this.#pid = pid;
-    this.#process = child;
+    this.#child = child;
+    this.#directory = directory;
   }
 
   static async start(): Promise<BenchPostgres> {
-    const directory = await mkdtemp(join(tmpdir(), 'callkeeper-bench-postgres-'));
+    const directory = newDirectory('postgres');
     const owner = unprivileged();
     if (owner) chownSync(directory, owner.uid, owner.gid);
     const data = join(directory, 'data');
@@ -43,16 +41,16 @@ export class BenchPostgres implements Store {
     const command = [programOf('postgres'), '-D', data, ...options];
     const [program, args] = pinned('store', command);
     const child = spawn(program, args, { ...owner, cwd: directory, stdio: 'ignore' });
+    watchOver(child);
     await once(child, 'spawn');
-    const disposable = new Disposable(child, directory, 'SIGQUIT');
-    const postgres = new BenchPostgres(port, child.pid ?? 0, disposable);
+    const postgres = new BenchPostgres(port, child, directory);
     await postgres.#answers();
     return postgres;
   }
 
   /** Of the postmaster, its children, and those of them that have ended. */
   async cpuUs(): Promise<number> {
-    const postmaster = this.#pid;
+    const postmaster = this.#child.pid ?? 0;
     let ticks = 0;
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       const stat = readStat(pid);
@@ -67,12 +65,13 @@ export class BenchPostgres implements Store {
     return Number(this.#query('SELECT pg_database_size(current_database())'));
   }
 
-  version(): string {
-    return this.#query('SHOW server_version');
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process[Symbol.asyncDispose]();
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill('SIGQUIT'); // at once; its data is thrown away
+      await exited;
+    }
+    removeDirectory(this.#directory);
   }
 
   async #answers(): Promise<void> {
@@ -81,7 +80,7 @@ export class BenchPostgres implements Store {
         this.#query('SELECT 1');
         return;
       } catch (error) {
-        if (attempt === 200 || this.#process.hasEnded) throw error;
+        if (attempt === 200 || this.#child.exitCode !== null) throw error;
         await sleep(50);
       }
     }
@@ -93,6 +92,11 @@ export class BenchPostgres implements Store {
     if (status !== 0) throw new Error(`psql: ${stderr}`);
     return stdout.trim();
   }
+}
+
+export function postgresVersion(): string {
+  const { stdout } = spawnSync(programOf('postgres'), ['--version'], { encoding: 'utf8' });
+  return /[\d.]+/.exec(stdout ?? '')?.[0] ?? 'none';
 }
 
 /** PostgreSQL refuses to run as root: then as the user that its package has made. */

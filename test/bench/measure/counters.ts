@@ -1,0 +1,48 @@
+import type { Running } from '../peers/subject.ts';
+import type { StandIn } from '../world/stand-in.ts';
+
+/** What has been used and done since the start, at an instant. CPU in µs, of all threads. */
+interface Counters {
+  /** Monotonic, ms. */
+  readonly at: number;
+  readonly keepAlives: number;
+  readonly nodeUs: number;
+  readonly storeUs: number;
+  readonly standInUs: number;
+}
+
+/** What keepAlives cost. */
+export interface Cost {
+  readonly perSecond: number;
+  /** CPU of the Node process a keepAlive. */
+  readonly nodeUs: number;
+  /** CPU of Redis or PostgreSQL a keepAlive; 0 where there is none. */
+  readonly storeUs: number;
+  /** Share of a core that the stand-in for Graph used: near 1 it would be what is measured. */
+  readonly standIn: number;
+}
+
+export async function readCounters(
+  { child, store }: Pick<Running, 'child' | 'store'>,
+  graph: StandIn,
+): Promise<Counters> {
+  const [usage, storeUs, standInUs, keepAlives] = await Promise.all([
+    child.usage(),
+    store?.cpuUs() ?? 0,
+    graph.cpuUs(),
+    graph.count(),
+  ]);
+  return { at: performance.now(), keepAlives, nodeUs: usage.cpuUs, storeUs, standInUs };
+}
+
+/** `overMs`: in which the keepAlives were made; the time between the two where nothing is said. */
+export function costBetween(before: Counters, after: Counters, overMs?: number): Cost {
+  const elapsedMs = overMs ?? after.at - before.at;
+  const keepAlives = after.keepAlives - before.keepAlives;
+  return {
+    perSecond: (1_000 * keepAlives) / elapsedMs,
+    nodeUs: (after.nodeUs - before.nodeUs) / keepAlives,
+    storeUs: (after.storeUs - before.storeUs) / keepAlives,
+    standIn: (after.standInUs - before.standInUs) / 1_000 / elapsedMs,
+  };
+}
