@@ -37,6 +37,8 @@ export class Metrics implements Observer, GraphObserver {
   readonly #missed;
   readonly #replaced;
   readonly #writtenBack;
+  readonly #deliveries;
+  readonly #eventsMissed;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -103,6 +105,17 @@ export class Metrics implements Observer, GraphObserver {
       help: 'Calls that Redis had lost, or not yet heard of, and this replica wrote back.',
       registers,
     });
+    this.#deliveries = new Counter({
+      name: 'callkeeper_webhook_deliveries_total',
+      help: 'Attempts to tell a webhook, and events that were given up, by what came of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#eventsMissed = new Counter({
+      name: 'callkeeper_webhook_events_missed_total',
+      help: 'Events that were gone from the stream before they were handed on to webhooks.',
+      registers,
+    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry });
@@ -157,6 +170,14 @@ export class Metrics implements Observer, GraphObserver {
     this.#writtenBack.inc(count);
   }
 
+  webhookAttempted(outcome: string): void {
+    this.#deliveries.inc({ outcome });
+  }
+
+  webhookEventsMissed(count: number): void {
+    this.#eventsMissed.inc(count);
+  }
+
   unreadableValue(): void {
     this.#unreadable.inc();
   }
@@ -174,6 +195,9 @@ export class Metrics implements Observer, GraphObserver {
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
     for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
     for (const outcome of ['success', 'failure']) this.#tokens.inc({ outcome }, 0);
+    for (const outcome of ['delivered', 'failed', 'gone', 'refused', 'given_up']) {
+      this.#deliveries.inc({ outcome }, 0);
+    }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
     for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);
   }

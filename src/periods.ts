@@ -26,6 +26,9 @@ export interface Periods {
   readonly skewMs: number;
   /** How long Redis may take to answer a command. */
   readonly redisTimeoutMs: number;
+  /** From a webhook's first failure to its next attempt; then twice as long, up to the cap. */
+  readonly webhookRetryMs: number;
+  readonly webhookRetryCapMs: number;
   readonly graph: GraphTimeouts;
 }
 
@@ -43,6 +46,8 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
     outGraceMs: Math.min(15_000, intervalMs / 8),
     skewMs: Math.min(15_000, Math.max(500, intervalMs / 60)),
     redisTimeoutMs: Math.min(5_000, Math.max(500, intervalMs / 10)),
+    webhookRetryMs: Math.min(5_000, intervalMs / 40),
+    webhookRetryCapMs: Math.min(3_600_000, 4 * intervalMs),
     graph: {
       connectMs: Math.min(5_000, requestMs / 2),
       headersMs: Math.min(10_000, requestMs),

@@ -45,6 +45,8 @@ export interface CallsDeps {
   /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
+  /** Why a webhook may not be told, or null. */
+  readonly webhookFault?: (url: string) => string | null;
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }

@@ -27,6 +27,8 @@ export interface RegistrationContext {
   /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
+  /** Why a webhook may not be told, or null. */
+  readonly webhookFault?: (url: string) => string | null;
   readonly policy: RetryPolicy;
 }
 
@@ -44,6 +46,10 @@ export function faultOf(request: TrackRequest, context: RegistrationContext): In
   }
   if (request.trackUntil !== undefined && request.trackUntil <= now) {
     return invalid('trackUntil', 'must lie in the future');
+  }
+  if (request.webhookUrl !== undefined) {
+    const fault = context.webhookFault?.(request.webhookUrl) ?? null;
+    if (fault !== null) return invalid('webhookUrl', fault);
   }
   return null;
 }
