@@ -26,9 +26,20 @@ export interface Config {
   readonly proxy: Proxy;
   /** null: no keys; then on loopback, or AUTH=none. */
   readonly apiKeys: readonly string[] | null;
+  /** null: nobody is told by webhook. */
+  readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
   readonly logLevel: string;
   readonly shutdownMs: number;
+}
+
+export interface WebhookConfig {
+  /** `whsec_` and base64, as Standard Webhooks has them. */
+  readonly secrets: readonly string[];
+  /** Names in lower case, also as `*.example.com`. */
+  readonly hosts: readonly string[];
+  readonly defaultUrl: string | null;
+  readonly allowPrivate: boolean;
 }
 
 export interface Proxy {
@@ -59,6 +70,7 @@ const CREDENTIAL_VARIABLES = [
 type Env = Readonly<Record<string, string | undefined>>;
 
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
+const WEBHOOK_HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 /** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
@@ -95,6 +107,7 @@ export function readConfig(env: Env): Config {
       no: read.text('NO_PROXY') ?? read.text('no_proxy'),
     },
     apiKeys,
+    webhooks: read.webhooks(),
     requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
     shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
@@ -217,6 +230,35 @@ class Reader {
     }
   }
 
+  webhooks(): WebhookConfig | null {
+    const secrets = this.#list(this.secretText('WEBHOOK_SECRETS'));
+    const hosts = this.#list(this.text('WEBHOOK_HOSTS')).map((host) => host.toLowerCase());
+    const defaultUrl = this.text('WEBHOOK_URL');
+    const allowPrivate = this.oneOf('WEBHOOK_ALLOW_PRIVATE', ['true', 'false'], 'false') === 'true';
+    if (secrets.some((secret) => !isWebhookSecret(secret))) {
+      this.fault('WEBHOOK_SECRETS: each must be whsec_ and 24 to 64 bytes in base64');
+    }
+    if (hosts.some((host) => !WEBHOOK_HOST.test(host) && isIP(host) === 0)) {
+      this.fault('WEBHOOK_HOSTS: each must be a host name, or *. and a host name');
+    }
+    const url = defaultUrl === null ? null : URL.parse(defaultUrl);
+    if (defaultUrl !== null && (url?.protocol !== 'https:' || url.username || url.password)) {
+      this.fault('WEBHOOK_URL must be an https:// URL without a user');
+    }
+    if (secrets.length > 0) return { secrets, hosts, defaultUrl, allowPrivate };
+    if (hosts.length > 0 || defaultUrl !== null) {
+      this.fault('WEBHOOK_SECRETS is missing: with it webhooks are signed');
+    }
+    return null;
+  }
+
+  #list(text: string | null): string[] {
+    return (text ?? '')
+      .split(/[,\n]/)
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  }
+
   proxy(name: string): string | null {
     const text = this.text(name) ?? this.text(name.toLowerCase());
     if (text === null || /^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
@@ -329,4 +371,11 @@ class Reader {
 /** Of what is no secret; bounded, and safe for a terminal. */
 function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+/** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme */
+function isWebhookSecret(text: string): boolean {
+  if (!/^whsec_[A-Za-z0-9+/]+={0,2}$/.test(text) || (text.length - 6) % 4 !== 0) return false;
+  const { length } = Buffer.from(text.slice(6), 'base64');
+  return length >= 24 && length <= 64;
 }

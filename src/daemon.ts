@@ -15,6 +15,8 @@ import type { Config } from './config.ts';
 import type { AppSet } from './graph/app.ts';
 import { Graph } from './graph/graph.ts';
 import { buildApp } from './http/app.ts';
+import { callPresenter } from './http/call-resource.ts';
+import { eventPresenter } from './http/event-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
 import { Metrics } from './metrics.ts';
 import { periods } from './periods.ts';
@@ -22,8 +24,10 @@ import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
 import { Standing } from './standing.ts';
 import { connectBlocking, connectFast, connectWorker } from './store/connection.ts';
+import { RedisDeliveryOrder } from './store/delivery-order.ts';
 import { EmbeddedRedis } from './store/embedded.ts';
 import { EventFeed } from './store/event-feed.ts';
+import { StreamedEventGroup } from './store/event-group.ts';
 import { StreamedEventLog } from './store/event-log.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
 import { Membership } from './store/membership.ts';
@@ -32,6 +36,8 @@ import { reconcile } from './store/reconcile.ts';
 import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
 import { Servers } from './store/servers.ts';
+import { Targets } from './webhooks/targets.ts';
+import { Webhooks } from './webhooks/webhooks.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -53,6 +59,10 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
+/** A webhook that has not taken an event for so long is not told of it. */
+const WEBHOOK_RETRIED_MS = 24 * 60 * 60 * 1_000;
+/** For one attempt. */
+const WEBHOOK_TIMEOUT_MS = 15_000;
 /** BullMQ blocks for up to 10 s at a time. */
 const WORKER_BLOCK_MS = 10_000;
 
@@ -268,6 +278,48 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   starting.defer(() => standing.stop());
 
+  const targets = new Targets(config.webhooks ?? { hosts: [], defaultUrl: null });
+  const presentEvent = eventPresenter(callPresenter(wheel, deadlineMs));
+  const webhooks =
+    config.webhooks &&
+    new Webhooks({
+      ...config.webhooks,
+      redis,
+      connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
+      prefix: QUEUE_PREFIX,
+      group: new StreamedEventGroup({
+        redis,
+        replica,
+        holdMs: period.believedMs,
+        onMissed: (count) => {
+          metrics.webhookEventsMissed(count ?? 1);
+          log.error(
+            { count },
+            'webhooks are not told of events: they were too many for the stream',
+          );
+        },
+      }),
+      order: new RedisDeliveryOrder(redis),
+      targets,
+      render: (event) => JSON.stringify(presentEvent(event)),
+      changed: (signal) => eventLog.changed(signal),
+      isUp: () => standing.up,
+      lookMs: period.heartbeatMs,
+      lockMs: period.lockMs,
+      retry: {
+        firstMs: period.webhookRetryMs,
+        capMs: period.webhookRetryCapMs,
+        forMs: WEBHOOK_RETRIED_MS,
+      },
+      timeoutMs: WEBHOOK_TIMEOUT_MS,
+      userAgent: `callkeeper/${version}`,
+      clock,
+      random,
+      log,
+      onAttempt: (outcome) => metrics.webhookAttempted(outcome),
+    });
+  starting.defer(() => webhooks?.stop(AbortSignal.abort()));
+
   const calls = new Calls({
     shared: {
       store,
@@ -285,6 +337,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     random,
     configured: () => configured,
+    webhookFault: (webhookUrl) => targets.faultOf(webhookUrl),
     wheel,
     policy,
   });
@@ -313,6 +366,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   standing.start();
   watch.start();
   appsWatch?.start();
+  webhooks?.start();
 
   const running = starting.move();
   let stopped: Promise<void> | null = null;
@@ -333,6 +387,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           watch.stop(),
           ownFirst.stop(),
           sharedFirst.stop(),
+          webhooks?.stop(handOver),
         ]);
         if (roster.hasUnsaved) {
           const served = roster.unsavedSlots.filter((slot) => !standing.outSlots.has(slot));

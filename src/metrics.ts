@@ -40,6 +40,8 @@ export class Metrics implements Observer, GraphObserver {
   readonly #appsReloads;
   readonly #notifications;
   readonly #timedOut;
+  readonly #deliveries;
+  readonly #eventsMissed;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -123,6 +125,17 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['outcome'],
       registers,
     });
+    this.#deliveries = new Counter({
+      name: 'callkeeper_webhook_deliveries_total',
+      help: 'Attempts to tell a webhook, and events that were given up, by what came of them.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#eventsMissed = new Counter({
+      name: 'callkeeper_webhook_events_missed_total',
+      help: 'Events that were gone from the stream before they were handed on to webhooks.',
+      registers,
+    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry });
@@ -191,6 +204,14 @@ export class Metrics implements Observer, GraphObserver {
     this.#writtenBack.inc(count);
   }
 
+  webhookAttempted(outcome: string): void {
+    this.#deliveries.inc({ outcome });
+  }
+
+  webhookEventsMissed(count: number): void {
+    this.#eventsMissed.inc(count);
+  }
+
   unreadableValue(): void {
     this.#unreadable.inc();
   }
@@ -211,6 +232,9 @@ export class Metrics implements Observer, GraphObserver {
     for (const outcome of ['success', 'failure']) {
       this.#tokens.inc({ outcome }, 0);
       this.#appsReloads.inc({ outcome }, 0);
+    }
+    for (const outcome of ['delivered', 'failed', 'gone', 'refused', 'given_up']) {
+      this.#deliveries.inc({ outcome }, 0);
     }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
     for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);

@@ -28,6 +28,9 @@ export interface Periods {
   readonly redisTimeoutMs: number;
   /** Between two looks at the apps' file. */
   readonly appsPollMs: number;
+  /** From a webhook's first failure to its next attempt; then twice as long, up to the cap. */
+  readonly webhookRetryMs: number;
+  readonly webhookRetryCapMs: number;
   readonly graph: GraphTimeouts;
 }
 
@@ -46,6 +49,8 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
     skewMs: Math.min(15_000, Math.max(500, intervalMs / 60)),
     redisTimeoutMs: Math.min(5_000, Math.max(500, intervalMs / 10)),
     appsPollMs: Math.min(5_000, Math.max(100, intervalMs / 60)),
+    webhookRetryMs: Math.min(5_000, intervalMs / 40),
+    webhookRetryCapMs: Math.min(3_600_000, 4 * intervalMs),
     graph: {
       connectMs: Math.min(5_000, requestMs / 2),
       headersMs: Math.min(10_000, requestMs),

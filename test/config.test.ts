@@ -10,6 +10,8 @@ const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = '22222222-2222-4222-8222-222222222222';
 const KEY = 'k'.repeat(24);
 const SECRET = 'the-secret-of-the-app~1';
+const SIGNING = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
+const OTHER_SIGNING = `whsec_${Buffer.alloc(64, 2).toString('base64')}`;
 
 type Env = Record<string, string | undefined>;
 const GOOD: Env = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: CLIENT, AZURE_CLIENT_SECRET: SECRET };
@@ -65,6 +67,7 @@ describe('an environment that says no more than it must', () => {
       graphConnections: 64,
       proxy: { http: null, https: null, no: null },
       apiKeys: null,
+      webhooks: null,
       requestsPerSecond: 1_000,
       logLevel: 'info',
       shutdownMs: 25_000,
@@ -115,6 +118,26 @@ describe('a value is taken', () => {
     [{ REDIS_URL: 'rediss://redis.example' }, { redisUrl: 'rediss://redis.example' }],
     [{ REDIS_URL: 'redis+cluster://a,b:7001' }, { redisUrl: 'redis+cluster://a,b:7001' }],
     [{ DATA_DIR: '/data' }, { dataDir: '/data' }],
+    [
+      { WEBHOOK_SECRETS: SIGNING, WEBHOOK_ALLOW_PRIVATE: 'false' },
+      { webhooks: { secrets: [SIGNING], hosts: [], defaultUrl: null, allowPrivate: false } },
+    ],
+    [
+      {
+        WEBHOOK_SECRETS: ` ${SIGNING}, ${OTHER_SIGNING},`,
+        WEBHOOK_HOSTS: 'Bot.example.com, *.hooks.example.com,192.0.2.1',
+        WEBHOOK_URL: 'https://bot.example.com/hook?a=b',
+        WEBHOOK_ALLOW_PRIVATE: 'true',
+      },
+      {
+        webhooks: {
+          secrets: [SIGNING, OTHER_SIGNING],
+          hosts: ['bot.example.com', '*.hooks.example.com', '192.0.2.1'],
+          defaultUrl: 'https://bot.example.com/hook?a=b',
+          allowPrivate: true,
+        },
+      },
+    ],
     [{ API_KEYS: ` ${KEY} , ${KEY}2,` }, { apiKeys: [KEY, `${KEY}2`] }],
     [
       { KEEPALIVE_INTERVAL: '5s', KEEPALIVE_DEADLINE: '15s' },
@@ -236,6 +259,35 @@ const open = (host: string) =>
 
 describe('a bad environment is refused', () => {
   test.each<[Env, string[]]>([
+    ...[
+      'secret',
+      `whsec_${Buffer.alloc(23, 1).toString('base64')}`,
+      `whsec_${Buffer.alloc(65, 1).toString('base64')}`,
+      `${SIGNING},whsec_`,
+      `${SIGNING}!`,
+    ].map((WEBHOOK_SECRETS): [Env, string[]] => [
+      { WEBHOOK_SECRETS },
+      ['WEBHOOK_SECRETS: each must be whsec_ and 24 to 64 bytes in base64'],
+    ]),
+    ...['https://bot.example.com', '*', '*example.com', 'a.*.example.com', 'host:443'].map(
+      (WEBHOOK_HOSTS): [Env, string[]] => [
+        { WEBHOOK_SECRETS: SIGNING, WEBHOOK_HOSTS },
+        ['WEBHOOK_HOSTS: each must be a host name, or *. and a host name'],
+      ],
+    ),
+    ...['http://bot.example.com', 'bot.example.com', 'https://a:b@bot.example.com/'].map(
+      (WEBHOOK_URL): [Env, string[]] => [
+        { WEBHOOK_SECRETS: SIGNING, WEBHOOK_URL },
+        ['WEBHOOK_URL must be an https:// URL without a user'],
+      ],
+    ),
+    [
+      { WEBHOOK_HOSTS: 'bot.example.com', WEBHOOK_ALLOW_PRIVATE: 'yes' },
+      [
+        'WEBHOOK_ALLOW_PRIVATE must be one of true, false, not "yes"',
+        'WEBHOOK_SECRETS is missing: with it webhooks are signed',
+      ],
+    ],
     [{ PORT: '80a' }, ['PORT must be a whole number from 0 to 65535, not "80a"']],
     [{ PORT: '65536' }, ['PORT must be a whole number from 0 to 65535, not "65536"']],
     [{ PORT: '-1' }, ['PORT must be a whole number from 0 to 65535, not "-1"']],

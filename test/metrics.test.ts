@@ -125,6 +125,8 @@ describe('the metrics', () => {
         metrics.tokenRequested('failure');
         metrics.schedulerRepaired('missing');
         metrics.unreadableValue();
+        metrics.webhookAttempted('failed');
+        metrics.webhookEventsMissed(2);
       }
     };
     const ours = async () =>

@@ -58,6 +58,8 @@ export interface CallsDeps {
   readonly random: Random;
   /** Those that count now: they may be replaced while the daemon runs. */
   readonly configured: () => ConfiguredApps;
+  /** Why a webhook may not be told, or null. */
+  readonly webhookFault?: (url: string) => string | null;
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }
@@ -234,8 +236,9 @@ export class Calls {
   }
 
   #context(): RegistrationContext {
-    const { clock, configured, policy, random } = this.#deps;
-    return { ...configured(), now: clock.now(), policy, random };
+    const { clock, configured, policy, random, webhookFault } = this.#deps;
+    const context = { ...configured(), now: clock.now(), policy, random };
+    return webhookFault ? { ...context, webhookFault } : context;
   }
 
   /** @returns whether it was tracked. */

@@ -30,6 +30,8 @@ export interface ConfiguredApps {
 export interface RegistrationContext extends ConfiguredApps {
   readonly now: number;
   readonly random: Random;
+  /** Why a webhook may not be told, or null. */
+  readonly webhookFault?: (url: string) => string | null;
   readonly policy: RetryPolicy;
 }
 
@@ -47,6 +49,10 @@ export function faultOf(request: TrackRequest, context: RegistrationContext): In
   }
   if (request.trackUntil !== undefined && request.trackUntil <= now) {
     return invalid('trackUntil', 'must lie in the future');
+  }
+  if (request.webhookUrl !== undefined) {
+    const fault = context.webhookFault?.(request.webhookUrl) ?? null;
+    if (fault !== null) return invalid('webhookUrl', fault);
   }
   return null;
 }

@@ -12,7 +12,7 @@ export interface Call {
   readonly app: string;
   readonly tenantId: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Told of endings, if the bot gave one. */
+  /** Told of endings and risks, if the bot gave one. */
   readonly webhookUrl: string | null;
   /** When it was first tracked. RFC 3339, UTC, ms. */
   readonly trackedAt: string;
@@ -181,7 +181,7 @@ export interface TrackBatchBody {
     readonly trackUntil?: string | undefined;
     /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. */
     readonly labels?: Readonly<Record<string, string>> | undefined;
-    /** Told of endings, instead of the webhook of the app. https only. */
+    /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
     readonly webhookUrl?: string | undefined;
   }[];
 }
@@ -198,7 +198,7 @@ export interface TrackBody {
   readonly trackUntil?: string | undefined;
   /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Told of endings, instead of the webhook of the app. https only. */
+  /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
   readonly webhookUrl?: string | undefined;
 }
 

@@ -49,7 +49,7 @@ export const CallSchema = Type.Object(
     app: Type.String({ description: 'The configured app whose credentials keep it alive.' }),
     tenantId: Type.String(),
     labels: Type.Record(Type.String(), Type.String()),
-    webhookUrl: TextOrNull('Told of endings, if the bot gave one.', { format: 'uri' }),
+    webhookUrl: TextOrNull('Told of endings and risks, if the bot gave one.', { format: 'uri' }),
     trackedAt: Instant('When it was first tracked.'),
     startedAt: InstantOrNull('When it began at Graph, if the bot said so.'),
     trackUntil: InstantOrNull('Tracking stops by itself then.'),

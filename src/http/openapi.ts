@@ -24,6 +24,44 @@ const TAGS = [
   { name: 'Operations', description: 'For probes, scrapers and people.' },
 ];
 
+const header = (name: string, description: string) => ({
+  name,
+  in: 'header' as const,
+  required: true,
+  description,
+  schema: { type: 'string' as const },
+});
+
+const WEBHOOKS = {
+  callEvent: {
+    post: {
+      tags: ['Calls'],
+      operationId: 'tellOfCall',
+      summary: 'What happened to a call',
+      description:
+        "Posted to the call's `webhookUrl`, or else to `WEBHOOK_URL`, when the call ends, expires, " +
+        'is no longer tracked, falls at risk or recovers; signed to the [Standard Webhooks]' +
+        '(https://www.standardwebhooks.com) specification. Each event comes at least once, those ' +
+        'of one call in their order. It is repeated with back-off for a day.',
+      security: [],
+      parameters: [
+        header('webhook-id', 'The `id` of the event: by it a repeat is recognised.'),
+        header('webhook-timestamp', 'When this attempt was made, in seconds since 1970.'),
+        header('webhook-signature', 'One `v1,…` for each secret of `WEBHOOK_SECRETS`.'),
+      ],
+      requestBody: {
+        required: true,
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Event' } } },
+      },
+      responses: {
+        '2XX': { description: 'It is taken; a body is not read.' },
+        410: { description: 'Nothing more is sent to this URL for a day.' },
+        '4XX': { description: 'Or anything else, a redirect too: it is repeated.' },
+      },
+    },
+  },
+};
+
 /** Only what this server itself serves; Swagger UI draws its icons from data URLs. */
 const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -43,6 +81,7 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
       },
       servers: [{ url: '/', description: 'The replica that serves this document.' }],
       tags: TAGS,
+      webhooks: WEBHOOKS,
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer', description: 'One of the keys of `API_KEYS`.' },

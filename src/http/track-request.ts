@@ -62,7 +62,8 @@ const trackFields = {
       format: 'uri',
       pattern: '^[Hh][Tt][Tt][Pp][Ss]://[\\x21-\\x7e]+$',
       maxLength: 2048,
-      description: 'Told of endings, instead of the webhook of the app. https only.',
+      description:
+        'Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`.',
       examples: ['https://bot.example.com/callkeeper'],
     }),
   ),

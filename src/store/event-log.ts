@@ -91,6 +91,7 @@ export class StreamedEventLog implements EventLog {
       };
       this.#waiting.add(done);
       signal.addEventListener('abort', done);
+      if (signal.aborted) done();
     });
   }
 

@@ -48,5 +48,18 @@ export const REPLICAS_KEY = `${COMMON}:replicas`;
 export const LAYING_KEY = `${COMMON}:laying`;
 /** Stream: what is tracked and what leaves the schedule. */
 export const EVENTS_KEY = `${COMMON}:events`;
+/** Held by the replica that hands events on to webhooks. */
+export const FORWARDING_KEY = `${COMMON}:forwarding`;
+
+/** Sorted set: what is to be delivered of a call by webhook, by place in the stream. */
+export function deliveriesKey(callId: string): string {
+  return `${COMMON}:deliveries:${callId}`;
+}
+
+/** There where a webhook, named by a digest of its URL, said that it is gone. */
+export function goneUrlKey(digest: string): string {
+  return `${COMMON}:gone-url:${digest}`;
+}
+
 /** About so many events are kept. */
 export const EVENTS_KEPT = 10_000;

@@ -150,7 +150,16 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 `;
 
+/** Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). */
+const holdLock = `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`;
+
 export const SCRIPTS = {
+  holdLock: { lua: holdLock, numberOfKeys: 1 },
   unlockSlot: { lua: unlockSlot, numberOfKeys: 1 },
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
@@ -199,6 +208,7 @@ declare module 'ioredis' {
       graceMs: number,
       most: number,
     ): Result<[id: string, fields: string[]][], Context>;
+    holdLock(lock: string, holder: string, forMs: number): Result<number, Context>;
     unlockSlot(lock: string, key: string): Result<number, Context>;
     forgetGone(gone: string, goneAt: string, before: number): Result<number, Context>;
     joinWheel(

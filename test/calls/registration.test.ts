@@ -19,6 +19,7 @@ const context: RegistrationContext = {
   ]),
   defaultApp: 'default',
   policy: POLICY,
+  webhookFault: (url) => (url === 'https://no.example/' ? `${url} may not be told` : null),
 };
 
 describe('a request to track is refused', () => {
@@ -30,6 +31,7 @@ describe('a request to track is refused', () => {
     [{ startedAt: NOW + 5 * MINUTE + 1 }, 'startedAt', 'must not lie in the future'],
     [{ trackUntil: NOW }, 'trackUntil', 'must lie in the future'],
     [{ trackUntil: 0 }, 'trackUntil', 'must lie in the future'],
+    [{ webhookUrl: 'https://no.example/' }, 'webhookUrl', 'https://no.example/ may not be told'],
   ])('for %j', (over, field, message) => {
     expect(faultOf({ id: ID, ...over }, context)).toEqual({ kind: 'invalid', field, message });
   });
@@ -40,6 +42,7 @@ describe('a request to track is refused', () => {
     [{ startedAt: NOW + 5 * MINUTE }],
     [{ startedAt: 0 }],
     [{ trackUntil: NOW + 1 }],
+    [{ webhookUrl: 'https://yes.example/' }],
   ])('not for %j', (over) => {
     expect(faultOf({ id: ID, ...over }, context)).toBeNull();
   });

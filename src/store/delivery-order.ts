@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { RedisClient } from './connection.ts';
+import { deliveriesKey, goneUrlKey } from './keys.ts';
+
+interface Item {
+  readonly callId: string;
+  readonly jobId: string;
+  /** In the stream of events. */
+  readonly place: string;
+}
+
+/** Longer than a delivery has, which is a day. */
+const KEPT_S = 25 * 60 * 60;
+/** After a day a receiver that said it is gone is asked once more: it may have come back. */
+const GONE_S = 24 * 60 * 60;
+
+/** What is to be delivered of each call by webhook, in the order of its events. */
+export class RedisDeliveryOrder {
+  readonly #redis: RedisClient;
+
+  constructor(redis: RedisClient) {
+    this.#redis = redis;
+  }
+
+  async append(items: readonly Item[]): Promise<void> {
+    for (const { callId, jobId, place } of items) {
+      const key = deliveriesKey(callId);
+      await Promise.all([
+        this.#redis.zadd(key, 'NX', scoreOf(place), `${place} ${jobId}`),
+        this.#redis.expire(key, KEPT_S),
+      ]);
+    }
+  }
+
+  async first(callId: string): Promise<Item | null> {
+    const [member] = await this.#redis.zrange(deliveriesKey(callId), '0', '0');
+    if (member === undefined) return null;
+    const [place = '', jobId = ''] = member.split(' ');
+    return { callId, jobId, place };
+  }
+
+  /** A repeat of an event has a place of its own; it goes too. */
+  async remove(callId: string, jobId: string): Promise<void> {
+    const key = deliveriesKey(callId);
+    const members = await this.#redis.zrange(key, '0', '-1');
+    const its = members.filter((member) => member.endsWith(` ${jobId}`));
+    if (its.length > 0) await this.#redis.zrem(key, ...its);
+  }
+
+  async markGone(url: string): Promise<void> {
+    await this.#redis.set(goneUrlKey(digest(url)), '1', 'EX', GONE_S);
+  }
+
+  async isGone(url: string): Promise<boolean> {
+    return (await this.#redis.exists(goneUrlKey(digest(url)))) === 1;
+  }
+}
+
+/** Sorts as places do: of one ms there are hardly a thousand events of one call. */
+function scoreOf(place: string): number {
+  const [ms = 0, n = 0] = place.split('-').map(Number);
+  return ms * 1_000 + Math.min(n, 999);
+}
+
+function digest(url: string): string {
+  return createHash('sha256').update(url).digest('base64url');
+}

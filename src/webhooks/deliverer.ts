@@ -1,0 +1,183 @@
+import { DelayedError, type Job, type Queue, Worker } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Clock, Random } from '../calls/ports.ts';
+import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
+import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
+import type { Sender } from './sender.ts';
+import type { Targets } from './targets.ts';
+
+/** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
+export interface WorkerConnections {
+  readonly redis: Redis | Cluster;
+  disconnect(): void;
+}
+
+export interface DelivererOptions {
+  readonly connections: WorkerConnections;
+  readonly queue: Queue<Delivery>;
+  readonly prefix: string;
+  readonly order: DeliveryOrder;
+  readonly targets: Targets;
+  readonly sender: Pick<Sender, 'send'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A delivery whose replica gave no sign of life for so long is made by another, in ms. */
+  readonly lockMs: number;
+  readonly retry: DeliveryRetry;
+  readonly log: Logger;
+  readonly onAttempt: (outcome: DeliveryOutcome) => void;
+}
+
+/** In ms. */
+export interface DeliveryRetry {
+  readonly firstMs: number;
+  readonly capMs: number;
+  /** After so long from the event on it is given up. */
+  readonly forMs: number;
+}
+
+const CONCURRENCY = 64;
+/** So many at once to one host, so that one that hangs leaves room for the others. */
+const MOST_A_HOST = 8;
+/** A job whose turn it is stands in the queue before this; else it was lost. */
+const LOST_AFTER_MS = 60_000;
+
+/** Makes the deliveries in the queue: of a call one after the other, in the order of its events. */
+export class Deliverer {
+  readonly #options: DelivererOptions;
+  readonly #underWay = new Map<string, number>();
+  #worker: Worker<Delivery> | null = null;
+
+  constructor(options: DelivererOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { connections, prefix, lockMs, log } = this.#options;
+    this.#worker ??= new Worker<Delivery>(QUEUE_NAME, (job, token) => this.#process(job, token), {
+      connection: connections.redis,
+      prefix,
+      concurrency: CONCURRENCY,
+      lockDuration: lockMs,
+      stalledInterval: lockMs,
+      // A replica that dies says nothing against what it was delivering.
+      maxStalledCount: 1_000_000,
+      runRetryDelay: Math.min(1_000, lockMs),
+      settings: { backoffStrategy: (attempts) => this.#backOff(attempts) },
+    });
+    this.#worker.on('error', (err) => log.debug({ err }, 'webhook worker'));
+  }
+
+  /** Waits for what is under way, until the limit; what is cut off is delivered by another replica. */
+  async stop(limit: AbortSignal): Promise<void> {
+    const cut = new Promise<void>((resolve) => {
+      if (limit.aborted) resolve();
+      limit.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#worker?.close(), cut]);
+    this.#options.connections.disconnect();
+  }
+
+  async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {
+    const { order, targets, clock, retry } = this.#options;
+    const { url, at } = job.data;
+    const ageMs = clock.now() - at;
+    if (!(await this.#isItsTurn(job))) {
+      // Woken when its turn comes; this is for when that is missed.
+      return delay(job, token, clamp(ageMs, 1_000, 300_000));
+    }
+    if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
+    if (targets.faultOf(url) !== null) return this.#end(job, 'refused');
+    if (await order.isGone(url)) return this.#end(job, 'gone');
+    const leave = this.#enter(new URL(url).host);
+    if (leave === null) return delay(job, token, this.#busyMs(job));
+    try {
+      await this.#attempt(job);
+    } finally {
+      leave();
+    }
+  }
+
+  async #attempt(job: Job<Delivery>): Promise<void> {
+    const { sender, order, onAttempt, log } = this.#options;
+    const { id, url, body, callId } = job.data;
+    const attempt = await sender.send({ id, url, body });
+    if (attempt.kind === 'delivered') return this.#end(job, 'delivered');
+    if (attempt.kind === 'gone') {
+      await order.markGone(url);
+      log.warn({ call: callId, url: withoutQuery(url) }, 'a webhook says that it is gone');
+      return this.#end(job, 'gone');
+    }
+    onAttempt('failed');
+    const told = { call: callId, url: withoutQuery(url), reason: attempt.reason };
+    log.warn({ ...told, attempts: job.attemptsMade + 1 }, 'a webhook did not take an event');
+    throw new Error(attempt.reason); // BullMQ repeats it after a back-off
+  }
+
+  /** Nothing of its call that came before is left to deliver. */
+  async #isItsTurn(job: Job<Delivery>): Promise<boolean> {
+    const { order, queue, clock } = this.#options;
+    const { callId } = job.data;
+    for (;;) {
+      const first = await order.first(callId);
+      if (first === null || first.jobId === job.id) return true;
+      const isOld = clock.now() - Number.parseInt(first.place, 10) > LOST_AFTER_MS;
+      if (!isOld || (await queue.getJob(first.jobId))) return false;
+      await order.remove(callId, first.jobId);
+    }
+  }
+
+  async #end(job: Job<Delivery>, outcome: DeliveryOutcome): Promise<void> {
+    const { order, queue, onAttempt, log } = this.#options;
+    const { callId, id } = job.data;
+    onAttempt(outcome);
+    if (outcome === 'given_up' || outcome === 'refused') {
+      log.error({ call: callId, eventId: id, outcome }, 'a webhook was not told of an event');
+    }
+    await order.remove(callId, job.id ?? '');
+    const next = await order.first(callId);
+    const waiting = next && (await queue.getJob(next.jobId));
+    // Where it is not delayed any more, it is on its way.
+    if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(() => undefined);
+  }
+
+  #enter(host: string): (() => void) | null {
+    const here = this.#underWay.get(host) ?? 0;
+    if (here >= MOST_A_HOST) return null;
+    this.#underWay.set(host, here + 1);
+    return () => {
+      const left = (this.#underWay.get(host) ?? 1) - 1;
+      if (left > 0) this.#underWay.set(host, left);
+      else this.#underWay.delete(host);
+    };
+  }
+
+  /** The more often it found its host busy, the longer: many may wait for the same. */
+  #busyMs(job: Job<Delivery>): number {
+    const doubled = 250 * 2 ** Math.min(job.attemptsStarted, 7);
+    return doubled * (0.5 + this.#options.random());
+  }
+
+  /** Doubles up to the cap; between half of it and all. */
+  #backOff(attempts: number): number {
+    const { retry, random } = this.#options;
+    const fullMs = Math.min(retry.capMs, retry.firstMs * 2 ** Math.min(attempts - 1, 30));
+    return Math.ceil(fullMs * (0.5 + random() / 2));
+  }
+}
+
+/** By this machine's clock, as BullMQ goes by it. */
+async function delay(job: Job, token: string | undefined, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + Math.ceil(ms), token);
+  throw new DelayedError();
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}
+
+/** For the log: a query may hold a secret. */
+function withoutQuery(url: string): string {
+  return url.split('?')[0] ?? '';
+}

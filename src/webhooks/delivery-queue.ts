@@ -1,0 +1,38 @@
+import { type ConnectionOptions, Queue } from 'bullmq';
+
+/** One event for one receiver. Its job's id is the event's, so it stands in the queue once. */
+export interface Delivery {
+  /** The event's. */
+  readonly id: string;
+  readonly callId: string;
+  readonly url: string;
+  /** As it is posted each time. */
+  readonly body: string;
+  /** When it happened, epoch ms. */
+  readonly at: number;
+}
+
+export const QUEUE_NAME = 'webhooks';
+
+/** More attempts than fit into the time that a delivery has. */
+const ATTEMPTS = 1_000_000;
+
+export function openQueue(connection: ConnectionOptions, prefix: string): Queue<Delivery> {
+  return new Queue<Delivery>(QUEUE_NAME, {
+    connection,
+    prefix,
+    skipWaitingForReady: true,
+    defaultJobOptions: {
+      removeOnComplete: true,
+      removeOnFail: true,
+      attempts: ATTEMPTS,
+      backoff: { type: 'custom' },
+    },
+    streams: { events: { maxLen: 100 } },
+  });
+}
+
+/** BullMQ takes no colon in an id. */
+export function jobIdOf(eventId: string): string {
+  return eventId.replaceAll(':', '_');
+}

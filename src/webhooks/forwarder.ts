@@ -1,0 +1,110 @@
+import type { Queue } from 'bullmq';
+import type { Logger } from 'pino';
+import type { CallEvent, EventType } from '../calls/event.ts';
+import type { Clock } from '../calls/ports.ts';
+import { type Delivery, jobIdOf } from './delivery-queue.ts';
+import type { DeliveryOrder, EventGroup } from './ports.ts';
+import type { Targets } from './targets.ts';
+
+export interface ForwarderOptions {
+  readonly group: EventGroup;
+  readonly order: DeliveryOrder;
+  readonly queue: Pick<Queue<Delivery>, 'addBulk'>;
+  readonly targets: Targets;
+  /** What a receiver is told of an event. */
+  readonly render: (event: CallEvent) => string;
+  /** Resolves when events have come, or the signal aborts. */
+  readonly changed: (signal: AbortSignal) => Promise<void>;
+  readonly isUp: () => boolean;
+  /** So often it looks also where nothing has come: another replica may have died. */
+  readonly lookMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** That a call is tracked its owner has said itself. */
+const TOLD: ReadonlySet<EventType> = new Set([
+  'ended',
+  'expired',
+  'untracked',
+  'at-risk',
+  'recovered',
+]);
+
+/**
+ * Puts events that somebody is to be told of into the queue of deliveries. They
+ * are acknowledged when they stand there: whatever a replica had taken when it
+ * died, the next one takes again, and what stands there already is not put
+ * there twice.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+    await this.#options.group.release().catch(() => undefined); // it expires
+  }
+
+  async #run(): Promise<void> {
+    const { changed, lookMs, isUp, log } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      // Before the look: what comes during it is not slept through.
+      const next = changed(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(lookMs))]));
+      try {
+        if (isUp()) await this.#forward();
+      } catch (err) {
+        log.debug({ err }, 'events cannot be forwarded to webhooks now');
+      }
+      await next;
+    }
+  }
+
+  async #forward(): Promise<void> {
+    const { group, order, queue } = this.#options;
+    while (!this.#stopped.signal.aborted && (await group.hold())) {
+      const { places, events } = await group.take();
+      if (places.length === 0) return;
+      const found = events.flatMap(({ place, event }) => {
+        const delivery = this.#delivery(event);
+        return delivery ? [{ place, delivery }] : [];
+      });
+      if (found.length > 0) {
+        await order.append(
+          found.map(({ place, delivery: { id, callId } }) => ({
+            callId,
+            jobId: jobIdOf(id),
+            place,
+          })),
+        );
+        await queue.addBulk(
+          found.map(({ delivery }) => ({
+            name: 'deliver',
+            data: delivery,
+            opts: { jobId: jobIdOf(delivery.id) },
+          })),
+        );
+      }
+      await group.ack(places);
+    }
+  }
+
+  #delivery(event: CallEvent): Delivery | null {
+    const { targets, render } = this.#options;
+    const url = TOLD.has(event.type) ? targets.of(event.call) : null;
+    if (url === null) return null;
+    const { id, at, call } = event;
+    return { id, callId: call.id, url, body: render(event), at };
+  }
+}

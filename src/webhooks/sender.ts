@@ -1,0 +1,98 @@
+import { isIP } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { Agent, request } from 'undici';
+import { isPublic, lookupPublic, PrivateAddressError } from './addresses.ts';
+
+export interface SenderOptions {
+  /** `whsec_` and base64; all of them sign, so that a receiver may know any. */
+  readonly secrets: readonly string[];
+  /** Whether also addresses that are not of the public internet may be told. */
+  readonly allowPrivate: boolean;
+  readonly userAgent: string;
+  /** For one delivery, from its connection to the headers of its answer. */
+  readonly timeoutMs: number;
+}
+
+export interface Message {
+  /** The same at each attempt. */
+  readonly id: string;
+  readonly url: string;
+  readonly body: string;
+}
+
+/** What came of one attempt; `reason` is for the log. */
+export type Attempt =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Of an answer's body so much is read, to use its connection again; nobody looks at it. */
+const MOST_BODY_BYTES = 4_096;
+const BODY_MS = 1_000;
+
+/** Posts messages as https://www.standardwebhooks.com has them. Follows no redirect. */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #keys: readonly Webhook[];
+  readonly #agent: Agent;
+  readonly #stopped = new AbortController();
+
+  constructor(options: SenderOptions) {
+    const { allowPrivate, timeoutMs, secrets } = options;
+    this.#options = options;
+    this.#keys = secrets.map((secret) => new Webhook(secret));
+    this.#agent = new Agent({
+      allowH2: false,
+      connect: { timeout: timeoutMs, ...(allowPrivate ? {} : { lookup: lookupPublic }) },
+      headersTimeout: timeoutMs,
+      maxHeaderSize: 16 * 1024,
+    });
+  }
+
+  /** Never rejects. */
+  async send({ id, url, body }: Message): Promise<Attempt> {
+    const { userAgent, timeoutMs, allowPrivate } = this.#options;
+    try {
+      const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
+      // An address needs no lookup, so that is never asked about it.
+      if (!allowPrivate && isIP(host) > 0 && !isPublic(host)) throw new PrivateAddressError(host);
+      const answer = await request(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': userAgent,
+          ...this.#signed(id, body),
+        },
+        body,
+        dispatcher: this.#agent,
+        signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(timeoutMs)]),
+      });
+      // The status has said it all: whatever becomes of the body changes nothing.
+      const signal = AbortSignal.timeout(BODY_MS);
+      await answer.body.dump({ limit: MOST_BODY_BYTES, signal }).catch(() => undefined);
+      const { statusCode } = answer;
+      if (statusCode >= 200 && statusCode < 300) return { kind: 'delivered' };
+      if (statusCode === 410) return { kind: 'gone' };
+      return { kind: 'failed', reason: `status ${statusCode}` };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { kind: 'failed', reason: code ? `${code}: ${message}` : message };
+    }
+  }
+
+  /** What is under way fails at once. */
+  async destroy(): Promise<void> {
+    this.#stopped.abort();
+    await this.#agent.destroy();
+  }
+
+  /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+  #signed(id: string, body: string): Record<string, string> {
+    const at = new Date();
+    return {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+      'webhook-signature': this.#keys.map((key) => key.sign(id, at, body)).join(' '),
+    };
+  }
+}

@@ -1,0 +1,101 @@
+import type { Queue } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
+import { Deliverer, type DelivererOptions, type WorkerConnections } from './deliverer.ts';
+import { type Delivery, openQueue } from './delivery-queue.ts';
+import { Forwarder, type ForwarderOptions } from './forwarder.ts';
+import { Sender, type SenderOptions } from './sender.ts';
+
+export type WebhooksOptions = Omit<ForwarderOptions, 'queue'> &
+  Omit<DelivererOptions, 'queue' | 'sender' | 'connections'> &
+  SenderOptions & {
+    /** For the queue, which does not close it. Fails fast. */
+    readonly redis: Redis | Cluster;
+    readonly connectWorker: () => WorkerConnections;
+    /** Whether Redis serves. */
+    readonly isUp: () => boolean;
+  };
+
+/** What is under way may take so long once it is to stop. */
+const STOP_MS = 3_000;
+const LOOK_MS = 500;
+
+/**
+ * Tells the owners of calls by webhook. An event is written into the stream in
+ * one step with the change it tells of; from there one replica at a time puts it
+ * into a queue of BullMQ, and any replica delivers it.
+ */
+export class Webhooks {
+  readonly #options: WebhooksOptions;
+  readonly #sender: Sender;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #queue: Queue<Delivery> | null = null;
+  #forwarder: Forwarder | null = null;
+  #deliverer: Deliverer | null = null;
+
+  constructor(options: WebhooksOptions) {
+    this.#options = options;
+    this.#sender = new Sender(options);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async stop(limit: AbortSignal): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+    const within = AbortSignal.any([limit, AbortSignal.timeout(STOP_MS)]);
+    await Promise.all([this.#forwarder?.stop(), this.#deliverer?.stop(within)]);
+    await this.#sender.destroy();
+    await this.#queue?.close().catch(() => undefined); // Redis went away first
+  }
+
+  /**
+   * Delivers while Redis serves, each time with a worker of its own: one that has
+   * lived through an outage may wait for ever.
+   */
+  async #run(): Promise<void> {
+    const { isUp, clock, log } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        if (isUp() && this.#deliverer === null) await this.#open();
+        if (!isUp() && this.#deliverer !== null) await this.#suspend(this.#deliverer);
+      } catch (err) {
+        log.debug({ err }, 'webhooks cannot be told yet');
+      }
+      await clock.sleep(LOOK_MS, signal);
+    }
+  }
+
+  async #open(): Promise<void> {
+    this.#queue ??= await this.#openQueue();
+    const parts = { ...this.#options, queue: this.#queue, sender: this.#sender };
+    if (this.#forwarder === null) {
+      this.#forwarder = new Forwarder(parts);
+      this.#forwarder.start();
+    }
+    this.#deliverer = new Deliverer({ ...parts, connections: this.#options.connectWorker() });
+    this.#deliverer.start();
+  }
+
+  async #suspend(deliverer: Deliverer): Promise<void> {
+    this.#deliverer = null;
+    await deliverer.stop(AbortSignal.timeout(STOP_MS));
+  }
+
+  /** A queue that was opened while Redis was away never recovers from it. */
+  async #openQueue(): Promise<Queue<Delivery>> {
+    const { redis, prefix, log } = this.#options;
+    const queue = openQueue(redis, prefix);
+    queue.on('error', (err) => log.debug({ err }, 'webhook queue'));
+    try {
+      await queue.waitUntilReady();
+    } catch (error) {
+      await queue.close().catch(() => undefined); // it never was open
+      throw error;
+    }
+    return queue;
+  }
+}

@@ -1,0 +1,110 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { createServerIdentity } from '../../src/simulator/certificate.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { Receiver, SECRET } from '../webhooks/receiver.ts';
+import { World } from './world.ts';
+
+const redis = redisForFile();
+beforeEach(() => redis.flush());
+const PATIENCE = { timeout: 60_000, interval: 100 };
+const SLOW = { timeout: 120_000 };
+
+/** Microsoft and a receiver of webhooks over https, and what replicas have to know of both. */
+async function newWorld() {
+  const world = await new World().start();
+  onTestFinished(() => world.stop());
+  const identity = await createServerIdentity();
+  appendFileSync(join(world.directory, 'ca.pem'), `\n${identity.ca}`);
+  const receiver = await new Receiver(identity).start();
+  onTestFinished(() => receiver.stop());
+  const env = {
+    REDIS_URL: redis.url,
+    WEBHOOK_SECRETS: SECRET,
+    WEBHOOK_HOSTS: '127.0.0.1',
+    WEBHOOK_ALLOW_PRIVATE: 'true',
+  };
+  return { world, receiver, env };
+}
+
+test(
+  'a replica killed between an ending and its delivery keeps nobody from hearing',
+  SLOW,
+  async () => {
+    const { world, receiver, env } = await newWorld();
+    const a = await world.replica(env).ready();
+    const id = world.simulator.createCall();
+    const webhookUrl = `${receiver.url}/hook`;
+    await a.request('POST', `/calls/${id}/track`, { webhookUrl, labels: { room: 'board' } });
+    receiver.answer = () => null; // whoever delivers now waits
+    world.simulator.endCall(id);
+    await vi.waitFor(() => expect(receiver.told).toHaveLength(1), PATIENCE);
+    a.signal('SIGKILL');
+    await a.exit();
+
+    receiver.answer = () => 204;
+    const b = await world.replica(env).ready();
+    await vi.waitFor(() => expect(receiver.told.length).toBeGreaterThan(1), PATIENCE);
+    const [first, again] = receiver.told;
+    expect(again).toEqual(first); // by its id a repeat is recognised
+    expect(again?.event).toMatchObject({ type: 'call.ended', call: { id, state: 'ended' } });
+    expect(again?.event.call).toEqual((await b.request('GET', `/calls/${id}`)).body);
+    expect(receiver.forged).toEqual([]);
+    await vi.waitFor(async () => {
+      const name = 'callkeeper_webhook_deliveries_total{outcome="delivered"}';
+      expect(await b.metric(name)).toBe(1);
+    }, PATIENCE);
+  },
+);
+
+test('of a replica killed amid many stops, each stop that counted is told of', SLOW, async () => {
+  const { world, receiver, env } = await newWorld();
+  const [a, b] = await Promise.all([world.replica(env).ready(), world.replica(env).ready()]);
+  const ids = Array.from({ length: 200 }, () => world.simulator.createCall());
+  const calls = ids.map((id) => ({ id, webhookUrl: receiver.url }));
+  await a.request('POST', '/calls/track', { calls });
+  const stops = ids.map((id) =>
+    a.request('DELETE', `/calls/${id}/track`).then(
+      () => undefined,
+      () => undefined, // it was killed meanwhile
+    ),
+  );
+  await Promise.race(stops.slice(20));
+  a.signal('SIGKILL');
+  await Promise.all(stops);
+  await a.exit();
+
+  const untracked: string[] = [];
+  for (const id of ids) {
+    const { body } = await b.request('GET', `/calls/${id}`);
+    if (body.state === 'untracked') untracked.push(id);
+  }
+  expect(untracked.length).toBeGreaterThan(0);
+  await vi.waitFor(() => {
+    for (const id of untracked) expect(receiver.typesOf(id)).toEqual(['call.untracked']);
+  }, PATIENCE);
+});
+
+test(
+  'what happened while no replica told anybody is told by the next that does',
+  SLOW,
+  async () => {
+    const { world, receiver, env } = await newWorld();
+    const silent = await world.replica({ REDIS_URL: redis.url }).ready();
+    const telling = await world.replica(env).ready();
+    const id = world.simulator.createCall();
+    const body = { webhookUrl: receiver.url };
+    const refused = await silent.request('POST', `/calls/${id}/track`, body);
+    expect(refused.status).toBe(400);
+    expect(refused.body.errors).toEqual([
+      { pointer: '/webhookUrl', detail: expect.stringContaining('127.0.0.1') },
+    ]);
+    expect((await telling.request('POST', `/calls/${id}/track`, body)).status).toBe(201);
+    telling.signal('SIGKILL');
+    await telling.exit();
+    expect((await silent.request('DELETE', `/calls/${id}/track`)).status).toBe(204);
+    await world.replica(env).ready();
+    await vi.waitFor(() => expect(receiver.typesOf(id)).toEqual(['call.untracked']), PATIENCE);
+  },
+);

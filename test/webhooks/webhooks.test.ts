@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type Call, forget } from '../../src/calls/call.ts';
+import type { EventType } from '../../src/calls/event.ts';
+import { encodeCall } from '../../src/store/codec.ts';
+import { connectWorker } from '../../src/store/connection.ts';
+import { RedisDeliveryOrder } from '../../src/store/delivery-order.ts';
+import { StreamedEventGroup } from '../../src/store/event-group.ts';
+import { EVENTS_KEY, QUEUE_PREFIX } from '../../src/store/keys.ts';
+import type { DeliveryOutcome } from '../../src/webhooks/ports.ts';
+import type { Targets } from '../../src/webhooks/targets.ts';
+import { Webhooks } from '../../src/webhooks/webhooks.ts';
+import { aCall, idIn, NOW } from '../calls/fixture.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { fast, realClock, SOON, silent } from '../store/fixture.ts';
+import { Receiver, SECRET } from './receiver.ts';
+
+const server = redisForFile();
+beforeEach(() => server.flush());
+
+const ID = idIn(3, 0);
+const OTHER = idIn(3, 1);
+
+async function aReceiver(): Promise<Receiver> {
+  const receiver = await new Receiver().start();
+  onTestFinished(() => receiver.stop());
+  return receiver;
+}
+
+interface Over {
+  readonly targets?: Partial<Targets>;
+  readonly forMs?: number;
+  readonly timeoutMs?: number;
+}
+
+/** One replica's webhooks, which look for events all the time. */
+async function someWebhooks({ targets, forMs = 60_000, timeoutMs = 5_000 }: Over = {}) {
+  const redis = await fast(server);
+  const replica = randomUUID();
+  const attempts: DeliveryOutcome[] = [];
+  const webhooks = new Webhooks({
+    redis,
+    connectWorker: () => connectWorker({ url: server.url, timeoutMs: 5_000, log: silent }, 10_000),
+    prefix: QUEUE_PREFIX,
+    group: new StreamedEventGroup({ redis, replica, holdMs: 1_000, onMissed: () => undefined }),
+    order: new RedisDeliveryOrder(redis),
+    targets: { of: (call: Call) => call.webhookUrl, faultOf: () => null, ...targets } as Targets,
+    render: ({ id, type, call }) => JSON.stringify({ id, type: `call.${type}`, call }),
+    changed: (signal) => realClock.sleep(20, signal),
+    isUp: () => true,
+    lookMs: 20,
+    lockMs: 1_000,
+    retry: { firstMs: 20, capMs: 100, forMs },
+    secrets: [SECRET],
+    allowPrivate: true,
+    timeoutMs,
+    userAgent: 'callkeeper/1.2.3',
+    clock: realClock,
+    random: Math.random,
+    log: silent,
+    onAttempt: (outcome) => attempts.push(outcome),
+  });
+  onTestFinished(() => webhooks.stop(AbortSignal.timeout(1_000)));
+  webhooks.start();
+  const count = (outcome: DeliveryOutcome) => attempts.filter((one) => one === outcome).length;
+  return { webhooks, attempts, count };
+}
+
+async function tell(
+  type: EventType,
+  webhookUrl: string | null,
+  id = ID,
+  more: string[] = [],
+): Promise<string> {
+  const call = aCall({ id, webhookUrl });
+  const isRemoval = type === 'ended' || type === 'expired' || type === 'untracked';
+  const text = encodeCall(isRemoval ? forget(call, type, NOW) : call);
+  const fields = ['type', type, 'id', id, 'call', text, ...more];
+  return (await server.client.xadd(EVENTS_KEY, '*', ...fields)) ?? '';
+}
+
+async function keysLeft(): Promise<string[]> {
+  const keys = await server.client.keys('*');
+  return keys.filter((key) => /deliveries|webhooks:\d/.test(key));
+}
+
+describe('the owner of a call', () => {
+  test('is told of each change of it, in their order, and nothing of it is left', async () => {
+    const receiver = await aReceiver();
+    const { count } = await someWebhooks();
+    await tell('tracked', receiver.url);
+    const types = ['at-risk', 'recovered', 'at-risk', 'expired'] as const;
+    const ids: string[] = [];
+    for (const type of types) ids.push(await tell(type, receiver.url));
+    await tell('ended', null, OTHER);
+    await vi.waitFor(() => expect(count('delivered')).toBe(4), SOON);
+    expect(receiver.told.map(({ event }) => event.type)).toEqual(types.map((t) => `call.${t}`));
+    expect(receiver.told.map(({ id }) => id)).toEqual(ids);
+    expect(receiver.told.map(({ event }) => event.id)).toEqual(ids);
+    expect(receiver.forged).toEqual([]);
+    await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
+  });
+
+  test('is told again and again until it takes it, and of what follows only then', async () => {
+    const receiver = await aReceiver();
+    let failures = 3;
+    receiver.answer = ({ event }) => (event.call.id === ID && failures-- > 0 ? 500 : 204);
+    const { count } = await someWebhooks();
+    for (const type of ['at-risk', 'recovered', 'ended'] as const) await tell(type, receiver.url);
+    await tell('ended', receiver.url, OTHER);
+    await vi.waitFor(() => expect(count('delivered')).toBe(4), SOON);
+    const types = receiver.told.filter(({ event }) => event.call.id === ID);
+    expect(types.map(({ event }) => event.type)).toEqual([
+      ...Array.from({ length: 4 }, () => 'call.at-risk'),
+      'call.recovered',
+      'call.ended',
+    ]);
+    expect(new Set(types.slice(0, 4).map(({ id }) => id)).size).toBe(1);
+    expect(count('failed')).toBe(3);
+  });
+
+  test('hears once of an event that stands in the stream twice, as a Cluster may have it', async () => {
+    const receiver = await aReceiver();
+    receiver.answer = () => 500;
+    const { count } = await someWebhooks();
+    const own = ['event', `3/256:${Date.now()}-2`];
+    for (let i = 0; i < 2; i++) await tell('at-risk', receiver.url, ID, own);
+    await tell('ended', receiver.url);
+    await vi.waitFor(() => expect(count('failed')).toBeGreaterThan(1), SOON);
+    receiver.answer = () => 204;
+    await vi.waitFor(() => expect(receiver.typesOf(ID)).toContain('call.ended'), SOON);
+    await vi.waitFor(() => expect(count('delivered')).toBe(2), SOON);
+    expect(receiver.told[0]).toMatchObject({ id: own[1], event: { id: own[1] } });
+    await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
+  });
+
+  test('that says that it is gone is told no more; others are', async () => {
+    const receiver = await aReceiver();
+    receiver.answer = ({ path }) => (path === '/gone' ? 410 : 204);
+    const { count } = await someWebhooks();
+    await tell('at-risk', `${receiver.url}/gone`);
+    await vi.waitFor(() => expect(count('gone')).toBe(1), SOON);
+    await tell('ended', `${receiver.url}/gone`);
+    await tell('ended', `${receiver.url}/here`, OTHER);
+    await vi.waitFor(() => expect([count('gone'), count('delivered')]).toEqual([2, 1]), SOON);
+    expect(receiver.told.map(({ path }) => path).sort()).toEqual(['/gone', '/here']);
+  });
+
+  test('that hangs holds up no other, and is told when it no longer does', async () => {
+    const [hanging, receiver] = [await aReceiver(), await aReceiver()];
+    hanging.answer = () => null;
+    const { count } = await someWebhooks({ timeoutMs: 500 });
+    const hung = Array.from({ length: 100 }, (_, i) => idIn(5, i));
+    for (const id of hung) await tell('ended', hanging.url, id);
+    await vi.waitFor(() => expect(hanging.told.length).toBeGreaterThan(0), SOON);
+    for (let i = 0; i < 10; i++) await tell('ended', receiver.url, idIn(6, i));
+    await vi.waitFor(() => expect(count('delivered')).toBe(10), SOON);
+    hanging.answer = () => 200;
+    await vi.waitFor(() => {
+      for (const id of hung) expect(hanging.typesOf(id)).toEqual(['call.ended']);
+      expect(count('delivered')).toBe(110);
+    }, SOON);
+  });
+
+  test('that may not be told any more is not, nor what is too old', async () => {
+    const receiver = await aReceiver();
+    const { count } = await someWebhooks({
+      forMs: 2_000,
+      targets: { faultOf: (url) => (url.endsWith('/no') ? 'no' : null) },
+    });
+    receiver.answer = () => 500;
+    await tell('ended', `${receiver.url}/no`);
+    await tell('ended', receiver.url, OTHER);
+    await vi.waitFor(() => expect([count('refused'), count('given_up')]).toEqual([1, 1]), SOON);
+    expect(receiver.told.every(({ path }) => path === '/')).toBe(true);
+    expect(count('failed')).toBeGreaterThan(0);
+    await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
+  });
+
+  test('is told by the others when a replica stops or is there no more', async () => {
+    const receiver = await aReceiver();
+    const first = await someWebhooks();
+    await tell('at-risk', receiver.url);
+    await vi.waitFor(() => expect(first.count('delivered')).toBe(1), SOON);
+    const second = await someWebhooks();
+    await first.webhooks.stop(AbortSignal.timeout(5_000));
+    await tell('ended', receiver.url);
+    await vi.waitFor(() => expect(second.count('delivered')).toBe(1), SOON);
+    expect(receiver.typesOf(ID)).toEqual(['call.at-risk', 'call.ended']);
+  });
+
+  test('is told when Redis is back, and when it comes back empty', async () => {
+    const receiver = await aReceiver();
+    const { count } = await someWebhooks();
+    await tell('at-risk', receiver.url);
+    await vi.waitFor(() => expect(count('delivered')).toBe(1), SOON);
+    await server.kill();
+    await server.restart();
+    await tell('recovered', receiver.url);
+    await vi.waitFor(() => expect(count('delivered')).toBe(2), SOON);
+    await server.flush();
+    await tell('ended', receiver.url);
+    await vi.waitFor(() => expect(count('delivered')).toBe(3), SOON);
+  });
+});
