@@ -39,7 +39,7 @@ export interface DeliveryRetry {
 
 const CONCURRENCY = 64;
 /** So many at once to one host, so that one that hangs leaves room for the others. */
-const MOST_A_HOST = 8;
+const MOST_A_HOST = 16;
 /** A job whose turn it is stands in the queue before this; else it was lost. */
 const LOST_AFTER_MS = 60_000;
 
@@ -155,7 +155,7 @@ export class Deliverer {
 
   /** The more often it found its host busy, the longer: many may wait for the same. */
   #busyMs(job: Job<Delivery>): number {
-    const doubled = 250 * 2 ** Math.min(job.attemptsStarted, 7);
+    const doubled = 250 * 2 ** Math.min(job.attemptsStarted, 6);
     return doubled * (0.5 + this.#options.random());
   }
 

@@ -108,3 +108,26 @@ test(
     await vi.waitFor(() => expect(receiver.typesOf(id)).toEqual(['call.untracked']), PATIENCE);
   },
 );
+
+test(
+  'a receiver that hangs does not keep a replica from stopping; the next one tells it',
+  SLOW,
+  async () => {
+    const { world, receiver, env } = await newWorld();
+    const a = await world.replica(env).ready();
+    receiver.answer = () => null;
+    const ids = Array.from({ length: 20 }, () => world.simulator.createCall());
+    const calls = ids.map((id) => ({ id, webhookUrl: receiver.url }));
+    await a.request('POST', '/calls/track', { calls });
+    await Promise.all(ids.map((id) => a.request('DELETE', `/calls/${id}/track`)));
+    await vi.waitFor(() => expect(receiver.told.length).toBeGreaterThan(1), PATIENCE);
+    expect(await a.stop()).toBe(0);
+    receiver.answer = () => 204;
+    const b = await world.replica(env).ready();
+    await vi.waitFor(async () => {
+      const name = 'callkeeper_webhook_deliveries_total{outcome="delivered"}';
+      expect(await b.metric(name)).toBe(ids.length);
+    }, PATIENCE);
+    for (const id of ids) expect(receiver.typesOf(id)).toEqual(['call.untracked']);
+  },
+);
