@@ -35,28 +35,33 @@ export interface Periods {
 }
 
 export function periods(intervalMs: number, deadlineMs: number): Periods {
-  const heartbeatMs = Math.min(10_000, intervalMs / 30);
-  const requestMs = Math.min(15_000, (deadlineMs - intervalMs) / 4);
+  const heartbeatMs = upTo(10_000, intervalMs / 30);
+  const requestMs = upTo(15_000, (deadlineMs - intervalMs) / 4);
   return {
-    lookOverMs: Math.min(30_000, intervalMs / 30),
-    turnGraceMs: Math.min(15_000, intervalMs / 60),
-    lockMs: Math.min(30_000, Math.ceil(intervalMs / 4)),
+    lookOverMs: upTo(30_000, intervalMs / 30),
+    turnGraceMs: upTo(15_000, intervalMs / 60),
+    lockMs: upTo(30_000, intervalMs / 4),
     heartbeatMs,
-    believedMs: Math.ceil(Math.max(1_000, 3 * heartbeatMs)),
-    visitRetryMs: Math.min(5_000, intervalMs / 60),
-    watchGraceMs: Math.min(45_000, intervalMs / 20),
-    outGraceMs: Math.min(15_000, intervalMs / 8),
-    skewMs: Math.min(15_000, Math.max(500, intervalMs / 60)),
-    redisTimeoutMs: Math.min(5_000, Math.max(500, intervalMs / 10)),
-    appsPollMs: Math.min(5_000, Math.max(100, intervalMs / 60)),
-    webhookRetryMs: Math.min(5_000, intervalMs / 40),
-    webhookRetryCapMs: Math.min(3_600_000, 4 * intervalMs),
+    believedMs: Math.max(1_000, 3 * heartbeatMs),
+    visitRetryMs: upTo(5_000, intervalMs / 60),
+    watchGraceMs: upTo(45_000, intervalMs / 20),
+    outGraceMs: upTo(15_000, intervalMs / 8),
+    skewMs: upTo(15_000, Math.max(500, intervalMs / 60)),
+    redisTimeoutMs: upTo(5_000, Math.max(500, intervalMs / 10)),
+    appsPollMs: upTo(5_000, Math.max(100, intervalMs / 60)),
+    webhookRetryMs: upTo(5_000, intervalMs / 40),
+    webhookRetryCapMs: upTo(3_600_000, 4 * intervalMs),
     graph: {
-      connectMs: Math.min(5_000, requestMs / 2),
-      headersMs: Math.min(10_000, requestMs),
-      bodyMs: Math.min(5_000, requestMs / 2),
+      connectMs: upTo(5_000, requestMs / 2),
+      headersMs: upTo(10_000, requestMs),
+      bodyMs: upTo(5_000, requestMs / 2),
       totalMs: requestMs,
-      tokenMs: Math.min(15_000, requestMs),
+      tokenMs: upTo(15_000, requestMs),
     },
   };
+}
+
+/** Whole: Node refuses some timers of a fraction of a ms. */
+function upTo(mostMs: number, ms: number): number {
+  return Math.ceil(Math.min(mostMs, ms));
 }
