@@ -33,7 +33,7 @@ export const PEERS: Section = {
   name: 'peers',
   title: 'all calls due at once: the floor, Callkeeper, a scheduler a call, pg-boss, raw undici',
   async run({ quick }) {
-    const calls = quick ? 1_000 : 20_000;
+    const calls = quick ? 1_000 : 15_000;
     const results = await compete(calls, quick ? 2 : ROUNDS);
     return [
       {
