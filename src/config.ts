@@ -31,6 +31,15 @@ export interface Config {
   readonly requestsPerSecond: number;
   readonly logLevel: string;
   readonly shutdownMs: number;
+  /** How Graph's token on notifications is checked; null: it is not. */
+  readonly notificationsJwt: NotificationsJwt | null;
+}
+
+export interface NotificationsJwt {
+  readonly openIdUrl: string;
+  readonly issuers: readonly string[];
+  /** null: the client ids of the apps. */
+  readonly audiences: readonly string[] | null;
 }
 
 export interface WebhookConfig {
@@ -76,6 +85,8 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 /** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
 const GRAPH_DEADLINE_MS = 45 * 60_000;
 
+const GRAPH_ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.com'];
+
 /** Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message. */
 export function readConfig(env: Env): Config {
   const read = new Reader(env);
@@ -111,6 +122,7 @@ export function readConfig(env: Env): Config {
     requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
     shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
+    notificationsJwt: read.notificationsJwt(),
   };
   read.throwFaults();
   return Object.freeze(config);
@@ -336,6 +348,24 @@ class Reader {
       );
     }
     return credential ?? { kind: 'secret', secret: { value: '' } };
+  }
+
+  /** Defaults: https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications */
+  notificationsJwt(): NotificationsJwt | null {
+    const mode = this.oneOf('NOTIFICATIONS_JWT', ['off', 'required'], 'off');
+    const openIdUrl = this.#url(
+      'NOTIFICATIONS_OPENID_URL',
+      'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
+      true,
+    );
+    const issuers = this.#list(this.text('NOTIFICATIONS_ISSUERS'));
+    const audiences = this.#list(this.text('NOTIFICATIONS_AUDIENCES'));
+    if (mode === 'off') return null;
+    return {
+      openIdUrl,
+      issuers: issuers.length > 0 ? issuers : GRAPH_ISSUERS,
+      audiences: audiences.length > 0 ? audiences : null,
+    };
   }
 
   #guid(name: string): string {

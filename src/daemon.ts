@@ -19,6 +19,8 @@ import { callPresenter } from './http/call-resource.ts';
 import { eventPresenter } from './http/event-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
 import { Metrics } from './metrics.ts';
+import { admit } from './notifications/admission.ts';
+import { GraphTokenVerifier } from './notifications/graph-token.ts';
 import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
@@ -341,9 +343,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     wheel,
     policy,
   });
+  const jwt = config.notificationsJwt;
+  const verifier =
+    jwt &&
+    new GraphTokenVerifier({
+      ...jwt,
+      audiences: () => jwt.audiences ?? [...configured.apps.values()].map((one) => one.clientId),
+      fetch: (target, init) => graph.fetch(target, init),
+      timeoutMs: period.graph.connectMs,
+    });
   const app = await buildApp({
     calls,
     events: eventLog,
+    admitNotifications:
+      verifier &&
+      ((authorization, named) => admit({ ...configured, verifier }, authorization, named)),
     wheel,
     deadlineMs,
     metrics,

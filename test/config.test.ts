@@ -39,6 +39,40 @@ async function aFile(contents: string, name = 'file'): Promise<string> {
   return path;
 }
 
+describe("Graph's token on notifications", () => {
+  test('is checked as Microsoft documents it, where it is required', () => {
+    expect(config({ NOTIFICATIONS_JWT: 'required' }).notificationsJwt).toEqual({
+      openIdUrl: 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
+      issuers: ['https://api.botframework.com', 'https://graph.microsoft.com'],
+      audiences: null,
+    });
+  });
+
+  test('may be of others', () => {
+    const over = {
+      NOTIFICATIONS_JWT: 'required',
+      NOTIFICATIONS_OPENID_URL: 'https://keys.example/openid',
+      NOTIFICATIONS_ISSUERS: 'https://a.example, https://b.example',
+      NOTIFICATIONS_AUDIENCES: CLIENT,
+    };
+    expect(config(over).notificationsJwt).toEqual({
+      openIdUrl: 'https://keys.example/openid',
+      issuers: ['https://a.example', 'https://b.example'],
+      audiences: [CLIENT],
+    });
+  });
+
+  test.each([
+    [{ NOTIFICATIONS_JWT: 'yes' }, 'NOTIFICATIONS_JWT must be one of off, required, not "yes"'],
+    [
+      { NOTIFICATIONS_OPENID_URL: 'http://keys.example/' },
+      'NOTIFICATIONS_OPENID_URL must be an https:// URL (http:// for loopback only) without credentials or query',
+    ],
+  ])('is not configured by %j', (over, fault) => {
+    expect(faults(over)).toEqual([fault]);
+  });
+});
+
 describe('an environment that says no more than it must', () => {
   test('gets the defaults', () => {
     expect(config()).toEqual({
@@ -60,6 +94,7 @@ describe('an environment that says no more than it must', () => {
       ],
       defaultApp: 'default',
       appsFile: null,
+      notificationsJwt: null,
       intervalMs: 900_000,
       deadlineMs: 2_700_000,
       slots: 256,

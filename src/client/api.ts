@@ -224,6 +224,8 @@ export type ProblemType =
   | 'urn:callkeeper:problem:body-too-large'
   | 'urn:callkeeper:problem:call-ended'
   | 'urn:callkeeper:problem:call-not-found'
+  | 'urn:callkeeper:problem:graph-keys-unavailable'
+  | 'urn:callkeeper:problem:graph-token-refused'
   | 'urn:callkeeper:problem:internal-error'
   | 'urn:callkeeper:problem:invalid-json'
   | 'urn:callkeeper:problem:invalid-request'

@@ -1,16 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   Call,
   CommsNotifications,
+  Event,
   KeepAliveProblem,
   LastError,
   ListCallsAnswer,
   ListCallsQuery,
   NotifyAnswer,
+  StreamEventsQuery,
   TrackBatchBody,
   TrackBody,
   TrackCallsAnswer,
 } from './api.ts';
 import { batches } from './batches.ts';
+import { type Frame, readFrames } from './event-frames.ts';
 import { type Answer, type RequestOptions, Transport } from './transport.ts';
 
 export interface CallkeeperOptions {
@@ -30,6 +34,22 @@ export type TrackItem = TrackBatchBody['calls'][number];
 
 /** How one call of many fared; `error` where it cannot be tracked as it was asked. */
 export type TrackResult = TrackCallsAnswer['results'][number];
+
+/**
+ * What comes of {@link Callkeeper.events}. A `gap`: between `after` and `firstKept`
+ * events may be missing, as they are not kept any more; `list` tells how the calls are.
+ */
+export type EventItem =
+  | { readonly kind: 'event'; readonly place: string; readonly event: Event }
+  | {
+      readonly kind: 'gap';
+      readonly gap: { readonly after: string; readonly firstKept: string | null };
+    };
+
+/** Heartbeats come every 15 s. */
+const SILENCE_MS = 60_000;
+/** Before a stream that ended is opened again. */
+const REOPEN_MS = 500;
 
 /** Expected outcomes of a keepAlive are values: `renewed`, or why not. */
 export type KeepAliveResult =
@@ -132,21 +152,72 @@ export class Callkeeper {
   }
 
   /**
+   * What happens to calls, as it happens, at least once: `event.id` tells a repeat.
+   * A stream that ends or falls silent is opened again, at another replica where
+   * need be, and goes on after the last event. It ends with the signal, whose
+   * reason is thrown, or when the loop over it does.
+   *
+   * @param query `lastEventId`: the `place` of the event to go on after, as from
+   *   before a restart; without it only what happens from now on comes
+   */
+  async *events(
+    { lastEventId, ...filter }: StreamEventsQuery = {},
+    options?: RequestOptions,
+  ): AsyncGenerator<EventItem, void, undefined> {
+    const signal = options?.signal;
+    for (let place = lastEventId; ; ) {
+      const path = `events?${toSearch({ ...filter, lastEventId: place })}`;
+      const headers = { accept: 'text/event-stream, application/problem+json' };
+      const stream = await this.#transport.open({ method: 'GET', path, headers }, options);
+      const frames = readFrames(stream, SILENCE_MS);
+      try {
+        for (;;) {
+          // What is wrong with the stream ends it; what is wrong with its reader is not caught.
+          const { done, value } = await frames.next().catch(() => ENDED_STREAM);
+          if (done || !value) break;
+          if (value.id) place = value.id;
+          const item = toItem(value, place);
+          if (item) yield item;
+        }
+      } finally {
+        await frames.return();
+      }
+      signal?.throwIfAborted();
+      const waitMs = REOPEN_MS * (0.5 + Math.random());
+      await sleep(waitMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+    }
+  }
+
+  /**
    * Passes on what Graph has notified the bot of; everything may be passed on.
    * Resolves with how many notifications had which outcome.
    *
-   * @param from the app whose calls they are; default: the default one
+   * @param from the app whose calls they are, by default the default one; and the
+   *   `Authorization` header of Graph's request, where Callkeeper checks it
    */
   async notify(
     notifications: CommsNotifications,
-    { app }: { readonly app?: string | undefined } = {},
+    from: { readonly app?: string | undefined; readonly authorization?: string | undefined } = {},
     options?: RequestOptions,
   ): Promise<NotifyAnswer> {
+    const { app, authorization } = from;
     const search = app === undefined ? '' : `?${toSearch({ app })}`;
     const path = `notifications${search}`;
-    const request = { method: 'POST', path, body: notifications } as const;
+    const headers =
+      authorization === undefined ? {} : { 'x-forwarded-authorization': authorization };
+    const request = { method: 'POST', path, body: notifications, headers } as const;
     return (await this.#transport.send(request, options)).body as NotifyAnswer;
   }
+}
+
+const ENDED_STREAM = { done: true, value: undefined } as const;
+
+/** null for what says nothing but where the stream is. */
+function toItem({ event, data }: Frame, place = ''): EventItem | null {
+  if (data === '') return null;
+  const read: unknown = JSON.parse(data);
+  if (event !== 'gap') return { kind: 'event', place, event: read as Event };
+  return { kind: 'gap', gap: read as (EventItem & { kind: 'gap' })['gap'] };
 }
 
 const NOT_FOUND = 'urn:callkeeper:problem:call-not-found';

@@ -2,6 +2,7 @@ export type * from './api.ts';
 export {
   Callkeeper,
   type CallkeeperOptions,
+  type EventItem,
   type KeepAliveResult,
   type TrackItem,
   type TrackResult,

@@ -47,10 +47,14 @@ const LONGEST_WAIT_MS = 5_000;
 const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
 /** What an attempt came to that may be made again. */
-interface Miss {
+class Miss {
   readonly cause: unknown;
   /** What the server asked for, in ms. */
   readonly retryAfterMs: number;
+  constructor(cause: unknown, retryAfterMs = 0) {
+    this.cause = cause;
+    this.retryAfterMs = retryAfterMs;
+  }
 }
 
 /**
@@ -67,7 +71,25 @@ export class Transport {
   }
 
   /** @throws CallkeeperError, CallkeeperUnreachableError, or the reason of the signal */
-  async send(request: Request, { signal, totalMs }: RequestOptions = {}): Promise<Answer> {
+  send(request: Request, options: RequestOptions = {}): Promise<Answer> {
+    return this.#repeat(request, options, (base, stop) => this.#ask(base, request, stop));
+  }
+
+  /**
+   * Opens a stream of events, within the times of any request; from then on only
+   * the signal ends it. Throws as {@link send}.
+   */
+  open(request: Request, options: RequestOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    return this.#repeat(request, options, (base, stop) =>
+      this.#open(base, request, stop, options.signal),
+    );
+  }
+
+  async #repeat<T extends object>(
+    request: Request,
+    { signal, totalMs }: RequestOptions,
+    attempt: (base: URL, stop: AbortSignal) => Promise<T | Miss>,
+  ): Promise<T> {
     const { baseUrls } = this.#options;
     const limitMs = totalMs ?? this.#options.totalMs;
     const until = performance.now() + limitMs;
@@ -76,8 +98,8 @@ export class Transport {
     for (let attempts = 1; ; attempts++) {
       signal?.throwIfAborted();
       const base = baseUrls[this.#preferred % baseUrls.length] as URL;
-      const made = await this.#attempt(base, request, stop);
-      if (!('cause' in made)) return made;
+      const made = await attempt(base, stop);
+      if (!isMiss(made)) return made;
       signal?.throwIfAborted();
       this.#preferred = (this.#preferred + 1) % baseUrls.length;
       const waitMs = this.#wait(attempts, made);
@@ -99,35 +121,74 @@ export class Transport {
     return Math.max(backOff * (0.5 + random()), retryAfterMs);
   }
 
-  async #attempt(base: URL, request: Request, stop: AbortSignal): Promise<Answer | Miss> {
-    const { attemptMs, headers, fetch } = this.#options;
-    const { method, path, body, expects = [] } = request;
-    const json = body === undefined ? {} : { 'content-type': 'application/json' };
-    let response: Response;
-    let text: string;
+  async #ask(base: URL, request: Request, stop: AbortSignal): Promise<Answer | Miss> {
+    const limit = AbortSignal.timeout(this.#options.attemptMs);
     try {
-      response = await fetch(new URL(path, base), {
-        method,
-        headers: { accept: 'application/json', ...json, ...headers, ...request.headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        // Wherever it leads, the key is not for there.
-        redirect: 'manual',
-        signal: AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]),
-      });
-      text = await response.text();
+      const response = await this.#fetch(base, request, AbortSignal.any([stop, limit]));
+      return conclude(request, response, await response.text());
     } catch (cause) {
-      return { cause, retryAfterMs: 0 };
+      if (cause instanceof CallkeeperError) throw cause;
+      return new Miss(cause);
     }
-    const { status } = response;
-    const read = parse(text);
-    if (response.ok && (read !== undefined || text === '')) return { status, body: read ?? null };
-    const problem = isProblem(read) ? read : null;
-    const isExpected = problem && (expects as readonly string[]).includes(problem.type);
-    if (isExpected) return { status, body: problem };
-    const error = new CallkeeperError(status, problem, describe(request));
-    if (!PASSING.has(status) && !response.ok) throw error;
-    return { cause: error, retryAfterMs: readRetryAfter(response.headers.get('retry-after')) };
   }
+
+  async #open(
+    base: URL,
+    request: Request,
+    stop: AbortSignal,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadableStream<Uint8Array> | Miss> {
+    // The limits count until there is an answer, the signal as long as the stream is open.
+    const opening = new AbortController();
+    const giveUp = () => opening.abort(stop.reason);
+    stop.addEventListener('abort', giveUp);
+    const timer = setTimeout(giveUp, this.#options.attemptMs);
+    try {
+      const both = signal ? AbortSignal.any([signal, opening.signal]) : opening.signal;
+      const response = await this.#fetch(base, request, both);
+      const type = response.headers.get('content-type') ?? '';
+      if (response.ok && response.body && type.startsWith('text/event-stream')) {
+        return response.body;
+      }
+      const answer = conclude(request, response, await response.text());
+      return isMiss(answer) ? answer : new Miss(new Error('what came is no stream of events'));
+    } catch (cause) {
+      if (cause instanceof CallkeeperError) throw cause;
+      return new Miss(cause);
+    } finally {
+      clearTimeout(timer);
+      stop.removeEventListener('abort', giveUp);
+    }
+  }
+
+  #fetch(base: URL, { method, path, body, headers }: Request, signal: AbortSignal) {
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    return this.#options.fetch(new URL(path, base), {
+      method,
+      headers: { accept: 'application/json', ...json, ...this.#options.headers, ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      // Wherever it leads, the key is not for there.
+      redirect: 'manual',
+      signal,
+    });
+  }
+}
+
+/** @throws CallkeeperError where asking again does not help */
+function conclude(request: Request, response: Response, text: string): Answer | Miss {
+  const { status } = response;
+  const read = parse(text);
+  if (response.ok && (read !== undefined || text === '')) return { status, body: read ?? null };
+  const problem = isProblem(read) ? read : null;
+  const expects: readonly string[] = request.expects ?? [];
+  if (problem && expects.includes(problem.type)) return { status, body: problem };
+  const error = new CallkeeperError(status, problem, describe(request));
+  if (!PASSING.has(status) && !response.ok) throw error;
+  return new Miss(error, readRetryAfter(response.headers.get('retry-after')));
+}
+
+function isMiss(made: object): made is Miss {
+  return made instanceof Miss;
 }
 
 /** undefined where it is no JSON: of a proxy, most likely. */

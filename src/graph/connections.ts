@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool, fetch as undiciFetch } from 'undici';
 import type { Limits } from './exchange.ts';
 
 /** In ms: connecting with TLS; the limits of a request; one token, discovery included. */
@@ -33,6 +33,13 @@ export class Connections {
     // Pipelining 0 is undici's word for "Connection: close".
     this.fresh = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
     this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });
+  }
+
+  /** As the global one. */
+  async fetch(url: string, init: RequestInit): Promise<Response> {
+    // One standard, written down twice: by undici and by Node's types.
+    const options = { ...init, dispatcher: this.fresh } as Parameters<typeof undiciFetch>[1];
+    return (await undiciFetch(url, options)) as unknown as Response;
   }
 
   /** Waits for the requests in flight; their time limits bound it. May be called twice. */

@@ -85,6 +85,11 @@ export class Graph implements KeepAliveSender {
     }
   }
 
+  /** As the global one, by the way to Microsoft: through the proxies, where there are some. */
+  fetch(url: string, init: RequestInit): Promise<Response> {
+    return this.#connections.fetch(url, init);
+  }
+
   /** Lets requests in flight finish; safe to call twice. */
   async close(): Promise<void> {
     await this.#connections.close();

@@ -15,7 +15,7 @@ import { answerParserFailure } from './parser-failures.ts';
 import { callRoutes } from './routes/calls.ts';
 import { eventRoutes } from './routes/events.ts';
 import { keepAliveRoutes } from './routes/keep-alive.ts';
-import { notificationRoutes } from './routes/notifications.ts';
+import { type AdmitNotifications, notificationRoutes } from './routes/notifications.ts';
 import { documentRoutes, operationRoutes } from './routes/operations.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
@@ -24,6 +24,8 @@ import { compileValidator } from './validation.ts';
 export interface HttpOptions {
   readonly calls: Pick<Calls, keyof Calls>;
   readonly events: EventLog;
+  /** Checks Graph's token on notifications; null: it is not checked. */
+  readonly admitNotifications: AdmitNotifications | null;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   /** In the format of Prometheus. */
@@ -52,7 +54,11 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(trackRoutes, { calls, present });
   await app.register(trackBatchRoutes, { calls, present, maxBodyBytes: limits.maxBatchBodyBytes });
   const maxBodyBytes = limits.maxNotificationBytes;
-  await app.register(notificationRoutes, { calls, maxBodyBytes });
+  await app.register(notificationRoutes, {
+    calls,
+    admit: options.admitNotifications,
+    maxBodyBytes,
+  });
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
   await app.register(eventRoutes, { events: options.events, present, limits });
@@ -80,6 +86,7 @@ export async function buildOpenApi(version: string): Promise<object> {
         throw new Error('this app only documents itself');
       },
     },
+    admitNotifications: null,
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,
     metrics: { contentType: 'text/plain', render: absent },

@@ -8,6 +8,8 @@ import type { Notice } from '../calls/notice.ts';
  */
 const PATH = /^(?:https:\/\/[^/]+\/(?:v1\.0|beta))?\/(?:communications|app)\/calls\/([^/?#]+)$/i;
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Some examples of Microsoft have ids so; the bot has it with hyphens, and tracks it so. */
+const BARE_GUID = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i;
 const MOST_MESSAGE = 1_000;
 
 /**
@@ -31,7 +33,7 @@ export function readNotification(item: unknown): Notice | null {
 
 function idOf(resource: unknown): string | null {
   const match = typeof resource === 'string' ? PATH.exec(resource) : null;
-  return match ? parseCallId(match[1] ?? '') : null;
+  return match ? parseCallId((match[1] ?? '').replace(BARE_GUID, '$1-$2-$3-$4-$5')) : null;
 }
 
 function tenantOf({ tenantId }: Record<string, unknown>): string | null {

@@ -201,6 +201,7 @@ export async function anApp(
   const app = await buildApp({
     calls,
     events,
+    admitNotifications: null,
     wheel: { intervalMs: 15 * MINUTE, slots: 256 },
     deadlineMs: 45 * MINUTE,
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' },

@@ -30,6 +30,10 @@ describe('a notification of a call', () => {
       'with a whole URL',
       aNotification({ resourceUrl: `https://graph.microsoft.com/v1.0/communications/calls/${ID}` }),
     ],
+    [
+      'with an id that has no hyphens',
+      aNotification({ resourceUrl: `/app/calls/${ID.replaceAll('-', '').toUpperCase()}` }),
+    ],
     ['with a tenant in another case', aNotification({}, { tenantId: TENANT.toUpperCase() })],
     ['without the type of its data', aNotification({}, { '@odata.type': undefined })],
   ])('that is established, %s', (_, item) => {

@@ -33,7 +33,7 @@ const bin = join(project, 'node_modules/.bin/callkeeper');
 
 test('what is packed is what runs, and no more', () => {
   const isMeant =
-    /^(dist\/.+\.(js|d\.ts)|config\/.+|docs\/.+\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|config\/.+|docs\/.+\.(md|svg)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   expect(packed.filter((path) => !isMeant.test(path))).toEqual([]);
   for (const path of ['LICENSE', 'config/redis.conf', 'dist/cli.js', 'dist/client/index.d.ts']) {
     expect(packed).toContain(path);

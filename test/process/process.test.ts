@@ -1,11 +1,14 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { REPLICAS_KEY } from '../../src/store/keys.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import { Replica } from './replica.ts';
-import { World } from './world.ts';
+import { CLIENT, World } from './world.ts';
 
 const redis = redisForFile();
 const PATIENCE = { timeout: 60_000, interval: 100 };
@@ -115,6 +118,48 @@ test('a replica that was killed leaves a Redis that the next one takes over', SL
   const next = await world.replica({}).ready();
   expect((await next.request('GET', `/calls/${id}`)).body.state).toBe('tracked');
 });
+
+test(
+  "with NOTIFICATIONS_JWT notifications want Graph's token, beside the API key",
+  SLOW,
+  async () => {
+    const world = await newWorld();
+    const { privateKey, publicKey } = await generateKeyPair('RS256');
+    const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256' };
+    const keys = createServer((request, response) => {
+      const jwks_uri = `http://${request.headers.host}/keys`;
+      response.end(JSON.stringify(request.url === '/keys' ? { keys: [jwk] } : { jwks_uri }));
+    });
+    onTestFinished(() => void keys.close());
+    await new Promise<void>((resolve) => keys.listen(0, '127.0.0.1', resolve));
+    const { port } = keys.address() as AddressInfo;
+    const key = 'a-key-of-at-least-24-characters';
+    const replica = await world
+      .replica({
+        REDIS_URL: redis.url,
+        API_KEYS: key,
+        NOTIFICATIONS_JWT: 'required',
+        NOTIFICATIONS_OPENID_URL: `http://127.0.0.1:${port}/openid`,
+      })
+      .ready();
+    const token = (audience: string) =>
+      new SignJWT({ iss: 'https://api.botframework.com', aud: audience })
+        .setProtectedHeader({ alg: 'RS256', kid: 'k1' })
+        .setExpirationTime('1h')
+        .sign(privateKey);
+    const notify = async (headers: Record<string, string>) => {
+      const given = { authorization: `Bearer ${key}`, ...headers };
+      return (await replica.request('POST', '/notifications', { value: [] }, given)).status;
+    };
+    const graphs = async (audience: string) => ({
+      'x-forwarded-authorization': `Bearer ${await token(audience)}`,
+    });
+    expect(await notify(await graphs(CLIENT))).toBe(202);
+    expect(await notify(await graphs('another'))).toBe(401);
+    expect(await notify({})).toBe(401);
+    expect(await notify({ ...(await graphs(CLIENT)), authorization: 'Bearer none' })).toBe(401);
+  },
+);
 
 test('no secret is in the log', SLOW, async () => {
   const world = await newWorld();

@@ -1,18 +1,39 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Calls } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { readNotification } from '../graph-notifications.ts';
 import { MOST_NOTIFICATIONS } from '../limits.ts';
-import { invalidBody, Problem } from '../problems.ts';
+import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
+
+/**
+ * Whether notifications are Graph's, and which configured app they are for
+ * (undefined: the default).
+ *
+ * @param authorization the header that Graph sent, as the bot passed it on
+ * @param named the app that the request names
+ */
+export type AdmitNotifications = (
+  authorization: string | undefined,
+  named: string | undefined,
+) => Promise<
+  | { readonly kind: 'admitted'; readonly app: string | undefined }
+  | { readonly kind: 'refused' | 'unverifiable'; readonly message: string }
+>;
 
 export interface NotificationRoutesOptions {
   readonly calls: Pick<Calls, 'notify'>;
+  /** null: whoever may ask at all is believed. */
+  readonly admit: AdmitNotifications | null;
   readonly maxBodyBytes: number;
 }
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
+
+/** Where the bot puts the `Authorization` of Graph's request, its own being for the API key. */
+const FORWARDED = 'x-forwarded-authorization';
 
 const schema = {
   tags: ['Tracking'],
@@ -24,7 +45,16 @@ const schema = {
     'the tenant that the notification names; a call ' +
     'that is tracked already stays as it is, and one that has left stays so. `terminated` and ' +
     '`deleted` stop it, and its `resultInfo` is kept. What is not of a call itself is ignored. ' +
-    'May be repeated, and come in any order.',
+    'May be repeated, and come in any order. Where `NOTIFICATIONS_JWT` is `required`, pass on ' +
+    'the `Authorization` header of Graph as well.',
+  headers: Type.Object({
+    [FORWARDED]: Type.Optional(
+      Type.String({
+        description:
+          "The `Authorization` that Graph sent; where it is absent, this request's own counts.",
+      }),
+    ),
+  }),
   querystring: Type.Object({ app: Type.Optional(AppName) }, { additionalProperties: false }),
   body: Type.Object(
     {
@@ -65,20 +95,29 @@ const schema = {
       },
       { description: 'Taken. While Redis is out, by this replica alone.' },
     ),
-    ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
+    ...problemAnswers([
+      'invalid-request',
+      ...BODY_PROBLEMS,
+      'graph-token-refused',
+      'graph-keys-unavailable',
+      'store-unavailable',
+    ]),
   },
 };
 
 export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutesOptions> = (
   app,
-  { calls, maxBodyBytes },
+  { calls, admit, maxBodyBytes },
   done,
 ) => {
   app.post('/notifications', { schema, bodyLimit: maxBodyBytes }, async (request, reply) => {
-    const { body, query } = request;
+    const { body, query, headers } = request;
+    const given = headers[FORWARDED] ?? headers.authorization;
+    const admission = (await admit?.(given, query.app)) ?? { kind: 'admitted', app: query.app };
+    if (admission.kind !== 'admitted') throw refusal(admission, request);
     const items: readonly unknown[] = body.value;
     const notices = items.map(readNotification).filter((notice) => notice !== null);
-    const result = await calls.notify(notices, { total: items.length, app: query.app });
+    const result = await calls.notify(notices, { total: items.length, app: admission.app });
     if (result.kind === 'invalid') {
       throw new Problem(invalidBody([{ parameter: result.field, detail: result.message }]));
     }
@@ -88,3 +127,20 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
   });
   done();
 };
+
+/** Why a token was refused is in the log, for who runs this; the sender is not told. */
+function refusal(
+  { kind, message }: { readonly kind: 'refused' | 'unverifiable'; readonly message: string },
+  { log, id: reqId }: Pick<FastifyRequest, 'log' | 'id'>,
+): Problem {
+  log.warn({ reqId, reason: message }, 'notifications refused');
+  if (kind === 'refused') {
+    const detail = `pass on the Authorization header of Graph's request as ${FORWARDED}`;
+    const challenge = 'Bearer realm="callkeeper", error="invalid_token"';
+    return new Problem(problemBody('graph-token-refused', detail), {
+      'www-authenticate': challenge,
+    });
+  }
+  const detail = 'the keys that it is signed with cannot be had; try again in a few seconds';
+  return new Problem(problemBody('graph-keys-unavailable', detail), { 'retry-after': '5' });
+}

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { AdmitNotifications } from '../../../src/http/routes/notifications.ts';
 import { anApp, ID } from '../fixture.ts';
 
 const post = { method: 'POST', url: '/notifications' } as const;
@@ -42,3 +43,44 @@ test('a body of more than a MiB is refused', async () => {
   const answer = await app.inject({ ...post, payload: body('x'.repeat(1024 * 1024)) });
   expect(answer.statusCode).toBe(413);
 });
+
+test("where Graph's token is checked, its header is taken as the bot passed it on", async () => {
+  const asked: unknown[] = [];
+  const admitNotifications: AdmitNotifications = async (...given) => {
+    asked.push(given);
+    return { kind: 'admitted', app: 'of the token' };
+  };
+  const { app, calls } = await anApp({ admitNotifications });
+  const send = (headers: Record<string, string>, url: string = post.url) =>
+    app.inject({ ...post, url, headers, payload: body() });
+  await send({ authorization: 'Bearer key', 'x-forwarded-authorization': 'Bearer jwt' });
+  await send({ authorization: 'Bearer jwt' }, '/notifications?app=other');
+  await send({});
+  expect(asked).toEqual([
+    ['Bearer jwt', undefined],
+    ['Bearer jwt', 'other'],
+    [undefined, undefined],
+  ]);
+  expect(calls.asked[0]).toEqual(['notify', [], { total: 0, app: 'of the token' }]);
+});
+
+test.each([
+  ['refused', 401, 'graph-token-refused'],
+  ['unverifiable', 503, 'graph-keys-unavailable'],
+] as const)(
+  'a token that is %s is answered %i; why stays in the log',
+  async (kind, status, name) => {
+    const admitNotifications: AdmitNotifications = async () => ({ kind, message: 'the reason' });
+    const { app, calls, logged } = await anApp({ admitNotifications });
+    const answer = await app.inject({ ...post, payload: body(aNotification('established')) });
+    expect([answer.statusCode, answer.json().type]).toEqual([
+      status,
+      `urn:callkeeper:problem:${name}`,
+    ]);
+    expect(calls.asked).toEqual([]);
+    expect(answer.body).not.toContain('the reason');
+    expect(logged.join('')).toContain('the reason');
+    expect(answer.headers['www-authenticate'] !== undefined).toBe(status === 401);
+    expect(answer.headers['retry-after'] !== undefined).toBe(status === 503);
+  },
+);

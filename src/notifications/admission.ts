@@ -1,0 +1,40 @@
+import { GraphKeysError, GraphTokenError, type GraphTokenVerifier } from './graph-token.ts';
+
+/** The configured app that notifications are for, undefined for the default; or why they are not taken. */
+export type Admission =
+  | { readonly kind: 'admitted'; readonly app: string | undefined }
+  | { readonly kind: 'refused' | 'unverifiable'; readonly message: string };
+
+export interface AdmissionDeps {
+  readonly verifier: Pick<GraphTokenVerifier, 'verify'>;
+  /** The configured apps by name. */
+  readonly apps: ReadonlyMap<string, { readonly clientId: string }>;
+  readonly defaultApp: string;
+}
+
+/**
+ * Admits notifications that come with Graph's token, and says which app they are
+ * for: the one that the request names, or the one whose client id the token is
+ * for, or the default.
+ *
+ * @param authorization the header that Graph sent
+ */
+export async function admit(
+  { verifier, apps, defaultApp }: AdmissionDeps,
+  authorization: string | undefined,
+  named: string | undefined,
+): Promise<Admission> {
+  try {
+    const audience = await verifier.verify(authorization);
+    const theirs = [...apps].flatMap(([name, { clientId }]) => (clientId === audience ? name : []));
+    // An audience of the configuration's own stands for no app in particular.
+    if (theirs.length === 0) return { kind: 'admitted', app: named };
+    const app = named ?? (theirs.includes(defaultApp) ? defaultApp : theirs[0]);
+    if (app !== undefined && theirs.includes(app)) return { kind: 'admitted', app };
+    return { kind: 'refused', message: `the token is for another app than ${named}` };
+  } catch (error) {
+    if (error instanceof GraphTokenError) return { kind: 'refused', message: error.message };
+    if (error instanceof GraphKeysError) return { kind: 'unverifiable', message: error.message };
+    throw error;
+  }
+}
