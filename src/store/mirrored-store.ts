@@ -1,4 +1,4 @@
-import type { GoneCall } from '../calls/call.ts';
+import { type GoneCall, isTombstone } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import type { Roster } from './roster.ts';
 
@@ -12,13 +12,19 @@ export class MirroredStore implements CallStore {
     this.#roster = roster;
   }
 
-  /** What Redis has lost stays in the roster: a call leaves it only where it has left the schedule. */
+  /**
+   * What Redis has lost stays in the roster: a call leaves it only where it has
+   * left the schedule, and whoever took it off knew it: otherwise nobody was told.
+   */
   async readSlot(slot: number): Promise<Entry[]> {
     const mark = this.#roster.mark();
     const entries = await this.#store.readSlot(slot);
     const missing = this.#roster.missing(slot, entries, mark);
     const left = await this.#store.findGone(missing);
-    for (const [i, id] of missing.entries()) if (left[i] === null) this.#roster.keep(id);
+    for (const [i, id] of missing.entries()) {
+      const gone = left[i] ?? null;
+      if (gone === null || isTombstone(gone)) this.#roster.keep(id);
+    }
     this.#roster.replaceSlot(slot, entries, mark);
     return entries;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { forget } from '../../src/calls/call.ts';
+import { forget, tombstone } from '../../src/calls/call.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { encodeCall } from '../../src/store/codec.ts';
 import { MirroredStore } from '../../src/store/mirrored-store.ts';
@@ -60,6 +60,17 @@ describe('the roster learns', () => {
     await store.readSlot(SLOT);
     expect(roster.peek(ONE)).not.toBeNull();
     expect(roster.hasUnsaved).toBe(true);
+  });
+
+  test('not to forget a call that Redis had lost when it was stopped: nobody has been told', async () => {
+    const { store, roster, behind } = aMirror();
+    behind.put(aCall({ id: ONE }));
+    await store.readSlot(SLOT);
+    behind.calls.clear();
+    behind.gone.set(ONE, tombstone(ONE, 'r2', NOW));
+    await store.readSlot(SLOT);
+    expect(roster.peek(ONE)).not.toBeNull();
+    expect(roster.unsavedSlots).toEqual([SLOT]);
   });
 
   test('nothing old from a slot that was written to while it was read', async () => {
