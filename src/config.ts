@@ -26,7 +26,7 @@ export interface Config {
   readonly proxy: Proxy;
   /** null: no keys; then on loopback, or AUTH=none. */
   readonly apiKeys: readonly string[] | null;
-  /** null: nobody is told by webhook. */
+  /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
   readonly logLevel: string;
@@ -43,7 +43,7 @@ export interface NotificationsJwt {
 }
 
 export interface WebhookConfig {
-  /** `whsec_` and base64, as Standard Webhooks has them. */
+  /** `whsec_` and base64, as Standard Webhooks has them; none where only apps have some. */
   readonly secrets: readonly string[];
   /** Names in lower case, also as `*.example.com`. */
   readonly hosts: readonly string[];
@@ -257,11 +257,13 @@ class Reader {
     if (defaultUrl !== null && (url?.protocol !== 'https:' || url.username || url.password)) {
       this.fault('WEBHOOK_URL must be an https:// URL without a user');
     }
-    if (secrets.length > 0) return { secrets, hosts, defaultUrl, allowPrivate };
-    if (hosts.length > 0 || defaultUrl !== null) {
+    const webhooks = { secrets, hosts, defaultUrl, allowPrivate };
+    if (secrets.length > 0) return webhooks;
+    const ofApps = this.text('APPS_FILE') !== null;
+    if (defaultUrl !== null || (hosts.length > 0 && !ofApps)) {
       this.fault('WEBHOOK_SECRETS is missing: with it webhooks are signed');
     }
-    return null;
+    return ofApps ? webhooks : null;
   }
 
   #list(text: string | null): string[] {

@@ -280,7 +280,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   starting.defer(() => standing.stop());
 
-  const targets = new Targets(config.webhooks ?? { hosts: [], defaultUrl: null });
+  const targets = new Targets({
+    ...(config.webhooks ?? { hosts: [], defaultUrl: null, secrets: [] }),
+    webhookOf: (app) => configured.apps.get(app)?.webhook ?? null,
+  });
   const presentEvent = eventPresenter(callPresenter(wheel, deadlineMs));
   const webhooks =
     config.webhooks &&
@@ -339,7 +342,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     random,
     configured: () => configured,
-    webhookFault: (webhookUrl) => targets.faultOf(webhookUrl),
+    webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
     wheel,
     policy,
   });

@@ -157,6 +157,7 @@ describe('a value is taken', () => {
       { WEBHOOK_SECRETS: SIGNING, WEBHOOK_ALLOW_PRIVATE: 'false' },
       { webhooks: { secrets: [SIGNING], hosts: [], defaultUrl: null, allowPrivate: false } },
     ],
+    [{ WEBHOOK_ALLOW_PRIVATE: 'true' }, { webhooks: null }],
     [
       {
         WEBHOOK_SECRETS: ` ${SIGNING}, ${OTHER_SIGNING},`,
@@ -491,6 +492,12 @@ describe('several apps', () => {
       AZURE_FEDERATED_TOKEN_FILE: '/not/used',
     });
     expect(read.defaultApp).toBe('one');
+    expect(read.webhooks).toEqual({
+      secrets: [],
+      hosts: [],
+      defaultUrl: null,
+      allowPrivate: false,
+    });
     expect(read.apps).toMatchObject([
       {
         name: 'one',

@@ -59,7 +59,7 @@ export interface CallsDeps {
   /** Those that count now: they may be replaced while the daemon runs. */
   readonly configured: () => ConfiguredApps;
   /** Why a webhook may not be told, or null. */
-  readonly webhookFault?: (url: string) => string | null;
+  readonly webhookFault?: (url: string, app: string) => string | null;
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }

@@ -31,7 +31,7 @@ export interface RegistrationContext extends ConfiguredApps {
   readonly now: number;
   readonly random: Random;
   /** Why a webhook may not be told, or null. */
-  readonly webhookFault?: (url: string) => string | null;
+  readonly webhookFault?: (url: string, app: string) => string | null;
   readonly policy: RetryPolicy;
 }
 
@@ -51,7 +51,7 @@ export function faultOf(request: TrackRequest, context: RegistrationContext): In
     return invalid('trackUntil', 'must lie in the future');
   }
   if (request.webhookUrl !== undefined) {
-    const fault = context.webhookFault?.(request.webhookUrl) ?? null;
+    const fault = context.webhookFault?.(request.webhookUrl, request.app ?? defaultApp) ?? null;
     if (fault !== null) return invalid('webhookUrl', fault);
   }
   return null;

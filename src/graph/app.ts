@@ -44,7 +44,7 @@ export interface App {
   graphBaseUrl: string;
   /** `https://host[:port]`, no trailing slash. */
   authorityHost: string;
-  /** null: nobody is told, but of calls with a webhook of their own. */
+  /** null: its calls are told of where those of all apps are, or at a webhook of their own. */
   webhook: Webhook | null;
 }
 

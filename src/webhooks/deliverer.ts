@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock, Random } from '../calls/ports.ts';
 import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
-import type { Sender } from './sender.ts';
+import type { Attempt, Sender } from './sender.ts';
 import type { Targets } from './targets.ts';
 
 /** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
@@ -81,14 +81,14 @@ export class Deliverer {
 
   async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {
     const { order, targets, clock, retry } = this.#options;
-    const { url, at } = job.data;
+    const { url, app, at } = job.data;
     const ageMs = clock.now() - at;
     if (!(await this.#isItsTurn(job))) {
       // Woken when its turn comes; this is for when that is missed.
       return delay(job, token, clamp(ageMs, 1_000, 300_000));
     }
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
-    if (targets.faultOf(url) !== null) return this.#end(job, 'refused');
+    if (targets.faultOf(url, app) !== null) return this.#end(job, 'refused');
     if (await order.isGone(url)) return this.#end(job, 'gone');
     const leave = this.#enter(new URL(url).host);
     if (leave === null) return delay(job, token, this.#busyMs(job));
@@ -100,9 +100,9 @@ export class Deliverer {
   }
 
   async #attempt(job: Job<Delivery>): Promise<void> {
-    const { sender, order, onAttempt, log } = this.#options;
-    const { id, url, body, callId } = job.data;
-    const attempt = await sender.send({ id, url, body });
+    const { order, onAttempt, log } = this.#options;
+    const { url, callId } = job.data;
+    const attempt = await this.#send(job.data);
     if (attempt.kind === 'delivered') return this.#end(job, 'delivered');
     if (attempt.kind === 'gone') {
       await order.markGone(url);
@@ -113,6 +113,15 @@ export class Deliverer {
     const told = { call: callId, url: withoutQuery(url), reason: attempt.reason };
     log.warn({ ...told, attempts: job.attemptsMade + 1 }, 'a webhook did not take an event');
     throw new Error(attempt.reason); // BullMQ repeats it after a back-off
+  }
+
+  async #send({ id, url, app, body }: Delivery): Promise<Attempt> {
+    const { sender, targets } = this.#options;
+    try {
+      return await sender.send({ id, url, body, secrets: await targets.secretsOf(app) });
+    } catch (error) {
+      return { kind: 'failed', reason: `no secret to sign with: ${(error as Error).message}` };
+    }
   }
 
   /** Nothing of its call that came before is left to deliver. */

@@ -5,6 +5,8 @@ export interface Delivery {
   /** The event's. */
   readonly id: string;
   readonly callId: string;
+  /** The call's. */
+  readonly app: string;
   readonly url: string;
   /** As it is posted each time. */
   readonly body: string;

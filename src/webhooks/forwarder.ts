@@ -105,6 +105,6 @@ export class Forwarder {
     const url = TOLD.has(event.type) ? targets.of(event.call) : null;
     if (url === null) return null;
     const { id, at, call } = event;
-    return { id, callId: call.id, url, body: render(event), at };
+    return { id, callId: call.id, app: call.app, url, body: render(event), at };
   }
 }

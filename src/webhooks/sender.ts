@@ -4,8 +4,6 @@ import { Agent, request } from 'undici';
 import { isPublic, lookupPublic, PrivateAddressError } from './addresses.ts';
 
 export interface SenderOptions {
-  /** `whsec_` and base64; all of them sign, so that a receiver may know any. */
-  readonly secrets: readonly string[];
   /** Whether also addresses that are not of the public internet may be told. */
   readonly allowPrivate: boolean;
   readonly userAgent: string;
@@ -18,6 +16,8 @@ export interface Message {
   readonly id: string;
   readonly url: string;
   readonly body: string;
+  /** `whsec_` and base64, or base64 alone; all of them sign, so that a receiver may know any. */
+  readonly secrets: readonly string[];
 }
 
 /** What came of one attempt; `reason` is for the log. */
@@ -33,14 +33,12 @@ const BODY_MS = 1_000;
 /** Posts messages as https://www.standardwebhooks.com has them. Follows no redirect. */
 export class Sender {
   readonly #options: SenderOptions;
-  readonly #keys: readonly Webhook[];
   readonly #agent: Agent;
   readonly #stopped = new AbortController();
 
   constructor(options: SenderOptions) {
-    const { allowPrivate, timeoutMs, secrets } = options;
+    const { allowPrivate, timeoutMs } = options;
     this.#options = options;
-    this.#keys = secrets.map((secret) => new Webhook(secret));
     this.#agent = new Agent({
       allowH2: false,
       connect: { timeout: timeoutMs, ...(allowPrivate ? {} : { lookup: lookupPublic }) },
@@ -50,7 +48,7 @@ export class Sender {
   }
 
   /** Never rejects. */
-  async send({ id, url, body }: Message): Promise<Attempt> {
+  async send({ id, url, body, secrets }: Message): Promise<Attempt> {
     const { userAgent, timeoutMs, allowPrivate } = this.#options;
     try {
       const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
@@ -61,7 +59,7 @@ export class Sender {
         headers: {
           'content-type': 'application/json',
           'user-agent': userAgent,
-          ...this.#signed(id, body),
+          ...signed(id, body, secrets),
         },
         body,
         dispatcher: this.#agent,
@@ -85,14 +83,14 @@ export class Sender {
     this.#stopped.abort();
     await this.#agent.destroy();
   }
+}
 
-  /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
-  #signed(id: string, body: string): Record<string, string> {
-    const at = new Date();
-    return {
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': this.#keys.map((key) => key.sign(id, at, body)).join(' '),
-    };
-  }
+/** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+function signed(id: string, body: string, secrets: readonly string[]): Record<string, string> {
+  const at = new Date();
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),
+  };
 }

@@ -1,10 +1,20 @@
 import type { Call } from '../calls/call.ts';
 
+/** Where an app's calls are told of, and what signs that; read anew each time. */
+export interface AppWebhook {
+  readonly url: string;
+  secrets(): Promise<readonly string[]>;
+}
+
 export interface TargetRules {
   /** Names of hosts; one that begins with `*.` stands for all names below the rest. */
   readonly hosts: readonly string[];
   /** Where calls are told of that name no webhook; allowed whatever its host. */
   readonly defaultUrl: string | null;
+  /** Sign for apps without a webhook of their own. */
+  readonly secrets: readonly string[];
+  /** By the name of an app; what its calls are told by comes before what those of all are. */
+  readonly webhookOf: (app: string) => AppWebhook | null;
 }
 
 /** Where may be told of calls: over https, and only to hosts that the operator named. */
@@ -17,13 +27,23 @@ export class Targets {
 
   /** Where to tell of a call; null: nowhere. */
   of(call: Call): string | null {
-    return call.webhookUrl ?? this.#rules.defaultUrl;
+    const { webhookOf, defaultUrl } = this.#rules;
+    return call.webhookUrl ?? webhookOf(call.app)?.url ?? defaultUrl;
   }
 
-  /** Why nothing may be told there, or null. */
-  faultOf(text: string): string | null {
-    const { hosts, defaultUrl } = this.#rules;
-    if (text === defaultUrl) return null;
+  /** What signs what is told of an app's calls. Rejects where its files cannot be read. */
+  async secretsOf(app: string): Promise<readonly string[]> {
+    return (await this.#rules.webhookOf(app)?.secrets()) ?? this.#rules.secrets;
+  }
+
+  /** Why nothing may be told there of an app's calls, or null. */
+  faultOf(text: string, app: string): string | null {
+    const { hosts, defaultUrl, secrets, webhookOf } = this.#rules;
+    const webhook = webhookOf(app);
+    if (text === defaultUrl || text === webhook?.url) return null;
+    if (webhook === null && secrets.length === 0) {
+      return 'nothing signs it: there are neither WEBHOOK_SECRETS nor secrets of the app';
+    }
     const url = URL.parse(text);
     if (url?.protocol !== 'https:') return 'must be an https URL';
     if (hosts.some((pattern) => isNamed(url.hostname, pattern))) return null;

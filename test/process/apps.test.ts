@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { createServerIdentity } from '../../src/simulator/certificate.ts';
 import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
 import { redisForFile } from '../redis/redis-server.ts';
+import { Receiver, SECRET } from '../webhooks/receiver.ts';
 import type { Replica } from './replica.ts';
 import { World } from './world.ts';
 
@@ -35,9 +37,9 @@ class AppsWorld extends World {
     writeFileSync(this.path, `apps:\n${apps.join('')}`);
   }
 
-  several(): Replica {
+  several(env: Record<string, string> = {}): Replica {
     const none = { AZURE_TENANT_ID: '', AZURE_CLIENT_ID: '', AZURE_CLIENT_SECRET: '' };
-    return this.replica({ ...none, REDIS_URL: redis.url, APPS_FILE: this.path });
+    return this.replica({ ...none, REDIS_URL: redis.url, APPS_FILE: this.path, ...env });
   }
 
   /** Resolves once each of the calls has been renewed so many times more. */
@@ -58,6 +60,52 @@ class AppsWorld extends World {
     return new Set(this.simulator.ledger.of(id).map(({ app }) => app));
   }
 }
+
+test(
+  'an app tells of its calls at its own webhook, signed with its own secrets',
+  SLOW,
+  async () => {
+    await redis.flush();
+    const world = new AppsWorld();
+    await world.start();
+    onTestFinished(() => world.stop());
+    const identity = await createServerIdentity();
+    appendFileSync(join(world.directory, 'ca.pem'), `\n${identity.ca}`);
+    const receiver = await new Receiver(identity).start();
+    onTestFinished(() => receiver.stop());
+    writeFileSync(join(world.directory, 'webhook-secret'), SECRET);
+    world.write('reception', 'recorder');
+    const entry = `    webhook: { url: '${receiver.url}/reception', secretFiles: [webhook-secret] }\n`;
+    const text = readFileSync(world.path, 'utf8');
+    writeFileSync(world.path, text.replace('  - name: recorder', `${entry}  - name: recorder`));
+    const replica = await world
+      .several({ WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_HOSTS: '127.0.0.1' })
+      .ready();
+
+    const [own, other] = [world.simulator.createCall(), world.simulator.createCall()];
+    await replica.request('POST', `/calls/${other}/track`, { app: 'recorder' });
+    await replica.request('POST', `/calls/${own}/track`);
+    const refused = await replica.request('POST', `/calls/${other}/track`, {
+      app: 'recorder',
+      webhookUrl: `${receiver.url}/recorder`,
+    });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain('nothing signs it');
+    world.simulator.endCall(other);
+    world.simulator.endCall(own);
+    await vi.waitFor(() => expect(receiver.told).toHaveLength(1), PATIENCE);
+    expect(receiver.told[0]).toMatchObject({
+      path: '/reception',
+      event: { type: 'call.ended', call: { id: own, app: 'reception' } },
+    });
+    await vi.waitFor(async () => {
+      expect((await replica.request('GET', `/calls/${other}`)).body).toMatchObject({
+        state: 'ended',
+      });
+    }, PATIENCE);
+    expect([receiver.told.length, receiver.forged]).toEqual([1, []]);
+  },
+);
 
 test(
   'several apps: a faulty file keeps them, a good one changes them, no call is forgotten',

@@ -36,7 +36,6 @@ async function aReceiver(answer: (request: IncomingMessage, response: ServerResp
 
 function aSender(over: Partial<SenderOptions> = {}): Sender {
   const sender = new Sender({
-    secrets: SECRETS,
     allowPrivate: true,
     userAgent: 'callkeeper/1.2.3',
     timeoutMs: 5_000,
@@ -50,6 +49,7 @@ const message = (url: string) => ({
   id: '3/256:1770091506789-2',
   url,
   body: '{"type":"call.ended"}',
+  secrets: SECRETS,
 });
 
 describe('a message', () => {

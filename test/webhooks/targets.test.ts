@@ -2,9 +2,16 @@ import { expect, test } from 'vitest';
 import { Targets } from '../../src/webhooks/targets.ts';
 import { aCall } from '../calls/fixture.ts';
 
+const RECORDERS = {
+  url: 'https://recorder.example/hook',
+  secrets: async () => ['whsec_new', 'whsec_old'],
+};
+
 const targets = new Targets({
   hosts: ['bot.example.com', '*.hooks.example.com', '192.0.2.1'],
   defaultUrl: 'https://default.example/hook',
+  secrets: ['whsec_of-all'],
+  webhookOf: (app) => (app === 'recorder' ? RECORDERS : null),
 });
 
 test.each([
@@ -15,7 +22,7 @@ test.each([
   'https://192.0.2.1/',
   'https://default.example/hook',
 ])('%s may be told', (url) => {
-  expect(targets.faultOf(url)).toBeNull();
+  expect(targets.faultOf(url, 'default')).toBeNull();
 });
 
 test.each([
@@ -27,14 +34,34 @@ test.each([
   ['https://bot.example.com.evil.example/', 'its host bot.example.com.evil.example is not'],
   ['https://bot.example.com@evil.example/', 'its host evil.example is not'],
   ['https://default.example/other', 'its host default.example is not'],
+  ['https://recorder.example/hook', 'its host recorder.example is not'],
   ['https://other.example/', 'WEBHOOK_HOSTS are bot.example.com, *.hooks.example.com, 192.0.2.1'],
 ])('%s may not', (url, why) => {
-  expect(targets.faultOf(url)).toContain(why);
+  expect(targets.faultOf(url, 'default')).toContain(why);
 });
 
-test('a call is told of at its own webhook, or else at the one of all', () => {
+const noRules = { hosts: [], defaultUrl: null, secrets: [], webhookOf: () => null };
+
+test('a call is told of at its own webhook, or else at its app’s, or else at the one of all', () => {
   const webhookUrl = 'https://bot.example.com/';
-  expect(targets.of(aCall({ webhookUrl }))).toBe(webhookUrl);
+  expect(targets.of(aCall({ webhookUrl, app: 'recorder' }))).toBe(webhookUrl);
+  expect(targets.of(aCall({ webhookUrl: null, app: 'recorder' }))).toBe(RECORDERS.url);
   expect(targets.of(aCall({ webhookUrl: null }))).toBe('https://default.example/hook');
-  expect(new Targets({ hosts: [], defaultUrl: null }).of(aCall())).toBeNull();
+  expect(new Targets(noRules).of(aCall())).toBeNull();
+});
+
+test('an app’s own secrets sign what is told of its calls, and those of all for the others', async () => {
+  expect(await targets.secretsOf('recorder')).toEqual(['whsec_new', 'whsec_old']);
+  expect(await targets.secretsOf('default')).toEqual(['whsec_of-all']);
+  expect(targets.faultOf(RECORDERS.url, 'recorder')).toBeNull();
+});
+
+test('where nothing would sign it nobody is told', () => {
+  const unsigned = new Targets({
+    ...noRules,
+    hosts: ['bot.example.com'],
+    webhookOf: (app) => (app === 'recorder' ? RECORDERS : null),
+  });
+  expect(unsigned.faultOf('https://bot.example.com/', 'default')).toContain('nothing signs it');
+  expect(unsigned.faultOf('https://bot.example.com/', 'recorder')).toBeNull();
 });

@@ -44,14 +44,18 @@ async function someWebhooks({ targets, forMs = 60_000, timeoutMs = 5_000 }: Over
     prefix: QUEUE_PREFIX,
     group: new StreamedEventGroup({ redis, replica, holdMs: 1_000, onMissed: () => undefined }),
     order: new RedisDeliveryOrder(redis),
-    targets: { of: (call: Call) => call.webhookUrl, faultOf: () => null, ...targets } as Targets,
+    targets: {
+      of: (call: Call) => call.webhookUrl,
+      faultOf: () => null,
+      secretsOf: async () => [SECRET],
+      ...targets,
+    } as Targets,
     render: ({ id, type, call }) => JSON.stringify({ id, type: `call.${type}`, call }),
     changed: (signal) => realClock.sleep(20, signal),
     isUp: () => true,
     lookMs: 20,
     lockMs: 1_000,
     retry: { firstMs: 20, capMs: 100, forMs },
-    secrets: [SECRET],
     allowPrivate: true,
     timeoutMs,
     userAgent: 'callkeeper/1.2.3',
@@ -83,6 +87,19 @@ async function keysLeft(): Promise<string[]> {
   const keys = await server.client.keys('*');
   return keys.filter((key) => /deliveries|webhooks:\d/.test(key));
 }
+
+test('secrets that cannot be read cost an attempt, and not the event', async () => {
+  const receiver = await aReceiver();
+  let reads = 0;
+  const secretsOf = async () => {
+    if (reads++ === 0) throw new Error('EACCES');
+    return [SECRET];
+  };
+  const { attempts } = await someWebhooks({ targets: { secretsOf } });
+  await tell('ended', `${receiver.url}/hook`);
+  await vi.waitFor(() => expect(attempts).toEqual(['failed', 'delivered']), SOON);
+  expect(receiver.forged).toEqual([]);
+});
 
 describe('the owner of a call', () => {
   test('is told of each change of it, in their order, and nothing of it is left', async () => {
