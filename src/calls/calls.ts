@@ -1,4 +1,4 @@
-import { type Call, type GoneCall, isTombstone, type ResultInfo } from './call.ts';
+import { type Call, type GoneCall, isGone, isTombstone } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import { isKeepAliveTimeout, type Notice } from './notice.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
@@ -98,7 +98,9 @@ export class Calls {
   /**
    * Takes what Graph has notified the bot of, in any order and any number of
    * times. An established call is tracked unless it is known: ids are not used
-   * again, so of one that has left it is late news. One that is over is stopped.
+   * again, so of one that has left it is late news; but for one that was given up,
+   * which Graph says is there after all. One that is over is stopped, unless the
+   * call is known to be of another tenant.
    *
    * @param of how many notifications came, those of no call included, and for which app
    */
@@ -114,9 +116,7 @@ export class Calls {
       .filter(({ id }) => !over.has(id));
     const { counts, observer } = await this.#inEither(async (keeping) => {
       const tracked = await this.#trackUnknown(keeping, established, of.app);
-      const stops = [...over.values()].map(({ id, resultInfo }) =>
-        this.#untrack(keeping, id, resultInfo),
-      );
+      const stops = [...over.values()].map(({ id, ...end }) => this.#untrack(keeping, id, end));
       const stopped = (await Promise.all(stops)).filter((done) => done).length;
       return { counts: { tracked, stopped }, observer: keeping.observer };
     });
@@ -194,7 +194,8 @@ export class Calls {
     const requests = [...new Map(established.map((one) => [one.id, one])).values()].map(
       ({ id, tenantId }) => ({ id, app, tenantId: tenantId ?? undefined }),
     );
-    const isUnknown = ({ entry, gone }: Last) => entry === null && gone === null;
+    const isUnknown = ({ entry, gone }: Last) =>
+      entry === null && (gone === null || gone.removal === 'expired');
     return (await this.#register(keeping, requests, isUnknown)).created.size;
   }
 
@@ -241,15 +242,16 @@ export class Calls {
     return webhookFault ? { ...context, webhookFault } : context;
   }
 
-  /** @returns whether it was tracked. */
+  /** @returns whether it was tracked, and is not any more. */
   async #untrack(
     { store, observer }: Keeping,
     id: string,
-    resultInfo: ResultInfo | null = null,
+    { resultInfo, tenantId }: End = STOPPED_BY_ITS_OWNER,
   ): Promise<boolean> {
     const { clock, random } = this.#deps;
     const context = { now: clock.now(), random };
     let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
+    if (isOfAnother(tenantId, entry?.call ?? gone)) return false;
     if (entry === null) {
       // Another replica may know it, and write it back where Redis has lost it.
       const stopped = unregister(id, gone, context, resultInfo);
@@ -269,6 +271,16 @@ export class Calls {
     if (isKeepAliveTimeout(resultInfo)) observer.timedOut(effect.gone);
     return true;
   }
+}
+
+/** What is said of a call's end; null where nothing is. */
+type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
+
+const STOPPED_BY_ITS_OWNER: End = { resultInfo: null, tenantId: null };
+
+function isOfAnother(tenantId: string | null, call: Call | null): boolean {
+  if (tenantId === null || call === null || (isGone(call) && isTombstone(call))) return false;
+  return call.tenantId.toLowerCase() !== tenantId;
 }
 
 /** What is known of a call: as it stands on the schedule, or as it left it. */

@@ -3,7 +3,12 @@ import type { ResultInfo } from './call.ts';
 /** What Graph has notified a bot of one of its calls. */
 export type Notice =
   | { readonly kind: 'established'; readonly id: string; readonly tenantId: string | null }
-  | { readonly kind: 'over'; readonly id: string; readonly resultInfo: ResultInfo | null };
+  | {
+      readonly kind: 'over';
+      readonly id: string;
+      readonly tenantId: string | null;
+      readonly resultInfo: ResultInfo | null;
+    };
 
 /**
  * Whether Graph ended the call because no keepAlive came in time: 408 with

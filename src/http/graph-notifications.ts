@@ -26,7 +26,12 @@ export function readNotification(item: unknown): Notice | null {
   if (type !== undefined && type !== '#microsoft.graph.call') return null;
   const state = lower(data.state);
   if (lower(item.changeType) === 'deleted' || state === 'terminated') {
-    return { kind: 'over', id, resultInfo: resultInfoOf(data.resultInfo) };
+    return {
+      kind: 'over',
+      id,
+      tenantId: tenantOf(data),
+      resultInfo: resultInfoOf(data.resultInfo),
+    };
   }
   return state === 'established' ? { kind: 'established', id, tenantId: tenantOf(data) } : null;
 }

@@ -252,7 +252,7 @@ describe('what Graph notifies', () => {
   const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
   const established = { kind: 'established', id: ID, tenantId: OTHER_TENANT } as const;
   const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
-  const over = { kind: 'over', id: ID, resultInfo } as const;
+  const over = { kind: 'over', id: ID, tenantId: null, resultInfo } as const;
 
   test('tracks an established call, in its tenant, and asks for its first keepAlive', async () => {
     const { calls, store, shared, told } = aRegistry();
@@ -316,6 +316,25 @@ describe('what Graph notifies', () => {
     expect(store.get(ID)).toBeNull();
     await calls.notify([established], { total: 1, app: 'default' });
     expect(store.get(ID)).toMatchObject({ app: 'default' });
+  });
+
+  test('of the end of a call in another tenant is not of ours', async () => {
+    const { calls, store, told } = aRegistry();
+    store.put(aCall());
+    const ofAnother = { ...over, tenantId: OTHER_TENANT };
+    expect(await calls.notify([ofAnother], { total: 1 })).toMatchObject({ stopped: 0 });
+    expect(store.get(ID)).toEqual(aCall());
+    const { tenantId } = aCall();
+    expect(await calls.notify([{ ...over, tenantId }], { total: 1 })).toMatchObject({ stopped: 1 });
+    await calls.notify([ofAnother], { total: 1 });
+    expect(told.timeouts).toEqual([ID]);
+  });
+
+  test('says that a call which was given up is there after all', async () => {
+    const { calls, store } = aRegistry();
+    store.gone.set(ID, aGoneCall({ removal: 'expired' }));
+    expect(await calls.notify([established], { total: 1 })).toMatchObject({ tracked: 1 });
+    expect(store.get(ID)).not.toBeNull();
   });
 
   test('out of order does not raise a call from the dead', async () => {

@@ -45,7 +45,7 @@ export const REDIS_FAULTS = {
   'is flushed': { losesData: true, act: async ({ redis }) => void (await redis.client.flushall()) },
   'hangs on every command': {
     act: async ({ redis }, ms) => {
-      await redis.client.client('PAUSE', ms, 'ALL');
+      await redis.client.client('PAUSE', Math.round(ms), 'ALL');
       await sleep(ms);
     },
   },

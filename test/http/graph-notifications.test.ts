@@ -52,7 +52,12 @@ describe('a notification of a call', () => {
     ['deleted', aNotification({ changeType: 'Deleted' }, { state: 'established' })],
     ['deleted, without a state', aNotification({ changeType: 'deleted' }, { state: undefined })],
   ])('that is %s is over', (_, item) => {
-    expect(readNotification(item)).toEqual({ kind: 'over', id: ID, resultInfo: null });
+    expect(readNotification(item)).toEqual({
+      kind: 'over',
+      id: ID,
+      tenantId: TENANT,
+      resultInfo: null,
+    });
   });
 
   test('that is over tells why', () => {
