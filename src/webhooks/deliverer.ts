@@ -48,14 +48,17 @@ export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #underWay = new Map<string, number>();
   #worker: Worker<Delivery> | null = null;
+  #busy = 0;
+  #lastBusyAt = 0;
 
   constructor(options: DelivererOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const { connections, prefix, lockMs, log } = this.#options;
-    this.#worker ??= new Worker<Delivery>(QUEUE_NAME, (job, token) => this.#process(job, token), {
+    const { connections, prefix, lockMs, clock, log } = this.#options;
+    this.#lastBusyAt = clock.now();
+    this.#worker ??= new Worker<Delivery>(QUEUE_NAME, (job, token) => this.#take(job, token), {
       connection: connections.redis,
       prefix,
       concurrency: CONCURRENCY,
@@ -77,6 +80,21 @@ export class Deliverer {
     });
     await Promise.race([this.#worker?.close(), cut]);
     this.#options.connections.disconnect();
+  }
+
+  /** Whether it has been without work since `since` (epoch ms); while it works it is not. */
+  isIdleSince(since: number): boolean {
+    return this.#busy === 0 && this.#lastBusyAt < since;
+  }
+
+  async #take(job: Job<Delivery>, token: string | undefined): Promise<void> {
+    this.#busy++;
+    try {
+      await this.#process(job, token);
+    } finally {
+      this.#busy--;
+      this.#lastBusyAt = this.#options.clock.now();
+    }
   }
 
   async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {

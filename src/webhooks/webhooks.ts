@@ -32,6 +32,8 @@ export class Webhooks {
   #queue: Queue<Delivery> | null = null;
   #forwarder: Forwarder | null = null;
   #deliverer: Deliverer | null = null;
+  /** When the deliveries in the queue were last counted. */
+  #countedAt = 0;
 
   constructor(options: WebhooksOptions) {
     this.#options = options;
@@ -62,6 +64,7 @@ export class Webhooks {
       try {
         if (isUp() && this.#deliverer === null) await this.#open();
         if (!isUp() && this.#deliverer !== null) await this.#suspend(this.#deliverer);
+        if (isUp() && this.#deliverer !== null) await this.#replaceIfDeaf(this.#deliverer);
       } catch (err) {
         log.debug({ err }, 'webhooks cannot be told yet');
       }
@@ -78,6 +81,23 @@ export class Webhooks {
     }
     this.#deliverer = new Deliverer({ ...parts, connections: this.#options.connectWorker() });
     this.#deliverer.start();
+  }
+
+  /**
+   * After a failover of Redis a worker may wait for ever, though there are
+   * deliveries. Where these are all put off, another in its place costs little.
+   */
+  async #replaceIfDeaf(deliverer: Deliverer): Promise<void> {
+    const { clock, lockMs, log } = this.#options;
+    const since = clock.now() - 2 * lockMs;
+    if (this.#countedAt > since || !deliverer.isIdleSince(since)) return;
+    this.#countedAt = clock.now();
+    const { waiting = 0, delayed = 0 } =
+      (await this.#queue?.getJobCounts('waiting', 'delayed')) ?? {};
+    if (waiting + delayed === 0) return;
+    log[waiting > 0 ? 'warn' : 'debug']({ waiting, delayed }, 'an idle webhook worker is replaced');
+    await this.#suspend(deliverer);
+    await this.#open();
   }
 
   async #suspend(deliverer: Deliverer): Promise<void> {

@@ -31,16 +31,20 @@ interface Over {
   readonly targets?: Partial<Targets>;
   readonly forMs?: number;
   readonly timeoutMs?: number;
+  /** Of the first worker alone. */
+  readonly url?: string;
 }
 
 /** One replica's webhooks, which look for events all the time. */
-async function someWebhooks({ targets, forMs = 60_000, timeoutMs = 5_000 }: Over = {}) {
+async function someWebhooks({ targets, forMs = 60_000, timeoutMs = 5_000, url }: Over = {}) {
+  const urls = url === undefined ? [] : [url];
   const redis = await fast(server);
   const replica = randomUUID();
   const attempts: DeliveryOutcome[] = [];
   const webhooks = new Webhooks({
     redis,
-    connectWorker: () => connectWorker({ url: server.url, timeoutMs: 5_000, log: silent }, 10_000),
+    connectWorker: () =>
+      connectWorker({ url: urls.pop() ?? server.url, timeoutMs: 5_000, log: silent }, 10_000),
     prefix: QUEUE_PREFIX,
     group: new StreamedEventGroup({ redis, replica, holdMs: 1_000, onMissed: () => undefined }),
     order: new RedisDeliveryOrder(redis),
@@ -99,6 +103,14 @@ test('secrets that cannot be read cost an attempt, and not the event', async () 
   await tell('ended', `${receiver.url}/hook`);
   await vi.waitFor(() => expect(attempts).toEqual(['failed', 'delivered']), SOON);
   expect(receiver.forged).toEqual([]);
+});
+
+test('a worker that takes no deliveries though there are some is replaced', async () => {
+  const receiver = await aReceiver();
+  // It waits in an empty database for what stands in another.
+  const { attempts } = await someWebhooks({ url: `${server.url}/1` });
+  await tell('ended', `${receiver.url}/hook`);
+  await vi.waitFor(() => expect(attempts).toEqual(['delivered']), SOON);
 });
 
 describe('the owner of a call', () => {
