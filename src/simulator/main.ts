@@ -57,7 +57,7 @@ async function main(): Promise<void> {
 async function writeCa(directory: string, certificate: string): Promise<string> {
   const path = resolve(join(directory, 'ca.pem'));
   await mkdir(directory, { recursive: true });
-  await writeFile(path, certificate);
+  await writeFile(path, `${certificate.trimEnd()}\n`);
   return path;
 }
 

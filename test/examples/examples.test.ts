@@ -1,14 +1,19 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createServerIdentity } from '../../src/simulator/certificate.ts';
+import { Sender } from '../../src/webhooks/sender.ts';
+import { trust } from '../graph/fixtures.ts';
 import type { Replica } from '../process/replica.ts';
 import { World } from '../process/world.ts';
 import { redisForFile } from '../redis/redis-server.ts';
+import { SECRET } from '../webhooks/receiver.ts';
 
-/** Those of Python and C#; that of Node is run from a package, in test/pack/. */
+/** Those of Python and C#, and the receiver; the bot in Node is run from a package, in test/pack/. */
 
 const run = promisify(execFile);
 const redis = redisForFile();
@@ -108,6 +113,46 @@ describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
     const env = { ...environment(replica.url), CALLKEEPER_KEY: 'wrong' };
     await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
   });
+});
+
+test('the example of a receiver verifies what it is told, and heeds it once', SLOW, async () => {
+  const identity = await createServerIdentity();
+  const file = (name: string, text: string) => {
+    const path = join(world.directory, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const receiver = spawn(process.execPath, ['examples/receiver.mjs'], {
+    env: {
+      WEBHOOK_SECRET: SECRET,
+      TLS_CERT: file('receiver.pem', identity.certificate),
+      TLS_KEY: file('receiver.key', identity.key),
+      PORT: '0',
+    },
+  });
+  onTestFinished(() => void receiver.kill());
+  let said = '';
+  const hear = (chunk: Buffer) => (said += chunk);
+  receiver.stdout.on('data', hear);
+  receiver.stderr.on('data', hear);
+  await vi.waitFor(() => expect(said).toContain('https://'), { timeout: 30_000 });
+  const url = said.trim();
+  said = '';
+  const tell = (secret: string, body: string) =>
+    new Sender({ allowPrivate: true, userAgent: 'test', timeoutMs: 10_000 }).send({
+      id: 'e1',
+      url,
+      body,
+      secrets: [secret],
+    });
+  trust(identity.ca);
+  const body = JSON.stringify({ id: 'e1', type: 'call.ended', call: { id: 'c1' } });
+  expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
+  expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
+  expect(said).toBe('call.ended c1\n');
+  const another = `whsec_${Buffer.from('x'.repeat(32)).toString('base64')}`;
+  expect(await tell(another, body)).toEqual({ kind: 'failed', reason: 'status 400' });
+  expect(await tell(SECRET, `"${'x'.repeat(100_000)}"`)).toMatchObject({ kind: 'failed' });
 });
 
 function isThere(tool: string): boolean {
