@@ -41,15 +41,15 @@ export class Targets {
     const { hosts, defaultUrl, secrets, webhookOf } = this.#rules;
     const webhook = webhookOf(app);
     if (text === defaultUrl || text === webhook?.url) return null;
-    if (webhook === null && secrets.length === 0) {
-      return 'nothing signs it: there are neither WEBHOOK_SECRETS nor secrets of the app';
-    }
     const url = URL.parse(text);
     if (url?.protocol !== 'https:') return 'must be an https URL';
-    if (hosts.some((pattern) => isNamed(url.hostname, pattern))) return null;
-    const names =
-      hosts.length > 0 ? `the hosts of WEBHOOK_HOSTS are ${hosts.join(', ')}` : 'none is';
-    return `its host ${url.hostname} is not one that may be told; ${names}`;
+    if (!hosts.some((pattern) => isNamed(url.hostname, pattern))) {
+      const names =
+        hosts.length > 0 ? `the hosts of WEBHOOK_HOSTS are ${hosts.join(', ')}` : 'none is';
+      return `its host ${url.hostname} is not one that may be told; ${names}`;
+    }
+    if (webhook !== null || secrets.length > 0) return null;
+    return 'nothing signs it: there are neither WEBHOOK_SECRETS nor secrets of the app';
   }
 }
 
