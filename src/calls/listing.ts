@@ -26,8 +26,8 @@ export class CursorError extends Error {
 /** A page looks at about so many calls at most, however few of them match. */
 const MOST_LOOKED_AT = 20_000;
 
-/** So many slots are asked for at once. */
-const SLOTS_AT_ONCE = 16;
+/** So many slots are asked for at once, after fewer have not filled the page: whole ones are read. */
+const MOST_SLOTS_AT_ONCE = 16;
 
 interface Position {
   readonly slot: number;
@@ -48,8 +48,9 @@ export async function listCalls(
     query.cursor === undefined ? { slot: 0, after: '' } : parseCursor(query.cursor, slots);
   const found: (Call | GoneCall)[] = [];
   let lookedAt = 0;
-  for (let slot = start.slot; slot < slots; slot += SLOTS_AT_ONCE) {
-    const range = Array.from({ length: Math.min(SLOTS_AT_ONCE, slots - slot) }, (_, i) => slot + i);
+  let { slot } = start;
+  for (let atOnce = 1; slot < slots; atOnce = Math.min(MOST_SLOTS_AT_ONCE, atOnce * 2)) {
+    const range = Array.from({ length: Math.min(atOnce, slots - slot) }, (_, i) => slot + i);
     const read = await Promise.all(range.map((s) => readState(store, s, query.state)));
     for (const [i, calls] of read.entries()) {
       const after = slot + i === start.slot ? start.after : '';
@@ -65,6 +66,7 @@ export async function listCalls(
         return { calls: found, next: formatCursor({ slot: slot + i + 1, after: '' }) };
       }
     }
+    slot += range.length;
   }
   return { calls: found, next: null };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { CursorError, type ListQuery, listCalls } from '../../src/calls/listing.ts';
-import { aCall, aGoneCall, MemoryStore } from './fixture.ts';
+import { aCall, aGoneCall, idsIn, MemoryStore } from './fixture.ts';
 
 const SLOTS = 40;
 const anId = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{7,20}$/);
@@ -118,6 +118,20 @@ describe('the pages', () => {
 });
 
 describe('a list', () => {
+  test('that one slot fills reads no other', async () => {
+    const store = aStore(
+      ...idsIn(0, 20, { intervalMs: 900_000, slots: SLOTS }).map((id) => aCall({ id })),
+    );
+    const read: number[] = [];
+    const readSlot = store.readSlot.bind(store);
+    store.readSlot = (slot) => {
+      read.push(slot);
+      return readSlot(slot);
+    };
+    const { calls } = await listCalls(store, SLOTS, { state: 'tracked', labels: [], limit: 10 });
+    expect([calls.length, read]).toEqual([10, [0]]);
+  });
+
   test('is of one state', async () => {
     const store = aStore(aCall({ id: 'call-tracked' }));
     for (const removal of ['ended', 'expired', 'untracked'] as const) {
