@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { type AppsFile, AppsFileError, readApps } from './config/apps-file.ts';
+import { type AppsFile, readApps } from './config/apps-file.ts';
 import { FileError, readDocument } from './config/bounded-file.ts';
 import { GUID, isLoopback, isServiceUrl } from './config/checks.ts';
+import { DocumentError } from './config/yaml-reader.ts';
 import type { App, AppSet, Credential, Secret } from './graph/app.ts';
 import { CLOUDS, type CloudName } from './graph/clouds.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
@@ -321,7 +322,7 @@ class Reader {
       text = readDocument(file.path);
       read = readApps(text, file);
     } catch (error) {
-      if (error instanceof AppsFileError) {
+      if (error instanceof DocumentError) {
         for (const fault of error.faults) this.fault(`APPS_FILE: ${fault}`);
       } else if (error instanceof FileError) {
         this.fault(`APPS_FILE: ${file.path} ${error.reason}`);

@@ -10,7 +10,8 @@ import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
-import { AppsWatch } from './config/apps-watch.ts';
+import { readApps } from './config/apps-file.ts';
+import { FileWatch } from './config/file-watch.ts';
 import type { Config } from './config.ts';
 import type { AppSet } from './graph/app.ts';
 import { Graph } from './graph/graph.ts';
@@ -143,15 +144,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     configured = { apps: byName(set), defaultApp: set.defaultApp };
     graph.useApps(set.apps);
   };
+  const { appsFile } = config;
+  const watched = { pollMs: period.filesPollMs, clock, log };
   const appsWatch =
-    config.appsFile &&
-    new AppsWatch({
-      file: config.appsFile,
-      pollMs: period.appsPollMs,
-      clock,
-      log,
-      use: useApps,
-      reloaded: (outcome) => metrics.appsReloaded(outcome),
+    appsFile &&
+    new FileWatch<AppSet>({
+      ...watched,
+      file: {
+        ...appsFile,
+        variable: 'APPS_FILE',
+        subject: 'the apps',
+        read: (text) => readApps(text, appsFile),
+        use: useApps,
+        told: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
+        reloaded: (outcome) => metrics.appsReloaded(outcome),
+      },
     });
   starting.defer(() => appsWatch?.stop());
   const lanes = new Lanes(config.graphConnections);

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { Compile } from 'typebox/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { AppsFileError, readApps } from '../../src/config/apps-file.ts';
+import { readApps } from '../../src/config/apps-file.ts';
+import { DocumentError } from '../../src/config/yaml-reader.ts';
 import type { App } from '../../src/graph/app.ts';
 import { AppsDirectory, anApp, apps, CLIENT, TENANT, WEBHOOK_SECRET } from './apps-fixture.ts';
 
@@ -336,7 +337,7 @@ describe('a faulty file is refused', () => {
       'line 10: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
     ]);
     expect(() => read(text)).toThrow(
-      /^the apps file is not usable:\n {2}- line 1: .*\n {2}- line 3:/,
+      /^the file is not usable:\n {2}- line 1: .*\n {2}- line 3:/,
     );
   });
 
@@ -360,7 +361,7 @@ describe('a faulty file is refused', () => {
         try {
           read(text);
         } catch (error) {
-          if (!(error instanceof AppsFileError)) throw error;
+          if (!(error instanceof DocumentError)) throw error;
           const told = [error.message, error.stack, JSON.stringify(error), String(error.cause)];
           expect(told.join()).not.toContain('S3cr3t');
         }
