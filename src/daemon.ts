@@ -361,6 +361,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       audiences: () => jwt.audiences ?? [...configured.apps.values()].map((one) => one.clientId),
       fetch: (target, init) => graph.fetch(target, init),
       timeoutMs: period.graph.connectMs,
+      now: () => clock.now(),
     });
   const app = await buildApp({
     calls,

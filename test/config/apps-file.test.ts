@@ -336,9 +336,7 @@ describe('a faulty file is refused', () => {
       'line 7: this is not valid YAML (duplicate key)',
       'line 10: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
     ]);
-    expect(() => read(text)).toThrow(
-      /^the file is not usable:\n {2}- line 1: .*\n {2}- line 3:/,
-    );
+    expect(() => read(text)).toThrow(/^the file is not usable:\n {2}- line 1: .*\n {2}- line 3:/);
   });
 
   test('without a word of what stands in it, wherever a secret has slipped in', () => {
