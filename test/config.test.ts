@@ -102,6 +102,8 @@ describe('an environment that says no more than it must', () => {
       graphConnections: 64,
       proxy: { http: null, https: null, no: null },
       apiKeys: null,
+      accessFile: null,
+      entra: null,
       webhooks: null,
       requestsPerSecond: 1_000,
       logLevel: 'info',
@@ -291,7 +293,7 @@ const BAD_BASE =
   'GRAPH_BASE_URL must be an https:// URL (http:// for loopback only) without credentials or query';
 const BAD_AUTHORITY = 'AZURE_AUTHORITY_HOST must be an https:// URL without credentials or query';
 const open = (host: string) =>
-  `HOST ${host} can be reached from elsewhere: set API_KEYS, or AUTH=none where something in front of it checks who asks`;
+  `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`;
 
 describe('a bad environment is refused', () => {
   test.each<[Env, string[]]>([

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { PlacedEvent } from '../../../src/calls/event.ts';
 import { problemType } from '../../../src/http/problems.ts';
 import { EventClient } from '../event-client.ts';
-import { aCall, aGoneCall, anApp, type Fixture, ID, NOW } from '../fixture.ts';
+import { aCall, aGoneCall, anApp, type Fixture, ID, identifyBy, NOW } from '../fixture.ts';
 
 const SOON = { timeout: 15_000, interval: 10 };
 
@@ -176,7 +176,7 @@ describe('GET /events', () => {
 
   test('wants a key where there are keys', async () => {
     const KEY = 'correct-horse-battery-staple';
-    const fixture = await anApp({ apiKeys: () => [KEY] });
+    const fixture = await anApp({ identify: identifyBy({ apiKeys: [KEY] }) });
     expect((await fixture.app.inject('/events')).statusCode).toBe(401);
     expect(fixture.events.asked).toEqual([]);
     const client = await open(fixture, '/events', { authorization: `Bearer ${KEY}` });
