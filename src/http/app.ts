@@ -19,6 +19,7 @@ import { type AdmitNotifications, notificationRoutes } from './routes/notificati
 import { documentRoutes, operationRoutes } from './routes/operations.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
+import { securityHeaders } from './security-headers.ts';
 import { compileValidator } from './validation.ts';
 
 export interface HttpOptions extends AdmissionOptions {
@@ -45,6 +46,7 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const app = createServer(options.log, limits);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);
+  await app.register(securityHeaders);
   await app.register(admission, options);
   await app.register(openApi, { version });
   await app.register(trackRoutes, { calls, present });

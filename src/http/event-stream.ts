@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { CallEvent, EventPiece, EventReader } from '../calls/event.ts';
 import type { EventResource, PresentEvent } from './event-resource.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 export interface EventStreamOptions {
   readonly present: PresentEvent;
@@ -38,6 +39,7 @@ export async function sendEvents(
     'cache-control': 'no-store',
     'x-accel-buffering': 'no', // nginx would hold events back
     connection: 'close',
+    ...SECURITY_HEADERS,
   });
   response.write(`retry: ${RETRY_MS}\n${placeFrame(reader.place)}`);
   // What the client has been sent; the reader may be ahead of it.
