@@ -102,6 +102,8 @@ const NO_ACCESS: AccessFile = { path: '', text: '', holders: [] };
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** Of an application id: https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions */
+const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,255}$/i;
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 const WEBHOOK_HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -272,6 +274,9 @@ class Reader {
     const audiences = this.#list(this.text('ENTRA_AUDIENCES'));
     const tenants = this.#list(this.text('ENTRA_TENANTS')).map((id) => id.toLowerCase());
     if (tenants.some((id) => !GUID.test(id))) this.fault('ENTRA_TENANTS: each must be a GUID');
+    if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {
+      this.fault("ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI");
+    }
     if (audiences.length === 0 && tenants.length === 0) return null;
     if (audiences.length === 0) this.fault('ENTRA_AUDIENCES is missing: what tokens must be for');
     if (tenants.length === 0) this.fault('ENTRA_TENANTS is missing: whose tokens count');

@@ -22,7 +22,6 @@ export interface HashedKey {
 }
 
 const WRONG = { kind: 'unknown', reason: 'the key is not one of this server' } as const;
-const EXPIRED = { kind: 'unknown', reason: 'the key has expired' } as const;
 
 /**
  * SHA-256, in hex. A fast hash is right here: keys are random, not chosen, and
@@ -82,7 +81,9 @@ export class KeyRing {
   identify(key: string): Identity {
     const held = this.#held.get(hashOf(key));
     if (held === undefined) return WRONG;
-    return this.#hasExpired(held) ? EXPIRED : held.identity;
+    if (!this.#hasExpired(held)) return held.identity;
+    // Whoever has it may be told whose it was: that helps to find the bot that still uses it.
+    return { kind: 'unknown', reason: `the key of ${held.holder.name} has expired` };
   }
 
   #hasExpired({ expiresAt }: Held): boolean {

@@ -22,6 +22,8 @@ export type Denial = 'unauthorized' | 'forbidden' | 'rate-limited' | 'unverifiab
 /** Most lines of refusals in a window: who guesses keys must not fill the disk. */
 const MOST_LINES = 10;
 const WINDOW_MS = 10_000;
+/** It may be any text here: it has not been looked at. */
+const MOST_OF_AN_ID = 128;
 
 /** Tells the log who was refused, but for most of a flood, of which only the number is told. */
 export class DenialLog {
@@ -46,8 +48,10 @@ export class DenialLog {
       return;
     }
     this.#lines += 1;
-    const { log, id: reqId, ip, method, routeOptions, principal } = request;
-    const asked = { principal: principal.name, method, route: routeOptions.url ?? null };
+    const { log, id: reqId, ip, method, params, routeOptions, principal } = request;
+    const { id } = params as { id?: string };
+    const call = id === undefined ? {} : { call: id.slice(0, MOST_OF_AN_ID) };
+    const asked = { principal: principal.name, method, route: routeOptions.url ?? null, ...call };
     const line = { audit: true, action: 'denied', outcome: denial, why, ...asked };
     log.info({ ...line, address: ip, reqId, untoldBefore: this.#untold }, 'request denied');
     this.#untold = 0;

@@ -71,7 +71,7 @@ describe('while keys are rotated', () => {
     now = 1_999;
     expect(principalOf(OLD).name).toBe('bot');
     now = 2_000;
-    expect(refusal(OLD)).toBe('the key has expired');
+    expect(refusal(OLD)).toBe('the key of bot has expired');
     expect(principalOf(NEW).name).toBe('bot');
   });
 

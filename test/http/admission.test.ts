@@ -216,7 +216,7 @@ test('a key counts until it is revoked or expires, while the server runs', async
   expect(await statuses()).toEqual([200, 200]);
   now = 1_000;
   expect(await statuses()).toEqual([401, 200]);
-  expect((await ask(KEY)).json().detail).toBe('the key has expired');
+  expect((await ask(KEY)).json().detail).toBe('the key of bot has expired');
   access.useHolders([]);
   expect(await statuses()).toEqual([401, 401]);
 });

@@ -82,7 +82,7 @@ test('what is beyond reach is told of as denied', async () => {
   calls.answers.notify = async () => forbidden;
   expect((await ask('POST', '/notifications', { value: [] })).statusCode).toBe(403);
   const line = { action: 'denied', outcome: 'forbidden', why: 'not within reach', ...who };
-  expect(lines()).toMatchObject([line, line, line]);
+  expect(lines()).toMatchObject([{ ...line, call: ID }, line, line]);
 });
 
 test('no line has the key', async () => {
