@@ -271,7 +271,9 @@ class Reader {
   }
 
   entra(hosts: CloudHosts): EntraAccess | null {
-    const audiences = this.#list(this.text('ENTRA_AUDIENCES'));
+    const audiences = this.#list(this.text('ENTRA_AUDIENCES')).map((text) =>
+      GUID.test(text) ? text.toLowerCase() : text,
+    );
     const tenants = this.#list(this.text('ENTRA_TENANTS')).map((id) => id.toLowerCase());
     if (tenants.some((id) => !GUID.test(id))) this.fault('ENTRA_TENANTS: each must be a GUID');
     if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {

@@ -345,10 +345,10 @@ describe('who may ask', () => {
   test('by tokens of an authority that is reached by another host is of both', () => {
     const { entra } = config({
       AZURE_AUTHORITY_HOST: 'https://entra.local:9443',
-      ENTRA_AUDIENCES: `${CLIENT}, api://callkeeper`,
+      ENTRA_AUDIENCES: `ABCDEF00-2222-4222-8222-222222222222, api://Callkeeper`,
       ENTRA_TENANTS: TENANT.toUpperCase(),
     });
-    expect(entra?.audiences).toEqual([CLIENT, 'api://callkeeper']);
+    expect(entra?.audiences).toEqual(['abcdef00-2222-4222-8222-222222222222', 'api://Callkeeper']);
     expect(entra?.tenants.get(TENANT)).toEqual({
       openIdUrl: `https://entra.local:9443/${TENANT}/v2.0/.well-known/openid-configuration`,
       issuers: [
