@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Agent, fetch } from 'undici';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { hashOf } from '../../src/access/key-ring.ts';
-import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
+import { DEFAULT_SECRET, type SimulatorOptions } from '../../src/simulator/simulator.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import type { Replica } from './replica.ts';
 import { CLIENT, TENANT, World } from './world.ts';
@@ -12,6 +13,7 @@ const redis = redisForFile();
 const PATIENCE = { timeout: 60_000, interval: 50 };
 const SLOW = { timeout: 180_000 };
 
+const API = '33333333-3333-4333-8333-333333333333';
 const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
 const [OLD, NEW, LOOKER] = [0, 1, 2].map(() => randomBytes(24).toString('base64url')) as [
   string,
@@ -32,6 +34,22 @@ class AccessWorld extends World {
 
   write(...clients: string[]): void {
     writeFileSync(this.path, `clients:\n${clients.join('')}`);
+  }
+
+  /** Of the simulated Entra, for a bot that asks for one for this API. */
+  async token(): Promise<string> {
+    const dispatcher = new Agent({ connect: { ca: this.simulator.caCertificate } });
+    const url = `${this.simulator.authorityHost}/${TENANT}/oauth2/v2.0/token`;
+    const body = new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: CLIENT,
+      client_secret: DEFAULT_SECRET,
+      scope: `api://${API}/.default`,
+    });
+    const answer = await fetch(url, { method: 'POST', body, dispatcher });
+    const { access_token } = (await answer.json()) as { access_token: string };
+    await dispatcher.close();
+    return access_token;
   }
 
   /** With the apps `default` and `reception`. */
@@ -56,8 +74,8 @@ class AccessWorld extends World {
   }
 }
 
-async function aWorld(): Promise<AccessWorld> {
-  const world = new AccessWorld();
+async function aWorld(options: SimulatorOptions = {}): Promise<AccessWorld> {
+  const world = new AccessWorld(options);
   onTestFinished(() => world.stop());
   await world.start();
   return world;
@@ -139,4 +157,33 @@ test('a faulty file stops the start, with each fault and no key', SLOW, async ()
     'ACCESS_FILE: line 4: clients[0].scopes[0] must be one of read, track, admin',
   );
   expect(replica.stderr).not.toContain(OLD);
+});
+
+test("a bot comes in by Entra's token, also while Entra is out", SLOW, async () => {
+  const world = await aWorld({ apiRoles: ['Callkeeper.Track'] });
+  const token = await world.token();
+  const env = { REDIS_URL: redis.url, ENTRA_AUDIENCES: API, ENTRA_TENANTS: TENANT };
+  const early = await world.replica(env).ready();
+  expect(await statusOf(early, token, 'POST', `/calls/${ID}/track`)).toBe(201);
+  expect(await statusOf(early, token)).toBe(403);
+  expect(await statusOf(early, `${token.slice(0, -8)}AAAAAAAA`)).toBe(401);
+  await vi.waitFor(() => {
+    const by = { audit: true, principal: `entra:${CLIENT}`, action: 'track', call: ID };
+    expect(early.log).toContainEqual(expect.objectContaining(by));
+  }, PATIENCE);
+
+  await world.simulator.entraDown();
+  expect(await statusOf(early, token, 'DELETE', `/calls/${ID}/track`)).toBe(204);
+  const late = await world.replica(env).ready();
+  const track = { path: `/calls/${ID}/track`, headers: { authorization: `Bearer ${token}` } };
+  const refused = await late.request('POST', track.path, undefined, track.headers);
+  expect([refused.status, refused.body.type]).toEqual([
+    503,
+    'urn:callkeeper:problem:entra-keys-unavailable',
+  ]);
+  expect((await late.request('GET', '/readyz')).status).toBe(200);
+  await world.simulator.entraUp();
+  const accepted = () => statusOf(late, token, 'POST', track.path);
+  await vi.waitFor(async () => expect(await accepted()).toBe(201), PATIENCE);
+  expect(late.output).not.toContain(token);
 });
