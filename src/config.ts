@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { type AppsFile, AppsFileError, readApps } from './config/apps-file.ts';
+import type { EntraTenant } from './access/entra-tokens.ts';
+import type { KeyHolder } from './access/key-ring.ts';
+import { readAccess } from './config/access-file.ts';
+import { type AppsFile, readApps } from './config/apps-file.ts';
 import { FileError, readDocument } from './config/bounded-file.ts';
 import { GUID, isLoopback, isServiceUrl } from './config/checks.ts';
-import type { App, AppSet, Credential, Secret } from './graph/app.ts';
+import { DocumentError } from './config/yaml-reader.ts';
+import type { App, Credential, Secret } from './graph/app.ts';
 import { CLOUDS, type CloudName } from './graph/clouds.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
@@ -24,8 +28,10 @@ export interface Config {
   readonly rosterMaxCalls: number;
   readonly graphConnections: number;
   readonly proxy: Proxy;
-  /** null: no keys; then on loopback, or AUTH=none. */
+  /** Where neither these, nor the file, nor Entra's tokens are: on loopback, or AUTH=none. */
   readonly apiKeys: readonly string[] | null;
+  readonly accessFile: AccessFile | null;
+  readonly entra: EntraAccess | null;
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
@@ -33,6 +39,19 @@ export interface Config {
   readonly shutdownMs: number;
   /** How Graph's token on notifications is checked; null: it is not. */
   readonly notificationsJwt: NotificationsJwt | null;
+}
+
+/** Who has which keys, with the content that it was read from. */
+export interface AccessFile {
+  readonly path: string;
+  readonly text: string;
+  readonly holders: readonly KeyHolder[];
+}
+
+/** Whose access tokens count, and what they have to be for. */
+export interface EntraAccess {
+  readonly audiences: readonly string[];
+  readonly tenants: ReadonlyMap<string, EntraTenant>;
 }
 
 export interface NotificationsJwt {
@@ -76,8 +95,15 @@ const CREDENTIAL_VARIABLES = [
   'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
 ];
 
+type CloudHosts = Omit<AppsFile, 'path'>;
+type AccessConfig = Pick<Config, 'apiKeys' | 'accessFile' | 'entra'>;
+/** Of a file that is faulty, and therefore never used. */
+const NO_ACCESS: AccessFile = { path: '', text: '', holders: [] };
+
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** Of an application id: https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions */
+const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,255}$/i;
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 const WEBHOOK_HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -98,9 +124,10 @@ export function readConfig(env: Env): Config {
     );
   }
   const host = read.host();
-  const apiKeys = read.apiKeys();
-  read.auth(host, apiKeys);
-  const configured = read.apps();
+  const hosts = read.hosts();
+  const access = read.access(hosts);
+  read.auth(host, access);
+  const configured = read.apps(hosts);
   const config: Config = {
     host,
     port: read.integer('PORT', 8080, 0, 65_535),
@@ -117,7 +144,7 @@ export function readConfig(env: Env): Config {
       https: read.proxy('HTTPS_PROXY'),
       no: read.text('NO_PROXY') ?? read.text('no_proxy'),
     },
-    apiKeys,
+    ...access,
     webhooks: read.webhooks(),
     requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
@@ -229,15 +256,49 @@ class Reader {
     return given;
   }
 
-  auth(host: string, keys: readonly string[] | null): void {
+  access(hosts: CloudHosts): AccessConfig {
+    return { apiKeys: this.apiKeys(), accessFile: this.accessFile(), entra: this.entra(hosts) };
+  }
+
+  accessFile(): AccessFile | null {
+    const path = this.text('ACCESS_FILE');
+    if (path === null) return null;
+    return this.#document('ACCESS_FILE', path, NO_ACCESS, (text) => ({
+      path,
+      text,
+      holders: readAccess(text),
+    }));
+  }
+
+  entra(hosts: CloudHosts): EntraAccess | null {
+    const audiences = this.#list(this.text('ENTRA_AUDIENCES')).map((text) =>
+      GUID.test(text) ? text.toLowerCase() : text,
+    );
+    const tenants = this.#list(this.text('ENTRA_TENANTS')).map((id) => id.toLowerCase());
+    if (tenants.some((id) => !GUID.test(id))) this.fault('ENTRA_TENANTS: each must be a GUID');
+    if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {
+      this.fault("ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI");
+    }
+    if (audiences.length === 0 && tenants.length === 0) return null;
+    if (audiences.length === 0) this.fault('ENTRA_AUDIENCES is missing: what tokens must be for');
+    if (tenants.length === 0) this.fault('ENTRA_TENANTS is missing: whose tokens count');
+    return { audiences, tenants: new Map(tenants.map((id) => [id, entraTenant(id, hosts)])) };
+  }
+
+  auth(host: string, access: AccessConfig): void {
     const auth = this.text('AUTH');
+    const [given] = [
+      access.apiKeys && 'API_KEYS',
+      access.accessFile && 'ACCESS_FILE',
+      access.entra && 'ENTRA_AUDIENCES',
+    ].filter((name) => name !== null);
     if (auth !== null && auth !== 'none') {
       this.fault(`AUTH can only be none, not ${quote(auth)}`);
-    } else if (auth === 'none' && keys !== null) {
-      this.fault('AUTH=none contradicts API_KEYS: give one of them');
-    } else if (auth === null && keys === null && !isLoopback(host)) {
+    } else if (auth === 'none' && given !== undefined) {
+      this.fault(`AUTH=none contradicts ${given}: give one of them`);
+    } else if (auth === null && given === undefined && !isLoopback(host)) {
       this.fault(
-        `HOST ${host} can be reached from elsewhere: set API_KEYS, or AUTH=none where something in front of it checks who asks`,
+        `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`,
       );
     }
   }
@@ -280,9 +341,8 @@ class Reader {
     return null;
   }
 
-  apps(): Pick<Config, 'apps' | 'defaultApp' | 'appsFile'> {
+  apps(hosts: CloudHosts): Pick<Config, 'apps' | 'defaultApp' | 'appsFile'> {
     const path = this.text('APPS_FILE');
-    const hosts = this.#hosts();
     if (path !== null) return this.#appsOf({ path, ...hosts });
     const app: App = {
       name: 'default',
@@ -296,7 +356,7 @@ class Reader {
   }
 
   /** Of the cloud that GRAPH_CLOUD names. */
-  #hosts(): Omit<AppsFile, 'path'> {
+  hosts(): CloudHosts {
     const cloud = this.oneOf('GRAPH_CLOUD', Object.keys(CLOUDS), 'global') as CloudName;
     const hosts = CLOUDS[cloud];
     return {
@@ -315,19 +375,25 @@ class Reader {
     for (const name of given) {
       this.fault(`${name} contradicts APPS_FILE, whose apps have their own credentials`);
     }
-    let text = '';
-    let read: AppSet = { apps: [], defaultApp: '' };
+    const none = { apps: [], defaultApp: '', appsFile: { ...file, text: '' } };
+    return this.#document('APPS_FILE', file.path, none, (text) => ({
+      ...readApps(text, file),
+      appsFile: { ...file, text },
+    }));
+  }
+
+  /** What is read of a file that a variable names; `none` where it is faulty. */
+  #document<T>(name: string, path: string, none: T, read: (text: string) => T): T {
     try {
-      text = readDocument(file.path);
-      read = readApps(text, file);
+      return read(readDocument(path));
     } catch (error) {
-      if (error instanceof AppsFileError) {
-        for (const fault of error.faults) this.fault(`APPS_FILE: ${fault}`);
+      if (error instanceof DocumentError) {
+        for (const fault of error.faults) this.fault(`${name}: ${fault}`);
       } else if (error instanceof FileError) {
-        this.fault(`APPS_FILE: ${file.path} ${error.reason}`);
+        this.fault(`${name}: ${path} ${error.reason}`);
       } else throw error;
+      return none;
     }
-    return { ...read, appsFile: { ...file, text } };
   }
 
   #credential(): Credential {
@@ -398,6 +464,20 @@ class Reader {
       return null;
     }
   }
+}
+
+/**
+ * Where a tenant's keys are named, and what issues its tokens, in both versions of them;
+ * they name the cloud's own authority also where that is reached by another.
+ * https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats
+ */
+function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTenant {
+  const { v1Issuer, authorityHost: itsOwn } = CLOUDS[cloud];
+  const authorities = new Set([`https://${itsOwn}`, authorityHost]);
+  return {
+    openIdUrl: `${authorityHost}/${id}/v2.0/.well-known/openid-configuration`,
+    issuers: [`${v1Issuer}${id}/`, ...[...authorities].map((of) => `${of}/${id}/v2.0`)],
+  };
 }
 
 /** Of what is no secret; bounded, and safe for a terminal. */

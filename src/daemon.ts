@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { Access } from './access/access.ts';
+import type { KeyHolder } from './access/key-ring.ts';
 import type { Call } from './calls/call.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
@@ -10,7 +12,9 @@ import { retryPolicy } from './calls/retry.ts';
 import { Visitor } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
-import { AppsWatch } from './config/apps-watch.ts';
+import { readAccess } from './config/access-file.ts';
+import { readApps } from './config/apps-file.ts';
+import { FileWatch } from './config/file-watch.ts';
 import type { Config } from './config.ts';
 import type { AppSet } from './graph/app.ts';
 import { Graph } from './graph/graph.ts';
@@ -52,8 +56,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Where it listens, with the port it was given if that was 0. */
   readonly url: string;
-  /** Reads APPS_FILE again, if there is one; what comes of it is in the log. */
-  reloadApps(): Promise<void>;
+  /** Reads APPS_FILE and ACCESS_FILE again, where there are any; what comes of it is in the log. */
+  reloadFiles(): Promise<void>;
   /**
    * Unready at once; then the API is drained, visits in flight are finished or
    * handed to the other replicas, all of it within the configured time.
@@ -143,15 +147,21 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     configured = { apps: byName(set), defaultApp: set.defaultApp };
     graph.useApps(set.apps);
   };
+  const { appsFile } = config;
+  const watched = { pollMs: period.filesPollMs, clock, log };
   const appsWatch =
-    config.appsFile &&
-    new AppsWatch({
-      file: config.appsFile,
-      pollMs: period.appsPollMs,
-      clock,
-      log,
-      use: useApps,
-      reloaded: (outcome) => metrics.appsReloaded(outcome),
+    appsFile &&
+    new FileWatch<AppSet>({
+      ...watched,
+      file: {
+        ...appsFile,
+        variable: 'APPS_FILE',
+        subject: 'the apps',
+        read: (text) => readApps(text, appsFile),
+        use: useApps,
+        told: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
+        reloaded: (outcome) => metrics.appsReloaded(outcome),
+      },
     });
   starting.defer(() => appsWatch?.stop());
   const lanes = new Lanes(config.graphConnections);
@@ -342,19 +352,50 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     random,
     configured: () => configured,
+    reach: null,
     webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
     wheel,
     policy,
   });
   const jwt = config.notificationsJwt;
+  const tokens = {
+    fetch: (target: string, init: RequestInit) => graph.fetch(target, init),
+    timeoutMs: period.graph.connectMs,
+    now: () => clock.now(),
+  };
   const verifier =
     jwt &&
     new GraphTokenVerifier({
       ...jwt,
+      ...tokens,
       audiences: () => jwt.audiences ?? [...configured.apps.values()].map((one) => one.clientId),
-      fetch: (target, init) => graph.fetch(target, init),
-      timeoutMs: period.graph.connectMs,
     });
+  const { accessFile } = config;
+  const access = new Access({
+    apiKeys: config.apiKeys ?? [],
+    holders: accessFile?.holders ?? null,
+    entra: config.entra && { ...config.entra, ...tokens },
+    now: () => clock.now(),
+  });
+  const accessWatch =
+    accessFile &&
+    new FileWatch<readonly KeyHolder[]>({
+      ...watched,
+      file: {
+        ...accessFile,
+        variable: 'ACCESS_FILE',
+        subject: 'the keys',
+        read: readAccess,
+        use: (holders) => access.useHolders(holders),
+        told: (holders) => ({
+          audit: true,
+          action: 'reload',
+          clients: holders.map(({ name }) => name),
+        }),
+        reloaded: (outcome) => metrics.accessReloaded(outcome),
+      },
+    });
+  starting.defer(() => accessWatch?.stop());
   const app = await buildApp({
     calls,
     events: eventLog,
@@ -373,7 +414,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!schedule.running) reasons.push('the worker does not run');
       return reasons;
     },
-    apiKeys: () => config.apiKeys,
+    identify: (authorization) => access.identify(authorization),
+    onDenied: (denial) => metrics.requestDenied(denial),
     rateLimit: { max: config.requestsPerSecond, windowMs: 1_000 },
     log,
     version,
@@ -383,13 +425,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   standing.start();
   watch.start();
   appsWatch?.start();
+  accessWatch?.start();
   webhooks?.start();
 
   const running = starting.move();
   let stopped: Promise<void> | null = null;
   return {
     url,
-    reloadApps: async () => appsWatch?.reload(),
+    reloadFiles: async () => {
+      await Promise.all([appsWatch?.reload(), accessWatch?.reload()]);
+    },
     stop: () => {
       stopping = true;
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {

@@ -21,7 +21,7 @@ async function main(): Promise<void> {
 
   let asked = false;
   let stop: (() => Promise<void>) | null = null;
-  let reloadApps: (() => Promise<void>) | null = null;
+  let reloadFiles: (() => Promise<void>) | null = null;
   const onFatal = (err: Error) => {
     log.fatal({ err }, err.message);
     process.exitCode = 1;
@@ -30,10 +30,10 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (signal === 'SIGHUP' && config.appsFile) {
-        // While it starts the file is fresh; what changes meanwhile is seen anyway.
-        log.info({ signal }, 'reading the apps anew');
-        reloadApps?.().catch((err: unknown) => die(log, err));
+      if (signal === 'SIGHUP' && (config.appsFile || config.accessFile)) {
+        // While it starts the files are fresh; what changes meanwhile is seen anyway.
+        log.info({ signal }, 'reading the files anew');
+        reloadFiles?.().catch((err: unknown) => die(log, err));
         return;
       }
       if (asked) process.exit(1);
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
   try {
     const daemon = await startDaemon({ config, version, log, onFatal });
     stop = () => daemon.stop();
-    reloadApps = () => daemon.reloadApps();
+    reloadFiles = () => daemon.reloadFiles();
     log.info({ url: daemon.url, version }, 'listening');
     if (asked) await end(stop, log);
   } catch (err) {

@@ -38,6 +38,8 @@ export class Metrics implements Observer, GraphObserver {
   readonly #replaced;
   readonly #writtenBack;
   readonly #appsReloads;
+  readonly #accessReloads;
+  readonly #denied;
   readonly #notifications;
   readonly #timedOut;
   readonly #deliveries;
@@ -125,6 +127,18 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['outcome'],
       registers,
     });
+    this.#accessReloads = new Counter({
+      name: 'callkeeper_access_reloads_total',
+      help: 'Readings of ACCESS_FILE after the start; after a failure the keys stayed as they were.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#denied = new Counter({
+      name: 'callkeeper_requests_denied_total',
+      help: 'Requests to the API that were not let in, by why.',
+      labelNames: ['reason'],
+      registers,
+    });
     this.#deliveries = new Counter({
       name: 'callkeeper_webhook_deliveries_total',
       help: 'Attempts to tell a webhook, and events that were given up, by what came of them.',
@@ -188,6 +202,14 @@ export class Metrics implements Observer, GraphObserver {
     this.#appsReloads.inc({ outcome });
   }
 
+  accessReloaded(outcome: 'success' | 'failure'): void {
+    this.#accessReloads.inc({ outcome });
+  }
+
+  requestDenied(reason: string): void {
+    this.#denied.inc({ reason });
+  }
+
   schedulerRepaired(ailment: string): void {
     this.#repaired.inc({ ailment });
   }
@@ -232,9 +254,13 @@ export class Metrics implements Observer, GraphObserver {
     for (const outcome of ['success', 'failure']) {
       this.#tokens.inc({ outcome }, 0);
       this.#appsReloads.inc({ outcome }, 0);
+      this.#accessReloads.inc({ outcome }, 0);
     }
     for (const outcome of ['delivered', 'failed', 'gone', 'refused', 'given_up']) {
       this.#deliveries.inc({ outcome }, 0);
+    }
+    for (const reason of ['unauthorized', 'forbidden', 'rate-limited', 'unverifiable']) {
+      this.#denied.inc({ reason }, 0);
     }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
     for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);

@@ -26,8 +26,8 @@ export interface Periods {
   readonly skewMs: number;
   /** How long Redis may take to answer a command. */
   readonly redisTimeoutMs: number;
-  /** Between two looks at the apps' file. */
-  readonly appsPollMs: number;
+  /** Between two looks at a file that is read again when it changes. */
+  readonly filesPollMs: number;
   /** From a webhook's first failure to its next attempt; then twice as long, up to the cap. */
   readonly webhookRetryMs: number;
   readonly webhookRetryCapMs: number;
@@ -48,7 +48,7 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
     outGraceMs: upTo(15_000, intervalMs / 8),
     skewMs: upTo(15_000, Math.max(500, intervalMs / 60)),
     redisTimeoutMs: upTo(5_000, Math.max(500, intervalMs / 10)),
-    appsPollMs: upTo(5_000, Math.max(100, intervalMs / 60)),
+    filesPollMs: upTo(5_000, Math.max(100, intervalMs / 60)),
     webhookRetryMs: upTo(5_000, intervalMs / 40),
     webhookRetryCapMs: upTo(3_600_000, 4 * intervalMs),
     graph: {

@@ -102,6 +102,8 @@ describe('an environment that says no more than it must', () => {
       graphConnections: 64,
       proxy: { http: null, https: null, no: null },
       apiKeys: null,
+      accessFile: null,
+      entra: null,
       webhooks: null,
       requestsPerSecond: 1_000,
       logLevel: 'info',
@@ -291,7 +293,72 @@ const BAD_BASE =
   'GRAPH_BASE_URL must be an https:// URL (http:// for loopback only) without credentials or query';
 const BAD_AUTHORITY = 'AZURE_AUTHORITY_HOST must be an https:// URL without credentials or query';
 const open = (host: string) =>
-  `HOST ${host} can be reached from elsewhere: set API_KEYS, or AUTH=none where something in front of it checks who asks`;
+  `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`;
+
+describe('who may ask', () => {
+  test.each<Env>([
+    { API_KEYS: KEY },
+    { ENTRA_AUDIENCES: `api://${CLIENT}`, ENTRA_TENANTS: TENANT },
+  ])('is said by %j, and the replica may be reached from elsewhere', (env) => {
+    expect(config({ HOST: '0.0.0.0', ...env }).host).toBe('0.0.0.0');
+  });
+
+  test('is said by a file, which may stand beside keys and tokens', async () => {
+    const hash = 'a'.repeat(64);
+    const text = `clients: [{ name: bot, keys: [{ hash: sha256:${hash} }], scopes: [read] }]`;
+    const path = await aFile(text);
+    expect(config({ HOST: '0.0.0.0', ACCESS_FILE: path, API_KEYS: KEY })).toMatchObject({
+      apiKeys: [KEY],
+      accessFile: { path, text, holders: [{ name: 'bot', scopes: ['read'] }] },
+    });
+  });
+
+  test('of a faulty file each fault is told', async () => {
+    const path = await aFile('clients: [{ name: bot, keys: [{}], scopes: [all] }]');
+    expect(faults({ ACCESS_FILE: path })).toEqual([
+      'ACCESS_FILE: line 1: clients[0].keys[0] lacks hash',
+      'ACCESS_FILE: line 1: clients[0].scopes[0] must be one of read, track, admin',
+    ]);
+  });
+
+  test.each([
+    ['global', 'login.microsoftonline.com', 'https://sts.windows.net'],
+    ['us-gov-l4', 'login.microsoftonline.us', 'https://sts.windows.net'],
+    ['us-gov-l5', 'login.microsoftonline.us', 'https://sts.windows.net'],
+    ['china', 'login.partner.microsoftonline.cn', 'https://sts.chinacloudapi.cn'],
+  ])('by tokens of the cloud %s comes from its authority', (cloud, host, v1) => {
+    const env = { GRAPH_CLOUD: cloud, ENTRA_AUDIENCES: CLIENT, ENTRA_TENANTS: TENANT };
+    expect(config(env).entra).toEqual({
+      audiences: [CLIENT],
+      tenants: new Map([
+        [
+          TENANT,
+          {
+            openIdUrl: `https://${host}/${TENANT}/v2.0/.well-known/openid-configuration`,
+            issuers: [`${v1}/${TENANT}/`, `https://${host}/${TENANT}/v2.0`],
+          },
+        ],
+      ]),
+    });
+  });
+
+  test('by tokens of an authority that is reached by another host is of both', () => {
+    const { entra } = config({
+      AZURE_AUTHORITY_HOST: 'https://entra.local:9443',
+      ENTRA_AUDIENCES: `ABCDEF00-2222-4222-8222-222222222222, api://Callkeeper`,
+      ENTRA_TENANTS: TENANT.toUpperCase(),
+    });
+    expect(entra?.audiences).toEqual(['abcdef00-2222-4222-8222-222222222222', 'api://Callkeeper']);
+    expect(entra?.tenants.get(TENANT)).toEqual({
+      openIdUrl: `https://entra.local:9443/${TENANT}/v2.0/.well-known/openid-configuration`,
+      issuers: [
+        `https://sts.windows.net/${TENANT}/`,
+        `https://login.microsoftonline.com/${TENANT}/v2.0`,
+        `https://entra.local:9443/${TENANT}/v2.0`,
+      ],
+    });
+  });
+});
 
 describe('a bad environment is refused', () => {
   test.each<[Env, string[]]>([
@@ -352,6 +419,22 @@ describe('a bad environment is refused', () => {
     [{ HOST: 'localhost.example' }, [open('localhost.example')]],
     [{ AUTH: 'basic' }, ['AUTH can only be none, not "basic"']],
     [{ AUTH: 'none', API_KEYS: KEY }, ['AUTH=none contradicts API_KEYS: give one of them']],
+    [
+      { AUTH: 'none', ENTRA_AUDIENCES: CLIENT, ENTRA_TENANTS: TENANT },
+      ['AUTH=none contradicts ENTRA_AUDIENCES: give one of them'],
+    ],
+    [{ ENTRA_TENANTS: TENANT }, ['ENTRA_AUDIENCES is missing: what tokens must be for']],
+    [{ ENTRA_AUDIENCES: CLIENT }, ['ENTRA_TENANTS is missing: whose tokens count']],
+    [
+      { ENTRA_AUDIENCES: `${CLIENT},callkeeper`, ENTRA_TENANTS: TENANT },
+      ["ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI"],
+    ],
+    [
+      { ENTRA_AUDIENCES: CLIENT, ENTRA_TENANTS: `${TENANT}, common` },
+      ['ENTRA_TENANTS: each must be a GUID'],
+    ],
+    [{ ACCESS_FILE: '/no/such/file' }, ['ACCESS_FILE: /no/such/file cannot be read (ENOENT)']],
+    [{ ACCESS_FILE: '/dev/zero' }, ['ACCESS_FILE: /dev/zero is not a regular file']],
     [{ API_KEYS: 'short' }, [BAD_KEYS]],
     [{ API_KEYS: `${KEY},short` }, [BAD_KEYS]],
     [{ API_KEYS: `${KEY} ${KEY}` }, [BAD_KEYS]],

@@ -12,6 +12,7 @@ import {
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
+import { isWithin, type Reach } from './principal.ts';
 import {
   type ConfiguredApps,
   faultOf,
@@ -28,12 +29,20 @@ import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
 export type TrackResult =
   | { readonly kind: 'created' | 'updated'; readonly call: Call; readonly durable: boolean }
-  | Invalid;
+  | Invalid
+  | Forbidden;
+
+/** It is, or would be, a call of an app that is not within reach. */
+export interface Forbidden {
+  readonly kind: 'forbidden';
+  readonly message: string;
+}
 
 /** How many calls are tracked from now on, and how many are not any more. */
 export type NotifyResult =
   | { readonly kind: 'taken'; readonly tracked: number; readonly stopped: number }
-  | Invalid;
+  | Invalid
+  | Forbidden;
 
 /** A result before it is known how well it is kept. */
 type Unkept<T> = T extends { durable: boolean } ? Omit<T, 'durable'> : T;
@@ -58,21 +67,35 @@ export interface CallsDeps {
   readonly random: Random;
   /** Those that count now: they may be replaced while the daemon runs. */
   readonly configured: () => ConfiguredApps;
+  /** Of which apps the calls are; those of others are as good as unknown. */
+  readonly reach: Reach;
   /** Why a webhook may not be told, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
   readonly wheel: Wheel;
   readonly policy: RetryPolicy;
 }
 
+/** The calls for whoever asks, and of what can be asked the part that is wanted. */
+export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'within'>> {
+  within(reach: Reach): Pick<Calls, Wanted>;
+}
+
 /**
  * What a bot can ask for. While the shared registry does not answer, this
- * replica's own copy does; asking again is always safe.
+ * replica's own copy does; asking again is always safe. Whether a call is within
+ * reach is decided by what stands there when it is written, not by what was read
+ * before.
  */
 export class Calls {
   readonly #deps: CallsDeps;
 
   constructor(deps: CallsDeps) {
     this.#deps = deps;
+  }
+
+  /** The same calls, as far as somebody may see and touch them. */
+  within(reach: Reach): Calls {
+    return reach === this.#deps.reach ? this : new Calls({ ...this.#deps, reach });
   }
 
   /**
@@ -83,15 +106,18 @@ export class Calls {
   track(requests: readonly TrackRequest[]): Promise<TrackResult[]> {
     return this.#inEither(async (keeping, durable) => {
       const results = await this.#track(keeping, requests);
-      return results.map((result) => (result.kind === 'invalid' ? result : { ...result, durable }));
+      return results.map((result) => ('call' in result ? { ...result, durable } : result));
     });
   }
 
-  /** Stops tracking a call; one that is not tracked is as good as stopped. */
-  untrack(id: string): Promise<{ durable: boolean }> {
+  /**
+   * Stops tracking a call; one that is not tracked is as good as stopped.
+   * `stopped` says whether it was tracked until now.
+   */
+  untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     return this.#inEither(async (keeping, durable) => {
-      await this.#untrack(keeping, id);
-      return { durable };
+      const stopped = await this.#untrack(keeping, id);
+      return { durable, stopped };
     });
   }
 
@@ -108,7 +134,7 @@ export class Calls {
     notices: readonly Notice[],
     of: { readonly total: number; readonly app?: string | undefined },
   ): Promise<NotifyResult> {
-    const fault = faultOf({ id: '', app: of.app }, this.#context());
+    const fault = this.#faultOf({ id: '', app: of.app }, this.#context());
     if (fault) return fault;
     const over = new Map(notices.flatMap((n) => (n.kind === 'over' ? [[n.id, n] as const] : [])));
     const established = notices
@@ -133,20 +159,22 @@ export class Calls {
   find(id: string): Promise<Call | GoneCall | null> {
     return this.#inItsOwn(id, async ({ store }) => {
       const [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
-      return entry?.call ?? (gone && !isTombstone(gone) ? gone : null);
+      const call = entry?.call ?? (gone && !isTombstone(gone) ? gone : null);
+      return this.#isOthers(call) ? null : call;
     });
   }
 
   /** One page of the calls; rejects with `CursorError` where the cursor is none. */
-  list(query: ListQuery): Promise<ListPage> {
-    return this.#inEither(({ store }) => listCalls(store, this.#deps.wheel.slots, query));
+  list(query: Omit<ListQuery, 'reach'>): Promise<ListPage> {
+    const { reach, wheel } = this.#deps;
+    return this.#inEither(({ store }) => listCalls(store, wheel.slots, { ...query, reach }));
   }
 
   /** One keepAlive now, outside the schedule; null where the call is not tracked. */
   keepAliveNow(id: string): Promise<{ outcome: Outcome; call: Call | GoneCall } | null> {
     return this.#inItsOwn(id, async ({ store, visitor }) => {
       const [entry] = await store.find([id]);
-      if (!entry) return null;
+      if (!entry || this.#isOthers(entry.call)) return null;
       const { outcome, effect } = await visitor.visitOne(entry);
       if (effect !== null) return { outcome, call: 'gone' in effect ? effect.gone : effect.next };
       return { outcome, call: (await this.find(id)) ?? entry.call };
@@ -173,7 +201,7 @@ export class Calls {
     requests: readonly TrackRequest[],
   ): Promise<Unkept<TrackResult>[]> {
     const context = this.#context();
-    const faults = requests.map((request) => faultOf(request, context));
+    const faults = requests.map((request) => this.#faultOf(request, context));
     const valid = [
       ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
     ];
@@ -181,7 +209,9 @@ export class Calls {
     return requests.map(({ id }, i) => {
       const fault = faults[i];
       if (fault) return fault;
-      return { kind: created.has(id) ? 'created' : 'updated', call: calls.get(id) as Call };
+      const call = calls.get(id);
+      if (call === undefined) return forbidden('the id is of a call of another app');
+      return { kind: created.has(id) ? 'created' : 'updated', call };
     });
   }
 
@@ -216,6 +246,7 @@ export class Calls {
       requests.map((request, i) => ({ id: request.id, ...(lasts[i] ?? UNKNOWN), request })),
       (current, { id, request, gone }) => {
         if (!isWanted({ entry: current, gone })) return null;
+        if (this.#isOthers(current?.call ?? gone)) return null;
         if (current === null) created.add(id);
         else created.delete(id);
         return { next: register(request, current?.call ?? gone, context), tell: 'tracked' };
@@ -242,17 +273,36 @@ export class Calls {
     return webhookFault ? { ...context, webhookFault } : context;
   }
 
+  #faultOf(request: TrackRequest, context: RegistrationContext): Invalid | Forbidden | null {
+    const { reach } = this.#deps;
+    const app = request.app ?? context.defaultApp;
+    if (isWithin(reach, app)) return faultOf(request, context, reach);
+    return forbidden(`calls of the app ${app} are not within the reach of this key`);
+  }
+
+  #isOthers(call: Call | GoneCall | null): boolean {
+    if (call === null || (isGone(call) && isTombstone(call))) return false;
+    return !isWithin(this.#deps.reach, call.app);
+  }
+
   /** @returns whether it was tracked, and is not any more. */
   async #untrack(
-    { store, observer }: Keeping,
+    keeping: Keeping,
     id: string,
     { resultInfo, tenantId }: End = STOPPED_BY_ITS_OWNER,
   ): Promise<boolean> {
-    const { clock, random } = this.#deps;
+    const { store, observer } = keeping;
+    const { clock, random, reach, own } = this.#deps;
     const context = { now: clock.now(), random };
     let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
-    if (isOfAnother(tenantId, entry?.call ?? gone)) return false;
+    const last = entry?.call ?? gone;
+    if (isOfAnother(tenantId, last) || this.#isOthers(last)) return false;
     if (entry === null) {
+      if (reach !== null && (gone === null || isTombstone(gone))) {
+        // To remember the stop would stop a call of any app that another replica knows.
+        if (keeping === own) throw new StoreUnavailableError(`${id} is not known here`);
+        return false;
+      }
       // Another replica may know it, and write it back where Redis has lost it.
       const stopped = unregister(id, gone, context, resultInfo);
       if (await store.stopUnknown(stopped)) {
@@ -264,13 +314,19 @@ export class Calls {
       if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
     }
     const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
-      current === null ? null : { gone: unregister(id, current.call, context, resultInfo) },
+      current === null || this.#isOthers(current.call)
+        ? null
+        : { gone: unregister(id, current.call, context, resultInfo) },
     );
     if (!effect || !('gone' in effect)) return false;
     observer.removed(effect.gone);
     if (isKeepAliveTimeout(resultInfo)) observer.timedOut(effect.gone);
     return true;
   }
+}
+
+function forbidden(message: string): Forbidden {
+  return { kind: 'forbidden', message };
 }
 
 /** What is said of a call's end; null where nothing is. */

@@ -1,9 +1,12 @@
 import { type Call, type GoneCall, isTombstone, type Removal } from './call.ts';
 import type { CallStore } from './ports.ts';
+import { isWithin, type Reach } from './principal.ts';
 
 export interface ListQuery {
   readonly state: 'tracked' | Removal;
   readonly app?: string | undefined;
+  /** Calls of other apps are not there. */
+  readonly reach: Reach;
   /** `key`, or `key=value`; all must hold. */
   readonly labels: readonly string[];
   /** Most calls of a page, 1 and more. */
@@ -37,7 +40,9 @@ interface Position {
 
 /**
  * One page, in the order of slot and id: a call that stays while the pages are
- * read is listed exactly once.
+ * read is listed exactly once. A cursor names no call but one that was listed;
+ * that a page which fills slowly ends early tells, at most, how many calls there
+ * are of all, as the metrics do.
  */
 export async function listCalls(
   store: CallStore,
@@ -81,8 +86,12 @@ async function readState(
   return gone.filter((call) => call.removal === state && !isTombstone(call));
 }
 
-/** Whether a call is of the app, where one is named, and has all the labels. */
-export function matches(call: Call, { app, labels }: Pick<ListQuery, 'app' | 'labels'>): boolean {
+/** Whether a call is within reach, of the app, where one is named, and has all the labels. */
+export function matches(
+  call: Call,
+  { app, reach, labels }: Pick<ListQuery, 'app' | 'reach' | 'labels'>,
+): boolean {
+  if (!isWithin(reach, call.app)) return false;
   if (app !== undefined && call.app !== app) return false;
   return labels.every((label) => {
     const at = label.indexOf('=');

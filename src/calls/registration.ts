@@ -1,5 +1,6 @@
 import { type Call, forget, type GoneCall, isGone, type ResultInfo, tombstone } from './call.ts';
 import type { Random } from './ports.ts';
+import { isWithin, type Reach } from './principal.ts';
 import type { RetryPolicy } from './retry.ts';
 
 /** What a bot says of a call when it has it tracked. Instants in epoch ms. */
@@ -38,10 +39,15 @@ export interface RegistrationContext extends ConfiguredApps {
 /** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-export function faultOf(request: TrackRequest, context: RegistrationContext): Invalid | null {
+/** @param reach of the apps only these are named */
+export function faultOf(
+  request: TrackRequest,
+  context: RegistrationContext,
+  reach: Reach = null,
+): Invalid | null {
   const { now, apps, defaultApp } = context;
   if (!apps.has(request.app ?? defaultApp)) {
-    const names = [...apps.keys()].join(', ');
+    const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
     return invalid('app', `no app of this name is configured; there is ${names}`);
   }
   if (request.startedAt !== undefined && request.startedAt > now + CLOCK_SKEW_MS) {

@@ -208,7 +208,7 @@ export interface TrackCallsAnswer {
     /** In its canonical form; as it came where it is none, null where it is no text. */
     readonly id: string | null;
     /** What tracking this call alone would have answered. */
-    readonly status: 200 | 201 | 202 | 400;
+    readonly status: 200 | 201 | 202 | 400 | 403;
     readonly call?: Call | undefined;
     readonly error?: Problem | undefined;
   }[];
@@ -224,6 +224,8 @@ export type ProblemType =
   | 'urn:callkeeper:problem:body-too-large'
   | 'urn:callkeeper:problem:call-ended'
   | 'urn:callkeeper:problem:call-not-found'
+  | 'urn:callkeeper:problem:entra-keys-unavailable'
+  | 'urn:callkeeper:problem:forbidden'
   | 'urn:callkeeper:problem:graph-keys-unavailable'
   | 'urn:callkeeper:problem:graph-token-refused'
   | 'urn:callkeeper:problem:internal-error'

@@ -13,7 +13,6 @@ export interface AppDefaults {
   readonly hostsOf: (cloud: CloudName) => { graphBaseUrl: string; authorityHost: string };
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const CREDENTIALS = [
   'clientSecretFile',
   'certificate',
@@ -54,7 +53,7 @@ export class AppReader {
     const cloud = of?.cloud ? this.#cloud(of.cloud) : this.#defaults.defaultCloud;
     const hosts = this.#defaults.hostsOf(cloud);
     const app = {
-      name: required(of?.name, 'name', (it) => this.#name(it)) ?? '',
+      name: required(of?.name, 'name', (it) => this.#yaml.name(it)) ?? '',
       cloud,
       tenantId: required(of?.tenantId, 'tenantId', (it) => this.#guid(it)) ?? '',
       clientId: required(of?.clientId, 'clientId', (it) => this.#guid(it)) ?? '',
@@ -66,26 +65,21 @@ export class AppReader {
     return { app, isDefault: of?.default ? this.#truth(of.default) : false };
   }
 
-  #name(place: Place): string {
-    const expected = 'must be 1 to 63 of A-Z a-z 0-9 . _ - and start with a letter or digit';
-    return this.#text(place, (text) => NAME.test(text), expected);
-  }
-
   #guid(place: Place): string {
-    return this.#text(place, (text) => GUID.test(text), 'must be a GUID').toLowerCase();
+    return this.#yaml.text(place, (text) => GUID.test(text), 'must be a GUID').toLowerCase();
   }
 
   #cloud(place: Place): CloudName {
     const names = Object.keys(CLOUDS);
     const expected = `must be one of ${names.join(', ')}`;
-    const name = this.#text(place, (text) => names.includes(text), expected);
+    const name = this.#yaml.text(place, (text) => names.includes(text), expected);
     return name === '' ? this.#defaults.defaultCloud : (name as CloudName);
   }
 
   #url(place: Place, mayBeHttp: boolean): string {
     const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
     const expected = `must be an https:// URL${plain} without credentials or query`;
-    const text = this.#text(place, (url) => isServiceUrl(url, mayBeHttp), expected);
+    const text = this.#yaml.text(place, (url) => isServiceUrl(url, mayBeHttp), expected);
     return text.replace(/\/+$/, '');
   }
 
@@ -157,7 +151,7 @@ export class AppReader {
 
   #resourceId(place: Place): string {
     const isOne = (text: string) => /^\/subscriptions\/[\x21-\x7e]{1,1000}$/i.test(text);
-    return this.#text(place, isOne, 'must be a resource id: /subscriptions/…');
+    return this.#yaml.text(place, isOne, 'must be a resource id: /subscriptions/…');
   }
 
   #webhook(place: Place): Webhook | null {
@@ -178,7 +172,7 @@ export class AppReader {
       const url = text.length <= 2048 ? URL.parse(text) : null;
       return url?.protocol === 'https:' && !url.username && !url.password && !url.hash;
     };
-    return this.#text(place, isOne, 'must be an https:// URL without credentials or fragment');
+    return this.#yaml.text(place, isOne, 'must be an https:// URL without credentials or fragment');
   }
 
   /**
@@ -188,7 +182,7 @@ export class AppReader {
    * @param use throws where it cannot be used
    */
   #file(place: Place, use: (path: string) => unknown): string {
-    const text = this.#text(place, (path) => path !== '', 'must be the path of a file');
+    const text = this.#yaml.text(place, (path) => path !== '', 'must be the path of a file');
     if (text === '') return '';
     const path = this.#defaults.pathOf(text);
     try {
@@ -199,13 +193,6 @@ export class AppReader {
       this.#yaml.fault(place, `names a file that ${error.reason}`);
       return '';
     }
-  }
-
-  #text(place: Place, isRight: (text: string) => boolean, expected: string): string {
-    const value = this.#yaml.scalar(place);
-    if (typeof value === 'string' && isRight(value)) return value;
-    this.#yaml.fault(place, expected);
-    return '';
   }
 }
 

@@ -14,17 +14,6 @@ export interface AppsFile {
   readonly authorityHost: string;
 }
 
-/** Every fault of the file, by line. No value that stands in it is told. */
-export class AppsFileError extends Error {
-  readonly code = 'APPS_FILE';
-  readonly faults: readonly string[];
-  constructor(faults: readonly string[]) {
-    super(`the apps file is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
-    this.name = 'AppsFileError';
-    this.faults = faults;
-  }
-}
-
 interface Read {
   readonly place: Place;
   readonly app: App;
@@ -37,7 +26,7 @@ interface Read {
  * says the same of the form.
  *
  * @param text the content of the file
- * @throws AppsFileError
+ * @throws DocumentError
  */
 export function readApps(text: string, file: AppsFile): AppSet {
   const yaml = new YamlReader(text);
@@ -48,7 +37,7 @@ export function readApps(text: string, file: AppsFile): AppSet {
   });
   const read = yaml.isParsed ? readAll(yaml, reader) : [];
   const defaultApp = chooseDefault(yaml, read);
-  if (yaml.faults.length > 0) throw new AppsFileError(yaml.faults);
+  yaml.throwFaults();
   return { apps: read.map(({ app }) => app), defaultApp };
 }
 
@@ -60,12 +49,10 @@ function readAll(yaml: YamlReader, reader: AppReader): Read[] {
     return [];
   }
   const read = yaml.items(list.of.apps).map((place) => ({ place, ...reader.read(place) }));
-  const lines = new Map<string, number>();
-  for (const { place, app } of read) {
-    const first = lines.get(app.name);
-    if (first !== undefined) yaml.fault(place, `has the name of the app in line ${first}`);
-    else if (app.name !== '') lines.set(app.name, place.line);
-  }
+  yaml.refuseRepeated(
+    read.map(({ place, app }) => ({ place, name: app.name })),
+    'app',
+  );
   return read;
 }
 

@@ -20,6 +20,20 @@ export interface Place {
 /** Fields of a mapping by name; an absent one is null. */
 export type Fields<Name extends string> = Place & Readonly<{ of: Record<Name, Place | null> }>;
 
+/** Every fault of a document, by line. No value that stands in it is told. */
+export class DocumentError extends Error {
+  readonly code = 'DOCUMENT';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`the file is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'DocumentError';
+    this.faults = faults;
+  }
+}
+
+/** A name that is fit for a log, a metric and a URL. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
 /** A file with more faults than this is another file altogether. */
 const MOST_TOLD = 100;
 
@@ -50,6 +64,11 @@ export class YamlReader {
     const all = [...new Set(sorted.map(({ line, text }) => `line ${line}: ${text}`))];
     const more = all.length - MOST_TOLD;
     return more > 0 ? [...all.slice(0, MOST_TOLD), `and ${more} more`] : all;
+  }
+
+  /** @throws DocumentError where there is any. */
+  throwFaults(): void {
+    if (this.#faults.length > 0) throw new DocumentError(this.faults);
   }
 
   /** @param wrong such as `must be a GUID` */
@@ -94,6 +113,29 @@ export class YamlReader {
   scalar(place: Place): unknown {
     const node = this.#resolve(place);
     return isScalar(node) && node.value !== null ? node.value : undefined;
+  }
+
+  /** A text that is right; '' where it is none. @param expected such as `must be a GUID` */
+  text(place: Place, isRight: (text: string) => boolean, expected: string): string {
+    const value = this.scalar(place);
+    if (typeof value === 'string' && isRight(value)) return value;
+    this.fault(place, expected);
+    return '';
+  }
+
+  name(place: Place): string {
+    const expected = 'must be 1 to 63 of A-Z a-z 0-9 . _ - and start with a letter or digit';
+    return this.text(place, (text) => NAME.test(text), expected);
+  }
+
+  /** Finds fault with all but the first that have the same name. @param kind such as `app` */
+  refuseRepeated(named: readonly { place: Place; name: string }[], kind: string): void {
+    const lines = new Map<string, number>();
+    for (const { place, name } of named) {
+      const first = lines.get(name);
+      if (first !== undefined) this.fault(place, `has the name of the ${kind} in line ${first}`);
+      else if (name !== '') lines.set(name, place.line);
+    }
   }
 
   isMapping(place: Place): boolean {

@@ -3,6 +3,8 @@ export type CloudName = 'global' | 'us-gov-l4' | 'us-gov-l5' | 'china';
 interface Cloud {
   readonly graphHost: string;
   readonly authorityHost: string;
+  /** Who issues access tokens of version 1, before the tenant's id. */
+  readonly v1Issuer: string;
   /** Whom a managed identity's token must be for, to be an app's assertion. */
   readonly tokenExchangeAudience: string;
 }
@@ -10,28 +12,33 @@ interface Cloud {
 /**
  * Host names of Microsoft's clouds: of Graph, and of the authority that issues tokens for it.
  * Sources: https://learn.microsoft.com/graph/deployments,
- * https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud and
+ * https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud (whose
+ * authorities name their `issuer` at /common/.well-known/openid-configuration) and
  * https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
  */
 export const CLOUDS: Readonly<Record<CloudName, Cloud>> = {
   global: {
     graphHost: 'graph.microsoft.com',
     authorityHost: 'login.microsoftonline.com',
+    v1Issuer: 'https://sts.windows.net/',
     tokenExchangeAudience: 'api://AzureADTokenExchange',
   },
   'us-gov-l4': {
     graphHost: 'graph.microsoft.us',
     authorityHost: 'login.microsoftonline.us',
+    v1Issuer: 'https://sts.windows.net/',
     tokenExchangeAudience: 'api://AzureADTokenExchangeUSGov',
   },
   'us-gov-l5': {
     graphHost: 'dod-graph.microsoft.us',
     authorityHost: 'login.microsoftonline.us',
+    v1Issuer: 'https://sts.windows.net/',
     tokenExchangeAudience: 'api://AzureADTokenExchangeUSGov',
   },
   china: {
     graphHost: 'microsoftgraph.chinacloudapi.cn',
     authorityHost: 'login.partner.microsoftonline.cn',
+    v1Issuer: 'https://sts.chinacloudapi.cn/',
     tokenExchangeAudience: 'api://AzureADTokenExchangeChina',
   },
 };

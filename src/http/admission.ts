@@ -1,25 +1,40 @@
 import rateLimit from '@fastify/rate-limit';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { ApiKeys } from './api-keys.ts';
-import { Problem, problemBody } from './problems.ts';
+import { hasScope, type Identity, type Principal, type Scope } from '../calls/principal.ts';
+import { type Denial, DenialLog } from './audit.ts';
+import { Problem, type ProblemName, problemBody } from './problems.ts';
 
 export interface AdmissionOptions {
-  /** The keys that count now, each at least 24 characters; null where none are configured. */
-  readonly apiKeys: () => readonly string[] | null;
+  /** Who brings an `Authorization` header. Never rejects; at once where it can be said at once. */
+  readonly identify: (authorization: string | undefined) => Identity | Promise<Identity>;
+  /** For each key; for each address where no keys are wanted, and for those without a right one. */
   readonly rateLimit: { readonly max: number; readonly windowMs: number };
+  readonly onDenied: (denial: Denial) => void;
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Needs no key and is not limited: for probes and scrapers. */
     open?: boolean;
+    /** Wanted in place of `read` for GET and `track` for the rest; null: it is enough to be known. */
+    scope?: Scope | null;
   }
   interface FastifyRequest {
-    /** Which API key it brings, by a name that is no secret; '' where none. */
-    apiKey: string;
+    /** Who asks; on open routes nobody in particular, who may do nothing. */
+    principal: Principal;
+    /** Answers 403 to who asks, with the reason; told of in the log. */
+    forbid(detail: string): Problem;
   }
 }
+
+const NOBODY: Principal = {
+  name: 'nobody',
+  scopes: new Set(),
+  reach: new Set(),
+  rateLimit: null,
+  stillHolds: () => false,
+};
 
 /**
  * Who may come in, and how often. Closed unless a route says `open`, unknown
@@ -36,31 +51,82 @@ export const admission = fastifyPlugin<AdmissionOptions>(async (app, options) =>
   const { max, windowMs } = options.rateLimit;
   await app.register(rateLimit, { global: false, max, timeWindow: windowMs });
   const byAddress = app.createRateLimit();
-  const byKey = app.createRateLimit({ keyGenerator: ({ apiKey }) => apiKey });
-  const keys = new ApiKeys(options.apiKeys);
+  const byPrincipal = app.createRateLimit({
+    keyGenerator: ({ principal }) => principal.name,
+    max: ({ principal }) => principal.rateLimit ?? max,
+  });
+  const denials = new DenialLog(() => performance.now());
+  const deny: Deny = (request, denial, problem, why = problem.body.detail) => {
+    options.onDenied(denial);
+    denials.tell(request, denial, why);
+    return problem;
+  };
 
-  app.decorateRequest('apiKey', '');
+  app.decorateRequest('principal');
+  app.decorateRequest('forbid', function (this: FastifyRequest, detail: string) {
+    return deny(this, 'forbidden', new Problem(problemBody('forbidden', detail)));
+  });
   app.addHook('onRequest', async (request) => {
+    request.principal = NOBODY;
     if (request.routeOptions.config.open) return;
-    const key = keys.identify(request.headers.authorization);
-    if (key) request.apiKey = key;
-    const rate = await (key ? byKey : byAddress)(request);
-    if (!rate.isAllowed && rate.isExceeded) throw tooMany(rate.ttlInSeconds);
-    if (key === undefined) throw unauthorized(request);
+    const identity = await options.identify(request.headers.authorization);
+    if ('principal' in identity) request.principal = identity.principal;
+    const rate = await (identity.kind === 'known' ? byPrincipal : byAddress)(request);
+    if (!rate.isAllowed && rate.isExceeded) {
+      throw deny(request, 'rate-limited', tooMany(rate.ttlInSeconds));
+    }
+    if (!('principal' in identity)) throw refuse(request, identity, deny);
+    const scope = wantedScope(request);
+    if (scope && !hasScope(identity.principal, scope)) {
+      throw deny(request, 'forbidden', outOfScope(scope));
+    }
   });
 });
 
-function tooMany(retryAfterS: number): Problem {
-  const detail = `try again in ${retryAfterS} s`;
-  return new Problem(problemBody('rate-limited', detail), { 'retry-after': String(retryAfterS) });
+/** Counts and tells of who is refused. @param why for the log alone, where the answer says less */
+type Deny = (request: FastifyRequest, denial: Denial, problem: Problem, why?: string) => Problem;
+
+/** What is not there is told to whoever is known. */
+function wantedScope({ is404, method, routeOptions }: FastifyRequest): Scope | null {
+  return is404 ? null : scopeOf(method, routeOptions.config);
 }
 
+/** What a route wants of who asks. */
+export function scopeOf(method: string, { scope }: Pick<FastifyContextConfig, 'scope'>) {
+  if (scope !== undefined) return scope;
+  return method === 'GET' || method === 'HEAD' ? 'read' : 'track';
+}
+
+function tooMany(retryAfterS: number): Problem {
+  return retryLater('rate-limited', `try again in ${retryAfterS} s`, retryAfterS);
+}
+
+function retryLater(name: ProblemName, detail: string, retryAfterS: number): Problem {
+  return new Problem(problemBody(name, detail), { 'retry-after': String(retryAfterS) });
+}
+
+/** How soon to ask again while the keys of tokens cannot be had, in seconds. */
+const KEYS_RETRY_AFTER_S = 5;
+
 /** Challenges as RFC 6750 has them: no error code where no credentials came. */
-function unauthorized({ headers }: FastifyRequest): Problem {
-  const given = headers.authorization !== undefined;
-  const detail = given
-    ? 'the key in the Authorization header is not one of this server'
-    : 'send the header Authorization: Bearer KEY';
-  const challenge = `Bearer realm="callkeeper"${given ? ', error="invalid_token"' : ''}`;
-  return new Problem(problemBody('unauthorized', detail), { 'www-authenticate': challenge });
+function refuse(
+  request: FastifyRequest,
+  identity: Extract<Identity, { reason: string }>,
+  deny: Deny,
+): Problem {
+  if (identity.kind === 'unverifiable') {
+    const detail = 'the keys that it is signed with cannot be had; try again in a few seconds';
+    const problem = retryLater('entra-keys-unavailable', detail, KEYS_RETRY_AFTER_S);
+    return deny(request, 'unverifiable', problem, identity.reason);
+  }
+  const error = request.headers.authorization === undefined ? '' : ', error="invalid_token"';
+  const challenge = { 'www-authenticate': `Bearer realm="callkeeper"${error}` };
+  const problem = new Problem(problemBody('unauthorized', identity.reason), challenge);
+  return deny(request, 'unauthorized', problem);
+}
+
+function outOfScope(scope: Scope): Problem {
+  const challenge = `Bearer realm="callkeeper", error="insufficient_scope", scope="${scope}"`;
+  const detail = `this wants the scope ${scope}, which the key does not have`;
+  return new Problem(problemBody('forbidden', detail), { 'www-authenticate': challenge });
 }

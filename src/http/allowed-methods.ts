@@ -24,6 +24,7 @@ function refuseOthers(app: FastifyInstance, url: string): void {
     method: methods.filter((method) => !known(method)),
     url,
     schema: { hide: true },
+    config: { scope: null },
     // Before the body is read.
     onRequest: refuse,
     handler: refuse,

@@ -65,7 +65,12 @@ type ComponentName = 'Problem' | 'KeepAliveProblem' | 'ReadinessProblem';
 
 /** What any route may answer; the parser's refusals (408, 431) come before there is a route. */
 const ANYWHERE: readonly ProblemName[] = ['malformed-request', 'internal-error'];
-const BEHIND_A_KEY: readonly ProblemName[] = ['unauthorized', 'rate-limited'];
+const BEHIND_A_KEY: readonly ProblemName[] = [
+  'unauthorized',
+  'forbidden',
+  'rate-limited',
+  'entra-keys-unavailable',
+];
 
 /** What any method that may have a body can answer to it, wanted or not. */
 export const BODY_PROBLEMS: readonly ProblemName[] = [

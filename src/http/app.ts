@@ -1,10 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type Logger, pino } from 'pino';
-import type { Calls } from '../calls/calls.ts';
+import type { CallsFor } from '../calls/calls.ts';
 import type { EventLog } from '../calls/event.ts';
 import type { Wheel } from '../calls/wheel.ts';
-import { admission } from './admission.ts';
+import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
 import { acceptJsonOnly } from './bodies.ts';
 import { callPresenter } from './call-resource.ts';
@@ -19,10 +19,11 @@ import { type AdmitNotifications, notificationRoutes } from './routes/notificati
 import { documentRoutes, operationRoutes } from './routes/operations.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
+import { securityHeaders } from './security-headers.ts';
 import { compileValidator } from './validation.ts';
 
-export interface HttpOptions {
-  readonly calls: Pick<Calls, keyof Calls>;
+export interface HttpOptions extends AdmissionOptions {
+  readonly calls: CallsFor;
   readonly events: EventLog;
   /** Checks Graph's token on notifications; null: it is not checked. */
   readonly admitNotifications: AdmitNotifications | null;
@@ -32,10 +33,6 @@ export interface HttpOptions {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** The reasons why this replica is not ready; none where it is. */
   ready(): string[];
-  /** The keys that count now; null where none are configured (loopback, or `AUTH=none`). */
-  readonly apiKeys: () => readonly string[] | null;
-  /** For each key; for each address where there are no keys, and for those without a right one. */
-  readonly rateLimit: { readonly max: number; readonly windowMs: number };
   readonly log: Logger;
   readonly version: string;
   /** Others than {@link LIMITS}, for tests. */
@@ -49,6 +46,7 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const app = createServer(options.log, limits);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);
+  await app.register(securityHeaders);
   await app.register(admission, options);
   await app.register(openApi, { version });
   await app.register(trackRoutes, { calls, present });
@@ -70,28 +68,19 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
 
 /** The OpenAPI document, without a daemon. */
 export async function buildOpenApi(version: string): Promise<object> {
-  const absent = () => Promise.reject(new Error('this app only documents itself'));
+  const undocumented = () => {
+    throw new Error('this app only documents itself');
+  };
   const app = await buildApp({
-    calls: {
-      track: absent,
-      untrack: absent,
-      notify: absent,
-      find: absent,
-      isDurable: () => true,
-      list: absent,
-      keepAliveNow: absent,
-    },
-    events: {
-      readAfter: () => {
-        throw new Error('this app only documents itself');
-      },
-    },
+    calls: { within: undocumented },
+    events: { readAfter: undocumented },
     admitNotifications: null,
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,
-    metrics: { contentType: 'text/plain', render: absent },
+    metrics: { contentType: 'text/plain', render: undocumented },
     ready: () => [],
-    apiKeys: () => null,
+    identify: undocumented,
+    onDenied: undocumented,
     rateLimit: { max: 1, windowMs: 1 },
     log: pino({ level: 'silent' }),
     version,

@@ -1,10 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { CallEvent, EventPiece, EventReader } from '../calls/event.ts';
 import type { EventResource, PresentEvent } from './event-resource.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 export interface EventStreamOptions {
   readonly present: PresentEvent;
   readonly wants: (event: CallEvent) => boolean;
+  /** Whether whoever is told may still be; asked before each event and with each heartbeat. */
+  readonly isWelcome: () => boolean;
   readonly heartbeatMs: number;
   /** A client that takes nothing for so long is cut off. */
   readonly stalledMs: number;
@@ -18,37 +21,42 @@ const RETRY_MS = 2_000;
  * (https://html.spec.whatwg.org/multipage/server-sent-events.html), until the
  * signal aborts or the client is gone. Nothing is read for a client that has not
  * taken what it was sent: one piece of events is all that waits for it. Resolves
- * with whether the client took nothing for too long.
+ * with how it ended: the client took nothing for too long, or is not welcome any more.
  */
 export async function sendEvents(
   response: ServerResponse,
   reader: EventReader,
   options: EventStreamOptions,
   stop: AbortSignal,
-): Promise<'ended' | 'stalled'> {
+): Promise<'ended' | 'stalled' | 'unwelcome'> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   response.once('error', () => gone.abort()); // it went while it was written to
-  const signal = AbortSignal.any([stop, gone.signal]);
+  const unwelcome = new AbortController();
+  const signal = AbortSignal.any([stop, gone.signal, unwelcome.signal]);
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no', // nginx would hold events back
     connection: 'close',
+    ...SECURITY_HEADERS,
   });
   response.write(`retry: ${RETRY_MS}\n${placeFrame(reader.place)}`);
   // What the client has been sent; the reader may be ahead of it.
   let { place } = reader;
   const heartbeat = setInterval(() => {
+    if (!options.isWelcome()) return unwelcome.abort();
     // With the place: a client that is sent few events does not fall behind for it.
     if (!response.writableNeedDrain) response.write(`: heartbeat\n${placeFrame(place)}`);
   }, options.heartbeatMs);
   try {
     for (;;) {
       if (response.writableNeedDrain && !(await drained(response, options.stalledMs, signal))) {
+        if (unwelcome.signal.aborted) return 'unwelcome';
         return signal.aborted ? 'ended' : 'stalled';
       }
       const piece = await reader.next(signal);
+      if (unwelcome.signal.aborted || !options.isWelcome()) return 'unwelcome';
       if (piece === null) return 'ended';
       const text = frames(piece, options);
       if (text !== '') response.write(text);

@@ -8,6 +8,7 @@ import {
   type ProblemName,
   problemBody,
 } from './problems.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { faultsOf, type SchemaFault } from './validation.ts';
 
 /** How soon to ask again while the store is out, in seconds: about what a failover takes. */
@@ -59,13 +60,13 @@ export function answerFailure(
   send(reply, problem);
 }
 
-/** For what Fastify refuses before there is a route, such as a path of bad percent-encoding. */
+/** For what Fastify refuses before there is a route, and hooks, such as a path of bad percent-encoding. */
 export function answerFrameworkFailure(
   error: FastifyError,
   _request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  send(reply, toProblem(error));
+  send(reply.headers(SECURITY_HEADERS), toProblem(error));
 }
 
 export function answerUnknownRoute(_request: FastifyRequest, reply: FastifyReply): void {

@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyContextConfig } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { scopeOf } from './admission.ts';
 import { KeepAliveProblemSchema, ProblemSchema, ReadinessProblemSchema } from './answers.ts';
 import { CallSchema, LastErrorSchema } from './call-resource.ts';
 import { EventSchema } from './event-resource.ts';
@@ -15,7 +17,8 @@ kind and is stable. Besides those listed with each route, any request may be ans
 (\`route-not-found\`), 405 with \`Allow\`, 408 or 431. Times are
 [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with milliseconds.
 
-Where API keys are configured, a route wants one of them unless it says otherwise. After 429 or 503
+Where keys or tokens are configured, a route wants one unless it says otherwise, and that it has the
+scope (or \`admin\`); calls of apps beyond a key's reach are as good as unknown to it. After 429 or 503
 wait for the seconds of \`Retry-After\`; every request may be repeated safely.`;
 
 const TAGS = [
@@ -84,10 +87,24 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
       webhooks: WEBHOOKS,
       components: {
         securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'One of the keys of `API_KEYS`.' },
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A key of `API_KEYS`, or of a client in `ACCESS_FILE` with the scope.',
+          },
+          entra: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'An access token of Entra for this API, with the app role.',
+          },
         },
       },
-      security: [{ apiKey: [] }],
+    },
+    transform: ({ schema, url, route }) => {
+      const { security, ...rest } = schema ?? {};
+      const methods = [route.method].flat();
+      return { url, schema: { ...rest, security: security ?? wanted(methods, route.config) } };
     },
     refResolver: {
       buildLocalReference: ({ $id }, _base, _fragment, i) => String($id ?? `def-${i}`),
@@ -97,6 +114,14 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
 });
+
+/** The scope that a route wants, as the keys and as the tokens have it. */
+function wanted([method = '']: readonly string[], config: FastifyContextConfig = {}) {
+  const scope = scopeOf(method, config);
+  if (scope === null) return [{ apiKey: [] }, { entra: [] }];
+  const role = `Callkeeper.${scope.charAt(0).toUpperCase()}${scope.slice(1)}`;
+  return [{ apiKey: [scope] }, { entra: [role] }];
+}
 
 const COMPONENTS = [
   CallSchema,

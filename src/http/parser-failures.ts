@@ -2,6 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyBaseLogger } from 'fastify';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemName, problemBody } from './problems.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
+
+const SECURITY_LINES = Object.entries(SECURITY_HEADERS)
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');
 
 /** Node's codes; all others mean that the request is not HTTP. */
 const BY_CODE: Readonly<Record<string, readonly [ProblemName, string]>> = {
@@ -34,7 +39,7 @@ export function answerParserFailure(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n` +
       `Content-Type: ${PROBLEM_MEDIA_TYPE}; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n` +
-      `Connection: close\r\n\r\n${body}`,
+      `Connection: close\r\n${SECURITY_LINES}\r\n${body}`,
   );
   socket.destroySoon();
 }

@@ -6,8 +6,9 @@ export const PROBLEMS = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
   'invalid-json': { status: 400, title: 'The body is not JSON that can be accepted' },
   'malformed-request': { status: 400, title: 'The request is not well-formed HTTP' },
-  unauthorized: { status: 401, title: 'An API key is wanted' },
+  unauthorized: { status: 401, title: 'A key or token is wanted' },
   'graph-token-refused': { status: 401, title: "Graph's token is wanted" },
+  forbidden: { status: 403, title: 'The key does not allow this' },
   'call-not-found': { status: 404, title: 'The call is not known' },
   'call-ended': { status: 404, title: 'Graph says that the call has ended' },
   'route-not-found': { status: 404, title: 'There is no such route' },
@@ -22,6 +23,7 @@ export const PROBLEMS = {
   'store-unavailable': { status: 503, title: 'The registry of calls does not answer' },
   'too-many-streams': { status: 503, title: 'Too many streams of events are open' },
   'graph-keys-unavailable': { status: 503, title: "Graph's token cannot be checked now" },
+  'entra-keys-unavailable': { status: 503, title: "Entra's token cannot be checked now" },
   'not-ready': { status: 503, title: 'This replica is not ready to serve' },
 } as const;
 

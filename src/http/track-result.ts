@@ -1,11 +1,11 @@
 import type { TrackResult } from '../calls/calls.ts';
 import type { CallResource, PresentCall } from './call-resource.ts';
-import { invalidBody, type ProblemBody } from './problems.ts';
+import { invalidBody, type ProblemBody, problemBody } from './problems.ts';
 
 /** How one call to track is answered, alone or as one of a batch. */
 export type PresentedResult =
   | { readonly status: 200 | 201 | 202; readonly call: CallResource; readonly error?: never }
-  | { readonly status: 400; readonly call?: never; readonly error: ProblemBody };
+  | { readonly status: 400 | 403; readonly call?: never; readonly error: ProblemBody };
 
 /** `base` is the JSON pointer to the call's fields in the body. */
 export function presentResult(
@@ -16,6 +16,9 @@ export function presentResult(
   if (result.kind === 'invalid') {
     const fault = { pointer: `${base}/${result.field}`, detail: result.message };
     return { status: 400, error: invalidBody([fault]) };
+  }
+  if (result.kind === 'forbidden') {
+    return { status: 403, error: problemBody('forbidden', result.message) };
   }
   const { kind, call, durable } = result;
   const kept = kind === 'created' ? 201 : 200;

@@ -1,4 +1,6 @@
-import { GraphKeysError, GraphTokenError, type GraphTokenVerifier } from './graph-token.ts';
+import { SigningKeysError } from '../jwt/signing-keys.ts';
+import { TokenError } from '../jwt/verify.ts';
+import type { GraphTokenVerifier } from './graph-token.ts';
 
 /** The configured app that notifications are for, undefined for the default; or why they are not taken. */
 export type Admission =
@@ -33,8 +35,8 @@ export async function admit(
     if (app !== undefined && theirs.includes(app)) return { kind: 'admitted', app };
     return { kind: 'refused', message: `the token is for another app than ${named}` };
   } catch (error) {
-    if (error instanceof GraphTokenError) return { kind: 'refused', message: error.message };
-    if (error instanceof GraphKeysError) return { kind: 'unverifiable', message: error.message };
+    if (error instanceof TokenError) return { kind: 'refused', message: error.message };
+    if (error instanceof SigningKeysError) return { kind: 'unverifiable', message: error.message };
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiTokens } from './api-tokens.ts';
 import type { Clients } from './clients.ts';
 import type { EntraFault, Faults } from './faults.ts';
 import type { Ledger } from './ledger.ts';
@@ -10,6 +11,9 @@ import type { Tokens } from './tokens.ts';
 export interface EntraWorld {
   readonly clients: Clients;
   readonly tokens: Tokens;
+  /** For APIs other than Graph, with these app roles. */
+  readonly apiTokens: ApiTokens;
+  readonly apiRoles: readonly string[];
   readonly ledger: Ledger;
   readonly entraFaults: Faults<EntraFault>;
   readonly authorityHost: string;
@@ -20,9 +24,10 @@ export interface EntraWorld {
 }
 
 const DISCOVERY = /^\/([^/]+)\/v2\.0\/\.well-known\/openid-configuration$/;
+const KEYS = /^\/[^/]+\/discovery\/v2\.0\/keys$/;
 const TOKEN = /^\/([^/]+)\/oauth2\/v2\.0\/token$/;
 
-/** Entra's part of the simulator: discovery, and tokens for client credentials. */
+/** Entra's part of the simulator: discovery, keys, and tokens for client credentials. */
 export async function serveEntra(
   world: EntraWorld,
   request: IncomingMessage,
@@ -32,6 +37,7 @@ export async function serveEntra(
   const discovered = DISCOVERY.exec(path)?.[1];
   const tenantId = TOKEN.exec(path)?.[1];
   if (discovered !== undefined) sendJson(response, 200, describeTenant(world, discovered));
+  else if (KEYS.test(path)) sendJson(response, 200, await world.apiTokens.jwks());
   else if (path === '/common/discovery/instance') sendJson(response, 200, { metadata: [] });
   else if (tenantId !== undefined) await serveToken(world, tenantId, request, response);
   else sendJson(response, 404, { error: 'not_found' });
@@ -68,36 +74,25 @@ async function serveToken(
   }
   const refusal = refuse(world, tenantId, form);
   record(refusal === null ? 200 : 401);
-  if (refusal === null) sendToken(world, tenantId, form, response);
+  if (refusal === null) await sendToken(world, tenantId, form, response);
   else sendError(response, 401, refusal);
 }
 
 /** The AADSTS number that a request is refused with, or null where it is good. */
 function refuse(world: EntraWorld, tenantId: string, form: URLSearchParams): number | null {
   if (form.get('grant_type') !== 'client_credentials') return 70003;
-  if (
-    !form
-      .get('scope')
-      ?.split(' ')
-      .some((scope) => scope.endsWith('/.default'))
-  )
-    return 1002012;
+  if (resourceOf(form) === null) return 1002012;
   const audience = `${world.authorityHost}/${tenantId}/oauth2/v2.0/token`;
   return world.clients.refuse(form, audience);
 }
 
-function sendToken(
+async function sendToken(
   world: EntraWorld,
   tenantId: string,
   form: URLSearchParams,
   response: ServerResponse,
-): void {
-  const token = world.tokens.issue({
-    clientId: form.get('client_id') ?? '',
-    tenantId,
-    expiresAt: world.now() + world.tokenLifetimeMs,
-    claims: form.get('claims'),
-  });
+): Promise<void> {
+  const token = await issue(world, tenantId, form);
   const lifetime = Math.max(1, Math.floor(world.tokenLifetimeMs / 1000));
   sendJson(response, 200, {
     token_type: 'Bearer',
@@ -106,6 +101,26 @@ function sendToken(
     ...(world.refreshInMs === null ? {} : { refresh_in: Math.floor(world.refreshInMs / 1000) }),
     access_token: token,
   });
+}
+
+/** Graph's tokens say nothing to others; those for APIs, named by `api://` or id, do. */
+async function issue(world: EntraWorld, tenantId: string, form: URLSearchParams): Promise<string> {
+  const clientId = form.get('client_id') ?? '';
+  const resource = resourceOf(form);
+  const [now, lifetimeMs] = [world.now(), world.tokenLifetimeMs];
+  if (resource !== null && !resource.startsWith('https://')) {
+    const [tenant, roles] = [`${world.authorityHost}/${tenantId}`, world.apiRoles];
+    const named = { tenant, tenantId, clientId, resource, roles, now, lifetimeMs };
+    return await world.apiTokens.issue(named);
+  }
+  const expiresAt = now + lifetimeMs;
+  return world.tokens.issue({ clientId, tenantId, expiresAt, claims: form.get('claims') });
+}
+
+/** What the token is to be for, where the scope says so as it must. */
+function resourceOf(form: URLSearchParams): string | null {
+  const scopes = form.get('scope')?.split(' ') ?? [];
+  return scopes.find((scope) => scope.endsWith('/.default'))?.replace('/.default', '') ?? null;
 }
 
 const MESSAGES: Record<number, string> = {

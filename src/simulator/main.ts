@@ -13,6 +13,8 @@ keepAlive end, faults come on demand, and a ledger tells what was asked: docs/si
   --entra-port N    port of Entra, HTTPS (9443)
   --host H          address to listen on (127.0.0.1)
   --deadline D      a call with no keepAlive for so long is ended (45m)
+  --api-roles LIST  app roles in tokens for APIs other than Graph
+                    (Callkeeper.Read,Callkeeper.Track)
   --directory DIR   where the CA's certificate is written (.data/simulator)`;
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
       'entra-port': { type: 'string', default: '9443' },
       host: { type: 'string', default: '127.0.0.1' },
       deadline: { type: 'string', default: '45m' },
+      'api-roles': { type: 'string', default: 'Callkeeper.Read,Callkeeper.Track' },
       directory: { type: 'string', default: '.data/simulator' },
       help: { type: 'boolean', default: false },
     },
@@ -41,6 +44,7 @@ async function main(): Promise<void> {
     graphPort: parsePort(values['graph-port']),
     entraPort: parsePort(values['entra-port']),
     deadlineMs: parseDuration(values.deadline),
+    apiRoles: values['api-roles'].split(',').filter((role) => role !== ''),
   });
   await simulator.start();
   const caPath = await writeCa(values.directory, simulator.caCertificate);

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import { ApiTokens } from './api-tokens.ts';
 import { type CallOptions, Calls, type SimulatedCall } from './calls.ts';
 import { createServerIdentity } from './certificate.ts';
 import { Clients } from './clients.ts';
@@ -26,6 +27,8 @@ export interface SimulatorOptions {
   refreshInMs?: number;
   /** Client secrets that Entra accepts; default {@link DEFAULT_SECRET}. */
   secrets?: readonly string[];
+  /** App roles in the tokens for APIs other than Graph; default none. */
+  apiRoles?: readonly string[];
   /** Of the chance in faults. */
   seed?: number;
   clock?: { now(): number };
@@ -43,6 +46,7 @@ export class Simulator {
   readonly #host: string;
   readonly #calls: Calls;
   readonly #tokens: Tokens;
+  readonly #apiTokens = new ApiTokens();
   readonly #notifier: Notifier;
   #graph: Listener | null = null;
   #entra: Listener | null = null;
@@ -166,6 +170,8 @@ export class Simulator {
     const world = {
       clients: this.clients,
       tokens: this.#tokens,
+      apiTokens: this.#apiTokens,
+      apiRoles: this.#options.apiRoles ?? [],
       ledger: this.ledger,
       entraFaults: this.entraFaults,
       tokenLifetimeMs: tokenLifetimeMs ?? 60 * 60_000,

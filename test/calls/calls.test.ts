@@ -44,6 +44,7 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
       apps: new Map([['default', { tenantId: TENANT }]]),
       defaultApp: 'default',
     }),
+    reach: null,
     wheel: WHEEL,
     policy: POLICY,
     ...over,
@@ -152,7 +153,7 @@ describe('stopping', () => {
   test('a call takes it off the schedule and tells of it', async () => {
     const { calls, store, told } = aRegistry();
     store.put(aCall());
-    expect(await calls.untrack(ID)).toEqual({ durable: true });
+    expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: true });
     expect(store.get(ID)).toBeNull();
     expect(store.gone.get(ID)).toMatchObject({ removal: 'untracked', goneAt: NOW });
     expect(told.removals).toEqual([{ id: ID, removal: 'untracked' }]);
@@ -160,7 +161,7 @@ describe('stopping', () => {
 
   test('an unknown call is as good as done', async () => {
     const { calls, told } = aRegistry();
-    expect(await calls.untrack(ID)).toEqual({ durable: true });
+    expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: false });
     expect(told.removals).toEqual([]);
   });
 
@@ -379,9 +380,9 @@ describe('while the shared registry does not answer', () => {
     const { calls, shared, own } = aRegistry();
     out(shared.store);
     own.store.put(aCall());
-    expect(await calls.untrack(ID)).toEqual({ durable: false });
+    expect(await calls.untrack(ID)).toEqual({ durable: false, stopped: true });
     expect(own.store.get(ID)).toBeNull();
-    expect(await calls.untrack('call-0002')).toEqual({ durable: false });
+    expect(await calls.untrack('call-0002')).toEqual({ durable: false, stopped: false });
     expect(own.store.gone.get('call-0002')).toMatchObject({ removal: 'untracked', app: '' });
     expect(await calls.find('call-0002')).toBeNull();
   });

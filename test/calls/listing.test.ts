@@ -20,6 +20,7 @@ async function pages(store: MemoryStore, query: Partial<ListQuery>) {
     const page = await listCalls(store, SLOTS, {
       state: 'tracked',
       labels: [],
+      reach: null,
       limit: 10,
       ...query,
       cursor,
@@ -66,6 +67,7 @@ describe('the pages', () => {
             const page = await listCalls(store, SLOTS, {
               state: 'tracked',
               labels: [],
+              reach: null,
               limit,
               cursor,
             });
@@ -106,6 +108,7 @@ describe('the pages', () => {
     const first = await listCalls(store, SLOTS, {
       state: 'tracked',
       labels: [],
+      reach: null,
       limit: 10,
       app: 'rare',
     });
@@ -128,7 +131,12 @@ describe('a list', () => {
       read.push(slot);
       return readSlot(slot);
     };
-    const { calls } = await listCalls(store, SLOTS, { state: 'tracked', labels: [], limit: 10 });
+    const { calls } = await listCalls(store, SLOTS, {
+      state: 'tracked',
+      labels: [],
+      reach: null,
+      limit: 10,
+    });
     expect([calls.length, read]).toEqual([10, [0]]);
   });
 
@@ -186,6 +194,7 @@ describe('a list', () => {
     const listed = listCalls(aStore(aCall()), SLOTS, {
       state: 'tracked',
       labels: [],
+      reach: null,
       limit: 1,
       cursor,
     });

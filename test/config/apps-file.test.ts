@@ -4,9 +4,11 @@ import fc from 'fast-check';
 import { Compile } from 'typebox/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { AppsFileError, readApps } from '../../src/config/apps-file.ts';
+import { readApps } from '../../src/config/apps-file.ts';
+import { DocumentError } from '../../src/config/yaml-reader.ts';
 import type { App } from '../../src/graph/app.ts';
 import { AppsDirectory, anApp, apps, CLIENT, TENANT, WEBHOOK_SECRET } from './apps-fixture.ts';
+import { changed, DELETED, placesIn } from './variations.ts';
 
 const directory = new AppsDirectory();
 beforeAll(() => directory.fill());
@@ -335,9 +337,7 @@ describe('a faulty file is refused', () => {
       'line 7: this is not valid YAML (duplicate key)',
       'line 10: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
     ]);
-    expect(() => read(text)).toThrow(
-      /^the apps file is not usable:\n {2}- line 1: .*\n {2}- line 3:/,
-    );
+    expect(() => read(text)).toThrow(/^the file is not usable:\n {2}- line 1: .*\n {2}- line 3:/);
   });
 
   test('without a word of what stands in it, wherever a secret has slipped in', () => {
@@ -360,7 +360,7 @@ describe('a faulty file is refused', () => {
         try {
           read(text);
         } catch (error) {
-          if (!(error instanceof AppsFileError)) throw error;
+          if (!(error instanceof DocumentError)) throw error;
           const told = [error.message, error.stack, JSON.stringify(error), String(error.cause)];
           expect(told.join()).not.toContain('S3cr3t');
         }
@@ -436,7 +436,9 @@ describe('the schema', () => {
       agree(document, 'unchanged');
       // What is beside the credential has been looked at with the first one.
       const isFirst = credential === CREDENTIALS_OF_ALL_KINDS[0];
-      for (const at of placesIn(document).filter((path) => isFirst || path[2] === 'credential')) {
+      for (const at of placesIn(document, ADDED).filter(
+        (path) => isFirst || path[2] === 'credential',
+      )) {
         for (const value of [DELETED, ...VALUES]) agree(changed(document, at, value), at.join('.'));
       }
     }
@@ -470,7 +472,6 @@ const WHOLE = {
   graphBaseUrl: 'https://g.example/v1.0',
   authorityHost: 'https://e.example',
 };
-const DELETED = Symbol('deleted');
 const VALUES = [
   ...[null, '', 7, true, 'system', 'a b', 'china', [], [7], {}, { unknown: 1 }, IDENTITY, CLIENT],
   ...['https://u@b', 'http://b.example', 'https://b.example#c', 'http://127.0.0.1:9000/v1.0'],
@@ -478,28 +479,3 @@ const VALUES = [
 ];
 /** What stands beside each other only where it should not. */
 const ADDED = ['added', 'clientSecretFile', 'managedIdentity', 'clientId', 'objectId'];
-
-type Path = readonly (string | number)[];
-
-/** Each value of a document, at any depth, and some that could be added. */
-function placesIn(node: unknown, path: Path = []): Path[] {
-  if (typeof node !== 'object' || node === null) return [];
-  const keys = Array.isArray(node)
-    ? [...node.keys()]
-    : [...new Set([...Object.keys(node), ...ADDED])];
-  return keys.flatMap((key) => {
-    const place = [...path, key];
-    return [place, ...placesIn((node as Record<string | number, unknown>)[key], place)];
-  });
-}
-
-function changed(document: object, path: Path, value: unknown): object {
-  const copy = structuredClone(document);
-  const key = path.at(-1) ?? '';
-  let parent = copy as Record<string | number, unknown>;
-  for (const step of path.slice(0, -1)) parent = parent[step] as typeof parent;
-  if (value !== DELETED) parent[key] = value;
-  else if (Array.isArray(parent)) parent.splice(Number(key), 1);
-  else delete parent[key];
-  return copy;
-}

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { generate } from 'selfsigned';
-import { type AppsFile, AppsFileError, readApps } from '../../src/config/apps-file.ts';
+import { type AppsFile, readApps } from '../../src/config/apps-file.ts';
+import { DocumentError } from '../../src/config/yaml-reader.ts';
 
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const CLIENT = '22222222-2222-4222-8222-222222222222';
@@ -47,7 +48,7 @@ export class AppsDirectory {
       readApps(text, this.file);
       return [];
     } catch (error) {
-      if (error instanceof AppsFileError) return error.faults;
+      if (error instanceof DocumentError) return error.faults;
       throw error;
     }
   }

@@ -4,11 +4,14 @@ import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
+import { Access } from '../../src/access/access.ts';
+import type { KeyHolder } from '../../src/access/key-ring.ts';
 import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
-import type { TrackResult } from '../../src/calls/calls.ts';
+import type { Calls, CallsFor, TrackResult } from '../../src/calls/calls.ts';
 import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import type { Reach } from '../../src/calls/principal.ts';
 import type { TrackRequest } from '../../src/calls/registration.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
 
@@ -51,24 +54,31 @@ export const ERROR: CallError = {
   date: 'Tue, 03 Feb 2026 04:05:06 GMT',
 };
 
-type Ports = HttpOptions['calls'];
+type Ports = Pick<Calls, Exclude<keyof Calls, 'within'>>;
 
 /** Calls in memory that write down what was asked of them; any answer may be put in place of theirs. */
-export class FakeCalls implements Ports {
+export class FakeCalls implements Ports, CallsFor {
   readonly asked: unknown[][] = [];
   readonly known = new Map<string, Call | GoneCall>();
   /** Whether what is asked is stored at once. */
   durable = true;
+  /** For whom they were asked for, each time. */
+  readonly reaches: Reach[] = [];
   readonly answers: { [M in keyof Ports]?: Ports[M] } = {};
+
+  within(reach: Reach): this {
+    this.reaches.push(reach);
+    return this;
+  }
 
   track(requests: readonly TrackRequest[]): Promise<TrackResult[]> {
     return this.#ask('track', [requests], async () => requests.map((r) => this.#register(r)));
   }
 
-  untrack(id: string): Promise<{ durable: boolean }> {
+  untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     return this.#ask('untrack', [id], async () => {
-      this.known.delete(id);
-      return { durable: this.durable };
+      const stopped = this.known.delete(id);
+      return { durable: this.durable, stopped };
     });
   }
 
@@ -206,7 +216,8 @@ export async function anApp(
     deadlineMs: 45 * MINUTE,
     metrics: { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' },
     ready: () => [],
-    apiKeys: () => null,
+    identify: identifyBy({}),
+    onDenied: () => {},
     rateLimit: { max: 1_000_000, windowMs: MINUTE },
     log: pino({ level: over.level ?? 'debug' }, lines),
     version: '1.2.3',
@@ -214,6 +225,23 @@ export async function anApp(
   });
   onTestFinished(() => app.close());
   return { app, calls, events, logged };
+}
+
+/** Who comes in: with keys in the clear or those of some holders; everyone where there are none. */
+export function identifyBy({
+  apiKeys = [],
+  holders,
+}: {
+  apiKeys?: string[];
+  holders?: KeyHolder[];
+}) {
+  const access = new Access({
+    apiKeys,
+    holders: holders ?? null,
+    entra: null,
+    now: () => Date.now(),
+  });
+  return (authorization: string | undefined) => access.identify(authorization);
 }
 
 /** Sends bytes to the app over a socket and gives all that comes back until it is closed. */

@@ -56,10 +56,27 @@ test('it lists every route of the API and nothing else', async () => {
   ]);
 });
 
-test('only the open routes say that they want no key', async () => {
+test('each operation says which scope or role it wants, the open ones none', async () => {
   const { paths } = await build();
-  const open = Object.keys(paths).filter((path) => Array.isArray(paths[path]?.get?.security));
-  expect(open.sort()).toEqual(['/livez', '/metrics', '/readyz']);
+  const wanted = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, { security }]) => [`${method} ${path}`, security]),
+  );
+  const read = [{ apiKey: ['read'] }, { entra: ['Callkeeper.Read'] }];
+  const track = [{ apiKey: ['track'] }, { entra: ['Callkeeper.Track'] }];
+  expect(Object.fromEntries(wanted)).toEqual({
+    'get /calls': read,
+    'get /calls/{id}': read,
+    'get /events': read,
+    'get /openapi.json': read,
+    'post /calls/track': track,
+    'post /calls/{id}/track': track,
+    'delete /calls/{id}/track': track,
+    'post /calls/{id}/keepAlive': track,
+    'post /notifications': track,
+    'get /metrics': [],
+    'get /livez': [],
+    'get /readyz': [],
+  });
 });
 
 test('labels are described as they are checked', async () => {

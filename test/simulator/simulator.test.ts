@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
 
@@ -162,6 +163,19 @@ describe("the simulator's Entra", () => {
     const { status, json } = await askToken();
     expect(status).toBe(200);
     expect(json).toMatchObject({ token_type: 'Bearer', expires_in: 3600 });
+  });
+
+  test('signs a token for another API than Graph, which its keys verify', async () => {
+    const api = '33333333-3333-4333-8333-333333333333';
+    const token = (await askToken({ scope: `api://${api}/.default` })).json.access_token;
+    const tenant = (await entra('GET', `/${TENANT}/v2.0/.well-known/openid-configuration`)).json;
+    const keys = (await entra('GET', new URL(tenant.jwks_uri).pathname)).json;
+    const { issuer } = tenant;
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys), { issuer, audience: api });
+    expect(payload).toMatchObject({ tid: TENANT, roles: [] });
+    expect((await graph('POST', '/communications/calls/call-0001/keepAlive', token)).status).toBe(
+      401,
+    );
   });
 
   test.each([

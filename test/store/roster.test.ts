@@ -104,6 +104,7 @@ describe('what Redis has yet to learn of', () => {
     const listed = await listCalls(roster, WHEEL.slots, {
       state: 'untracked',
       labels: [],
+      reach: null,
       limit: 10,
     });
     expect(listed.calls).toEqual([]);

@@ -1,6 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import type { Calls } from '../../calls/calls.ts';
+import type { CallsFor } from '../../calls/calls.ts';
 import { problemAnswers } from '../answers.ts';
 import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
@@ -8,7 +8,7 @@ import { Problem, problemBody } from '../problems.ts';
 import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
 export interface CallRoutesOptions {
-  readonly calls: Pick<Calls, 'find' | 'list' | 'isDurable'>;
+  readonly calls: CallsFor<'find' | 'list' | 'isDurable'>;
   readonly present: PresentCall;
 }
 
@@ -69,18 +69,20 @@ const listSchema = {
 export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app, options, done) => {
   const { calls, present } = options;
 
-  app.get('/calls/:id', { schema: findSchema }, async ({ params }) => {
+  app.get('/calls/:id', { schema: findSchema }, async ({ params, principal }) => {
     const id = canonicalId(params.id);
-    const call = await calls.find(id);
+    const theirs = calls.within(principal.reach);
+    const call = await theirs.find(id);
     if (call === null) throw callNotFound(id);
-    return present(call, calls.isDurable(id));
+    return present(call, theirs.isDurable(id));
   });
 
-  app.get('/calls', { schema: listSchema }, async ({ query }) => {
+  app.get('/calls', { schema: listSchema }, async ({ query, principal }) => {
     const { state = 'tracked', app: appName, label = [], limit = DEFAULT_LIMIT, cursor } = query;
-    const page = await calls.list({ state, app: appName, labels: label, limit, cursor });
+    const theirs = calls.within(principal.reach);
+    const page = await theirs.list({ state, app: appName, labels: label, limit, cursor });
     return {
-      calls: page.calls.map((call) => present(call, calls.isDurable(call.id))),
+      calls: page.calls.map((call) => present(call, theirs.isDurable(call.id))),
       next: page.next,
     };
   });

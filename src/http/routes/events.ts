@@ -65,6 +65,11 @@ const schema = {
   },
 };
 
+const CUT_OFF = {
+  stalled: 'a client that reads no events is cut off',
+  unwelcome: 'a client is told of no more events: its key counts no more',
+};
+
 /** When one of those that are open may have ended, in seconds. */
 const RETRY_AFTER_S = '10';
 
@@ -86,7 +91,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
     url: '/events',
     exposeHeadRoute: false,
     schema,
-    async handler({ query, headers, log, id: reqId, ip }, reply) {
+    async handler({ query, headers, principal, log, id: reqId, ip }, reply) {
       const { app: appName, label: labels = [], lastEventId = null } = query;
       if (open >= limits.maxEventStreams) throw tooMany(limits.maxEventStreams);
       const reader = events.readAfter(headers['last-event-id'] || lastEventId);
@@ -95,13 +100,14 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
       const options = {
         present: presentEvent,
         wants: ({ call }: { call: Parameters<typeof matches>[0] }) =>
-          matches(call, { app: appName, labels }),
+          matches(call, { app: appName, reach: principal.reach, labels }),
+        isWelcome: () => principal.stillHolds(),
         heartbeatMs: limits.eventHeartbeatMs,
         stalledMs: limits.eventStalledMs,
       };
       try {
         const how = await sendEvents(reply.raw, reader, options, stopping.signal);
-        if (how === 'stalled') log.info({ reqId, ip }, 'a client that reads no events is cut off');
+        if (how !== 'ended') log.info({ reqId, ip, principal: principal.name }, CUT_OFF[how]);
       } finally {
         open--;
       }

@@ -1,13 +1,14 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import type { Calls } from '../../calls/calls.ts';
+import type { CallsFor } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
+import { audit } from '../audit.ts';
 import { CallRef, type PresentCall, presentError } from '../call-resource.ts';
 import { Problem, problemBody } from '../problems.ts';
 import { CallId, canonicalId } from '../track-request.ts';
 
 export interface KeepAliveRoutesOptions {
-  readonly calls: Pick<Calls, 'keepAliveNow' | 'isDurable'>;
+  readonly calls: CallsFor<'keepAliveNow' | 'isDurable'>;
   readonly present: PresentCall;
 }
 
@@ -41,12 +42,14 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
   { calls, present },
   done,
 ) => {
-  app.post('/calls/:id/keepAlive', { schema }, async ({ params }) => {
-    const id = canonicalId(params.id);
-    const result = await calls.keepAliveNow(id);
+  app.post('/calls/:id/keepAlive', { schema }, async (request) => {
+    const id = canonicalId(request.params.id);
+    const theirs = calls.within(request.principal.reach);
+    const result = await theirs.keepAliveNow(id);
     if (result === null) throw new Problem(problemBody('call-not-found', `${id} is not tracked`));
-    const call = present(result.call, calls.isDurable(id));
+    const call = present(result.call, theirs.isDurable(id));
     const { outcome } = result;
+    audit(request, { action: 'keepAlive', call: id, outcome: outcome.kind });
     if (outcome.kind === 'renewed') return { outcome: outcome.kind, call };
     const lastError = presentError(outcome.error);
     const members = { outcome: outcome.kind, call, lastError };

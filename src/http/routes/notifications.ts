@@ -1,8 +1,9 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import type { Calls } from '../../calls/calls.ts';
+import type { CallsFor } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
+import { audit } from '../audit.ts';
 import { readNotification } from '../graph-notifications.ts';
 import { MOST_NOTIFICATIONS } from '../limits.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
@@ -24,7 +25,7 @@ export type AdmitNotifications = (
 >;
 
 export interface NotificationRoutesOptions {
-  readonly calls: Pick<Calls, 'notify'>;
+  readonly calls: CallsFor<'notify'>;
   /** null: whoever may ask at all is believed. */
   readonly admit: AdmitNotifications | null;
   readonly maxBodyBytes: number;
@@ -117,11 +118,16 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
     if (admission.kind !== 'admitted') throw refusal(admission, request);
     const items: readonly unknown[] = body.value;
     const notices = items.map(readNotification).filter((notice) => notice !== null);
-    const result = await calls.notify(notices, { total: items.length, app: admission.app });
+    const theirs = calls.within(request.principal.reach);
+    const result = await theirs.notify(notices, { total: items.length, app: admission.app });
+    if (result.kind === 'forbidden') throw request.forbid(result.message);
     if (result.kind === 'invalid') {
       throw new Problem(invalidBody([{ parameter: result.field, detail: result.message }]));
     }
     const { tracked, stopped } = result;
+    if (tracked + stopped > 0) {
+      audit(request, { action: 'notify', outcome: result.kind, tracked, stopped });
+    }
     reply.code(202);
     return { tracked, stopped, ignored: items.length - tracked - stopped };
   });

@@ -1,8 +1,10 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { parseCallId } from '../../calls/call.ts';
-import type { Calls } from '../../calls/calls.ts';
+import type { CallsFor, TrackResult } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
+import { audit } from '../audit.ts';
 import { CallRef, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { invalidBody, type ProblemBody } from '../problems.ts';
@@ -11,7 +13,7 @@ import { presentResult } from '../track-result.ts';
 import { validator } from '../validation.ts';
 
 export interface TrackBatchRoutesOptions {
-  readonly calls: Pick<Calls, 'track'>;
+  readonly calls: CallsFor<'track'>;
   readonly present: PresentCall;
   readonly maxBodyBytes: number;
 }
@@ -31,7 +33,7 @@ const TrackBatchResult = Type.Object({
   id: Type.Union([Type.String(), Type.Null()], {
     description: 'In its canonical form; as it came where it is none, null where it is no text.',
   }),
-  status: Type.Enum([200, 201, 202, 400], {
+  status: Type.Enum([200, 201, 202, 400, 403], {
     type: 'integer',
     description: 'What tracking this call alone would have answered.',
   }),
@@ -67,16 +69,18 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
     bodyLimit: maxBodyBytes,
     schema,
     validatorCompiler: () => validator(AnyBatch, 'body'),
-    async handler({ body }) {
-      const items: readonly unknown[] = body.calls;
+    async handler(request) {
+      const items: readonly unknown[] = request.body.calls;
       const reads = items.map((item, i) => readTrackItem(item, `/calls/${i}`));
       const requests = reads.flatMap((read) => (isFaulty(read) ? [] : [read]));
-      const results = (requests.length > 0 ? await calls.track(requests) : []).values();
+      const theirs = calls.within(request.principal.reach);
+      const results = (requests.length > 0 ? await theirs.track(requests) : []).values();
       return {
         results: reads.map((read, i) => {
           if (isFaulty(read)) return refused(items[i], invalidBody(read));
           const result = results.next().value;
           if (!result) throw new Error('fewer results than calls to track');
+          auditItem(request, read.id, result);
           return { id: read.id, ...presentResult(result, present, `/calls/${i}`) };
         }),
       };
@@ -84,6 +88,14 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
   });
   done();
 };
+
+/** A line a call, as if each had come alone. */
+function auditItem(request: FastifyRequest, call: string, result: TrackResult): void {
+  if (result.kind === 'forbidden') request.forbid(result.message);
+  else if (result.kind !== 'invalid') {
+    audit(request, { action: 'track', call, outcome: result.kind });
+  }
+}
 
 /** The id is told as it came, as far as an id could go: the sender may look for it. */
 function refused(item: unknown, error: ProblemBody) {

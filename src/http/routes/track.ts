@@ -1,14 +1,15 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import type { Calls } from '../../calls/calls.ts';
+import type { CallsFor } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
+import { audit } from '../audit.ts';
 import { callAnswer, type PresentCall } from '../call-resource.ts';
 import { invalidBody, Problem } from '../problems.ts';
 import { CallId, canonicalId, isFaulty, readTrack, TrackBody } from '../track-request.ts';
 import { presentResult } from '../track-result.ts';
 
 export interface TrackRoutesOptions {
-  readonly calls: Pick<Calls, 'track' | 'untrack'>;
+  readonly calls: CallsFor<'track' | 'untrack'>;
   readonly present: PresentCall;
 }
 
@@ -64,13 +65,15 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
       if (request.body === undefined) request.body = {};
       next();
     },
-    async handler({ params: { id }, body }, reply) {
-      const request = readTrack(id, body, '');
-      if (isFaulty(request)) throw new Problem(invalidBody(request));
-      const [result] = await calls.track([request]);
+    async handler(request, reply) {
+      const asked = readTrack(request.params.id, request.body, '');
+      if (isFaulty(asked)) throw new Problem(invalidBody(asked));
+      const [result] = await calls.within(request.principal.reach).track([asked]);
       if (!result) throw new Error('no result came for a call to track');
+      if (result.kind === 'forbidden') throw request.forbid(result.message);
       const { status, call, error } = presentResult(result, present, '');
       if (error) throw new Problem(error);
+      audit(request, { action: 'track', call: asked.id, outcome: result.kind });
       return reply.code(status).send(call);
     },
   });
@@ -79,8 +82,10 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
     method: 'DELETE',
     url: '/calls/:id/track',
     schema: untrackSchema,
-    async handler({ params: { id } }, reply) {
-      const { durable } = await calls.untrack(canonicalId(id));
+    async handler(request, reply) {
+      const id = canonicalId(request.params.id);
+      const { durable, stopped } = await calls.within(request.principal.reach).untrack(id);
+      audit(request, { action: 'untrack', call: id, outcome: stopped ? 'untracked' : 'unknown' });
       return durable ? reply.code(204).send(null) : reply.code(202).send({ durable });
     },
   });

@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
+import { hashOf } from '../../../src/access/key-ring.ts';
 import type { PlacedEvent } from '../../../src/calls/event.ts';
 import { problemType } from '../../../src/http/problems.ts';
 import { EventClient } from '../event-client.ts';
-import { aCall, aGoneCall, anApp, type Fixture, ID, NOW } from '../fixture.ts';
+import { aCall, aGoneCall, anApp, type Fixture, ID, identifyBy, NOW } from '../fixture.ts';
 
 const SOON = { timeout: 15_000, interval: 10 };
 
@@ -176,11 +177,57 @@ describe('GET /events', () => {
 
   test('wants a key where there are keys', async () => {
     const KEY = 'correct-horse-battery-staple';
-    const fixture = await anApp({ apiKeys: () => [KEY] });
+    const fixture = await anApp({ identify: identifyBy({ apiKeys: [KEY] }) });
     expect((await fixture.app.inject('/events')).statusCode).toBe(401);
     expect(fixture.events.asked).toEqual([]);
     const client = await open(fixture, '/events', { authorization: `Bearer ${KEY}` });
     expect(client.response.status).toBe(200);
+  });
+
+  test('tells who is limited to some apps of their calls alone', async () => {
+    const KEY = 'correct-horse-battery-staple';
+    const keys = [{ hash: hashOf(KEY), expiresAt: null }];
+    const holder = { name: 'bot', keys, scopes: ['read'] as const, apps: ['one'], rateLimit: null };
+    const fixture = await anApp({ identify: identifyBy({ holders: [holder] }) });
+    const authorization = `Bearer ${KEY}`;
+    const mine = await open(fixture, '/events', { authorization });
+    const named = await open(fixture, '/events?app=two', { authorization });
+    fixture.events.tell({
+      events: [ended('101-0', { app: 'two' }), ended('102-0', { app: 'one' })],
+      place: '102-0',
+    });
+    await vi.waitFor(() => expect(mine.events).toHaveLength(1), SOON);
+    expect(mine.events[0]).toMatchObject({ id: '102-0', data: { call: { app: 'one' } } });
+    expect(named.events).toEqual([]);
+  });
+
+  test.each([
+    ['the next event', 60_000],
+    ['the next heartbeat', 20],
+  ])('tells no more, from %s on, to whose key counts no more', async (by, eventHeartbeatMs) => {
+    let holds = true;
+    const principal = {
+      name: 'bot',
+      scopes: new Set(['read'] as const),
+      reach: null,
+      rateLimit: null,
+      stillHolds: () => holds,
+    };
+    const fixture = await anApp({
+      identify: () => ({ kind: 'known', principal }),
+      limits: { eventHeartbeatMs },
+    });
+    const client = await open(fixture);
+    fixture.events.tell({ events: [ended('101-0')], place: '101-0' });
+    await vi.waitFor(() => expect(client.events).toHaveLength(1), SOON);
+    holds = false;
+    if (by === 'the next event') fixture.events.tell({ events: [ended('102-0')], place: '102-0' });
+    await client.ended;
+    expect(client.events).toHaveLength(1);
+    await vi.waitFor(
+      () => expect(fixture.logged.join('')).toContain('its key counts no more'),
+      SOON,
+    );
   });
 
   test('is no answer to HEAD', async () => {

@@ -1,36 +1,47 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import type { AppSet } from '../graph/app.ts';
-import { type AppsFile, AppsFileError, readApps } from './apps-file.ts';
 import { FileError, readDocumentMeanwhile } from './bounded-file.ts';
+import { DocumentError } from './yaml-reader.ts';
 
-export interface AppsWatchOptions {
-  /** With the content that the apps were read from which count now. */
-  readonly file: AppsFile & { readonly text: string };
+/** What a file is watched for. */
+export interface WatchedFile<T> {
+  readonly path: string;
+  /** The content that was read at the start, which counts now. */
+  readonly text: string;
+  /** The variable that names the file, and what stands in it, in the plural: `the apps`. */
+  readonly variable: string;
+  readonly subject: string;
+  /** @throws DocumentError with what is wrong with the content. */
+  readonly read: (text: string) => T;
+  /** From now on this counts, and nothing else. */
+  readonly use: (value: T) => void;
+  /** What the log is told of it. */
+  readonly told: (value: T) => object;
+  readonly reloaded: (outcome: 'success' | 'failure') => void;
+}
+
+export interface FileWatchOptions<T> {
+  readonly file: WatchedFile<T>;
   readonly pollMs: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** From now on these count, and no others. */
-  readonly use: (set: AppSet) => void;
-  readonly reloaded: (outcome: 'success' | 'failure') => void;
 }
 
 /** What a look at the file gave: its content, or why there is none. */
 type Look = { readonly text: string } | { readonly fault: string };
 
-/** What came of a look: apps, or what is wrong. */
-type Verdict = { readonly set: AppSet } | { readonly faults: readonly string[] };
+/** What came of a look: what counts from now on, or what is wrong. */
+type Verdict<T> = { readonly value: T } | { readonly faults: readonly string[] };
 
 /**
- * Reads the apps' file again when it has changed, or when asked to. All or
- * nothing: a faulty file changes nothing, and is told of once. The content is
- * compared, as there is no other sign of a change that holds everywhere: a
- * ConfigMap's file is a link to a link that is swapped, and an editor may keep
- * time or inode.
+ * Reads a file again when it has changed, or when asked to. All or nothing: a
+ * faulty file changes nothing, and is told of once. The content is compared, as
+ * there is no other sign of a change that holds everywhere: a ConfigMap's file is
+ * a link to a link that is swapped, and an editor may keep time or inode.
  */
-export class AppsWatch {
-  readonly #options: AppsWatchOptions;
+export class FileWatch<T> {
+  readonly #options: FileWatchOptions<T>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
   /** Looks are made one after another: an older one must not count after a newer one. */
@@ -40,7 +51,7 @@ export class AppsWatch {
   /** Of what was judged last; empty where it counts. */
   #faults: readonly string[] = [];
 
-  constructor(options: AppsWatchOptions) {
+  constructor(options: FileWatchOptions<T>) {
     this.#options = options;
     this.#last = { text: options.file.text };
     this.#judged = this.#last;
@@ -100,32 +111,32 @@ export class AppsWatch {
   }
 
   #judge(look: Look, isKnown = false): void {
-    const { file, log, reloaded, use } = this.#options;
-    const verdict = judge(look, file);
+    const { file, log } = this.#options;
+    const { path, variable, subject } = file;
+    const verdict = judge(look, file.read);
     const before = this.#faults;
     this.#last = look;
     this.#judged = look;
     this.#faults = 'faults' in verdict ? verdict.faults : [];
-    if ('set' in verdict) {
-      use(verdict.set);
-      const { apps, defaultApp } = verdict.set;
-      log.info({ apps: apps.map(({ name }) => name), defaultApp }, 'the apps were read anew');
+    if ('value' in verdict) {
+      file.use(verdict.value);
+      log.info(file.told(verdict.value), `${subject} were read anew`);
     } else if (isKnown && isDeepStrictEqual(verdict.faults, before)) {
       return; // It has been told.
     } else {
       const { faults } = verdict;
-      log.error({ file: file.path, faults }, 'APPS_FILE is faulty: the apps stay as they are');
+      log.error({ file: path, faults }, `${variable} is faulty: ${subject} stay as they are`);
     }
-    reloaded('set' in verdict ? 'success' : 'failure');
+    file.reloaded('value' in verdict ? 'success' : 'failure');
   }
 }
 
-function judge(look: Look, file: AppsFile): Verdict {
+function judge<T>(look: Look, read: (text: string) => T): Verdict<T> {
   if ('fault' in look) return { faults: [`the file ${look.fault}`] };
   try {
-    return { set: readApps(look.text, file) };
+    return { value: read(look.text) };
   } catch (error) {
-    if (error instanceof AppsFileError) return { faults: error.faults };
+    if (error instanceof DocumentError) return { faults: error.faults };
     // Of ours, not the file's; it must not end what runs. Its message might quote the file.
     return { faults: [`the file makes for an unexpected ${(error as Error).name}`] };
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readApps } from '../../src/config/apps-file.ts';
-import { AppsWatch } from '../../src/config/apps-watch.ts';
+import { FileWatch } from '../../src/config/file-watch.ts';
 import type { AppSet } from '../../src/graph/app.ts';
 import { AppsDirectory, anApp, apps } from './apps-fixture.ts';
 
@@ -49,7 +49,7 @@ interface Line {
 
 let directory: AppsDirectory;
 let clock: StepClock;
-let watch: AppsWatch;
+let watch: FileWatch<AppSet>;
 let lines: Line[];
 let outcomes: string[];
 let used: AppSet[];
@@ -66,13 +66,20 @@ beforeEach(async () => {
   directory.write('apps.yaml', ONE);
   clock = new StepClock();
   [lines, outcomes, used] = [[], [], []];
-  watch = new AppsWatch({
-    file: { ...directory.file, text: ONE },
+  watch = new FileWatch<AppSet>({
+    file: {
+      path: directory.file.path,
+      text: ONE,
+      variable: 'APPS_FILE',
+      subject: 'the apps',
+      read: (text) => readApps(text, directory.file),
+      use: (set) => void used.push(set),
+      told: (set) => ({ apps: set.apps.map(({ name }) => name) }),
+      reloaded: (outcome) => void outcomes.push(outcome),
+    },
     pollMs: 1234,
     clock,
     log: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }),
-    use: (set) => void used.push(set),
-    reloaded: (outcome) => void outcomes.push(outcome),
   });
   watch.start();
 });

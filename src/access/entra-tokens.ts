@@ -1,0 +1,113 @@
+import { decodeJwt, type JWTPayload } from 'jose';
+import type { Identity, Principal, Scope } from '../calls/principal.ts';
+import { SigningKeys, SigningKeysError, type SigningKeysOptions } from '../jwt/signing-keys.ts';
+import { SKEW_S, TokenError, verifyToken } from '../jwt/verify.ts';
+
+export interface EntraTokensOptions extends Omit<SigningKeysOptions, 'openIdUrl'> {
+  /** By id, in lower case, and what the tokens of each are checked by. */
+  readonly tenants: ReadonlyMap<string, EntraTenant>;
+  /** What a token may be for: the API's client id (v2 tokens), its application id URI (v1). */
+  readonly audiences: readonly string[];
+  /** epoch ms */
+  readonly now: () => number;
+}
+
+export interface EntraTenant {
+  readonly openIdUrl: string;
+  /** Of tokens of the versions 1 and 2. */
+  readonly issuers: readonly string[];
+}
+
+/** App roles, as the app registration of this API defines them. */
+const ROLES: Readonly<Record<string, Scope>> = {
+  'Callkeeper.Read': 'read',
+  'Callkeeper.Track': 'track',
+  'Callkeeper.Admin': 'admin',
+};
+
+/** https://www.rfc-editor.org/rfc/rfc7515#section-7.1; a key of this form is looked for before. */
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
+
+/**
+ * Who brings an access token that Entra issued for this API.
+ * https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens
+ */
+export class EntraTokens {
+  readonly #options: EntraTokensOptions;
+  readonly #keys: ReadonlyMap<string, SigningKeys>;
+
+  constructor(options: EntraTokensOptions) {
+    this.#options = options;
+    const { fetch, timeoutMs, now } = options;
+    this.#keys = new Map(
+      [...options.tenants].map(([id, { openIdUrl }]) => [
+        id,
+        new SigningKeys({ openIdUrl, fetch, timeoutMs, now }),
+      ]),
+    );
+  }
+
+  /** Whether it has the form of a token. */
+  static isOne(text: string): boolean {
+    return COMPACT.test(text);
+  }
+
+  async identify(token: string): Promise<Identity> {
+    try {
+      return { kind: 'known', principal: this.#principal(await this.#verify(token)) };
+    } catch (error) {
+      if (error instanceof SigningKeysError) return { kind: 'unverifiable', reason: error.message };
+      if (!(error instanceof TokenError)) throw error;
+      return { kind: 'unknown', reason: `the token is refused: ${error.message}` };
+    }
+  }
+
+  /** Which tenant's keys are asked for is the token's word; they have to fit it all the same. */
+  async #verify(token: string): Promise<JWTPayload> {
+    const { tenants, audiences, now } = this.#options;
+    const tid = tenantOf(token);
+    const tenant = tenants.get(tid);
+    const keys = this.#keys.get(tid);
+    if (!tenant || !keys) throw new TokenError('its tenant is not one of this server');
+    return await verifyToken(token, { keys, issuers: tenant.issuers, audiences, now: now() });
+  }
+
+  #principal(claims: JWTPayload): Principal {
+    const { roles } = claims;
+    const granted = Array.isArray(roles) ? roles : [];
+    const endsAt = ((claims.exp ?? 0) + SKEW_S) * 1_000;
+    return {
+      name: nameOf(claims),
+      scopes: new Set(
+        Object.entries(ROLES).flatMap(([role, scope]) => (granted.includes(role) ? [scope] : [])),
+      ),
+      reach: null,
+      rateLimit: null,
+      stillHolds: () => this.#options.now() < endsAt,
+    };
+  }
+}
+
+function tenantOf(token: string): string {
+  try {
+    const { tid } = decodeJwt(token);
+    return typeof tid === 'string' ? tid.toLowerCase() : '';
+  } catch (cause) {
+    throw new TokenError('it cannot be read', { cause });
+  }
+}
+
+/**
+ * By the client's id (`appid` in version 1), and the user's where it acts for one:
+ * then there is `scp`.
+ * https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
+ */
+function nameOf({ azp, appid, oid, scp }: JWTPayload): string {
+  const client = `entra:${idOf(azp ?? appid)}`;
+  return scp === undefined ? client : `${client}:${idOf(oid)}`;
+}
+
+function idOf(claim: unknown): string {
+  if (typeof claim === 'string' && /^[\w.-]{1,64}$/.test(claim)) return claim;
+  throw new TokenError('it does not say who it was issued to');
+}

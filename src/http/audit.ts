@@ -1,0 +1,59 @@
+import type { FastifyRequest } from 'fastify';
+
+/** Who has changed, or was refused, what: enough to find the request in the log of a proxy. */
+type Asker = Pick<FastifyRequest, 'log' | 'id' | 'ip' | 'principal'>;
+
+/** What was done, and to which call, where it is one. */
+export interface AuditEntry {
+  readonly action: 'track' | 'untrack' | 'keepAlive' | 'notify';
+  readonly call?: string;
+  readonly outcome: string;
+  readonly [member: string]: unknown;
+}
+
+/** One line for each change that somebody has asked for. Never the key. */
+export function audit({ log, id: reqId, ip, principal }: Asker, entry: AuditEntry): void {
+  const line = { audit: true, principal: principal.name, ...entry, address: ip, reqId };
+  log.info(line, 'change asked for');
+}
+
+export type Denial = 'unauthorized' | 'forbidden' | 'rate-limited' | 'unverifiable';
+
+/** Most lines of refusals in a window: who guesses keys must not fill the disk. */
+const MOST_LINES = 10;
+const WINDOW_MS = 10_000;
+/** It may be any text here: it has not been looked at. */
+const MOST_OF_AN_ID = 128;
+
+/** Tells the log who was refused, but for most of a flood, of which only the number is told. */
+export class DenialLog {
+  readonly #now: () => number;
+  #windowAt = Number.NEGATIVE_INFINITY;
+  #lines = 0;
+  #untold = 0;
+
+  /** @param now ms of any epoch */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** @param why without anything of the key */
+  tell(request: FastifyRequest, denial: Denial, why: string): void {
+    if (this.#now() - this.#windowAt >= WINDOW_MS) {
+      this.#windowAt = this.#now();
+      this.#lines = 0;
+    }
+    if (this.#lines >= MOST_LINES) {
+      this.#untold += 1;
+      return;
+    }
+    this.#lines += 1;
+    const { log, id: reqId, ip, method, params, routeOptions, principal } = request;
+    const { id } = params as { id?: string };
+    const call = id === undefined ? {} : { call: id.slice(0, MOST_OF_AN_ID) };
+    const asked = { principal: principal.name, method, route: routeOptions.url ?? null, ...call };
+    const line = { audit: true, action: 'denied', outcome: denial, why, ...asked };
+    log.info({ ...line, address: ip, reqId, untoldBefore: this.#untold }, 'request denied');
+    this.#untold = 0;
+  }
+}

@@ -1,0 +1,46 @@
+import { type JWTPayload, jwtVerify } from 'jose';
+import { type SigningKeys, SigningKeysError } from './signing-keys.ts';
+
+/** A token is missing, or not good; the message says why, and quotes nothing of it. */
+export class TokenError extends Error {
+  readonly code = 'TOKEN';
+}
+
+export interface Expected {
+  readonly keys: Pick<SigningKeys, 'find'>;
+  readonly issuers: readonly string[];
+  readonly audiences: readonly string[];
+  /** epoch ms */
+  readonly now: number;
+}
+
+/** Of clocks, as Microsoft's own libraries allow. */
+export const SKEW_S = 300;
+
+/** The token of an `Authorization` header, or null. */
+export function bearerOf(authorization: string | undefined): string | null {
+  return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1] ?? null;
+}
+
+/**
+ * The claims of a token that Microsoft signed for us: RS256 and nothing else, so
+ * that neither `none` nor a public key taken for a secret gets through.
+ *
+ * @throws TokenError, SigningKeysError
+ */
+export async function verifyToken(token: string, expected: Expected): Promise<JWTPayload> {
+  try {
+    const { payload } = await jwtVerify(token, expected.keys.find, {
+      issuer: [...expected.issuers],
+      audience: [...expected.audiences],
+      algorithms: ['RS256'],
+      requiredClaims: ['exp', 'iss', 'aud'],
+      clockTolerance: SKEW_S,
+      currentDate: new Date(expected.now),
+    });
+    return payload;
+  } catch (error) {
+    if (error instanceof SigningKeysError) throw error;
+    throw new TokenError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}

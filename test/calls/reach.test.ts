@@ -1,0 +1,223 @@
+import { describe, expect, test } from 'vitest';
+import { type Call, tombstone } from '../../src/calls/call.ts';
+import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import {
+  aCall,
+  aGoneCall,
+  aVisitorOf,
+  FakeClock,
+  MemoryStore,
+  POLICY,
+  Told,
+  WHEEL,
+} from './fixture.ts';
+
+const ID = 'call-of-mine';
+const OTHERS = 'call-of-another-app';
+const APPS = new Map(['mine', 'another', 'hidden'].map((name) => [name, { tenantId: 't' }]));
+
+/** The calls as somebody sees them who is limited to the app `mine`; the default is `another`. */
+function limited(over: Partial<CallsDeps> = {}) {
+  const clock = new FakeClock();
+  const asked: string[] = [];
+  const keeping = () => {
+    const kept = aVisitorOf(new MemoryStore(), { clock });
+    const first = { request: async (ids: readonly string[]) => void asked.push(...ids) };
+    return { ...kept, first, observer: new Told() };
+  };
+  const shared = keeping();
+  const own = keeping();
+  const all = new Calls({
+    shared,
+    own,
+    isUnsaved: () => false,
+    clock,
+    random: () => 0.5,
+    configured: () => ({ apps: APPS, defaultApp: 'another' }),
+    reach: null,
+    wheel: WHEEL,
+    policy: POLICY,
+    ...over,
+  });
+  const { store, graph } = shared;
+  store.put(aCall({ id: ID, app: 'mine' }));
+  store.put(aCall({ id: OTHERS, app: 'another', labels: { theirs: 'yes' } }));
+  return { all, mine: all.within(new Set(['mine'])), store, own: own.store, graph, asked };
+}
+
+/** Somebody else is faster by a little. */
+function putAtWrite(store: MemoryStore, call: Call): void {
+  store.before = (operation) => {
+    if (operation !== 'write') return;
+    store.before = () => undefined;
+    store.put(call);
+  };
+}
+
+describe('to track', () => {
+  test('a call of an app within reach is granted', async () => {
+    const { mine, store } = limited();
+    const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
+    expect(result).toMatchObject({ kind: 'created', call: { app: 'mine' } });
+    expect(store.get('call-new')).not.toBeNull();
+  });
+
+  test.each([['another'], ['nobody'], [undefined]])(
+    'one of the app %s is not, whether there is such an app or not',
+    async (app) => {
+      const { mine, store } = limited();
+      const [result] = await mine.track([{ id: 'call-new', app }]);
+      const named = app ?? 'another';
+      expect(result).toEqual({
+        kind: 'forbidden',
+        message: `calls of the app ${named} are not within the reach of this key`,
+      });
+      expect(store.get('call-new')).toBeNull();
+    },
+  );
+
+  test("another's call in one's own name is not, nor one that lately left", async () => {
+    const { mine, store, asked } = limited();
+    store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another' }));
+    const before = store.get(OTHERS);
+    const results = await mine.track([
+      { id: OTHERS, app: 'mine' },
+      { id: 'call-gone', app: 'mine' },
+      { id: ID, app: 'mine' },
+    ]);
+    expect(results.map(({ kind }) => kind)).toEqual(['forbidden', 'forbidden', 'updated']);
+    expect(store.get(OTHERS)).toEqual(before);
+    expect(store.get('call-gone')).toBeNull();
+    expect(asked).toEqual([ID]);
+  });
+
+  test("a call that becomes another's this very moment is not", async () => {
+    const { mine, store } = limited();
+    putAtWrite(store, aCall({ id: 'call-new', app: 'another' }));
+    const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
+    expect(result).toMatchObject({ kind: 'forbidden' });
+    expect(store.get('call-new')?.app).toBe('another');
+  });
+
+  test('for an app that is not configured names none but those within reach', async () => {
+    const { all } = limited();
+    const [result] = await all.within(new Set(['mine', 'gone'])).track([{ id: ID, app: 'gone' }]);
+    expect(result).toMatchObject({
+      kind: 'invalid',
+      message: 'no app of this name is configured; there is mine',
+    });
+  });
+});
+
+describe('to stop', () => {
+  test("one's own call is granted", async () => {
+    const { mine, store } = limited();
+    expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: true });
+    expect(store.get(ID)).toBeNull();
+  });
+
+  test("another's is as to stop an unknown one, and changes nothing", async () => {
+    const { mine, store } = limited();
+    const gone = aGoneCall({ id: 'call-gone', app: 'another', removal: 'expired' });
+    store.gone.set('call-gone', gone);
+    const unknown = await mine.untrack('call-nobody');
+    expect(await mine.untrack(OTHERS)).toEqual(unknown);
+    expect(await mine.untrack('call-gone')).toEqual(unknown);
+    expect(store.get(OTHERS)).not.toBeNull();
+    expect(store.gone.get('call-gone')).toEqual(gone);
+  });
+
+  test("a call that becomes another's this very moment changes nothing", async () => {
+    const { mine, store } = limited();
+    putAtWrite(store, aCall({ id: ID, app: 'another' }));
+    expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: false });
+    expect(store.get(ID)?.app).toBe('another');
+  });
+
+  test('an unknown call leaves no word behind that would stop one of any app', async () => {
+    const { mine, store } = limited();
+    store.gone.set('call-stopped', tombstone('call-stopped', 'r1', 1));
+    await mine.untrack('call-nobody');
+    await mine.untrack('call-stopped');
+    expect(store.gone.has('call-nobody')).toBe(false);
+    expect(store.gone.get('call-stopped')?.registration).toBe('r1');
+  });
+
+  test('an unknown call while Redis is out is to be asked again, as nothing remembers it', async () => {
+    const { mine, store, own } = limited();
+    store.before = () => {
+      throw new StoreUnavailableError('out');
+    };
+    own.put(aCall({ id: ID, app: 'mine' }));
+    await expect(mine.untrack('call-nobody')).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(await mine.untrack(ID)).toEqual({ durable: false, stopped: true });
+  });
+});
+
+describe('to see', () => {
+  test("another's call is as to see an unknown one, also once it left", async () => {
+    const { mine, all, store } = limited();
+    store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another' }));
+    expect([await mine.find(OTHERS), await mine.find('call-gone')]).toEqual([null, null]);
+    expect((await mine.find(ID))?.id).toBe(ID);
+    expect((await all.find(OTHERS))?.id).toBe(OTHERS);
+  });
+
+  test("a list has one's own, and its cursor names no other", async () => {
+    const { mine, all, store } = limited();
+    for (let i = 0; i < 50; i++) {
+      store.put(aCall({ id: `call-others-${i}`, app: 'another' }));
+      store.put(aCall({ id: `call-mine-${i}`, app: 'mine' }));
+    }
+    const query = { state: 'tracked', labels: [], limit: 3 } as const;
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await mine.list({ ...query, cursor });
+      seen.push(...page.calls.map(({ id }) => id));
+      if (page.next !== null) {
+        const after = Buffer.from(page.next, 'base64url').toString().split(':')[1];
+        expect(['', page.calls.at(-1)?.id]).toContain(after);
+      }
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
+    expect(seen).toHaveLength(51);
+    expect(seen.every((id) => id === ID || id.startsWith('call-mine-'))).toBe(true);
+    const named = await mine.list({ ...query, app: 'another' });
+    expect(named).toEqual({ calls: [], next: null });
+    expect((await all.list({ ...query, limit: 1_000 })).calls).toHaveLength(102);
+  });
+});
+
+test("a keepAlive of another's call is as one of an unknown call, and asks Graph nothing", async () => {
+  const { mine, graph } = limited();
+  expect(await mine.keepAliveNow(OTHERS)).toBeNull();
+  expect(graph.sent).toEqual([]);
+  expect((await mine.keepAliveNow(ID))?.call.id).toBe(ID);
+});
+
+describe('notifications', () => {
+  test('are not taken for an app beyond reach, which the default may be', async () => {
+    const { mine } = limited();
+    const notices = [{ kind: 'established' as const, id: 'call-new', tenantId: null }];
+    for (const app of ['another', undefined]) {
+      expect(await mine.notify(notices, { total: 1, app })).toMatchObject({ kind: 'forbidden' });
+    }
+  });
+
+  test("change and count nothing of another's calls", async () => {
+    const { mine, store } = limited();
+    const over = (id: string) => ({ kind: 'over' as const, id, tenantId: null, resultInfo: null });
+    store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another', removal: 'expired' }));
+    const notices = [
+      over(OTHERS),
+      over(ID),
+      { kind: 'established' as const, id: 'call-gone', tenantId: null },
+    ];
+    const result = await mine.notify(notices, { total: 3, app: 'mine' });
+    expect(result).toEqual({ kind: 'taken', tracked: 0, stopped: 1 });
+    expect(store.get(OTHERS)).not.toBeNull();
+    expect(store.get('call-gone')).toBeNull();
+  });
+});
