@@ -15,6 +15,7 @@ import {
 
 /** For wrong clocks, Debian's libfaketime comes with the command. */
 const FOR_FAULTS = ['redis-server', 'faketime'];
+const FOR_TESTS = [...FOR_FAULTS, 'prometheus'];
 
 /** `development` where the packages for production are not enough. */
 const PROGRAMS = {
@@ -23,7 +24,7 @@ const PROGRAMS = {
   simulator: { run: ['src/simulator/main.ts'], tools: [], development: true },
   test: {
     run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
-    tools: FOR_FAULTS,
+    tools: FOR_TESTS,
     development: true,
   },
   'test:faults': {

@@ -116,6 +116,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     summary: (now) => roster.summary(now),
     storeUp: () => standing.up && standing.outSlots.size === 0,
+    turning: () => schedule.running,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
   // What leaves the schedule while Redis is out is told of when Redis knows, by one replica.

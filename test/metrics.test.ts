@@ -30,6 +30,7 @@ const EMPTY: RosterSummary = {
 function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
   const clock = new FakeClock();
   const up = { value: true };
+  const turning = { value: true };
   const metrics = new Metrics({
     version: '1.2.3',
     wheel: WHEEL,
@@ -37,6 +38,7 @@ function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
     clock,
     summary,
     storeUp: () => up.value,
+    turning: () => turning.value,
   });
   /** name{labels} → value, as Prometheus reads them. */
   const read = async () => {
@@ -50,7 +52,7 @@ function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
       ]),
     );
   };
-  return { metrics, clock, up, read };
+  return { metrics, clock, up, turning, read };
 }
 
 const NAMES = [
@@ -139,7 +141,14 @@ describe('the metrics', () => {
     const labels = new Set(
       few.flatMap((key) => [...key.matchAll(/[{,](\w+)=/g)].map(([, label]) => label)),
     );
-    expect([...labels].toSorted()).toEqual(['ailment', 'le', 'outcome', 'reason', 'version']);
+    expect([...labels].toSorted()).toEqual([
+      'ailment',
+      'file',
+      'le',
+      'outcome',
+      'reason',
+      'version',
+    ]);
   });
 });
 
@@ -165,6 +174,33 @@ describe('the gauges', () => {
     expect(values.get('callkeeper_tracked_calls')).toBe(0);
     // Not zero, which would be an alarm where there is nothing to be alarmed for.
     expect(values.get('callkeeper_min_margin_seconds')).toBe(DEADLINE_MS / SECOND);
+  });
+
+  test('say whether the wheel is turned here, and how fast', async () => {
+    const { turning, read } = someMetrics();
+    let values = await read();
+    expect(values.get('callkeeper_wheel_turning')).toBe(1);
+    expect(values.get('callkeeper_interval_seconds')).toBe(WHEEL.intervalMs / SECOND);
+    expect(values.get('callkeeper_deadline_seconds')).toBe(DEADLINE_MS / SECOND);
+    turning.value = false;
+    values = await read();
+    expect(values.get('callkeeper_wheel_turning')).toBe(0);
+  });
+
+  test('say of each file whether it is in use as it was last read', async () => {
+    const { metrics, read } = someMetrics();
+    const states = async () => {
+      const values = await read();
+      return ['apps', 'access'].map((file) =>
+        values.get(`callkeeper_reload_successful{file="${file}"}`),
+      );
+    };
+    expect(await states()).toEqual([1, 1]);
+    metrics.appsReloaded('failure');
+    expect(await states()).toEqual([0, 1]);
+    metrics.accessReloaded('failure');
+    metrics.appsReloaded('success');
+    expect(await states()).toEqual([1, 0]);
   });
 
   test('say which version this is', async () => {
