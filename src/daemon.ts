@@ -417,6 +417,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
+    onAnswered: (status) => metrics.answered(status),
     rateLimit: { max: config.requestsPerSecond, windowMs: 1_000 },
     log,
     version,

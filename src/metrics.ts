@@ -42,6 +42,7 @@ export class Metrics implements Observer, GraphObserver {
   readonly #appsReloads;
   readonly #accessReloads;
   readonly #reloaded;
+  readonly #answers;
   readonly #denied;
   readonly #notifications;
   readonly #timedOut;
@@ -142,6 +143,12 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['file'],
       registers,
     });
+    this.#answers = new Counter({
+      name: 'callkeeper_http_requests_total',
+      help: 'Requests to the API that were answered, by the first digit of the status.',
+      labelNames: ['status'],
+      registers,
+    });
     this.#denied = new Counter({
       name: 'callkeeper_requests_denied_total',
       help: 'Requests to the API that were not let in, by why.',
@@ -217,6 +224,10 @@ export class Metrics implements Observer, GraphObserver {
     this.#reloaded.set({ file: 'access' }, Number(outcome === 'success'));
   }
 
+  answered(status: number): void {
+    this.#answers.inc({ status: `${Math.floor(status / 100)}xx` });
+  }
+
   requestDenied(reason: string): void {
     this.#denied.inc({ reason });
   }
@@ -272,6 +283,7 @@ export class Metrics implements Observer, GraphObserver {
     for (const outcome of ['delivered', 'failed', 'gone', 'refused', 'given_up']) {
       this.#deliveries.inc({ outcome }, 0);
     }
+    for (const status of ['2xx', '4xx', '5xx']) this.#answers.inc({ status }, 0);
     for (const reason of ['unauthorized', 'forbidden', 'rate-limited', 'unverifiable']) {
       this.#denied.inc({ reason }, 0);
     }

@@ -147,6 +147,7 @@ describe('the metrics', () => {
       'le',
       'outcome',
       'reason',
+      'status',
       'version',
     ]);
   });
@@ -243,6 +244,14 @@ describe('what is observed', () => {
     const values = await read();
     expect(values.get('callkeeper_deadline_margin_seconds_count')).toBe(1);
     expect(values.get('callkeeper_deadline_margin_seconds_sum')).toBe(25 * 60);
+  });
+
+  test('answers of the API are counted by the first digit of their status', async () => {
+    const { metrics, read } = someMetrics();
+    for (const status of [200, 204, 404, 503]) metrics.answered(status);
+    const values = await read();
+    const of = (status: string) => values.get(`callkeeper_http_requests_total{status="${status}"}`);
+    expect([of('2xx'), of('4xx'), of('5xx')]).toEqual([2, 1, 1]);
   });
 
   test('requests, tokens and removals are counted by what came of them', async () => {

@@ -33,6 +33,8 @@ export interface HttpOptions extends AdmissionOptions {
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
   /** The reasons why this replica is not ready; none where it is. */
   ready(): string[];
+  /** Told of each answer, but of those to probes and of pages that are open to all. */
+  onAnswered(status: number): void;
   readonly log: Logger;
   readonly version: string;
   /** Others than {@link LIMITS}, for tests. */
@@ -46,6 +48,10 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const app = createServer(options.log, limits);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);
+  app.addHook('onResponse', (request, { statusCode }, done) => {
+    if (!request.routeOptions.config.open) options.onAnswered(statusCode);
+    done();
+  });
   await app.register(securityHeaders);
   await app.register(admission, options);
   await app.register(openApi, { version });
@@ -81,6 +87,7 @@ export async function buildOpenApi(version: string): Promise<object> {
     ready: () => [],
     identify: undocumented,
     onDenied: undocumented,
+    onAnswered: undocumented,
     rateLimit: { max: 1, windowMs: 1 },
     log: pino({ level: 'silent' }),
     version,

@@ -40,6 +40,7 @@ const alerts = groups.flatMap(({ rules }) => rules).filter((rule) => rule.alert 
 const requests = (outcome: string) => `callkeeper_keepalives_total{outcome="${outcome}"}`;
 const removed = (reason: string) => `callkeeper_calls_removed_total{reason="${reason}"}`;
 const delivered = (outcome: string) => `callkeeper_webhook_deliveries_total{outcome="${outcome}"}`;
+const answered = (status: string) => `callkeeper_http_requests_total{status="${status}"}`;
 const denied = (reason: string) => `callkeeper_requests_denied_total{reason="${reason}"}`;
 const tokens = (outcome: string) => `callkeeper_token_requests_total{outcome="${outcome}"}`;
 
@@ -194,6 +195,11 @@ const CASES: readonly Case[] = [
   {
     alert: 'CallkeeperReloadFailed',
     fires: [{ 'callkeeper_reload_successful{file="apps"}': gauge(1, 0) }],
+  },
+  {
+    alert: 'CallkeeperApiFailing',
+    fires: [{ [answered('5xx')]: counter(0, 5) }],
+    near: [{ [answered('5xx')]: counter(0, 1), [answered('4xx')]: counter(1, 30) }],
   },
   {
     alert: 'CallkeeperAccessDenied',
