@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Replica } from '../process/replica.ts';
 import { World } from '../process/world.ts';
 import { redisForFile } from '../redis/redis-server.ts';
+import { queries } from './dashboard.ts';
 import { Prometheus } from './prometheus.ts';
 
 const redis = redisForFile();
@@ -33,15 +34,26 @@ async function scraped(): Promise<{ world: World; replica: Replica; prometheus: 
   return { world, replica, prometheus };
 }
 
+/** What the dashboard asks and has no answer to. That no replica has started is as it should be. */
+async function unanswered(prometheus: Prometheus): Promise<string[]> {
+  const asked = queries().filter(({ title }) => title !== 'annotation');
+  const counts = await Promise.all(asked.map(({ expr }) => prometheus.count(expr)));
+  return asked
+    .filter((_, index) => counts[index] === 0)
+    .map(({ title, expr }) => `${title}: ${expr}`);
+}
+
 /** Of a fleet of one this is true all the time. */
 const ALONE = ['CallkeeperOneReplica'];
 
 test(
-  'with Graph out the alerts fire before a call is lost, and end when it is back',
+  'the dashboard shows all it has; with Graph out alerts fire before a call is lost, and end when it is back',
   SLOW,
   async () => {
     const { world, replica, prometheus } = await scraped();
     await vi.waitFor(async () => expect(await prometheus.firing()).toEqual(ALONE), PATIENCE);
+
+    await vi.waitFor(async () => expect(await unanswered(prometheus)).toEqual([]), PATIENCE);
 
     await world.simulator.graphDown();
     const early = [

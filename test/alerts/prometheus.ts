@@ -50,6 +50,12 @@ export class Prometheus {
     return [...new Set(names)].sort();
   }
 
+  /** How many series it answers with; rejects where it does not understand. */
+  async count(expr: string): Promise<number> {
+    const { data } = await this.#ask(`/api/v1/query?query=${encodeURIComponent(expr)}`);
+    return (data as { result: unknown[] }).result.length;
+  }
+
   async stop(): Promise<void> {
     const child = this.#child;
     if (child && child.exitCode === null) {
