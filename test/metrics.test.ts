@@ -1,13 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Call, Removal } from '../src/calls/call.ts';
-import { Metrics } from '../src/metrics.ts';
-import type { RosterSummary } from '../src/store/roster.ts';
 import {
   aCall,
   aGoneCall,
   DEADLINE_MS,
   ended,
-  FakeClock,
   failed,
   idIn,
   MINUTE,
@@ -17,43 +14,8 @@ import {
   SECOND,
   WHEEL,
 } from './calls/fixture.ts';
+import { someMetrics } from './metrics-fixture.ts';
 import { aRoster } from './store/fixture.ts';
-
-const EMPTY: RosterSummary = {
-  tracked: 0,
-  failing: 0,
-  atRisk: 0,
-  nearestDeadlineAt: null,
-  unheld: 0,
-};
-
-function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
-  const clock = new FakeClock();
-  const up = { value: true };
-  const turning = { value: true };
-  const metrics = new Metrics({
-    version: '1.2.3',
-    wheel: WHEEL,
-    deadlineMs: DEADLINE_MS,
-    clock,
-    summary,
-    storeUp: () => up.value,
-    turning: () => turning.value,
-  });
-  /** name{labels} → value, as Prometheus reads them. */
-  const read = async () => {
-    const lines = (await metrics.render())
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'));
-    return new Map(
-      lines.map((line) => [
-        line.slice(0, line.lastIndexOf(' ')),
-        Number(line.slice(line.lastIndexOf(' ') + 1)),
-      ]),
-    );
-  };
-  return { metrics, clock, up, turning, read };
-}
 
 const NAMES = [
   ['callkeeper_tracked_calls', 'gauge'],
