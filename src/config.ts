@@ -15,6 +15,8 @@ import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Where the metrics are, and then nowhere else; null: at `host` and `port`, with the API. */
+  readonly metricsAddress: Address | null;
   /** See `parseRedisUrl`; null: a redis-server of the daemon's own. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
@@ -39,6 +41,12 @@ export interface Config {
   readonly shutdownMs: number;
   /** How Graph's token on notifications is checked; null: it is not. */
   readonly notificationsJwt: NotificationsJwt | null;
+}
+
+export interface Address {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
 }
 
 /** Who has which keys, with the content that it was read from. */
@@ -128,9 +136,11 @@ export function readConfig(env: Env): Config {
   const access = read.access(hosts);
   read.auth(host, access);
   const configured = read.apps(hosts);
+  const port = read.integer('PORT', 8080, 0, 65_535);
   const config: Config = {
     host,
-    port: read.integer('PORT', 8080, 0, 65_535),
+    port,
+    metricsAddress: read.metricsAddress({ host, port }),
     redisUrl: read.redisUrl(),
     dataDir: read.text('DATA_DIR') ?? '.data',
     ...configured,
@@ -207,10 +217,28 @@ class Reader {
 
   host(): string {
     const host = this.text('HOST') ?? '127.0.0.1';
-    if (isIP(host) === 0 && !HOST_NAME.test(host)) {
+    if (!isHostName(host)) {
       this.fault(`HOST must be an address or a host name, not ${quote(host)}`);
     }
     return host;
+  }
+
+  metricsAddress(api: Address): Address | null {
+    const text = this.text('METRICS_ADDRESS');
+    if (text === null) return null;
+    const [, bracketed, plain, digits = ''] =
+      /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+    const host = (bracketed ?? plain) || api.host;
+    const isHost = bracketed === undefined ? isHostName(host) : isIP(host) === 6;
+    const port = Number(digits);
+    if (digits === '' || port > 65_535 || !isHost) {
+      this.fault(
+        `METRICS_ADDRESS must be host:port, [IPv6 address]:port or :port, not ${quote(text)}`,
+      );
+    } else if (host === api.host && port === api.port && port > 0) {
+      this.fault('METRICS_ADDRESS is where the API is (HOST and PORT): give it another port');
+    }
+    return { host, port };
   }
 
   /** A secret given in place, or by the file that NAME_FILE names, which must be there now. */
@@ -478,6 +506,10 @@ function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTen
     openIdUrl: `${authorityHost}/${id}/v2.0/.well-known/openid-configuration`,
     issuers: [`${v1Issuer}${id}/`, ...[...authorities].map((of) => `${of}/${id}/v2.0`)],
   };
+}
+
+function isHostName(text: string): boolean {
+  return isIP(text) > 0 || HOST_NAME.test(text);
 }
 
 /** Of what is no secret; bounded, and safe for a terminal. */

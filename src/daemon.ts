@@ -18,7 +18,7 @@ import { FileWatch } from './config/file-watch.ts';
 import type { Config } from './config.ts';
 import type { AppSet } from './graph/app.ts';
 import { Graph } from './graph/graph.ts';
-import { buildApp } from './http/app.ts';
+import { buildApp, buildMetricsApp } from './http/app.ts';
 import { callPresenter } from './http/call-resource.ts';
 import { eventPresenter } from './http/event-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
@@ -56,6 +56,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Where it listens, with the port it was given if that was 0. */
   readonly url: string;
+  /** Where the metrics are, where that is a listener of their own. */
+  readonly metricsUrl: string | null;
   /** Reads APPS_FILE and ACCESS_FILE again, where there are any; what comes of it is in the log. */
   reloadFiles(): Promise<void>;
   /**
@@ -405,7 +407,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ((authorization, named) => admit({ ...configured, verifier }, authorization, named)),
     wheel,
     deadlineMs,
-    metrics,
+    metrics: config.metricsAddress ? null : metrics,
     ready: () => {
       const reasons: string[] = [];
       if (stopping) reasons.push('stopping');
@@ -423,7 +425,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     version,
   });
   starting.defer(() => app.close());
-  const url = await app.listen({ host: config.host, port: config.port });
+  const metricsApp = config.metricsAddress && (await buildMetricsApp({ metrics, log }));
+  starting.defer(() => metricsApp?.close());
+  const { host, port, metricsAddress } = config;
+  const metricsUrl =
+    metricsApp &&
+    (await metricsApp.listen({ ...metricsAddress }).catch(cannotListen('METRICS_ADDRESS')));
+  const url = await app.listen({ host, port }).catch(cannotListen('HOST and PORT'));
   standing.start();
   watch.start();
   appsWatch?.start();
@@ -434,6 +442,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let stopped: Promise<void> | null = null;
   return {
     url,
+    metricsUrl,
     reloadFiles: async () => {
       await Promise.all([appsWatch?.reload(), accessWatch?.reload()]);
     },
@@ -473,6 +482,12 @@ async function saveLast(save: () => Promise<unknown>, roster: Roster, log: Logge
     { err },
     'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
   );
+}
+
+function cannotListen(variable: string): (cause: Error) => never {
+  return (cause) => {
+    throw new Error(`${variable}: ${cause.message}`, { cause });
+  };
 }
 
 const toError = (error: unknown) => error;

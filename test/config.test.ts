@@ -78,6 +78,7 @@ describe('an environment that says no more than it must', () => {
     expect(config()).toEqual({
       host: '127.0.0.1',
       port: 8080,
+      metricsAddress: null,
       redisUrl: null,
       dataDir: '.data',
       apps: [
@@ -146,6 +147,12 @@ describe('a value is taken', () => {
     [
       { HOST: '::1', PORT: '65535' },
       { host: '::1', port: 65_535 },
+    ],
+    [{ METRICS_ADDRESS: ':9464' }, { metricsAddress: { host: '127.0.0.1', port: 9464 } }],
+    [{ METRICS_ADDRESS: '[::]:9464' }, { metricsAddress: { host: '::', port: 9464 } }],
+    [
+      { METRICS_ADDRESS: 'metrics.local:0' },
+      { metricsAddress: { host: 'metrics.local', port: 0 } },
     ],
     [{ HOST: '127.1.2.3' }, { host: '127.1.2.3' }],
     [
@@ -390,6 +397,24 @@ describe('a bad environment is refused', () => {
         'WEBHOOK_ALLOW_PRIVATE must be one of true, false, not "yes"',
         'WEBHOOK_SECRETS is missing: with it webhooks are signed',
       ],
+    ],
+    ...[
+      '9464',
+      'metrics',
+      ':',
+      'a:b',
+      ':65536',
+      'a b:9464',
+      '::1:9464',
+      '[10.0.0.1]:9464',
+      'http://a:1',
+    ].map((METRICS_ADDRESS): [Env, string[]] => [
+      { METRICS_ADDRESS },
+      [`METRICS_ADDRESS must be host:port, [IPv6 address]:port or :port, not "${METRICS_ADDRESS}"`],
+    ]),
+    [
+      { METRICS_ADDRESS: ':8080' },
+      ['METRICS_ADDRESS is where the API is (HOST and PORT): give it another port'],
     ],
     [{ PORT: '80a' }, ['PORT must be a whole number from 0 to 65535, not "80a"']],
     [{ PORT: '65536' }, ['PORT must be a whole number from 0 to 65535, not "65536"']],
