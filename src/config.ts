@@ -39,6 +39,8 @@ export interface Config {
   readonly requestsPerSecond: number;
   readonly logLevel: string;
   readonly shutdownMs: number;
+  /** null: no traces. */
+  readonly tracing: TracingConfig | null;
   /** How Graph's token on notifications is checked; null: it is not. */
   readonly notificationsJwt: NotificationsJwt | null;
 }
@@ -78,6 +80,18 @@ export interface WebhookConfig {
   readonly allowPrivate: boolean;
 }
 
+/** As OpenTelemetry's own variables have it; where traces go is read by its exporter itself. */
+export interface TracingConfig {
+  readonly sampler: { readonly name: string; readonly ratio: number };
+  /** In ms, and in spans. */
+  readonly batch: {
+    readonly scheduledDelayMillis: number;
+    readonly exportTimeoutMillis: number;
+    readonly maxQueueSize: number;
+    readonly maxExportBatchSize: number;
+  };
+}
+
 export interface Proxy {
   readonly http: string | null;
   readonly https: string | null;
@@ -115,6 +129,10 @@ const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,255}$/i;
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 const WEBHOOK_HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [
+  name,
+  `parentbased_${name}`,
+]);
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 /** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
 const GRAPH_DEADLINE_MS = 45 * 60_000;
@@ -160,6 +178,7 @@ export function readConfig(env: Env): Config {
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
     shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
     notificationsJwt: read.notificationsJwt(),
+    tracing: read.tracing(),
   };
   read.throwFaults();
   return Object.freeze(config);
@@ -462,6 +481,40 @@ class Reader {
       issuers: issuers.length > 0 ? issuers : GRAPH_ISSUERS,
       audiences: audiences.length > 0 ? audiences : null,
     };
+  }
+
+  /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+  tracing(): TracingConfig | null {
+    const wanted =
+      this.text('OTEL_EXPORTER_OTLP_ENDPOINT') ?? this.text('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+    const exporter = this.text('OTEL_TRACES_EXPORTER') ?? (wanted === null ? 'none' : 'otlp');
+    if (exporter === 'none' || this.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true')
+      return null;
+    this.oneOf('OTEL_TRACES_EXPORTER', ['otlp', 'none'], 'otlp');
+    for (const name of ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+      this.oneOf(name, ['http/protobuf'], 'http/protobuf');
+    }
+    return {
+      sampler: {
+        name: this.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
+        ratio: this.#share('OTEL_TRACES_SAMPLER_ARG', 1),
+      },
+      batch: {
+        scheduledDelayMillis: this.integer('OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000),
+        exportTimeoutMillis: this.integer('OTEL_BSP_EXPORT_TIMEOUT', 30_000, 1, 600_000),
+        maxQueueSize: this.integer('OTEL_BSP_MAX_QUEUE_SIZE', 2_048, 1, 1_000_000),
+        maxExportBatchSize: this.integer('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, 1, 1_000_000),
+      },
+    };
+  }
+
+  #share(name: string, fallback: number): number {
+    const text = this.text(name);
+    if (text === null) return fallback;
+    const value = /^\d?\.?\d{1,17}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= 0 && value <= 1) return value;
+    this.fault(`${name} must be a number from 0 to 1, not ${quote(text)}`);
+    return fallback;
   }
 
   #guid(name: string): string {

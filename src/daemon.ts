@@ -9,7 +9,7 @@ import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
 import type { Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
-import { Visitor } from './calls/visitor.ts';
+import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import { readAccess } from './config/access-file.ts';
@@ -42,6 +42,7 @@ import { reconcile } from './store/reconcile.ts';
 import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
 import { Servers } from './store/servers.ts';
+import type { Tracing, TracingOptions } from './tracing/tracing.ts';
 import { Targets } from './webhooks/targets.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
@@ -90,6 +91,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let stopping = false;
 
   await using starting = new AsyncDisposableStack();
+
+  const tracing =
+    config.tracing && (await startTracing({ ...config.tracing, version, replica, log }));
+  starting.defer(() => tracing?.stop());
 
   let redisUrl = config.redisUrl;
   if (redisUrl === null) {
@@ -169,7 +174,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => appsWatch?.stop());
   const lanes = new Lanes(config.graphConnections);
   const visiting = {
-    sender: graph,
+    sender: tracing ? tracing.sender(graph) : graph,
     lanes,
     clock,
     random,
@@ -182,8 +187,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     underWay: new Set<string>(),
     noneExpiresBefore: (now: number) => now - clock.sinceStepMs() + deadlineMs,
   };
-  const visitor = new Visitor({ ...visiting, store });
-  const ownVisitor = new Visitor({ ...visiting, store: roster, observer: ownObserver });
+  const visits = (deps: VisitorDeps): Visits =>
+    tracing ? tracing.visits(new Visitor(deps)) : new Visitor(deps);
+  const visitor = visits({ ...visiting, store });
+  const ownVisitor = visits({ ...visiting, store: roster, observer: ownObserver });
   const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
   const sharedFirst = new OwnFirst(visitor, wheel, clock);
 
@@ -211,6 +218,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     onRepair: (ailment) => metrics.schedulerRepaired(ailment),
     onWorkerReplaced: () => metrics.workerReplaced(),
+    telemetry: tracing?.telemetry ?? null,
   });
 
   const inShared = {
@@ -419,6 +427,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
+    tracing: tracing?.plugin ?? null,
     onAnswered: (status) => metrics.answered(status),
     rateLimit: { max: config.requestsPerSecond, windowMs: 1_000 },
     log,
@@ -482,6 +491,11 @@ async function saveLast(save: () => Promise<unknown>, roster: Roster, log: Logge
     { err },
     'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
   );
+}
+
+/** Nothing of OpenTelemetry is loaded where no traces are wanted. */
+async function startTracing(options: TracingOptions): Promise<Tracing> {
+  return (await import('./tracing/tracing.ts')).startTracing(options);
 }
 
 function cannotListen(variable: string): (cause: Error) => never {

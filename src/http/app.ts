@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { type Logger, pino } from 'pino';
 import type { CallsFor } from '../calls/calls.ts';
 import type { EventLog } from '../calls/event.ts';
@@ -34,6 +34,8 @@ export interface HttpOptions extends AdmissionOptions {
   readonly metrics: MetricsRoutesOptions['metrics'] | null;
   /** The reasons why this replica is not ready; none where it is. */
   ready(): string[];
+  /** Follows requests, where traces are wanted. */
+  readonly tracing: FastifyPluginCallback | null;
   /** Told of each answer, but of those to probes and of pages that are open to all. */
   onAnswered(status: number): void;
   readonly log: Logger;
@@ -47,6 +49,7 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const { calls, metrics, version } = options;
   const limits = { ...LIMITS, ...options.limits };
   const app = createServer(options.log, limits);
+  if (options.tracing) await app.register(options.tracing);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);
   app.addHook('onResponse', (request, { statusCode }, done) => {
@@ -101,6 +104,7 @@ export async function buildOpenApi(version: string): Promise<object> {
     ready: () => [],
     identify: undocumented,
     onDenied: undocumented,
+    tracing: null,
     onAnswered: undocumented,
     rateLimit: { max: 1, windowMs: 1 },
     log: pino({ level: 'silent' }),

@@ -218,6 +218,7 @@ export async function anApp(
     ready: () => [],
     identify: identifyBy({}),
     onDenied: () => {},
+    tracing: null,
     onAnswered: () => {},
     rateLimit: { max: 1_000_000, windowMs: MINUTE },
     log: pino({ level: over.level ?? 'debug' }, lines),
