@@ -9,7 +9,7 @@ const readme = read('README.md').replaceAll(/ +\|/g, ' |');
 const config = read('src/config.ts');
 
 const VARIABLE =
-  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
+  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url|#share)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
 const variables = new Map([...config.matchAll(VARIABLE)].map(([, name, value]) => [name, value]));
 for (const [name, value] of variables) {
   const row = rowOf(name);

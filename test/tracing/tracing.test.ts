@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { World } from '../process/world.ts';
 import { freePort, redisForFile } from '../redis/redis-server.ts';
@@ -45,14 +48,8 @@ test(
       collector
         .named('keepAlive')
         .filter(({ attributes }) => attributes['callkeeper.call.id'] === id);
-    const posts = (name: string) =>
-      collector
-        .named('POST')
-        .filter(({ parentId }) =>
-          ofCall().some((one) => one.spanId === parentId && one.name === name),
-        );
-
-    await vi.waitFor(() => expect(posts('keepAlive').length).toBeGreaterThan(1), PATIENCE);
+    const ofBot = () => collector.spans.filter(({ traceId }) => traceId === bot.traceId);
+    await vi.waitFor(() => expect(ofBot().length).toBeGreaterThan(7), PATIENCE);
     const [first] = ofCall().filter(({ traceId }) => traceId === bot.traceId);
     const post = collector.named('POST').find(({ parentId }) => parentId === first?.spanId);
     expect(post?.service).toBe('callkeeper');
@@ -87,3 +84,78 @@ test(
     expect(probes).toEqual([]);
   },
 );
+
+test('nobody outside is told of a trace', SLOW, async () => {
+  const world = await newWorld();
+  const collector = await newCollector();
+  const headers: IncomingHttpHeaders[] = [];
+  const graph = await aServer((request, response) => {
+    headers.push(request.headers);
+    response.end();
+  });
+  const replica = await world
+    .replica({
+      REDIS_URL: redis.url,
+      GRAPH_BASE_URL: `${graph}/v1.0`,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+    })
+    .ready();
+  await replica.request('POST', '/calls/some-call-of-a-bot/track');
+  await vi.waitFor(() => expect(collector.named('POST').length).toBeGreaterThan(1), PATIENCE);
+  expect(headers.length).toBeGreaterThan(0);
+  for (const one of headers) expect(Object.keys(one)).not.toContain('traceparent');
+});
+
+test.each(['refuses', 'never answers'])(
+  'where the collector %s, calls are kept alive and the end comes in time all the same',
+  SLOW,
+  async (how) => {
+    const world = await newWorld();
+    const collector =
+      how === 'refuses' ? `http://127.0.0.1:${await freePort()}` : await aServer(() => {});
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector, OTEL_BSP_SCHEDULE_DELAY: '100' };
+    const slow = { OTEL_BSP_EXPORT_TIMEOUT: '500', OTEL_EXPORTER_OTLP_TIMEOUT: '500' };
+    const replica = await world.replica({ REDIS_URL: redis.url, ...env, ...slow }).ready();
+    await replica.request('POST', `/calls/${world.simulator.createCall()}/track`);
+    await vi.waitFor(
+      async () => expect(await replica.metric(RENEWED)).toBeGreaterThan(2),
+      PATIENCE,
+    );
+    await replica.logged('traces are not exported');
+    const warnings = replica.log.filter(
+      ({ msg, level }) => msg.startsWith('traces') && level === 40,
+    );
+    expect(warnings.length).toBe(1);
+    expect(await replica.stop()).toBe(0);
+  },
+);
+
+test('what is not sampled is not exported', SLOW, async () => {
+  const world = await newWorld();
+  const collector = await newCollector();
+  const replica = await world
+    .replica({
+      REDIS_URL: redis.url,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0',
+    })
+    .ready();
+  await replica.request('POST', `/calls/${world.simulator.createCall()}/track`);
+  await vi.waitFor(async () => expect(await replica.metric(RENEWED)).toBeGreaterThan(1), PATIENCE);
+  // It exports what is left as it ends.
+  expect(await replica.stop()).toBe(0);
+  expect(collector.spans).toEqual([]);
+});
+
+async function aServer(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
