@@ -114,6 +114,7 @@ export class CallView {
       this.#state,
       isFailing ? `tracked, failing: ${call.lastError?.message ?? ''}` : STATES[call.state],
     );
+    this.#tick();
     this.#fact(
       'Labels',
       Object.entries(call.labels)
@@ -138,7 +139,6 @@ export class CallView {
     this.#fact('Webhook', call.webhookUrl ?? '');
     this.#fact('Stored', call.durable ? '' : 'not yet: Redis is out, this replica alone knows it');
     this.#gather(call);
-    this.#tick();
   }
 
   /** What time changes as well. */

@@ -3,7 +3,7 @@ import { byId, html, list, write } from './dom.js';
 import { time } from './format.js';
 
 /** So many are shown. */
-const MOST = 30;
+const MOST = 25;
 /** However many come, the list is drawn so often. */
 const DRAW_MS = 300;
 
@@ -61,7 +61,9 @@ export class EventList {
     const at = html('time', { datetime: timestamp }, time(timestamp));
     const what = html('span', { class: 'kind', 'data-type': type }, WORDS[type] ?? type);
     const link = html('a', { href: `#/calls/${call.id}` }, call.id);
-    const why = call.resultInfo?.message ?? call.lastError?.message ?? '';
+    // That an ended call is not found is no news.
+    const error = type === 'call.ended' ? null : call.lastError;
+    const why = call.resultInfo?.message ?? error?.message ?? '';
     const more = why === '' ? [] : [html('p', {}, why)];
     return html('li', {}, at, what, ...(this.#withCall ? [link] : []), ...more);
   }

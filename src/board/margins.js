@@ -4,7 +4,7 @@ import { count, plural, roundSpan } from './format.js';
 
 /** Of the drawing, in its units. */
 const WIDTH = 600;
-const HEIGHT = 150;
+const HEIGHT = 120;
 const GAP = 6;
 const LEAST = 2;
 

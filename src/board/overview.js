@@ -44,12 +44,8 @@ export class OverviewView {
       calls,
       ({ id }) => id,
       ({ id }) => {
-        const call = html(
-          'th',
-          { scope: 'row' },
-          html('a', { href: `#/calls/${id}` }, id),
-          html('p'),
-        );
+        const link = html('a', { href: `#/calls/${id}` }, id);
+        const call = html('th', { scope: 'row' }, link, html('p'), html('p', { class: 'wrong' }));
         return html(
           'tr',
           {},
@@ -60,9 +56,10 @@ export class OverviewView {
       },
       (row, call) => {
         const [about, , next] = row.children;
-        if (about?.lastElementChild) write(about.lastElementChild, describe(call));
-        if (next) write(next, call.dueAt === null ? '' : time(call.dueAt));
-        set(row, { 'data-failing': call.consecutiveFailures > 0 });
+        const [, named, wrong] = about?.children ?? [];
+        if (named) write(named, nameOf(call));
+        if (wrong) write(wrong, faultOf(call));
+        if (next) write(next, dueOf(call, this.#now()));
       },
     );
   }
@@ -71,7 +68,10 @@ export class OverviewView {
   #showReplicas({ replicas, intervalMs }) {
     const all = replicas.reduce((sum, { keepAlives }) => sum + keepAlives, 0);
     this.#replicas = replicas[0]?.replica ?? '';
-    write(byId('replicas-caption'), `KeepAlives sent within the last ${roundSpan(intervalMs)}.`);
+    write(
+      byId('replicas-caption'),
+      `What each has sent to Graph within ${roundSpan(intervalMs)}, one turn of the wheel.`,
+    );
     const sorted = replicas.toSorted((a, b) => (a.replica < b.replica ? -1 : 1));
     list(
       byId('replicas'),
@@ -115,13 +115,26 @@ export class OverviewView {
 }
 
 /**
- * What tells a call from others, and what is wrong with it.
+ * What tells a call from others, to people.
  *
  * @param {Call} call
  */
-function describe({ app, labels, consecutiveFailures, lastError }) {
-  const named = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
-  const failed =
-    consecutiveFailures > 0 ? [`failed ${consecutiveFailures}×: ${lastError?.message ?? ''}`] : [];
-  return [...failed, app, ...named].join(' · ');
+function nameOf({ app, labels }) {
+  return [app, ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)].join(' · ');
+}
+
+/**
+ * What another replica did is known here a little later.
+ *
+ * @param {Call} call
+ * @param {number} now
+ */
+function dueOf({ dueAt }, now) {
+  return dueAt === null || Date.parse(dueAt) < now ? 'now' : time(dueAt);
+}
+
+/** @param {Call} call */
+function faultOf({ consecutiveFailures, lastError }) {
+  if (consecutiveFailures === 0) return '';
+  return `failed ${consecutiveFailures}×: ${lastError?.message ?? ''}`;
 }

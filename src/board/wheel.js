@@ -41,7 +41,7 @@ export class Wheel {
     );
     this.#drawing = svg(
       'svg',
-      { viewBox: '-120 -120 240 240', role: 'img' },
+      { viewBox: '-122 -120 244 238', role: 'img' },
       svg('circle', { class: 'track', r: (INNER + OUTER) / 2, 'stroke-width': OUTER - INNER }),
       this.#bars,
       this.#labels,
@@ -155,16 +155,23 @@ export class Wheel {
  */
 export function fold({ tracked, failing }) {
   const { length: n } = tracked;
-  const each = Math.ceil(n / MOST_SECTORS);
-  return Array.from({ length: Math.ceil(n / each) }, (_, i) => {
-    const [first, end] = [i * each, Math.min(n, (i + 1) * each)];
-    return {
-      first,
-      last: end - 1,
-      tracked: sum(tracked, first, end),
-      failing: sum(failing, first, end),
-    };
+  const sectors = sectorsOf(n);
+  return Array.from({ length: sectors }, (_, i) => {
+    const [first, end] = [Math.floor((i * n) / sectors), Math.floor(((i + 1) * n) / sectors)];
+    const counts = { tracked: sum(tracked, first, end), failing: sum(failing, first, end) };
+    return { first, last: end - 1, ...counts };
   });
+}
+
+/**
+ * As many as may be, of as many slots each where that can be had.
+ *
+ * @param {number} slots
+ */
+function sectorsOf(slots) {
+  if (slots <= MOST_SECTORS) return slots;
+  for (let n = MOST_SECTORS; n > MOST_SECTORS / 2; n--) if (slots % n === 0) return n;
+  return MOST_SECTORS;
 }
 
 /**
