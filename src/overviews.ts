@@ -23,7 +23,7 @@ const AGE_PER_COST = 10;
 
 /** All calls, counted at an instant, and what was made of that for those who asked. */
 interface Count {
-  readonly at: number;
+  readonly countedAt: number;
   readonly digests: readonly SlotDigest[];
   readonly made: Map<Reach, Counts>;
 }
@@ -50,10 +50,11 @@ export class RosterOverviews implements Overviews {
       this.#count = this.#countCalls();
     }
     const counts = this.#within(reach, await this.#count);
-    const { roster, shares, standing } = this.#options;
+    const { roster, shares, standing, clock } = this.#options;
     const { up, outSlots } = standing();
     return {
       ...counts,
+      now: clock.now(),
       unheld: roster.unheld,
       redis: { up, slotsOut: up ? outSlots.size : 0 },
       replicas: [shares.own, ...(up ? shares.others : [])],
@@ -64,20 +65,20 @@ export class RosterOverviews implements Overviews {
     const startedAt = performance.now();
     try {
       const digests = await this.#options.roster.digests();
-      return { at: this.#options.clock.now(), digests, made: new Map() };
+      return { countedAt: this.#options.clock.now(), digests, made: new Map() };
     } finally {
       const now = performance.now();
       this.#staleAt = now + Math.max(LEAST_AGE_MS, AGE_PER_COST * (now - startedAt));
     }
   }
 
-  #within(reach: Reach, { at, digests, made }: Count): Counts {
+  #within(reach: Reach, { countedAt, digests, made }: Count): Counts {
     const known = made.get(reach);
     if (known) return known;
     const { roster, deadlineMs } = this.#options;
-    const counted = tally(digests, reach, at, deadlineMs);
+    const counted = tally(digests, reach, countedAt, deadlineMs);
     const nearest = counted.nearest.flatMap((id) => roster.peek(id)?.call ?? []);
-    const counts = { at, tally: counted, nearest };
+    const counts = { countedAt, tally: counted, nearest };
     made.set(reach, counts);
     return counts;
   }

@@ -13,36 +13,32 @@ export function forgetKey() {
 }
 
 /**
- * Asks for a key; one that was refused is forgotten.
+ * Asks for a key, with which the page then begins anew; one that was refused is forgotten.
  *
  * @param {Refused} refusal
- * @param {(key: string) => void} onKey
  */
-export function askForKey(refusal, onKey) {
+export function askForKey(refusal) {
   const hadKey = readKey() !== null;
   forgetKey();
   byId('gate').hidden = false;
   write(byId('gate-title'), refusal.status === 403 ? 'Another key is wanted' : 'A key is wanted');
   write(byId('gate-why'), why(refusal, hadKey));
   write(byId('state'), 'Locked');
-  byId('state').dataset.state = 'locked';
-  const [form, field] = [
-    byIdAs('gate-form', HTMLFormElement),
-    byIdAs('gate-key', HTMLInputElement),
-  ];
-  field.value = '';
+  const field = byIdAs('gate-key', HTMLInputElement);
   field.focus();
-  form.onsubmit = (submitted) => {
+  byId('gate-form').addEventListener('submit', (submitted) => {
     submitted.preventDefault();
     const key = field.value.trim();
     // Nothing else can stand in a header.
-    if (!/^[\x21-\x7e]+$/.test(key)) {
-      write(byId('gate-why'), 'That is no key: a key has no spaces and no letters with accents.');
-      return;
-    }
+    const isKey = /^[\x21-\x7e]+$/.test(key);
+    write(
+      byId('gate-why'),
+      isKey ? '' : 'That is no key: a key has no spaces, nor letters with accents.',
+    );
+    if (!isKey) return;
     sessionStorage.setItem(PLACE, key);
-    onKey(key);
-  };
+    location.reload();
+  });
 }
 
 /**

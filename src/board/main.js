@@ -20,25 +20,23 @@ const now = () => Date.now() + aheadMs;
 const notices = new Notices();
 const overviewView = new OverviewView(now);
 const events = new EventList(byId('events'), { withCall: true });
-let session = new AbortController();
+const api = new Api(readKey());
+/** Aborts when the key does not do (any more). */
+const session = new AbortController();
+/** Of the page that is shown. */
 let page = new AbortController();
-let api = new Api(readKey());
+/** Whether there has been an answer: before, there is nothing to see. */
+let isOpen = false;
 
-/** Asks until the key does not do (any more); then for another key. */
 async function run() {
   const { signal } = session;
-  let isFollowing = false;
   while (!signal.aborted) {
     await seen(signal);
     try {
-      const overview = await api.overview(signal);
-      show(overview);
-      if (!isFollowing) void followAll(overview, signal);
-      isFollowing = true;
+      show(await api.overview(signal));
     } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof Refused && error.isForWantOfAKey) return refuse(error);
-      notices.noAnswer(error instanceof Refused ? error.message : null);
+      if (error instanceof Refused && error.isForWantOfAKey) refuse(error);
+      else notices.noAnswer(error instanceof Refused ? error.message : null);
     }
     await sleep(EVERY_MS, signal);
   }
@@ -47,49 +45,37 @@ async function run() {
 /** @param {GetOverviewAnswer} overview */
 function show(overview) {
   aheadMs = Date.parse(overview.at) - Date.now();
-  if (byId('overview').dataset.asked === undefined) open();
+  if (!isOpen) open(overview);
   notices.answered(overview);
   overviewView.show(overview);
 }
 
-/**
- * The events of the last turn of the wheel, and then those that come.
- *
- * @param {GetOverviewAnswer} overview
- * @param {AbortSignal} signal
- */
-function followAll({ intervalMs }, signal) {
-  const after = `${Math.round(now() - intervalMs)}-0`;
-  const onEvent = (/** @type {Parameters<EventList['add']>[0]} */ event) => events.add(event);
-  return follow(api, { after, onEvent, onState: showEventsState, signal });
-}
-
-/** The first answer is there: from now on there is something to see. */
-function open() {
-  byId('overview').dataset.asked = '';
+/** @param {GetOverviewAnswer} overview */
+function open({ intervalMs }) {
+  isOpen = true;
   byId('search').hidden = false;
   byId('forget').hidden = readKey() === null;
-  byId('gate').hidden = true;
   route();
+  void follow(api, {
+    // Those of the last turn of the wheel as well.
+    after: `${Math.round(now() - intervalMs)}-0`,
+    onEvent: (event) => events.add(event),
+    onState: showEventsState,
+    signal: session.signal,
+  });
 }
 
 /** @param {Refused} error */
 function refuse(error) {
   session.abort();
-  page.abort();
-  delete byId('overview').dataset.asked;
-  for (const id of ['overview', 'call', 'search', 'forget']) byId(id).hidden = true;
-  notices.clear();
-  askForKey(error, (key) => {
-    session = new AbortController();
-    api = new Api(key);
-    void run();
-  });
+  // What was shown with a key must not be there for the next one.
+  if (isOpen) location.reload();
+  else askForKey(error);
 }
 
 /** Shows the page that the address names. */
 function route() {
-  if (location.hash === '#main' || byId('overview').dataset.asked === undefined) return;
+  if (location.hash === '#main' || !isOpen) return;
   page.abort();
   page = new AbortController();
   const id = /^#\/calls\/([\w-]{8,128})$/.exec(location.hash)?.[1];

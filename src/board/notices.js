@@ -42,10 +42,6 @@ export class Notices {
     this.#state('out', 'No answer');
   }
 
-  clear() {
-    this.#show([]);
-  }
-
   /** @param {{ key: string, text: string }[]} faults */
   #show(faults) {
     this.#shown = faults;

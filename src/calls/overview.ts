@@ -5,7 +5,7 @@ import type { Tally } from './tally.ts';
 /** The calls within somebody's reach, as one replica holds them in memory. */
 export interface Counts {
   /** When they were counted, epoch ms. */
-  readonly at: number;
+  readonly countedAt: number;
   readonly tally: Tally;
   /** Those of `tally.nearest`, in their order, as they stand. */
   readonly nearest: readonly Call[];
@@ -13,6 +13,8 @@ export interface Counts {
 
 /** How all of it stands, as one replica sees it. */
 export interface Overview extends Counts {
+  /** By the clock of the replica, epoch ms; the calls were counted a little before. */
+  readonly now: number;
   /** Tracked calls, of any app, that this replica has no room for in memory: they are not counted. */
   readonly unheld: number;
   readonly redis: {

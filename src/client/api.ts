@@ -59,8 +59,10 @@ export interface Event {
 
 /** How all calls within the key's reach are. */
 export interface GetOverviewAnswer {
-  /** When the calls were counted. RFC 3339, UTC, ms. */
+  /** When this was said, by the replica's clock. RFC 3339, UTC, ms. */
   readonly at: string;
+  /** When the calls were counted, a second or so before. RFC 3339, UTC, ms. */
+  readonly countedAt: string;
   /** Of the replica that answers. */
   readonly version: string;
   /** Between two keepAlives of a call. In ms. */

@@ -8,12 +8,13 @@ import { formatInstant } from './instant.ts';
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 const Ms = (description: string) => Type.Integer({ description: `${description} In ms.` });
 
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
 export const OverviewSchema = Type.Object(
   {
-    at: Type.String({
-      format: 'date-time',
-      description: 'When the calls were counted. RFC 3339, UTC, ms.',
-    }),
+    at: Instant("When this was said, by the replica's clock."),
+    countedAt: Instant('When the calls were counted, a second or so before.'),
     version: Type.String({ description: 'Of the replica that answers.' }),
     intervalMs: Ms('Between two keepAlives of a call.'),
     deadlineMs: Ms('With no success for so long Graph ends a call.'),
@@ -76,10 +77,11 @@ export interface OverviewContext {
 
 export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
   const { version, wheel, deadlineMs, present, isDurable } = context;
-  const { at, tally, unheld, nearest, redis, replicas } = overview;
+  const { now, countedAt, tally, unheld, nearest, redis, replicas } = overview;
   const { nearestDeadlineAt: first } = tally;
   return {
-    at: formatInstant(at),
+    at: formatInstant(now),
+    countedAt: formatInstant(countedAt),
     version,
     intervalMs: wheel.intervalMs,
     deadlineMs,
@@ -87,7 +89,7 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
     failing: tally.failing,
     atRisk: tally.atRisk,
     unheld,
-    minMarginMs: first === null ? null : first - at,
+    minMarginMs: first === null ? null : first - now,
     margins: [...tally.margins],
     nearest: nearest.map((call) => present(call, isDurable(call.id))),
     slots: {

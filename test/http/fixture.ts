@@ -193,7 +193,8 @@ export function anOverview(over: Partial<Overview> = {}): Overview {
   const slots = Array.from({ length: 256 }, () => ({ tracked: 0, failing: 0 }));
   slots[3] = { tracked: 2, failing: 1 };
   return {
-    at: NOW,
+    now: NOW,
+    countedAt: NOW - 1_000,
     tally: {
       tracked: 2,
       failing: 1,

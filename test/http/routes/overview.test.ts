@@ -11,6 +11,7 @@ test('it tells how all calls are, with the ms that are left and the slots one by
   const body = answer.json();
   expect(body).toMatchObject({
     at: '2026-02-03T04:05:06.789Z',
+    countedAt: '2026-02-03T04:05:05.789Z',
     version: '1.2.3',
     intervalMs: 15 * MINUTE,
     deadlineMs: 45 * MINUTE,
