@@ -50,6 +50,11 @@ const PROGRAMS = {
     development: true,
   },
   openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
+  picture: {
+    run: ['test/board/picture.ts'],
+    tools: ['redis-server', 'chromium'],
+    development: true,
+  },
   build: { run: ['scripts/build.mjs'], tools: [], development: true },
 };
 

@@ -18,11 +18,15 @@ const ARGUMENTS = [
 /** How long the page may take to show what is so; it asks every two seconds. */
 export const SOON = { timeout: 60_000 };
 
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium(), args: ARGUMENTS });
+}
+
 /** For a test file: a Chromium that runs before its tests and ends after them. */
 export function browserForFile() {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: findChromium(), args: ARGUMENTS });
+    browser = await launch();
   }, 120_000);
   afterAll(() => browser.close(), 60_000);
   return {
