@@ -3,7 +3,7 @@
 import { Refused } from './api.js';
 import { byId, html, set, write } from './dom.js';
 import { EventList } from './events.js';
-import { copy, evidence } from './evidence.js';
+import { Evidence } from './evidence.js';
 import { follow } from './follow.js';
 import { span, time } from './format.js';
 import { seen, sleep } from './sleep.js';
@@ -11,8 +11,6 @@ import { seen, sleep } from './sleep.js';
 const EVERY_MS = 2_000;
 /** Before all events that are kept. */
 const START = '0-0';
-/** So many failed requests are gathered. */
-const MOST_ERRORS = 20;
 
 const STATES = {
   tracked: 'tracked',
@@ -27,17 +25,14 @@ export class CallView {
   #now;
   /** @type {Call | null} */
   #call = null;
-  /** @type {Map<string, NonNullable<Call['lastError']>>} */
-  #errors = new Map();
   #state = html('p', { class: 'call-state' });
   #facts = html('dl', { class: 'facts' });
-  #history = html('ol', { class: 'events' });
-  #events = new EventList(this.#history, { withCall: false });
-  #evidence = html('section', { 'aria-labelledby': 'evidence-title', hidden: true });
-  #text = html('pre', { tabindex: 0, 'aria-label': 'Evidence' });
-  #copied = html('span', { role: 'status' });
   /** @type {Map<string, HTMLElement>} */
   #values = new Map();
+  #history = html('ol', { class: 'events' });
+  #events = new EventList(this.#history, { withCall: false });
+  #evidence = new Evidence();
+  #name;
 
   /**
    * @param {string} id
@@ -46,14 +41,8 @@ export class CallView {
   constructor(id, now) {
     this.#id = id;
     this.#now = now;
-    const button = html('button', { type: 'button' }, 'Copy');
-    button.addEventListener('click', () => this.#copy());
-    this.#evidence.append(
-      html('h2', { id: 'evidence-title' }, 'Evidence for Microsoft support'),
-      html('p', { class: 'copying' }, button, this.#copied),
-      this.#text,
-    );
-    const title = html('h1', { id: 'call-title', tabindex: -1 }, 'Call ', html('code', {}, id));
+    this.#name = html('code', {}, id);
+    const title = html('h1', { id: 'call-title', tabindex: -1 }, 'Call ', this.#name);
     const history = html('h2', { id: 'history-title' }, 'History');
     byId('call').replaceChildren(
       html('p', {}, html('a', { href: '#/' }, '← All calls')),
@@ -61,7 +50,7 @@ export class CallView {
       this.#state,
       this.#facts,
       html('section', { 'aria-labelledby': 'history-title' }, history, this.#history),
-      this.#evidence,
+      this.#evidence.section,
     );
     title.focus();
   }
@@ -76,7 +65,7 @@ export class CallView {
       after: START,
       onEvent: (event) => {
         this.#events.add(event);
-        this.#gather(event.call);
+        this.#evidence.gather(event.call);
       },
       onState: () => undefined,
       signal,
@@ -96,70 +85,31 @@ export class CallView {
   }
 
   /** @param {Refused} error */
-  #refused(error) {
-    if (this.#call === null) set(this.#state, { 'data-state': 'unknown' });
-    const isUnknown = error.status === 404;
-    const text = isUnknown
-      ? 'It is not tracked, nor was it within the last 24 hours.'
-      : error.message;
-    write(this.#state, text);
+  #refused({ status, message }) {
+    set(this.#state, { 'data-state': 'unknown' });
+    const unknown = 'It is not tracked, nor was it within the last 24 hours.';
+    write(this.#state, status === 404 ? unknown : message);
   }
 
   /** @param {Call} call */
   #show(call) {
     this.#call = call;
+    // A GUID may have been asked for in capitals.
+    write(this.#name, call.id);
     const isFailing = call.state === 'tracked' && call.consecutiveFailures > 0;
+    const failing = `tracked, failing: ${call.lastError?.message ?? ''}`;
     set(this.#state, { 'data-state': isFailing ? 'failing' : call.state });
-    write(
-      this.#state,
-      isFailing ? `tracked, failing: ${call.lastError?.message ?? ''}` : STATES[call.state],
-    );
+    write(this.#state, isFailing ? failing : STATES[call.state]);
     this.#tick();
-    this.#fact(
-      'Labels',
-      Object.entries(call.labels)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(', '),
-    );
-    this.#fact('App', call.app);
-    this.#fact('Tenant', call.tenantId);
-    this.#fact(
-      'Failures in a row',
-      call.consecutiveFailures === 0 ? '' : String(call.consecutiveFailures),
-    );
-    this.#fact('At risk since', instant(call.atRiskAt));
-    this.#fact('Tracked', instant(call.trackedAt));
-    this.#fact('Began', instant(call.startedAt));
-    this.#fact('Tracked until', instant(call.trackUntil));
-    this.#fact('Left the schedule', instant(call.goneAt ?? null));
-    this.#fact(
-      'Why',
-      call.resultInfo ? `${call.resultInfo.message} (${call.resultInfo.code})` : '',
-    );
-    this.#fact('Webhook', call.webhookUrl ?? '');
-    this.#fact('Stored', call.durable ? '' : 'not yet: Redis is out, this replica alone knows it');
-    this.#gather(call);
+    this.#evidence.gather(call);
   }
 
-  /** What time changes as well. */
+  /** Some of it changes with time alone. */
   #tick() {
-    const call = this.#call;
-    if (call === null) return;
-    const isTracked = call.state === 'tracked';
-    const from = (/** @type {string | null} */ at) =>
-      at === null ? 0 : Date.parse(at) - this.#now();
-    const within = (/** @type {string} */ at) =>
-      `${time(at)}, ${from(at) < 0 ? 'now' : `in ${span(from(at))}`}`;
-    this.#fact(
-      'Deadline',
-      isTracked ? `${time(call.deadlineAt)}, ${span(from(call.deadlineAt))} left` : '',
-    );
-    this.#fact('Next keepAlive', call.dueAt === null ? '' : within(call.dueAt));
-    const renewed =
-      call.renewedAt === null
-        ? 'not yet'
-        : `${time(call.renewedAt)}, ${span(-from(call.renewedAt))} ago`;
-    this.#fact('Last renewed', isTracked || call.renewedAt !== null ? renewed : '');
+    if (this.#call === null) return;
+    for (const [name, value] of Object.entries(factsOf(this.#call, this.#now()))) {
+      this.#fact(name, value);
+    }
   }
 
   /**
@@ -176,25 +126,52 @@ export class CallView {
     write(shown, value);
     if (shown.parentElement) shown.parentElement.hidden = value === '';
   }
+}
 
-  /** @param {Call} call */
-  #gather({ lastError }) {
-    if (lastError !== null) this.#errors.set(lastError.clientRequestId ?? lastError.at, lastError);
-    if (this.#errors.size === 0) return;
-    const newestFirst = [...this.#errors.values()].sort((a, b) => (a.at < b.at ? 1 : -1));
-    this.#evidence.hidden = false;
-    if (this.#call) write(this.#text, evidence(this.#call, newestFirst.slice(0, MOST_ERRORS)));
-  }
+/**
+ * @param {Call} call
+ * @param {number} now
+ */
+function factsOf(call, now) {
+  const isTracked = call.state === 'tracked';
+  const left = span(Date.parse(call.deadlineAt) - now);
+  const { resultInfo, consecutiveFailures: failures } = call;
+  return {
+    Deadline: isTracked ? `${time(call.deadlineAt)}, ${left} left` : '',
+    'Next keepAlive': call.dueAt === null ? '' : due(call.dueAt, now),
+    'Last renewed': call.renewedAt === null ? 'not yet' : ago(call.renewedAt, now),
+    'Failures in a row': failures === 0 ? '' : String(failures),
+    'At risk since': instant(call.atRiskAt),
+    Labels: Object.entries(call.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(', '),
+    App: call.app,
+    Tenant: call.tenantId,
+    Tracked: instant(call.trackedAt),
+    Began: instant(call.startedAt),
+    'Tracked until': instant(call.trackUntil),
+    'Left the schedule': instant(call.goneAt ?? null),
+    Why: resultInfo ? `${resultInfo.message} (${resultInfo.code})` : '',
+    Webhook: call.webhookUrl ?? '',
+    Stored: call.durable ? '' : 'not yet: Redis is out, this replica alone knows it',
+  };
+}
 
-  async #copy() {
-    const text = this.#text.textContent ?? '';
-    if (await copy(text)) {
-      write(this.#copied, 'Copied.');
-    } else {
-      getSelection()?.selectAllChildren(this.#text);
-      write(this.#copied, 'Selected: copy it with the keyboard.');
-    }
-  }
+/**
+ * @param {string} at
+ * @param {number} now
+ */
+function due(at, now) {
+  const ms = Date.parse(at) - now;
+  return `${time(at)}, ${ms < 0 ? 'now' : `in ${span(ms)}`}`;
+}
+
+/**
+ * @param {string} at
+ * @param {number} now
+ */
+function ago(at, now) {
+  return `${time(at)}, ${span(now - Date.parse(at))} ago`;
 }
 
 /** @param {string | null} at */

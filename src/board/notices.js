@@ -74,7 +74,7 @@ export class Notices {
 function faults({ redis, tracked, slots, unheld }) {
   const found = [];
   if (!redis.up) {
-    const text = `Redis is out: this replica keeps ${plural(tracked, 'call')} alive from memory.`;
+    const text = `Redis is out: this replica keeps ${plural(tracked, 'call')} alive from memory. Events are told when it is back.`;
     found.push({ key: 'redis', text });
   } else if (redis.slotsOut > 0) {
     const some = `${count(redis.slotsOut)} of ${count(slots.tracked.length)} slots`;

@@ -9,7 +9,6 @@ export class OverviewView {
   #now;
   #wheel;
   #margins = new Margins();
-  #replicas = '';
   /** @type {GetOverviewAnswer | null} */
   #shown = null;
 
@@ -67,7 +66,6 @@ export class OverviewView {
   /** @param {GetOverviewAnswer} overview */
   #showReplicas({ replicas, intervalMs }) {
     const all = replicas.reduce((sum, { keepAlives }) => sum + keepAlives, 0);
-    this.#replicas = replicas[0]?.replica ?? '';
     write(
       byId('replicas-caption'),
       `What each has sent to Graph within ${roundSpan(intervalMs)}, one turn of the wheel.`,
@@ -85,7 +83,7 @@ export class OverviewView {
       },
       (row, { replica, version, keepAlives }) => {
         const [name, sent, share] = row.children;
-        const here = replica === this.#replicas ? 'answers this page' : '';
+        const here = replica === replicas[0]?.replica ? 'answers this page' : '';
         const about = [version, here].filter((text) => text !== '').join(' · ');
         if (name?.lastElementChild) write(name.lastElementChild, about);
         if (sent) write(sent, count(keepAlives));

@@ -1,23 +1,12 @@
 /** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Sector } from './sectors.js' */
 import { byId, html, set, svg, write } from './dom.js';
 import { count, plural, roundSpan } from './format.js';
+import { at, INNER, OUTER, ring } from './ring.js';
+import { fold } from './sectors.js';
 
-/** More slots than this are drawn some to a sector. */
-const MOST_SECTORS = 120;
-/** From the centre, in the units of the drawing; a sector is as long as its slots are loaded. */
-const INNER = 54;
-const OUTER = 100;
+/** Of a sector in which there is a call, so that it is seen. */
 const LEAST = 3;
-/** Of the whole turn, on each side of a sector. */
-const GAP = 0.0009;
-
-/**
- * @typedef {object} Sector
- * @property {number} first slot
- * @property {number} last
- * @property {number} tracked
- * @property {number} failing
- */
 
 /**
  * The wheel of slots: how many calls stand in each, which of them fail, and where the hand is.
@@ -147,72 +136,6 @@ export class Wheel {
     }
     setTimeout(() => this.#turn(now), step);
   }
-}
-
-/**
- * @param {GetOverviewAnswer['slots']} slots
- * @returns {Sector[]}
- */
-export function fold({ tracked, failing }) {
-  const { length: n } = tracked;
-  const sectors = sectorsOf(n);
-  return Array.from({ length: sectors }, (_, i) => {
-    const [first, end] = [Math.floor((i * n) / sectors), Math.floor(((i + 1) * n) / sectors)];
-    const counts = { tracked: sum(tracked, first, end), failing: sum(failing, first, end) };
-    return { first, last: end - 1, ...counts };
-  });
-}
-
-/**
- * As many as may be, of as many slots each where that can be had.
- *
- * @param {number} slots
- */
-function sectorsOf(slots) {
-  if (slots <= MOST_SECTORS) return slots;
-  for (let n = MOST_SECTORS; n > MOST_SECTORS / 2; n--) if (slots % n === 0) return n;
-  return MOST_SECTORS;
-}
-
-/**
- * @param {readonly number[]} numbers
- * @param {number} from
- * @param {number} to
- */
-function sum(numbers, from, to) {
-  return numbers.slice(from, to).reduce((all, one) => all + one, 0);
-}
-
-/**
- * A piece of a ring, from one part of the turn to another.
- *
- * @param {number} from
- * @param {number} to
- * @param {number} outer
- */
-function ring(from, to, outer) {
-  // The gap is as wide outside as inside, and a full turn would have no ends to draw between.
-  const edge = (/** @type {number} */ radius) => (GAP * OUTER) / radius;
-  const [a, b] = [at(from + edge(INNER), INNER), at(to - edge(INNER), INNER)];
-  const [c, d] = [at(to - edge(outer), outer), at(from + edge(outer), outer)];
-  const large = to - from > 0.5 ? 1 : 0;
-  const inner = `M${a} A${INNER} ${INNER} 0 ${large} 1 ${b}`;
-  return `${inner} L${c} A${outer} ${outer} 0 ${large} 0 ${d} Z`;
-}
-
-/**
- * @param {number} part of the turn, from the top
- * @param {number} radius
- * @returns {[number, number]}
- */
-function at(part, radius) {
-  const angle = 2 * Math.PI * part;
-  return [round(radius * Math.sin(angle)), round(-radius * Math.cos(angle))];
-}
-
-/** @param {number} value */
-function round(value) {
-  return Math.round(value * 100) / 100;
 }
 
 /**

@@ -47,22 +47,33 @@ test('the replica dies before its eyes, and comes back', SLOW, async () => {
   const world = await aWorld();
   const env = { REDIS_URL: redis.url, PORT: String(await freePort()) };
   const replica = await world.replica(env).ready();
+  const other = await world.replica({ REDIS_URL: redis.url }).ready();
   const id = world.simulator.createCall();
   await replica.request('POST', `/calls/${id}/track`);
   const page = await browser.open(replica.url);
-  await page.locator('#events li').filter({ hasText: id }).waitFor();
+  const eventOf = (call: string) => page.locator('#events li').filter({ hasText: call });
+  await eventOf(id).waitFor();
 
+  const resumed: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().endsWith('/events')) resumed.push(request.headers()['last-event-id'] ?? '');
+  });
   replica.signal('SIGKILL');
   await replica.exit();
   await page.getByText(/^No answer since .*: this is how it was then\. Trying again\.$/).waitFor();
   expect(await page.locator('#state').textContent()).toBe('No answer');
   expect(await page.locator('#count-tracked').textContent()).toBe('1');
 
-  const again = await world.replica(env).ready();
+  // What happens meanwhile is told afterwards.
+  const meanwhile = world.simulator.createCall();
+  await other.request('POST', `/calls/${meanwhile}/track`);
+  await world.replica(env).ready();
   await page.locator('.notice').waitFor({ state: 'detached' });
   await page.getByText('All well').waitFor();
-  const late = world.simulator.createCall();
-  await again.request('POST', `/calls/${late}/track`);
-  await page.locator('#events li').filter({ hasText: late }).waitFor();
-  expect(await page.locator('#events li').filter({ hasText: id }).count()).toBe(1);
+  await eventOf(meanwhile).waitFor();
+  // It asked for what came after the last event that it had.
+  const { body } = await other.request('GET', `/calls/${id}`);
+  const [ms = 0] = (resumed.at(-1) ?? '').split('-').map(Number);
+  expect(ms).toBeGreaterThanOrEqual(Date.parse(body.trackedAt));
+  expect(await eventOf(id).count()).toBe(1);
 });
