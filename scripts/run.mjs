@@ -23,7 +23,8 @@ const PROGRAMS = {
   simulator: { run: ['src/simulator/main.ts'], tools: [], development: true },
   test: {
     run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
-    tools: FOR_FAULTS,
+    // The board is looked at in a browser.
+    tools: [...FOR_FAULTS, 'chromium'],
     development: true,
   },
   'test:faults': {
@@ -49,6 +50,11 @@ const PROGRAMS = {
     development: true,
   },
   openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
+  picture: {
+    run: ['test/board/picture.ts'],
+    tools: ['redis-server', 'chromium'],
+    development: true,
+  },
   build: { run: ['scripts/build.mjs'], tools: [], development: true },
 };
 

@@ -63,6 +63,10 @@ const TOOLS = {
     // The package starts a service as well; what is wanted is the program, not a Redis at 6379.
     service: 'redis-server',
   },
+  chromium: {
+    elsewhere: 'Fedora: dnf install chromium; macOS: brew install --cask chromium',
+    service: null,
+  },
   faketime: { elsewhere: 'Fedora: dnf install libfaketime', service: null },
   postgresql: {
     elsewhere: 'Fedora: dnf install postgresql-server; macOS: brew install postgresql',

@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { type Logger, pino } from 'pino';
 import type { CallsFor } from '../calls/calls.ts';
 import type { EventLog } from '../calls/event.ts';
+import type { Overviews } from '../calls/overview.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
@@ -12,11 +13,13 @@ import { answerFailure, answerFrameworkFailure, answerUnknownRoute } from './fai
 import { LIMITS, type Limits } from './limits.ts';
 import { openApi } from './openapi.ts';
 import { answerParserFailure } from './parser-failures.ts';
+import { boardRoutes } from './routes/board.ts';
 import { callRoutes } from './routes/calls.ts';
 import { eventRoutes } from './routes/events.ts';
 import { keepAliveRoutes } from './routes/keep-alive.ts';
 import { type AdmitNotifications, notificationRoutes } from './routes/notifications.ts';
 import { documentRoutes, operationRoutes } from './routes/operations.ts';
+import { overviewRoutes } from './routes/overview.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -25,6 +28,7 @@ import { compileValidator } from './validation.ts';
 export interface HttpOptions extends AdmissionOptions {
   readonly calls: CallsFor;
   readonly events: EventLog;
+  readonly overviews: Overviews;
   /** Checks Graph's token on notifications; null: it is not checked. */
   readonly admitNotifications: AdmitNotifications | null;
   readonly wheel: Wheel;
@@ -60,8 +64,11 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
   await app.register(eventRoutes, { events: options.events, present, limits });
+  const { overviews, wheel, deadlineMs } = options;
+  await app.register(overviewRoutes, { overviews, calls, present, wheel, deadlineMs, version });
   await app.register(operationRoutes, { metrics, ready: () => options.ready() });
   await app.register(documentRoutes);
+  await app.register(boardRoutes);
   refuseOtherMethods();
   return app;
 }
@@ -74,6 +81,7 @@ export async function buildOpenApi(version: string): Promise<object> {
   const app = await buildApp({
     calls: { within: undocumented },
     events: { readAfter: undocumented },
+    overviews: { read: undocumented },
     admitNotifications: null,
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,
