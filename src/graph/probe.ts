@@ -10,6 +10,8 @@ import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
 export interface ProberOptions {
+  /** Most connections at once. */
+  readonly connections: number;
   readonly timeouts: GraphTimeouts;
   readonly proxy: Proxies;
   readonly clock: Clock;
@@ -37,7 +39,7 @@ export class Prober {
   constructor(options: ProberOptions) {
     this.#options = options;
     const { timeouts, proxy, clock, userAgent } = options;
-    this.#connections = new Connections(1, timeouts, proxy);
+    this.#connections = new Connections(options.connections, timeouts, proxy);
     this.#tokens = new Tokens({
       connections: this.#connections,
       tokenMs: timeouts.tokenMs,
