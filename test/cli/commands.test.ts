@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -45,6 +45,16 @@ const jsonLines = (text: string) =>
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Call);
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 describe('calls', () => {
   test('are tracked with what is said of them, shown, and stopped', async () => {
@@ -154,6 +164,17 @@ describe('who asks', () => {
     expect(stderr).toMatch(/cannot be reached: .*ECONNREFUSED.*\n.*--url or CALLKEEPER_URL/);
   });
 
+  test('while no replica is ready ends with exit code 3, and is told that one is there', async () => {
+    const server = createServer((_, response) => {
+      const problem = { type: 'urn:callkeeper:problem:store-unavailable', status: 503 };
+      response.writeHead(503, { 'content-type': 'application/problem+json' });
+      response.end(JSON.stringify({ ...problem, title: 'The registry', detail: 'is out' }));
+    });
+    const { code, stderr } = await cli(['list', '--url', await listen(server)], env);
+    expect(code).toBe(3);
+    expect(stderr).toContain('answers, but cannot do this now: The registry: is out');
+  });
+
   test('finds the daemon of the same environment', async () => {
     const { port } = new URL(replica.url);
     const { code } = await cli(['list'], { PORT: port, HOST: '0.0.0.0', CALLKEEPER_API_KEY: KEY });
@@ -217,13 +238,7 @@ test('what a server says is never acted on by the terminal', async () => {
     response.writeHead(isList || isShow ? 200 : 400, { 'content-type': 'application/json' });
     response.end(JSON.stringify(isList || isShow ? body : problem));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const there = { CALLKEEPER_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const there = { CALLKEEPER_URL: await listen(server) };
   const commands = [
     ['list'],
     ['list', '--json'],
