@@ -19,8 +19,9 @@ const FOR_FAULTS = ['redis-server', 'faketime'];
 /** `development` where the packages for production are not enough. */
 const PROGRAMS = {
   start: { run: ['src/main.ts'], tools: [], development: false },
-  demo: { run: ['src/demo/main.ts'], tools: ['redis-server'], development: true },
-  simulator: { run: ['src/simulator/main.ts'], tools: [], development: true },
+  cli: { run: ['src/cli.ts'], tools: [], development: false },
+  demo: { run: ['src/cli.ts', 'demo'], tools: ['redis-server'], development: true },
+  simulator: { run: ['src/cli.ts', 'simulator'], tools: [], development: true },
   test: {
     run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
     // The board is looked at in a browser.
@@ -68,7 +69,8 @@ async function main([name = '', ...args]) {
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
   for (const tool of program.tools) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
-  const env = { ...(name === 'start' ? readEnvFile() : {}), ...process.env, PATH };
+  const isOfDaemon = name === 'start' || name === 'cli';
+  const env = { ...(isOfDaemon ? readEnvFile() : {}), ...process.env, PATH };
   process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });
 }
 
