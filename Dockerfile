@@ -25,5 +25,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 # Alive, not ready: a restart would not bring a Redis back that is out.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
-    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+    CMD ["node", "src/cli.ts", "health"]
 CMD ["node", "src/main.ts"]

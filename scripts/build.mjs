@@ -1,7 +1,7 @@
 // Makes dist/, what is packed: Node strips no types under node_modules. Nothing in the
 // repository itself runs from there.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -11,6 +11,12 @@ tsc('-p', 'tsconfig.build.json');
 // Of all types only those of the client are for others.
 tsc('-p', 'tsconfig.client.json');
 nameJavaScript(new URL('../dist/client/', import.meta.url));
+
+// What browsers are sent goes as it stands.
+cpSync(new URL('../src/board', import.meta.url), new URL('../dist/board', import.meta.url), {
+  recursive: true,
+  filter: (file) => !file.endsWith('tsconfig.json'),
+});
 
 /** In declarations tsc leaves imports as they are: of files that are not packed. */
 function nameJavaScript(directory) {

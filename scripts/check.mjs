@@ -15,6 +15,7 @@ const CHECKS = [
     '--max-diagnostics=50',
   ],
   ['types', 'tsc'],
+  ['types of the board', 'tsc', '-p', 'src/board'],
   ['unused code', 'knip', '--no-progress'],
   ['OpenAPI document is current', node, 'scripts/openapi.mjs', '--check'],
   ['README tells what the code does', node, 'scripts/check-readme.mjs'],

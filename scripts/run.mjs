@@ -15,13 +15,15 @@ import {
 
 /** For wrong clocks, Debian's libfaketime comes with the command. */
 const FOR_FAULTS = ['redis-server', 'faketime'];
-const FOR_TESTS = [...FOR_FAULTS, 'prometheus'];
+/** The board is looked at in a browser; the alerts are those that Prometheus sees. */
+const FOR_TESTS = [...FOR_FAULTS, 'chromium', 'prometheus'];
 
 /** `development` where the packages for production are not enough. */
 const PROGRAMS = {
   start: { run: ['src/main.ts'], tools: [], development: false },
-  demo: { run: ['src/demo/main.ts'], tools: ['redis-server'], development: true },
-  simulator: { run: ['src/simulator/main.ts'], tools: [], development: true },
+  cli: { run: ['src/cli.ts'], tools: [], development: false },
+  demo: { run: ['src/cli.ts', 'demo'], tools: ['redis-server'], development: true },
+  simulator: { run: ['src/cli.ts', 'simulator'], tools: [], development: true },
   test: {
     run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
     tools: FOR_TESTS,
@@ -50,6 +52,11 @@ const PROGRAMS = {
     development: true,
   },
   openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
+  picture: {
+    run: ['test/board/picture.ts'],
+    tools: ['redis-server', 'chromium'],
+    development: true,
+  },
   build: { run: ['scripts/build.mjs'], tools: [], development: true },
 };
 
@@ -63,7 +70,8 @@ async function main([name = '', ...args]) {
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
   for (const tool of program.tools) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
-  const env = { ...(name === 'start' ? readEnvFile() : {}), ...process.env, PATH };
+  const isOfDaemon = name === 'start' || name === 'cli';
+  const env = { ...(isOfDaemon ? readEnvFile() : {}), ...process.env, PATH };
   process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });
 }
 

@@ -65,6 +65,10 @@ const TOOLS = {
   },
   // With promtool. Its service, too, is not wanted.
   prometheus: { elsewhere: 'macOS: brew install prometheus', service: 'prometheus' },
+  chromium: {
+    elsewhere: 'Fedora: dnf install chromium; macOS: brew install --cask chromium',
+    service: null,
+  },
   faketime: { elsewhere: 'Fedora: dnf install libfaketime', service: null },
   postgresql: {
     elsewhere: 'Fedora: dnf install postgresql-server; macOS: brew install postgresql',

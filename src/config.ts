@@ -184,6 +184,24 @@ export function readConfig(env: Env): Config {
   return Object.freeze(config);
 }
 
+/** Where a daemon is, and the key to show there, for those that ask one. */
+export interface RemoteConfig {
+  readonly urls: readonly string[];
+  /** Also an access token of Entra. */
+  readonly apiKey: string | null;
+}
+
+/**
+ * @param given URLs that count instead of those in the environment
+ * @throws ConfigError with all that is wrong
+ */
+export function readRemoteConfig(env: Env, given: readonly string[] = []): RemoteConfig {
+  const read = new Reader(env);
+  const remote = { urls: read.remoteUrls(given), apiKey: read.remoteKey() };
+  read.throwFaults();
+  return remote;
+}
+
 /** Reads variables and gathers faults; what a faulty one gives is never used. */
 class Reader {
   readonly #env: Env;
@@ -301,6 +319,29 @@ class Reader {
       this.fault('API_KEYS: each key must have at least 24 characters, none of them a space');
     }
     return given;
+  }
+
+  /** By default the daemon that has this very environment. */
+  remoteUrls(given: readonly string[]): readonly string[] {
+    const named = this.#list(this.text('CALLKEEPER_URL'));
+    const urls = given.length > 0 ? given : named;
+    if (urls.some((text) => !isRemoteUrl(text))) {
+      const name = given.length > 0 ? '--url' : 'CALLKEEPER_URL';
+      this.fault(`${name} must be http:// or https:// URLs without credentials or query`);
+    }
+    if (urls.length > 0) return urls;
+    const host = this.host();
+    const here = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+    const port = this.integer('PORT', 8080, 1, 65_535);
+    return [`http://${here.includes(':') ? `[${here}]` : here}:${port}`];
+  }
+
+  remoteKey(): string | null {
+    const key = this.secretText('CALLKEEPER_API_KEY');
+    if (key !== null && !/^[\x21-\x7e]{1,16384}$/.test(key)) {
+      this.fault('CALLKEEPER_API_KEY must be one key or token, without a space in it');
+    }
+    return key;
   }
 
   access(hosts: CloudHosts): AccessConfig {
@@ -563,6 +604,12 @@ function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTen
 
 function isHostName(text: string): boolean {
   return isIP(text) > 0 || HOST_NAME.test(text);
+}
+
+function isRemoteUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) return false;
+  return !url.username && !url.password && !url.search && !url.hash;
 }
 
 /** Of what is no secret; bounded, and safe for a terminal. */

@@ -25,6 +25,7 @@ import { LogObserver, tellAll } from './log-observer.ts';
 import { Metrics } from './metrics.ts';
 import { admit } from './notifications/admission.ts';
 import { GraphTokenVerifier } from './notifications/graph-token.ts';
+import { RosterOverviews } from './overviews.ts';
 import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
@@ -42,6 +43,7 @@ import { reconcile } from './store/reconcile.ts';
 import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
 import { Servers } from './store/servers.ts';
+import { Shares } from './store/shares.ts';
 import type { Tracing, TracingOptions } from './tracing/tracing.ts';
 import { Targets } from './webhooks/targets.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
@@ -137,6 +139,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const store = new MirroredStore(inRedis, roster);
 
+  const shares = new Shares({
+    redis,
+    replica,
+    version,
+    windowMs: intervalMs,
+    believedMs: period.believedMs,
+    elapsedMs: () => performance.now(),
+  });
+
   const graph = new Graph({
     apps: config.apps,
     connections: config.graphConnections,
@@ -145,7 +156,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     random,
     log,
-    observer: metrics,
+    observer: {
+      requestDone: (outcome, durationMs) => {
+        metrics.requestDone(outcome, durationMs);
+        shares.count();
+      },
+      tokenRequested: (outcome) => metrics.tokenRequested(outcome),
+    },
     userAgent: `callkeeper/${version}`,
   });
   starting.defer(() => graph.close());
@@ -282,6 +299,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return restored > 0;
     },
     onAnswer: async () => {
+      await shares.exchange().catch((err) => log.debug({ err }, 'no shares exchanged'));
       if (Math.abs(clock.machineAheadMs()) <= period.skewMs) {
         await schedule.resume();
         schedule.replaceIfDeaf(clock.now() - intervalMs);
@@ -410,6 +428,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const app = await buildApp({
     calls,
     events: eventLog,
+    overviews: new RosterOverviews({ roster, shares, standing: () => standing, deadlineMs, clock }),
     admitNotifications:
       verifier &&
       ((authorization, named) => admit({ ...configured, verifier }, authorization, named)),

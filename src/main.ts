@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { loadEnvFile } from 'node:process';
 import { type Logger, pino } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import { startDaemon } from './daemon.ts';
+import { readEnvironment } from './environment.ts';
+import { readVersion } from './version.ts';
 
 /** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
 async function main(): Promise<void> {
-  const config = readEnvironment();
+  const config = readConfiguration();
   if (!config) return;
   const log = pino({
     level: config.logLevel,
@@ -15,9 +15,7 @@ async function main(): Promise<void> {
     serializers: { err: withoutCommand },
   });
   process.on('uncaughtException', (err) => die(log, err));
-  const { version } = JSON.parse(
-    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-  ) as { version: string };
+  const version = readVersion();
 
   let asked = false;
   let stop: (() => Promise<void>) | null = null;
@@ -61,14 +59,9 @@ function withoutCommand(err: Error): object {
   return told;
 }
 
-function readEnvironment() {
+function readConfiguration() {
   try {
-    loadEnvFile();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  try {
-    return readConfig(process.env);
+    return readConfig(readEnvironment());
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`callkeeper: ${error.message}\n`);

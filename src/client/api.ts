@@ -57,6 +57,53 @@ export interface Event {
   readonly call: Call;
 }
 
+/** How all calls within the key's reach are. */
+export interface GetOverviewAnswer {
+  /** When this was said, by the replica's clock. RFC 3339, UTC, ms. */
+  readonly at: string;
+  /** When the calls were counted, a second or so before. RFC 3339, UTC, ms. */
+  readonly countedAt: string;
+  /** Of the replica that answers. */
+  readonly version: string;
+  /** Between two keepAlives of a call. In ms. */
+  readonly intervalMs: number;
+  /** With no success for so long Graph ends a call. In ms. */
+  readonly deadlineMs: number;
+  /** Calls on the schedule. */
+  readonly tracked: number;
+  /** Of these, with a failure since their last success. */
+  readonly failing: number;
+  /** Of these, with less than a third of the deadline left. */
+  readonly atRisk: number;
+  /** Tracked calls, of any app, that the replica has no room for: not counted here. */
+  readonly unheld: number;
+  /** What is left to the call nearest to its deadline, in ms; null: no call. */
+  readonly minMarginMs: number | null;
+  /** How many calls have what is left to them in each of these equal parts of the deadline, from 0 on; those past it are in the first part. */
+  readonly margins: readonly number[];
+  /** The calls nearest to their deadlines, in order. */
+  readonly nearest: readonly Call[];
+  /** Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since 1970, `i / n` has passed. */
+  readonly slots: {
+    readonly tracked: readonly number[];
+    readonly failing: readonly number[];
+  };
+  readonly redis: {
+    /** False: this replica goes on from memory. */
+    readonly up: boolean;
+    /** While it is up: slots that it does not serve. */
+    readonly slotsOut: number;
+  };
+  /** Those that live; the one that answers first, alone while Redis is out. */
+  readonly replicas: readonly {
+    readonly replica: string;
+    /** Empty where it is not known. */
+    readonly version: string;
+    /** Requests that it sent to Graph within the last interval. */
+    readonly keepAlives: number;
+  }[];
+}
+
 /** Graph renewed the call. */
 export interface KeepAliveNowAnswer {
   readonly outcome: 'renewed';
@@ -161,6 +208,8 @@ export interface Problem {
 export interface StreamEventsQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
+  /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is lower-cased. */
+  readonly call?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
   /** The `id` of the last event that was received: those after it follow. The header counts before it. */

@@ -41,5 +41,8 @@ export class CallkeeperUnreachableError extends Error {
 
 /** `fetch` hides the reason behind "fetch failed". */
 function describe({ message, cause }: Error): string {
-  return cause instanceof Error ? `${message} (${cause.message || cause.name})` : message;
+  if (!(cause instanceof Error)) return message;
+  // Where several addresses were tried there is a code, but no message.
+  const { code } = cause as Error & { code?: string };
+  return `${message} (${cause.message || code || cause.name})`;
 }

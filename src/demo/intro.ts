@@ -17,7 +17,7 @@ export interface Intro {
 /** What runs here, where to look at it, and what may be pressed. */
 export function describeDemo({ replicas, simulator, intervalMs, deadlineMs, keys }: Intro): string {
   const graph = new URL(simulator.graphBaseUrl).origin;
-  const pages = ['/docs', '/calls', '/metrics', '/readyz'];
+  const pages = ['/', '/docs', '/calls', '/metrics', '/readyz'];
   const lines = [
     '',
     'Two replicas of Callkeeper keep the calls of a simulated bot alive on a simulated Graph.',

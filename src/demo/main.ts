@@ -1,8 +1,7 @@
 import process from 'node:process';
-import { parseArgs } from 'node:util';
-import { runDemo } from './demo.ts';
+import { type DemoOptions, runDemo } from './demo.ts';
 
-const USAGE = `Usage: npm run demo -- [options]
+export const USAGE = `Usage: npm run demo -- [options]
 
 Callkeeper at work: two replicas that share one wheel, turned fast, with a
 simulated bot on one side and a simulated Graph on the other.
@@ -17,26 +16,30 @@ Exits with 0 where no call passed its deadline, with 1 otherwise.
 /** Of the demo's parent: whoever started it may be killed, and cannot pass that on. */
 const WATCH_PARENT_MS = 1_000;
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string' },
-      port: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return void process.stdout.write(USAGE);
+/** As `node:util`'s `parseArgs` takes them. */
+export const OPTIONS = { seconds: { type: 'string' }, port: { type: 'string' } } as const;
+
+/** Throws where one is not as it should be, with what was expected. */
+export function readOptions(
+  values: Partial<Record<keyof typeof OPTIONS, string>>,
+): Pick<DemoOptions, 'lastsS' | 'port'> {
+  return {
+    lastsS: parseNumber('--seconds', values.seconds, 1_000_000),
+    port: parseNumber('--port', values.port, 65_532),
+  };
+}
+
+/** Resolves with whether no call passed its deadline. */
+export async function runUntilTold(options: Pick<DemoOptions, 'lastsS' | 'port'>) {
   const stop = new AbortController();
   const hurry = new AbortController();
   listenForTheEnd(() => (stop.signal.aborted ? hurry : stop).abort());
-  const passed = await runDemo({
-    lastsS: parseNumber('--seconds', values.seconds, 1_000_000),
-    port: parseNumber('--port', values.port, 65_532),
+  return await runDemo({
+    ...options,
     stop,
     hurry: hurry.signal,
     write: (text) => process.stdout.write(text),
   });
-  process.exitCode = passed ? 0 : 1;
 }
 
 /** Whatever says that nobody wants the demo any more; told twice, it hurries. */
@@ -58,11 +61,4 @@ function parseNumber(name: string, text: string | undefined, most: number): numb
   const number = Number(text);
   if (/^\d+$/.test(text) && number > 0 && number <= most) return number;
   throw new Error(`${name}: expected a whole number from 1 to ${most}, got "${text}"`);
-}
-
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`demo: ${error instanceof Error ? error.message : error}\n`);
-  process.exitCode = 1;
 }

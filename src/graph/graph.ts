@@ -7,7 +7,8 @@ import type { App } from './app.ts';
 import { type Attempt, conclude } from './attempt.ts';
 import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
 import { answerError, silenceError } from './evidence.ts';
-import { ExchangeError, exchange, type Request } from './exchange.ts';
+import { ExchangeError, exchange } from './exchange.ts';
+import { keepAliveRequest } from './keep-alive-request.ts';
 import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
@@ -113,10 +114,11 @@ export class Graph implements KeepAliveSender {
   }
 
   async #post(app: App, call: Call, token: string): Promise<Attempt> {
-    const { clock, observer, timeouts } = this.#options;
+    const { clock, observer, timeouts, userAgent } = this.#options;
     const { fresh, pooled } = this.#connections;
     const clientRequestId = randomUUID();
-    const request = this.#request(app, call.id, token, clientRequestId);
+    const parts = { callId: call.id, token, clientRequestId, userAgent };
+    const request = keepAliveRequest(app, parts);
     const startedAt = performance.now();
     const sentAt = clock.now();
     const answer = await exchange(
@@ -128,19 +130,6 @@ export class Graph implements KeepAliveSender {
     const attempt = conclude(answer, sent, request.origin);
     observer.requestDone(attempt.verdict.kind, performance.now() - startedAt);
     return attempt;
-  }
-
-  #request(app: App, callId: string, token: string, clientRequestId: string): Request {
-    const { origin, pathname } = new URL(`${app.graphBaseUrl}/communications/calls/`);
-    const headers = {
-      authorization: `Bearer ${token}`,
-      'client-request-id': clientRequestId,
-      'content-length': '0',
-      'user-agent': this.#options.userAgent,
-    };
-    // An id that reaches this place fits the grammar; encoded all the same, it stays one segment.
-    const path = `${pathname}${encodeURIComponent(callId)}/keepAlive`;
-    return { method: 'POST', origin, path, headers, body: null };
   }
 
   #unsent(code: string, message: string): Outcome {

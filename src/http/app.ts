@@ -2,12 +2,14 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { type Logger, pino } from 'pino';
 import type { CallsFor } from '../calls/calls.ts';
 import type { EventLog } from '../calls/event.ts';
+import type { Overviews } from '../calls/overview.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
 import { callPresenter } from './call-resource.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { openApi } from './openapi.ts';
+import { boardRoutes } from './routes/board.ts';
 import { callRoutes } from './routes/calls.ts';
 import { eventRoutes } from './routes/events.ts';
 import { keepAliveRoutes } from './routes/keep-alive.ts';
@@ -18,6 +20,7 @@ import {
   metricsRoutes,
   probeRoutes,
 } from './routes/operations.ts';
+import { overviewRoutes } from './routes/overview.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -26,6 +29,7 @@ import { createServer } from './server.ts';
 export interface HttpOptions extends AdmissionOptions {
   readonly calls: CallsFor;
   readonly events: EventLog;
+  readonly overviews: Overviews;
   /** Checks Graph's token on notifications; null: it is not checked. */
   readonly admitNotifications: AdmitNotifications | null;
   readonly wheel: Wheel;
@@ -70,9 +74,12 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
   await app.register(eventRoutes, { events: options.events, present, limits });
+  const { overviews, wheel, deadlineMs } = options;
+  await app.register(overviewRoutes, { overviews, calls, present, wheel, deadlineMs, version });
   if (metrics) await app.register(metricsRoutes, { metrics });
   await app.register(probeRoutes, { ready: () => options.ready() });
   await app.register(documentRoutes);
+  await app.register(boardRoutes);
   refuseOtherMethods();
   return app;
 }
@@ -97,6 +104,7 @@ export async function buildOpenApi(version: string): Promise<object> {
   const app = await buildApp({
     calls: { within: undocumented },
     events: { readAfter: undocumented },
+    overviews: { read: undocumented },
     admitNotifications: null,
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,

@@ -20,6 +20,7 @@ export interface Controlled {
   summary(): readonly { readonly id: string }[];
   reset(): void;
   revokeTokens(claims: object | null): void;
+  grantRoles(roles: readonly string[]): void;
   graphDown(): Promise<void>;
   graphUp(): Promise<void>;
   entraDown(): Promise<void>;
@@ -42,6 +43,7 @@ type Action = (simulator: Controlled, body: unknown, id: string) => unknown;
  * | `POST graph/up`, `entra/up` | opens it again |
  * | `POST tokens/revoke` `{ claims? }` | revokes every token, with a claims challenge if given |
  * | `PUT secrets` `{ secrets }` | accepts these client secrets and no others |
+ * | `PUT roles` `{ roles }` | tokens for Graph have these app roles from now on |
  */
 const ACTIONS: Record<string, Action> = {
   'POST calls': (simulator, body) => ({ id: simulator.createCall(readCallOptions(body)) }),
@@ -81,6 +83,10 @@ const ACTIONS: Record<string, Action> = {
   'PUT secrets': (simulator, body) => {
     const { secrets } = read(body, ['secrets']);
     simulator.clients.acceptSecrets(secrets as string[]);
+  },
+  'PUT roles': (simulator, body) => {
+    const { roles } = read(body, ['roles']);
+    simulator.grantRoles(roles as string[]);
   },
 };
 

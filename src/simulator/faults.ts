@@ -8,7 +8,7 @@ export interface Scope {
   count?: number;
 }
 
-/** What the simulated Graph does instead of, or (`delay`) before, its answer to a keepAlive. */
+/** What the simulated Graph does instead of, or (`delay`, `skew`) to, its answer to a keepAlive. */
 export type GraphFault = Scope &
   (
     | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string }
@@ -16,6 +16,8 @@ export type GraphFault = Scope &
     | { kind: 'html404' }
     | { kind: 'hang' }
     | { kind: 'delay'; delayMs: number }
+    /** The usual answer, dated by a clock that is so far ahead of this machine's. */
+    | { kind: 'skew'; aheadMs: number }
     /** The connection is destroyed before an answer. */
     | { kind: 'reset' }
     /** 200 and half of the promised body, then the connection is destroyed. */

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { GraphFault } from './faults.ts';
 import type { KeepAliveRecord } from './ledger.ts';
 
-type Broken = Exclude<GraphFault, { kind: 'delay' }>;
+type Broken = Exclude<GraphFault, { kind: 'delay' | 'skew' }>;
 
 /** Does a fault to one request instead of answering it; returns what the ledger says of it. */
 export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRecord['answer'] {

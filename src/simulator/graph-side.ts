@@ -65,15 +65,17 @@ function keepAlive(
     world.ledger.keepAlive({ at, callId: id, app, answer, call: stateBefore, fault });
   };
   const fault = world.graphFaults.next(id);
-  if (fault !== null && fault.kind !== 'delay') {
+  if (fault?.kind === 'skew') {
+    response.setHeader('date', new Date(at + fault.aheadMs).toUTCString());
+  } else if (fault !== null && fault.kind !== 'delay') {
     record(applyFault(fault, response), fault.kind);
     return;
   }
   const status = settle(world, token, call);
   record(status);
   const answer = () => answerKeepAlive(world, status, response);
-  if (fault === null) answer();
-  else setTimeout(answer, fault.delayMs);
+  if (fault?.kind === 'delay') setTimeout(answer, fault.delayMs);
+  else answer();
 }
 
 /** Decides on a keepAlive when it arrives, as Graph does, however late the answer then is. */

@@ -1,10 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
-import { DEFAULT_SECRET, Simulator } from './simulator.ts';
+import { DEFAULT_SECRET, Simulator, type SimulatorOptions } from './simulator.ts';
 
-const USAGE = `Usage: npx callkeeper simulator [options]    (in a clone: npm run simulator -- [options])
+export const USAGE = `Usage: npx callkeeper simulator [options]    (in a clone: npm run simulator -- [options])
 
 A Graph and an Entra in one process, to try Callkeeper, or a bot, against. Calls that get no
 keepAlive end, faults come on demand, and a ledger tells what was asked: docs/simulator.md.
@@ -19,35 +18,32 @@ keepAlive end, faults come on demand, and a ledger tells what was asked: docs/si
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`simulator: ${error instanceof Error ? error.message : error}\n`);
-  process.exitCode = 1;
-}
+/** As `node:util`'s `parseArgs` takes them. */
+export const OPTIONS = {
+  'graph-port': { type: 'string', default: '9000' },
+  'entra-port': { type: 'string', default: '9443' },
+  host: { type: 'string', default: '127.0.0.1' },
+  deadline: { type: 'string', default: '45m' },
+  'api-roles': { type: 'string', default: 'Callkeeper.Read,Callkeeper.Track' },
+  directory: { type: 'string', default: '.data/simulator' },
+} as const;
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      'graph-port': { type: 'string', default: '9000' },
-      'entra-port': { type: 'string', default: '9443' },
-      host: { type: 'string', default: '127.0.0.1' },
-      deadline: { type: 'string', default: '45m' },
-      'api-roles': { type: 'string', default: 'Callkeeper.Read,Callkeeper.Track' },
-      directory: { type: 'string', default: '.data/simulator' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return void process.stdout.write(`${USAGE}\n`);
-  const simulator = new Simulator({
+/** Throws where one is not as it should be, with what was expected. */
+export function readOptions(values: Record<keyof typeof OPTIONS, string>): SimulatorOptions {
+  return {
     host: values.host,
     graphPort: parsePort(values['graph-port']),
     entraPort: parsePort(values['entra-port']),
     deadlineMs: parseDuration(values.deadline),
     apiRoles: values['api-roles'].split(',').filter((role) => role !== ''),
-  });
+  };
+}
+
+/** Resolves once it is up; it ends by SIGINT or SIGTERM. */
+export async function runSimulator(options: SimulatorOptions, directory: string): Promise<void> {
+  const simulator = new Simulator(options);
   await simulator.start();
-  const caPath = await writeCa(values.directory, simulator.caCertificate);
+  const caPath = await writeCa(directory, simulator.caCertificate);
   process.stdout.write(describe(simulator, caPath));
   // With both listeners down, as a fault has them, nothing else would.
   const stayAlive = setInterval(() => undefined, 60_000);

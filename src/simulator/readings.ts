@@ -7,6 +7,7 @@ const GRAPH_FAULTS: Record<GraphFault['kind'], readonly string[]> = {
   html404: [],
   hang: [],
   delay: ['delayMs'],
+  skew: ['aheadMs'],
   reset: [],
   cutBody: [],
   endlessBody: [],
@@ -33,6 +34,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   callIds: [isTexts, 'a list of ids'],
   status: [isNumber(200, 599), 'a status from 200 to 599'],
   delayMs: [isNumber(0, 3_600_000), 'a number of milliseconds up to an hour'],
+  aheadMs: [isNumber(-1e12, 1e12), 'a number of milliseconds, below 0 for behind'],
   headers: [isObject, 'an object of headers'],
   body: [isText, 'a text'],
   aadsts: [isNumber(0, 1e9), "a number of Entra's"],
@@ -43,6 +45,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   forMs: [isNumber(1, 3_600_000), 'a number of milliseconds from 1, up to an hour'],
   claims: [isObject, 'an object'],
   secrets: [isTexts, 'a list of texts'],
+  roles: [isTexts, 'a list of texts'],
 };
 
 const SCOPE = ['kind', 'share', 'count', 'callIds'];

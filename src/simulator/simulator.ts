@@ -27,6 +27,8 @@ export interface SimulatorOptions {
   refreshInMs?: number;
   /** Client secrets that Entra accepts; default {@link DEFAULT_SECRET}. */
   secrets?: readonly string[];
+  /** App roles in the tokens for Graph; default {@link DEFAULT_ROLES}. */
+  graphRoles?: readonly string[];
   /** App roles in the tokens for APIs other than Graph; default none. */
   apiRoles?: readonly string[];
   /** Of the chance in faults. */
@@ -35,6 +37,7 @@ export interface SimulatorOptions {
 }
 
 export const DEFAULT_SECRET = 'simulated-client-secret';
+export const DEFAULT_ROLES: readonly string[] = ['Calls.Initiate.All'];
 
 /** A Graph and an Entra in one process, with faults and a ledger of all that is asked of them. */
 export class Simulator {
@@ -62,7 +65,7 @@ export class Simulator {
     this.#calls = new Calls(options.deadlineMs ?? 45 * 60_000, now, (call) =>
       this.#notifier.ended(call),
     );
-    this.#tokens = new Tokens(now);
+    this.#tokens = new Tokens(options.graphRoles ?? DEFAULT_ROLES, now);
     this.clients = new Clients(options.secrets ?? [DEFAULT_SECRET], now);
     this.graphFaults = new Faults(seed);
     this.entraFaults = new Faults(seed + 1);
@@ -129,6 +132,11 @@ export class Simulator {
   /** With `claims`, tokens are good from then on only if asked for with these. */
   revokeTokens(claims: object | null = null): void {
     this.#tokens.revoke(claims === null ? null : JSON.stringify(claims));
+  }
+
+  /** The permissions in Graph's tokens from now on. */
+  grantRoles(roles: readonly string[]): void {
+    this.#tokens.grant(roles);
   }
 
   graphDown(): Promise<void> {

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
 import { type ConnectionOptions, forEndpoint } from './connection.ts';
-import { modeOf, UnsuitableRedisError } from './suitable.ts';
+import { modeOf, parseInfo, type Unfitness, UnsuitableRedisError } from './suitable.ts';
 
 /**
  * Asks the servers that REDIS_URL names, each by itself, whether they are what
@@ -16,16 +16,17 @@ export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<v
     endpoints.map((endpoint) => faultOf(endpoint, address, timeoutMs)),
   );
   const told = faults.filter((fault) => fault !== null);
-  const [first] = told;
-  if (first && told.every((fault) => fault !== '')) throw new UnsuitableRedisError(first);
+  const unfit = told.filter((fault) => fault !== 'none');
+  const [first] = unfit;
+  if (first && unfit.length === told.length) throw new UnsuitableRedisError(first);
 }
 
-/** Empty where there is none; null where it does not answer. */
+/** null where it does not answer. */
 async function faultOf(
   endpoint: Endpoint,
   address: Exclude<RedisAddress, { kind: 'single' }>,
   timeoutMs: number,
-): Promise<string | null> {
+): Promise<Unfitness | 'none' | null> {
   const redis = new Redis({
     ...forEndpoint(endpoint, address),
     lazyConnect: true,
@@ -38,9 +39,9 @@ async function faultOf(
   });
   redis.on('error', () => undefined); // it does not answer
   try {
-    const mode = modeOf(await redis.info());
+    const mode = modeOf(parseInfo(await redis.info()));
     const name = `${endpoint.host}:${endpoint.port}`;
-    if (address.kind === 'cluster') return mode === 'cluster' ? '' : notACluster(name, mode);
+    if (address.kind === 'cluster') return mode === 'cluster' ? 'none' : notACluster(name, mode);
     if (mode !== 'sentinel') return notASentinel(name, mode);
     return await wrongGroup(redis, name, address.group);
   } catch {
@@ -50,24 +51,26 @@ async function faultOf(
   }
 }
 
-function notACluster(name: string, mode: string): string {
-  const is = mode === 'sentinel' ? 'a Sentinel: name it with redis+sentinel://…/group' : SINGLE;
-  return `REDIS_URL says redis+cluster://, but ${name} is ${is}.`;
+function notACluster(name: string, mode: string): Unfitness {
+  const [is, fix] = mode === 'sentinel' ? SENTINEL : SINGLE;
+  return { what: `REDIS_URL says redis+cluster://, but ${name} is ${is}.`, fix };
 }
 
-const SINGLE = 'a Redis server by itself: name it with redis://';
-
-function notASentinel(name: string, mode: string): string {
-  const is = mode === 'cluster' ? 'a node of a Cluster: name it with redis+cluster://' : SINGLE;
-  return `REDIS_URL says redis+sentinel://, but ${name} is ${is}.`;
+function notASentinel(name: string, mode: string): Unfitness {
+  const [is, fix] = mode === 'cluster' ? NODE : SINGLE;
+  return { what: `REDIS_URL says redis+sentinel://, but ${name} is ${is}.`, fix };
 }
 
-async function wrongGroup(redis: Redis, name: string, group: string): Promise<string> {
-  if (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group)) return '';
+const SINGLE = ['a Redis server by itself', 'Name it with redis://.'] as const;
+const SENTINEL = ['a Sentinel', 'Name it with redis+sentinel://…/group.'] as const;
+const NODE = ['a node of a Cluster', 'Name it with redis+cluster://.'] as const;
+
+async function wrongGroup(redis: Redis, name: string, group: string): Promise<Unfitness | 'none'> {
+  if (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group)) return 'none';
   const masters = (await redis.call('SENTINEL', 'MASTERS')) as string[][];
   const known = masters.map((fields) => fields[fields.indexOf('name') + 1]).join(', ');
-  return (
-    `REDIS_URL names the group ${JSON.stringify(group)}, which the Sentinel ${name} does not watch; ` +
-    `it watches ${known || 'none'}.`
-  );
+  return {
+    what: `REDIS_URL names the group ${JSON.stringify(group)}, which the Sentinel ${name} does not watch.`,
+    fix: `Name one that it watches: ${known || 'there is none'}.`,
+  };
 }

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 
@@ -12,6 +13,10 @@ const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta
 
 /** Longest pause before a redis-server that died is started again. */
 const RESTART_CAP_MS = 5_000;
+/** For `redis-server --version`. */
+const VERSION_TIMEOUT_MS = 5_000;
+/** Where the running server is told of, beside its data. */
+const STATE_FILE = 'running.json';
 
 /** The embedded redis-server cannot be had; the message says what to do. */
 export class EmbeddedRedisError extends Error {
@@ -65,7 +70,7 @@ export class EmbeddedRedis {
     await writeFile(this.#stateFile, JSON.stringify(this.#running), { mode: 0o600 });
     await this.#spawn();
     this.#log.info({ port, directory: this.#directory }, 'embedded redis-server started');
-    return `redis://:${password}@127.0.0.1:${port}`;
+    return urlOf(this.#running);
   }
 
   /** Waits for the server to have written its data. */
@@ -82,7 +87,7 @@ export class EmbeddedRedis {
   }
 
   get #stateFile(): string {
-    return join(this.#directory, 'running.json');
+    return join(this.#directory, STATE_FILE);
   }
 
   async #spawn(): Promise<void> {
@@ -142,6 +147,35 @@ export class EmbeddedRedis {
       redis.disconnect();
     }
   }
+}
+
+/**
+ * The URL of the redis-server that a living daemon has started for this directory; null
+ * where there is none. Starts and stops nothing.
+ */
+export async function findEmbedded(dataDir: string): Promise<string | null> {
+  const running = await readState(resolve(dataDir, 'redis', STATE_FILE));
+  return running !== null && isAlive(running.owner) ? urlOf(running) : null;
+}
+
+/**
+ * What the `redis-server` that would be started says of itself.
+ *
+ * @throws EmbeddedRedisError where there is none
+ */
+export async function embeddedVersion(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)('redis-server', ['--version'], {
+      timeout: VERSION_TIMEOUT_MS,
+    });
+    return /\bv=(\S+)/.exec(stdout)?.[1] ?? stdout.trim();
+  } catch (error) {
+    throw missing(error as Error);
+  }
+}
+
+function urlOf({ port, password }: Running): string {
+  return `redis://:${password}@127.0.0.1:${port}`;
 }
 
 function configuration({ port, password }: Running, directory: string): string {

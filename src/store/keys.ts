@@ -44,6 +44,11 @@ const COMMON = `callkeeper:${QUEUE_PREFIX}`;
 export const WHEEL_KEY = `${COMMON}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${COMMON}:replicas`;
+/** What a replica says of its work; expires. */
+export function shareKey(replica: string): string {
+  return `${COMMON}:share:${replica}`;
+}
+
 /** Held while the wheel is laid anew. */
 export const LAYING_KEY = `${COMMON}:laying`;
 /** Stream: what is tracked and what leaves the schedule. */

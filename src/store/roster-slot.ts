@@ -1,12 +1,10 @@
-import type { Call, GoneCall } from '../calls/call.ts';
-import { AT_RISK_SHARE, deadlineAt } from '../calls/deadline.ts';
+import type { GoneCall } from '../calls/call.ts';
+import { Digester, type SlotDigest } from '../calls/digest.ts';
 import type { Entry } from '../calls/ports.ts';
 import { decodeCall } from './codec.ts';
 
-interface Summary {
-  readonly failing: number;
-  readonly nearestDeadlineAt: number;
-}
+/** A pause is offered after so many calls: about half a millisecond. */
+const PIECE = 250;
 
 /** One slot of the roster. */
 export class RosterSlot {
@@ -20,8 +18,9 @@ export class RosterSlot {
   readAt = 0;
   /** How many calls of the slot were left out for want of room. */
   unheld = 0;
-  /** Until the slot changes; counting reads every call. */
-  #summary: Summary | null = null;
+  /** Until the slot changes: to make it reads every call. */
+  #digest: SlotDigest | null = null;
+  #changes = 0;
 
   entries(): Entry[] {
     return [...this.calls].map(([id, version]) => ({ call: decodeCall(id, version), version }));
@@ -33,33 +32,34 @@ export class RosterSlot {
   }
 
   changed(): void {
-    this.#summary = null;
+    this.#digest = null;
+    this.#changes++;
   }
 
-  summary(deadlineMs: number): Summary {
-    this.#summary ??= this.#summarise(deadlineMs);
-    return this.#summary;
-  }
-
-  atRisk(now: number, deadlineMs: number): number {
-    const risky = deadlineMs * AT_RISK_SHARE;
-    if (this.summary(deadlineMs).nearestDeadlineAt - now >= risky) return 0;
-    let count = 0;
-    for (const call of this.#decoded()) if (deadlineAt(call, deadlineMs) - now < risky) count++;
-    return count;
-  }
-
-  #summarise(deadlineMs: number): Summary {
-    let failing = 0;
-    let nearestDeadlineAt = Infinity;
-    for (const call of this.#decoded()) {
-      if (call.consecutiveFailures > 0) failing++;
-      nearestDeadlineAt = Math.min(nearestDeadlineAt, deadlineAt(call, deadlineMs));
+  /**
+   * Counts the calls, with a pause at each `yield`. What changes in a pause may be
+   * counted or not, and the next time all are counted anew.
+   */
+  *digesting(deadlineMs: number): Generator<undefined, SlotDigest, undefined> {
+    if (this.#digest) return this.#digest;
+    const changes = this.#changes;
+    const digester = new Digester(deadlineMs);
+    let read = 0;
+    for (const [id, version] of this.calls) {
+      digester.add(decodeCall(id, version));
+      if (++read % PIECE === 0) yield;
     }
-    return { failing, nearestDeadlineAt };
+    const digest = digester.done();
+    if (changes === this.#changes) this.#digest = digest;
+    return digest;
   }
 
-  *#decoded(): Iterable<Call> {
-    for (const [id, version] of this.calls) yield decodeCall(id, version);
+  /** Without a pause. */
+  digest(deadlineMs: number): SlotDigest {
+    const digesting = this.digesting(deadlineMs);
+    for (;;) {
+      const { done, value } = digesting.next();
+      if (done) return value;
+    }
   }
 }

@@ -1,5 +1,9 @@
+import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Call, GoneCall } from '../calls/call.ts';
+import type { SlotDigest } from '../calls/digest.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
+import { tally } from '../calls/tally.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { encodeCall } from './codec.ts';
 import { RosterSlot } from './roster-slot.ts';
@@ -26,6 +30,9 @@ export interface RosterOptions {
   /** Told when the first call finds no room, and (0) when all have room again. */
   readonly onUnheld: (unheld: number) => void;
 }
+
+/** How long the calls are counted at a time. */
+const PIECE_MS = 2;
 
 /** About so many calls that have left are remembered here; Redis remembers them all. */
 const MOST_GONE = 50_000;
@@ -221,19 +228,35 @@ export class Roster implements CallStore {
 
   summary(now: number): RosterSummary {
     const { deadlineMs } = this.#options;
-    let failing = 0;
-    let atRisk = 0;
-    let nearest = Infinity;
-    for (const slot of this.#slots) {
-      if (slot.calls.size === 0) continue;
-      const summary = slot.summary(deadlineMs);
-      failing += summary.failing;
-      nearest = Math.min(nearest, summary.nearestDeadlineAt);
-      atRisk += slot.atRisk(now, deadlineMs);
-    }
-    const nearestDeadlineAt = this.#held > 0 ? nearest : null;
+    const digests = this.#slots.map((slot) => slot.digest(deadlineMs));
+    const { tracked, failing, atRisk, nearestDeadlineAt } = tally(digests, null, now, deadlineMs);
     const unheld = this.#unheld;
-    return { tracked: this.#held + unheld, failing, atRisk, nearestDeadlineAt, unheld };
+    return { tracked: tracked + unheld, failing, atRisk, nearestDeadlineAt, unheld };
+  }
+
+  /** Tracked calls that the roster had no room for. */
+  get unheld(): number {
+    return this.#unheld;
+  }
+
+  /** Of each slot; takes its time, and gives way to others every {@link PIECE_MS}. */
+  async digests(): Promise<SlotDigest[]> {
+    const digests: SlotDigest[] = [];
+    let pauseAt = performance.now() + PIECE_MS;
+    for (const slot of this.#slots) {
+      const digesting = slot.digesting(this.#options.deadlineMs);
+      for (;;) {
+        const { done, value } = digesting.next();
+        if (done) {
+          digests.push(value);
+          break;
+        }
+        if (performance.now() < pauseAt) continue;
+        await nextTurn();
+        pauseAt = performance.now() + PIECE_MS;
+      }
+    }
+    return digests;
   }
 
   #setUnheld(slot: RosterSlot, unheld: number): void {

@@ -1,11 +1,19 @@
 import { isCluster, type RedisClient } from './connection.ts';
 
+/** Why a Redis must not be used as it is, and what to change, each a sentence. */
+export interface Unfitness {
+  readonly what: string;
+  readonly fix: string;
+}
+
 /** This Redis must not be used as it is; the message says what to change. */
 export class UnsuitableRedisError extends Error {
   readonly code = 'UNSUITABLE_REDIS';
-  constructor(message: string) {
-    super(message);
+  readonly unfitness: Unfitness;
+  constructor(unfitness: Unfitness) {
+    super(`${unfitness.what} ${unfitness.fix}`);
     this.name = 'UnsuitableRedisError';
+    this.unfitness = unfitness;
   }
 }
 
@@ -20,60 +28,77 @@ const OLDEST: readonly [number, number] = [6, 2];
  */
 export async function assertSuitable(redis: RedisClient): Promise<void> {
   if (!isCluster(redis)) {
-    const text = await redis.info();
-    refuseOtherModes(modeOf(text));
-    return assertServerSuitable(text);
+    const info = parseInfo(await redis.info());
+    refuse(otherMode(info));
+    return refuseServer(info);
   }
   if (redis.status !== 'ready') throw new Error('no Cluster answers');
   const masters = redis.nodes('master').map((node) => node.info());
   for (const answer of await Promise.allSettled(masters)) {
-    if (answer.status === 'fulfilled') assertServerSuitable(answer.value);
+    if (answer.status === 'fulfilled') refuseServer(parseInfo(answer.value));
   }
 }
 
-/** By its `INFO`: `standalone`, `cluster` or `sentinel`; some services say nothing of it. */
-export function modeOf(info: string): string {
-  return parseInfo(info).get('redis_mode') ?? 'standalone';
+/** By name: what a server tells of itself by `INFO`. */
+export type Info = ReadonlyMap<string, string>;
+
+/** `standalone`, `cluster` or `sentinel`; some services say nothing of it. */
+export function modeOf(info: Info): string {
+  return info.get('redis_mode') ?? 'standalone';
 }
 
-function refuseOtherModes(mode: string): void {
-  if (mode === 'cluster') {
-    throw new UnsuitableRedisError(
-      'REDIS_URL says redis://, but names a node of a Cluster. ' +
-        'Name some of its nodes with redis+cluster://host:port,host:port (rediss+cluster:// for TLS).',
-    );
-  }
-  if (mode === 'sentinel') {
-    throw new UnsuitableRedisError(
-      'REDIS_URL says redis://, but names a Sentinel. ' +
-        'Name it with redis+sentinel://host:port/group (rediss+sentinel:// for TLS).',
-    );
+/** Of what `redis://` names; null where it is one server, as it must be. */
+export function otherMode(info: Info): Unfitness | null {
+  switch (modeOf(info)) {
+    case 'cluster':
+      return {
+        what: 'REDIS_URL says redis://, but names a node of a Cluster.',
+        fix: 'Name some of its nodes with redis+cluster://host:port,host:port (rediss+cluster:// for TLS).',
+      };
+    case 'sentinel':
+      return {
+        what: 'REDIS_URL says redis://, but names a Sentinel.',
+        fix: 'Name it with redis+sentinel://host:port/group (rediss+sentinel:// for TLS).',
+      };
+    default:
+      return null;
   }
 }
 
-function assertServerSuitable(text: string): void {
-  const info = parseInfo(text);
+export function tooOld(info: Info): Unfitness | null {
   const version = info.get('redis_version') ?? '0.0';
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
-    throw new UnsuitableRedisError(
-      `Redis ${version} is too old: ${OLDEST.join('.')} or newer is needed. Upgrade the server that REDIS_URL names.`,
-    );
-  }
-  const policy = info.get('maxmemory_policy');
-  if (policy !== undefined && policy !== 'noeviction') {
-    throw new UnsuitableRedisError(
-      `Redis has maxmemory-policy ${policy}: under memory pressure it would drop calls in silence. ` +
-        'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf).',
-    );
-  }
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return null;
+  return {
+    what: `Redis ${version} is too old: ${OLDEST.join('.')} or newer is needed.`,
+    fix: 'Upgrade the server that REDIS_URL names.',
+  };
 }
 
-function parseInfo(text: string): Map<string, string> {
+/** Where a server says nothing of its policy, as some services do, it is trusted. */
+export function evicts(info: Info): Unfitness | null {
+  const policy = info.get('maxmemory_policy') ?? 'noeviction';
+  if (policy === 'noeviction') return null;
+  return {
+    what: `Redis has maxmemory-policy ${policy}: under memory pressure it would drop calls in silence.`,
+    fix: 'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf).',
+  };
+}
+
+export function parseInfo(text: string): Info {
   return new Map(
     text.split(/\r?\n/).flatMap((line) => {
       const at = line.indexOf(':');
       return at > 0 ? [[line.slice(0, at), line.slice(at + 1)] as const] : [];
     }),
   );
+}
+
+function refuseServer(info: Info): void {
+  refuse(tooOld(info));
+  refuse(evicts(info));
+}
+
+function refuse(unfitness: Unfitness | null): void {
+  if (unfitness !== null) throw new UnsuitableRedisError(unfitness);
 }

@@ -66,7 +66,7 @@ describe('a token is given', () => {
     const credential = { kind: 'certificate', path, password: null } as const;
     await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS700027' });
     simulator.clients.acceptCertificate(identity.cert);
-    expect((await acquire(credential)).value).toMatch(/^simulated\./);
+    expect((await acquire(credential)).value).toMatch(/^eyJ/);
   });
 
   test('for a federated token, read from its file each time', async () => {
@@ -75,7 +75,7 @@ describe('a token is given', () => {
     const credential = { kind: 'federated', tokenFile } as const;
     await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS700027' });
     file('federated', 'second\n');
-    expect((await acquire(credential)).value).toMatch(/^simulated\./);
+    expect((await acquire(credential)).value).toMatch(/^eyJ/);
   });
 
   test('for a secret that was rotated in its file', async () => {
@@ -84,7 +84,7 @@ describe('a token is given', () => {
     simulator.clients.acceptSecrets(['two']);
     await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS7000215' });
     file('secret', 'two');
-    expect((await acquire(credential)).value).toMatch(/^simulated\./);
+    expect((await acquire(credential)).value).toMatch(/^eyJ/);
   });
 
   test('right after Entra said 429 or 503: nothing remembers that but us', async () => {
@@ -96,7 +96,7 @@ describe('a token is given', () => {
         count: 1,
       });
       await expect(acquire()).rejects.toMatchObject({ retryAfterMs: 60_000 });
-      expect((await acquire()).value).toMatch(/^simulated\./);
+      expect((await acquire()).value).toMatch(/^eyJ/);
     }
   });
 });

@@ -10,6 +10,7 @@ import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
 import type { Calls, CallsFor, TrackResult } from '../../src/calls/calls.ts';
 import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
+import type { Overview } from '../../src/calls/overview.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import type { Reach } from '../../src/calls/principal.ts';
 import type { TrackRequest } from '../../src/calls/registration.ts';
@@ -187,6 +188,30 @@ class FakeReader implements EventReader {
   }
 }
 
+/** Of two calls, one of them failing, in a wheel of 256 slots. */
+export function anOverview(over: Partial<Overview> = {}): Overview {
+  const slots = Array.from({ length: 256 }, () => ({ tracked: 0, failing: 0 }));
+  slots[3] = { tracked: 2, failing: 1 };
+  return {
+    now: NOW,
+    countedAt: NOW - 1_000,
+    tally: {
+      tracked: 2,
+      failing: 1,
+      atRisk: 1,
+      nearestDeadlineAt: NOW + 10 * MINUTE,
+      margins: [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+      nearest: [ID],
+      slots,
+    },
+    nearest: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
+    unheld: 0,
+    redis: { up: true, slotsOut: 0 },
+    replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
+    ...over,
+  };
+}
+
 export interface Fixture {
   readonly app: FastifyInstance;
   readonly calls: FakeCalls;
@@ -211,6 +236,7 @@ export async function anApp(
   const app = await buildApp({
     calls,
     events,
+    overviews: { read: async () => anOverview() },
     admitNotifications: null,
     wheel: { intervalMs: 15 * MINUTE, slots: 256 },
     deadlineMs: 45 * MINUTE,

@@ -33,6 +33,7 @@ const ANSWERS: [string, string, number, InjectOptions][] = [
   ['post', '/calls/{id}/keepAlive', 200, { url: `/calls/${ID}/keepAlive` }],
   ['post', '/calls/{id}/keepAlive', 404, { url: '/calls/ended-call/keepAlive' }],
   ['post', '/calls/{id}/keepAlive', 502, { url: '/calls/failing-call/keepAlive' }],
+  ['get', '/overview', 200, { url: '/overview' }],
   ['get', '/metrics', 200, { url: '/metrics' }],
   ['get', '/livez', 200, { url: '/livez' }],
   ['get', '/readyz', 200, { url: '/readyz' }],

@@ -33,9 +33,10 @@ const bin = join(project, 'node_modules/.bin/callkeeper');
 
 test('what is packed is what runs, and no more', () => {
   const isMeant =
-    /^(dist\/.+\.(js|d\.ts)|config\/.+|docs\/.+\.(md|svg)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|dist\/board\/[^/]+\.(html|css|svg)|config\/.+|docs\/.+\.(md|svg|png)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
   expect(packed.filter((path) => !isMeant.test(path))).toEqual([]);
-  for (const path of ['LICENSE', 'config/redis.conf', 'dist/cli.js', 'dist/client/index.d.ts']) {
+  const some = ['LICENSE', 'config/redis.conf', 'dist/cli.js', 'dist/client/index.d.ts'];
+  for (const path of [...some, 'dist/board/index.html', 'dist/board/main.js']) {
     expect(packed).toContain(path);
   }
 });
@@ -103,6 +104,10 @@ describe('a project that has installed it', SLOW, () => {
       KEEPALIVE_DEADLINE: '12s',
     });
     const listening = JSON.parse(await daemon.told(/^.*"listening".*$/m)) as { url: string };
+
+    const board = await fetch(`${listening.url}/`);
+    expect(await board.text()).toContain('/board/main.js');
+    expect((await fetch(`${listening.url}/board/main.js`)).status).toBe(200);
 
     copyFileSync('examples/bot.mjs', join(project, 'bot.mjs'));
     const simulatorUrl = `${environment.GRAPH_BASE_URL}`.replace('/v1.0', '/_simulator');

@@ -11,7 +11,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 function run(...options: string[]): { child: ChildProcess; output: () => string } {
   const ports = ['--graph-port', '0', '--entra-port', '0', '--directory', directory];
-  const child = spawn(process.execPath, ['src/simulator/main.ts', ...ports, ...options]);
+  const child = spawn(process.execPath, ['src/cli.ts', 'simulator', ...ports, ...options]);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (data: Buffer) => {
@@ -63,10 +63,10 @@ describe('the simulator command', () => {
   test.each([
     [['--deadline', 'soon'], 'expected a duration such as 500ms, 5s, 45m or 1h, got "soon"'],
     [['--graph-port', '70000'], 'expected a port from 0 to 65535, got "70000"'],
-    [['--nonsense'], "Unknown option '--nonsense'"],
+    [['--nonsense'], 'there is no option --nonsense'],
   ])('refuses %j with what was expected', async (options, message) => {
     const { child, output } = run(...options);
-    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(await once(child, 'close')).toEqual([2, null]);
     expect(output()).toContain(message);
   });
 });

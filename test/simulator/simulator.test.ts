@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { createLocalJWKSet, jwtVerify } from 'jose';
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
 
@@ -117,6 +117,19 @@ describe("the simulator's Graph", () => {
     expect(simulator.summary()).toMatchObject([{ renewals: 0 }]);
   });
 
+  test('dates its answers by a wrong clock on demand, and renews the call all the same', async () => {
+    const id = simulator.createCall();
+    const token = await getToken();
+    await control('POST', 'faults/graph', { kind: 'skew', aheadMs: -86_400_000, count: 1 });
+    const dates = [];
+    for (const expected of [200, 200]) {
+      const response = await keepAlive(id, token);
+      expect(response.status).toBe(expected);
+      dates.push(Date.parse(response.headers.get('date') ?? ''));
+    }
+    expect((dates[1] ?? 0) - (dates[0] ?? 0)).toBeGreaterThanOrEqual(86_400_000);
+  });
+
   test('lets a bot create a call, look at it and hang up', async () => {
     const token = await getToken();
     const created = await graph('POST', '/communications/calls', token);
@@ -187,6 +200,15 @@ describe("the simulator's Entra", () => {
     expect(status).toBe(401);
     expect(json.error_codes).toEqual([number]);
     expect(json.error_description).toMatch(new RegExp(`^AADSTS${number}: .* Trace ID: `));
+  });
+
+  test("gives tokens for Graph that tell the app's permissions, as they are granted", async () => {
+    const rolesOf = (token: string) => decodeJwt(token).roles;
+    expect(rolesOf(await getToken())).toEqual(['Calls.Initiate.All']);
+    await control('PUT', 'roles', { roles: ['User.Read.All'] });
+    const token = await getToken();
+    expect(decodeJwt(token)).toMatchObject({ appid: 'bot', tid: TENANT, roles: ['User.Read.All'] });
+    expect((await keepAlive(simulator.createCall(), token)).status).toBe(200);
   });
 
   test('accepts the secrets of a rotation and no others', async () => {
@@ -264,6 +286,12 @@ describe('the control API', () => {
       'callbackUri: expected an http:// or https:// URL',
     ],
     ['POST', 'calls', [], 'expected a JSON object'],
+    [
+      'POST',
+      'faults/graph',
+      { kind: 'skew' },
+      /^aheadMs: expected a number of milliseconds, below/,
+    ],
     ['PUT', 'secrets', { secrets: 'x' }, 'secrets: expected a list of texts'],
   ])('refuses %s %s %j', async (method, path, body, message) => {
     const { status, json } = await control(method, path, body);

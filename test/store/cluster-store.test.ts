@@ -3,9 +3,10 @@ import { forget } from '../../src/calls/call.ts';
 import type { Change } from '../../src/calls/ports.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
 import { encodeCall } from '../../src/store/codec.ts';
-import { EVENTS_KEY, slotKeys } from '../../src/store/keys.ts';
+import { EVENTS_KEY, REPLICAS_KEY, slotKeys } from '../../src/store/keys.ts';
 import { layAnew } from '../../src/store/laying.ts';
 import { Membership } from '../../src/store/membership.ts';
+import { Shares } from '../../src/store/shares.ts';
 import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { behavesAsStore } from './conformance.ts';
@@ -35,6 +36,17 @@ test('the slots of the wheel are spread over all masters', async () => {
     SLOTS.map((slot) => cluster.masterOf(slotKeys(slot, WHEEL.slots).calls)),
   );
   expect(new Set(masters).size).toBe(3);
+});
+
+test('the replicas tell each other of their work in a Cluster too', async () => {
+  const redis = await fast(cluster);
+  await redis.zadd(REPLICAS_KEY, 1, 'a', 1, 'b');
+  const options = { redis, version: '1', windowMs: 1_000, believedMs: 60_000, elapsedMs: () => 0 };
+  const [a, b] = ['a', 'b'].map((replica) => new Shares({ ...options, replica }));
+  b?.count();
+  await b?.exchange();
+  await a?.exchange();
+  expect(a?.others).toEqual([{ replica: 'b', version: '1', keepAlives: 1 }]);
 });
 
 describe('in a Cluster an event', () => {

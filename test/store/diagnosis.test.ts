@@ -46,14 +46,14 @@ describe('a REDIS_URL', () => {
 
   test('of a Cluster, for a server by itself, is refused', async () => {
     expect(await toldOf(`redis+cluster://${host(server.port)}`)).toMatchObject({
-      message: `REDIS_URL says redis+cluster://, but ${host(server.port)} is a Redis server by itself: name it with redis://.`,
+      message: `REDIS_URL says redis+cluster://, but ${host(server.port)} is a Redis server by itself. Name it with redis://.`,
     });
   });
 
   test('of a Cluster, for a Sentinel, is refused', async () => {
     const name = host(sentinels.sentinels[0]?.port);
     expect(await toldOf(`redis+cluster://${name}`)).toMatchObject({
-      message: `REDIS_URL says redis+cluster://, but ${name} is a Sentinel: name it with redis+sentinel://…/group.`,
+      message: `REDIS_URL says redis+cluster://, but ${name} is a Sentinel. Name it with redis+sentinel://…/group.`,
     });
   });
 
@@ -71,18 +71,18 @@ describe('a REDIS_URL', () => {
 
   test('of Sentinels, for servers that are none, is refused', async () => {
     expect(await toldOf(`redis+sentinel://${host(server.port)}/calls`)).toMatchObject({
-      message: `REDIS_URL says redis+sentinel://, but ${host(server.port)} is a Redis server by itself: name it with redis://.`,
+      message: `REDIS_URL says redis+sentinel://, but ${host(server.port)} is a Redis server by itself. Name it with redis://.`,
     });
     const name = host(cluster.nodes[0]?.port);
     expect(await toldOf(`redis+sentinel://${name}/calls`)).toMatchObject({
-      message: `REDIS_URL says redis+sentinel://, but ${name} is a node of a Cluster: name it with redis+cluster://.`,
+      message: `REDIS_URL says redis+sentinel://, but ${name} is a node of a Cluster. Name it with redis+cluster://.`,
     });
   });
 
   test('with another group is refused, and told which there are', async () => {
     const name = host(sentinels.sentinels[0]?.port);
     expect(await toldOf(`redis+sentinel://${name}/mymaster`)).toMatchObject({
-      message: `REDIS_URL names the group "mymaster", which the Sentinel ${name} does not watch; it watches ${GROUP}.`,
+      message: `REDIS_URL names the group "mymaster", which the Sentinel ${name} does not watch. Name one that it watches: ${GROUP}.`,
     });
   });
 

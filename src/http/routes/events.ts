@@ -8,7 +8,7 @@ import { type EventResource, eventPresenter } from '../event-resource.ts';
 import { sendEvents } from '../event-stream.ts';
 import type { Limits } from '../limits.ts';
 import { Problem, problemBody } from '../problems.ts';
-import { AppName, Labels } from '../track-request.ts';
+import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
 export interface EventRoutesOptions {
   readonly events: EventLog;
@@ -33,6 +33,7 @@ const schema = {
   querystring: Type.Object(
     {
       app: Type.Optional(AppName),
+      call: Type.Optional(CallId),
       label: Type.Optional(Labels),
       lastEventId: Type.Optional(
         Type.String({
@@ -92,7 +93,8 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
     exposeHeadRoute: false,
     schema,
     async handler({ query, headers, principal, log, id: reqId, ip }, reply) {
-      const { app: appName, label: labels = [], lastEventId = null } = query;
+      const { app: appName, call: callId, label: labels = [], lastEventId = null } = query;
+      const id = callId === undefined ? null : canonicalId(callId);
       if (open >= limits.maxEventStreams) throw tooMany(limits.maxEventStreams);
       const reader = events.readAfter(headers['last-event-id'] || lastEventId);
       open++;
@@ -100,6 +102,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
       const options = {
         present: presentEvent,
         wants: ({ call }: { call: Parameters<typeof matches>[0] }) =>
+          (id === null || call.id === id) &&
           matches(call, { app: appName, reach: principal.reach, labels }),
         isWelcome: () => principal.stillHolds(),
         heartbeatMs: limits.eventHeartbeatMs,

@@ -1,0 +1,85 @@
+/** @import { Call, Event, GetOverviewAnswer } from '../client/api.ts' */
+
+/** For an answer to come, in ms. */
+const PATIENCE_MS = 10_000;
+
+/** The API answered, with a problem (RFC 9457). */
+export class Refused extends Error {
+  /**
+   * @param {number} status
+   * @param {string} detail
+   */
+  constructor(status, detail) {
+    super(detail);
+    this.name = 'Refused';
+    this.status = status;
+  }
+
+  /** Whether another key may help. */
+  get isForWantOfAKey() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+/** The API of the replica that this page came from, asked with one key, or none. */
+export class Api {
+  #key;
+
+  /** @param {string | null} key */
+  constructor(key) {
+    this.#key = key;
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<GetOverviewAnswer>}
+   */
+  overview(signal) {
+    return this.#get('/overview', signal);
+  }
+
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   * @returns {Promise<Call>}
+   */
+  call(id, signal) {
+    return this.#get(`/calls/${encodeURIComponent(id)}`, signal);
+  }
+
+  /**
+   * Opens the stream of events, for as long as the signal lets it.
+   *
+   * @param {{ call?: string, after: string }} what only of this call; those after a place
+   * @param {AbortSignal} signal
+   */
+  async events({ call, after }, signal) {
+    const query = call === undefined ? '' : `?call=${encodeURIComponent(call)}`;
+    const response = await this.#fetch(`/events${query}`, { 'last-event-id': after }, signal);
+    if (response.body === null) throw new TypeError('the stream of events has no body');
+    return response.body;
+  }
+
+  /**
+   * @param {string} path
+   * @param {AbortSignal} signal
+   */
+  async #get(path, signal) {
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const response = await this.#fetch(path, {}, inTime);
+    return response.json();
+  }
+
+  /**
+   * @param {string} path
+   * @param {Record<string, string>} more
+   * @param {AbortSignal} signal
+   */
+  async #fetch(path, more, signal) {
+    const headers = this.#key === null ? more : { ...more, authorization: `Bearer ${this.#key}` };
+    const response = await fetch(path, { headers, signal, cache: 'no-store', credentials: 'omit' });
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => ({}));
+    throw new Refused(response.status, String(problem.detail ?? `HTTP ${response.status}`));
+  }
+}

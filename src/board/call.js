@@ -1,0 +1,180 @@
+/** @import { Call } from '../client/api.ts' */
+/** @import { Api } from './api.js' */
+import { Refused } from './api.js';
+import { byId, html, set, write } from './dom.js';
+import { EventList } from './events.js';
+import { Evidence } from './evidence.js';
+import { follow } from './follow.js';
+import { span, time } from './format.js';
+import { seen, sleep } from './sleep.js';
+
+const EVERY_MS = 2_000;
+/** Before all events that are kept. */
+const START = '0-0';
+
+const STATES = {
+  tracked: 'tracked',
+  ended: 'ended: Graph said so',
+  expired: 'expired: its deadline passed with no success',
+  untracked: 'stopped',
+};
+
+/** The page at `#/calls/ID`: one call, for as long as the signal lets it. */
+export class CallView {
+  #id;
+  #now;
+  /** @type {Call | null} */
+  #call = null;
+  #state = html('p', { class: 'call-state' });
+  #facts = html('dl', { class: 'facts' });
+  /** @type {Map<string, HTMLElement>} */
+  #values = new Map();
+  #history = html('ol', { class: 'events' });
+  #events = new EventList(this.#history, { withCall: false });
+  #evidence = new Evidence();
+  #name;
+
+  /**
+   * @param {string} id
+   * @param {() => number} now epoch ms, by the clock of the replica
+   */
+  constructor(id, now) {
+    this.#id = id;
+    this.#now = now;
+    this.#name = html('code', {}, id);
+    const title = html('h1', { id: 'call-title', tabindex: -1 }, 'Call ', this.#name);
+    const history = html('h2', { id: 'history-title' }, 'History');
+    byId('call').replaceChildren(
+      html('p', {}, html('a', { href: '#/' }, '← All calls')),
+      title,
+      this.#state,
+      this.#facts,
+      html('section', { 'aria-labelledby': 'history-title' }, history, this.#history),
+      this.#evidence.section,
+    );
+    title.focus();
+  }
+
+  /**
+   * @param {Api} api
+   * @param {AbortSignal} signal
+   */
+  async run(api, signal) {
+    void follow(api, {
+      call: this.#id,
+      after: START,
+      onEvent: (event) => {
+        this.#events.add(event);
+        this.#evidence.gather(event.call);
+      },
+      onState: () => undefined,
+      signal,
+    });
+    const ticking = setInterval(() => this.#tick(), 1_000);
+    while (!signal.aborted) {
+      await seen(signal);
+      try {
+        this.#show(await api.call(this.#id, signal));
+      } catch (error) {
+        // That there is no answer is said for the whole page.
+        if (error instanceof Refused && !signal.aborted) this.#refused(error);
+      }
+      await sleep(EVERY_MS, signal);
+    }
+    clearInterval(ticking);
+  }
+
+  /** @param {Refused} error */
+  #refused({ status, message }) {
+    set(this.#state, { 'data-state': 'unknown' });
+    const unknown = 'It is not tracked, nor was it within the last 24 hours.';
+    write(this.#state, status === 404 ? unknown : message);
+  }
+
+  /** @param {Call} call */
+  #show(call) {
+    this.#call = call;
+    // A GUID may have been asked for in capitals.
+    write(this.#name, call.id);
+    const isFailing = call.state === 'tracked' && call.consecutiveFailures > 0;
+    const failing = `tracked, failing: ${call.lastError?.message ?? ''}`;
+    set(this.#state, { 'data-state': isFailing ? 'failing' : call.state });
+    write(this.#state, isFailing ? failing : STATES[call.state]);
+    this.#tick();
+    this.#evidence.gather(call);
+  }
+
+  /** Some of it changes with time alone. */
+  #tick() {
+    if (this.#call === null) return;
+    for (const [name, value] of Object.entries(factsOf(this.#call, this.#now()))) {
+      this.#fact(name, value);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} value '': it is not shown
+   */
+  #fact(name, value) {
+    let shown = this.#values.get(name);
+    if (!shown) {
+      shown = html('dd');
+      this.#values.set(name, shown);
+      this.#facts.append(html('div', {}, html('dt', {}, name), shown));
+    }
+    write(shown, value);
+    if (shown.parentElement) shown.parentElement.hidden = value === '';
+  }
+}
+
+/**
+ * @param {Call} call
+ * @param {number} now
+ */
+function factsOf(call, now) {
+  const isTracked = call.state === 'tracked';
+  const left = span(Date.parse(call.deadlineAt) - now);
+  const { resultInfo, consecutiveFailures: failures } = call;
+  return {
+    Deadline: isTracked ? `${time(call.deadlineAt)}, ${left} left` : '',
+    'Next keepAlive': call.dueAt === null ? '' : due(call.dueAt, now),
+    'Last renewed': call.renewedAt === null ? 'not yet' : ago(call.renewedAt, now),
+    'Failures in a row': failures === 0 ? '' : String(failures),
+    'At risk since': instant(call.atRiskAt),
+    Labels: Object.entries(call.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(', '),
+    App: call.app,
+    Tenant: call.tenantId,
+    Tracked: instant(call.trackedAt),
+    Began: instant(call.startedAt),
+    'Tracked until': instant(call.trackUntil),
+    'Left the schedule': instant(call.goneAt ?? null),
+    Why: resultInfo ? `${resultInfo.message} (${resultInfo.code})` : '',
+    Webhook: call.webhookUrl ?? '',
+    Stored: call.durable ? '' : 'not yet: Redis is out, this replica alone knows it',
+  };
+}
+
+/**
+ * @param {string} at
+ * @param {number} now
+ */
+function due(at, now) {
+  const ms = Date.parse(at) - now;
+  return `${time(at)}, ${ms < 0 ? 'now' : `in ${span(ms)}`}`;
+}
+
+/**
+ * @param {string} at
+ * @param {number} now
+ */
+function ago(at, now) {
+  return `${time(at)}, ${span(now - Date.parse(at))} ago`;
+}
+
+/** @param {string | null} at */
+function instant(at) {
+  return at === null ? '' : time(at);
+}

@@ -1,0 +1,116 @@
+// Builds elements. Whatever comes from outside becomes text: nothing here reads HTML, and the
+// page's policy (trusted types) lets nothing else do so either.
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** @typedef {Record<string, string | number | boolean>} Attributes */
+
+/**
+ * @param {Element} element
+ * @param {Attributes} attributes false: without it
+ */
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false) element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Attributes} [attributes]
+ * @param {...(Node | string)} children
+ */
+export function html(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  set(element, attributes);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * @template {keyof SVGElementTagNameMap} Name
+ * @param {Name} name
+ * @param {Attributes} [attributes]
+ * @param {...(Node | string)} children
+ */
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, name);
+  set(element, attributes);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * An element of index.html.
+ *
+ * @param {string} id
+ */
+export function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`there is no element ${id}`);
+  return element;
+}
+
+/**
+ * The same, of a class.
+ *
+ * @template {HTMLElement} Kind
+ * @param {string} id
+ * @param {new () => Kind} kind
+ */
+export function byIdAs(id, kind) {
+  const element = byId(id);
+  if (!(element instanceof kind)) throw new Error(`${id} is another element`);
+  return element;
+}
+
+/**
+ * Sets a text only where it is another: what has not changed is not read out again.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Gives a parent one child an item, in their order. A child stays for as long as there is an item
+ * of its key, with the focus if it has it.
+ *
+ * @template Item
+ * @param {Element} parent
+ * @param {readonly Item[]} items
+ * @param {(item: Item) => string} keyOf
+ * @param {(item: Item) => HTMLElement} make
+ * @param {(child: HTMLElement, item: Item) => void} update
+ */
+export function list(parent, items, keyOf, make, update) {
+  const focused = document.activeElement;
+  const known = new Map(
+    [...parent.children].map((child) => [
+      child instanceof HTMLElement ? child.dataset.key : '',
+      child,
+    ]),
+  );
+  const children = items.map((item) => {
+    const key = keyOf(item);
+    const there = known.get(key);
+    const child = there instanceof HTMLElement ? there : make(item);
+    child.dataset.key = key;
+    update(child, item);
+    return child;
+  });
+  for (const child of known.values()) {
+    if (!(child instanceof HTMLElement) || !children.includes(child)) child.remove();
+  }
+  for (const [i, child] of children.entries()) {
+    if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null);
+  }
+  // One that was moved has lost it.
+  if (focused instanceof HTMLElement && focused.isConnected && parent.contains(focused)) {
+    focused.focus({ preventScroll: true });
+  }
+}

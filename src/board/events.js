@@ -1,0 +1,75 @@
+/** @import { Event } from '../client/api.ts' */
+import { byId, html, list, write } from './dom.js';
+import { time } from './format.js';
+
+/** So many are shown. */
+const MOST = 25;
+/** However many come, the list is drawn so often. */
+const DRAW_MS = 300;
+
+/** What an event says, in a word or two. */
+const WORDS = {
+  'call.tracked': 'tracked',
+  'call.ended': 'ended',
+  'call.expired': 'expired',
+  'call.untracked': 'stopped',
+  'call.at-risk': 'at risk',
+  'call.recovered': 'recovered',
+};
+
+/** The latest events, newest first. */
+export class EventList {
+  /** @type {Event[]} */
+  #events = [];
+  #ids = new Set();
+  #list;
+  #withCall;
+  #drawing = 0;
+
+  /**
+   * @param {Element} list
+   * @param {{ withCall: boolean }} options whether each says of which call it is
+   */
+  constructor(list, { withCall }) {
+    this.#list = list;
+    this.#withCall = withCall;
+  }
+
+  /** @param {Event} event */
+  add(event) {
+    // It may come again.
+    if (this.#ids.has(event.id)) return;
+    this.#ids.add(event.id);
+    this.#events.unshift(event);
+    for (const old of this.#events.splice(MOST)) this.#ids.delete(old.id);
+    this.#drawing ||= window.setTimeout(() => this.#draw(), DRAW_MS);
+  }
+
+  #draw() {
+    this.#drawing = 0;
+    list(
+      this.#list,
+      this.#events,
+      ({ id }) => id,
+      (event) => this.#make(event),
+      () => undefined,
+    );
+  }
+
+  /** @param {Event} event */
+  #make({ type, timestamp, call }) {
+    const at = html('time', { datetime: timestamp }, time(timestamp));
+    const what = html('span', { class: 'kind', 'data-type': type }, WORDS[type] ?? type);
+    const link = html('a', { href: `#/calls/${call.id}` }, call.id);
+    // That an ended call is not found is no news.
+    const error = type === 'call.ended' ? null : call.lastError;
+    const why = call.resultInfo?.message ?? error?.message ?? '';
+    const more = why === '' ? [] : [html('p', {}, why)];
+    return html('li', {}, at, what, ...(this.#withCall ? [link] : []), ...more);
+  }
+}
+
+/** @param {boolean} isLive */
+export function showEventsState(isLive) {
+  write(byId('events-state'), isLive ? 'As they happen.' : 'The connection broke: trying again.');
+}

@@ -1,0 +1,74 @@
+/** @import { Api } from './api.js' */
+/** @import { Event } from '../client/api.ts' */
+import { Refused } from './api.js';
+import { sleep } from './sleep.js';
+
+/** There is a heartbeat every 15 s: one that says nothing for so long is dead. */
+const SILENCE_MS = 40_000;
+const RETRY_MS = 2_000;
+
+/**
+ * Follows the events, and goes on after the last one where the stream breaks. Resolves when the
+ * signal aborts, or the key does not do.
+ *
+ * @param {Api} api
+ * @param {object} options
+ * @param {string} [options.call] only of this call
+ * @param {string} options.after a place: what came after it is told first, as far as it is kept
+ * @param {(event: Event) => void} options.onEvent
+ * @param {(isLive: boolean) => void} options.onState
+ * @param {AbortSignal} options.signal
+ */
+export async function follow(api, { call, after, onEvent, onState, signal }) {
+  let place = after;
+  while (!signal.aborted) {
+    const broken = new AbortController();
+    try {
+      const either = AbortSignal.any([signal, broken.signal]);
+      const body = await api.events(
+        { ...(call === undefined ? {} : { call }), after: place },
+        either,
+      );
+      onState(true);
+      for await (const { id, event, data } of frames(body, () => broken.abort())) {
+        if (event.startsWith('call.')) onEvent(JSON.parse(data));
+        if (id !== null) place = id;
+      }
+    } catch (error) {
+      if (error instanceof Refused && error.isForWantOfAKey) return;
+    }
+    broken.abort();
+    if (signal.aborted) return;
+    onState(false);
+    await sleep(RETRY_MS, signal);
+  }
+}
+
+/**
+ * Server-Sent Events, as this API sends them: https://html.spec.whatwg.org/multipage/server-sent-events.html
+ *
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
+ * @param {() => void} onSilence
+ */
+async function* frames(body, onSilence) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (;;) {
+    const timer = setTimeout(onSilence, SILENCE_MS);
+    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
+    if (done) return;
+    const blocks = (text + value).split('\n\n');
+    text = blocks.pop() ?? '';
+    yield* blocks.map(toFrame);
+  }
+}
+
+/** @param {string} block */
+function toFrame(block) {
+  const frame = { id: /** @type {string | null} */ (null), event: '', data: '' };
+  for (const line of block.split('\n')) {
+    const [, name, value = ''] = /^(id|event|data): (.*)$/.exec(line) ?? [];
+    if (name === 'id' || name === 'event' || name === 'data') frame[name] = value;
+  }
+  return frame;
+}

@@ -1,0 +1,63 @@
+// How numbers, spans and instants are written.
+
+const number = new Intl.NumberFormat('en');
+const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const dayAndClock = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** @param {number} value */
+export function count(value) {
+  return number.format(value);
+}
+
+/**
+ * "44 min 3 s"; below ten seconds with a decimal.
+ *
+ * @param {number} ms
+ */
+export function span(ms) {
+  const sign = ms < 0 ? '−' : '';
+  const size = Math.abs(ms);
+  if (size < 9_950) return `${sign}${(size / 1_000).toFixed(1)} s`;
+  const all = Math.round(size / 1_000);
+  const [hours, minutes, seconds] = [Math.floor(all / 3_600), Math.floor(all / 60) % 60, all % 60];
+  if (hours > 0) return `${sign}${hours} h ${minutes} min`;
+  return minutes > 0 ? `${sign}${minutes} min ${seconds} s` : `${sign}${seconds} s`;
+}
+
+/**
+ * A span with nothing left over where there is nothing: "15 min".
+ *
+ * @param {number} ms
+ */
+export function roundSpan(ms) {
+  if (ms === 0) return '0';
+  if (ms % 60_000 === 0) return `${ms / 60_000} min`;
+  return ms < 60_000 ? `${Math.round(ms / 100) / 10} s` : span(ms).replace(/ 0 s$/, '');
+}
+
+/**
+ * The time of the day, where the reader is; with the day where it is another one.
+ *
+ * @param {string | number} instant
+ */
+export function time(instant) {
+  const date = new Date(instant);
+  const isToday = date.toDateString() === new Date().toDateString();
+  return (isToday ? clock : dayAndClock).format(date);
+}
+
+/**
+ * @param {number} part
+ * @param {number} whole
+ */
+export function percent(part, whole) {
+  return whole === 0 ? '–' : `${Math.round((100 * part) / whole)} %`;
+}
+
+/**
+ * @param {number} many
+ * @param {string} one
+ */
+export function plural(many, one) {
+  return `${count(many)} ${one}${many === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,52 @@
+/** @import { Refused } from './api.js' */
+import { byId, byIdAs, write } from './dom.js';
+
+/** Of this tab alone, and until it is closed; never in the address. */
+const PLACE = 'callkeeper.key';
+
+export function readKey() {
+  return sessionStorage.getItem(PLACE);
+}
+
+export function forgetKey() {
+  sessionStorage.removeItem(PLACE);
+}
+
+/**
+ * Asks for a key, with which the page then begins anew; one that was refused is forgotten.
+ *
+ * @param {Refused} refusal
+ */
+export function askForKey(refusal) {
+  const hadKey = readKey() !== null;
+  forgetKey();
+  byId('gate').hidden = false;
+  write(byId('gate-title'), refusal.status === 403 ? 'Another key is wanted' : 'A key is wanted');
+  write(byId('gate-why'), why(refusal, hadKey));
+  write(byId('state'), 'Locked');
+  const field = byIdAs('gate-key', HTMLInputElement);
+  field.focus();
+  byId('gate-form').addEventListener('submit', (submitted) => {
+    submitted.preventDefault();
+    const key = field.value.trim();
+    // Nothing else can stand in a header.
+    const isKey = /^[\x21-\x7e]+$/.test(key);
+    write(
+      byId('gate-why'),
+      isKey ? '' : 'That is no key: a key has no spaces, nor letters with accents.',
+    );
+    if (!isKey) return;
+    sessionStorage.setItem(PLACE, key);
+    location.reload();
+  });
+}
+
+/**
+ * @param {Refused} refusal
+ * @param {boolean} hadKey
+ */
+function why({ status, message }, hadKey) {
+  if (!hadKey) return '';
+  if (status === 403) return `That key is known, but may not look: ${message}.`;
+  return `That key does not count here (any more): ${message}.`;
+}

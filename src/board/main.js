@@ -1,0 +1,102 @@
+// The board: one page over the API. It asks with the key that it is given, which stays in this
+// tab's session storage, and shows what it is told as text.
+/** @import { GetOverviewAnswer } from '../client/api.ts' */
+import { Api, Refused } from './api.js';
+import { CallView } from './call.js';
+import { byId, byIdAs, write } from './dom.js';
+import { EventList, showEventsState } from './events.js';
+import { follow } from './follow.js';
+import { askForKey, forgetKey, readKey } from './key.js';
+import { Notices } from './notices.js';
+import { OverviewView } from './overview.js';
+import { seen, sleep } from './sleep.js';
+
+const EVERY_MS = 2_000;
+
+/** By how much the clock of the replica is ahead of this one, in ms. */
+let aheadMs = 0;
+const now = () => Date.now() + aheadMs;
+
+const notices = new Notices();
+const overviewView = new OverviewView(now);
+const events = new EventList(byId('events'), { withCall: true });
+const api = new Api(readKey());
+/** Aborts when the key does not do (any more). */
+const session = new AbortController();
+/** Of the page that is shown. */
+let page = new AbortController();
+/** Whether there has been an answer: before, there is nothing to see. */
+let isOpen = false;
+
+async function run() {
+  const { signal } = session;
+  while (!signal.aborted) {
+    await seen(signal);
+    try {
+      show(await api.overview(signal));
+    } catch (error) {
+      if (error instanceof Refused && error.isForWantOfAKey) refuse(error);
+      else notices.noAnswer(error instanceof Refused ? error.message : null);
+    }
+    await sleep(EVERY_MS, signal);
+  }
+}
+
+/** @param {GetOverviewAnswer} overview */
+function show(overview) {
+  aheadMs = Date.parse(overview.at) - Date.now();
+  if (!isOpen) open(overview);
+  notices.answered(overview);
+  overviewView.show(overview);
+}
+
+/** @param {GetOverviewAnswer} overview */
+function open({ intervalMs }) {
+  isOpen = true;
+  byId('search').hidden = false;
+  byId('forget').hidden = readKey() === null;
+  route();
+  void follow(api, {
+    // Those of the last turn of the wheel as well.
+    after: `${Math.round(now() - intervalMs)}-0`,
+    onEvent: (event) => events.add(event),
+    onState: showEventsState,
+    signal: session.signal,
+  });
+}
+
+/** @param {Refused} error */
+function refuse(error) {
+  session.abort();
+  // What was shown with a key must not be there for the next one.
+  if (isOpen) location.reload();
+  else askForKey(error);
+}
+
+/** Shows the page that the address names. */
+function route() {
+  if (location.hash === '#main' || !isOpen) return;
+  page.abort();
+  page = new AbortController();
+  const id = /^#\/calls\/([\w-]{8,128})$/.exec(location.hash)?.[1];
+  const wasCall = !byId('call').hidden;
+  byId('call').hidden = id === undefined;
+  byId('overview').hidden = id !== undefined;
+  document.title = id === undefined ? 'Callkeeper' : `${id} – Callkeeper`;
+  if (id !== undefined) void new CallView(id, now).run(api, page.signal);
+  else if (wasCall) byId('main').focus();
+}
+
+byIdAs('search', HTMLFormElement).addEventListener('submit', (submitted) => {
+  submitted.preventDefault();
+  const id = byIdAs('search-id', HTMLInputElement).value.trim();
+  const isId = /^[A-Za-z0-9][\w-]{7,127}$/.test(id);
+  write(byId('search-fault'), isId ? '' : 'An id is 8 to 128 letters, digits, - and _.');
+  if (isId) location.hash = `#/calls/${id}`;
+});
+byId('forget').addEventListener('click', () => {
+  forgetKey();
+  location.reload();
+});
+addEventListener('hashchange', route);
+void run();

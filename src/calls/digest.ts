@@ -1,0 +1,92 @@
+import type { Call } from './call.ts';
+import { deadlineAt } from './deadline.ts';
+
+/** What is known of the calls of one app in one slot, in little room: a replica holds a million calls. */
+export interface Digest {
+  /** With at least one failure since their last success. */
+  readonly failing: number;
+  /** The deadline of each call, epoch ms, ascending. */
+  readonly deadlines: Float64Array;
+  /** The ids of the first {@link MOST_NEAREST} of them, in the same order. */
+  readonly nearest: readonly string[];
+}
+
+/** By app: not everyone may see all of them. */
+export type SlotDigest = ReadonlyMap<string, Digest>;
+
+/** So many calls nearest to their deadlines are known by id. */
+export const MOST_NEAREST = 20;
+
+interface Near {
+  readonly id: string;
+  readonly deadlineAt: number;
+}
+
+class Counted {
+  failing = 0;
+  readonly deadlines: number[] = [];
+  readonly nearest = new Nearest();
+}
+
+/** The calls of a slot are added one by one, so that whoever does it may pause. */
+export class Digester {
+  readonly #deadlineMs: number;
+  readonly #apps = new Map<string, Counted>();
+
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs;
+  }
+
+  add(call: Call): void {
+    const counted = this.#apps.get(call.app) ?? new Counted();
+    this.#apps.set(call.app, counted);
+    const at = deadlineAt(call, this.#deadlineMs);
+    if (call.consecutiveFailures > 0) counted.failing++;
+    counted.deadlines.push(at);
+    counted.nearest.add({ id: call.id, deadlineAt: at });
+  }
+
+  done(): SlotDigest {
+    return new Map(
+      [...this.#apps].map(([app, { failing, deadlines, nearest }]) => {
+        const sorted = Float64Array.from(deadlines).sort();
+        return [app, { failing, deadlines: sorted, nearest: nearest.ids }];
+      }),
+    );
+  }
+}
+
+/** The first of many by their deadlines, in order. */
+export class Nearest {
+  readonly #found: Near[] = [];
+
+  add(near: Near): void {
+    const found = this.#found;
+    const last = found.at(-1);
+    if (last && found.length === MOST_NEAREST && near.deadlineAt >= last.deadlineAt) return;
+    const after = found.findIndex(({ deadlineAt }) => deadlineAt > near.deadlineAt);
+    found.splice(after < 0 ? found.length : after, 0, near);
+    if (found.length > MOST_NEAREST) found.pop();
+  }
+
+  get ids(): string[] {
+    return this.#found.map(({ id }) => id);
+  }
+
+  /** The first deadline; null where there is none. */
+  get first(): number | null {
+    return this.#found[0]?.deadlineAt ?? null;
+  }
+}
+
+/** How many of ascending numbers are below a limit. */
+export function countBelow(ascending: Float64Array, limit: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] as number) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,68 @@
+import { AT_RISK_SHARE } from './deadline.ts';
+import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
+import { isWithin, type Reach } from './principal.ts';
+
+/** The calls within somebody's reach, counted at an instant. */
+export interface Tally {
+  readonly tracked: number;
+  /** With at least one failure since their last success. */
+  readonly failing: number;
+  /** With less than a third of the deadline left. */
+  readonly atRisk: number;
+  /** Of the call nearest to its deadline, epoch ms; null where there is no call. */
+  readonly nearestDeadlineAt: number | null;
+  /**
+   * How many calls have what is left to them in each of {@link MARGIN_STEPS} equal parts of the
+   * deadline; those past it are in the first part, those with more in the last.
+   */
+  readonly margins: readonly number[];
+  /** The ids of those nearest to their deadlines, in order. */
+  readonly nearest: readonly string[];
+  /** By slot. */
+  readonly slots: readonly { readonly tracked: number; readonly failing: number }[];
+}
+
+/** A multiple of three, so that the calls at risk have parts of their own. */
+export const MARGIN_STEPS = 15;
+
+export function tally(
+  slots: readonly SlotDigest[],
+  reach: Reach,
+  now: number,
+  deadlineMs: number,
+): Tally {
+  const margins = new Array<number>(MARGIN_STEPS).fill(0);
+  const nearest = new Nearest();
+  const counts = { tracked: 0, failing: 0, atRisk: 0 };
+  const bySlot = slots.map((apps) => {
+    const slot = { tracked: 0, failing: 0 };
+    for (const [app, digest] of apps) {
+      if (!isWithin(reach, app)) continue;
+      slot.tracked += digest.deadlines.length;
+      slot.failing += digest.failing;
+      counts.atRisk += countBelow(digest.deadlines, now + deadlineMs * AT_RISK_SHARE);
+      addMargins(margins, digest, now, deadlineMs);
+      for (const [i, id] of digest.nearest.entries()) {
+        nearest.add({ id, deadlineAt: digest.deadlines[i] as number });
+      }
+    }
+    counts.tracked += slot.tracked;
+    counts.failing += slot.failing;
+    return slot;
+  });
+  const { first } = nearest;
+  return { ...counts, nearestDeadlineAt: first, margins, nearest: nearest.ids, slots: bySlot };
+}
+
+function addMargins(margins: number[], digest: Digest, now: number, deadlineMs: number): void {
+  const { deadlines } = digest;
+  let before = 0;
+  for (let step = 0; step < MARGIN_STEPS; step++) {
+    const isLast = step === MARGIN_STEPS - 1;
+    const below = isLast
+      ? deadlines.length
+      : countBelow(deadlines, now + (deadlineMs * (step + 1)) / MARGIN_STEPS);
+    margins[step] = (margins[step] ?? 0) + below - before;
+    before = below;
+  }
+}

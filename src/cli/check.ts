@@ -1,0 +1,89 @@
+import { type Config, ConfigError, readConfig } from '../config.ts';
+import { readEnvironment } from '../environment.ts';
+import { Prober } from '../graph/probe.ts';
+import { periods } from '../periods.ts';
+import { readVersion } from '../version.ts';
+import { span } from './call-lines.ts';
+import { about, type Finding } from './check/finding.ts';
+import { checkApp } from './check/microsoft.ts';
+import { checkRedis, describeAddress } from './check/redis.ts';
+import { command } from './command.ts';
+import { EXIT } from './exit.ts';
+import { paint, printable, printableJson } from './printable.ts';
+
+export const run = command({
+  usage: `Usage: callkeeper check [options]
+
+Whether a replica will do here: reads the environment, and .env, as serve does, and asks
+Redis, Entra and Graph. It tracks nothing and touches no call: what it asks Graph for is a
+call that there is not. Within a minute it is over.
+
+  --json       { "ok", "findings": [{ "check", "subject", "status", "detail", "fix" }] }
+  --strict     a warning counts as a failure
+  --help       this
+
+Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
+`,
+  options: {
+    json: { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
+  },
+  async run({ json, strict }) {
+    const findings: Finding[] = [];
+    let exit: number = EXIT.done;
+    try {
+      const config = readConfig(readEnvironment());
+      for await (const some of look(config)) {
+        findings.push(...some);
+        if (!json) process.stdout.write(some.map(describe).join(''));
+      }
+      if (findings.some(({ status }) => status === 'failed' || (strict && status !== 'ok'))) {
+        exit = EXIT.failed;
+      }
+    } catch (error) {
+      if (!json || !(error instanceof ConfigError)) throw error;
+      findings.push(...error.faults.map(asFinding));
+      exit = EXIT.usage;
+    }
+    if (json) process.stdout.write(`${printableJson({ ok: exit === EXIT.done, findings }, 2)}\n`);
+    // A name that is being looked up cannot be given up: Node would wait for it.
+    setTimeout(() => process.exit(), LINGER_MS).unref();
+    return exit;
+  },
+});
+
+const LINGER_MS = 500;
+
+/** All at once; told in their order. */
+async function* look(config: Config): AsyncGenerator<Finding[]> {
+  const { graph: timeouts, skewMs } = periods(config.intervalMs, config.deadlineMs);
+  const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };
+  const userAgent = `callkeeper/${readVersion()}`;
+  const connections = config.graphConnections;
+  const prober = new Prober({ connections, timeouts, proxy: config.proxy, clock, userAgent });
+  const looks = [checkRedis(config), ...config.apps.map((app) => checkApp(app, prober, skewMs))];
+  yield [describeConfig(config)];
+  for (const one of looks) yield await one;
+  await prober.close();
+}
+
+function describeConfig(config: Config): Finding {
+  const { redisUrl, apps, intervalMs, deadlineMs } = config;
+  const redis =
+    redisUrl === null ? 'a redis-server of its own' : `Redis at ${describeAddress(redisUrl)}`;
+  const names = apps.map(({ name }) => name).join(', ');
+  const pace = `a keepAlive every ${span(intervalMs)}, deadline ${span(deadlineMs)}`;
+  return about(null).ok('configuration', `${redis}; apps ${names}; ${pace}`);
+}
+
+function asFinding(fault: string): Finding {
+  return about(null).failed('configuration', fault, 'Mend the environment: README.md lists it.');
+}
+
+const STYLES = { ok: 'green', warning: 'yellow', failed: 'red' } as const;
+
+function describe({ check, subject, status, detail, fix }: Finding): string {
+  const what = subject === null ? check : `${check} (${subject})`;
+  const line = `${paint(STYLES[status], status.padEnd(8))} ${printable(`${what}: ${detail}`)}\n`;
+  return fix === null ? line : `${line}         → ${printable(fix)}\n`;
+}

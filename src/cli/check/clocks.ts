@@ -1,0 +1,40 @@
+import { span } from '../call-lines.ts';
+import { about, type Finding } from './finding.ts';
+
+/** A reading of another's clock; epoch ms of ours before and after it was asked. */
+export interface Reading {
+  readonly at: number;
+  /** What `at` has been rounded down to, in ms. */
+  readonly resolutionMs: number;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+/** By how much our clock is ahead of the other for certain, in ms; below 0: behind. */
+export function aheadMs({ at, resolutionMs, sentAt, answeredAt }: Reading): number {
+  if (sentAt > at + resolutionMs) return sentAt - at - resolutionMs;
+  return Math.min(0, answeredAt - at);
+}
+
+export interface Bounds {
+  readonly warnMs: number;
+  readonly failMs: number;
+  /** What comes of a clock that is wrong. */
+  readonly consequence: string;
+}
+
+/** @param whose in the genitive: `Redis's` */
+export function judgeClock(
+  check: string,
+  whose: string,
+  reading: Reading,
+  bounds: Bounds,
+): Finding {
+  const ms = aheadMs(reading);
+  const tell = about(null);
+  if (Math.abs(ms) <= bounds.warnMs) return tell.ok(check, `this machine's clock is ${whose}`);
+  const detail = `this machine's clock is ${span(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} ${whose}`;
+  const fix = 'Have both machines keep their time by NTP (timedatectl, chronyc tracking).';
+  if (Math.abs(ms) <= bounds.failMs) return tell.warning(check, detail, fix);
+  return tell.failed(check, `${detail}: ${bounds.consequence}`, fix);
+}

@@ -1,0 +1,151 @@
+import { pino } from 'pino';
+import type { Config } from '../../config.ts';
+import { periods } from '../../periods.ts';
+import { parseRedisUrl } from '../../store/address.ts';
+import { EmbeddedRedisError, embeddedVersion, findEmbedded } from '../../store/embedded.ts';
+import {
+  evicts,
+  type Info,
+  otherMode,
+  tooOld,
+  type Unfitness,
+  UnsuitableRedisError,
+} from '../../store/suitable.ts';
+import { type ServerSurvey, survey } from '../../store/survey.ts';
+import { judgeClock } from './clocks.ts';
+import { about, type Finding } from './finding.ts';
+
+/** Under this nobody needs to know, in ms. */
+const CLOCK_WARN_MS = 1_000;
+
+/** Of the Redis that REDIS_URL names, or of the daemon's own. Never rejects. */
+export async function checkRedis(config: Config): Promise<Finding[]> {
+  try {
+    const url = config.redisUrl ?? (await findEmbedded(config.dataDir));
+    if (url === null) return await checkEmbedded(config.dataDir);
+    return await checkServers(url, config);
+  } catch (error) {
+    return [describeFailure(error, config)];
+  }
+}
+
+async function checkEmbedded(dataDir: string): Promise<Finding[]> {
+  const version = await embeddedVersion();
+  const info = new Map([['redis_version', version]]);
+  const unfit = tooOld(info);
+  const tell = about('embedded');
+  if (unfit) return [tell.failed('redis', unfit.what, 'Install a newer redis-server.')];
+  return [
+    tell.ok('redis', `redis-server ${version} is there to be started; its data is in ${dataDir}`),
+  ];
+}
+
+async function checkServers(url: string, config: Config): Promise<Finding[]> {
+  const { redisTimeoutMs: timeoutMs, skewMs } = periods(config.intervalMs, config.deadlineMs);
+  const { servers, writeFault } = await survey({ url, timeoutMs, log: pino({ level: 'silent' }) });
+  const isSingle = parseRedisUrl(url).kind === 'single';
+  const ofServers = servers.flatMap((server) => judgeServer(server, isSingle, skewMs));
+  return [...ofServers, judgeWrites(writeFault)];
+}
+
+/** Each of what is asked of a server of Redis. */
+export function judgeServer(server: ServerSurvey, isSingle: boolean, skewMs: number): Finding[] {
+  const { name, info, clock } = server;
+  const tell = about(name);
+  const version = info.get('redis_version') ?? 'of an unknown version';
+  const orFailed = (check: string, unfitness: Unfitness | null, fine: string) =>
+    unfitness ? tell.failed(check, unfitness.what, unfitness.fix) : tell.ok(check, fine);
+  return [
+    orFailed('redis', (isSingle ? otherMode(info) : null) ?? tooOld(info), `Redis ${version}`),
+    orFailed('redis.eviction', evicts(info), 'nothing is evicted'),
+    judgePersistence(name, info),
+    {
+      ...judgeClock(
+        'redis.clock',
+        "Redis's",
+        { ...clock, resolutionMs: 1 },
+        {
+          warnMs: CLOCK_WARN_MS,
+          failMs: skewMs,
+          consequence: 'a replica here leaves its turns to others',
+        },
+      ),
+      subject: name,
+    },
+  ];
+}
+
+/** https://redis.io/docs/latest/commands/info/ */
+function judgePersistence(name: string, info: Info): Finding {
+  const tell = about(name);
+  const check = 'redis.persistence';
+  const says = (field: string) => info.get(field);
+  if (says('aof_enabled') === '1') {
+    if (says('aof_last_write_status') !== 'err') return tell.ok(check, 'append-only file is on');
+    return tell.failed(
+      check,
+      'the last write to the append-only file failed: Redis takes no writes then',
+      "Make room on the disk of Redis, and see Redis's log.",
+    );
+  }
+  if (says('aof_enabled') === undefined) {
+    const unknown = 'Redis does not tell whether it keeps its data on disk';
+    return tell.warning(check, unknown, 'See to it where Redis is managed.');
+  }
+  return tell.warning(
+    check,
+    'no append-only file: what Redis holds is lost when it restarts, but for what the replicas remember',
+    'Turn it on (redis-cli CONFIG SET appendonly yes, and the same in redis.conf).',
+  );
+}
+
+function judgeWrites(fault: string | null): Finding {
+  const tell = about(null);
+  if (fault === null) return tell.ok('redis.writes', 'Redis takes writes');
+  return tell.failed('redis.writes', `Redis takes no writes: ${fault}`, fixOfWrites(fault));
+}
+
+function fixOfWrites(fault: string): string {
+  if (fault.startsWith('READONLY')) {
+    return 'Name the master in REDIS_URL, not a replica of it; or its Sentinels with redis+sentinel://.';
+  }
+  if (fault.startsWith('OOM')) return 'Give Redis more memory (maxmemory).';
+  if (fault.startsWith('NOPERM')) {
+    return 'Let the ACL user of REDIS_URL write: ~callkeeper:* ~{callkeeper}* +@all.';
+  }
+  return "See Redis's log.";
+}
+
+function describeFailure(error: unknown, { redisUrl, dataDir }: Config): Finding {
+  if (error instanceof EmbeddedRedisError) {
+    return about('embedded').failed('redis', 'there is no redis-server here', error.message);
+  }
+  const tell = about(redisUrl === null ? dataDir : describeAddress(redisUrl));
+  if (error instanceof UnsuitableRedisError) {
+    return tell.failed('redis', error.unfitness.what, error.unfitness.fix);
+  }
+  const message = (error as Error).message || String((error as NodeJS.ErrnoException).code);
+  if (/Protocol error|RESP type/.test(message)) {
+    const fix = 'Mend host and port in REDIS_URL; where Redis wants TLS, say rediss://.';
+    return tell.failed('redis', "what is there does not speak Redis's protocol", fix);
+  }
+  return tell.failed('redis', `Redis gives no answer that will do: ${message}`, fixOf(message));
+}
+
+function fixOf(message: string): string {
+  if (/WRONGPASS|NOAUTH|invalid password/i.test(message)) {
+    return 'Put the user and the password of Redis into REDIS_URL.';
+  }
+  if (/certificate|SSL|TLS/i.test(message)) {
+    return 'For TLS say rediss://, and name a private CA in NODE_EXTRA_CA_CERTS; without it redis://.';
+  }
+  return 'Start Redis, or mend host and port in REDIS_URL, or the way there (firewall).';
+}
+
+/** Without user and password. */
+export function describeAddress(url: string): string {
+  const address = parseRedisUrl(url);
+  if (address.kind === 'single') return new URL(address.url).host;
+  const endpoints = address.kind === 'sentinel' ? address.sentinels : address.nodes;
+  return endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
+}

@@ -1,0 +1,41 @@
+import { readRemoteConfig } from '../config.ts';
+import { readEnvironment } from '../environment.ts';
+import { command } from './command.ts';
+import { EXIT } from './exit.ts';
+import { printable } from './printable.ts';
+import { probe } from './probes.ts';
+import { REMOTE } from './remote-options.ts';
+
+/** Shorter than probes have it: Docker's default in the image is 5 s. */
+const LIMIT_MS = 4_000;
+
+export const run = command({
+  usage: `Usage: callkeeper health [options]
+
+Whether a replica is alive: for probes. Needs no key; ends within ${LIMIT_MS / 1_000} s.
+
+  --ready      whether it is ready as well: Redis reached, the worker running, not stopping
+  --url URL    where it is, instead of CALLKEEPER_URL; may be repeated: then all have to be
+  --help       this
+
+Exit codes: 0 it is, 1 it is not or cannot be reached, 2 wrong usage.
+`,
+  options: { ready: { type: 'boolean', default: false }, ...REMOTE },
+  async run({ ready, url }) {
+    const { urls } = readRemoteConfig(readEnvironment(), url);
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    const path = ready ? 'readyz' : 'livez';
+    const answers = await Promise.all(urls.map((base) => probe(base, path, signal)));
+    let exit: number = EXIT.done;
+    for (const [i, answer] of answers.entries()) {
+      if (answer.kind !== 'ok') exit = EXIT.failed;
+      const told = {
+        ok: () => (ready ? 'ready' : 'alive'),
+        unready: () => `not ready: ${answer.kind === 'unready' ? answer.reasons : ''}`,
+        silent: () => `not reachable: ${answer.kind === 'silent' ? answer.why : ''}`,
+      }[answer.kind]();
+      process.stdout.write(`${printable(`${urls[i]}  ${told}`)}\n`);
+    }
+    return exit;
+  },
+});

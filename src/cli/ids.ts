@@ -1,0 +1,39 @@
+import { UsageError } from './command.ts';
+import { assertId } from './remote.ts';
+
+/** More are no list that somebody meant to give. */
+const MOST_IDS = 1_000_000;
+/** Longer than any id; what is longer is no list of ids. */
+const MOST_CHARACTERS = 256;
+
+/**
+ * The ids that were given, each once; `-` stands for those on standard input, with
+ * space or ends of lines between them. All are read before anything is done.
+ *
+ * @throws UsageError where one is no id, or there is none
+ */
+export async function readIds(operands: readonly string[]): Promise<string[]> {
+  const ids = new Set<string>();
+  const take = (id: string) => {
+    assertId(id);
+    if (ids.add(id).size > MOST_IDS) throw new UsageError(`more than ${MOST_IDS} ids`);
+  };
+  for (const operand of operands) {
+    if (operand !== '-') take(operand);
+    else for await (const id of words(process.stdin)) take(id);
+  }
+  if (operands.length === 0) throw new UsageError('expected ids of calls, or - for standard input');
+  if (ids.size === 0) throw new UsageError('there is no id on standard input');
+  return [...ids];
+}
+
+async function* words(input: NodeJS.ReadStream): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of input.setEncoding('utf8')) {
+    const parts = (rest + chunk).split(/\s+/);
+    rest = parts.pop() ?? '';
+    yield* parts.filter((part) => part !== '');
+    if (rest.length > MOST_CHARACTERS) break;
+  }
+  if (rest !== '') yield rest;
+}

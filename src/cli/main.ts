@@ -1,0 +1,101 @@
+import { readVersion } from '../version.ts';
+import { type Command, UsageError } from './command.ts';
+import { EXIT } from './exit.ts';
+import { nearest } from './nearest.ts';
+import { printable } from './printable.ts';
+
+const USAGE = `Usage: callkeeper [command] [options]
+
+Keeps Microsoft Teams calls of bots alive on Microsoft Graph.
+
+  serve       one replica, from the environment and .env (this is the default)
+  check       whether the environment, Redis, Entra and Graph will do, and what to mend
+
+  list        the calls
+  show        one call
+  track       keeps calls alive
+  untrack     stops it
+  watch       what happens, live
+  health      whether a replica is alive, or ready: for probes
+
+  simulator   a Graph and an Entra, to try a bot against
+  demo        two replicas, a simulated Graph and a simulated bot at work
+
+  --help      this; after a command, its options
+  --version
+`;
+
+/** A command loads nothing of the others. */
+const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
+  serve: () => import('./serve.ts'),
+  check: () => import('./check.ts'),
+  list: () => import('./list.ts'),
+  show: () => import('./show.ts'),
+  track: () => import('./track.ts'),
+  untrack: () => import('./untrack.ts'),
+  watch: () => import('./watch.ts'),
+  health: () => import('./health.ts'),
+  simulator: () => import('./simulator.ts'),
+  demo: () => import('./demo.ts'),
+};
+
+/** Resolves with the exit code; null: the process goes on, and sets it by itself. */
+export async function main(args: readonly string[]): Promise<number | null> {
+  endWithReader();
+  const [name = 'serve', ...rest] = args;
+  try {
+    if (name === '--version') return print(`${readVersion()}\n`);
+    if (name === 'help' && rest[0] !== undefined) return await (await load(rest[0]))(['--help']);
+    if (name === '--help' || name === '-h' || name === 'help') return print(USAGE);
+    return await (await load(name))(rest);
+  } catch (error) {
+    return await tell(error, name);
+  }
+}
+
+async function load(name: string): Promise<Command> {
+  if (Object.hasOwn(COMMANDS, name)) {
+    const module = await COMMANDS[name]?.();
+    if (module) return module.run;
+  }
+  const near = nearest(name, Object.keys(COMMANDS));
+  const hint = near === null ? '' : `; did you mean ${near}?`;
+  throw new UsageError(`there is no command ${name}${hint}`);
+}
+
+/**
+ * Whoever reads what is printed may have seen enough, as `head` does; or the terminal is
+ * gone. A command that has more to end than itself listens as well.
+ */
+function endWithReader(): void {
+  const { stdout } = process;
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (stdout.listenerCount('error') > 1) return;
+    if (error.code === 'EPIPE' || error.code === 'EIO') process.exit();
+    throw error;
+  });
+}
+
+async function tell(error: unknown, name: string): Promise<number> {
+  if (error instanceof UsageError) {
+    const help = Object.hasOwn(COMMANDS, name) ? `callkeeper ${name} --help` : 'callkeeper --help';
+    return complain(`${error.message}\n${help} tells what there is.`, EXIT.usage);
+  }
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === 'CONFIG') return complain(String(message), EXIT.usage);
+  const { describeRefusal } = await import('./remote.ts');
+  const refusal = describeRefusal(error);
+  if (refusal) return complain(refusal.message, refusal.exit);
+  return complain(String(message ?? error), EXIT.failed);
+}
+
+/** A message may have lines of its own, but nothing else that is not to be read. */
+function complain(message: string, exit: number): number {
+  process.stderr.write(`callkeeper: ${message.split('\n').map(printable).join('\n')}\n`);
+  return exit;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return EXIT.done;
+}

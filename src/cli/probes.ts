@@ -1,0 +1,40 @@
+/** What a replica answers to a probe. */
+export type Probed =
+  | { readonly kind: 'ok'; readonly text: string }
+  /** It answers, and is not ready; `reasons` in its words. */
+  | { readonly kind: 'unready'; readonly reasons: string }
+  | { readonly kind: 'silent'; readonly why: string };
+
+/** Longer than any answer of a probe. */
+const MOST_CHARACTERS = 4_000_000;
+
+/** Asks `/livez`, `/readyz` or `/metrics`, which need no key. Never rejects. */
+export async function probe(base: string, path: string, signal: AbortSignal): Promise<Probed> {
+  try {
+    const url = new URL(path, base.endsWith('/') ? base : `${base}/`);
+    const response = await fetch(url, { signal, redirect: 'manual' });
+    const text = await response.text();
+    if (text.length > MOST_CHARACTERS) return { kind: 'silent', why: 'an answer without an end' };
+    if (response.ok) return { kind: 'ok', text };
+    return { kind: 'unready', reasons: readDetail(text) ?? `HTTP ${response.status}` };
+  } catch (error) {
+    return { kind: 'silent', why: describe(error) };
+  }
+}
+
+function readDetail(text: string): string | null {
+  try {
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    return typeof detail === 'string' ? detail : null;
+  } catch {
+    return null; // A proxy's page, most likely: its status is told.
+  }
+}
+
+/** `fetch` hides the reason behind "fetch failed". */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const { cause } = error as { cause?: NodeJS.ErrnoException };
+  return cause?.message || cause?.code || error.message;
+}

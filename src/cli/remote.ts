@@ -1,0 +1,67 @@
+import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../client/index.ts';
+import { type RemoteConfig, readRemoteConfig } from '../config.ts';
+import { readEnvironment } from '../environment.ts';
+import { UsageError } from './command.ts';
+import { EXIT } from './exit.ts';
+
+/** With all its repeats, in ms: somebody waits for it. */
+const TOTAL_MS = 10_000;
+const ATTEMPT_MS = 5_000;
+
+export interface Remote extends RemoteConfig {
+  readonly callkeeper: Callkeeper;
+}
+
+/** @throws ConfigError, UsageError */
+export function connect(urls: readonly string[] | undefined): Remote {
+  const config = readRemoteConfig(readEnvironment(), urls);
+  const { apiKey } = config;
+  const options = { baseUrl: config.urls, attemptMs: ATTEMPT_MS, totalMs: TOTAL_MS };
+  const key = apiKey === null ? {} : { apiKey };
+  return { ...config, callkeeper: new Callkeeper({ ...options, ...key }) };
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
+
+/** @throws UsageError */
+export function assertId(id: string): void {
+  if (ID.test(id)) return;
+  const shown = JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);
+  throw new UsageError(`expected a call's id of 8 to 128 of A-Z a-z 0-9 - _, got ${shown}`);
+}
+
+/** What to tell of an error of the client, and the exit code; null: it is another's. */
+export function describeRefusal(error: unknown): { message: string; exit: number } | null {
+  if (error instanceof CallkeeperUnreachableError) {
+    return { message: describeSilence(error), exit: EXIT.unreachable };
+  }
+  if (!(error instanceof CallkeeperError)) return null;
+  const { status, problem, message } = error;
+  const said = problem ? `${problem.title}: ${problem.detail}` : null;
+  switch (status) {
+    case 401:
+      return {
+        message: `${said ?? message}\nGive a key in CALLKEEPER_API_KEY, or its file in CALLKEEPER_API_KEY_FILE.`,
+        exit: EXIT.unauthorized,
+      };
+    case 403:
+      return { message: said ?? message, exit: EXIT.forbidden };
+    case 404:
+      return {
+        message: said ?? `${message}: what answers there is not Callkeeper`,
+        exit: EXIT.unknown,
+      };
+    default:
+      return { message: said ?? message, exit: EXIT.failed };
+  }
+}
+
+function describeSilence(error: CallkeeperUnreachableError): string {
+  const { cause } = error;
+  if (!(cause instanceof CallkeeperError)) {
+    return `Callkeeper cannot be reached: ${error.message}\nIs it running there? --url or CALLKEEPER_URL says where it is.`;
+  }
+  const { problem, status } = cause;
+  if (problem === null) return `no replica of Callkeeper is ready: HTTP ${status}`;
+  return `Callkeeper answers, but cannot do this now: ${problem.title}: ${problem.detail}`;
+}

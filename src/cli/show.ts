@@ -1,0 +1,65 @@
+import type { Call } from '../client/index.ts';
+import { describeError, describeLabels, span } from './call-lines.ts';
+import { command, UsageError } from './command.ts';
+import { EXIT } from './exit.ts';
+import { paint, printable, printableJson } from './printable.ts';
+import { assertId, connect } from './remote.ts';
+import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
+
+export const run = command({
+  usage: `Usage: callkeeper show ID [options]
+
+One call, until 24 hours after it left the schedule too.
+
+  --json       as the API tells of it
+${REMOTE_USAGE}`,
+  options: { json: { type: 'boolean', default: false }, ...REMOTE },
+  operand: 'id',
+  async run({ json, url }, operands) {
+    const [id] = operands;
+    if (id === undefined || operands.length > 1)
+      throw new UsageError('expected the id of one call');
+    assertId(id);
+    const call = await connect(url).callkeeper.get(id);
+    if (call === null) {
+      process.stderr.write(`callkeeper: ${id} is not tracked, nor was it lately\n`);
+      return EXIT.unknown;
+    }
+    process.stdout.write(json ? `${printableJson(call, 2)}\n` : describe(call, Date.now()));
+    return EXIT.done;
+  },
+});
+
+function describe(call: Call, now: number): string {
+  const ago = (at: string | null) => at && `${at} (${span(now - Date.parse(at))} ago)`;
+  const ahead = (at: string | null) => at && `${at} (in ${span(Date.parse(at) - now)})`;
+  const isTracked = call.state === 'tracked';
+  const { lastError: error, resultInfo: result } = call;
+  const lines: readonly [string, string | number | null | undefined][] = [
+    ['id', call.id],
+    ['state', call.durable ? call.state : `${call.state}, known to one replica only: Redis is out`],
+    ['app', call.app],
+    ['tenant', call.tenantId],
+    ['labels', describeLabels(call)],
+    ['webhook', call.webhookUrl],
+    ['tracked', ago(call.trackedAt)],
+    ['started', ago(call.startedAt)],
+    ['track until', call.trackUntil],
+    ['renewed', ago(call.renewedAt) ?? 'never'],
+    ['due', ahead(call.dueAt)],
+    ['deadline', isTracked ? ahead(call.deadlineAt) : call.deadlineAt],
+    ['gone', call.goneAt && ago(call.goneAt)],
+    ['result', result && `${result.code}, ${result.subcode ?? 'no subcode'}: ${result.message}`],
+    ['failures', call.consecutiveFailures],
+    ['at risk', ago(call.atRiskAt)],
+    ['last error', error && `${error.at} ${describeError(call)}`],
+    ['request id', error?.requestId],
+    ['client request id', error?.clientRequestId],
+    ['diagnostic', error?.diagnostic],
+    ["Graph's date", error?.date],
+  ];
+  const told = lines.filter(([, value]) => value !== null && value !== undefined && value !== '');
+  return told
+    .map(([name, value]) => `${paint('bold', name.padEnd(18))}${printable(String(value))}\n`)
+    .join('');
+}

@@ -1,0 +1,60 @@
+import { type Callkeeper, CallkeeperError } from '../client/index.ts';
+import { command } from './command.ts';
+import { EXIT } from './exit.ts';
+import { readIds } from './ids.ts';
+import { printable, printableJson } from './printable.ts';
+import { connect, describeRefusal } from './remote.ts';
+import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
+
+/** Requests at once: each call is one of its own. */
+const AT_ONCE = 16;
+
+export const run = command({
+  usage: `Usage: callkeeper untrack ID… [options]
+
+Stops keeping calls alive; one that is not tracked is as good as stopped. - reads ids from
+standard input, with space or ends of lines between them.
+
+  --json       a JSON object a call: { "id", "durable" }, or { "id", "error" }
+${REMOTE_USAGE}`,
+  options: { json: { type: 'boolean', default: false }, ...REMOTE },
+  operand: 'id',
+  async run({ json, url }, operands) {
+    const ids = await readIds(operands);
+    const { callkeeper } = connect(url);
+    let exit: number = EXIT.done;
+    for (let i = 0; i < ids.length; i += AT_ONCE) {
+      const some = ids.slice(i, i + AT_ONCE);
+      for (const result of await Promise.all(some.map((id) => stop(callkeeper, id)))) {
+        const { exit: own, ...told } = result;
+        if (exit === EXIT.done) exit = own;
+        process.stdout.write(`${json ? printableJson(told) : describe(told)}\n`);
+      }
+    }
+    return exit;
+  },
+});
+
+interface Told {
+  readonly id: string;
+  readonly durable?: boolean;
+  /** Why it was refused. */
+  readonly error?: string;
+}
+
+/** What concerns one call does not keep the others from being stopped. */
+async function stop(callkeeper: Callkeeper, id: string): Promise<Told & { exit: number }> {
+  try {
+    return { id, ...(await callkeeper.untrack(id)), exit: EXIT.done };
+  } catch (error) {
+    // With no key that is good no other fares better.
+    if (!(error instanceof CallkeeperError) || error.status === 401) throw error;
+    const refusal = describeRefusal(error);
+    return { id, error: refusal?.message ?? '', exit: refusal?.exit ?? EXIT.failed };
+  }
+}
+
+function describe({ id, durable, error }: Told): string {
+  if (error !== undefined) return printable(`${id}  refused: ${error}`);
+  return `${id}  ${durable ? 'not tracked any more' : 'stopped by one replica: Redis is out, it is stored later'}`;
+}

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CallkeeperUnreachableError } from '../client/index.ts';
+import { command } from './command.ts';
+import { EXIT } from './exit.ts';
+import { connect, type Remote } from './remote.ts';
+import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
+import { Lines } from './watch/lines.ts';
+import { Page } from './watch/page.ts';
+import { readStanding } from './watch/standing.ts';
+import type { View } from './watch/view.ts';
+
+/** Between two looks at the standing of the replicas. */
+const STANDING_MS = 2_000;
+/** Between two readings of all calls; longer where there are many, */
+const CALLS_MS = 5_000;
+/** so that this many times as long as it took passes before the next. */
+const CALLS_PAUSE = 10;
+const PAGE = 1_000;
+
+/** Of which calls and events. */
+interface Filter {
+  readonly app: string | undefined;
+  readonly label: readonly string[] | undefined;
+}
+
+export const run = command({
+  usage: `Usage: callkeeper watch [options]
+
+What happens, live: in a terminal a page with the calls nearest to their deadlines, those that
+fail and the latest events; otherwise, or with --plain, a line an event. Goes on where it was
+after a break. Ctrl-C ends it, with exit code 0.
+
+  --app NAME   calls of this app
+  --label L    with this label, key or key=value; may be repeated, all must hold
+  --plain      lines in a terminal too
+${REMOTE_USAGE}`,
+  options: {
+    app: { type: 'string' },
+    label: { type: 'string', multiple: true },
+    plain: { type: 'boolean', default: false },
+    ...REMOTE,
+  },
+  async run({ app, label, plain, url }) {
+    const remote = connect(url);
+    const ending = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => ending.abort());
+    }
+    const { stdout } = process;
+    const view = stdout.isTTY && !plain ? new Page(stdout) : new Lines(stdout);
+    try {
+      await watch(remote, { app, label }, view, ending);
+    } finally {
+      view.close();
+    }
+    return EXIT.done;
+  },
+});
+
+/** Until it is told to end; rejects where the daemon refuses, as for want of a key. */
+async function watch(
+  remote: Remote,
+  filter: Filter,
+  view: View,
+  ending: AbortController,
+): Promise<void> {
+  const { signal } = ending;
+  const loops = [
+    followStandings(remote, view, signal),
+    followEvents(remote, filter, view, signal),
+    followCalls(remote, filter, view, signal),
+  ];
+  const failures: unknown[] = [];
+  await Promise.all(
+    loops.map((loop) =>
+      loop.catch((error: unknown) => {
+        // What is rejected because of the end is no failure.
+        if (!signal.aborted) failures.push(error);
+        ending.abort();
+      }),
+    ),
+  );
+  if (failures.length > 0) throw failures[0];
+}
+
+async function followStandings({ urls }: Remote, view: View, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const standings = await Promise.all(urls.map((url) => readStanding(url, signal)));
+    signal.throwIfAborted();
+    view.standings(standings);
+    await sleep(STANDING_MS, undefined, { signal });
+  }
+}
+
+/** The client opens the stream again, after the last event, for as long as it takes. */
+async function followEvents(
+  { callkeeper }: Remote,
+  filter: Filter,
+  view: View,
+  signal: AbortSignal,
+): Promise<void> {
+  const patient = { signal, totalMs: Number.POSITIVE_INFINITY };
+  for await (const item of callkeeper.events(filter, patient)) view.event(item);
+}
+
+async function followCalls(
+  { callkeeper }: Remote,
+  filter: Filter,
+  view: View,
+  signal: AbortSignal,
+): Promise<void> {
+  if (view.calls === null) return;
+  for (;;) {
+    const startedAt = performance.now();
+    try {
+      await view.calls.read(callkeeper.list({ ...filter, limit: PAGE }, { signal }));
+    } catch (error) {
+      // The standing of the replicas says so already.
+      if (!(error instanceof CallkeeperUnreachableError)) throw error;
+    }
+    const tookMs = performance.now() - startedAt;
+    await sleep(Math.max(CALLS_MS, tookMs * CALLS_PAUSE), undefined, { signal });
+  }
+}

@@ -1,0 +1,55 @@
+import { type Probed, probe } from '../probes.ts';
+
+/** How a replica is, by what it says itself. */
+export interface Standing {
+  readonly url: string;
+  readonly state: 'ready' | 'not ready' | 'not reachable';
+  /** Why it is not; '' where it is ready. */
+  readonly why: string;
+  /** Of all calls, by what it knows; null where it cannot be reached. */
+  readonly counts: Counts | null;
+}
+
+export interface Counts {
+  readonly tracked: number;
+  readonly failing: number;
+  readonly atRisk: number;
+  /** What is left for the call nearest to its deadline, in ms; says nothing where there is none. */
+  readonly minMarginMs: number;
+  readonly isStoreUp: boolean;
+}
+
+/** For the answers of a replica. */
+const LIMIT_MS = 3_000;
+
+/** Never rejects. */
+export async function readStanding(url: string, stop: AbortSignal): Promise<Standing> {
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(LIMIT_MS)]);
+  const [ready, metrics] = await Promise.all([
+    probe(url, 'readyz', signal),
+    probe(url, 'metrics', signal),
+  ]);
+  const counts = metrics.kind === 'ok' ? readCounts(metrics.text) : null;
+  return { url, ...judge(ready, counts), counts };
+}
+
+function judge(ready: Probed, counts: Counts | null): Pick<Standing, 'state' | 'why'> {
+  if (ready.kind === 'silent') return { state: 'not reachable', why: ready.why };
+  if (ready.kind === 'ok') return { state: 'ready', why: '' };
+  const isOut = counts !== null && !counts.isStoreUp;
+  const why = isOut ? `Redis is out: ${ready.reasons}` : ready.reasons;
+  return { state: 'not ready', why };
+}
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/ */
+function readCounts(text: string): Counts {
+  const value = (name: string) =>
+    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  return {
+    tracked: value('callkeeper_tracked_calls'),
+    failing: value('callkeeper_calls_failing'),
+    atRisk: value('callkeeper_calls_at_risk'),
+    minMarginMs: value('callkeeper_min_margin_seconds') * 1_000,
+    isStoreUp: value('callkeeper_store_up') === 1,
+  };
+}

@@ -1,0 +1,102 @@
+import Type, { type Static } from 'typebox';
+import type { Overview } from '../calls/overview.ts';
+import { MARGIN_STEPS } from '../calls/tally.ts';
+import type { Wheel } from '../calls/wheel.ts';
+import { CallRef, type PresentCall } from './call-resource.ts';
+import { formatInstant } from './instant.ts';
+
+const Count = (description: string) => Type.Integer({ minimum: 0, description });
+const Ms = (description: string) => Type.Integer({ description: `${description} In ms.` });
+
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
+export const OverviewSchema = Type.Object(
+  {
+    at: Instant("When this was said, by the replica's clock."),
+    countedAt: Instant('When the calls were counted, a second or so before.'),
+    version: Type.String({ description: 'Of the replica that answers.' }),
+    intervalMs: Ms('Between two keepAlives of a call.'),
+    deadlineMs: Ms('With no success for so long Graph ends a call.'),
+    tracked: Count('Calls on the schedule.'),
+    failing: Count('Of these, with a failure since their last success.'),
+    atRisk: Count('Of these, with less than a third of the deadline left.'),
+    unheld: Count('Tracked calls, of any app, that the replica has no room for: not counted here.'),
+    minMarginMs: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'What is left to the call nearest to its deadline, in ms; null: no call.',
+    }),
+    margins: Type.Array(Type.Integer(), {
+      minItems: MARGIN_STEPS,
+      maxItems: MARGIN_STEPS,
+      description:
+        'How many calls have what is left to them in each of these equal parts of the deadline, ' +
+        'from 0 on; those past it are in the first part.',
+    }),
+    nearest: Type.Array(CallRef, {
+      description: 'The calls nearest to their deadlines, in order.',
+    }),
+    slots: Type.Object(
+      {
+        tracked: Type.Array(Type.Integer()),
+        failing: Type.Array(Type.Integer()),
+      },
+      {
+        description:
+          'Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since ' +
+          '1970, `i / n` has passed.',
+      },
+    ),
+    redis: Type.Object({
+      up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
+      slotsOut: Count('While it is up: slots that it does not serve.'),
+    }),
+    replicas: Type.Array(
+      Type.Object({
+        replica: Type.String(),
+        version: Type.String({ description: 'Empty where it is not known.' }),
+        keepAlives: Count('Requests that it sent to Graph within the last interval.'),
+      }),
+      { description: 'Those that live; the one that answers first, alone while Redis is out.' },
+    ),
+  },
+  { title: 'Overview', description: "How all calls within the key's reach are." },
+);
+
+/** The overview as the API tells of it. */
+export type OverviewResource = Static<typeof OverviewSchema>;
+
+export interface OverviewContext {
+  readonly version: string;
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly present: PresentCall;
+  /** See `Call.durable`. */
+  readonly isDurable: (id: string) => boolean;
+}
+
+export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
+  const { version, wheel, deadlineMs, present, isDurable } = context;
+  const { now, countedAt, tally, unheld, nearest, redis, replicas } = overview;
+  const { nearestDeadlineAt: first } = tally;
+  return {
+    at: formatInstant(now),
+    countedAt: formatInstant(countedAt),
+    version,
+    intervalMs: wheel.intervalMs,
+    deadlineMs,
+    tracked: tally.tracked,
+    failing: tally.failing,
+    atRisk: tally.atRisk,
+    unheld,
+    minMarginMs: first === null ? null : first - now,
+    margins: [...tally.margins],
+    nearest: nearest.map((call) => present(call, isDurable(call.id))),
+    slots: {
+      tracked: tally.slots.map(({ tracked }) => tracked),
+      failing: tally.slots.map(({ failing }) => failing),
+    },
+    redis,
+    replicas: [...replicas],
+  };
+}

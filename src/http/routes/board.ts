@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+
+/** Plain files, which the browser takes as they are. */
+const FILES = new URL('../../board/', import.meta.url);
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+  // After an update the page must not go with scripts of before.
+  'cache-control': 'no-cache',
+};
+
+/** No data is in it: that comes from the API, by the key that is given to the page. */
+const options = { config: { open: true }, schema: { hide: true } };
+
+/** The board: `/`, and what it needs. */
+export const boardRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
+  for (const name of readdirSync(FILES)) {
+    const type = MEDIA_TYPES[extname(name)];
+    if (type === undefined) continue;
+    const body = readFileSync(new URL(name, FILES));
+    const path = name === 'index.html' ? '/' : `/board/${name}`;
+    app.get(path, options, (_request, reply) => reply.headers(HEADERS).type(type).send(body));
+  }
+  done();
+};

@@ -1,0 +1,34 @@
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import type { CallsFor } from '../../calls/calls.ts';
+import type { Overviews } from '../../calls/overview.ts';
+import { problemAnswers } from '../answers.ts';
+import { type OverviewContext, OverviewSchema, presentOverview } from '../overview-resource.ts';
+
+export interface OverviewRoutesOptions extends Omit<OverviewContext, 'isDurable'> {
+  readonly overviews: Overviews;
+  readonly calls: CallsFor<'isDurable'>;
+}
+
+const schema = {
+  tags: ['Calls'],
+  operationId: 'getOverview',
+  summary: 'How all calls are, for the board',
+  description:
+    'From the memory of the replica that answers, while Redis is out too. Counted at most once a ' +
+    'second, for all who ask.',
+  response: { 200: OverviewSchema, ...problemAnswers([]) },
+};
+
+export const overviewRoutes: FastifyPluginCallbackTypebox<OverviewRoutesOptions> = (
+  app,
+  { overviews, calls, ...context },
+  done,
+) => {
+  app.get('/overview', { schema }, async ({ principal: { reach } }) => {
+    const theirs = calls.within(reach);
+    const isDurable = (id: string) => theirs.isDurable(id);
+    return presentOverview(await overviews.read(reach), { ...context, isDurable });
+  });
+
+  done();
+};

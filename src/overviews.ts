@@ -1,0 +1,85 @@
+import { performance } from 'node:perf_hooks';
+import type { SlotDigest } from './calls/digest.ts';
+import type { Counts, Overview, Overviews } from './calls/overview.ts';
+import type { Clock } from './calls/ports.ts';
+import type { Reach } from './calls/principal.ts';
+import { tally } from './calls/tally.ts';
+import type { Standing } from './standing.ts';
+import type { Roster } from './store/roster.ts';
+import type { Shares } from './store/shares.ts';
+
+export interface OverviewsOptions {
+  readonly roster: Pick<Roster, 'digests' | 'peek' | 'unheld'>;
+  readonly shares: Pick<Shares, 'own' | 'others'>;
+  readonly standing: () => Pick<Standing, 'up' | 'outSlots'>;
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+}
+
+/** The calls are counted anew after so long, at the earliest, in ms. */
+const LEAST_AGE_MS = 1_000;
+/** And after so many times what it took: however many look, that is a tenth of the time at most. */
+const AGE_PER_COST = 10;
+
+/** All calls, counted at an instant, and what was made of that for those who asked. */
+interface Count {
+  readonly countedAt: number;
+  readonly digests: readonly SlotDigest[];
+  readonly made: Map<Reach, Counts>;
+}
+
+/**
+ * Answers from this replica's memory alone, whatever Redis does. However many
+ * ask, the calls are counted for all of them together; with a million calls that
+ * takes a second the first time, in pieces, and afterwards what the slots take
+ * that have changed.
+ */
+export class RosterOverviews implements Overviews {
+  readonly #options: OverviewsOptions;
+  #count: Promise<Count> | null = null;
+  /** Monotonic. */
+  #staleAt = 0;
+
+  constructor(options: OverviewsOptions) {
+    this.#options = options;
+  }
+
+  async read(reach: Reach): Promise<Overview> {
+    if (this.#count === null || performance.now() >= this.#staleAt) {
+      this.#staleAt = Number.POSITIVE_INFINITY;
+      this.#count = this.#countCalls();
+    }
+    const counts = this.#within(reach, await this.#count);
+    const { roster, shares, standing, clock } = this.#options;
+    const { up, outSlots } = standing();
+    return {
+      ...counts,
+      now: clock.now(),
+      unheld: roster.unheld,
+      redis: { up, slotsOut: up ? outSlots.size : 0 },
+      replicas: [shares.own, ...(up ? shares.others : [])],
+    };
+  }
+
+  async #countCalls(): Promise<Count> {
+    const startedAt = performance.now();
+    try {
+      const digests = await this.#options.roster.digests();
+      return { countedAt: this.#options.clock.now(), digests, made: new Map() };
+    } finally {
+      const now = performance.now();
+      this.#staleAt = now + Math.max(LEAST_AGE_MS, AGE_PER_COST * (now - startedAt));
+    }
+  }
+
+  #within(reach: Reach, { countedAt, digests, made }: Count): Counts {
+    const known = made.get(reach);
+    if (known) return known;
+    const { roster, deadlineMs } = this.#options;
+    const counted = tally(digests, reach, countedAt, deadlineMs);
+    const nearest = counted.nearest.flatMap((id) => roster.peek(id)?.call ?? []);
+    const counts = { countedAt, tally: counted, nearest };
+    made.set(reach, counts);
+    return counts;
+  }
+}

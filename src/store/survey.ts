@@ -1,0 +1,73 @@
+import type { Redis } from 'ioredis';
+import { type ConnectionOptions, connectFast, isCluster, type RedisClient } from './connection.ts';
+import { diagnose } from './diagnosis.ts';
+import { slotKeys } from './keys.ts';
+import { type Info, parseInfo } from './suitable.ts';
+
+/** What Redis tells of itself. */
+export interface Survey {
+  /** One, or each master of a Cluster. */
+  readonly servers: readonly ServerSurvey[];
+  /** Why it takes no writes, in its own words; null where it does. */
+  readonly writeFault: string | null;
+}
+
+export interface ServerSurvey {
+  /** `host:port` */
+  readonly name: string;
+  readonly info: Info;
+  /** Its clock, and this machine's before and after it was asked; epoch ms. */
+  readonly clock: { readonly at: number; readonly sentAt: number; readonly answeredAt: number };
+}
+
+/** Of what is written to see whether it is taken, in ms. */
+const PROBE_MS = 1_000;
+
+/**
+ * Looks at the Redis that REDIS_URL names, and writes a key that nobody reads, gone
+ * in a second. Rejects with `UnsuitableRedisError` where what answers is another
+ * kind than the URL says, otherwise with why there is no answer, after a few times
+ * `timeoutMs` at most.
+ */
+export async function survey(options: ConnectionOptions): Promise<Survey> {
+  const redis = connectFast(options);
+  try {
+    await ready(redis, options.timeoutMs);
+    const nodes: readonly Redis[] = isCluster(redis) ? redis.nodes('master') : [redis];
+    const servers = await Promise.all(nodes.map(lookAt));
+    return { servers, writeFault: await writeFaultOf(redis) };
+  } catch (error) {
+    await diagnose(options);
+    throw error;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Rejects with the first thing that went wrong: nothing is tried twice. */
+async function ready(redis: RedisClient, timeoutMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const late = new Error(`no answer in ${timeoutMs} ms`);
+  const timer = setTimeout(reject, timeoutMs, late);
+  redis.once('ready', resolve);
+  redis.once('error', reject);
+  await promise.finally(() => clearTimeout(timer));
+}
+
+async function lookAt(node: Redis): Promise<ServerSurvey> {
+  const info = parseInfo(await node.info());
+  const sentAt = Date.now();
+  const [seconds, microseconds] = await node.time();
+  const at = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+  const { host, port } = node.options;
+  return { name: `${host}:${port}`, info, clock: { at, sentAt, answeredAt: Date.now() } };
+}
+
+async function writeFaultOf(redis: RedisClient): Promise<string | null> {
+  try {
+    await redis.set(slotKeys(0, 1).probe, 1, 'PX', PROBE_MS);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

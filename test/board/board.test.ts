@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Replica } from '../process/replica.ts';
+import { World } from '../process/world.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { browserForFile, SOON } from './browser.ts';
+
+const redis = redisForFile();
+const browser = browserForFile();
+const SLOW = { timeout: 180_000 };
+const world = new World();
+let replica: Replica;
+
+beforeAll(async () => {
+  await world.start();
+  replica = await world.replica({ REDIS_URL: redis.url }).ready();
+}, 120_000);
+afterAll(() => world.stop(), 60_000);
+beforeEach(async () => {
+  world.simulator.graphFaults.clear();
+  const { body } = await replica.request('GET', '/calls');
+  for (const { id } of body.calls) await replica.request('DELETE', `/calls/${id}/track`);
+  const isEmpty = async () =>
+    expect((await replica.request('GET', '/overview')).body.tracked).toBe(0);
+  await vi.waitFor(isEmpty, SOON);
+});
+
+async function track(body: object = {}): Promise<string> {
+  const id = world.simulator.createCall();
+  expect((await replica.request('POST', `/calls/${id}/track`, body)).status).toBe(201);
+  return id;
+}
+
+/** As a bad gateway would; the message is what Graph says. */
+function fail(id: string, message: string): void {
+  const body = JSON.stringify({ error: { code: 'serviceUnavailable', message } });
+  world.simulator.graphFaults.set({ kind: 'status', status: 503, body, callIds: [id] });
+}
+
+describe('the board', SLOW, () => {
+  test('draws the wheel, with as many calls as there are, and tells it as a table as well', async () => {
+    const ids = await Promise.all([track(), track(), track()]);
+    const page = await browser.open(replica.url);
+    const wheel = page.getByRole('img', { name: /^Wheel of 256 slots: 3 calls, none fails/ });
+    await wheel.waitFor();
+    expect(await page.locator('#count-tracked').textContent()).toBe('3');
+    expect(await page.locator('#count-failing').textContent()).toBe('0');
+    expect(await wheel.locator('path').count()).toBe(64);
+    expect(await wheel.locator('path.failing').count()).toBe(0);
+    await page.getByText('The wheel as a table').click();
+    const cells = page.locator('#wheel-rows td:nth-child(3)');
+    const counts = (await cells.allTextContents()).map(Number);
+    expect([counts.length, counts.reduce((sum, n) => sum + n, 0)]).toEqual([64, 3]);
+    for (const id of ids) await page.locator('#nearest').getByText(id).waitFor();
+    expect(await page.locator('#state').textContent()).toBe('All well');
+    const hand = page.locator('.hand');
+    const before = await hand.getAttribute('transform');
+    await vi.waitFor(
+      async () => expect(await hand.getAttribute('transform')).not.toBe(before),
+      SOON,
+    );
+  });
+
+  test('a call that fails turns red, and back when it is well; what Graph says of it is text', async () => {
+    const id = await track({ labels: { room: '<img src=x onerror=alert(1)>' } });
+    const page = await browser.open(replica.url);
+    await page.locator('#wheel path.fine').first().waitFor();
+    fail(id, '<b>Service</b> is unavailable.');
+    await page.locator('#wheel path.failing').waitFor();
+    await page.getByText(/failed \d+×: <b>Service<\/b> is unavailable\./).waitFor();
+    await page.getByText('default · room=<img src=x onerror=alert(1)>').waitFor();
+    expect(await page.locator('#count-failing').textContent()).toBe('1');
+    expect(await page.locator('main img, main b').count()).toBe(0);
+    expect(await page.locator('#announced').textContent()).toBe('1 call failing.');
+    world.simulator.graphFaults.clear();
+    await page.locator('#wheel path.failing').waitFor({ state: 'detached' });
+    expect(await page.locator('#announced').textContent()).toBe('No call fails any more.');
+  });
+
+  test('events come as they happen, whatever happened before it was opened included', async () => {
+    const before = await track();
+    const page = await browser.open(replica.url);
+    const events = page.locator('#events li');
+    await events.filter({ hasText: before }).filter({ hasText: 'tracked' }).waitFor();
+    const id = await track();
+    await events.filter({ hasText: id }).filter({ hasText: 'tracked' }).waitFor();
+    await replica.request('DELETE', `/calls/${id}/track`);
+    await events.filter({ hasText: id }).filter({ hasText: 'stopped' }).waitFor();
+    world.simulator.endCall(before);
+    await events.filter({ hasText: before }).filter({ hasText: 'ended' }).waitFor();
+  });
+
+  test('a call is found by its id, with its history and the evidence, which can be copied', async () => {
+    const id = await track({ labels: { room: 'board' } });
+    fail(id, 'Later, please.');
+    const page = await browser.open(replica.url, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await page.getByRole('searchbox', { name: 'Id of a call' }).fill(id.toUpperCase());
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page.getByRole('heading', { name: `Call ${id}`, exact: true }).waitFor();
+    await page.getByText('tracked, failing: Later, please.').waitFor();
+    await page.locator('#call ol li').filter({ hasText: 'tracked' }).waitFor();
+    await page.locator('dd', { hasText: 'room=board' }).waitFor();
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByText('Copied.').waitFor();
+    const copied = await page.evaluate<string>('navigator.clipboard.readText()');
+    expect(copied).toContain(`call: ${id}`);
+    expect(copied).toContain('status: 503');
+    expect(copied).toMatch(/^request-id: [0-9a-f-]{36}$/m);
+    expect(copied).toMatch(/^client-request-id: [0-9a-f-]{36}$/m);
+    expect(copied).toMatch(/^Date: \w{3}, .* GMT$/m);
+    await page.goBack();
+    await page.locator('#wheel svg').waitFor();
+  });
+
+  test('what is no id, and a call that is not known, is said', async () => {
+    const page = await browser.open(replica.url);
+    const search = page.getByRole('searchbox');
+    await search.fill('../etc');
+    await search.press('Enter');
+    await page.getByText('An id is 8 to 128 letters, digits, - and _.').waitFor();
+    await search.fill('no-such-call');
+    await search.press('Enter');
+    await page.getByText('It is not tracked, nor was it within the last 24 hours.').waitFor();
+  });
+
+  test('all of it can be done with the keyboard alone', async () => {
+    const id = await track();
+    const page = await browser.open(replica.url);
+    await page.locator('#nearest a').waitFor();
+    const focused = () => page.evaluate<string>('document.activeElement.textContent.trim()');
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe('Skip to the content');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe('The wheel as a table');
+    await page.keyboard.press('Enter');
+    await page.locator('#wheel-rows').waitFor();
+    await page.keyboard.press('Tab');
+    expect(await focused()).toBe(id);
+    // The list is drawn anew meanwhile, and the focus stays.
+    const left = await page.locator('#nearest td').first().textContent();
+    const changed = async () =>
+      expect(await page.locator('#nearest td').first().textContent()).not.toBe(left);
+    await vi.waitFor(changed, SOON);
+    expect(await focused()).toBe(id);
+    await page.keyboard.press('Enter');
+    const title = page.getByRole('heading', { name: `Call ${id}` });
+    await title.waitFor();
+    expect(await focused()).toBe(`Call ${id}`);
+    await page.keyboard.press('Shift+Tab');
+    expect(await focused()).toBe('← All calls');
+    await page.keyboard.press('Enter');
+    await page.locator('#wheel svg').waitFor();
+    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+  });
+
+  test.each([360, 390, 768])('it fits on a screen %i px wide', async (width) => {
+    await track({ labels: { topic: 'x'.repeat(200) } });
+    const page = await browser.open(replica.url, { viewport: { width, height: 740 } });
+    await page.locator('#nearest a').waitFor();
+    const widest = () => page.evaluate('document.documentElement.scrollWidth');
+    expect(await widest()).toBe(width);
+    await page.locator('#nearest a').click();
+    await page.getByRole('heading', { name: /^Call / }).waitFor();
+    expect(await widest()).toBe(width);
+  });
+
+  test('a wheel of any size is drawn whole, in 120 sectors at most', async () => {
+    const page = await browser.open(replica.url);
+    for (const slots of [1, 2, 120, 121, 127, 256, 1_000, 4_096]) {
+      const sectors = await page.evaluate<{ first: number; last: number; tracked: number }[]>(
+        `import('/board/sectors.js').then(({ fold }) => {
+          const ones = new Array(${slots}).fill(1);
+          return fold({ tracked: ones, failing: ones });
+        })`,
+      );
+      expect(sectors.length).toBeLessThanOrEqual(120);
+      expect(sectors.length).toBeGreaterThanOrEqual(Math.min(slots, 61));
+      expect(sectors.map(({ first }) => first)).toEqual([
+        0,
+        ...sectors.slice(0, -1).map(({ last }) => last + 1),
+      ]);
+      expect(sectors.at(-1)?.last).toBe(slots - 1);
+      for (const { first, last, tracked } of sectors) expect(tracked).toBe(last - first + 1);
+    }
+  });
+
+  test('who asks for less motion gets it', async () => {
+    await track();
+    const page = await browser.open(replica.url, { reducedMotion: 'reduce' });
+    await page.locator('#events li').first().waitFor();
+    const name = await page.evaluate(
+      "getComputedStyle(document.querySelector('#events li')).animationName",
+    );
+    expect(name).toBe('none');
+  });
+});

@@ -1,0 +1,79 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { World } from '../process/world.ts';
+import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { browserForFile } from './browser.ts';
+
+const redis = redisForFile();
+const browser = browserForFile();
+const SLOW = { timeout: 180_000 };
+
+async function aWorld(): Promise<World> {
+  const world = new World();
+  onTestFinished(() => world.stop());
+  return world.start();
+}
+
+test('Redis stops and starts before its eyes', SLOW, async () => {
+  const world = await aWorld();
+  const replica = await world.replica({ REDIS_URL: redis.url }).ready();
+  const other = await world.replica({ REDIS_URL: redis.url }).ready();
+  const id = world.simulator.createCall();
+  await replica.request('POST', `/calls/${id}/track`);
+  const page = await browser.open(replica.url);
+  const replicas = page.locator('#replicas tr');
+  await replicas.nth(1).waitFor();
+  expect(await replicas.count()).toBe(2);
+
+  await redis.kill();
+  await page.getByText('Redis is out: this replica keeps 1 call alive from memory.').waitFor();
+  expect(await page.locator('#state').textContent()).toBe('Redis is out');
+  await replicas.nth(1).waitFor({ state: 'detached' });
+  // It goes on: the call is there, and what is tracked now is as well.
+  const late = world.simulator.createCall();
+  expect((await replica.request('POST', `/calls/${late}/track`)).status).toBe(202);
+  await page.getByText('Redis is out: this replica keeps 2 calls alive from memory.').waitFor();
+
+  await redis.restart();
+  await page.locator('.notice').waitFor({ state: 'detached' });
+  await page.getByText('All well').waitFor();
+  // The events go on after those before: this one was told of when Redis knew of it.
+  await page.locator('#events li').filter({ hasText: late }).waitFor();
+  await other.stop();
+  await replicas.nth(1).waitFor({ state: 'detached' });
+});
+
+test('the replica dies before its eyes, and comes back', SLOW, async () => {
+  await redis.flush();
+  const world = await aWorld();
+  const env = { REDIS_URL: redis.url, PORT: String(await freePort()) };
+  const replica = await world.replica(env).ready();
+  const other = await world.replica({ REDIS_URL: redis.url }).ready();
+  const id = world.simulator.createCall();
+  await replica.request('POST', `/calls/${id}/track`);
+  const page = await browser.open(replica.url);
+  const eventOf = (call: string) => page.locator('#events li').filter({ hasText: call });
+  await eventOf(id).waitFor();
+
+  const resumed: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().endsWith('/events')) resumed.push(request.headers()['last-event-id'] ?? '');
+  });
+  replica.signal('SIGKILL');
+  await replica.exit();
+  await page.getByText(/^No answer since .*: this is how it was then\. Trying again\.$/).waitFor();
+  expect(await page.locator('#state').textContent()).toBe('No answer');
+  expect(await page.locator('#count-tracked').textContent()).toBe('1');
+
+  // What happens meanwhile is told afterwards.
+  const meanwhile = world.simulator.createCall();
+  await other.request('POST', `/calls/${meanwhile}/track`);
+  await world.replica(env).ready();
+  await page.locator('.notice').waitFor({ state: 'detached' });
+  await page.getByText('All well').waitFor();
+  await eventOf(meanwhile).waitFor();
+  // It asked for what came after the last event that it had.
+  const { body } = await other.request('GET', `/calls/${id}`);
+  const [ms = 0] = (resumed.at(-1) ?? '').split('-').map(Number);
+  expect(ms).toBeGreaterThanOrEqual(Date.parse(body.trackedAt));
+  expect(await eventOf(id).count()).toBe(1);
+});

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished } from 'vitest';
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+type Env = Readonly<Record<string, string>>;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command to its end, with nothing in its environment but this, and PATH. */
+export async function cli(args: readonly string[], env: Env = {}, input = ''): Promise<Ended> {
+  const running = new Running(spawnCli(args, env));
+  running.child.stdin?.end(input);
+  return await running.ended;
+}
+
+/** Starts a command that goes on; killed with the test. */
+export function startCli(args: readonly string[], env: Env): Running {
+  return new Running(spawnCli(args, env));
+}
+
+/** As {@link startCli}, in a terminal of its own, by `script` of util-linux. */
+export function startInTerminal(args: readonly string[], env: Env): Running {
+  const command = `stty rows 24 cols 100; exec '${process.execPath}' '${CLI}' ${args.join(' ')}`;
+  // -f and no file: what the terminal shows comes out at once.
+  return new Running(spawnWith('script', ['-qfec', command, '/dev/null'], env));
+}
+
+export class Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  #stdout = '';
+  #stderr = '';
+
+  constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    child.stdin?.on('error', () => undefined); // it ended before it read all
+    this.ended = once(child, 'close').then(([code]) => {
+      return { code: code as number | null, stdout: this.#stdout, stderr: this.#stderr };
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  /** Resolves when it has been printed. */
+  async told(what: string | RegExp): Promise<void> {
+    const patience = { timeout: 15_000, interval: 20 };
+    await expect.poll(() => this.#stdout, patience).toMatch(what);
+  }
+}
+
+function spawnCli(args: readonly string[], env: Env): ChildProcess {
+  return spawnWith(process.execPath, [CLI, ...args], env);
+}
+
+function spawnWith(file: string, args: readonly string[], env: Env): ChildProcess {
+  // Nobody's .env is there.
+  const options = { cwd: tmpdir(), env: { PATH: process.env.PATH, ...env } };
+  return spawn(file, args, { ...options, stdio: 'pipe' });
+}

@@ -1,0 +1,257 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Call } from '../../src/client/index.ts';
+import type { GraphFault } from '../../src/simulator/faults.ts';
+import type { Replica } from '../process/replica.ts';
+import { World } from '../process/world.ts';
+import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { cli, startCli } from './cli.ts';
+
+const KEY = 'a-key-of-more-than-24-characters';
+const READ_KEY = 'a-key-that-may-only-look-at-calls';
+
+const redis = redisForFile();
+const world = new World({ deadlineMs: 60_000 });
+let replica: Replica;
+let env: Record<string, string>;
+beforeAll(async () => {
+  await world.start();
+  const access = join(world.directory, 'access.yaml');
+  const hash = createHash('sha256').update(READ_KEY).digest('hex');
+  writeFileSync(
+    access,
+    `clients:\n  - name: reader\n    scopes: [read]\n    keys:\n      - hash: sha256:${hash}\n`,
+  );
+  replica = world.replica({
+    REDIS_URL: redis.url,
+    API_KEYS: KEY,
+    ACCESS_FILE: access,
+    KEEPALIVE_INTERVAL: '20s',
+    KEEPALIVE_DEADLINE: '60s',
+  });
+  await replica.ready();
+  env = { CALLKEEPER_URL: replica.url, CALLKEEPER_API_KEY: KEY };
+}, 60_000);
+afterAll(() => world.stop());
+
+const aCall = () => world.simulator.createCall();
+const jsonLines = (text: string) =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Call);
+
+async function listen(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+describe('calls', () => {
+  test('are tracked with what is said of them, shown, and stopped', async () => {
+    const id = aCall();
+    const options = ['--app', 'default', '--label', 'room=board', '--label', 'note=a=b'];
+    const at = ['--started-at', new Date(Date.now() - 5_000).toISOString()];
+    const tracked = await cli(['track', id, ...options, ...at], env);
+    expect(tracked).toEqual({ code: 0, stdout: `${id}  tracked\n`, stderr: '' });
+    expect((await cli(['track', id, ...options], env)).stdout).toBe(
+      `${id}  tracked already, updated\n`,
+    );
+    const shown = await cli(['show', id, '--json'], env);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      id,
+      state: 'tracked',
+      labels: { room: 'board', note: 'a=b' },
+    });
+    expect((await cli(['untrack', id], env)).stdout).toBe(`${id}  not tracked any more\n`);
+    const after = await cli(['show', id], env);
+    expect(after.code).toBe(0);
+    expect(after.stdout).toMatch(/^state +untracked$/m);
+    expect(after.stdout).toMatch(/^labels +room=board,note=a=b$/m);
+  });
+
+  test('are taken from standard input, and listed over all pages', async () => {
+    const ids = Array.from({ length: 1_203 }, (_, i) => `many-${10_000 + i}`);
+    const given = `${ids.slice(0, 600).join('\n')}\n\n ${ids.slice(600).join(' ')}`;
+    // Graph holds no such calls: it hears nothing of them for a while.
+    world.simulator.graphFaults.set({ kind: 'status', status: 503 });
+    onTestFinished(() => world.simulator.graphFaults.clear());
+    const tracked = await cli(['track', '-', '--label', 'many=yes', '--json'], env, given);
+    expect(tracked.code).toBe(0);
+    expect(jsonLines(tracked.stdout)).toHaveLength(ids.length);
+    const listed = await cli(['list', '--label', 'many=yes', '--json'], env);
+    expect(new Set(jsonLines(listed.stdout).map(({ id }) => id))).toEqual(new Set(ids));
+    const table = await cli(['list', '--label', 'many'], env);
+    expect(table.stdout.split('\n')).toHaveLength(1 + ids.length + 1);
+    expect(table.stdout).toMatch(/^many-10000 +tracked +default +never +\d+s +\d+ +many=yes/m);
+    expect(table.stderr).toBe('1203 calls\n');
+    const stopped = await cli(['untrack', '-'], env, given);
+    expect(stopped.stdout.split('\n')).toHaveLength(ids.length + 1);
+    expect((await cli(['list', '--label', 'many=yes', '--json'], env)).stdout).toBe('');
+  }, 60_000);
+
+  test('that fail are listed alone on demand, those of an app as well', async () => {
+    const [good, bad] = [aCall(), aCall()];
+    const fault: GraphFault = { kind: 'status', status: 500, callIds: [bad] };
+    world.simulator.graphFaults.set(fault);
+    onTestFinished(() => world.simulator.graphFaults.clear());
+    await cli(['track', good, bad], env);
+    const failing = async () => (await cli(['list', '--failing', '--json'], env)).stdout;
+    await expect.poll(failing, { timeout: 15_000 }).not.toBe('');
+    expect(jsonLines(await failing())).toMatchObject([{ id: bad, lastError: { status: 500 } }]);
+    const ofApp = jsonLines((await cli(['list', '--app', 'default', '--json'], env)).stdout);
+    expect(ofApp.map(({ id }) => id)).toEqual(expect.arrayContaining([good, bad]));
+    expect((await cli(['list', '--app', 'another', '--json'], env)).stdout).toBe('');
+  }, 30_000);
+
+  test('none is tracked where one of the ids is none', async () => {
+    const { code, stderr } = await cli(['track', '-'], env, 'fine-0001\nno id!\n');
+    expect(code).toBe(2);
+    expect(stderr).toContain('got "no"');
+    expect((await cli(['show', 'fine-0001'], env)).code).toBe(6);
+  });
+
+  test('that cannot be tracked as asked are told one by one', async () => {
+    const { code, stdout } = await cli(['track', 'call-0001', '--app', 'unknown'], env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^call-0001 {2}refused: .*app/);
+  });
+});
+
+describe('who asks', () => {
+  test('without a key is told where to give one, with exit code 4', async () => {
+    const { code, stderr } = await cli(['list'], { CALLKEEPER_URL: replica.url });
+    expect(code).toBe(4);
+    expect(stderr).toContain('CALLKEEPER_API_KEY');
+  });
+
+  test('may give the key by a file', async () => {
+    const file = join(world.directory, 'key');
+    writeFileSync(file, `${KEY}\n`);
+    const byFile = { CALLKEEPER_URL: replica.url, CALLKEEPER_API_KEY_FILE: file };
+    expect((await cli(['list'], byFile)).code).toBe(0);
+  });
+
+  test('with a key that is not for this ends with exit code 5', async () => {
+    const reader = { ...env, CALLKEEPER_API_KEY: READ_KEY };
+    expect((await cli(['list'], reader)).code).toBe(0);
+    for (const command of ['track', 'untrack']) {
+      const { code, stdout, stderr } = await cli([command, 'call-0001'], reader);
+      expect([command, code]).toEqual([command, 5]);
+      expect(`${stdout}${stderr}`).toContain('The key does not allow this');
+    }
+  });
+
+  test('for a call that is not known ends with exit code 6', async () => {
+    const { code, stderr } = await cli(['show', 'unknown-0001'], env);
+    expect(code).toBe(6);
+    expect(stderr).toContain('unknown-0001 is not tracked, nor was it lately');
+  });
+
+  test('where nobody is ends with exit code 3', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { code, stderr } = await cli(['list', '--url', url], env);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/cannot be reached: .*ECONNREFUSED.*\n.*--url or CALLKEEPER_URL/);
+  });
+
+  test('while no replica is ready ends with exit code 3, and is told that one is there', async () => {
+    const server = createServer((_, response) => {
+      const problem = { type: 'urn:callkeeper:problem:store-unavailable', status: 503 };
+      response.writeHead(503, { 'content-type': 'application/problem+json' });
+      response.end(JSON.stringify({ ...problem, title: 'The registry', detail: 'is out' }));
+    });
+    const { code, stderr } = await cli(['list', '--url', await listen(server)], env);
+    expect(code).toBe(3);
+    expect(stderr).toContain('answers, but cannot do this now: The registry: is out');
+  });
+
+  test('finds the daemon of the same environment', async () => {
+    const { port } = new URL(replica.url);
+    const { code } = await cli(['list'], { PORT: port, HOST: '0.0.0.0', CALLKEEPER_API_KEY: KEY });
+    expect(code).toBe(0);
+  });
+
+  test('and has seen enough ends it without a word', async () => {
+    await cli(['track', aCall()], env);
+    const running = startCli(['list', '--json'], env);
+    running.child.stdout?.destroy();
+    expect(await running.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('health', () => {
+  test('of a replica that serves is good, alive and ready', async () => {
+    expect(await cli(['health'], env)).toMatchObject({
+      code: 0,
+      stdout: `${replica.url}  alive\n`,
+    });
+    expect((await cli(['health', '--ready'], env)).stdout).toBe(`${replica.url}  ready\n`);
+  });
+
+  test('of one without its Redis is alive and not ready', async () => {
+    const port = await freePort();
+    const waiting = world.replica({ REDIS_URL: `redis://127.0.0.1:${port}` });
+    await waiting.logged('listening');
+    const there = { CALLKEEPER_URL: waiting.url };
+    expect((await cli(['health'], there)).code).toBe(0);
+    const { code, stdout } = await cli(['health', '--ready'], there);
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringContaining('not ready: Redis does not answer'),
+    ]);
+    await waiting.stop();
+  });
+
+  test('of nobody is none', async () => {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const { code, stdout } = await cli(['health', '--url', url, '--url', replica.url], env);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/not reachable: .*ECONNREFUSED.*\n.* {2}alive\n/);
+  });
+});
+
+test('what a server says is never acted on by the terminal', async () => {
+  const evil = '\x1b]0;owned\x07\x9b2J\u202e';
+  const error = { at: '', status: 500, code: evil, message: evil, requestId: evil };
+  const call = {
+    id: evil,
+    state: 'tracked',
+    app: evil,
+    labels: { [evil]: evil },
+    lastError: error,
+  };
+  const server = createServer((request, response) => {
+    const isList = request.url?.startsWith('/calls?');
+    const body = isList ? { calls: [call], next: null } : call;
+    const problem = { type: 'urn:x', title: evil, status: 400, detail: evil };
+    const isShow = request.url === '/calls/call-0001';
+    response.writeHead(isList || isShow ? 200 : 400, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(isList || isShow ? body : problem));
+  });
+  const there = { CALLKEEPER_URL: await listen(server) };
+  const commands = [
+    ['list'],
+    ['list', '--json'],
+    ['show', 'call-0001'],
+    ['show', 'call-0001', '--json'],
+    ['track', 'call-0001'],
+    ['untrack', 'call-0001'],
+    ['health'],
+  ];
+  for (const command of commands) {
+    const { stdout, stderr } = await cli(command, there);
+    expect(`${stdout}${stderr}`).toMatch(/\\u(\{1b\}|001b)|not ready/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+    expect(`${stdout}${stderr}`).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+  }
+});

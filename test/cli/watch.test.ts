@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { World } from '../process/world.ts';
+import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { cli, startCli, startInTerminal } from './cli.ts';
+
+const redis = redisForFile();
+const world = new World({ deadlineMs: 60_000 });
+beforeAll(() => world.start());
+afterAll(() => world.stop());
+
+/** On a port that it comes back to. */
+async function aReplica(port?: number) {
+  const PORT = String(port ?? (await freePort()));
+  const replica = world.replica({ REDIS_URL: redis.url, PORT });
+  await replica.ready();
+  return { replica, port: Number(PORT), env: { CALLKEEPER_URL: replica.url } };
+}
+
+test('a line tells each event, a daemon that goes and comes back, and nothing is missed', async () => {
+  const first = await aReplica();
+  const watch = startCli(['watch', '--label', 'seen=yes'], first.env);
+  await watch.told(/ {2}ready {2}\d+ tracked/);
+  const ids = [1, 2].map(() => world.simulator.createCall());
+  await cli(['track', ids[0] as string, '--label', 'seen=yes'], first.env);
+  await watch.told(new RegExp(`call\\.tracked +${ids[0]} +default +seen=yes`));
+  await first.replica.stop();
+  await watch.told(/not reachable: .*ECONNREFUSED/);
+  // What happens while it is away, by another replica, comes when it is back.
+  const other = await aReplica();
+  await cli(['track', ids[1] as string, '--label', 'seen=yes'], other.env);
+  await aReplica(first.port);
+  await watch.told(new RegExp(`call\\.tracked +${ids[1]}`));
+  await watch.told(/not reachable(.|\n)* {2}ready/);
+  await cli(['untrack', ids[0] as string], other.env);
+  await watch.told(new RegExp(`call\\.untracked +${ids[0]}`));
+  watch.child.kill('SIGINT');
+  const { code, stdout, stderr } = await watch.ended;
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).not.toContain('\x1b');
+}, 60_000);
+
+test('a line tells that Redis is out, and back', async () => {
+  const { replica, env } = await aReplica();
+  const watch = startCli(['watch'], env);
+  await watch.told(/ {2}ready {2}/);
+  await redis.kill();
+  await watch.told(/not ready: Redis is out: Redis does not answer/);
+  await redis.restart();
+  await watch.told(/Redis is out(.|\n)* {2}ready {2}/);
+  watch.child.kill('SIGTERM');
+  expect((await watch.ended).code).toBe(0);
+  await replica.stop();
+}, 60_000);
+
+test('a terminal gets a page, and is given back at Ctrl-C', async () => {
+  const { replica, env } = await aReplica();
+  const id = world.simulator.createCall();
+  await cli(['track', id, '--label', 'room=board'], env);
+  const watch = startInTerminal(['watch'], env);
+  await watch.told('\x1b[?1049h\x1b[?25l');
+  await watch.told(new RegExp(`Nearest to their deadlines[^]*${id} +tracked`));
+  await cli(['untrack', id], env);
+  await watch.told(new RegExp(`Latest events[^]*call\\.untracked +${id}`));
+  watch.child.stdin?.write('\x03');
+  const { code, stdout } = await watch.ended;
+  expect(code).toBe(0);
+  expect(stdout.trimEnd().endsWith('\x1b[?7h\x1b[?25h\x1b[?1049l')).toBe(true);
+  await replica.stop();
+}, 60_000);
+
+test('a terminal gets no colours with NO_COLOR, and lines with --plain', async () => {
+  const { replica, env } = await aReplica();
+  const watch = startInTerminal(['watch', '--plain'], { ...env, NO_COLOR: '1' });
+  await watch.told(/ {2}ready {2}\d+ tracked/);
+  watch.child.stdin?.write('\x03');
+  const { code, stdout } = await watch.ended;
+  expect(code).toBe(0);
+  expect(stdout).not.toContain('\x1b');
+  const coloured = startInTerminal(['watch', '--plain'], { ...env, TERM: 'xterm' });
+  await coloured.told('\x1b[32mready');
+  coloured.child.stdin?.write('\x03');
+  await coloured.ended;
+  await replica.stop();
+}, 60_000);
+
+test('without a key it ends at once, and says so', async () => {
+  const replica = world.replica({ REDIS_URL: redis.url, API_KEYS: 'k'.repeat(24) });
+  await replica.ready();
+  const watch = startCli(['watch'], { CALLKEEPER_URL: replica.url });
+  await once(watch.child, 'exit');
+  const { code, stderr } = await watch.ended;
+  expect([code, stderr]).toEqual([4, expect.stringContaining('CALLKEEPER_API_KEY')]);
+  await replica.stop();
+}, 30_000);

@@ -1,0 +1,51 @@
+import { readdirSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { anApp, identifyBy } from '../fixture.ts';
+
+const KEY = 'a-key-of-twenty-four-characters';
+const FILES = readdirSync('src/board').filter((name) => !/index\.html|\.json$/.test(name));
+
+test('the page and all that it loads are sent without a key, and hold no data', async () => {
+  const { app, calls } = await anApp({ identify: identifyBy({ apiKeys: [KEY] }) });
+  const page = await app.inject('/');
+  expect([page.statusCode, page.headers['content-type']]).toEqual([
+    200,
+    'text/html; charset=utf-8',
+  ]);
+  for (const name of FILES) {
+    const { statusCode, headers } = await app.inject(`/board/${name}`);
+    expect([name, statusCode]).toEqual([name, 200]);
+    expect(headers['content-security-policy']).toBe(page.headers['content-security-policy']);
+  }
+  const imports = (text: string) =>
+    [...text.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => name);
+  for (const name of FILES.filter((file) => file.endsWith('.js'))) {
+    for (const other of imports((await app.inject(`/board/${name}`)).body)) {
+      expect(FILES).toContain(other);
+    }
+  }
+  expect(calls.asked).toEqual([]);
+});
+
+test('it may load and run nothing but what is served here, and nothing that stands in the page', async () => {
+  const { app } = await anApp();
+  const page = await app.inject('/');
+  const csp = String(page.headers['content-security-policy']);
+  expect(csp).toContain("default-src 'none'");
+  expect(csp).not.toMatch(/https?:|unsafe|\*/);
+  expect(page.body).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=/);
+  const loaded = [...page.body.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, url]) => String(url));
+  for (const url of loaded) expect((await app.inject(url)).statusCode).toBe(200);
+});
+
+test('there is nothing else', async () => {
+  const { app } = await anApp();
+  for (const path of [
+    '/board/',
+    '/board/tsconfig.json',
+    '/board/../main.ts',
+    '/board/%2e%2e/main.ts',
+  ]) {
+    expect((await app.inject(path)).statusCode).toBe(404);
+  }
+});

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { hashOf } from '../../../src/access/key-ring.ts';
+import type { Reach } from '../../../src/calls/principal.ts';
+import { anApp, anOverview, ID, identifyBy, MINUTE } from '../fixture.ts';
+
+test('it tells how all calls are, with the ms that are left and the slots one by one', async () => {
+  const { app, calls } = await anApp();
+  calls.durable = false;
+  const answer = await app.inject('/overview');
+  expect(answer.statusCode).toBe(200);
+  const body = answer.json();
+  expect(body).toMatchObject({
+    at: '2026-02-03T04:05:06.789Z',
+    countedAt: '2026-02-03T04:05:05.789Z',
+    version: '1.2.3',
+    intervalMs: 15 * MINUTE,
+    deadlineMs: 45 * MINUTE,
+    tracked: 2,
+    failing: 1,
+    atRisk: 1,
+    unheld: 0,
+    minMarginMs: 10 * MINUTE,
+    nearest: [{ id: ID, durable: false, consecutiveFailures: 1 }],
+    redis: { up: true, slotsOut: 0 },
+    replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
+  });
+  expect(body.slots.tracked.slice(0, 5)).toEqual([0, 0, 0, 2, 0]);
+  expect(body.slots.failing).toHaveLength(256);
+});
+
+test('it is for keys with the scope read, and tells of the calls within their reach', async () => {
+  const key = (letter: string) => letter.repeat(32);
+  const holder = (name: string, scope: 'read' | 'track', apps: string[] | null) => ({
+    name,
+    keys: [{ hash: hashOf(key(name)), expiresAt: null }],
+    scopes: [scope],
+    apps,
+    rateLimit: null,
+  });
+  const holders = [holder('r', 'read', ['reception']), holder('t', 'track', null)];
+  const asked: Reach[] = [];
+  const overviews = {
+    read: async (reach: Reach) => {
+      asked.push(reach);
+      return anOverview();
+    },
+  };
+  const { app } = await anApp({ overviews, identify: identifyBy({ holders }) });
+  const statusOf = async (letter: string) => {
+    const headers = { authorization: `Bearer ${key(letter)}` };
+    return (await app.inject({ url: '/overview', headers })).statusCode;
+  };
+  expect(await Promise.all(['r', 't', 'x'].map(statusOf))).toEqual([200, 403, 401]);
+  expect(asked).toEqual([new Set(['reception'])]);
+});

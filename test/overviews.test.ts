@@ -1,0 +1,69 @@
+import { expect, test, vi } from 'vitest';
+import { RosterOverviews } from '../src/overviews.ts';
+import { aCall, DEADLINE_MS, idIn, NOW } from './calls/fixture.ts';
+import { aRoster } from './store/fixture.ts';
+
+const SHARES = {
+  own: { replica: 'a', version: '1', keepAlives: 1 },
+  others: [{ replica: 'b', version: '1', keepAlives: 2 }],
+};
+
+function someOverviews() {
+  const roster = aRoster();
+  const digests = vi.spyOn(roster, 'digests');
+  const standing = { up: true, outSlots: new Set<number>() };
+  const overviews = new RosterOverviews({
+    roster,
+    shares: SHARES,
+    standing: () => standing,
+    deadlineMs: DEADLINE_MS,
+    clock: { now: () => NOW, sleep: async () => undefined },
+  });
+  return { roster, digests, standing, overviews };
+}
+
+test('the calls are counted once for all who ask at a time, and again when that is old', async () => {
+  const { roster, digests, overviews } = someOverviews();
+  roster.put(aCall({ id: idIn(0) }));
+  const both = await Promise.all([overviews.read(null), overviews.read(null)]);
+  expect(both.map(({ tally }) => tally.tracked)).toEqual([1, 1]);
+  roster.put(aCall({ id: idIn(1) }));
+  expect((await overviews.read(null)).tally.tracked).toBe(1);
+  expect(digests).toHaveBeenCalledTimes(1);
+  await vi.waitFor(async () => expect((await overviews.read(null)).tally.tracked).toBe(2), {
+    timeout: 10_000,
+    interval: 50,
+  });
+});
+
+test('who may see the calls of some apps is told of these alone', async () => {
+  const { roster, overviews } = someOverviews();
+  roster.put(aCall({ id: idIn(0), app: 'reception' }));
+  roster.put(aCall({ id: idIn(1), app: 'recorder', consecutiveFailures: 1 }));
+  const { tally, nearest } = await overviews.read(new Set(['reception']));
+  expect(tally).toMatchObject({ tracked: 1, failing: 0 });
+  expect(nearest.map(({ id }) => id)).toEqual([idIn(0)]);
+  expect((await overviews.read(new Set())).tally.tracked).toBe(0);
+});
+
+test('while Redis is out only this replica is known, and that at once', async () => {
+  const { standing, overviews } = someOverviews();
+  standing.outSlots = new Set([3]);
+  const before = await overviews.read(null);
+  expect(before.redis).toEqual({ up: true, slotsOut: 1 });
+  expect(before.replicas).toEqual([SHARES.own, ...SHARES.others]);
+  standing.up = false;
+  const after = await overviews.read(null);
+  expect(after.redis).toEqual({ up: false, slotsOut: 0 });
+  expect(after.replicas).toEqual([SHARES.own]);
+});
+
+test('a count that fails is made again', async () => {
+  const { digests, overviews } = someOverviews();
+  digests.mockRejectedValueOnce(new Error('no'));
+  await expect(overviews.read(null)).rejects.toThrow('no');
+  await vi.waitFor(async () => expect((await overviews.read(null)).tally.tracked).toBe(0), {
+    timeout: 10_000,
+    interval: 50,
+  });
+});
