@@ -9,7 +9,7 @@ const readme = read('README.md').replaceAll(/ +\|/g, ' |');
 const config = read('src/config.ts');
 
 const VARIABLE =
-  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
+  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url|#share)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
 const variables = new Map([...config.matchAll(VARIABLE)].map(([, name, value]) => [name, value]));
 for (const [name, value] of variables) {
   const row = rowOf(name);
@@ -36,7 +36,10 @@ const measured = named(/callkeeper_[a-z_]+/g, read('src/metrics.ts'));
 const told = named(/callkeeper_[a-z_]+/g, readme);
 for (const name of measured.difference(told)) faults.push(`README.md: no metric ${name}`);
 for (const file of ['README.md', 'config/alerts.yml', 'CHANGELOG.md']) {
-  for (const name of named(/callkeeper_[a-z_]+/g, read(file)).difference(measured)) {
+  for (const name of named(
+    /callkeeper_[a-z_]+?(?=(?:_bucket|_sum|_count)?\b)/g,
+    read(file),
+  ).difference(measured)) {
     faults.push(`${file}: ${name} is no metric of src/metrics.ts`);
   }
 }

@@ -15,6 +15,8 @@ import {
 
 /** For wrong clocks, Debian's libfaketime comes with the command. */
 const FOR_FAULTS = ['redis-server', 'faketime'];
+/** The board is looked at in a browser; the alerts are those that Prometheus sees. */
+const FOR_TESTS = [...FOR_FAULTS, 'chromium', 'prometheus'];
 
 /** `development` where the packages for production are not enough. */
 const PROGRAMS = {
@@ -24,8 +26,7 @@ const PROGRAMS = {
   simulator: { run: ['src/cli.ts', 'simulator'], tools: [], development: true },
   test: {
     run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
-    // The board is looked at in a browser.
-    tools: [...FOR_FAULTS, 'chromium'],
+    tools: FOR_TESTS,
     development: true,
   },
   'test:faults': {

@@ -63,6 +63,8 @@ const TOOLS = {
     // The package starts a service as well; what is wanted is the program, not a Redis at 6379.
     service: 'redis-server',
   },
+  // With promtool. Its service, too, is not wanted.
+  prometheus: { elsewhere: 'macOS: brew install prometheus', service: 'prometheus' },
   chromium: {
     elsewhere: 'Fedora: dnf install chromium; macOS: brew install --cask chromium',
     service: null,
@@ -96,8 +98,13 @@ export function installTool(tool) {
   if (code !== 0 || !has()) {
     throw new SetUpError(`apt-get did not install ${tool}: the cause is above. ${byHand}`);
   }
-  const disable = [...sudo, 'systemctl', 'disable', '--now', service];
-  if (service !== null && existsSync('/run/systemd/system')) run(disable);
+  if (service !== null) run([...sudo, ...stopping(service)]);
+}
+
+/** What ends a service that a package has started, if it has; in a container without systemd as well. */
+function stopping(service) {
+  if (existsSync('/run/systemd/system')) return ['systemctl', 'disable', '--now', service];
+  return ['service', service, 'stop'];
 }
 
 export function isNewEnough(version) {

@@ -15,6 +15,8 @@ import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Where the metrics are, and then nowhere else; null: at `host` and `port`, with the API. */
+  readonly metricsAddress: Address | null;
   /** See `parseRedisUrl`; null: a redis-server of the daemon's own. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
@@ -37,8 +39,16 @@ export interface Config {
   readonly requestsPerSecond: number;
   readonly logLevel: string;
   readonly shutdownMs: number;
+  /** null: no traces. */
+  readonly tracing: TracingConfig | null;
   /** How Graph's token on notifications is checked; null: it is not. */
   readonly notificationsJwt: NotificationsJwt | null;
+}
+
+export interface Address {
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
 }
 
 /** Who has which keys, with the content that it was read from. */
@@ -68,6 +78,18 @@ export interface WebhookConfig {
   readonly hosts: readonly string[];
   readonly defaultUrl: string | null;
   readonly allowPrivate: boolean;
+}
+
+/** As OpenTelemetry's own variables have it; where traces go is read by its exporter itself. */
+export interface TracingConfig {
+  readonly sampler: { readonly name: string; readonly ratio: number };
+  /** In ms, and in spans. */
+  readonly batch: {
+    readonly scheduledDelayMillis: number;
+    readonly exportTimeoutMillis: number;
+    readonly maxQueueSize: number;
+    readonly maxExportBatchSize: number;
+  };
 }
 
 export interface Proxy {
@@ -107,6 +129,10 @@ const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,255}$/i;
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 const WEBHOOK_HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+const SAMPLERS = ['always_on', 'always_off', 'traceidratio'].flatMap((name) => [
+  name,
+  `parentbased_${name}`,
+]);
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 /** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
 const GRAPH_DEADLINE_MS = 45 * 60_000;
@@ -128,9 +154,11 @@ export function readConfig(env: Env): Config {
   const access = read.access(hosts);
   read.auth(host, access);
   const configured = read.apps(hosts);
+  const port = read.integer('PORT', 8080, 0, 65_535);
   const config: Config = {
     host,
-    port: read.integer('PORT', 8080, 0, 65_535),
+    port,
+    metricsAddress: read.metricsAddress({ host, port }),
     redisUrl: read.redisUrl(),
     dataDir: read.text('DATA_DIR') ?? '.data',
     ...configured,
@@ -150,6 +178,7 @@ export function readConfig(env: Env): Config {
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
     shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
     notificationsJwt: read.notificationsJwt(),
+    tracing: read.tracing(),
   };
   read.throwFaults();
   return Object.freeze(config);
@@ -225,10 +254,28 @@ class Reader {
 
   host(): string {
     const host = this.text('HOST') ?? '127.0.0.1';
-    if (isIP(host) === 0 && !HOST_NAME.test(host)) {
+    if (!isHostName(host)) {
       this.fault(`HOST must be an address or a host name, not ${quote(host)}`);
     }
     return host;
+  }
+
+  metricsAddress(api: Address): Address | null {
+    const text = this.text('METRICS_ADDRESS');
+    if (text === null) return null;
+    const [, bracketed, plain, digits = ''] =
+      /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+    const host = (bracketed ?? plain) || api.host;
+    const isHost = bracketed === undefined ? isHostName(host) : isIP(host) === 6;
+    const port = Number(digits);
+    if (digits === '' || port > 65_535 || !isHost) {
+      this.fault(
+        `METRICS_ADDRESS must be host:port, [IPv6 address]:port or :port, not ${quote(text)}`,
+      );
+    } else if (host === api.host && port === api.port && port > 0) {
+      this.fault('METRICS_ADDRESS is where the API is (HOST and PORT): give it another port');
+    }
+    return { host, port };
   }
 
   /** A secret given in place, or by the file that NAME_FILE names, which must be there now. */
@@ -477,6 +524,40 @@ class Reader {
     };
   }
 
+  /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
+  tracing(): TracingConfig | null {
+    const wanted =
+      this.text('OTEL_EXPORTER_OTLP_ENDPOINT') ?? this.text('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+    const exporter = this.text('OTEL_TRACES_EXPORTER') ?? (wanted === null ? 'none' : 'otlp');
+    if (exporter === 'none' || this.text('OTEL_SDK_DISABLED')?.toLowerCase() === 'true')
+      return null;
+    this.oneOf('OTEL_TRACES_EXPORTER', ['otlp', 'none'], 'otlp');
+    for (const name of ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+      this.oneOf(name, ['http/protobuf'], 'http/protobuf');
+    }
+    return {
+      sampler: {
+        name: this.oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
+        ratio: this.#share('OTEL_TRACES_SAMPLER_ARG', 1),
+      },
+      batch: {
+        scheduledDelayMillis: this.integer('OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000),
+        exportTimeoutMillis: this.integer('OTEL_BSP_EXPORT_TIMEOUT', 30_000, 1, 600_000),
+        maxQueueSize: this.integer('OTEL_BSP_MAX_QUEUE_SIZE', 2_048, 1, 1_000_000),
+        maxExportBatchSize: this.integer('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 512, 1, 1_000_000),
+      },
+    };
+  }
+
+  #share(name: string, fallback: number): number {
+    const text = this.text(name);
+    if (text === null) return fallback;
+    const value = /^\d?\.?\d{1,17}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= 0 && value <= 1) return value;
+    this.fault(`${name} must be a number from 0 to 1, not ${quote(text)}`);
+    return fallback;
+  }
+
   #guid(name: string): string {
     const text = this.text(name);
     if (text !== null && GUID.test(text)) return text.toLowerCase();
@@ -519,6 +600,10 @@ function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTen
     openIdUrl: `${authorityHost}/${id}/v2.0/.well-known/openid-configuration`,
     issuers: [`${v1Issuer}${id}/`, ...[...authorities].map((of) => `${of}/${id}/v2.0`)],
   };
+}
+
+function isHostName(text: string): boolean {
+  return isIP(text) > 0 || HOST_NAME.test(text);
 }
 
 function isRemoteUrl(text: string): boolean {

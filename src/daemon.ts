@@ -9,7 +9,7 @@ import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
 import type { Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
-import { Visitor } from './calls/visitor.ts';
+import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import { readAccess } from './config/access-file.ts';
@@ -18,7 +18,7 @@ import { FileWatch } from './config/file-watch.ts';
 import type { Config } from './config.ts';
 import type { AppSet } from './graph/app.ts';
 import { Graph } from './graph/graph.ts';
-import { buildApp } from './http/app.ts';
+import { buildApp, buildMetricsApp } from './http/app.ts';
 import { callPresenter } from './http/call-resource.ts';
 import { eventPresenter } from './http/event-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
@@ -44,6 +44,7 @@ import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
 import { Servers } from './store/servers.ts';
 import { Shares } from './store/shares.ts';
+import type { Tracing, TracingOptions } from './tracing/tracing.ts';
 import { Targets } from './webhooks/targets.ts';
 import { Webhooks } from './webhooks/webhooks.ts';
 
@@ -58,6 +59,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Where it listens, with the port it was given if that was 0. */
   readonly url: string;
+  /** Where the metrics are, where that is a listener of their own. */
+  readonly metricsUrl: string | null;
   /** Reads APPS_FILE and ACCESS_FILE again, where there are any; what comes of it is in the log. */
   reloadFiles(): Promise<void>;
   /**
@@ -91,6 +94,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   await using starting = new AsyncDisposableStack();
 
+  const tracing =
+    config.tracing && (await startTracing({ ...config.tracing, version, replica, log }));
+  starting.defer(() => tracing?.stop());
+
   let redisUrl = config.redisUrl;
   if (redisUrl === null) {
     const embedded = new EmbeddedRedis(config.dataDir, log);
@@ -118,6 +125,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     summary: (now) => roster.summary(now),
     storeUp: () => standing.up && standing.outSlots.size === 0,
+    turning: () => schedule.running,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
   // What leaves the schedule while Redis is out is told of when Redis knows, by one replica.
@@ -183,7 +191,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => appsWatch?.stop());
   const lanes = new Lanes(config.graphConnections);
   const visiting = {
-    sender: graph,
+    sender: tracing ? tracing.sender(graph) : graph,
     lanes,
     clock,
     random,
@@ -196,8 +204,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     underWay: new Set<string>(),
     noneExpiresBefore: (now: number) => now - clock.sinceStepMs() + deadlineMs,
   };
-  const visitor = new Visitor({ ...visiting, store });
-  const ownVisitor = new Visitor({ ...visiting, store: roster, observer: ownObserver });
+  const visits = (deps: VisitorDeps): Visits =>
+    tracing ? tracing.visits(new Visitor(deps)) : new Visitor(deps);
+  const visitor = visits({ ...visiting, store });
+  const ownVisitor = visits({ ...visiting, store: roster, observer: ownObserver });
   const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
   const sharedFirst = new OwnFirst(visitor, wheel, clock);
 
@@ -225,6 +235,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
     onRepair: (ailment) => metrics.schedulerRepaired(ailment),
     onWorkerReplaced: () => metrics.workerReplaced(),
+    telemetry: tracing?.telemetry ?? null,
   });
 
   const inShared = {
@@ -423,7 +434,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       ((authorization, named) => admit({ ...configured, verifier }, authorization, named)),
     wheel,
     deadlineMs,
-    metrics,
+    metrics: config.metricsAddress ? null : metrics,
     ready: () => {
       const reasons: string[] = [];
       if (stopping) reasons.push('stopping');
@@ -435,12 +446,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
+    tracing: tracing?.plugin ?? null,
+    onAnswered: (status) => metrics.answered(status),
     rateLimit: { max: config.requestsPerSecond, windowMs: 1_000 },
     log,
     version,
   });
   starting.defer(() => app.close());
-  const url = await app.listen({ host: config.host, port: config.port });
+  const metricsApp = config.metricsAddress && (await buildMetricsApp({ metrics, log }));
+  starting.defer(() => metricsApp?.close());
+  const { host, port, metricsAddress } = config;
+  const metricsUrl =
+    metricsApp &&
+    (await metricsApp.listen({ ...metricsAddress }).catch(cannotListen('METRICS_ADDRESS')));
+  const url = await app.listen({ host, port }).catch(cannotListen('HOST and PORT'));
   standing.start();
   watch.start();
   appsWatch?.start();
@@ -451,6 +470,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   let stopped: Promise<void> | null = null;
   return {
     url,
+    metricsUrl,
     reloadFiles: async () => {
       await Promise.all([appsWatch?.reload(), accessWatch?.reload()]);
     },
@@ -490,6 +510,17 @@ async function saveLast(save: () => Promise<unknown>, roster: Roster, log: Logge
     { err },
     'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
   );
+}
+
+/** Nothing of OpenTelemetry is loaded where no traces are wanted. */
+async function startTracing(options: TracingOptions): Promise<Tracing> {
+  return (await import('./tracing/tracing.ts')).startTracing(options);
+}
+
+function cannotListen(variable: string): (cause: Error) => never {
+  return (cause) => {
+    throw new Error(`${variable}: ${cause.message}`, { cause });
+  };
 }
 
 const toError = (error: unknown) => error;

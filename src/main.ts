@@ -45,7 +45,8 @@ async function main(): Promise<void> {
     const daemon = await startDaemon({ config, version, log, onFatal });
     stop = () => daemon.stop();
     reloadFiles = () => daemon.reloadFiles();
-    log.info({ url: daemon.url, version }, 'listening');
+    const { url, metricsUrl } = daemon;
+    log.info({ url, ...(metricsUrl && { metricsUrl }), version }, 'listening');
     if (asked) await end(stop, log);
   } catch (err) {
     die(log, err);

@@ -14,6 +14,8 @@ export interface MetricsOptions {
   readonly clock: Clock;
   readonly summary: (now: number) => RosterSummary;
   readonly storeUp: () => boolean;
+  /** Whether this replica takes turns of the wheel. */
+  readonly turning: () => boolean;
 }
 
 const SECOND = 1_000;
@@ -39,6 +41,8 @@ export class Metrics implements Observer, GraphObserver {
   readonly #writtenBack;
   readonly #appsReloads;
   readonly #accessReloads;
+  readonly #reloaded;
+  readonly #answers;
   readonly #denied;
   readonly #notifications;
   readonly #timedOut;
@@ -133,6 +137,18 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['outcome'],
       registers,
     });
+    this.#reloaded = new Gauge({
+      name: 'callkeeper_reload_successful',
+      help: 'Whether what was last read of APPS_FILE or ACCESS_FILE is in use; 0: it is faulty.',
+      labelNames: ['file'],
+      registers,
+    });
+    this.#answers = new Counter({
+      name: 'callkeeper_http_requests_total',
+      help: 'Requests to the API that were answered, by the first digit of the status.',
+      labelNames: ['status'],
+      registers,
+    });
     this.#denied = new Counter({
       name: 'callkeeper_requests_denied_total',
       help: 'Requests to the API that were not let in, by why.',
@@ -200,10 +216,16 @@ export class Metrics implements Observer, GraphObserver {
 
   appsReloaded(outcome: 'success' | 'failure'): void {
     this.#appsReloads.inc({ outcome });
+    this.#reloaded.set({ file: 'apps' }, Number(outcome === 'success'));
   }
 
   accessReloaded(outcome: 'success' | 'failure'): void {
     this.#accessReloads.inc({ outcome });
+    this.#reloaded.set({ file: 'access' }, Number(outcome === 'success'));
+  }
+
+  answered(status: number): void {
+    this.#answers.inc({ status: `${Math.floor(status / 100)}xx` });
   }
 
   requestDenied(reason: string): void {
@@ -256,9 +278,12 @@ export class Metrics implements Observer, GraphObserver {
       this.#appsReloads.inc({ outcome }, 0);
       this.#accessReloads.inc({ outcome }, 0);
     }
+    // At the start a faulty one is refused.
+    for (const file of ['apps', 'access']) this.#reloaded.set({ file }, 1);
     for (const outcome of ['delivered', 'failed', 'gone', 'refused', 'given_up']) {
       this.#deliveries.inc({ outcome }, 0);
     }
+    for (const status of ['2xx', '4xx', '5xx']) this.#answers.inc({ status }, 0);
     for (const reason of ['unauthorized', 'forbidden', 'rate-limited', 'unverifiable']) {
       this.#denied.inc({ reason }, 0);
     }
@@ -267,7 +292,7 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   #addGauges(): void {
-    const { clock, summary, storeUp, version } = this.#options;
+    const { clock, summary, storeUp, turning, version, wheel, deadlineMs } = this.#options;
     const gauge = (name: string, help: string, read: (now: number) => number) =>
       new Gauge({
         name,
@@ -297,7 +322,7 @@ export class Metrics implements Observer, GraphObserver {
       'What is left before the deadline of the call nearest to it; the whole deadline where there is none.',
       (now) => {
         const nearest = summary(now).nearestDeadlineAt;
-        return (nearest === null ? this.#options.deadlineMs : nearest - now) / SECOND;
+        return (nearest === null ? deadlineMs : nearest - now) / SECOND;
       },
     );
     gauge(
@@ -306,6 +331,11 @@ export class Metrics implements Observer, GraphObserver {
       (now) => summary(now).unheld,
     );
     gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));
+    gauge('callkeeper_wheel_turning', 'Whether this replica takes turns of the wheel.', () =>
+      Number(turning()),
+    );
+    gauge('callkeeper_interval_seconds', 'KEEPALIVE_INTERVAL.', () => wheel.intervalMs / SECOND);
+    gauge('callkeeper_deadline_seconds', 'KEEPALIVE_DEADLINE.', () => deadlineMs / SECOND);
     new Gauge({
       name: 'callkeeper_build_info',
       help: 'Always 1; the version is in the label.',

@@ -78,6 +78,7 @@ describe('an environment that says no more than it must', () => {
     expect(config()).toEqual({
       host: '127.0.0.1',
       port: 8080,
+      metricsAddress: null,
       redisUrl: null,
       dataDir: '.data',
       apps: [
@@ -95,6 +96,7 @@ describe('an environment that says no more than it must', () => {
       defaultApp: 'default',
       appsFile: null,
       notificationsJwt: null,
+      tracing: null,
       intervalMs: 900_000,
       deadlineMs: 2_700_000,
       slots: 256,
@@ -146,6 +148,36 @@ describe('a value is taken', () => {
     [
       { HOST: '::1', PORT: '65535' },
       { host: '::1', port: 65_535 },
+    ],
+    ...[
+      { OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' },
+      { OTEL_SDK_DISABLED: 'TRUE', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' },
+      { OTEL_TRACES_SAMPLER: 'no such', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+    ].map((env): [Env, Partial<Config>] => [env, { tracing: null }]),
+    ...[
+      { OTEL_TRACES_EXPORTER: 'otlp' },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' },
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://collector:4318/v1/traces' },
+    ].map((env): [Env, Partial<Config>] => [env, { tracing: TRACED }]),
+    [
+      {
+        OTEL_TRACES_EXPORTER: 'otlp',
+        OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0.05',
+        OTEL_BSP_SCHEDULE_DELAY: '100',
+      },
+      {
+        tracing: {
+          sampler: { name: 'parentbased_traceidratio', ratio: 0.05 },
+          batch: { ...TRACED.batch, scheduledDelayMillis: 100 },
+        },
+      },
+    ],
+    [{ METRICS_ADDRESS: ':9464' }, { metricsAddress: { host: '127.0.0.1', port: 9464 } }],
+    [{ METRICS_ADDRESS: '[::]:9464' }, { metricsAddress: { host: '::', port: 9464 } }],
+    [
+      { METRICS_ADDRESS: 'metrics.local:0' },
+      { metricsAddress: { host: 'metrics.local', port: 0 } },
     ],
     [{ HOST: '127.1.2.3' }, { host: '127.1.2.3' }],
     [
@@ -278,6 +310,15 @@ describe('a value is taken', () => {
   });
 });
 
+const TRACED = {
+  sampler: { name: 'parentbased_always_on', ratio: 1 },
+  batch: {
+    scheduledDelayMillis: 5_000,
+    exportTimeoutMillis: 30_000,
+    maxQueueSize: 2_048,
+    maxExportBatchSize: 512,
+  },
+};
 const NO_ROOM =
   'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long';
 const notADuration = (name: string, from: string, text: string) =>
@@ -390,6 +431,41 @@ describe('a bad environment is refused', () => {
         'WEBHOOK_ALLOW_PRIVATE must be one of true, false, not "yes"',
         'WEBHOOK_SECRETS is missing: with it webhooks are signed',
       ],
+    ],
+    ...[
+      '9464',
+      'metrics',
+      ':',
+      'a:b',
+      ':65536',
+      'a b:9464',
+      '::1:9464',
+      '[10.0.0.1]:9464',
+      'http://a:1',
+    ].map((METRICS_ADDRESS): [Env, string[]] => [
+      { METRICS_ADDRESS },
+      [`METRICS_ADDRESS must be host:port, [IPv6 address]:port or :port, not "${METRICS_ADDRESS}"`],
+    ]),
+    [
+      { METRICS_ADDRESS: ':8080' },
+      ['METRICS_ADDRESS is where the API is (HOST and PORT): give it another port'],
+    ],
+    [
+      {
+        OTEL_TRACES_EXPORTER: 'otlp',
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+        OTEL_TRACES_SAMPLER: 'sometimes',
+        OTEL_TRACES_SAMPLER_ARG: '5%',
+      },
+      [
+        'OTEL_EXPORTER_OTLP_PROTOCOL must be one of http/protobuf, not "grpc"',
+        'OTEL_TRACES_SAMPLER must be one of always_on, parentbased_always_on, always_off, parentbased_always_off, traceidratio, parentbased_traceidratio, not "sometimes"',
+        'OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1, not "5%"',
+      ],
+    ],
+    [
+      { OTEL_TRACES_EXPORTER: 'jaeger' },
+      ['OTEL_TRACES_EXPORTER must be one of otlp, none, not "jaeger"'],
     ],
     [{ PORT: '80a' }, ['PORT must be a whole number from 0 to 65535, not "80a"']],
     [{ PORT: '65536' }, ['PORT must be a whole number from 0 to 65535, not "65536"']],

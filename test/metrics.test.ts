@@ -1,13 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Call, Removal } from '../src/calls/call.ts';
-import { Metrics } from '../src/metrics.ts';
-import type { RosterSummary } from '../src/store/roster.ts';
 import {
   aCall,
   aGoneCall,
   DEADLINE_MS,
   ended,
-  FakeClock,
   failed,
   idIn,
   MINUTE,
@@ -17,41 +14,8 @@ import {
   SECOND,
   WHEEL,
 } from './calls/fixture.ts';
+import { someMetrics } from './metrics-fixture.ts';
 import { aRoster } from './store/fixture.ts';
-
-const EMPTY: RosterSummary = {
-  tracked: 0,
-  failing: 0,
-  atRisk: 0,
-  nearestDeadlineAt: null,
-  unheld: 0,
-};
-
-function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
-  const clock = new FakeClock();
-  const up = { value: true };
-  const metrics = new Metrics({
-    version: '1.2.3',
-    wheel: WHEEL,
-    deadlineMs: DEADLINE_MS,
-    clock,
-    summary,
-    storeUp: () => up.value,
-  });
-  /** name{labels} → value, as Prometheus reads them. */
-  const read = async () => {
-    const lines = (await metrics.render())
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'));
-    return new Map(
-      lines.map((line) => [
-        line.slice(0, line.lastIndexOf(' ')),
-        Number(line.slice(line.lastIndexOf(' ') + 1)),
-      ]),
-    );
-  };
-  return { metrics, clock, up, read };
-}
 
 const NAMES = [
   ['callkeeper_tracked_calls', 'gauge'],
@@ -139,7 +103,15 @@ describe('the metrics', () => {
     const labels = new Set(
       few.flatMap((key) => [...key.matchAll(/[{,](\w+)=/g)].map(([, label]) => label)),
     );
-    expect([...labels].toSorted()).toEqual(['ailment', 'le', 'outcome', 'reason', 'version']);
+    expect([...labels].toSorted()).toEqual([
+      'ailment',
+      'file',
+      'le',
+      'outcome',
+      'reason',
+      'status',
+      'version',
+    ]);
   });
 });
 
@@ -165,6 +137,33 @@ describe('the gauges', () => {
     expect(values.get('callkeeper_tracked_calls')).toBe(0);
     // Not zero, which would be an alarm where there is nothing to be alarmed for.
     expect(values.get('callkeeper_min_margin_seconds')).toBe(DEADLINE_MS / SECOND);
+  });
+
+  test('say whether the wheel is turned here, and how fast', async () => {
+    const { turning, read } = someMetrics();
+    let values = await read();
+    expect(values.get('callkeeper_wheel_turning')).toBe(1);
+    expect(values.get('callkeeper_interval_seconds')).toBe(WHEEL.intervalMs / SECOND);
+    expect(values.get('callkeeper_deadline_seconds')).toBe(DEADLINE_MS / SECOND);
+    turning.value = false;
+    values = await read();
+    expect(values.get('callkeeper_wheel_turning')).toBe(0);
+  });
+
+  test('say of each file whether it is in use as it was last read', async () => {
+    const { metrics, read } = someMetrics();
+    const states = async () => {
+      const values = await read();
+      return ['apps', 'access'].map((file) =>
+        values.get(`callkeeper_reload_successful{file="${file}"}`),
+      );
+    };
+    expect(await states()).toEqual([1, 1]);
+    metrics.appsReloaded('failure');
+    expect(await states()).toEqual([0, 1]);
+    metrics.accessReloaded('failure');
+    metrics.appsReloaded('success');
+    expect(await states()).toEqual([1, 0]);
   });
 
   test('say which version this is', async () => {
@@ -207,6 +206,14 @@ describe('what is observed', () => {
     const values = await read();
     expect(values.get('callkeeper_deadline_margin_seconds_count')).toBe(1);
     expect(values.get('callkeeper_deadline_margin_seconds_sum')).toBe(25 * 60);
+  });
+
+  test('answers of the API are counted by the first digit of their status', async () => {
+    const { metrics, read } = someMetrics();
+    for (const status of [200, 204, 404, 503]) metrics.answered(status);
+    const values = await read();
+    const of = (status: string) => values.get(`callkeeper_http_requests_total{status="${status}"}`);
+    expect([of('2xx'), of('4xx'), of('5xx')]).toEqual([2, 1, 1]);
   });
 
   test('requests, tokens and removals are counted by what came of them', async () => {

@@ -23,7 +23,7 @@ import {
   unregister,
 } from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
-import type { Visitor } from './visitor.ts';
+import type { Visits } from './visitor.ts';
 import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
@@ -50,7 +50,7 @@ type Unkept<T> = T extends { durable: boolean } ? Omit<T, 'durable'> : T;
 /** Where calls are kept, and who keeps them alive. */
 export interface Keeping {
   readonly store: CallStore;
-  readonly visitor: Visitor;
+  readonly visitor: Visits;
   readonly first: FirstKeepAlives;
   /** Told of what is tracked and stopped there. */
   readonly observer: Observer;

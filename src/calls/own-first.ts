@@ -1,16 +1,16 @@
 import type { Clock, FirstKeepAlives } from './ports.ts';
-import type { Visitor } from './visitor.ts';
+import type { Visits } from './visitor.ts';
 import { slotOf, type Wheel } from './wheel.ts';
 
 /** Makes first keepAlives in this process, for while no queue takes them. */
 export class OwnFirst implements FirstKeepAlives {
-  readonly #visitor: Visitor;
+  readonly #visitor: Visits;
   readonly #wheel: Wheel;
   readonly #clock: Clock;
   readonly #stopped = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(visitor: Visitor, wheel: Wheel, clock: Clock) {
+  constructor(visitor: Visits, wheel: Wheel, clock: Clock) {
     this.#visitor = visitor;
     this.#wheel = wheel;
     this.#clock = clock;

@@ -30,6 +30,9 @@ export interface VisitorDeps {
   readonly underWay: Set<string>;
 }
 
+/** What whoever turns the wheel asks of a visitor. */
+export type Visits = Pick<Visitor, 'visitSlot' | 'visitNew' | 'visitOne'>;
+
 /** When the same visit wants to run again, epoch ms; null when it is done with. */
 export type VisitAgainAt = number | null;
 

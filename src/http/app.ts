@@ -1,5 +1,4 @@
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { type Logger, pino } from 'pino';
 import type { CallsFor } from '../calls/calls.ts';
 import type { EventLog } from '../calls/event.ts';
@@ -7,23 +6,25 @@ import type { Overviews } from '../calls/overview.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
-import { acceptJsonOnly } from './bodies.ts';
 import { callPresenter } from './call-resource.ts';
-import { answerFailure, answerFrameworkFailure, answerUnknownRoute } from './failures.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { openApi } from './openapi.ts';
-import { answerParserFailure } from './parser-failures.ts';
 import { boardRoutes } from './routes/board.ts';
 import { callRoutes } from './routes/calls.ts';
 import { eventRoutes } from './routes/events.ts';
 import { keepAliveRoutes } from './routes/keep-alive.ts';
 import { type AdmitNotifications, notificationRoutes } from './routes/notifications.ts';
-import { documentRoutes, operationRoutes } from './routes/operations.ts';
+import {
+  documentRoutes,
+  type MetricsRoutesOptions,
+  metricsRoutes,
+  probeRoutes,
+} from './routes/operations.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
 import { securityHeaders } from './security-headers.ts';
-import { compileValidator } from './validation.ts';
+import { createServer } from './server.ts';
 
 export interface HttpOptions extends AdmissionOptions {
   readonly calls: CallsFor;
@@ -33,10 +34,14 @@ export interface HttpOptions extends AdmissionOptions {
   readonly admitNotifications: AdmitNotifications | null;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
-  /** In the format of Prometheus. */
-  readonly metrics: { readonly contentType: string; render(): Promise<string> };
+  /** null: they are served by {@link buildMetricsApp}. */
+  readonly metrics: MetricsRoutesOptions['metrics'] | null;
   /** The reasons why this replica is not ready; none where it is. */
   ready(): string[];
+  /** Follows requests, where traces are wanted. */
+  readonly tracing: FastifyPluginCallback | null;
+  /** Told of each answer, but of those to probes and of pages that are open to all. */
+  onAnswered(status: number): void;
   readonly log: Logger;
   readonly version: string;
   /** Others than {@link LIMITS}, for tests. */
@@ -48,8 +53,13 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const { calls, metrics, version } = options;
   const limits = { ...LIMITS, ...options.limits };
   const app = createServer(options.log, limits);
+  if (options.tracing) await app.register(options.tracing);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);
+  app.addHook('onResponse', (request, { statusCode }, done) => {
+    if (!request.routeOptions.config.open) options.onAnswered(statusCode);
+    done();
+  });
   await app.register(securityHeaders);
   await app.register(admission, options);
   await app.register(openApi, { version });
@@ -66,9 +76,22 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(eventRoutes, { events: options.events, present, limits });
   const { overviews, wheel, deadlineMs } = options;
   await app.register(overviewRoutes, { overviews, calls, present, wheel, deadlineMs, version });
-  await app.register(operationRoutes, { metrics, ready: () => options.ready() });
+  if (metrics) await app.register(metricsRoutes, { metrics });
+  await app.register(probeRoutes, { ready: () => options.ready() });
   await app.register(documentRoutes);
   await app.register(boardRoutes);
+  refuseOtherMethods();
+  return app;
+}
+
+/** For a listener apart: nothing but the metrics, without a key. Who builds it closes it. */
+export async function buildMetricsApp(
+  options: MetricsRoutesOptions & { readonly log: Logger },
+): Promise<FastifyInstance> {
+  const app = createServer(options.log, LIMITS);
+  const refuseOtherMethods = watchMethods(app);
+  await app.register(securityHeaders);
+  await app.register(metricsRoutes, { metrics: options.metrics });
   refuseOtherMethods();
   return app;
 }
@@ -89,6 +112,8 @@ export async function buildOpenApi(version: string): Promise<object> {
     ready: () => [],
     identify: undocumented,
     onDenied: undocumented,
+    tracing: null,
+    onAnswered: undocumented,
     rateLimit: { max: 1, windowMs: 1 },
     log: pino({ level: 'silent' }),
     version,
@@ -99,48 +124,4 @@ export async function buildOpenApi(version: string): Promise<object> {
   } finally {
     await app.close();
   }
-}
-
-function createServer(log: Logger, limits: Limits) {
-  const app = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: limits.maxBodyBytes,
-    // An id of any length reaches its schema, which refuses it.
-    routerOptions: { maxParamLength: limits.maxHeaderBytes },
-    connectionTimeout: limits.inactivityMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    http: {
-      headersTimeout: limits.headersTimeoutMs,
-      connectionsCheckingInterval: limits.checkEveryMs,
-      maxHeaderSize: limits.maxHeaderBytes,
-    },
-    // While it closes, what still comes on open connections is answered, not refused.
-    return503OnClosing: false,
-    // A logger for each request would cost as much as its validation; a line names its request itself.
-    childLoggerFactory: (logger) => logger,
-    clientErrorHandler: (error, socket) => answerParserFailure(log, error, socket),
-    frameworkErrors: answerFrameworkFailure,
-  }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = limits.maxConnections;
-  app.setValidatorCompiler(compileValidator);
-  // Answers are what the routes build, to the letter; tests hold them against their schemas.
-  app.setSerializerCompiler(() => JSON.stringify);
-  app.setErrorHandler(answerFailure);
-  app.setNotFoundHandler(answerUnknownRoute);
-  acceptJsonOnly(app);
-  if (log.isLevelEnabled('debug')) logRequests(app);
-  return app;
-}
-
-/** A line a request; only where somebody wants it, as it costs. Never headers: they hold keys. */
-function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
-    const { method, url, ip } = request;
-    request.log.debug(
-      { reqId: request.id, method, url, ip, statusCode, elapsedMs: elapsedTime },
-      'request',
-    );
-  });
 }

@@ -2,10 +2,10 @@ import type { Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
-import type { Visitor } from '../calls/visitor.ts';
+import type { Visits } from '../calls/visitor.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { Schedulers } from './schedulers.ts';
-import { openQueue, type VisitData } from './wheel-queue.ts';
+import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts';
 import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
 
 export interface ScheduleOptions {
@@ -15,7 +15,7 @@ export interface ScheduleOptions {
   readonly connectWorker: () => WorkerConnections;
   readonly prefix: string;
   readonly wheel: Wheel;
-  readonly visitor: Visitor;
+  readonly visitor: Visits;
   readonly clock: Clock;
   readonly lookOverMs: number;
   readonly turnGraceMs: number;
@@ -24,6 +24,8 @@ export interface ScheduleOptions {
   readonly log: Logger;
   readonly onRepair: (ailment: string) => void;
   readonly onWorkerReplaced: () => void;
+  /** Told of jobs, where traces are wanted. */
+  readonly telemetry: QueueTelemetry | null;
 }
 
 /**
@@ -109,8 +111,8 @@ export class Schedule implements FirstKeepAlives {
   /** A queue that was opened while Redis was away never recovers from it: another is opened then. */
   async #open(): Promise<boolean> {
     if (this.#queue) return true;
-    const { redis, prefix, turnGraceMs, log } = this.#options;
-    const queue = openQueue(redis, prefix);
+    const { redis, prefix, turnGraceMs, telemetry, log } = this.#options;
+    const queue = openQueue(redis, prefix, telemetry?.queue ?? null);
     queue.on('error', (err) => log.debug({ err }, 'queue'));
     try {
       await queue.waitUntilReady();
@@ -125,11 +127,12 @@ export class Schedule implements FirstKeepAlives {
   }
 
   #startWorker(): WheelWorker {
-    const { connectWorker, visitRetryMs } = this.#options;
+    const { connectWorker, visitRetryMs, telemetry } = this.#options;
     const worker = new WheelWorker({
       ...this.#options,
       connections: connectWorker(),
       retryMs: visitRetryMs,
+      telemetry: telemetry?.worker ?? null,
     });
     worker.start();
     return worker;

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import { nextVisitAt, planVisit, type VisitContext } from '../calls/plan.ts';
 import type { CallStore, Clock } from '../calls/ports.ts';
-import type { Visitor } from '../calls/visitor.ts';
+import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
 /** Where the watch looks, and who visits what was missed there. */
 export interface Watched {
   readonly store: CallStore;
-  readonly visitor: Visitor;
+  readonly visitor: Visits;
   /** So that one replica at a time makes up for a slot: a key; null where another is at it. */
   readonly lock: (slot: number) => Promise<string | null>;
   readonly unlock: (slot: number, key: string) => Promise<void>;

@@ -1,4 +1,4 @@
-import { type Job, Queue } from 'bullmq';
+import { type Job, Queue, type Telemetry } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 
 /**
@@ -21,13 +21,24 @@ export const QUEUE_NAME = 'wheel';
 /** What every job has: nothing of it stays when it is done. */
 export const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true } as const;
 
-export function openQueue(connection: Redis | Cluster, prefix: string): Queue<VisitData> {
+/** Of the one who puts jobs into the queue, and of the one who takes them. */
+export interface QueueTelemetry {
+  readonly queue: Telemetry;
+  readonly worker: Telemetry;
+}
+
+export function openQueue(
+  connection: Redis | Cluster,
+  prefix: string,
+  telemetry: Telemetry | null = null,
+): Queue<VisitData> {
   return new Queue<VisitData>(QUEUE_NAME, {
     connection,
     prefix,
     skipWaitingForReady: true,
     defaultJobOptions: JOB_OPTIONS,
     streams: { events: { maxLen: 100 } },
+    ...(telemetry && { telemetry }),
   });
 }
 

@@ -1,8 +1,8 @@
-import { DelayedError, type Job, Worker } from 'bullmq';
+import { DelayedError, type Job, type Telemetry, Worker } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import type { VisitAgainAt, Visitor } from '../calls/visitor.ts';
+import type { VisitAgainAt, Visits } from '../calls/visitor.ts';
 import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
 
 /** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
@@ -14,12 +14,13 @@ export interface WorkerConnections {
 export interface WheelWorkerOptions {
   readonly connections: WorkerConnections;
   readonly prefix: string;
-  readonly visitor: Visitor;
+  readonly visitor: Visits;
   readonly clock: Clock;
   /** After so long without a sign of life of its replica a visit is made by another, in ms. */
   readonly lockMs: number;
   /** A visit that failed, as when Redis did not answer, is made again after this, in ms. */
   readonly retryMs: number;
+  readonly telemetry: Telemetry | null;
   readonly log: Logger;
 }
 
@@ -39,7 +40,7 @@ export class WheelWorker {
   }
 
   start(): void {
-    const { connections, prefix, lockMs, clock, log } = this.#options;
+    const { connections, prefix, lockMs, clock, telemetry, log } = this.#options;
     this.#lastBusyAt = clock.now();
     this.#worker ??= new Worker<VisitData>(QUEUE_NAME, (job, token) => this.#process(job, token), {
       connection: connections.redis,
@@ -48,6 +49,7 @@ export class WheelWorker {
       lockDuration: lockMs,
       stalledInterval: lockMs,
       runRetryDelay: Math.min(1_000, lockMs),
+      ...(telemetry && { telemetry }),
     });
     this.#worker.on('error', (err) => log.debug({ err }, 'worker'));
   }

@@ -244,6 +244,8 @@ export async function anApp(
     ready: () => [],
     identify: identifyBy({}),
     onDenied: () => {},
+    tracing: null,
+    onAnswered: () => {},
     rateLimit: { max: 1_000_000, windowMs: MINUTE },
     log: pino({ level: over.level ?? 'debug' }, lines),
     version: '1.2.3',

@@ -75,6 +75,8 @@ class AccessWorld extends World {
 }
 
 async function aWorld(options: SimulatorOptions = {}): Promise<AccessWorld> {
+  // What another test has tracked may still be there, if the machine is slow.
+  await redis.flush();
   const world = new AccessWorld(options);
   onTestFinished(() => world.stop());
   await world.start();

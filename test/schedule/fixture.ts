@@ -97,6 +97,7 @@ export async function aSchedule(
     log: silent,
     onRepair: (ailment) => repairs.push(ailment),
     onWorkerReplaced: () => replaced++,
+    telemetry: null,
     ...over,
   });
   cleanUp(() => schedule.stop(AbortSignal.timeout(5_000)));

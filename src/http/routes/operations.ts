@@ -3,9 +3,12 @@ import Type from 'typebox';
 import { openProblemAnswers, problemAnswers } from '../answers.ts';
 import { Problem, problemBody } from '../problems.ts';
 
-export interface OperationRoutesOptions {
+export interface MetricsRoutesOptions {
   /** In the format of Prometheus. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
+}
+
+export interface ProbeRoutesOptions {
   /** The reasons why this replica is not ready; none where it is. */
   ready(): string[];
 }
@@ -43,18 +46,24 @@ const readyzSchema = {
   response: { 200: ready, ...openProblemAnswers(['not-ready'], 'ReadinessProblem') },
 };
 
-export const operationRoutes: FastifyPluginCallbackTypebox<OperationRoutesOptions> = (
+export const metricsRoutes: FastifyPluginCallbackTypebox<MetricsRoutesOptions> = (
   app,
-  options,
+  { metrics },
   done,
 ) => {
-  const { metrics } = options;
-
   app.get('/metrics', { config, schema: metricsSchema }, async (_request, reply) => {
     const text = await metrics.render();
     return reply.type(metrics.contentType).send(text);
   });
 
+  done();
+};
+
+export const probeRoutes: FastifyPluginCallbackTypebox<ProbeRoutesOptions> = (
+  app,
+  options,
+  done,
+) => {
   app.get('/livez', { config, schema: livezSchema }, async () => ({ status: 'alive' as const }));
 
   app.get('/readyz', { config, schema: readyzSchema }, async () => {

@@ -1,0 +1,121 @@
+import { FastifyOtelInstrumentation } from '@fastify/otel';
+import {
+  context,
+  DiagLogLevel,
+  diag,
+  propagation,
+  type TextMapPropagator,
+  trace,
+} from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { UndiciInstrumentation } from '@opentelemetry/instrumentation-undici';
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  resourceFromAttributes,
+} from '@opentelemetry/resources';
+import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import type { Logger } from 'pino';
+import { queueTelemetry } from './queue-telemetry.ts';
+import { type SamplerOptions, samplerOf } from './sampler.ts';
+import { tracedSender, tracedVisits } from './visits.ts';
+
+export interface TracingOptions {
+  readonly sampler: SamplerOptions;
+  /** As the variables `OTEL_BSP_…` have it; in ms, and in spans. */
+  readonly batch: {
+    readonly scheduledDelayMillis: number;
+    readonly exportTimeoutMillis: number;
+    readonly maxQueueSize: number;
+    readonly maxExportBatchSize: number;
+  };
+  readonly version: string;
+  readonly replica: string;
+  readonly log: Logger;
+}
+
+export type Tracing = ReturnType<typeof startTracing>;
+
+/** What is left to export when the daemon stops has so long, in ms. */
+const STOP_MS = 3_000;
+
+/**
+ * Records what is done as spans, and exports them by OTLP to where OpenTelemetry's own
+ * variables say. Where that is out, spans are dropped: nobody waits for it.
+ *
+ * This file, and all of OpenTelemetry with it, is only loaded where traces are wanted.
+ */
+export function startTracing({ sampler, batch, version, replica, log }: TracingOptions) {
+  tellOf(log);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(INWARD);
+  const ours = resourceFromAttributes({
+    'service.name': 'callkeeper',
+    'service.version': version,
+    'service.instance.id': replica,
+  });
+  const provider = new TracerProvider({
+    // What the variables say of the resource stands against what is ours.
+    resource: defaultResource()
+      .merge(ours)
+      .merge(detectResources({ detectors: [envDetector] })),
+    sampler: samplerOf(sampler),
+    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), ...batch })],
+  });
+  trace.setGlobalTracerProvider(provider);
+  // Requests of their own, such as webhooks, are not followed: their URLs are not ours to tell.
+  const requests = new UndiciInstrumentation({ requireParentforSpans: true });
+  requests.setTracerProvider(provider);
+  const api = new FastifyOtelInstrumentation({
+    instrumentHooks: false,
+    ignorePaths: ({ url }) => PROBES.has(url),
+    requestHook: (span, { method, routeOptions }) => {
+      span.updateName(`${method} ${routeOptions.url ?? 'unknown route'}`);
+    },
+  });
+  api.setTracerProvider(provider);
+  return {
+    /** For Fastify, before any route. */
+    plugin: api.plugin(),
+    /** For BullMQ. */
+    telemetry: queueTelemetry(W3C),
+    sender: tracedSender,
+    visits: tracedVisits,
+    stop: async () => {
+      requests.disable();
+      const late = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref());
+      await Promise.race([provider.shutdown().catch(() => undefined), late]);
+    },
+  };
+}
+
+const W3C = new W3CTraceContextPropagator();
+const PROBES = new Set(['/metrics', '/livez', '/readyz']);
+
+/**
+ * A bot's trace is gone on with; nobody outside is told of ours. Graph and Entra make
+ * nothing of it, and what a header of theirs might do to a keepAlive is not tried.
+ */
+const INWARD: TextMapPropagator = {
+  inject: () => {},
+  extract: (of, carrier, getter) => W3C.extract(of, carrier, getter),
+  fields: () => W3C.fields(),
+};
+
+/** Of what goes wrong in a row the first is a warning; an export is tried every few seconds. */
+function tellOf(log: Logger): void {
+  let isTold = false;
+  const tell = (reason: string) => {
+    log[isTold ? 'debug' : 'warn']({ reason: reason.slice(0, 500) }, 'traces are not exported');
+    isTold = true;
+  };
+  setGlobalErrorHandler((error) => tell(typeof error === 'string' ? error : String(error.message)));
+  const ignore = () => {};
+  diag.setLogger(
+    { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
+    DiagLogLevel.WARN,
+  );
+}

@@ -1,0 +1,98 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  createContextKey,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanOptions,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { Call } from '../calls/call.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import type { KeepAliveSender } from '../calls/ports.ts';
+import type { Visits } from '../calls/visitor.ts';
+
+/** The visit of a whole slot that is under way, in a context. */
+const TURN = createContextKey('callkeeper turn');
+
+const tracer = () => trace.getTracer('callkeeper');
+
+/** The visits, each as a span. */
+export function tracedVisits(visits: Visits): Visits {
+  return {
+    visitSlot: (slot, turnAt, stop) => {
+      const attributes = { 'callkeeper.slot': slot, 'callkeeper.turn_at': turnAt };
+      return inSpan('visit slot', { attributes }, context.active(), (span) => {
+        const of = context.active().setValue(TURN, span);
+        return context.with(of, () => visits.visitSlot(slot, turnAt, stop));
+      });
+    },
+    visitNew: (slot, ids, stop) => {
+      const attributes = { 'callkeeper.slot': slot, 'callkeeper.calls': ids.length };
+      return inSpan('visit new', { attributes }, context.active(), () =>
+        visits.visitNew(slot, ids, stop),
+      );
+    },
+    visitOne: (entry) => visits.visitOne(entry),
+  };
+}
+
+/**
+ * KeepAlives, each as a span. One of a slot's visit begins a trace of its own with a link to
+ * the visit: a slot may have thousands, and what samples traces is to choose among them.
+ */
+export function tracedSender(sender: KeepAliveSender): KeepAliveSender {
+  return {
+    send: (call) => {
+      const turn = context.active().getValue(TURN) as Span | undefined;
+      const options = { attributes: attributesOf(call) };
+      const send = async (span: Span) => {
+        const outcome = await sender.send(call);
+        tell(span, outcome);
+        return outcome;
+      };
+      if (turn === undefined) return inSpan('keepAlive', options, context.active(), send);
+      const links = [{ context: turn.spanContext() }];
+      return inSpan('keepAlive', { ...options, links }, ROOT_CONTEXT, send);
+    },
+  };
+}
+
+function attributesOf({ id, app, tenantId, consecutiveFailures }: Call): Attributes {
+  return {
+    'callkeeper.call.id': id,
+    'callkeeper.app': app,
+    'callkeeper.tenant.id': tenantId,
+    'callkeeper.failures_before': consecutiveFailures,
+  };
+}
+
+function tell(span: Span, outcome: Outcome): void {
+  span.setAttribute('callkeeper.outcome', outcome.kind);
+  if (!('error' in outcome)) return;
+  const { code, message, requestId } = outcome.error;
+  if (requestId !== null) span.setAttribute('callkeeper.graph.request_id', requestId);
+  if (outcome.kind === 'ended') return;
+  span.setStatus({ code: SpanStatusCode.ERROR, message: `${code ?? ''}: ${message}` });
+}
+
+function inSpan<T>(
+  name: string,
+  options: SpanOptions,
+  of: Context,
+  act: (span: Span) => Promise<T>,
+): Promise<T> {
+  return tracer().startActiveSpan(name, options, of, async (span) => {
+    try {
+      return await act(span);
+    } catch (error) {
+      span.recordException(error as Error);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}

@@ -1,0 +1,133 @@
+import type { Series } from './promtool.ts';
+
+/** So many minutes has each series; the trouble is between two of them. */
+const LENGTH = 150;
+export const TROUBLE = { first: 20, last: 60 };
+
+/** What a series does, minute by minute; null: it is not there. */
+export interface Course {
+  readonly values: readonly (number | null)[];
+}
+
+/** A gauge: as ever, but for the trouble. */
+export function gauge(normal: number, inTrouble: number | null = normal): Course {
+  return { values: each((minute) => (isTrouble(minute) ? inTrouble : normal)) };
+}
+
+/** A counter, by what it grows in a minute. */
+export function counter(normal: number, inTrouble = normal): Course {
+  let total = 0;
+  return {
+    values: each((minute) => {
+      total += isTrouble(minute) ? inTrouble : normal;
+      return total;
+    }),
+  };
+}
+
+/** A counter that grows once, as the trouble begins. */
+export function once(by: number): Course {
+  return { values: each((minute) => (minute < TROUBLE.first ? 0 : by)) };
+}
+
+/** A start time that is another every so many minutes, while there is trouble. */
+export function restarts(everyMinutes: number): Course {
+  const at = (minute: number) => Math.floor(Math.min(minute, TROUBLE.last) / everyMinutes);
+  return { values: each((minute) => (minute < TROUBLE.first ? 0 : 1_000 + at(minute))) };
+}
+
+/** Buckets of a histogram, of 20 observations a minute of which all take so long. */
+export function histogram(name: string, normal: number, inTrouble = normal): Courses {
+  const bounds = [0.5, 1, 5, 10, 30, 60, 300, 900, Number.POSITIVE_INFINITY];
+  return Object.fromEntries(
+    bounds.map((bound) => {
+      const le = bound === Number.POSITIVE_INFINITY ? '+Inf' : bound;
+      const growth = (value: number) => (value <= bound ? 20 : 0);
+      return [`${name}_bucket{le="${le}"}`, counter(growth(normal), growth(inTrouble))];
+    }),
+  );
+}
+
+/** By the series' name, with its labels but for `job` and `instance`. */
+export type Courses = Readonly<Record<string, Course>>;
+
+/** All that the rules look at, of a replica that is well, at 15 and 45 minutes. */
+const HEALTHY: Courses = {
+  up: gauge(1),
+  'callkeeper_build_info{version="1.2.3"}': gauge(1),
+  process_start_time_seconds: gauge(1_000),
+  nodejs_eventloop_lag_p99_seconds: gauge(0.02),
+  callkeeper_interval_seconds: gauge(900),
+  callkeeper_deadline_seconds: gauge(2_700),
+  callkeeper_tracked_calls: gauge(300),
+  callkeeper_calls_failing: gauge(0),
+  callkeeper_calls_at_risk: gauge(0),
+  callkeeper_min_margin_seconds: gauge(1_755),
+  callkeeper_store_up: gauge(1),
+  callkeeper_wheel_turning: gauge(1),
+  callkeeper_roster_unheld_calls: gauge(0),
+  'callkeeper_reload_successful{file="apps"}': gauge(1),
+  'callkeeper_reload_successful{file="access"}': gauge(1),
+  'callkeeper_keepalives_total{outcome="renewed"}': counter(10),
+  'callkeeper_keepalives_total{outcome="ended"}': counter(1),
+  'callkeeper_keepalives_total{outcome="throttled"}': counter(0),
+  'callkeeper_keepalives_total{outcome="refused"}': counter(0),
+  'callkeeper_keepalives_total{outcome="unauthorized"}': counter(0),
+  'callkeeper_keepalives_total{outcome="failed"}': counter(0),
+  ...histogram('callkeeper_keepalive_duration_seconds', 0.5),
+  ...histogram('callkeeper_lateness_seconds', 1),
+  'callkeeper_calls_removed_total{reason="ended"}': counter(1),
+  'callkeeper_calls_removed_total{reason="expired"}': counter(0),
+  'callkeeper_calls_removed_total{reason="untracked"}': counter(2),
+  callkeeper_graph_timeouts_total: counter(0),
+  'callkeeper_token_requests_total{outcome="success"}': counter(1),
+  'callkeeper_token_requests_total{outcome="failure"}': counter(0),
+  callkeeper_calls_written_back_total: counter(0),
+  callkeeper_unreadable_values_total: counter(0),
+  callkeeper_missed_turns_total: counter(0),
+  callkeeper_workers_replaced_total: counter(0),
+  'callkeeper_http_requests_total{status="2xx"}': counter(30),
+  'callkeeper_http_requests_total{status="4xx"}': counter(1),
+  'callkeeper_http_requests_total{status="5xx"}': counter(0),
+  'callkeeper_requests_denied_total{reason="unauthorized"}': counter(0),
+  'callkeeper_requests_denied_total{reason="rate-limited"}': counter(0),
+  'callkeeper_webhook_deliveries_total{outcome="delivered"}': counter(1),
+  'callkeeper_webhook_deliveries_total{outcome="failed"}': counter(0),
+  'callkeeper_webhook_deliveries_total{outcome="given_up"}': counter(0),
+  'callkeeper_webhook_deliveries_total{outcome="refused"}': counter(0),
+  callkeeper_webhook_events_missed_total: counter(0),
+};
+
+/** Two replicas, `a` and `b`; what each does otherwise, the scraping included. */
+export function replicas(a: Courses, b: Courses = {}): Series {
+  const all = new Map<string, readonly (number | null)[]>();
+  for (const [instance, courses] of Object.entries({ a, b })) {
+    for (const [name, { values }] of Object.entries({ ...HEALTHY, ...courses })) {
+      all.set(labelled(name, instance), values);
+    }
+  }
+  return all;
+}
+
+/** Nothing of a replica is there while the trouble lasts. */
+export function gone(): Courses {
+  return Object.fromEntries(
+    Object.entries(HEALTHY).map(([name, { values }]) => [
+      name,
+      { values: values.map((value, minute) => (isTrouble(minute) ? null : value)) },
+    ]),
+  );
+}
+
+function labelled(name: string, instance: string): string {
+  const target = `job="callkeeper", instance="${instance}"`;
+  return name.endsWith('}') ? `${name.slice(0, -1)}, ${target}}` : `${name}{${target}}`;
+}
+
+function isTrouble(minute: number): boolean {
+  return minute >= TROUBLE.first && minute <= TROUBLE.last;
+}
+
+function each<T>(valueAt: (minute: number) => T): T[] {
+  return Array.from({ length: LENGTH }, (_, minute) => valueAt(minute));
+}

@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+
+export const ALERTS = fileURLToPath(new URL('../../config/alerts.yml', import.meta.url));
+const run = promisify(execFile);
+
+/** A series as the exposition names it, with its value of each minute; null: there is none. */
+export type Series = ReadonlyMap<string, readonly (number | null)[]>;
+
+/** Rejects with what promtool says where it does not end with 0. */
+export async function promtool(...args: string[]): Promise<string> {
+  const { stdout } = await run('promtool', args).catch((error) => {
+    throw new Error(
+      `promtool ${args[0]} ${args[1]}:\n${error.stdout ?? ''}${error.stderr ?? error}`,
+    );
+  });
+  return stdout;
+}
+
+/** Rejects unless exactly these alerts fire, of config/alerts.yml, at each of the minutes. */
+export async function expectFiring(
+  series: Series,
+  firing: readonly { readonly minute: number; readonly alerts: readonly string[] }[],
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-alerts-'));
+  const file = join(directory, 'test.yml');
+  const test = {
+    interval: '1m',
+    input_series: [...series].map(([name, values]) => ({
+      series: name,
+      values: values.map((value) => value ?? '_').join(' '),
+    })),
+    promql_expr_test: firing.map(({ minute, alerts }) => ({
+      expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+      eval_time: `${minute}m`,
+      exp_samples: alerts.map((alert) => ({ labels: `{alertname="${alert}"}`, value: 1 })),
+    })),
+  };
+  writeFileSync(
+    file,
+    stringify({ rule_files: [ALERTS], evaluation_interval: '1m', tests: [test] }),
+  );
+  try {
+    await promtool('test', 'rules', file);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

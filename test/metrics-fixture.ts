@@ -1,0 +1,40 @@
+import { Metrics } from '../src/metrics.ts';
+import type { RosterSummary } from '../src/store/roster.ts';
+import { DEADLINE_MS, FakeClock, WHEEL } from './calls/fixture.ts';
+
+const EMPTY: RosterSummary = {
+  tracked: 0,
+  failing: 0,
+  atRisk: 0,
+  nearestDeadlineAt: null,
+  unheld: 0,
+};
+
+/** Metrics over a clock and states of the test's own. */
+export function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
+  const clock = new FakeClock();
+  const up = { value: true };
+  const turning = { value: true };
+  const metrics = new Metrics({
+    version: '1.2.3',
+    wheel: WHEEL,
+    deadlineMs: DEADLINE_MS,
+    clock,
+    summary,
+    storeUp: () => up.value,
+    turning: () => turning.value,
+  });
+  /** name{labels} → value, as Prometheus reads them. */
+  const read = async () => {
+    const lines = (await metrics.render())
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      lines.map((line) => [
+        line.slice(0, line.lastIndexOf(' ')),
+        Number(line.slice(line.lastIndexOf(' ') + 1)),
+      ]),
+    );
+  };
+  return { metrics, clock, up, turning, read };
+}
