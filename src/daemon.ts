@@ -3,11 +3,10 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { Access } from './access/access.ts';
 import type { KeyHolder } from './access/key-ring.ts';
-import type { Call } from './calls/call.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
-import type { Observer } from './calls/ports.ts';
+import type { Entry, Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
@@ -200,7 +199,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     policy,
     skewMs: period.skewMs,
-    isOutdated: (call: Call) => roster.hasLeft(call) || roster.isRenewedSince(call),
+    isOutdated: (entry: Entry) => roster.isOutdated(entry),
     underWay: new Set<string>(),
     noneExpiresBefore: (now: number) => now - clock.sinceStepMs() + deadlineMs,
   };

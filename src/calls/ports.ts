@@ -46,9 +46,12 @@ export interface Remove {
   readonly gone: GoneCall;
 }
 
-/** `current` is what stands there instead, null where the call is not tracked (any more). */
+/**
+ * `version` is that of the call that was put, null where it was taken off; `current`
+ * what stands there instead, null where the call is not tracked (any more).
+ */
 export type WriteResult =
-  | { readonly done: true }
+  | { readonly done: true; readonly version: string | null }
   | { readonly done: false; readonly current: Entry | null };
 
 /**

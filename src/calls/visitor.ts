@@ -23,7 +23,7 @@ export interface VisitorDeps {
   /** See `VisitContext`. */
   readonly skewMs: number;
   /** Whether the call is known to have been renewed, or to have left the schedule, since it was read. */
-  readonly isOutdated: (call: Call) => boolean;
+  readonly isOutdated: (entry: Entry) => boolean;
   /** See `SettleContext`. */
   readonly noneExpiresBefore: (now: number) => number;
   /** The calls that some visit of this process has posted and not written back yet. */
@@ -208,7 +208,7 @@ export class Visitor {
     const { call } = entry;
     const leave = await lanes.enter(laneOf(call), deadlineAt(call, deadlineMs));
     try {
-      if (stop.aborted || done.failed || underWay.has(call.id) || isOutdated(call)) return;
+      if (stop.aborted || done.failed || underWay.has(call.id) || isOutdated(entry)) return;
       underWay.add(call.id);
       mine.add(call.id);
       done.add({ id: call.id, entry, outcome: await this.#post(call) });

@@ -33,7 +33,10 @@ export class MirroredStore implements CallStore {
     const results = await this.#store.write(changes);
     for (const [i, change] of changes.entries()) {
       // What Redis has yet to learn of stands here until both have been brought together.
-      if (results[i]?.done && !this.#roster.isUnsaved(change.id)) this.#roster.apply(change);
+      const result = results[i];
+      if (!result?.done || this.#roster.isUnsaved(change.id)) continue;
+      if ('gone' in change) this.#roster.remove(change.gone);
+      else this.#roster.put(change.next, result.version ?? undefined);
     }
     return results;
   }

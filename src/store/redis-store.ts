@@ -22,6 +22,9 @@ export type OnUnreadable = (where: { slot: number; id: string }, error: Unreadab
 /** So many fields a read asks for at once, to keep Redis free for others in between. */
 const SCAN_COUNT = 500;
 
+/** So many changes a write makes at once, for the same reason. */
+const WRITE_COUNT = 500;
+
 /** The registry in Redis: one hash a slot. */
 export class RedisCallStore implements CallStore {
   readonly #redis: RedisClient;
@@ -64,7 +67,7 @@ export class RedisCallStore implements CallStore {
 
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
     const results: WriteResult[] = [];
-    const groups = [...groupBySlot(changes, this.#wheel)].map(([slot, group]) => ({
+    const groups = pieces(changes, this.#wheel).map(({ slot, group }) => ({
       slot,
       group: group.map(({ change, index }) => ({ change, index, args: toArgs(change) })),
     }));
@@ -81,8 +84,12 @@ export class RedisCallStore implements CallStore {
     }
     for (const [i, { group }] of groups.entries()) {
       const stands = replyValue(replies[i]) as (Done | string)[];
-      for (const [j, { change, index }] of group.entries()) {
-        results[index] = await this.#result(change, stands[j] ?? '');
+      for (const [j, { change, index, args }] of group.entries()) {
+        const stood = stands[j] ?? '';
+        results[index] =
+          typeof stood === 'string'
+            ? await this.#refused(change, stood)
+            : { done: true, version: 'gone' in change ? null : args[3] };
       }
     }
     return results;
@@ -147,8 +154,8 @@ export class RedisCallStore implements CallStore {
     if (Array.isArray(done)) this.#outbox?.add(slot, { entryId: done[0], type, id, call });
   }
 
-  async #result(change: Change, stands: Done | string): Promise<WriteResult> {
-    if (typeof stands !== 'string') return { done: true };
+  /** @param stands the value that stands there instead of what was expected; '' for none */
+  async #refused(change: Change, stands: string): Promise<WriteResult> {
     const slot = slotOf(change.id, this.#wheel);
     let unreadable: UnreadableError;
     try {
@@ -246,15 +253,26 @@ function replyText(reply: Reply): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-function groupBySlot(changes: readonly Change[], wheel: Wheel) {
-  const groups = new Map<number, { change: Change; index: number }[]>();
+interface Piece {
+  readonly slot: number;
+  readonly group: { readonly change: Change; readonly index: number }[];
+}
+
+/** By slots, each in pieces of up to {@link WRITE_COUNT}, in their order. */
+function pieces(changes: readonly Change[], wheel: Wheel): Piece[] {
+  const all: Piece[] = [];
+  const open = new Map<number, Piece>();
   for (const [index, change] of changes.entries()) {
     const slot = slotOf(change.id, wheel);
-    const group = groups.get(slot);
-    if (group) group.push({ change, index });
-    else groups.set(slot, [{ change, index }]);
+    let piece = open.get(slot);
+    if (!piece || piece.group.length === WRITE_COUNT) {
+      piece = { slot, group: [] };
+      open.set(slot, piece);
+      all.push(piece);
+    }
+    piece.group.push({ change, index });
   }
-  return groups;
+  return all;
 }
 
 /** See the script `writeCalls`. */

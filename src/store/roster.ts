@@ -5,7 +5,7 @@ import type { SlotDigest } from '../calls/digest.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { tally } from '../calls/tally.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
-import { encodeCall } from './codec.ts';
+import { decodeCall, encodeCall } from './codec.ts';
 import { RosterSlot } from './roster-slot.ts';
 import { Unsaved } from './unsaved.ts';
 
@@ -87,8 +87,9 @@ export class Roster implements CallStore {
       const current = this.peek(change.id);
       if ((current?.version ?? null) !== change.expected) return { done: false, current };
       this.#unsaved.add(change.id);
-      this.apply(change);
-      return { done: true };
+      if ('gone' in change) this.remove(change.gone);
+      else this.put(change.next);
+      return { done: true, version: this.peek(change.id)?.version ?? null };
     });
   }
 
@@ -102,18 +103,21 @@ export class Roster implements CallStore {
     return gone !== undefined && gone.registration >= call.registration;
   }
 
-  /** Whether a keepAlive has succeeded since the call was read as it is given. */
-  isRenewedSince(call: Call): boolean {
-    return (this.peek(call.id)?.call.renewedAt ?? 0) > (call.renewedAt ?? 0);
+  /** Whether a keepAlive has succeeded since the call was read as it is given, or it has left. */
+  isOutdated({ call, version }: Entry): boolean {
+    const held = this.#slotOf(call.id).calls.get(call.id);
+    if (held === version) return false;
+    if (this.hasLeft(call)) return true;
+    if (held === undefined) return false;
+    return (decodeCall(call.id, held).renewedAt ?? 0) > (call.renewedAt ?? 0);
   }
 
-  apply(change: Change): void {
-    if ('gone' in change) this.remove(change.gone);
-    else this.put(change.next);
-  }
-
-  /** A call that nobody else knows of is taken in even where there is no room. */
-  put(call: Call): void {
+  /**
+   * A call that nobody else knows of is taken in even where there is no room.
+   *
+   * @param version the call as it is encoded, where that is known
+   */
+  put(call: Call, version = encodeCall(call)): void {
     const slot = this.#touch(call.id);
     if (!slot.calls.has(call.id)) {
       if (this.#held >= this.#options.mostCalls && !this.#unsaved.has(call.id)) {
@@ -121,7 +125,7 @@ export class Roster implements CallStore {
       }
       this.#held++;
     }
-    slot.calls.set(call.id, encodeCall(call));
+    slot.calls.set(call.id, version);
     slot.gone.delete(call.id);
   }
 

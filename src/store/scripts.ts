@@ -12,34 +12,51 @@ import type { Result } from 'ioredis';
  * value, and for removals the instant (epoch ms). Returns for each change 1
  * (put), or {the event's id in the stream}; or the value that stands there
  * instead (empty: none).
+ *
+ * All values are read at once, and all puts written at once: of what a renewal
+ * costs Redis, most would be the calls from Lua. A thousand changes at most, as
+ * their fields and values are handed over on Lua's stack.
  */
 const writeCalls = `
 local puts = {['put'] = true, ['tracked'] = true, ['at-risk'] = true, ['recovered'] = true}
-local results = {}
-for i = 2, #ARGV, 5 do
-  local op, id, expected, value, at = unpack(ARGV, i, i + 4)
-  local current = redis.call('HGET', KEYS[1], id) or ''
+local ids = {}
+for i = 3, #ARGV, 5 do ids[#ids + 1] = ARGV[i] end
+local standing, changed, told, results = {}, {}, {}, {}
+for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(ids))) do standing[ids[i]] = value end
+for i, id in ipairs(ids) do
+  local at = 5 * i - 3
+  local op, expected, value = ARGV[at], ARGV[at + 2], ARGV[at + 3]
+  local current = standing[id] or ''
   if current ~= expected then
-    results[#results + 1] = current
+    results[i] = current
   else
-    if puts[op] then
-      redis.call('HSET', KEYS[1], id, value)
-    else
-      redis.call('HDEL', KEYS[1], id)
-      redis.call('HSET', KEYS[2], id, value)
-      redis.call('ZADD', KEYS[3], at, id)
-    end
-    if op == 'tracked' then
-      redis.call('HDEL', KEYS[2], id)
-      redis.call('ZREM', KEYS[3], id)
-    end
-    if op == 'put' then
-      results[#results + 1] = 1
-    else
-      results[#results + 1] = {redis.call(
-        'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
-    end
+    standing[id] = puts[op] and value
+    changed[id] = true
+    results[i] = 1
+    if op ~= 'put' then told[#told + 1] = i end
   end
+end
+-- First what wants memory: after a write that wants none, Redis lets these pass without it.
+local written = {}
+for id in pairs(changed) do
+  if standing[id] then
+    written[#written + 1] = id
+    written[#written + 1] = standing[id]
+  end
+end
+if #written > 0 then redis.call('HSET', KEYS[1], unpack(written)) end
+for _, i in ipairs(told) do
+  local op, id, _, value, at = unpack(ARGV, 5 * i - 3, 5 * i + 1)
+  if not puts[op] then
+    if not standing[id] then redis.call('HDEL', KEYS[1], id) end
+    redis.call('HSET', KEYS[2], id, value)
+    redis.call('ZADD', KEYS[3], at, id)
+  elseif op == 'tracked' then
+    redis.call('HDEL', KEYS[2], id)
+    redis.call('ZREM', KEYS[3], id)
+  end
+  results[i] = {redis.call(
+    'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
 end
 return results
 `;

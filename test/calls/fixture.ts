@@ -273,7 +273,7 @@ export class MemoryStore implements CallStore {
       this.put(change.next);
       if (change.tell === 'tracked') this.gone.delete(change.id);
     }
-    return { done: true };
+    return { done: true, version: this.calls.get(change.id)?.version ?? null };
   }
 }
 

@@ -142,7 +142,7 @@ describe('a visit of a slot', () => {
 
   test('does not post what is known to have left since it was read', async () => {
     const { visitor, graph, turnAt } = atTurn(2, {
-      isOutdated: (call) => call.id === idIn(SLOT, 0),
+      isOutdated: ({ call }) => call.id === idIn(SLOT, 0),
     });
     await visitor.visitSlot(SLOT, turnAt, NEVER);
     expect(graph.ids).toEqual([idIn(SLOT, 1)]);

@@ -10,7 +10,7 @@ import { Shares } from '../../src/store/shares.ts';
 import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { behavesAsStore } from './conformance.ts';
-import { aRedisStore, events, fast, SOON } from './fixture.ts';
+import { aRedisStore, DONE, events, fast, SOON } from './fixture.ts';
 
 const cluster = clusterForFile();
 beforeEach(() => cluster.flush());
@@ -53,7 +53,7 @@ describe('in a Cluster an event', () => {
   test('comes into the one stream of all slots, once, and leaves its outbox', async () => {
     const { store } = await aRedisStore(cluster);
     const ids = SLOTS.map((slot) => idIn(slot));
-    expect(await store.write(ids.map(track))).toEqual(ids.map(() => ({ done: true })));
+    expect(await store.write(ids.map(track))).toEqual(ids.map(() => DONE));
     const [one = ''] = ids;
     const version = (await store.find([one]))[0]?.version ?? '';
     await store.write([
@@ -99,7 +99,7 @@ describe('in a Cluster an event', () => {
   test('waits in its outbox while the stream cannot be had, and the change counts all the same', async () => {
     const { store } = await aRedisStore(cluster);
     await cluster.client.set(EVENTS_KEY, 'no stream');
-    expect(await store.write([track(idIn(3))])).toEqual([{ done: true }]);
+    expect(await store.write([track(idIn(3))])).toEqual([DONE]);
     await store.told();
     expect(await cluster.client.xlen(slotKeys(3, WHEEL.slots).outbox)).toBe(1);
     await cluster.client.del(EVENTS_KEY);

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type Call, forget, tombstone } from '../../src/calls/call.ts';
 import type { CallStore, Change, Entry } from '../../src/calls/ports.ts';
 import { aCall, anError, idIn, idsIn, NOW } from '../calls/fixture.ts';
+import { DONE } from './fixture.ts';
 
 const SLOT = 3;
 const [ONE, TWO, THREE] = [idIn(SLOT, 0), idIn(SLOT, 1), idIn(SLOT, 2)];
@@ -20,7 +21,7 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
       const results = await store.write(
         calls.map((next) => ({ id: next.id, expected: null, next, tell: 'tracked' as const })),
       );
-      expect(results).toEqual(calls.map(() => ({ done: true })));
+      expect(results).toEqual(calls.map(() => DONE));
       return read(...calls.map(({ id }) => id));
     };
     const read = async (...ids: string[]): Promise<Entry[]> => {
@@ -83,7 +84,7 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
       const stale: Change = { ...rival, expected: 'another version' };
       expect(await store.write([stale])).toEqual([{ done: false, current: entry }]);
       const based: Change = { ...rival, expected: entry?.version ?? '' };
-      expect(await store.write([based])).toEqual([{ done: true }]);
+      expect(await store.write([based])).toEqual([DONE]);
       expect(await store.write([based])).toEqual([{ done: false, current: (await read(ONE))[0] }]);
       expect((await read(ONE))[0]?.call.registration).toBe('r2');
     });
@@ -92,7 +93,7 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
       const [entry] = await track(aCall({ id: ONE }));
       const gone = forget(aCall({ id: ONE }), 'untracked', NOW);
       const remove: Change = { id: ONE, expected: entry?.version ?? '', gone };
-      expect(await store.write([remove])).toEqual([{ done: true }]);
+      expect(await store.write([remove])).toEqual([DONE]);
       const late: Change = {
         id: ONE,
         expected: entry?.version ?? '',
@@ -116,11 +117,11 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
       ]);
       const [one] = await read(ONE);
       expect(results).toEqual([
-        { done: true },
+        DONE,
         { done: false, current: two },
-        { done: true },
+        DONE,
         { done: false, current: one },
-        { done: true },
+        DONE,
       ]);
       expect(one?.call.registration).toBe('r1');
       expect((await read(TWO))[0]?.call.registration).toBe('r4');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Clock } from '../../src/calls/ports.ts';
 import type { Wheel } from '../../src/calls/wheel.ts';
 import { connectBlocking, connectFast, type RedisClient } from '../../src/store/connection.ts';
@@ -16,6 +16,9 @@ export interface SomeRedis {
 }
 
 export const silent = pino({ level: 'silent' });
+
+/** Of a write that has happened. */
+export const DONE = expect.objectContaining({ done: true });
 
 /** Events of a real Redis are waited for generously; they come within moments. */
 export const SOON = { timeout: 15_000, interval: 20 };

@@ -6,11 +6,11 @@ import { slotOf } from '../../src/calls/wheel.ts';
 import { encodeCall } from '../../src/store/codec.ts';
 import { slotKeys } from '../../src/store/keys.ts';
 import { RedisCallStore } from '../../src/store/redis-store.ts';
-import { aCall, aGoneCall, DEADLINE_MS, idIn, NOW, WHEEL } from '../calls/fixture.ts';
+import { aCall, aGoneCall, DEADLINE_MS, idIn, idsIn, NOW, WHEEL } from '../calls/fixture.ts';
 import { holdsToModel, steps } from '../calls/model.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { behavesAsStore } from './conformance.ts';
-import { aRedisStore, events } from './fixture.ts';
+import { aRedisStore, DONE, events } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
@@ -39,6 +39,64 @@ const track = (id: string): Change => ({
   expected: null,
   next: aCall({ id }),
   tell: 'tracked',
+});
+
+describe('a write', () => {
+  test('of several changes of one call makes them one after the other', async () => {
+    const { store } = await aRedisStore(server);
+    const [first, renewed] = [aCall({ id: ONE }), aCall({ id: ONE, renewedAt: NOW })];
+    const gone = forget(renewed, 'untracked', NOW);
+    const again = aCall({ id: ONE, registration: 'r2' });
+    const stale = aCall({ id: ONE, registration: 'stale' });
+    const results = await store.write([
+      { id: ONE, expected: null, next: first, tell: 'tracked' },
+      { id: ONE, expected: encodeCall(first), next: renewed },
+      { id: ONE, expected: encodeCall(first), next: stale },
+      { id: ONE, expected: encodeCall(renewed), gone },
+      { id: ONE, expected: null, next: again, tell: 'tracked' },
+    ]);
+    expect(results).toEqual([
+      { done: true, version: encodeCall(first) },
+      { done: true, version: encodeCall(renewed) },
+      { done: false, current: { call: renewed, version: encodeCall(renewed) } },
+      { done: true, version: null },
+      { done: true, version: encodeCall(again) },
+    ]);
+    expect(await store.find([ONE])).toEqual([{ call: again, version: encodeCall(again) }]);
+    expect(await store.findGone([ONE])).toEqual([null]);
+    expect((await events(server)).map(({ type }) => type)).toEqual([
+      'tracked',
+      'untracked',
+      'tracked',
+    ]);
+    const [entry] = await store.find([ONE]);
+    await store.write([
+      { id: ONE, expected: entry?.version ?? '', next: renewed },
+      { id: ONE, expected: encodeCall(renewed), gone },
+    ]);
+    expect(await store.find([ONE])).toEqual([null]);
+    expect(await store.findGone([ONE])).toEqual([gone]);
+  });
+
+  test('of thousands of changes of one slot makes all of them, whatever Lua’s stack holds', async () => {
+    const { store } = await aRedisStore(server);
+    const ids = idsIn(SLOT, 9_000);
+    const calls = ids.map((id) => aCall({ id }));
+    const tracked = await store.write(
+      calls.map((next) => ({ id: next.id, expected: null, next, tell: 'tracked' as const })),
+    );
+    expect(tracked.every(({ done }) => done)).toBe(true);
+    const left = await store.write(
+      calls.map((call) => ({
+        id: call.id,
+        expected: encodeCall(call),
+        gone: forget(call, 'ended', NOW),
+      })),
+    );
+    expect(left.every(({ done }) => done)).toBe(true);
+    expect(await store.readSlot(SLOT)).toEqual([]);
+    expect(await store.readGone(SLOT)).toHaveLength(9_000);
+  });
 });
 
 describe('the stream of events', () => {
@@ -109,7 +167,7 @@ describe('a value in Redis that cannot be read', () => {
       const { store, unreadable } = await aRedisStore(server);
       await server.client.hset(keys.calls, TWO, value);
       const results = await store.write([track(ONE), track(TWO), track(THREE)]);
-      expect(results).toEqual([{ done: true }, { done: true }, { done: true }]);
+      expect(results).toEqual([DONE, DONE, DONE]);
       expect((await store.find([TWO]))[0]?.call).toEqual(aCall({ id: TWO }));
       expect(unreadable).toHaveLength(1);
       expect((await events(server)).map(({ id }) => id).toSorted()).toEqual(
@@ -271,7 +329,7 @@ describe('a registry that does not answer', () => {
     } finally {
       await server.client.config('SET', 'maxmemory', '0');
     }
-    expect(await store.write([track(TWO)])).toEqual([{ done: true }]);
+    expect(await store.write([track(TWO)])).toEqual([DONE]);
   });
 });
 
