@@ -57,6 +57,12 @@ const GATHER_CAP_MS = 200;
 const SPREAD_FROM = 16;
 
 /**
+ * The calls of a large slot are posted in steps of this, some at once: to wake up for each
+ * would cost more than the waiting is worth.
+ */
+const PACE_MS = 20;
+
+/**
  * Visits: reads calls, posts keepAlive for those that are due, writes what came
  * of it. The same code whoever turns the wheel and whatever the store. Rejects
  * only with what the store rejects with; a visit may be repeated at any time.
@@ -194,7 +200,7 @@ export class Visitor {
     const { clock, wheel } = this.#deps;
     if (count < SPREAD_FROM) return;
     const waitMs = startAt + (index / count) * slotWidthMs(wheel) - clock.now();
-    if (waitMs >= 2) await clock.sleep(Math.min(waitMs, slotWidthMs(wheel)), stop);
+    if (waitMs >= PACE_MS) await clock.sleep(Math.min(waitMs, slotWidthMs(wheel)), stop);
   }
 
   /** A call that had to wait for its place may have been posted by another visit meanwhile. */
