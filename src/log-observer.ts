@@ -18,6 +18,8 @@ export class LogObserver implements Observer {
 
   attempted(call: Call, outcome: Outcome): void {
     if (outcome.kind === 'renewed') {
+      // Most calls, most of the time: nothing is made up for a line that is not wanted.
+      if (!this.#log.isLevelEnabled('debug')) return;
       this.#log.debug({ event: 'renewed', call: call.id, sentAt: outcome.sentAt }, 'call renewed');
     } else if (outcome.kind !== 'ended') {
       this.#log.warn(

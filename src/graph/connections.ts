@@ -29,7 +29,9 @@ export class Connections {
 
   constructor(connections: number, timeouts: GraphTimeouts, proxy: Proxies) {
     const options = agentOptions(connections, timeouts, proxy);
-    this.pooled = new EnvHttpProxyAgent(options);
+    // Which proxy is for a URL is looked up anew for each request: not where there is none.
+    const hasProxy = proxy.http !== null || proxy.https !== null;
+    this.pooled = hasProxy ? new EnvHttpProxyAgent(options) : new Agent(options);
     // Pipelining 0 is undici's word for "Connection: close".
     this.fresh = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
     this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });

@@ -8,7 +8,11 @@ import { type Attempt, conclude } from './attempt.ts';
 import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
 import { answerError, silenceError } from './evidence.ts';
 import { ExchangeError, exchange } from './exchange.ts';
-import { keepAliveRequest } from './keep-alive-request.ts';
+import {
+  type KeepAliveEndpoint,
+  keepAliveEndpoint,
+  keepAliveRequest,
+} from './keep-alive-request.ts';
 import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
@@ -27,6 +31,12 @@ export type RequestOutcome =
 export interface GraphObserver {
   requestDone(outcome: RequestOutcome, durationMs: number): void;
   tokenRequested(outcome: 'success' | 'failure'): void;
+}
+
+/** As whom keepAlives are sent, and where to. */
+interface Target {
+  readonly app: App;
+  readonly endpoint: KeepAliveEndpoint;
 }
 
 export interface GraphOptions {
@@ -50,7 +60,7 @@ export class Graph implements KeepAliveSender {
   readonly #options: GraphOptions;
   readonly #connections: Connections;
   readonly #tokens: Tokens;
-  #apps: ReadonlyMap<string, App>;
+  #apps: ReadonlyMap<string, Target>;
 
   constructor(options: GraphOptions) {
     this.#options = options;
@@ -75,12 +85,13 @@ export class Graph implements KeepAliveSender {
   }
 
   async send(call: Call): Promise<Outcome> {
-    const app = this.#apps.get(call.app);
-    if (app === undefined) return this.#unsent('app', `no app "${call.app}" is configured`);
+    const target = this.#apps.get(call.app);
+    if (target === undefined) return this.#unsent('app', `no app "${call.app}" is configured`);
     try {
-      return await this.#sendAs(app, call);
+      return await this.#sendTo(target, call);
     } catch (error) {
-      if (error instanceof TokenError) return this.#unsent('token', describeToken(app, error));
+      if (error instanceof TokenError)
+        return this.#unsent('token', describeToken(target.app, error));
       this.#options.log.error({ err: error, callId: call.id }, 'keepAlive failed unexpectedly');
       return this.#unsent('internal', 'an error inside of Callkeeper; see its log');
     }
@@ -97,14 +108,14 @@ export class Graph implements KeepAliveSender {
   }
 
   /** @throws TokenError where no request could be sent for want of a token */
-  async #sendAs(app: App, call: Call): Promise<Outcome> {
+  async #sendTo({ app, endpoint }: Target, call: Call): Promise<Outcome> {
     const tokens = this.#tokens.of(app, call.tenantId);
     const token = await tokens.get();
-    const first = await this.#post(app, call, token);
+    const first = await this.#post(endpoint, call, token);
     if (first.verdict.kind !== 'unauthorized' || first.answer === null) return first.outcome;
     try {
       const other = await tokens.replace(token, first.verdict.claims);
-      return other === null ? first.outcome : (await this.#post(app, call, other)).outcome;
+      return other === null ? first.outcome : (await this.#post(endpoint, call, other)).outcome;
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
       // Graph did answer: its evidence counts, with why there was no second request.
@@ -113,12 +124,12 @@ export class Graph implements KeepAliveSender {
     }
   }
 
-  async #post(app: App, call: Call, token: string): Promise<Attempt> {
+  async #post(endpoint: KeepAliveEndpoint, call: Call, token: string): Promise<Attempt> {
     const { clock, observer, timeouts, userAgent } = this.#options;
     const { fresh, pooled } = this.#connections;
     const clientRequestId = randomUUID();
     const parts = { callId: call.id, token, clientRequestId, userAgent };
-    const request = keepAliveRequest(app, parts);
+    const request = keepAliveRequest(endpoint, parts);
     const startedAt = performance.now();
     const sentAt = clock.now();
     const answer = await exchange(
@@ -147,8 +158,8 @@ function wantsNewConnection(last: CallError | null): boolean {
 /** The last request was not sent: that says nothing of a connection. */
 const UNSENT: ReadonlySet<string | null> = new Set(['token', 'app']);
 
-function byName(apps: readonly App[]): ReadonlyMap<string, App> {
-  return new Map(apps.map((app) => [app.name, app]));
+function byName(apps: readonly App[]): ReadonlyMap<string, Target> {
+  return new Map(apps.map((app) => [app.name, { app, endpoint: keepAliveEndpoint(app) }]));
 }
 
 function toExchangeError(error: unknown): ExchangeError {

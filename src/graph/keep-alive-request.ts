@@ -11,9 +11,24 @@ export interface KeepAliveParts {
   readonly userAgent: string;
 }
 
+/** Where an app's keepAlives go; taken apart once, as a URL costs more to parse than all the rest. */
+export interface KeepAliveEndpoint {
+  /** `scheme://host[:port]` */
+  readonly origin: string;
+  /** Up to the call's id. */
+  readonly pathname: string;
+}
+
+export function keepAliveEndpoint({ graphBaseUrl }: App): KeepAliveEndpoint {
+  const { origin, pathname } = new URL(`${graphBaseUrl}/communications/calls/`);
+  return { origin, pathname };
+}
+
 /** Source: https://learn.microsoft.com/graph/api/call-keepalive */
-export function keepAliveRequest(app: App, parts: KeepAliveParts): Request {
-  const { origin, pathname } = new URL(`${app.graphBaseUrl}/communications/calls/`);
+export function keepAliveRequest(
+  { origin, pathname }: KeepAliveEndpoint,
+  parts: KeepAliveParts,
+): Request {
   const headers = {
     ...(parts.token === null ? {} : { authorization: `Bearer ${parts.token}` }),
     'client-request-id': parts.clientRequestId,

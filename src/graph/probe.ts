@@ -5,7 +5,7 @@ import type { App } from './app.ts';
 import { type Attempt, conclude } from './attempt.ts';
 import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
 import { ExchangeError, exchange } from './exchange.ts';
-import { keepAliveRequest } from './keep-alive-request.ts';
+import { keepAliveEndpoint, keepAliveRequest } from './keep-alive-request.ts';
 import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
@@ -68,7 +68,7 @@ export class Prober {
     const clientRequestId = randomUUID();
     // Of 122 random bits: there is no such call.
     const parts = { callId: randomUUID(), token, clientRequestId, userAgent };
-    const request = keepAliveRequest(app, parts);
+    const request = keepAliveRequest(keepAliveEndpoint(app), parts);
     const sentAt = clock.now();
     const limits = keepAliveLimits(timeouts);
     const answer = await exchange(this.#connections.fresh, request, limits).catch(toExchangeError);
