@@ -207,8 +207,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     tracing ? tracing.visits(new Visitor(deps)) : new Visitor(deps);
   const visitor = visits({ ...visiting, store });
   const ownVisitor = visits({ ...visiting, store: roster, observer: ownObserver });
-  const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
-  const sharedFirst = new OwnFirst(visitor, wheel, clock);
+  const ownFirst = new OwnFirst(ownVisitor, clock);
+  const sharedFirst = new OwnFirst(visitor, clock);
 
   const eventLog = new StreamedEventLog({ redis, clock });
   const feed = new EventFeed({
@@ -229,6 +229,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
     prefix: QUEUE_PREFIX,
     wheel,
+    deadlineMs,
     visitor,
     clock,
     log,
@@ -367,7 +368,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     shared: {
       store,
       visitor,
-      first: { request: (ids) => (schedule.running ? schedule : sharedFirst).request(ids) },
+      first: { request: (fresh) => (schedule.running ? schedule : sharedFirst).request(fresh) },
       observer,
     },
     own: {

@@ -1,6 +1,9 @@
 /** Waits for a moment in which more items may come; ends at once when the signal aborts. */
 export type Gather = (signal: AbortSignal) => Promise<void>;
 
+/** Said once: a reason that is made up each time has a stack to be taken down. */
+const ENOUGH = 'enough';
+
 /**
  * Gathers items and hands them on in batches, one batch at a time: while one is
  * being written the next one gathers. A batch that is not full waits a moment for
@@ -31,14 +34,14 @@ export class Batches<T> {
   add(item: T): void {
     if (this.#failure) return;
     this.#items.push(item);
-    if (this.#items.length >= this.#size) this.#enough.abort();
+    if (this.#items.length >= this.#size) this.#enough.abort(ENOUGH);
     this.#writing ??= this.#drain();
   }
 
   /** To be called when all is added. Waits until it is written; rejects with the first failure. */
   async settled(): Promise<void> {
     this.#isLast = true;
-    this.#enough.abort();
+    this.#enough.abort(ENOUGH);
     await this.#writing;
     if (this.#failure) throw this.#failure.error;
   }

@@ -255,7 +255,7 @@ export class Calls {
     const calls = new Map(effects.flatMap((effect) => putCall(effect)));
     for (const call of calls.values()) observer.tracked(call, created.has(call.id));
     const early = [...calls.values()].filter((call) => this.#wantsVisitEarly(call));
-    if (early.length > 0) await first.request(early.map(({ id }) => id));
+    if (early.length > 0) await first.request(early);
     for (const id of created) if (!calls.has(id)) created.delete(id);
     return { calls, created };
   }

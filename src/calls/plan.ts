@@ -57,9 +57,11 @@ function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): b
  */
 export function nextVisitAt(calls: Iterable<Call>, nextTurnAt: number): number | null {
   let earliest = Infinity;
-  for (const call of calls) {
-    if (call.retryAt !== null) earliest = Math.min(earliest, call.retryAt);
-    if (call.trackUntil !== null) earliest = Math.min(earliest, call.trackUntil);
-  }
+  for (const call of calls) earliest = Math.min(earliest, wantedAt(call));
   return earliest < nextTurnAt ? earliest : null;
+}
+
+/** When a call wants a visit apart from its slot's turns; Infinity where it does not. */
+export function wantedAt({ retryAt, trackUntil }: Call): number {
+  return Math.min(retryAt ?? Infinity, trackUntil ?? Infinity);
 }

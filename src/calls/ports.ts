@@ -87,7 +87,7 @@ export class StoreUnavailableError extends Error {
 
 /** Asks for visits of calls just tracked, outside the wheel's turns: within seconds of tracking. */
 export interface FirstKeepAlives {
-  request(ids: readonly string[]): Promise<void>;
+  request(calls: readonly Call[]): Promise<void>;
 }
 
 /** Told of what happens; the metrics and the log listen. Must not throw. */

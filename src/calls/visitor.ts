@@ -4,11 +4,11 @@ import { deadlineAt } from './deadline.ts';
 import type { Lanes } from './lanes.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
-import { nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
+import { planVisit, type VisitPlan, wantedAt } from './plan.ts';
 import type { CallStore, Clock, Entry, KeepAliveSender, Observer, Random } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 import { settle } from './settle.ts';
-import { slotWidthMs, turnAfter, turnAtOrBefore, type Wheel } from './wheel.ts';
+import { slotOf, slotWidthMs, turnAfter, turnAtOrBefore, type Wheel } from './wheel.ts';
 
 export interface VisitorDeps {
   readonly store: CallStore;
@@ -41,6 +41,9 @@ interface Attempted {
   readonly entry: Entry;
   readonly outcome: Outcome;
 }
+
+/** Calls just tracked that one visit makes the first keepAlives of, at most. */
+export const MOST_NEW = 50;
 
 /** So many calls are written back at once at most, to keep each write short. */
 const WRITE_BATCH = 200;
@@ -90,29 +93,32 @@ export class Visitor {
     const plan = planVisit(entries, { turnAt, now: clock.now(), deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, entries, turnAt, stop);
     await store.forgetGone(slot, clock.now() - GONE_FOR_MS);
-    return this.#againAt(calls, turnAfter(slot, turnAt, wheel), stop);
+    const nextTurnAt = turnAfter(slot, turnAt, wheel);
+    return this.#againAt(() => nextTurnAt, calls, stop);
   }
 
   /**
-   * What calls just tracked want ahead of their slot's turn: their first
-   * keepAlives, and the end of a tracking that ends before. Once the turn has
-   * come, the slot's own visit takes over; a grace later, as its read may have
-   * missed a call that was written in that very moment.
+   * What calls just tracked, up to {@link MOST_NEW}, want ahead of their slots'
+   * turns: their first keepAlives, and the end of a tracking that ends before.
+   * Once its turn has come, a slot's own visit takes over; a grace later, as its
+   * read may have missed a call that was written in that very moment.
    */
-  async visitNew(slot: number, ids: readonly string[], stop: AbortSignal): Promise<VisitAgainAt> {
+  async visitNew(ids: readonly string[], stop: AbortSignal): Promise<VisitAgainAt> {
     const { store, clock, wheel, deadlineMs, policy, skewMs } = this.#deps;
     const found = await store.find(ids);
     const now = clock.now();
-    const lastTurnAt = turnAtOrBefore(slot, now - policy.firstMs, wheel);
-    const isNew = ({ renewedAt, trackedAt }: Call) => renewedAt === null && trackedAt >= lastTurnAt;
+    const lastTurnAt = ({ id }: Call) =>
+      turnAtOrBefore(slotOf(id, wheel), now - policy.firstMs, wheel);
+    const isNew = (call: Call) => call.renewedAt === null && call.trackedAt >= lastTurnAt(call);
     const fresh = found
       .filter((entry) => entry !== null)
       .filter(({ call }) => isNew(call) || call.trackUntil !== null)
       .map(withoutGrace);
     const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
     const plan = planVisit(fresh, { turnAt, now, deadlineMs, skewMs });
-    const calls = await this.#carryOut(plan, fresh, now, stop);
-    return this.#againAt(calls, lastTurnAt + wheel.intervalMs + policy.firstMs, stop);
+    const calls = await this.#carryOut(plan, fresh, null, stop);
+    const handOver = (call: Call) => lastTurnAt(call) + wheel.intervalMs + policy.firstMs;
+    return this.#againAt(handOver, calls, stop);
   }
 
   /** One keepAlive now, outside the schedule, and what became of the call by it. */
@@ -122,19 +128,33 @@ export class Visitor {
     return { outcome, effect };
   }
 
-  /** At once where it was cut short; otherwise when the calls want it, but before `limit`, and never hot. */
-  #againAt(calls: Iterable<Call>, limit: number, stop: AbortSignal): VisitAgainAt {
+  /**
+   * At once where it was cut short; otherwise when the first of the calls wants it, but for
+   * those that another visit has taken over before, and never hot.
+   */
+  #againAt(
+    takenOverAt: (call: Call) => number,
+    calls: Iterable<Call>,
+    stop: AbortSignal,
+  ): VisitAgainAt {
     const now = this.#deps.clock.now();
     if (stop.aborted) return now;
-    const nextAt = now < limit ? nextVisitAt(calls, limit) : null;
-    return nextAt === null ? null : Math.max(nextAt, now + this.#deps.policy.floorMs);
+    let earliest = Infinity;
+    for (const call of calls) {
+      const at = wantedAt(call);
+      if (at < earliest && Math.max(at, now) < takenOverAt(call)) earliest = at;
+    }
+    return earliest === Infinity ? null : Math.max(earliest, now + this.#deps.policy.floorMs);
   }
 
-  /** @returns the calls that are still on the schedule, as they stand afterwards. */
+  /**
+   * @param spreadFrom the begin of the slot's width over which many are spread, null: they are not
+   * @returns the calls that are still on the schedule, as they stand afterwards.
+   */
   async #carryOut(
     plan: VisitPlan,
     entries: readonly Entry[],
-    startAt: number,
+    spreadFrom: number | null,
     stop: AbortSignal,
   ): Promise<Iterable<Call>> {
     const calls = new Map(entries.map(({ call }) => [call.id, call]));
@@ -145,7 +165,7 @@ export class Visitor {
     };
     const stops = await this.#stopTracking(plan.stop);
     for (const [i, { entry }] of plan.stop.entries()) apply(entry.call.id, stops[i] ?? null);
-    await this.#postAll(plan.post, startAt, stop, apply);
+    await this.#postAll(plan.post, spreadFrom, stop, apply);
     return calls.values();
   }
 
@@ -167,7 +187,7 @@ export class Visitor {
    */
   async #postAll(
     due: readonly Entry[],
-    startAt: number,
+    spreadFrom: number | null,
     stop: AbortSignal,
     apply: (id: string, effect: Decision) => void,
   ): Promise<void> {
@@ -184,7 +204,7 @@ export class Visitor {
     });
     const posts: Promise<void>[] = [];
     for (const [i, entry] of due.entries()) {
-      await this.#pace(startAt, i, due.length, stop);
+      if (spreadFrom !== null) await this.#pace(spreadFrom, i, due.length, stop);
       if (stop.aborted || done.failed) break;
       posts.push(this.#postInTurn(entry, stop, done, mine));
     }
@@ -196,10 +216,10 @@ export class Visitor {
     }
   }
 
-  async #pace(startAt: number, index: number, count: number, stop: AbortSignal): Promise<void> {
+  async #pace(from: number, index: number, count: number, stop: AbortSignal): Promise<void> {
     const { clock, wheel } = this.#deps;
     if (count < SPREAD_FROM) return;
-    const waitMs = startAt + (index / count) * slotWidthMs(wheel) - clock.now();
+    const waitMs = from + (index / count) * slotWidthMs(wheel) - clock.now();
     if (waitMs >= PACE_MS) await clock.sleep(Math.min(waitMs, slotWidthMs(wheel)), stop);
   }
 

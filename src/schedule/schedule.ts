@@ -1,9 +1,11 @@
 import type { Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { Call } from '../calls/call.ts';
 import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
-import { slotOf, type Wheel } from '../calls/wheel.ts';
+import type { Wheel } from '../calls/wheel.ts';
+import { FirstJobs } from './first-jobs.ts';
 import { Schedulers } from './schedulers.ts';
 import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts';
 import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
@@ -15,6 +17,7 @@ export interface ScheduleOptions {
   readonly connectWorker: () => WorkerConnections;
   readonly prefix: string;
   readonly wheel: Wheel;
+  readonly deadlineMs: number;
   readonly visitor: Visits;
   readonly clock: Clock;
   readonly lookOverMs: number;
@@ -40,6 +43,7 @@ export class Schedule implements FirstKeepAlives {
   #isStopped = false;
   #queue: Queue<VisitData> | null = null;
   #schedulers: Schedulers | null = null;
+  #firstJobs: FirstJobs | null = null;
   #run: { worker: WheelWorker; suspended: AbortController; looking: Promise<void> } | null = null;
 
   constructor(options: ScheduleOptions) {
@@ -94,18 +98,11 @@ export class Schedule implements FirstKeepAlives {
     this.#options.onWorkerReplaced();
   }
 
-  /** One job a slot; rejects with `StoreUnavailableError` where nobody here would take it. */
-  async request(ids: readonly string[]): Promise<void> {
-    const queue = this.#queue;
-    if (!queue || !this.#run) throw new StoreUnavailableError('the schedule does not run here');
-    const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options.wheel));
-    try {
-      await queue.addBulk(
-        [...bySlot].map(([slot, group]) => ({ name: 'first', data: { slot, ids: group } })),
-      );
-    } catch (cause) {
-      throw new StoreUnavailableError('Redis did not take the first keepAlives', { cause });
-    }
+  /** Rejects with `StoreUnavailableError` where nobody here would take it, or Redis does not. */
+  async request(calls: readonly Call[]): Promise<void> {
+    const first = this.#firstJobs;
+    if (!first || !this.#run) throw new StoreUnavailableError('the schedule does not run here');
+    await first.request(calls);
   }
 
   /** A queue that was opened while Redis was away never recovers from it: another is opened then. */
@@ -123,6 +120,7 @@ export class Schedule implements FirstKeepAlives {
     }
     this.#queue = queue;
     this.#schedulers = new Schedulers({ ...this.#options, queue, graceMs: turnGraceMs });
+    this.#firstJobs = new FirstJobs({ ...this.#options, queue, isTraced: telemetry !== null });
     return true;
   }
 

@@ -7,14 +7,11 @@ import type { Cluster, Redis } from 'ioredis';
  *
  * - `turn`: a slot's turn has come. Made by the slot's Job Scheduler, or by
  *   hand where that missed it (then `turnAt` is given).
- * - `first`: calls of a slot that were tracked just now.
+ * - `first`: calls that were tracked just now.
  */
-export type VisitData = { readonly slot: number; readonly turnAt?: number } | FirstData;
-
-interface FirstData {
-  readonly slot: number;
-  readonly ids: readonly string[];
-}
+export type VisitData =
+  | { readonly slot: number; readonly turnAt?: number }
+  | { readonly ids: readonly string[] };
 
 export const QUEUE_NAME = 'wheel';
 

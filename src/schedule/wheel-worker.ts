@@ -85,7 +85,7 @@ export class WheelWorker {
     try {
       againAt = await this.#visit(job);
     } catch (err) {
-      log.warn({ err, job: job.name, slot: job.data.slot }, 'visit failed; it is made again');
+      log.warn({ err, job: job.name, data: job.data }, 'visit failed; it is made again');
       againAt = clock.now() + retryMs;
     } finally {
       this.#busy--;
@@ -99,7 +99,7 @@ export class WheelWorker {
   #visit(job: Job<VisitData>): Promise<VisitAgainAt> {
     const { visitor } = this.#options;
     const { data } = job;
-    if ('ids' in data) return visitor.visitNew(data.slot, data.ids, this.#stop.signal);
+    if ('ids' in data) return visitor.visitNew(data.ids, this.#stop.signal);
     return visitor.visitSlot(data.slot, plannedAt(job), this.#stop.signal);
   }
 }

@@ -29,10 +29,10 @@ export function tracedVisits(visits: Visits): Visits {
         return context.with(of, () => visits.visitSlot(slot, turnAt, stop));
       });
     },
-    visitNew: (slot, ids, stop) => {
-      const attributes = { 'callkeeper.slot': slot, 'callkeeper.calls': ids.length };
+    visitNew: (ids, stop) => {
+      const attributes = { 'callkeeper.calls': ids.length };
       return inSpan('visit new', { attributes }, context.active(), () =>
-        visits.visitNew(slot, ids, stop),
+        visits.visitNew(ids, stop),
       );
     },
     visitOne: (entry) => visits.visitOne(entry),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Call } from '../../src/calls/call.ts';
 import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
 import { CursorError } from '../../src/calls/listing.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
@@ -29,7 +30,9 @@ function aRegistry(over: Partial<CallsDeps> = {}) {
   const keeping = () => {
     const { store, graph, visitor } = aVisitorOf(new MemoryStore(), { clock, observer: told });
     const asked: string[][] = [];
-    const first = { request: async (ids: readonly string[]) => void asked.push([...ids]) };
+    const first = {
+      request: async (calls: readonly Call[]) => void asked.push(calls.map(({ id }) => id)),
+    };
     return { store, graph, visitor, asked, first, observer: told };
   };
   const shared = keeping();

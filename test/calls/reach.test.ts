@@ -23,7 +23,9 @@ function limited(over: Partial<CallsDeps> = {}) {
   const asked: string[] = [];
   const keeping = () => {
     const kept = aVisitorOf(new MemoryStore(), { clock });
-    const first = { request: async (ids: readonly string[]) => void asked.push(...ids) };
+    const first = {
+      request: async (calls: readonly Call[]) => void asked.push(...calls.map(({ id }) => id)),
+    };
     return { ...kept, first, observer: new Told() };
   };
   const shared = keeping();

@@ -372,7 +372,7 @@ describe('the visit of calls just tracked', () => {
     const { visitor, store, graph, turnAt, now, ids, id } = justTracked(2);
     await visitor.visitSlot(SLOT, turnAt, NEVER);
     expect(graph.sent).toEqual([]);
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBeNull();
+    expect(await visitor.visitNew(ids, NEVER)).toBeNull();
     expect(graph.ids.toSorted()).toEqual(ids.toSorted());
     expect(store.get(id)).toMatchObject({ renewedAt: now, retryAt: null });
   });
@@ -380,12 +380,12 @@ describe('the visit of calls just tracked', () => {
   test('tries again after the back-off, not before', async () => {
     const { visitor, graph, clock, now, ids } = justTracked();
     graph.answer = (_, at) => throttled(at, 90 * SECOND);
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBe(now + 90 * SECOND);
+    expect(await visitor.visitNew(ids, NEVER)).toBe(now + 90 * SECOND);
     clock.set(now + 30 * SECOND);
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBe(now + 90 * SECOND);
+    expect(await visitor.visitNew(ids, NEVER)).toBe(now + 90 * SECOND);
     expect(graph.sent).toHaveLength(1);
     clock.set(now + 90 * SECOND);
-    await visitor.visitNew(SLOT, ids, NEVER);
+    await visitor.visitNew(ids, NEVER);
     expect(graph.sent).toHaveLength(2);
   });
 
@@ -393,7 +393,7 @@ describe('the visit of calls just tracked', () => {
     const { visitor, store, graph, now, ids } = justTracked(2, { renewedAt: 1 });
     const [renewedOne = ''] = ids;
     store.put(aCall({ id: renewedOne, trackedAt: now, renewedAt: now }));
-    expect(await visitor.visitNew(SLOT, [renewedOne, 'call-none'], NEVER)).toBeNull();
+    expect(await visitor.visitNew([renewedOne, 'call-none'], NEVER)).toBeNull();
     expect(graph.sent).toEqual([]);
   });
 
@@ -402,7 +402,7 @@ describe('the visit of calls just tracked', () => {
     graph.answer = (_, at) => failed(at);
     const nextTurnAt = turnAt + WHEEL.intervalMs;
     clock.set(nextTurnAt + POLICY.firstMs);
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBeNull();
+    expect(await visitor.visitNew(ids, NEVER)).toBeNull();
     expect(graph.sent).toEqual([]);
     await visitor.visitSlot(SLOT, nextTurnAt, NEVER);
     expect(graph.ids).toEqual(ids);
@@ -410,7 +410,7 @@ describe('the visit of calls just tracked', () => {
 
   test('is not asked for again and again where the slot’s own visit has nothing to do with it', async () => {
     const { visitor, store, graph, clock, turnAt, ids, id } = justTracked();
-    await visitor.visitNew(SLOT, ids, NEVER);
+    await visitor.visitNew(ids, NEVER);
     graph.answer = (_, at) => failed(at);
     const [entry] = await store.find([id]);
     if (!entry) throw new Error('not there');
@@ -438,10 +438,10 @@ describe('the visit of calls just tracked', () => {
   test('stops those whose trackUntil comes before the slot’s next turn', async () => {
     const { visitor, store, graph, clock, now, ids, id } = justTracked(1);
     store.put({ ...(store.get(id) as Call), trackUntil: now + MINUTE });
-    const againAt = await visitor.visitNew(SLOT, ids, NEVER);
+    const againAt = await visitor.visitNew(ids, NEVER);
     expect(againAt).toBe(now + MINUTE);
     clock.set(againAt ?? 0);
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBeNull();
+    expect(await visitor.visitNew(ids, NEVER)).toBeNull();
     expect(store.gone.get(id)?.removal).toBe('untracked');
     expect(graph.sent).toHaveLength(1);
   });
@@ -450,16 +450,16 @@ describe('the visit of calls just tracked', () => {
     const { visitor, store, graph, clock, turnAt, now, ids, id } = justTracked(1);
     const known = { trackedAt: turnAt - 60 * MINUTE, renewedAt: turnAt - MINUTE };
     store.put({ ...(store.get(id) as Call), ...known, retryAt: null, trackUntil: now + MINUTE });
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBe(now + MINUTE);
+    expect(await visitor.visitNew(ids, NEVER)).toBe(now + MINUTE);
     clock.set(now + MINUTE);
-    expect(await visitor.visitNew(SLOT, ids, NEVER)).toBeNull();
+    expect(await visitor.visitNew(ids, NEVER)).toBeNull();
     expect(store.gone.get(id)?.removal).toBe('untracked');
     expect(graph.sent).toEqual([]);
   });
 
   test('told to stop wants to run again at once', async () => {
     const { visitor, graph, clock, ids } = justTracked();
-    expect(await visitor.visitNew(SLOT, ids, AbortSignal.abort())).toBe(clock.now());
+    expect(await visitor.visitNew(ids, AbortSignal.abort())).toBe(clock.now());
     expect(graph.sent).toEqual([]);
   });
 });

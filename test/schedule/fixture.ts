@@ -1,11 +1,12 @@
 import type { Queue } from 'bullmq';
+import type { Call } from '../../src/calls/call.ts';
 import { Lanes } from '../../src/calls/lanes.ts';
 import { type VisitAgainAt, Visitor } from '../../src/calls/visitor.ts';
 import { offsetOf, slotOf, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
 import { Schedule } from '../../src/schedule/schedule.ts';
 import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectFast, connectWorker } from '../../src/store/connection.ts';
-import { FakeGraph, MemoryStore, POLICY, SKEW_MS, Told } from '../calls/fixture.ts';
+import { aCall, FakeGraph, MemoryStore, POLICY, SKEW_MS, Told } from '../calls/fixture.ts';
 import { ready, realClock, type SomeRedis, silent } from '../store/fixture.ts';
 
 export const WHEEL: Wheel = { intervalMs: 2_000, slots: 4 };
@@ -20,7 +21,7 @@ export interface Visit {
 /** Writes down which visits it is asked for, and makes them as the test says. */
 export class FakeVisitor extends Visitor {
   readonly turns: Visit[] = [];
-  readonly firsts: { slot: number; ids: readonly string[] }[] = [];
+  readonly firsts: (readonly string[])[] = [];
   onTurn: (visit: Visit, stop: AbortSignal) => Promise<VisitAgainAt> | VisitAgainAt = () => null;
   onFirst: () => Promise<VisitAgainAt> | VisitAgainAt = () => null;
 
@@ -48,8 +49,8 @@ export class FakeVisitor extends Visitor {
     return this.onTurn(visit, stop);
   }
 
-  override async visitNew(slot: number, ids: readonly string[]): Promise<VisitAgainAt> {
-    this.firsts.push({ slot, ids });
+  override async visitNew(ids: readonly string[]): Promise<VisitAgainAt> {
+    this.firsts.push(ids);
     return this.onFirst();
   }
 
@@ -87,6 +88,7 @@ export async function aSchedule(
     connectWorker: () => connectWorker(connection, 10_000),
     prefix,
     wheel,
+    deadlineMs: 3 * wheel.intervalMs,
     visitor,
     clock: realClock,
     lookOverMs: wheel.intervalMs / 20,
@@ -126,3 +128,6 @@ export const idOf = (slot: number, wheel = WHEEL): string => {
     if (slotOf(id, wheel) === slot) return id;
   }
 };
+
+/** A call of that slot, just tracked. */
+export const callOf = (slot: number): Call => aCall({ id: idOf(slot), trackedAt: Date.now() });

@@ -7,6 +7,7 @@ import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import {
   areConsecutiveTurns,
   aSchedule,
+  callOf,
   type FakeVisitor,
   idOf,
   newPrefix,
@@ -280,18 +281,15 @@ describe.concurrent('a visit', () => {
 
 describe.concurrent('the first keepAlives', () => {
   test(
-    'are asked for at once, a job a slot',
+    'are made at once, whatever the slots',
     async ({ onTestFinished }) => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished, {
         wheel: { intervalMs: 900_000, slots: 4 },
       });
       await schedule.resume();
-      await schedule.request([idOf(1), idOf(3), `${idOf(1)}`]);
-      await vi.waitFor(() => expect(visitor.firsts).toHaveLength(2), SOON);
-      expect(visitor.firsts.toSorted((a, b) => a.slot - b.slot)).toEqual([
-        { slot: 1, ids: [idOf(1), idOf(1)] },
-        { slot: 3, ids: [idOf(3)] },
-      ]);
+      await schedule.request([callOf(1), callOf(3)]);
+      await vi.waitFor(() => expect(visitor.firsts).toHaveLength(1), SOON);
+      expect(visitor.firsts).toEqual([[idOf(1), idOf(3)]]);
     },
     LONG,
   );
@@ -304,7 +302,7 @@ describe.concurrent('the first keepAlives', () => {
       });
       visitor.onFirst = () => (visitor.firsts.length < 4 ? Date.now() + 50 : null);
       await schedule.resume();
-      await schedule.request([idOf(1)]);
+      await schedule.request([callOf(1)]);
       await vi.waitFor(() => expect(visitor.firsts).toHaveLength(4), SOON);
       await vi.waitFor(async () => {
         expect(await queue.getJobCounts('active', 'wait', 'failed', 'completed')).toEqual({
@@ -322,10 +320,10 @@ describe.concurrent('the first keepAlives', () => {
     'are refused where the schedule does not run: nobody here would make them',
     async ({ onTestFinished }) => {
       const { schedule } = await aSchedule(server, onTestFinished);
-      await expect(schedule.request([idOf(1)])).rejects.toThrow(StoreUnavailableError);
+      await expect(schedule.request([callOf(1)])).rejects.toThrow(StoreUnavailableError);
       await schedule.resume();
       await schedule.suspend(AbortSignal.timeout(5_000));
-      await expect(schedule.request([idOf(1)])).rejects.toThrow(StoreUnavailableError);
+      await expect(schedule.request([callOf(1)])).rejects.toThrow(StoreUnavailableError);
     },
     LONG,
   );
@@ -382,7 +380,7 @@ describe('a schedule', () => {
       await schedule.resume();
       await turned(visitor, 1);
       await own.kill();
-      await expect(schedule.request([idOf(1)])).rejects.toThrow(StoreUnavailableError);
+      await expect(schedule.request([callOf(1)])).rejects.toThrow(StoreUnavailableError);
       await own.restart();
       const backAt = Date.now();
       await turned(visitor, 2, backAt);

@@ -43,6 +43,9 @@ test(
     const id = world.simulator.createCall();
     const bot = { traceId: 'b'.repeat(32), spanId: 'a'.repeat(16) };
     const traceparent = `00-${bot.traceId}-${bot.spanId}-01`;
+    // At its start a replica makes up for the turns of all slots, and turns go first.
+    const visited = () => collector.named('visit slot').length;
+    await vi.waitFor(() => expect(visited()).toBeGreaterThan(256), PATIENCE);
     await replica.request('POST', `/calls/${id}/track`, {}, { traceparent });
     const ofCall = () =>
       collector

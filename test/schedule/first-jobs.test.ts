@@ -1,0 +1,73 @@
+import { Worker } from 'bullmq';
+import { expect, onTestFinished, test } from 'vitest';
+import { MOST_NEW } from '../../src/calls/visitor.ts';
+import { FirstJobs } from '../../src/schedule/first-jobs.ts';
+import { openQueue, QUEUE_NAME, type VisitData } from '../../src/schedule/wheel-queue.ts';
+import { connectBlocking } from '../../src/store/connection.ts';
+import { aCall, DEADLINE_MS, idsIn, MINUTE, NOW } from '../calls/fixture.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { fast, SOON, silent } from '../store/fixture.ts';
+import { newPrefix } from './fixture.ts';
+
+const server = redisForFile();
+const ids = idsIn(3, 120);
+
+/** The jobs as they stand in the queue, before anybody takes them. */
+async function aQueue({ isTraced = false } = {}) {
+  const prefix = newPrefix();
+  const queue = openQueue(await fast(server), prefix);
+  await queue.waitUntilReady();
+  const clock = { now: () => NOW, sleep: async () => undefined };
+  const first = new FirstJobs({ queue, deadlineMs: DEADLINE_MS, clock, isTraced });
+  const groups = async () => {
+    const jobs = await queue.getJobs(['wait', 'prioritized']);
+    return jobs.map(({ data }) => ('ids' in data ? data.ids : []));
+  };
+  return { queue, prefix, first, groups };
+}
+
+const tracked = (id: string, agoMs = 0) => aCall({ id, trackedAt: NOW, startedAt: NOW - agoMs });
+
+test('many calls are shared out in jobs of a size', async () => {
+  const { first, groups } = await aQueue();
+  await first.request(ids.map((id) => tracked(id)));
+  const sizes = (await groups()).map(({ length }) => length);
+  expect(sizes.toSorted((a, b) => a - b)).toEqual([20, MOST_NEW, MOST_NEW]);
+  expect((await groups()).flat().toSorted()).toEqual(ids.toSorted());
+});
+
+test('what is asked for at the same time shares a job', async () => {
+  const { first, groups } = await aQueue();
+  await Promise.all(ids.slice(0, 30).map((id) => first.request([tracked(id)])));
+  expect(await groups()).toHaveLength(1);
+  await first.request([tracked(ids[30] ?? '')]);
+  expect(await groups()).toHaveLength(2);
+  expect((await groups()).flat().toSorted()).toEqual(ids.slice(0, 31).toSorted());
+});
+
+test('where traces are wanted each request has a job of its own, which bears its trace', async () => {
+  const { first, groups } = await aQueue({ isTraced: true });
+  await Promise.all(ids.slice(0, 3).map((id) => first.request([tracked(id)])));
+  expect(await groups()).toHaveLength(3);
+});
+
+test('the turns of the wheel go first, then the calls nearest to their deadlines', async () => {
+  const { queue, prefix, first } = await aQueue();
+  const [relaxed = '', urgent = '', older = ''] = ids;
+  await first.request([tracked(relaxed)]);
+  await first.request([tracked(urgent, DEADLINE_MS - MINUTE)]);
+  await first.request([tracked(older, DEADLINE_MS / 2)]);
+  await queue.add('turn', { slot: 7 });
+  const taken: VisitData[] = [];
+  const connection = connectBlocking({ url: server.url, timeoutMs: 5_000, log: silent }, 10_000);
+  const worker = new Worker<VisitData>(QUEUE_NAME, async ({ data }) => void taken.push(data), {
+    connection,
+    prefix,
+  });
+  onTestFinished(async () => {
+    await worker.close();
+    connection.disconnect();
+  });
+  await expect.poll(() => taken, SOON).toHaveLength(4);
+  expect(taken).toEqual([{ slot: 7 }, { ids: [urgent] }, { ids: [older] }, { ids: [relaxed] }]);
+});
