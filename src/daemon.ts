@@ -106,6 +106,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const connection = { url: redisUrl, timeoutMs: period.redisTimeoutMs, log };
   const redis = connectFast(connection);
   starting.defer(() => redis.disconnect());
+  // BullMQ adds its scripts to what it is given, and each pipeline pays for all scripts there are.
+  const forQueues = connectFast(connection);
+  starting.defer(() => forQueues.disconnect());
   const servers = new Servers({ redis, connection, slots });
 
   const roster = new Roster({
@@ -225,7 +228,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const schedule = new Schedule({
     ...period,
-    redis,
+    redis: forQueues,
     connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
     prefix: QUEUE_PREFIX,
     wheel,
@@ -328,7 +331,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     config.webhooks &&
     new Webhooks({
       ...config.webhooks,
-      redis,
+      redis: forQueues,
       connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
       prefix: QUEUE_PREFIX,
       group: new StreamedEventGroup({

@@ -71,6 +71,7 @@ export function connectWorker(options: ConnectionOptions, blockMs: number): Conn
   redis.duplicate = ((...args: unknown[]) => {
     const made = duplicate(...args);
     logErrors(made, options.log);
+    writeTogether(made);
     all.push(made);
     return made;
   }) as never;
@@ -89,6 +90,7 @@ export function isCluster(redis: RedisClient): redis is Cluster {
 function connect(options: ConnectionOptions, special: RedisOptions): RedisClient {
   const redis = create(options, special);
   logErrors(redis, options.log);
+  writeTogether(redis);
   redis.connect().catch(() => undefined); // goes on trying; `error` has told why
   return redis;
 }
@@ -165,6 +167,33 @@ function createCluster(
     // A certificate is for the name that was given, not for an address that it stands for.
     dnsLookup: (host, done) => done(null, host),
     redisOptions: { ...ofNodes, ...accessOf(address), replyMapping: 'legacy' },
+  });
+}
+
+/** What is larger is worth a system call of its own, and waits for nothing. */
+const LARGE_WRITE = 4_096;
+
+/**
+ * Small commands that are sent in one turn of the event loop go out in one write:
+ * ioredis makes a system call for each, which costs more than the command.
+ */
+function writeTogether(redis: RedisClient): void {
+  if (isCluster(redis)) {
+    redis.on('+node', writeTogether);
+    return;
+  }
+  redis.on('connect', () => {
+    const { stream } = redis;
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    stream.write = ((chunk: string | Uint8Array, ...rest: unknown[]) => {
+      if (chunk.length >= LARGE_WRITE) {
+        stream.uncork();
+      } else if (stream.writableCorked === 0) {
+        stream.cork();
+        setImmediate(() => stream.uncork());
+      }
+      return write(chunk, ...rest);
+    }) as typeof stream.write;
   });
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connectBlocking, connectFast } from '../../src/store/connection.ts';
 import { freePort, redisForFile } from '../redis/redis-server.ts';
@@ -76,6 +77,33 @@ describe('the connection for commands', () => {
     onTestFinished(() => redis.disconnect());
     await vi.waitFor(() => expect(logged.length).toBeGreaterThan(0), SOON);
     expect(logged.join()).not.toContain('s3cret-pass');
+  });
+});
+
+describe('commands that are sent in one turn of the event loop', () => {
+  /** Small ones go out together, a large one takes them along. */
+  const sizes = [10, 10, 50_000, 10, 5_000, 4_096, 4_095, 10, 300_000, 1];
+
+  test('keep their order, whatever their sizes', async () => {
+    const redis = await fast(server);
+    const values = sizes.map((size, i) => `${i}`.repeat(size));
+    const read = values.map((value) => {
+      redis.set('the same key', value).catch(() => undefined);
+      return redis.get('the same key');
+    });
+    expect((await Promise.all(read)).map((value) => value?.length)).toEqual(
+      values.map(({ length }) => length),
+    );
+    expect(await Promise.all(read)).toEqual(values);
+  });
+
+  test('go out in few writes', async () => {
+    const redis = await fast(server);
+    const { stream } = redis as unknown as { stream: Socket };
+    const writes = vi.spyOn(stream, '_write');
+    const gathered = vi.spyOn(stream as unknown as { _writev(): void }, '_writev');
+    await Promise.all(Array.from({ length: 200 }, () => redis.ping()));
+    expect(writes.mock.calls.length + gathered.mock.calls.length).toBeLessThanOrEqual(2);
   });
 });
 
