@@ -1,20 +1,16 @@
-import { type Logger, pino } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import { startDaemon } from './daemon.ts';
 import { readEnvironment } from './environment.ts';
+import { type Log, openLog } from './log.ts';
 import { readVersion } from './version.ts';
 
 /** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
 async function main(): Promise<void> {
   const config = readConfiguration();
   if (!config) return;
-  const log = pino({
-    level: config.logLevel,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: withoutCommand },
-  });
-  process.on('uncaughtException', (err) => die(log, err));
+  const opened = openLog(config.logLevel);
+  const { log } = opened;
+  process.on('uncaughtException', (err) => void die(opened, err));
   const version = readVersion();
 
   let asked = false;
@@ -24,21 +20,24 @@ async function main(): Promise<void> {
     log.fatal({ err }, err.message);
     process.exitCode = 1;
     asked = true;
-    if (stop) void end(stop, log);
+    if (stop) void end(stop, opened);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       if (signal === 'SIGHUP' && (config.appsFile || config.accessFile)) {
         // While it starts the files are fresh; what changes meanwhile is seen anyway.
         log.info({ signal }, 'reading the files anew');
-        reloadFiles?.().catch((err: unknown) => die(log, err));
+        reloadFiles?.().catch((err: unknown) => die(opened, err));
         return;
       }
-      if (asked) process.exit(1);
+      if (asked) {
+        void opened.exit(1);
+        return;
+      }
       asked = true;
       log.info({ signal }, 'stopping');
       // While it starts there is nothing to stop yet: what is begun is seen through first.
-      if (stop) void end(stop, log);
+      if (stop) void end(stop, opened);
     });
   }
   try {
@@ -47,16 +46,10 @@ async function main(): Promise<void> {
     reloadFiles = () => daemon.reloadFiles();
     const { url, metricsUrl } = daemon;
     log.info({ url, ...(metricsUrl && { metricsUrl }), version }, 'listening');
-    if (asked) await end(stop, log);
+    if (asked) await end(stop, opened);
   } catch (err) {
-    die(log, err);
+    await die(opened, err);
   }
-}
-
-/** What ioredis tells of an error names the command with its arguments, the password among them. */
-function withoutCommand(err: Error): object {
-  const { command, ...told } = pino.stdSerializers.err(err) as Record<string, unknown>;
-  return told;
 }
 
 function readConfiguration() {
@@ -70,20 +63,20 @@ function readConfiguration() {
   }
 }
 
-async function end(stop: () => Promise<void>, log: Logger): Promise<void> {
+async function end(stop: () => Promise<void>, opened: Log): Promise<void> {
   try {
     await stop();
   } catch (err) {
-    log.error({ err }, 'stopping failed');
+    opened.log.error({ err }, 'stopping failed');
     process.exitCode ??= 1;
   }
-  process.exit();
+  await opened.exit(Number(process.exitCode ?? 0));
 }
 
 /** An unexpected error: the process ends, with its cause in the log, rather than go on half alive. */
-function die(log: Logger, err: unknown): never {
-  log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
-  process.exit(1);
+async function die(opened: Log, err: unknown): Promise<void> {
+  opened.log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
+  await opened.exit(1);
 }
 
 await main();

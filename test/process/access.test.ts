@@ -119,26 +119,27 @@ test('keys are rotated and revoked by their file, while the replica runs', SLOW,
 
 test("a bot of one app sees and touches its own calls, and no one else's", SLOW, async () => {
   const world = await aWorld();
+  const [mineId, othersId] = [world.simulator.createCall(), world.simulator.createCall()];
   world.write(bot(NEW), client('all', [OLD], '[admin]'), looker);
   const replica = await world.guarded().ready();
   const as = (key: string, method: string, path: string, body?: unknown) =>
     replica.request(method, path, body, { authorization: `Bearer ${key}` });
-  expect((await as(OLD, 'POST', `/calls/${ID}/track`)).status).toBe(201);
-  expect((await as(NEW, 'POST', '/calls/call-of-mine/track')).status).toBe(403);
-  const mine = await as(NEW, 'POST', '/calls/call-of-mine/track', { app: 'reception' });
+  expect((await as(OLD, 'POST', `/calls/${othersId}/track`)).status).toBe(201);
+  expect((await as(NEW, 'POST', `/calls/${mineId}/track`)).status).toBe(403);
+  const mine = await as(NEW, 'POST', `/calls/${mineId}/track`, { app: 'reception' });
   expect([mine.status, mine.body.app]).toEqual([201, 'reception']);
 
   const { body } = await as(NEW, 'GET', '/calls');
-  expect(body).toMatchObject({ calls: [{ id: 'call-of-mine' }], next: null });
-  expect((await as(NEW, 'GET', `/calls/${ID}`)).status).toBe(404);
-  expect((await as(NEW, 'POST', `/calls/${ID}/keepAlive`)).status).toBe(404);
-  expect((await as(NEW, 'DELETE', `/calls/${ID}/track`)).status).toBe(204);
-  expect((await as(OLD, 'GET', `/calls/${ID}`)).body.state).toBe('tracked');
+  expect(body).toMatchObject({ calls: [{ id: mineId }], next: null });
+  expect((await as(NEW, 'GET', `/calls/${othersId}`)).status).toBe(404);
+  expect((await as(NEW, 'POST', `/calls/${othersId}/keepAlive`)).status).toBe(404);
+  expect((await as(NEW, 'DELETE', `/calls/${othersId}/track`)).status).toBe(204);
+  expect((await as(OLD, 'GET', `/calls/${othersId}`)).body.state).toBe('tracked');
   expect((await as(LOOKER, 'GET', '/calls')).body.calls).toHaveLength(2);
-  expect((await as(LOOKER, 'DELETE', '/calls/call-of-mine/track')).status).toBe(403);
+  expect((await as(LOOKER, 'DELETE', `/calls/${mineId}/track`)).status).toBe(403);
 
   const line = (of: object) => expect.objectContaining({ audit: true, ...of });
-  const created = { principal: 'bot', action: 'track', call: 'call-of-mine', outcome: 'created' };
+  const created = { principal: 'bot', action: 'track', call: mineId, outcome: 'created' };
   const denied = { principal: 'looker', action: 'denied', outcome: 'forbidden' };
   await vi.waitFor(() => {
     expect(replica.log).toContainEqual(line(created));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -160,6 +161,25 @@ test(
     expect(await notify({ ...(await graphs(CLIENT)), authorization: 'Bearer none' })).toBe(401);
   },
 );
+
+test('a log that nobody reads stops neither the keepAlives nor the end', SLOW, async () => {
+  const world = await newWorld();
+  const replica = await world.replica({ REDIS_URL: redis.url }).ready();
+  const id = world.simulator.createCall();
+  await replica.request('POST', `/calls/${id}/track`);
+  replica.leaveLogUnread();
+  // Some lines a call: far more than fits into a pipe.
+  const calls = Array.from({ length: 1_000 }, () => ({ id: randomUUID() }));
+  for (let round = 0; round < 6; round++) {
+    expect((await replica.request('POST', '/calls/track', { calls })).status).toBe(200);
+  }
+  const posted = () => world.simulator.ledger.of(id).length;
+  const before = posted();
+  await vi.waitFor(() => expect(posted()).toBeGreaterThan(before + 1), PATIENCE);
+  expect((await replica.request('GET', '/readyz')).status).toBe(200);
+  // By SIGKILL, in the end: Node's own exit would wait for the reader.
+  expect(await replica.stop()).toBeNull();
+});
 
 test('no secret is in the log', SLOW, async () => {
   const world = await newWorld();

@@ -107,6 +107,11 @@ export class Replica {
     return Number(line?.slice(name.length + 1) ?? Number.NaN);
   }
 
+  /** Reads nothing of its log any more, like a terminal that is held or a log driver that hangs. */
+  leaveLogUnread(): void {
+    this.#child.stdout?.removeAllListeners('data').pause();
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

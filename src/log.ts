@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, pino } from 'pino';
+
+/** So much waits for a reader of stdout that stands still; what is more is dropped, and told of. */
+const MOST_WAITING_BYTES = 16 * 1024 * 1024;
+/** What is left at the end has so long to be read, ms. */
+const END_MS = 1_000;
+
+export interface Log {
+  readonly log: Logger;
+  /** Ends the process when all is written, or its reader stands still. */
+  exit(code: number): Promise<never>;
+}
+
+/**
+ * JSON lines on stdout. They are written beside the event loop: a terminal, a pipe
+ * or a log driver that takes no more must not stop the keepAlives.
+ */
+export function openLog(level: string): Log {
+  const maxLength = MOST_WAITING_BYTES;
+  // With a minLength of 0 nothing waits for less, and `flush` says that all is written when it is not.
+  const stdout = pino.destination({ dest: 1, sync: false, minLength: 1, maxLength });
+  const log = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: withoutCommand },
+    },
+    stdout,
+  );
+  let dropped = 0;
+  stdout.on('drop', () => dropped++);
+  stdout.on('drain', () => {
+    if (dropped === 0) return;
+    const lines = dropped;
+    dropped = 0;
+    log.warn({ lines }, 'lines of the log were dropped: nobody read them');
+  });
+  return {
+    log,
+    exit: async (code) => {
+      const written = new Promise<'written'>((resolve) => stdout.flush(() => resolve('written')));
+      // Otherwise Node would wait at its exit for the write that the reader holds up.
+      const isStuck = (await Promise.race([written, sleep(END_MS)])) !== 'written';
+      if (isStuck) process.kill(process.pid, 'SIGKILL');
+      return process.exit(code);
+    },
+  };
+}
+
+/** What ioredis tells of an error names the command with its arguments, the password among them. */
+function withoutCommand(err: Error): object {
+  const { command, ...told } = pino.stdSerializers.err(err) as Record<string, unknown>;
+  return told;
+}
