@@ -3,19 +3,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PROBLEMS } from '../src/http/problems.ts';
+import { METRIC, readMetrics, readVariables } from './facts.mjs';
 
 const faults = [];
 const readme = read('README.md').replaceAll(/ +\|/g, ' |');
-const config = read('src/config.ts');
 
-const VARIABLE =
-  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url|#share)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
-const variables = new Map([...config.matchAll(VARIABLE)].map(([, name, value]) => [name, value]));
+const variables = readVariables();
 for (const [name, value] of variables) {
   const row = rowOf(name);
   if (row === null) faults.push(`README.md: no row for the variable ${name} of src/config.ts`);
-  else if (value && !row.includes(`\`${plain(value)}\``)) {
-    faults.push(`README.md: the row of ${name} lacks its default ${plain(value)}`);
+  else if (value && !row.includes(`\`${value}\``)) {
+    faults.push(`README.md: the row of ${name} lacks its default ${value}`);
   }
 }
 
@@ -32,14 +30,11 @@ for (const [name, { status }] of Object.entries(PROBLEMS)) {
   }
 }
 
-const measured = named(/callkeeper_[a-z_]+/g, read('src/metrics.ts'));
+const measured = readMetrics();
 const told = named(/callkeeper_[a-z_]+/g, readme);
 for (const name of measured.difference(told)) faults.push(`README.md: no metric ${name}`);
 for (const file of ['README.md', 'config/alerts.yml', 'CHANGELOG.md']) {
-  for (const name of named(
-    /callkeeper_[a-z_]+?(?=(?:_bucket|_sum|_count)?\b)/g,
-    read(file),
-  ).difference(measured)) {
+  for (const name of named(METRIC, read(file)).difference(measured)) {
     faults.push(`${file}: ${name} is no metric of src/metrics.ts`);
   }
 }
@@ -71,10 +66,6 @@ function rowOf(name) {
 
 function cell(line) {
   return named(/[A-Z][A-Z_]+/g, line.split('|')[1]);
-}
-
-function plain(value) {
-  return value.replaceAll(/['_]/g, '');
 }
 
 function named(pattern, text) {

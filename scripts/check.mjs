@@ -1,5 +1,6 @@
 // `npm run check`: everything that can be said of the repository without running it.
 import { spawn } from 'node:child_process';
+import { SKIPPED } from './facts.mjs';
 
 const { execPath: node } = process;
 /** What is printed is indented, and may go to a file: without colours. */
@@ -30,38 +31,56 @@ const CHECKS = [
     'docker-compose.yml',
     '--max-warnings=0',
   ],
+  ['YAML', 'yamllint', '--strict', '.'],
+  ['Kubernetes manifests', node, 'scripts/check-kubernetes.mjs'],
+  [
+    'Kubernetes manifests, as kustomize builds them',
+    node,
+    'scripts/check-kubernetes.mjs',
+    '--built',
+  ],
+  // No compiler of Bicep can be had from npm.
+  ['Bicep: grammar and names, not compiled', node, 'scripts/check-bicep.mjs'],
+  ['systemd unit', node, 'scripts/check-systemd.mjs'],
   ['shell syntax', 'bash', '-n', '.ci/run'],
 ];
 
-/** Resolves with what the check printed, and whether it passed. */
+const OUTCOMES = new Map([
+  [0, 'passed'],
+  [SKIPPED, 'skipped'],
+]);
+const MARKS = { passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped' };
+
+/** Resolves with what the check printed, and what came of it. */
 function run([title, program, ...args]) {
   const startedAt = performance.now();
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = [];
-    const end = (passed) => {
+    const end = (outcome) => {
       const seconds = (performance.now() - startedAt) / 1_000;
-      resolve({ title, passed, seconds, output: output.join('') });
+      resolve({ title, outcome, seconds, output: output.join('') });
     };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => output.push(text));
     }
     child.once('error', (error) => {
       output.push(`${error.message}\n`);
-      end(false);
+      end('failed');
     });
-    child.once('close', (code) => end(code === 0));
+    child.once('close', (code) => end(OUTCOMES.get(code) ?? 'failed'));
   });
 }
 
 const running = CHECKS.map(run);
-let failed = 0;
+const counts = { passed: 0, failed: 0, skipped: 0 };
 for (const check of running) {
-  const { title, passed, seconds, output } = await check;
-  process.stdout.write(`${passed ? 'ok    ' : 'FAILED'}  ${title} (${seconds.toFixed(1)} s)\n`);
-  if (passed) continue;
-  failed += 1;
+  const { title, outcome, seconds, output } = await check;
+  process.stdout.write(`${MARKS[outcome]} ${title} (${seconds.toFixed(1)} s)\n`);
+  counts[outcome] += 1;
+  if (outcome === 'passed') continue;
   process.stdout.write(`${output.replaceAll(/^/gm, '        ').trimEnd()}\n`);
 }
-process.stdout.write(`\nChecks: ${CHECKS.length - failed} passed, ${failed} failed\n`);
+const { passed, failed, skipped } = counts;
+process.stdout.write(`\nChecks: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exitCode = failed > 0 ? 1 : 0;

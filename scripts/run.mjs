@@ -45,7 +45,7 @@ const PROGRAMS = {
     tools: ['redis-server', 'postgresql'],
     development: true,
   },
-  check: { run: ['scripts/check.mjs'], tools: [], development: true },
+  check: { run: ['scripts/check.mjs'], tools: ['yamllint'], development: true },
   format: {
     run: ['node_modules/@biomejs/biome/bin/biome', 'check', '--write'],
     tools: [],

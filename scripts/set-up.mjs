@@ -69,6 +69,10 @@ const TOOLS = {
     elsewhere: 'Fedora: dnf install chromium; macOS: brew install --cask chromium',
     service: null,
   },
+  yamllint: {
+    elsewhere: 'Fedora: dnf install yamllint; macOS: brew install yamllint',
+    service: null,
+  },
   faketime: { elsewhere: 'Fedora: dnf install libfaketime', service: null },
   postgresql: {
     elsewhere: 'Fedora: dnf install postgresql-server; macOS: brew install postgresql',

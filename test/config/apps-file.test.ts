@@ -404,7 +404,7 @@ describe('the schema', () => {
       here.write('secrets/recorder.pfx', pem);
       here.write('secrets/recorder-password', 'none is needed for this one');
       const token = here.write('token', 'an-assertion');
-      const inPod = '/var/run/secrets/azure/tokens/azure-identity-token';
+      const inPod = '/var/run/secrets/callkeeper/entra/token';
       expect(example).toContain(inPod);
       const set = readApps(example.replace(inPod, token), here.file);
       expect(set.defaultApp).toBe('reception');

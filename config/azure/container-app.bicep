@@ -1,0 +1,239 @@
+// Callkeeper as an Azure Container App. The environment, the user-assigned identity and the key
+// vault are there already, in this resource group; docs/deploy.md says what has to be in them.
+//
+//   az deployment group create --resource-group GROUP --template-file container-app.bicep \
+//     --parameters environmentName=… identityName=… keyVaultName=… image=… tenantId=… clientId=…
+
+param name string = 'callkeeper'
+param location string = resourceGroup().location
+
+@description('Of the managed environment, which should be in a virtual network of yours.')
+param environmentName string
+
+@description('Of the user-assigned identity that reads the vault, pulls the image, and that the bot\'s app registration trusts.')
+param identityName string
+
+@description('Its secrets callkeeper-redis-url and callkeeper-access are the URL of Redis and the file of keys.')
+param keyVaultName string
+
+@description('Such as registry.example.com/callkeeper:0.1.0')
+param image string
+
+@description('Where the identity may pull the image; empty: where no login is wanted.')
+param registryServer string = ''
+
+@description('Of the bot\'s app registration.')
+param tenantId string
+
+@description('Of the bot\'s app registration.')
+param clientId string
+
+@allowed(['global', 'us-gov-l4', 'us-gov-l5', 'china'])
+param graphCloud string = 'global'
+
+@description('Whether bots outside of the environment come in; from how far is up to the environment.')
+param external bool = false
+
+@minValue(2)
+param minReplicas int = 2
+
+@minValue(2)
+param maxReplicas int = 4
+
+resource environment 'Microsoft.App/managedEnvironments@2025-01-01' existing = {
+  name: environmentName
+}
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: identityName
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+  name: keyVaultName
+}
+
+// Key Vault Secrets User
+resource readsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, identity.id, '4633458b-17de-408a-874c-0445c86b69e6')
+  scope: vault
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-874c-0445c86b69e6')
+  }
+}
+
+// APPS_FILE: JSON is YAML, too. No secret in it: Entra takes the identity's token in place of one.
+var apps = {
+  apps: [
+    {
+      name: 'default'
+      tenantId: tenantId
+      clientId: clientId
+      credential: {
+        federatedManagedIdentity: {
+          clientId: identity.properties.clientId
+        }
+      }
+    }
+  ]
+}
+
+resource app 'Microsoft.App/containerApps@2025-01-01' = {
+  name: name
+  location: location
+  dependsOn: [readsSecrets]
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identity.id}': {}
+    }
+  }
+  properties: {
+    environmentId: environment.id
+    configuration: {
+      // The old revision gets requests until the new one is ready.
+      activeRevisionsMode: 'Single'
+      ingress: {
+        external: external
+        targetPort: 8080
+        transport: 'http'
+        allowInsecure: false
+      }
+      registries: empty(registryServer) ? [] : [
+        {
+          server: registryServer
+          identity: identity.id
+        }
+      ]
+      secrets: [
+        {
+          name: 'apps'
+          value: string(apps)
+        }
+        {
+          name: 'access'
+          keyVaultUrl: '${vault.properties.vaultUri}secrets/callkeeper-access'
+          identity: identity.id
+        }
+        {
+          name: 'redis-url'
+          keyVaultUrl: '${vault.properties.vaultUri}secrets/callkeeper-redis-url'
+          identity: identity.id
+        }
+      ]
+    }
+    template: {
+      // Longer than SHUTDOWN_TIMEOUT (25 s): visits in flight are finished or handed back.
+      terminationGracePeriodSeconds: 40
+      containers: [
+        {
+          name: 'callkeeper'
+          image: image
+          resources: {
+            cpu: json('0.5')
+            memory: '1Gi'
+          }
+          env: [
+            {
+              name: 'APPS_FILE'
+              value: '/etc/callkeeper/apps.yaml'
+            }
+            {
+              name: 'ACCESS_FILE'
+              value: '/etc/callkeeper/access.yaml'
+            }
+            {
+              name: 'REDIS_URL_FILE'
+              value: '/etc/callkeeper/redis-url'
+            }
+            {
+              name: 'GRAPH_CLOUD'
+              value: graphCloud
+            }
+          ]
+          volumeMounts: [
+            {
+              volumeName: 'files'
+              mountPath: '/etc/callkeeper'
+            }
+          ]
+          // A replica gets requests once it has been ready, which wants Redis; from then on, while
+          // it is alive: while Redis is out it takes calls all the same.
+          probes: [
+            {
+              type: 'Startup'
+              httpGet: {
+                path: '/readyz'
+                port: 8080
+              }
+              periodSeconds: 10
+              timeoutSeconds: 5
+              // The most there may be. After it one that waits for Redis is started anew: no harm.
+              failureThreshold: 10
+            }
+            {
+              type: 'Readiness'
+              httpGet: {
+                path: '/livez'
+                port: 8080
+              }
+              periodSeconds: 5
+              timeoutSeconds: 5
+              failureThreshold: 2
+            }
+            {
+              type: 'Liveness'
+              httpGet: {
+                path: '/livez'
+                port: 8080
+              }
+              periodSeconds: 10
+              timeoutSeconds: 5
+              failureThreshold: 6
+            }
+          ]
+        }
+      ]
+      volumes: [
+        {
+          name: 'files'
+          storageType: 'Secret'
+          secrets: [
+            {
+              secretRef: 'apps'
+              path: 'apps.yaml'
+            }
+            {
+              secretRef: 'access'
+              path: 'access.yaml'
+            }
+            {
+              secretRef: 'redis-url'
+              path: 'redis-url'
+            }
+          ]
+        }
+      ]
+      scale: {
+        minReplicas: minReplicas
+        maxReplicas: maxReplicas
+        // Not by lateness: nothing reaches one replica's metrics from outside.
+        rules: [
+          {
+            name: 'cpu'
+            custom: {
+              type: 'cpu'
+              metadata: {
+                type: 'Utilization'
+                value: '60'
+              }
+            }
+          }
+        ]
+      }
+    }
+  }
+}
+
+output url string = 'https://${app.properties.configuration.ingress.fqdn}'

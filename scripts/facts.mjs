@@ -1,0 +1,26 @@
+// What the checks read of the code.
+import { readFileSync } from 'node:fs';
+
+/** Exit code of a check that could not be made here; why is what it printed. */
+export const SKIPPED = 77;
+
+const VARIABLE =
+  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url|#share)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
+
+/** Name → default, '' where it has none, of the variables of src/config.ts. */
+export function readVariables() {
+  const matches = read('src/config.ts').matchAll(VARIABLE);
+  return new Map([...matches].map(([, name, value = '']) => [name, value.replaceAll(/['_]/g, '')]));
+}
+
+/** A metric where it is asked for, without what a histogram adds to its name. */
+export const METRIC = /callkeeper_[a-z_]+?(?=(?:_bucket|_sum|_count)?\b)/g;
+
+/** The names of src/metrics.ts. */
+export function readMetrics() {
+  return new Set(read('src/metrics.ts').match(/callkeeper_[a-z_]+/g));
+}
+
+function read(file) {
+  return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+}
