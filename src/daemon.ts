@@ -297,7 +297,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       metrics.callsWrittenBack(restored);
       // A visit that found a slot empty meanwhile has taken its turn for made.
       if (restored > 0) watch.lookSoon();
-      const { tracked } = roster.summary(clock.now());
+      const { tracked } = roster;
       log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
       return restored > 0;
     },

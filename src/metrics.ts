@@ -12,7 +12,7 @@ export interface MetricsOptions {
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly clock: Clock;
-  readonly summary: (now: number) => RosterSummary;
+  readonly summary: (now: number) => Promise<RosterSummary>;
   readonly storeUp: () => boolean;
   /** Whether this replica takes turns of the wheel. */
   readonly turning: () => boolean;
@@ -293,42 +293,50 @@ export class Metrics implements Observer, GraphObserver {
 
   #addGauges(): void {
     const { clock, summary, storeUp, turning, version, wheel, deadlineMs } = this.#options;
-    const gauge = (name: string, help: string, read: (now: number) => number) =>
+    const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
       new Gauge({
         name,
         help,
         registers: [this.registry],
-        collect() {
-          this.set(read(clock.now()));
+        async collect() {
+          this.set(await read());
         },
       });
+    let counting: Promise<RosterSummary> | null = null;
+    /** Once for all gauges of a scrape. */
+    const count = () => {
+      counting ??= summary(clock.now()).finally(() => {
+        counting = null;
+      });
+      return counting;
+    };
     gauge(
       'callkeeper_tracked_calls',
       'Calls on the schedule, of all replicas together.',
-      (now) => summary(now).tracked,
+      async () => (await count()).tracked,
     );
     gauge(
       'callkeeper_calls_failing',
       'Calls whose last keepAlive failed.',
-      (now) => summary(now).failing,
+      async () => (await count()).failing,
     );
     gauge(
       'callkeeper_calls_at_risk',
       'Calls with under a third of the deadline left.',
-      (now) => summary(now).atRisk,
+      async () => (await count()).atRisk,
     );
     gauge(
       'callkeeper_min_margin_seconds',
       'What is left before the deadline of the call nearest to it; the whole deadline where there is none.',
-      (now) => {
-        const nearest = summary(now).nearestDeadlineAt;
-        return (nearest === null ? deadlineMs : nearest - now) / SECOND;
+      async () => {
+        const { nearestDeadlineAt: nearest } = await count();
+        return (nearest === null ? deadlineMs : nearest - clock.now()) / SECOND;
       },
     );
     gauge(
       'callkeeper_roster_unheld_calls',
       'Tracked calls that this replica has no room for in memory (ROSTER_MAX_CALLS).',
-      (now) => summary(now).unheld,
+      async () => (await count()).unheld,
     );
     gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));
     gauge('callkeeper_wheel_turning', 'Whether this replica takes turns of the wheel.', () =>

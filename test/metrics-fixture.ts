@@ -11,7 +11,9 @@ const EMPTY: RosterSummary = {
 };
 
 /** Metrics over a clock and states of the test's own. */
-export function someMetrics(summary: (now: number) => RosterSummary = () => EMPTY) {
+export function someMetrics(
+  summary: (now: number) => RosterSummary | Promise<RosterSummary> = () => EMPTY,
+) {
   const clock = new FakeClock();
   const up = { value: true };
   const turning = { value: true };
@@ -20,7 +22,7 @@ export function someMetrics(summary: (now: number) => RosterSummary = () => EMPT
     wheel: WHEEL,
     deadlineMs: DEADLINE_MS,
     clock,
-    summary,
+    summary: async (now) => summary(now),
     storeUp: () => up.value,
     turning: () => turning.value,
   });

@@ -2,6 +2,7 @@ import { Batches } from './batches.ts';
 import { type Call, GONE_FOR_MS } from './call.ts';
 import { deadlineAt } from './deadline.ts';
 import type { Lanes } from './lanes.ts';
+import { Limit } from './limit.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
 import { planVisit, type VisitPlan, wantedAt } from './plan.ts';
@@ -41,6 +42,12 @@ interface Attempted {
   readonly entry: Entry;
   readonly outcome: Outcome;
 }
+
+/**
+ * So many calls of a visit wait for their places at once. They come in the order of their
+ * deadlines; all of some large slots, visited late, would hold up the event loop for seconds.
+ */
+const MOST_WAITING = 128;
 
 /** Calls just tracked that one visit makes the first keepAlives of, at most. */
 export const MOST_NEW = 50;
@@ -203,10 +210,12 @@ export class Visitor {
       }
     });
     const posts: Promise<void>[] = [];
+    const limit = new Limit(MOST_WAITING);
     for (const [i, entry] of due.entries()) {
       if (spreadFrom !== null) await this.#pace(spreadFrom, i, due.length, stop);
+      await limit.take();
       if (stop.aborted || done.failed) break;
-      posts.push(this.#postInTurn(entry, stop, done, mine));
+      posts.push(this.#postInTurn(entry, stop, done, mine).finally(() => limit.give()));
     }
     try {
       await Promise.all(posts);

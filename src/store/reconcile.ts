@@ -48,7 +48,8 @@ async function reconcileSlot(
   sum: Reconciled,
 ): Promise<void> {
   const mark = roster.mark();
-  const there = byId(await redis.readSlot(slot));
+  const read = await redis.readSlot(slot);
+  const there = byId(read);
   const entries = await roster.readSlot(slot);
   const here = entries.map(({ call }) => call);
   const gone = await roster.readGone(slot);
@@ -60,7 +61,8 @@ async function reconcileSlot(
   const remembered = await redis.remember(slot, gone, isNews);
   sum.left.push(...remembered.filter(isNews), ...(await redis.remember(slot, stopped, () => true)));
   // Another replica may just have written back what this one knows has left.
-  const now = await redis.readSlot(slot);
+  const isKnown = gone.length === 0 && updated.length === 0 && lost.length === 0;
+  const now = isKnown ? read : await redis.readSlot(slot);
   const raced = await update(redis, gone, byId(now), clock);
   for (const effect of [...updated, ...raced]) if ('gone' in effect) sum.left.push(effect.gone);
   sum.updated += updated.length + raced.length;

@@ -53,13 +53,4 @@ export class RosterSlot {
     if (changes === this.#changes) this.#digest = digest;
     return digest;
   }
-
-  /** Without a pause. */
-  digest(deadlineMs: number): SlotDigest {
-    const digesting = this.digesting(deadlineMs);
-    for (;;) {
-      const { done, value } = digesting.next();
-      if (done) return value;
-    }
-  }
 }

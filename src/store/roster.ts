@@ -230,12 +230,18 @@ export class Roster implements CallStore {
     }
   }
 
-  summary(now: number): RosterSummary {
+  /** As {@link digests} does, it gives way to others. */
+  async summary(now: number): Promise<RosterSummary> {
     const { deadlineMs } = this.#options;
-    const digests = this.#slots.map((slot) => slot.digest(deadlineMs));
+    const digests = await this.digests();
     const { tracked, failing, atRisk, nearestDeadlineAt } = tally(digests, null, now, deadlineMs);
     const unheld = this.#unheld;
     return { tracked: tracked + unheld, failing, atRisk, nearestDeadlineAt, unheld };
+  }
+
+  /** How many calls are tracked, with those that there was no room for. */
+  get tracked(): number {
+    return this.#held + this.#unheld;
   }
 
   /** Tracked calls that the roster had no room for. */

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { Lanes } from '../../src/calls/lanes.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
@@ -49,6 +49,25 @@ describe('a visit of a slot', () => {
     expect(await visitor.visitSlot(SLOT, turnAt, NEVER)).toBeNull();
     expect(graph.ids.toSorted()).toEqual(ids.slice(1).toSorted());
     for (const each of ids) expect(store.get(each)?.renewedAt).toBe(turnAt);
+  });
+
+  test('of a large slot, late, has a part of it wait at once, and posts all of it', async () => {
+    const lanes = new Lanes(4);
+    const enter = vi.spyOn(lanes, 'enter');
+    const { visitor, graph, clock, turnAt, ids } = atTurn(500, { lanes });
+    clock.set(turnAt + slotWidthMs(WHEEL));
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async (_, at) => {
+      await gate.promise;
+      return renewed(at);
+    };
+    const visit = visitor.visitSlot(SLOT, turnAt, NEVER);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(graph.sent).toHaveLength(4);
+    expect(enter.mock.calls.length).toBeLessThan(200);
+    gate.resolve();
+    expect(await clock.through(visit)).toBeNull();
+    expect(graph.ids.toSorted()).toEqual(ids.toSorted());
   });
 
   test('posts the second time only what is still missing', async () => {

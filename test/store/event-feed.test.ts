@@ -51,7 +51,7 @@ describe('the feed of events', () => {
     const { store, roster, feed } = await aFeed();
     await feed.follow();
     await store.write([tracked(ONE), tracked(TWO)]);
-    await vi.waitFor(() => expect(roster.summary(NOW).tracked).toBe(2), SOON);
+    await vi.waitFor(() => expect(roster.tracked).toBe(2), SOON);
     expect(roster.peek(ONE)).toEqual((await store.find([ONE]))[0]);
     await remove(store, ONE);
     await vi.waitFor(() => expect(roster.peek(ONE)).toBeNull(), SOON);
