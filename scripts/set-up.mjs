@@ -130,7 +130,7 @@ function readLock(file) {
 }
 
 /** The npm that runs this script, if one does. */
-function npmCommand() {
+export function npmCommand() {
   const { npm_execpath: path = '' } = process.env;
   return basename(path) === 'npm-cli.js' ? [process.execPath, path] : ['npm'];
 }
