@@ -59,6 +59,7 @@ const PROGRAMS = {
     tools: ['redis-server', 'chromium'],
     development: true,
   },
+  release: { run: ['scripts/release.mjs'], tools: [], development: true },
   build: { run: ['scripts/build.mjs'], tools: [], development: true },
 };
 
