@@ -45,7 +45,7 @@ const bin = join(project, 'node_modules/.bin/callkeeper');
 
 test('what is packed is what runs, and no more', () => {
   const isMeant =
-    /^(dist\/.+\.(js|d\.ts)|dist\/board\/[^/]+\.(html|css|svg)|config\/.+|docs\/.+\.(md|svg|png)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|dist\/board\/[^/]+\.(html|css|svg)|config\/.+|docs\/.+\.(md|svg|png)|(README|CHANGELOG|SECURITY)\.md|LICENSE|package\.json)$/;
   expect(packed.filter((path) => !isMeant.test(path))).toEqual([]);
   const some = ['LICENSE', 'config/redis.conf', 'dist/cli.js', 'dist/client/index.d.ts'];
   for (const path of [...some, 'dist/board/index.html', 'dist/board/main.js']) {
