@@ -138,7 +138,12 @@ describe('npx of the tarball, in an empty folder', SLOW, () => {
   const cache = join(directory, 'cache');
   const npx = (...args: string[]) =>
     ['npx', '--yes', '--prefer-offline', '--package', file, 'callkeeper', ...args] as const;
-  const env = { ...process.env, npm_config_cache: cache, npm_config_update_notifier: 'false' };
+  const env = {
+    ...process.env,
+    npm_config_cache: cache,
+    npm_config_audit: 'false',
+    npm_config_update_notifier: 'false',
+  };
   const answer = ([program, ...args]: readonly [string, ...string[]]) =>
     run(program, args, { cwd: empty, env });
 
