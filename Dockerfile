@@ -16,7 +16,6 @@ WORKDIR /app
 # Owned by root: the process cannot change what it runs.
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json LICENSE ./
-COPY scripts ./scripts
 COPY config ./config
 COPY src ./src
 # The user `node` of the base image, as numbers for those who check that it is not root.

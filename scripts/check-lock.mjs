@@ -1,5 +1,6 @@
 // Whether `npm ci` can install package-lock.json everywhere: npm leaves out the packages
-// for other platforms where a registry lacks them, and refuses such a file afterwards.
+// for other platforms where a registry lacks them, and refuses such a file afterwards. And
+// whether what is installed there is checked: npm also leaves out hashes of those packages.
 import { readFileSync } from 'node:fs';
 
 const file = new URL('../package-lock.json', import.meta.url);
@@ -7,16 +8,23 @@ const { packages } = JSON.parse(readFileSync(file, 'utf8'));
 const faults = [];
 
 for (const [path, entry] of Object.entries(packages)) {
-  const { dependencies = {}, optionalDependencies = {}, resolved } = entry;
+  const { dependencies = {}, optionalDependencies = {}, resolved, integrity } = entry;
   for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
     if (!isFound(name, path)) faults.push(`${path} wants ${name}, which is missing`);
   }
   if (resolved) faults.push(`${path} says where it came from: run npm with the .npmrc of here`);
+  if (path !== '' && !/^sha512-/.test(integrity)) {
+    faults.push(`${path} has no hash: add what npm view ${nameOf(path)} dist.integrity says`);
+  }
 }
 
 if (faults.length > 0) {
   process.stderr.write(`package-lock.json: ${faults.join('\npackage-lock.json: ')}\n`);
   process.exitCode = 1;
+}
+
+function nameOf(path) {
+  return `${path.split('node_modules/').at(-1)}@${packages[path].version}`;
 }
 
 /** As Node finds it: in the package's own node_modules, or in one further up. */

@@ -23,6 +23,7 @@ const CHECKS = [
   // With what is under test/pack/ it is tried as well.
   ['package.json fits what is packed', node, 'scripts/check-package.mjs'],
   ['package-lock.json', node, 'scripts/check-lock.mjs'],
+  ['licences of the packages', node, 'scripts/check-licences.mjs'],
   ['Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
   [
     'docker-compose.yml',

@@ -1,4 +1,6 @@
-// `npm run …`: does the set-up that a program needs, then runs it under Node 24.
+// `npm run …`: does the set-up that a program needs, then runs it under Node 24. The scripts of
+// package.json begin with `exec`: what npm sends, and that it is gone, must reach this process,
+// not a shell between the two.
 import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import util from 'node:util';
@@ -57,6 +59,7 @@ const PROGRAMS = {
     tools: ['redis-server', 'chromium'],
     development: true,
   },
+  release: { run: ['scripts/release.mjs'], tools: [], development: true },
   build: { run: ['scripts/build.mjs'], tools: [], development: true },
 };
 

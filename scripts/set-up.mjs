@@ -9,7 +9,7 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const BIN = join(ROOT, 'node_modules', '.bin');
 
 /** Strips types without a flag and without a warning from here on. */
-const OLDEST_NODE = [24, 12];
+const OLDEST_NODE = readPackage().engines.node.replace('>=', '');
 
 /** Without npm's warnings that packages want a newer Node than this one: they get it. */
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
@@ -48,11 +48,10 @@ export function findNode() {
   const version = existsSync(own) ? versionOf(own) : null;
   if (version !== null && isNewEnough(version)) return own;
   if (isNewEnough(process.versions.node)) return process.execPath;
-  const least = OLDEST_NODE.join('.');
   throw new SetUpError(
-    `Node ${least} or newer is needed, this is ${process.versions.node}, and the package \`node\` ` +
+    `Node ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}, and the package \`node\` ` +
       'did not install one: remove node_modules and try again with install scripts allowed ' +
-      `(no ignore-scripts), or install Node ${least} yourself.`,
+      `(no ignore-scripts), or install Node ${OLDEST_NODE} yourself.`,
   );
 }
 
@@ -112,9 +111,7 @@ function stopping(service) {
 }
 
 export function isNewEnough(version) {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor, leastMinor] = OLDEST_NODE;
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
+  return version.localeCompare(OLDEST_NODE, 'en', { numeric: true }) >= 0;
 }
 
 function isThere(path, wanted, there) {
@@ -122,6 +119,10 @@ function isThere(path, wanted, there) {
   // npm leaves out what is for other platforms.
   if (!found) return Boolean(wanted.optional || wanted.devOptional);
   return found.version === wanted.version && existsSync(join(ROOT, path, 'package.json'));
+}
+
+function readPackage() {
+  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 }
 
 function readLock(file) {
@@ -133,7 +134,7 @@ function readLock(file) {
 }
 
 /** The npm that runs this script, if one does. */
-function npmCommand() {
+export function npmCommand() {
   const { npm_execpath: path = '' } = process.env;
   return basename(path) === 'npm-cli.js' ? [process.execPath, path] : ['npm'];
 }

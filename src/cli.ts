@@ -1,5 +1,15 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { main } from './cli/main.ts';
+import { readOldestNode } from './version.ts';
 
-process.exitCode = (await main(process.argv.slice(2))) ?? process.exitCode;
+// Looked at before anything else is loaded: some of it fails on an older Node, in words that
+// help nobody, and npm only warns.
+const { node } = process.versions;
+const oldest = readOldestNode();
+if (node.localeCompare(oldest, 'en', { numeric: true }) < 0) {
+  process.stderr.write(`callkeeper: Node ${oldest} or newer is needed, this is ${node}.\n`);
+  process.exitCode = 2;
+} else {
+  const { main } = await import('./cli/main.ts');
+  process.exitCode = (await main(process.argv.slice(2))) ?? process.exitCode;
+}

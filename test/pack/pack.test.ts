@@ -1,5 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,16 +25,18 @@ const SLOW = { timeout: 180_000 };
 
 /** The tarball, packed and installed in a project of its own, as a bot's author does it. */
 let packed: string[] = [];
+let file = '';
 beforeAll(async () => {
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', directory]);
   const [tarball] = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [
     { filename: string; files: { path: string }[] },
   ];
   packed = tarball.files.map(({ path }) => path);
-  await run('mkdir', [project]);
+  file = join(directory, tarball.filename);
+  mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }');
   const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline'];
-  await run('npm', ['install', ...quiet, join(directory, tarball.filename)], { cwd: project });
+  await run('npm', ['install', ...quiet, file], { cwd: project });
 }, 300_000);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -33,7 +45,7 @@ const bin = join(project, 'node_modules/.bin/callkeeper');
 
 test('what is packed is what runs, and no more', () => {
   const isMeant =
-    /^(dist\/.+\.(js|d\.ts)|dist\/board\/[^/]+\.(html|css|svg)|config\/.+|docs\/.+\.(md|svg|png)|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+    /^(dist\/.+\.(js|d\.ts)|dist\/board\/[^/]+\.(html|css|svg)|config\/.+|docs\/.+\.(md|svg|png)|(README|CHANGELOG|SECURITY)\.md|LICENSE|package\.json)$/;
   expect(packed.filter((path) => !isMeant.test(path))).toEqual([]);
   const some = ['LICENSE', 'config/redis.conf', 'dist/cli.js', 'dist/client/index.d.ts'];
   for (const path of [...some, 'dist/board/index.html', 'dist/board/main.js']) {
@@ -117,6 +129,71 @@ describe('a project that has installed it', SLOW, () => {
     });
     const lines = bot.stdout.replaceAll(/[0-9a-f-]{36}/g, 'ID');
     expect(lines).toBe('tracked ID\ntracked ID\nhung up ID untracked\nover ID ended\n');
+  });
+});
+
+describe('npx of the tarball, in an empty folder', SLOW, () => {
+  const empty = join(directory, 'empty');
+  /** What npx installs goes with the test; what npm has fetched before is not fetched again. */
+  const cache = join(directory, 'cache');
+  const npx = (...args: string[]) =>
+    ['npx', '--yes', '--prefer-offline', '--package', file, 'callkeeper', ...args] as const;
+  const env = {
+    ...process.env,
+    npm_config_cache: cache,
+    npm_config_audit: 'false',
+    npm_config_update_notifier: 'false',
+  };
+  const answer = ([program, ...args]: readonly [string, ...string[]]) =>
+    run(program, args, { cwd: empty, env });
+
+  beforeAll(async () => {
+    mkdirSync(empty);
+    mkdirSync(cache);
+    const { stdout } = await run('npm', ['config', 'get', 'cache']);
+    symlinkSync(join(stdout.trim(), '_cacache'), join(cache, '_cacache'));
+    await answer(npx('--version'));
+  }, 300_000);
+
+  test('says what is missing, and writes nothing there', async () => {
+    await expect(answer(npx('check'))).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('AZURE_TENANT_ID is not set'),
+    });
+    await expect(answer(npx('health', '--url', 'http://127.0.0.1:1'))).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('not reachable'),
+    });
+    expect(readdirSync(empty)).toEqual([]);
+  });
+
+  test('leaves no simulator behind when it is told to end, though its shell tells nobody', async () => {
+    const [program, ...args] = npx('simulator', '--graph-port', '0', '--entra-port', '0');
+    const child = spawn(program, args, { cwd: empty, env, stdio: ['ignore', 'pipe', 'ignore'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    const closed = once(child, 'close');
+    onTestFinished(() => void child.kill('SIGTERM'));
+    const listening = /^GRAPH_BASE_URL=(.+)$/m;
+    await expect.poll(() => output, { timeout: 60_000 }).toMatch(listening);
+    const url = listening.exec(output)?.[1] ?? '';
+    expect((await fetch(url)).ok).toBe(false);
+
+    child.kill('SIGTERM');
+    // Its standard output is closed when the last that has it open has ended.
+    await closed;
+    await expect(fetch(url)).rejects.toThrow('fetch failed');
+  });
+});
+
+test('a Node that is too old is told so, before anything that it could not load', async () => {
+  const file = join(project, 'node_modules/callkeeper/package.json');
+  const text = readFileSync(file, 'utf8');
+  onTestFinished(() => writeFileSync(file, text));
+  writeFileSync(file, text.replace('">=24.12"', '">=1000.5"'));
+  await expect(run(process.execPath, [bin, 'list'])).rejects.toMatchObject({
+    code: 2,
+    stderr: `callkeeper: Node 1000.5 or newer is needed, this is ${process.versions.node}.\n`,
   });
 });
 

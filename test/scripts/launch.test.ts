@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
@@ -80,4 +81,9 @@ describe('a launched program', () => {
     expect(await ended).toBe(128 + 9);
     await vi.waitFor(() => expect(() => process.kill(childPid, 0)).toThrow('ESRCH'), PATIENCE);
   });
+});
+
+test('every script of package.json takes the place of the shell that npm starts', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+  expect(Object.values<string>(scripts).filter((line) => !line.startsWith('exec '))).toEqual([]);
 });
