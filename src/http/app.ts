@@ -112,6 +112,7 @@ export async function buildOpenApi(version: string): Promise<object> {
     ready: () => [],
     identify: undocumented,
     onDenied: undocumented,
+    loopbackOnly: false,
     tracing: null,
     onAnswered: undocumented,
     rateLimit: { max: 1, windowMs: 1 },

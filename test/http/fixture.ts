@@ -244,6 +244,7 @@ export async function anApp(
     ready: () => [],
     identify: identifyBy({}),
     onDenied: () => {},
+    loopbackOnly: false,
     tracing: null,
     onAnswered: () => {},
     rateLimit: { max: 1_000_000, windowMs: MINUTE },
