@@ -77,11 +77,14 @@ export class RosterOverviews implements Overviews {
     if (known) return known;
     const { roster, deadlineMs } = this.#options;
     const counted = tally(digests, reach, countedAt, deadlineMs);
-    const nearest = counted.nearest
-      .flatMap((id) => roster.peek(id)?.call ?? [])
-      // Since it was counted it may have become another app's.
-      .filter(({ app }) => isWithin(reach, app));
-    const counts = { countedAt, tally: counted, nearest };
+    const callsOf = (ids: readonly string[]) =>
+      ids
+        .flatMap((id) => roster.peek(id)?.call ?? [])
+        // Since it was counted it may have become another app's.
+        .filter(({ app }) => isWithin(reach, app));
+    const nearest = callsOf(counted.nearest);
+    const nearestFailing = callsOf(counted.nearestFailing);
+    const counts = { countedAt, tally: counted, nearest, nearestFailing };
     made.set(reach, counts);
     return counts;
   }
