@@ -68,6 +68,8 @@ test('a terminal gets a page, and is given back at Ctrl-C', async () => {
   watch.child.kill('SIGCONT');
   const pages = () => watch.stdout.split('\x1b[?1049h').slice(1);
   await expect.poll(() => pages()[1], { timeout: 15_000 }).toContain('Latest events');
+  // Nothing was drawn where the shell was.
+  expect(pages()[0]?.split('\x1b[?1049l')[1]).not.toContain('\x1b[H');
   watch.child.stdin?.write('\x03');
   const { code, stdout } = await watch.ended;
   expect(code).toBe(0);

@@ -39,13 +39,17 @@ export class Page implements View {
   readonly #draw = () => this.#drawNow();
   readonly #leave = () => void this.#out.write(LEAVE);
   readonly #suspend = () => {
+    this.#isAway = true;
     this.#leave();
     process.kill(process.pid, 'SIGSTOP');
   };
   readonly #resume = () => {
+    this.#isAway = false;
     this.#out.write(ENTER);
     this.#drawNow();
   };
+  /** The terminal is the shell's: what is due to be drawn may come before the word to go on. */
+  #isAway = false;
   #standings: readonly string[] = [];
   #events: string[] = [];
 
@@ -81,6 +85,7 @@ export class Page implements View {
   }
 
   #drawNow(): void {
+    if (this.#isAway) return;
     const { nearest, failing } = this.#shortlist;
     const [standings, events] = [this.#standings, this.#events];
     const { rows, columns } = this.#out;
