@@ -34,6 +34,8 @@ export interface Config {
   readonly apiKeys: readonly string[] | null;
   readonly accessFile: AccessFile | null;
   readonly entra: EntraAccess | null;
+  /** None of these, and no AUTH=none: this machine alone is to ask. */
+  readonly loopbackOnly: boolean;
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
@@ -152,7 +154,7 @@ export function readConfig(env: Env): Config {
   const host = read.host();
   const hosts = read.hosts();
   const access = read.access(hosts);
-  read.auth(host, access);
+  const loopbackOnly = read.auth(host, access);
   const configured = read.apps(hosts);
   const port = read.integer('PORT', 8080, 0, 65_535);
   const config: Config = {
@@ -173,6 +175,7 @@ export function readConfig(env: Env): Config {
       no: read.text('NO_PROXY') ?? read.text('no_proxy'),
     },
     ...access,
+    loopbackOnly,
     webhooks: read.webhooks(),
     requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
@@ -373,7 +376,8 @@ class Reader {
     return { audiences, tenants: new Map(tenants.map((id) => [id, entraTenant(id, hosts)])) };
   }
 
-  auth(host: string, access: AccessConfig): void {
+  /** @returns whether this machine alone is to ask */
+  auth(host: string, access: AccessConfig): boolean {
     const auth = this.text('AUTH');
     const [given] = [
       access.apiKeys && 'API_KEYS',
@@ -389,6 +393,7 @@ class Reader {
         `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`,
       );
     }
+    return auth === null && given === undefined;
   }
 
   webhooks(): WebhookConfig | null {

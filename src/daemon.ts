@@ -449,6 +449,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
+    loopbackOnly: config.loopbackOnly,
     tracing: tracing?.plugin ?? null,
     onAnswered: (status) => metrics.answered(status),
     rateLimit: { max: config.requestsPerSecond, windowMs: 1_000 },

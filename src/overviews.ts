@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { SlotDigest } from './calls/digest.ts';
 import type { Counts, Overview, Overviews } from './calls/overview.ts';
 import type { Clock } from './calls/ports.ts';
-import type { Reach } from './calls/principal.ts';
+import { isWithin, type Reach } from './calls/principal.ts';
 import { tally } from './calls/tally.ts';
 import type { Standing } from './standing.ts';
 import type { Roster } from './store/roster.ts';
@@ -77,8 +77,14 @@ export class RosterOverviews implements Overviews {
     if (known) return known;
     const { roster, deadlineMs } = this.#options;
     const counted = tally(digests, reach, countedAt, deadlineMs);
-    const nearest = counted.nearest.flatMap((id) => roster.peek(id)?.call ?? []);
-    const counts = { countedAt, tally: counted, nearest };
+    const callsOf = (ids: readonly string[]) =>
+      ids
+        .flatMap((id) => roster.peek(id)?.call ?? [])
+        // Since it was counted it may have become another app's.
+        .filter(({ app }) => isWithin(reach, app));
+    const nearest = callsOf(counted.nearest);
+    const nearestFailing = callsOf(counted.nearestFailing);
+    const counts = { countedAt, tally: counted, nearest, nearestFailing };
     made.set(reach, counts);
     return counts;
   }

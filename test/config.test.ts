@@ -106,6 +106,7 @@ describe('an environment that says no more than it must', () => {
       apiKeys: null,
       accessFile: null,
       entra: null,
+      loopbackOnly: true,
       webhooks: null,
       requestsPerSecond: 1_000,
       logLevel: 'info',

@@ -46,6 +46,17 @@ test('who may see the calls of some apps is told of these alone', async () => {
   expect((await overviews.read(new Set())).tally.tracked).toBe(0);
 });
 
+test('a call that another app has taken over since it was counted is not told of', async () => {
+  const { roster, digests, overviews } = someOverviews();
+  roster.put(aCall({ id: idIn(0), app: 'reception' }));
+  digests.mockImplementationOnce(async () => {
+    const counted = await roster.digests();
+    roster.put(aCall({ id: idIn(0), app: 'recorder' }));
+    return counted;
+  });
+  expect((await overviews.read(new Set(['reception']))).nearest).toEqual([]);
+});
+
 test('while Redis is out only this replica is known, and that at once', async () => {
   const { standing, overviews } = someOverviews();
   standing.outSlots = new Set([3]);

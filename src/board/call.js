@@ -52,7 +52,8 @@ export class CallView {
       html('section', { 'aria-labelledby': 'history-title' }, history, this.#history),
       this.#evidence.section,
     );
-    title.focus();
+    title.focus({ preventScroll: true });
+    scrollTo(0, 0);
   }
 
   /**
@@ -153,7 +154,7 @@ function factsOf(call, now) {
     'Left the schedule': instant(call.goneAt ?? null),
     Why: resultInfo ? `${resultInfo.message} (${resultInfo.code})` : '',
     Webhook: call.webhookUrl ?? '',
-    Stored: call.durable ? '' : 'not yet: Redis is out, this replica alone knows it',
+    Stored: call.durable ? '' : 'not all of it: Redis is out, the latest is in memory alone',
   };
 }
 

@@ -69,7 +69,25 @@ export class EventList {
   }
 }
 
-/** @param {boolean} isLive */
-export function showEventsState(isLive) {
-  write(byId('events-state'), isLive ? 'As they happen.' : 'The connection broke: trying again.');
+/** Whether events come, and if not why. */
+export class EventsState {
+  #isLive = true;
+  #isRedisUp = true;
+
+  /** @param {boolean} isLive */
+  streamIs(isLive) {
+    this.#isLive = isLive;
+    this.#show();
+  }
+
+  /** @param {boolean} isUp */
+  redisIs(isUp) {
+    this.#isRedisUp = isUp;
+    this.#show();
+  }
+
+  #show() {
+    const live = this.#isRedisUp ? 'As they happen.' : 'Redis is out: they come when it is back.';
+    write(byId('events-state'), this.#isLive ? live : 'The connection broke: trying again.');
+  }
 }

@@ -1,15 +1,16 @@
 /** @import { Api } from './api.js' */
 /** @import { Event } from '../client/api.ts' */
 import { Refused } from './api.js';
-import { sleep } from './sleep.js';
+import { seen, sleep } from './sleep.js';
 
 /** There is a heartbeat every 15 s: one that says nothing for so long is dead. */
 const SILENCE_MS = 40_000;
 const RETRY_MS = 2_000;
 
 /**
- * Follows the events, and goes on after the last one where the stream breaks. Resolves when the
- * signal aborts, or the key does not do.
+ * Follows the events while somebody looks, and goes on after the last one where the stream breaks.
+ * A page that nobody sees holds no stream: a browser opens but six connections to a server, over all
+ * tabs. Resolves when the signal aborts, or the key does not do.
  *
  * @param {Api} api
  * @param {object} options
@@ -21,8 +22,12 @@ const RETRY_MS = 2_000;
  */
 export async function follow(api, { call, after, onEvent, onState, signal }) {
   let place = after;
-  while (!signal.aborted) {
+  for (;;) {
+    await seen(signal);
+    if (signal.aborted) return;
     const broken = new AbortController();
+    const unless = () => document.visibilityState === 'hidden' && broken.abort();
+    document.addEventListener('visibilitychange', unless, { signal: broken.signal });
     try {
       const either = AbortSignal.any([signal, broken.signal]);
       const body = await api.events(
@@ -39,6 +44,7 @@ export async function follow(api, { call, after, onEvent, onState, signal }) {
     }
     broken.abort();
     if (signal.aborted) return;
+    if (document.visibilityState === 'hidden') continue;
     onState(false);
     await sleep(RETRY_MS, signal);
   }

@@ -4,11 +4,13 @@
 import { Api, Refused } from './api.js';
 import { CallView } from './call.js';
 import { byId, byIdAs, write } from './dom.js';
-import { EventList, showEventsState } from './events.js';
+import { EventList, EventsState } from './events.js';
 import { follow } from './follow.js';
 import { askForKey, forgetKey, readKey } from './key.js';
+import { Losses } from './losses.js';
 import { Notices } from './notices.js';
 import { OverviewView } from './overview.js';
+import { Replicas } from './replicas.js';
 import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 2_000;
@@ -19,6 +21,9 @@ const now = () => Date.now() + aheadMs;
 
 const notices = new Notices();
 const overviewView = new OverviewView(now);
+const replicas = new Replicas();
+const losses = new Losses(now);
+const eventsState = new EventsState();
 const events = new EventList(byId('events'), { withCall: true });
 const api = new Api(readKey());
 /** Aborts when the key does not do (any more). */
@@ -46,21 +51,27 @@ async function run() {
 function show(overview) {
   aheadMs = Date.parse(overview.at) - Date.now();
   if (!isOpen) open(overview);
-  notices.answered(overview);
   overviewView.show(overview);
+  replicas.show(overview);
+  eventsState.redisIs(overview.redis.up);
+  const lost = losses.within(overview.deadlineMs);
+  notices.answered(overview, { lost, missed: replicas.loss(overview) });
 }
 
 /** @param {GetOverviewAnswer} overview */
-function open({ intervalMs }) {
+function open({ deadlineMs }) {
   isOpen = true;
   byId('search').hidden = false;
   byId('forget').hidden = readKey() === null;
   route();
   void follow(api, {
-    // Those of the last turn of the wheel as well.
-    after: `${Math.round(now() - intervalMs)}-0`,
-    onEvent: (event) => events.add(event),
-    onState: showEventsState,
+    // What was lost a while ago is still to be told of.
+    after: `${Math.round(now() - deadlineMs)}-0`,
+    onEvent: (event) => {
+      events.add(event);
+      losses.gather(event);
+    },
+    onState: (isLive) => eventsState.streamIs(isLive),
     signal: session.signal,
   });
 }
@@ -75,7 +86,7 @@ function refuse(error) {
 
 /** Shows the page that the address names. */
 function route() {
-  if (location.hash === '#main' || !isOpen) return;
+  if (!isOpen) return;
   page.abort();
   page = new AbortController();
   const id = /^#\/calls\/([\w-]{8,128})$/.exec(location.hash)?.[1];
@@ -84,8 +95,14 @@ function route() {
   byId('overview').hidden = id !== undefined;
   document.title = id === undefined ? 'Callkeeper' : `${id} – Callkeeper`;
   if (id !== undefined) void new CallView(id, now).run(api, page.signal);
-  else if (wasCall) byId('main').focus();
+  else if (wasCall) byId('main').focus({ preventScroll: true });
 }
+
+// An address of its own for it would be in the way of the page's.
+byId('skip').addEventListener('click', (clicked) => {
+  clicked.preventDefault();
+  byId('main').focus();
+});
 
 byIdAs('search', HTMLFormElement).addEventListener('submit', (submitted) => {
   submitted.preventDefault();

@@ -4,30 +4,49 @@ import { count, plural, roundSpan, time } from './format.js';
 
 /** After so long without an answer it is said; one that is late is none yet. */
 const GRACE_MS = 4_000;
+/** Of the calls that were lost so many are named. */
+const MOST_NAMED = 3;
+
+/**
+ * @typedef {object} Notice
+ * @property {string} key
+ * @property {string} text
+ * @property {readonly string[]} [calls] the ids of those that it is about
+ * @property {boolean} [isMild] to be known, though nothing is wrong yet
+ */
 
 /** What is wrong, said plainly for as long as it is so, and once to who listens. */
 export class Notices {
   #answeredAt = Date.now();
-  /** @type {{ key: string, text: string }[]} */
-  #shown = [];
+  /** @type {readonly Notice[]} by the last answer */
+  #known = [];
   #failing = false;
   #isOut = false;
 
-  /** @param {GetOverviewAnswer} overview */
-  answered(overview) {
+  /**
+   * @param {GetOverviewAnswer} overview
+   * @param {object} seen what is not so any more, but was a while ago
+   * @param {readonly string[]} seen.lost the ids of calls
+   * @param {string} seen.missed of replicas, or ''
+   */
+  answered(overview, { lost, missed }) {
     const { version, intervalMs, deadlineMs, failing, atRisk } = overview;
     if (this.#isOut) this.#announce('Answers again.');
     this.#isOut = false;
     this.#answeredAt = Date.now();
-    this.#show(faults(overview));
+    const found = faults(overview);
+    if (lost.length > 0) found.unshift(lossOf(lost, deadlineMs));
+    const mild = missed === '' ? [] : [{ key: 'missed', text: missed, isMild: true }];
+    this.#known = [...found, ...mild];
+    this.#show(this.#known);
     if (failing > 0 !== this.#failing) {
       this.#announce(
-        failing > 0 ? `${plural(failing, 'call')} failing.` : 'No call fails any more.',
+        failing > 0 ? `${plural(failing, 'call')} failing.` : 'No tracked call fails any more.',
       );
     }
     this.#failing = failing > 0;
-    const isWell = failing === 0 && atRisk === 0 && this.#shown.length === 0;
-    this.#state(isWell ? 'well' : 'ill', isWell ? 'All well' : summary(overview));
+    const isWell = failing === 0 && atRisk === 0 && found.length === 0;
+    this.#state(isWell ? 'well' : 'ill', isWell ? 'All well' : summary(overview, lost.length));
     const wheel = `a keepAlive every ${roundSpan(intervalMs)}, a deadline of ${roundSpan(deadlineMs)}`;
     write(byId('about'), `Callkeeper ${version}: ${wheel}`);
   }
@@ -36,22 +55,34 @@ export class Notices {
   noAnswer(problem) {
     if (problem === null && Date.now() - this.#answeredAt < GRACE_MS) return;
     this.#isOut = true;
-    const since = `No answer since ${time(this.#answeredAt)}`;
-    const what = problem === null ? `${since}: this is how it was then.` : `${problem}.`;
-    this.#show([{ key: 'no-answer', text: `${what} Trying again.` }]);
-    this.#state('out', 'No answer');
+    // Nothing is asked while nobody looks: it need not be out since then.
+    const last = `No answer. The last one came at ${time(this.#answeredAt)}: this is how it was then.`;
+    const what = problem === null ? last : `Refused: ${problem}.`;
+    this.#show([{ key: 'no-answer', text: `${what} Trying again.` }, ...this.#known]);
+    this.#state('out', problem === null ? 'No answer' : 'Refused');
   }
 
-  /** @param {{ key: string, text: string }[]} faults */
+  /** @param {readonly Notice[]} faults */
   #show(faults) {
-    this.#shown = faults;
     document.body.dataset.answers = String(!this.#isOut);
     list(
       byId('notices'),
       faults,
       ({ key }) => key,
-      () => html('p', { class: 'notice' }),
-      (notice, { text }) => write(notice, text),
+      ({ isMild = false }) =>
+        html('p', { class: isMild ? 'notice mild' : 'notice' }, html('span'), html('span')),
+      (notice, { text, calls = [] }) => {
+        const [said, named] = notice.children;
+        if (said) write(said, text);
+        if (named)
+          list(
+            named,
+            calls,
+            (id) => id,
+            linkTo,
+            () => undefined,
+          );
+      },
     );
   }
 
@@ -70,8 +101,25 @@ export class Notices {
   }
 }
 
+/** @param {string} id */
+function linkTo(id) {
+  return html('a', { href: `#/calls/${id}` }, id);
+}
+
+/**
+ * @param {readonly string[]} lost
+ * @param {number} ms
+ * @returns {Notice}
+ */
+function lossOf(lost, ms) {
+  const calls = `${plural(lost.length, 'call')} ${lost.length === 1 ? 'was' : 'were'} lost`;
+  const text = `${calls} within the last ${roundSpan(ms)}: no keepAlive succeeded in time.`;
+  return { key: 'lost', text, calls: lost.slice(0, MOST_NAMED) };
+}
+
 /** @param {GetOverviewAnswer} overview */
-function faults({ redis, tracked, slots, unheld }) {
+function faults({ redis, tracked, slots, unheld, unready }) {
+  /** @type {Notice[]} */
   const found = [];
   if (!redis.up) {
     const text = `Redis is out: this replica keeps ${plural(tracked, 'call')} alive from memory. Events are told when it is back.`;
@@ -79,6 +127,9 @@ function faults({ redis, tracked, slots, unheld }) {
   } else if (redis.slotsOut > 0) {
     const some = `${count(redis.slotsOut)} of ${count(slots.tracked.length)} slots`;
     found.push({ key: 'redis', text: `Part of Redis is out: ${some} are kept from memory.` });
+  } else if (unready.length > 0) {
+    const text = `The replica that answers is not ready: ${unready.join('; ')}.`;
+    found.push({ key: 'unready', text });
   }
   if (unheld > 0) {
     const text = `This replica has no room in memory for ${plural(unheld, 'call')}, which are not counted here (ROSTER_MAX_CALLS).`;
@@ -87,9 +138,16 @@ function faults({ redis, tracked, slots, unheld }) {
   return found;
 }
 
-/** @param {GetOverviewAnswer} overview */
-function summary({ redis, failing, atRisk }) {
+/**
+ * @param {GetOverviewAnswer} overview
+ * @param {number} lost
+ */
+function summary({ redis, failing, atRisk }, lost) {
   if (!redis.up) return 'Redis is out';
-  if (atRisk > 0) return `${count(atRisk)} at risk`;
-  return failing > 0 ? `${count(failing)} failing` : 'Look below';
+  const parts = [
+    lost > 0 ? `${count(lost)} lost` : '',
+    failing > 0 ? `${count(failing)} failing` : '',
+    atRisk > 0 ? `${count(atRisk)} at risk` : '',
+  ];
+  return parts.filter((part) => part !== '').join(', ') || 'Look below';
 }

@@ -12,7 +12,8 @@ const LEAST = 3;
  * The wheel of slots: how many calls stand in each, which of them fail, and where the hand is.
  */
 export class Wheel {
-  #bars = svg('g');
+  #marks = svg('g');
+  #bars = svg('g', { class: 'bars' });
   #labels = svg('g', { class: 'dial' });
   #hand = svg('g', { class: 'hand' });
   #total = svg('text', { class: 'total', y: 4 });
@@ -32,6 +33,7 @@ export class Wheel {
       'svg',
       { viewBox: '-122 -120 244 238', role: 'img' },
       svg('circle', { class: 'track', r: (INNER + OUTER) / 2, 'stroke-width': OUTER - INNER }),
+      this.#marks,
       this.#bars,
       this.#labels,
       this.#hand,
@@ -57,6 +59,8 @@ export class Wheel {
       if (!bar) continue;
       const kind = sector.failing > 0 ? 'failing' : 'fine';
       set(bar, { d: ring(sector.first / n, (sector.last + 1) / n, outer), class: kind });
+      const mark = this.#marks.children[i];
+      if (mark) set(mark, { class: sector.failing > 0 ? 'mark' : 'none' });
       const title = bar.firstElementChild;
       if (title) write(title, describe(sector, n, intervalMs));
     }
@@ -89,6 +93,9 @@ export class Wheel {
     this.#shape = shape;
     this.#intervalMs = intervalMs;
     this.#bars.replaceChildren(...sectors.map(() => svg('path', {}, svg('title'))));
+    // Behind a sector that fails, so that it is seen however few calls stand in it.
+    const whole = (/** @type {Sector} */ { first, last }) => ring(first / n, (last + 1) / n, OUTER);
+    this.#marks.replaceChildren(...sectors.map((sector) => svg('path', { d: whole(sector) })));
     const quarters = [0, 1, 2, 3].map((quarter) => {
       const [x, y] = at(quarter / 4, OUTER + 12);
       return svg('text', { x, y: y + 2.5 }, roundSpan((quarter * intervalMs) / 4));

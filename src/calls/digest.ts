@@ -9,6 +9,8 @@ export interface Digest {
   readonly deadlines: Float64Array;
   /** The ids of the first {@link MOST_NEAREST} of them, in the same order. */
   readonly nearest: readonly string[];
+  /** Of the failing ones the first {@link MOST_NEAREST}. */
+  readonly nearestFailing: readonly Near[];
 }
 
 /** By app: not everyone may see all of them. */
@@ -17,7 +19,7 @@ export type SlotDigest = ReadonlyMap<string, Digest>;
 /** So many calls nearest to their deadlines are known by id. */
 export const MOST_NEAREST = 20;
 
-interface Near {
+export interface Near {
   readonly id: string;
   readonly deadlineAt: number;
 }
@@ -26,6 +28,7 @@ class Counted {
   failing = 0;
   readonly deadlines: number[] = [];
   readonly nearest = new Nearest();
+  readonly nearestFailing = new Nearest();
 }
 
 /** The calls of a slot are added one by one, so that whoever does it may pause. */
@@ -41,16 +44,20 @@ export class Digester {
     const counted = this.#apps.get(call.app) ?? new Counted();
     this.#apps.set(call.app, counted);
     const at = deadlineAt(call, this.#deadlineMs);
-    if (call.consecutiveFailures > 0) counted.failing++;
+    const near = { id: call.id, deadlineAt: at };
     counted.deadlines.push(at);
-    counted.nearest.add({ id: call.id, deadlineAt: at });
+    counted.nearest.add(near);
+    if (call.consecutiveFailures === 0) return;
+    counted.failing++;
+    counted.nearestFailing.add(near);
   }
 
   done(): SlotDigest {
     return new Map(
-      [...this.#apps].map(([app, { failing, deadlines, nearest }]) => {
+      [...this.#apps].map(([app, { failing, deadlines, nearest, nearestFailing }]) => {
         const sorted = Float64Array.from(deadlines).sort();
-        return [app, { failing, deadlines: sorted, nearest: nearest.ids }];
+        const near = { nearest: nearest.ids, nearestFailing: nearestFailing.all };
+        return [app, { failing, deadlines: sorted, ...near }];
       }),
     );
   }
@@ -67,6 +74,10 @@ export class Nearest {
     const after = found.findIndex(({ deadlineAt }) => deadlineAt > near.deadlineAt);
     found.splice(after < 0 ? found.length : after, 0, near);
     if (found.length > MOST_NEAREST) found.pop();
+  }
+
+  get all(): readonly Near[] {
+    return this.#found;
   }
 
   get ids(): string[] {

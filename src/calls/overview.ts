@@ -9,6 +9,8 @@ export interface Counts {
   readonly tally: Tally;
   /** Those of `tally.nearest`, in their order, as they stand. */
   readonly nearest: readonly Call[];
+  /** Those of `tally.nearestFailing`. */
+  readonly nearestFailing: readonly Call[];
 }
 
 /** How all of it stands, as one replica sees it. */

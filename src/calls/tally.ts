@@ -18,6 +18,8 @@ export interface Tally {
   readonly margins: readonly number[];
   /** The ids of those nearest to their deadlines, in order. */
   readonly nearest: readonly string[];
+  /** The same of those that fail: one that is failing from its first keepAlive on has much left. */
+  readonly nearestFailing: readonly string[];
   /** By slot. */
   readonly slots: readonly { readonly tracked: number; readonly failing: number }[];
 }
@@ -33,6 +35,7 @@ export function tally(
 ): Tally {
   const margins = new Array<number>(MARGIN_STEPS).fill(0);
   const nearest = new Nearest();
+  const nearestFailing = new Nearest();
   const counts = { tracked: 0, failing: 0, atRisk: 0 };
   const bySlot = slots.map((apps) => {
     const slot = { tracked: 0, failing: 0 };
@@ -45,13 +48,21 @@ export function tally(
       for (const [i, id] of digest.nearest.entries()) {
         nearest.add({ id, deadlineAt: digest.deadlines[i] as number });
       }
+      for (const near of digest.nearestFailing) nearestFailing.add(near);
     }
     counts.tracked += slot.tracked;
     counts.failing += slot.failing;
     return slot;
   });
   const { first } = nearest;
-  return { ...counts, nearestDeadlineAt: first, margins, nearest: nearest.ids, slots: bySlot };
+  return {
+    ...counts,
+    nearestDeadlineAt: first,
+    margins,
+    nearest: nearest.ids,
+    nearestFailing: nearestFailing.ids,
+    slots: bySlot,
+  };
 }
 
 function addMargins(margins: number[], digest: Digest, now: number, deadlineMs: number): void {

@@ -1,31 +1,40 @@
 import type { Call } from '../client/index.ts';
 import { paint, printable } from './printable.ts';
 
-const COLUMNS = [
-  ['ID', 36],
-  ['STATE', 9],
-  ['APP', 12],
-  ['RENEWED', 9],
-  ['DEADLINE', 9],
-  ['FAILED', 6],
-  ['LABELS AND LAST ERROR', 0],
-] as const;
+/** Their least widths, and what stands in them. */
+const COLUMNS = {
+  id: ['ID', 36, (call) => call.id],
+  state: ['STATE', 9, (call) => call.state],
+  app: ['APP', 12, (call) => call.app],
+  renewed: ['RENEWED', 9, ({ renewedAt }, now) => ago(renewedAt, now)],
+  deadline: ['DEADLINE', 9, ({ state, deadlineAt }, now) => leftTo(state, deadlineAt, now)],
+  failed: ['FAILED', 6, (call) => String(call.consecutiveFailures)],
+  more: ['LABELS AND LAST ERROR', 0, (call) => more(call)],
+} satisfies Record<string, [string, number, (call: Call, now: number) => string]>;
 
-export const CALL_HEADING = toLine(COLUMNS.map(([name]) => name));
+export type Column = keyof typeof COLUMNS;
+
+export function headingOf(columns: readonly Column[]): string {
+  return toLine(columns.map((column) => [COLUMNS[column][0], COLUMNS[column][1]]));
+}
 
 /** One call in a line, safe for a terminal. */
-export function callLine(call: Call, now: number): string {
-  const line = toLine([
-    call.id,
-    call.state,
-    call.app,
-    call.renewedAt === null ? 'never' : `${span(now - Date.parse(call.renewedAt))} ago`,
-    call.state === 'tracked' ? span(Date.parse(call.deadlineAt) - now) : '',
-    String(call.consecutiveFailures),
-    [describeLabels(call), describeError(call)].filter((part) => part !== '').join('  '),
-  ]);
+export function callLine(call: Call, now: number, columns: readonly Column[]): string {
+  const line = toLine(columns.map((column) => [COLUMNS[column][2](call, now), COLUMNS[column][1]]));
   if (call.atRiskAt !== null || call.state === 'expired') return paint('red', line);
   return call.consecutiveFailures > 0 ? paint('yellow', line) : printable(line);
+}
+
+function ago(renewedAt: string | null, now: number): string {
+  return renewedAt === null ? 'never' : `${span(now - Date.parse(renewedAt))} ago`;
+}
+
+function leftTo(state: Call['state'], deadlineAt: string, now: number): string {
+  return state === 'tracked' ? span(Date.parse(deadlineAt) - now) : '';
+}
+
+function more(call: Call): string {
+  return [describeLabels(call), describeError(call)].filter((part) => part !== '').join('  ');
 }
 
 export function describeLabels({ labels }: Call): string {
@@ -52,8 +61,9 @@ export function span(ms: number): string {
   return `${sign}${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
 }
 
-function toLine(cells: readonly string[]): string {
-  return COLUMNS.map(([, width], i) => printable(cells[i] ?? '').padEnd(width))
+function toLine(cells: readonly (readonly [text: string, width: number])[]): string {
+  return cells
+    .map(([text, width]) => printable(text).padEnd(width))
     .join('  ')
     .trimEnd();
 }

@@ -1,4 +1,4 @@
-import { CALL_HEADING, callLine } from './call-lines.ts';
+import { type Column, callLine, headingOf } from './call-lines.ts';
 import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 import { paint, printableJson } from './printable.ts';
@@ -8,6 +8,7 @@ import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 const STATES = ['tracked', 'ended', 'expired', 'untracked'] as const;
 /** As many as a page may hold. */
 const PAGE = 1_000;
+const COLUMNS: Column[] = ['id', 'state', 'app', 'renewed', 'deadline', 'failed', 'more'];
 
 export const run = command({
   usage: `Usage: callkeeper list [options]
@@ -35,8 +36,8 @@ ${REMOTE_USAGE}`,
     let count = 0;
     for await (const call of callkeeper.list({ state: wanted, app, label, limit: PAGE })) {
       if (failing && call.consecutiveFailures === 0) continue;
-      if (count++ === 0 && !json) process.stdout.write(`${paint('bold', CALL_HEADING)}\n`);
-      process.stdout.write(`${json ? printableJson(call) : callLine(call, Date.now())}\n`);
+      if (count++ === 0 && !json) process.stdout.write(`${paint('bold', headingOf(COLUMNS))}\n`);
+      process.stdout.write(`${json ? printableJson(call) : callLine(call, Date.now(), COLUMNS)}\n`);
     }
     if (!json) process.stderr.write(`${count} ${count === 1 ? 'call' : 'calls'}\n`);
     return EXIT.done;

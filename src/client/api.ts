@@ -83,11 +83,15 @@ export interface GetOverviewAnswer {
   readonly margins: readonly number[];
   /** The calls nearest to their deadlines, in order. */
   readonly nearest: readonly Call[];
+  /** Of the failing calls those nearest to their deadlines, in order. */
+  readonly nearestFailing: readonly Call[];
   /** Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since 1970, `i / n` has passed. */
   readonly slots: {
     readonly tracked: readonly number[];
     readonly failing: readonly number[];
   };
+  /** Why the replica that answers is not ready; none where it is. */
+  readonly unready: readonly string[];
   readonly redis: {
     /** False: this replica goes on from memory. */
     readonly up: boolean;

@@ -3,6 +3,7 @@ import type { FastifyContextConfig, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { hasScope, type Identity, type Principal, type Scope } from '../calls/principal.ts';
 import { type Denial, DenialLog } from './audit.ts';
+import { faultOfBrowser } from './browsers.ts';
 import { Problem, type ProblemName, problemBody } from './problems.ts';
 
 export interface AdmissionOptions {
@@ -11,6 +12,8 @@ export interface AdmissionOptions {
   /** For each key; for each address where no keys are wanted, and for those without a right one. */
   readonly rateLimit: { readonly max: number; readonly windowMs: number };
   readonly onDenied: (denial: Denial) => void;
+  /** Nobody has to bring anything, as only this machine is to ask. */
+  readonly loopbackOnly: boolean;
 }
 
 declare module 'fastify' {
@@ -76,6 +79,10 @@ export const admission = fastifyPlugin<AdmissionOptions>(async (app, options) =>
       throw deny(request, 'rate-limited', tooMany(rate.ttlInSeconds));
     }
     if (!('principal' in identity)) throw refuse(request, identity, deny);
+    if (identity.kind === 'anyone') {
+      const fault = faultOfBrowser(request, options.loopbackOnly);
+      if (fault !== null) throw request.forbid(fault);
+    }
     const scope = wantedScope(request);
     if (scope && !hasScope(identity.principal, scope)) {
       throw deny(request, 'forbidden', outOfScope(scope));

@@ -75,9 +75,11 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(keepAliveRoutes, { calls, present });
   await app.register(eventRoutes, { events: options.events, present, limits });
   const { overviews, wheel, deadlineMs } = options;
-  await app.register(overviewRoutes, { overviews, calls, present, wheel, deadlineMs, version });
+  const ready = () => options.ready();
+  const context = { present, wheel, deadlineMs, version, ready };
+  await app.register(overviewRoutes, { overviews, calls, ...context });
   if (metrics) await app.register(metricsRoutes, { metrics });
-  await app.register(probeRoutes, { ready: () => options.ready() });
+  await app.register(probeRoutes, { ready });
   await app.register(documentRoutes);
   await app.register(boardRoutes);
   refuseOtherMethods();
@@ -112,6 +114,7 @@ export async function buildOpenApi(version: string): Promise<object> {
     ready: () => [],
     identify: undocumented,
     onDenied: undocumented,
+    loopbackOnly: false,
     tracing: null,
     onAnswered: undocumented,
     rateLimit: { max: 1, windowMs: 1 },

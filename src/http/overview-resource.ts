@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import type { Call } from '../calls/call.ts';
 import type { Overview } from '../calls/overview.ts';
 import { MARGIN_STEPS } from '../calls/tally.ts';
 import type { Wheel } from '../calls/wheel.ts';
@@ -36,6 +37,9 @@ export const OverviewSchema = Type.Object(
     nearest: Type.Array(CallRef, {
       description: 'The calls nearest to their deadlines, in order.',
     }),
+    nearestFailing: Type.Array(CallRef, {
+      description: 'Of the failing calls those nearest to their deadlines, in order.',
+    }),
     slots: Type.Object(
       {
         tracked: Type.Array(Type.Integer()),
@@ -47,6 +51,9 @@ export const OverviewSchema = Type.Object(
           '1970, `i / n` has passed.',
       },
     ),
+    unready: Type.Array(Type.String(), {
+      description: 'Why the replica that answers is not ready; none where it is.',
+    }),
     redis: Type.Object({
       up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
       slotsOut: Count('While it is up: slots that it does not serve.'),
@@ -73,11 +80,14 @@ export interface OverviewContext {
   readonly present: PresentCall;
   /** See `Call.durable`. */
   readonly isDurable: (id: string) => boolean;
+  /** The reasons why this replica is not ready. */
+  readonly ready: () => string[];
 }
 
 export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
-  const { version, wheel, deadlineMs, present, isDurable } = context;
-  const { now, countedAt, tally, unheld, nearest, redis, replicas } = overview;
+  const { version, wheel, deadlineMs, present, isDurable, ready } = context;
+  const resourceOf = (call: Call) => present(call, isDurable(call.id));
+  const { now, countedAt, tally, unheld, redis, replicas } = overview;
   const { nearestDeadlineAt: first } = tally;
   return {
     at: formatInstant(now),
@@ -91,11 +101,13 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
     unheld,
     minMarginMs: first === null ? null : first - now,
     margins: [...tally.margins],
-    nearest: nearest.map((call) => present(call, isDurable(call.id))),
+    nearest: overview.nearest.map(resourceOf),
+    nearestFailing: overview.nearestFailing.map(resourceOf),
     slots: {
       tracked: tally.slots.map(({ tracked }) => tracked),
       failing: tally.slots.map(({ failing }) => failing),
     },
+    unready: ready(),
     redis,
     replicas: [...replicas],
   };

@@ -44,7 +44,7 @@ describe('the board', SLOW, () => {
     await wheel.waitFor();
     expect(await page.locator('#count-tracked').textContent()).toBe('3');
     expect(await page.locator('#count-failing').textContent()).toBe('0');
-    expect(await wheel.locator('path').count()).toBe(64);
+    expect(await wheel.locator('.bars path').count()).toBe(64);
     expect(await wheel.locator('path.failing').count()).toBe(0);
     await page.getByText('The wheel as a table').click();
     const cells = page.locator('#wheel-rows td:nth-child(3)');
@@ -73,7 +73,77 @@ describe('the board', SLOW, () => {
     expect(await page.locator('#announced').textContent()).toBe('1 call failing.');
     world.simulator.graphFaults.clear();
     await page.locator('#wheel path.failing').waitFor({ state: 'detached' });
-    expect(await page.locator('#announced').textContent()).toBe('No call fails any more.');
+    expect(await page.locator('#announced').textContent()).toBe('No tracked call fails any more.');
+  });
+
+  test('calls that were lost are said for a while, though no tracked call fails any more', async () => {
+    const id = await track();
+    const page = await browser.open(replica.url);
+    await page.locator('#nearest a').waitFor();
+    fail(id, 'Gone for lunch.');
+    const notice = page.locator('.notice').filter({ hasText: '1 call was lost within the last' });
+    await notice.waitFor();
+    expect(await page.locator('#count-failing').textContent()).toBe('0');
+    expect(await page.locator('#state').textContent()).toBe('1 lost');
+    const late = await browser.open(replica.url);
+    await late.locator('.notice').getByRole('link', { name: id }).click();
+    await late.getByText('expired: its deadline passed with no success').waitFor();
+    await notice.waitFor({ state: 'detached' });
+    await page.getByText('All well').waitFor();
+  });
+
+  test('a call that fails is named, however many are nearer to their deadlines', async () => {
+    const id = await track();
+    fail(id, 'Not here.');
+    const page = await browser.open(replica.url);
+    await page.route('**/overview', async (route) => {
+      const response = await route.fetch();
+      const json = await response.json();
+      const nearest = Array.from({ length: 20 }, (_, i) => ({
+        ...json.nearest[0],
+        id: `near-${i}`,
+      }));
+      await route.fulfill({ response, json: { ...json, nearest } });
+    });
+    await page.getByRole('heading', { name: 'Failing, with more time left' }).waitFor();
+    await page.getByRole('table', { name: 'Failing, with more time left' }).getByText(id).waitFor();
+    await page
+      .locator('#failing')
+      .getByText(/^failed \d+×: Not here\.$/)
+      .waitFor();
+    expect(await page.locator('#nearest tr').count()).toBe(20);
+  });
+
+  test('why the replica is not ready is said', async () => {
+    const page = await browser.open(replica.url);
+    await page.route('**/overview', async (route) => {
+      const response = await route.fetch();
+      const json = { ...(await response.json()), unready: ['the worker does not run'] };
+      await route.fulfill({ response, json });
+    });
+    await page
+      .getByText('The replica that answers is not ready: the worker does not run.')
+      .waitFor();
+    expect(await page.locator('#state').textContent()).toBe('Look below');
+  });
+
+  test('a tab that nobody looks at holds no stream, and goes on after the last event', async () => {
+    const page = await browser.open(replica.url);
+    await page.locator('#events-state', { hasText: 'As they happen.' }).waitFor();
+    const look = (state: string) =>
+      page.evaluate(
+        `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));`,
+      );
+    const isStream = (request: { url(): string }) => request.url().includes('/events');
+    const ended = page.waitForEvent('requestfailed', isStream);
+    await look('hidden');
+    await ended;
+    const id = await track();
+    const again = page.waitForRequest(isStream);
+    await look('visible');
+    expect((await again).headers()['last-event-id']).toMatch(/^\d+-\d+$/);
+    await page.locator('#events li').filter({ hasText: id }).waitFor();
   });
 
   test('events come as they happen, whatever happened before it was opened included', async () => {
@@ -134,6 +204,10 @@ describe('the board', SLOW, () => {
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     expect(await focused()).toBe('The wheel as a table');
+    // What was skipped to is no page of its own, to be loaded again.
+    await page.reload();
+    await page.locator('#nearest a').waitFor();
+    await page.getByText('The wheel as a table').focus();
     await page.keyboard.press('Enter');
     await page.locator('#wheel-rows').waitFor();
     await page.keyboard.press('Tab');

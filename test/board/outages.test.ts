@@ -28,6 +28,8 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   await page.getByText('Redis is out: this replica keeps 1 call alive from memory.').waitFor();
   expect(await page.locator('#state').textContent()).toBe('Redis is out');
   await replicas.nth(1).waitFor({ state: 'detached' });
+  await page.getByText('While Redis is out nothing is known of the others.').waitFor();
+  await page.getByText('Redis is out: they come when it is back.').waitFor();
   // It goes on: the call is there, and what is tracked now is as well.
   const late = world.simulator.createCall();
   expect((await replica.request('POST', `/calls/${late}/track`)).status).toBe(202);
@@ -38,8 +40,13 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   await page.getByText('All well').waitFor();
   // The events go on after those before: this one was told of when Redis knew of it.
   await page.locator('#events li').filter({ hasText: late }).waitFor();
-  await other.stop();
-  await replicas.nth(1).waitFor({ state: 'detached' });
+  await replicas.nth(1).waitFor();
+  other.signal('SIGKILL');
+  await other.exit();
+  await page.locator('.notice.mild', { hasText: 'has been gone since' }).waitFor();
+  await replicas.nth(1).getByText('gone since').waitFor();
+  // Nothing is wrong yet.
+  expect(await page.locator('#state').textContent()).toBe('All well');
 });
 
 test('the replica dies before its eyes, and comes back', SLOW, async () => {
@@ -60,9 +67,12 @@ test('the replica dies before its eyes, and comes back', SLOW, async () => {
   });
   replica.signal('SIGKILL');
   await replica.exit();
-  await page.getByText(/^No answer since .*: this is how it was then\. Trying again\.$/).waitFor();
+  await page
+    .getByText(/^No answer\. The last one came at .*: this is how it was then\. Trying again\.$/)
+    .waitFor();
   expect(await page.locator('#state').textContent()).toBe('No answer');
   expect(await page.locator('#count-tracked').textContent()).toBe('1');
+  await page.locator('.hand').waitFor({ state: 'hidden' });
 
   // What happens meanwhile is told afterwards.
   const meanwhile = world.simulator.createCall();

@@ -47,6 +47,10 @@ test('what is counted by slot and app is what counting all calls gives', () => {
       const byId = new Map(all.map((call) => [call.id, call]));
       const found = counted.nearest.map((id) => left(byId.get(id) ?? aCall()));
       expect(found).toEqual(nearest.slice(0, MOST_NEAREST));
+      const failing = seen.filter((call) => call.consecutiveFailures > 0).map(left);
+      const foundFailing = counted.nearestFailing.map((id) => byId.get(id) ?? aCall());
+      expect(foundFailing.map(left)).toEqual(failing.sort((a, b) => a - b).slice(0, MOST_NEAREST));
+      expect(foundFailing.every((call) => call.consecutiveFailures > 0)).toBe(true);
       for (const [slot, { tracked, failing }] of counted.slots.entries()) {
         const here = seen.filter(({ id }) => slotOf(id, WHEEL) === slot);
         expect(tracked).toBe(here.length);

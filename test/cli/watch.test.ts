@@ -59,9 +59,17 @@ test('a terminal gets a page, and is given back at Ctrl-C', async () => {
   await cli(['track', id, '--label', 'room=board'], env);
   const watch = startInTerminal(['watch'], env);
   await watch.told('\x1b[?1049h\x1b[?25l');
-  await watch.told(new RegExp(`Nearest to their deadlines[^]*${id} +tracked`));
+  await watch.told(new RegExp(`Nearest to their deadlines[^]*${id} +\\d+s +0`));
   await cli(['untrack', id], env);
   await watch.told(new RegExp(`Latest events[^]*call\\.untracked +${id}`));
+  // Ctrl-Z, and `fg`.
+  watch.child.stdin?.write('\x1a');
+  await watch.told('\x1b[?7h\x1b[?25h\x1b[?1049l');
+  watch.child.kill('SIGCONT');
+  const pages = () => watch.stdout.split('\x1b[?1049h').slice(1);
+  await expect.poll(() => pages()[1], { timeout: 15_000 }).toContain('Latest events');
+  // Nothing was drawn where the shell was.
+  expect(pages()[0]?.split('\x1b[?1049l')[1]).not.toContain('\x1b[H');
   watch.child.stdin?.write('\x03');
   const { code, stdout } = await watch.ended;
   expect(code).toBe(0);

@@ -109,6 +109,52 @@ test('without keys an address is limited, and a limit passes', async () => {
   await expect.poll(async () => (await app.inject('/calls')).statusCode).toBe(200);
 });
 
+describe('without keys a browser does not do what a page of another site has it do', () => {
+  const CHANGES = [
+    ['POST', `/calls/${ID}/track`],
+    ['DELETE', `/calls/${ID}/track`],
+    ['POST', `/calls/${ID}/keepAlive`],
+  ] as const;
+
+  test.each(CHANGES)('%s %s', async (method, url) => {
+    const { app, calls, logged } = await anApp();
+    const ask = (site: string) => app.inject({ method, url, headers: { 'sec-fetch-site': site } });
+    for (const site of ['cross-site', 'same-site']) {
+      const answer = await ask(site);
+      expect(answer.statusCode).toBe(403);
+      expect(answer.json().type).toBe(problemType('forbidden'));
+    }
+    expect(calls.asked).toEqual([]);
+    expect(logged.join('')).toContain('"outcome":"forbidden"');
+    // The pages of this server, and who has typed the address.
+    for (const site of ['same-origin', 'none']) expect((await ask(site)).statusCode).not.toBe(403);
+  });
+
+  test('on loopback, whatever name it has been given for this machine', async () => {
+    const { app, calls } = await anApp({ loopbackOnly: true });
+    const ask = (host: string) => app.inject({ url: '/calls', headers: { host } });
+    for (const host of [
+      'evil.example',
+      'evil.example:8080',
+      '127.0.0.1.evil.example',
+      '192.0.2.1',
+    ]) {
+      expect((await ask(host)).statusCode, host).toBe(403);
+    }
+    expect(calls.asked).toEqual([]);
+    for (const host of ['localhost', 'LOCALHOST:8080', '127.0.0.1:80', '127.1.2.3', '[::1]:8080']) {
+      expect((await ask(host)).statusCode, host).toBe(200);
+    }
+  });
+
+  test('with a key it may: no page can show one that it does not have', async () => {
+    const { app } = await anApp(withKeys);
+    const headers = { ...bearer(KEY), 'sec-fetch-site': 'cross-site', host: 'a.example' };
+    const answer = await app.inject({ method: 'POST', url: `/calls/${ID}/track`, headers });
+    expect(answer.statusCode).toBe(201);
+  });
+});
+
 test('who is not let in sends no body', async () => {
   const { app } = await anApp(withKeys);
   const head = 'POST /calls/track HTTP/1.1\r\nHost: a\r\nConnection: close\r\n';

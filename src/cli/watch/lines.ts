@@ -57,6 +57,6 @@ export function standingLine({ url, state, why, counts }: Standing): string {
 }
 
 function countsOf({ tracked, failing, atRisk, minMarginMs }: NonNullable<Standing['counts']>) {
-  const nearest = tracked === 0 ? '' : `, nearest deadline in ${span(minMarginMs)}`;
+  const nearest = tracked === 0 ? '' : `, nearest ${span(minMarginMs)}`;
   return `${tracked} tracked, ${failing} failing, ${atRisk} at risk${nearest}`;
 }

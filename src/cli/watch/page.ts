@@ -1,6 +1,6 @@
 import type { Call, EventItem } from '../../client/index.ts';
-import { CALL_HEADING, callLine } from '../call-lines.ts';
-import { paint } from '../printable.ts';
+import { type Column, callLine, headingOf } from '../call-lines.ts';
+import { cut, paint } from '../printable.ts';
 import { eventLine, standingLine } from './lines.ts';
 import { Shortlist } from './shortlist.ts';
 import type { Standing } from './standing.ts';
@@ -22,6 +22,9 @@ const HOME = '\x1b[H';
 const REST_OF_LINE = '\x1b[K';
 const REST_OF_PAGE = '\x1b[J';
 
+/** All of them are tracked; what matters most stands where a narrow terminal shows it. */
+const COLUMNS: Column[] = ['id', 'deadline', 'failed', 'renewed', 'app', 'more'];
+
 /** Deadlines come nearer on it. */
 const DRAW_MS = 1_000;
 /** Of calls of each kind, and of events: more than there are rows. */
@@ -35,6 +38,18 @@ export class Page implements View {
   readonly #timer: NodeJS.Timeout;
   readonly #draw = () => this.#drawNow();
   readonly #leave = () => void this.#out.write(LEAVE);
+  readonly #suspend = () => {
+    this.#isAway = true;
+    this.#leave();
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  readonly #resume = () => {
+    this.#isAway = false;
+    this.#out.write(ENTER);
+    this.#drawNow();
+  };
+  /** The terminal is the shell's: what is due to be drawn may come before the word to go on. */
+  #isAway = false;
   #standings: readonly string[] = [];
   #events: string[] = [];
 
@@ -42,6 +57,9 @@ export class Page implements View {
     this.#out = out;
     this.calls = this.#shortlist;
     process.once('exit', this.#leave); // whatever ends it
+    // Ctrl-Z, and on again.
+    process.on('SIGTSTP', this.#suspend);
+    process.on('SIGCONT', this.#resume);
     out.write(ENTER);
     out.on('resize', this.#draw);
     this.#timer = setInterval(this.#draw, DRAW_MS);
@@ -61,20 +79,29 @@ export class Page implements View {
     clearInterval(this.#timer);
     this.#out.off('resize', this.#draw);
     process.off('exit', this.#leave);
+    process.off('SIGTSTP', this.#suspend);
+    process.off('SIGCONT', this.#resume);
     this.#leave();
   }
 
   #drawNow(): void {
+    if (this.#isAway) return;
     const { nearest, failing } = this.#shortlist;
     const [standings, events] = [this.#standings, this.#events];
-    const lines = layOut({ standings, nearest, failing, events }, this.#out.rows, Date.now());
+    const { rows, columns } = this.#out;
+    const lines = layOut({ standings, nearest, failing, events }, { rows, columns }, Date.now());
     const text = lines.map((line) => `${line}${REST_OF_LINE}`).join('\n');
     this.#out.write(`${HOME}${text}${REST_OF_PAGE}`);
   }
 }
 
-/** As many lines as there are rows, at the most. */
-export function layOut(picture: Picture, rows: number, now: number): string[] {
+export interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** As many lines as there are rows, at the most, and no longer than there are columns. */
+export function layOut(picture: Picture, { rows, columns }: Size, now: number): string[] {
   const { standings, nearest, failing, events } = picture;
   const head = [...standings, `Ctrl-C ends; ${new Date(now).toISOString()}`];
   // Three parts with a title each, and an empty line before it; two with a heading.
@@ -83,14 +110,14 @@ export function layOut(picture: Picture, rows: number, now: number): string[] {
   const calls = (all: readonly Call[]) =>
     all.length === 0
       ? []
-      : [CALL_HEADING, ...all.slice(0, third).map((call) => callLine(call, now))];
+      : [headingOf(COLUMNS), ...all.slice(0, third).map((call) => callLine(call, now, COLUMNS))];
   const lines = [
     ...head,
     ...part('Nearest to their deadlines', calls(nearest)),
     ...part('Failing', calls(failing)),
     ...part('Latest events', third === 0 ? [] : events.slice(-third)),
   ];
-  return lines.slice(0, rows);
+  return lines.slice(0, rows).map((line) => cut(line, columns));
 }
 
 function part(title: string, lines: readonly string[]): string[] {

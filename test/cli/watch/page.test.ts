@@ -25,19 +25,25 @@ const picture = {
 };
 
 test.each([1, 5, 10, 24, 100])('a page fits a terminal of %i rows', (rows) => {
-  expect(layOut(picture, rows, NOW).length).toBeLessThanOrEqual(rows);
+  expect(layOut(picture, { rows, columns: 80 }, NOW).length).toBeLessThanOrEqual(rows);
+});
+
+test.each([10, 50, 80, 200])('a page fits a terminal of %i columns', (columns) => {
+  const lines = layOut(picture, { rows: 24, columns }, NOW).map(stripVTControlCharacters);
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(columns);
+  if (columns >= 50) expect(lines.join('\n')).toMatch(/^call-1000 +43m55s /m);
 });
 
 test('a page has the nearest calls first and the latest events last', () => {
-  const lines = layOut(picture, 24, NOW).map(stripVTControlCharacters);
+  const lines = layOut(picture, { rows: 24, columns: 100 }, NOW).map(stripVTControlCharacters);
   expect(lines[0]).toBe('http://127.0.0.1:8080  ready');
   const nearest = lines.slice(lines.indexOf('Nearest to their deadlines') + 2);
-  expect(nearest[0]).toMatch(/^call-1000 +tracked +default +1m05s ago +43m55s +0$/);
+  expect(nearest[0]).toMatch(/^call-1000 +43m55s +0 +1m05s ago +default$/);
   expect(lines.at(-1)).toBe('event of call-1299');
 });
 
 test('a page says where there is nothing', () => {
   const empty = { standings: [], nearest: [], failing: [], events: [] };
-  const lines = layOut(empty, 24, NOW).map(stripVTControlCharacters);
+  const lines = layOut(empty, { rows: 24, columns: 100 }, NOW).map(stripVTControlCharacters);
   expect(lines.filter((line) => line === 'none')).toHaveLength(3);
 });

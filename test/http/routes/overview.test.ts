@@ -4,7 +4,7 @@ import type { Reach } from '../../../src/calls/principal.ts';
 import { anApp, anOverview, ID, identifyBy, MINUTE } from '../fixture.ts';
 
 test('it tells how all calls are, with the ms that are left and the slots one by one', async () => {
-  const { app, calls } = await anApp();
+  const { app, calls } = await anApp({ ready: () => ['the worker does not run'] });
   calls.durable = false;
   const answer = await app.inject('/overview');
   expect(answer.statusCode).toBe(200);
@@ -21,6 +21,8 @@ test('it tells how all calls are, with the ms that are left and the slots one by
     unheld: 0,
     minMarginMs: 10 * MINUTE,
     nearest: [{ id: ID, durable: false, consecutiveFailures: 1 }],
+    nearestFailing: [{ id: ID, durable: false }],
+    unready: ['the worker does not run'],
     redis: { up: true, slotsOut: 0 },
     replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
   });

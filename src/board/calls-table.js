@@ -1,0 +1,93 @@
+/** @import { Call } from '../client/api.ts' */
+import { html, list, set, write } from './dom.js';
+import { span, time } from './format.js';
+
+/** Calls in rows, and what is left to each as it passes. */
+export class CallsTable {
+  #rows;
+  #now;
+  /** @type {readonly Call[]} */
+  #calls = [];
+  #deadlineMs = 0;
+
+  /**
+   * @param {Element} rows
+   * @param {() => number} now epoch ms, by the clock of the replica
+   */
+  constructor(rows, now) {
+    this.#rows = rows;
+    this.#now = now;
+  }
+
+  /**
+   * @param {readonly Call[]} calls
+   * @param {number} deadlineMs
+   */
+  show(calls, deadlineMs) {
+    this.#calls = calls;
+    this.#deadlineMs = deadlineMs;
+    list(
+      this.#rows,
+      calls,
+      ({ id }) => id,
+      ({ id }) => makeRow(id),
+      (row, call) => {
+        const [about, , next] = row.children;
+        const [, named, wrong] = about?.children ?? [];
+        if (named) write(named, nameOf(call));
+        if (wrong) write(wrong, faultOf(call));
+        if (next) write(next, dueOf(call, this.#now()));
+      },
+    );
+    this.tick();
+  }
+
+  /** What time alone changes. */
+  tick() {
+    for (const [i, { deadlineAt }] of this.#calls.entries()) {
+      const cell = this.#rows.children[i]?.children[1];
+      if (!cell) continue;
+      const left = Date.parse(deadlineAt) - this.#now();
+      write(cell, span(left));
+      set(cell, { 'data-bad': left < this.#deadlineMs / 3 });
+    }
+  }
+}
+
+/** @param {string} id */
+function makeRow(id) {
+  const link = html('a', { href: `#/calls/${id}` }, id);
+  const about = [link, html('p', { class: 'brief' }), html('p', { class: 'brief wrong' })];
+  return html(
+    'tr',
+    {},
+    html('th', { scope: 'row' }, ...about),
+    html('td', { class: 'number' }),
+    html('td', { class: 'aside' }),
+  );
+}
+
+/**
+ * What tells a call from others, to people.
+ *
+ * @param {Call} call
+ */
+function nameOf({ app, labels }) {
+  return [app, ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)].join(' · ');
+}
+
+/**
+ * What another replica did is known here a little later.
+ *
+ * @param {Call} call
+ * @param {number} now
+ */
+function dueOf({ dueAt }, now) {
+  return dueAt === null || Date.parse(dueAt) < now ? 'now' : time(dueAt);
+}
+
+/** @param {Call} call */
+function faultOf({ consecutiveFailures, lastError }) {
+  if (consecutiveFailures === 0) return '';
+  return `failed ${consecutiveFailures}×: ${lastError?.message ?? ''}`;
+}

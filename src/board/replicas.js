@@ -1,0 +1,92 @@
+/** @import { GetOverviewAnswer } from '../client/api.ts' */
+import { byId, html, list, set, write } from './dom.js';
+import { count, percent, roundSpan, time } from './format.js';
+
+/** One that has not been heard of for so long is gone; its signs of life are seldom. */
+const GONE_MS = 10_000;
+/** And is told of for an interval, but no less than this. */
+const TOLD_MS = 60_000;
+
+/**
+ * @typedef {object} Seen a replica that has been seen while the page is open
+ * @property {string} replica
+ * @property {string} version
+ * @property {number} at epoch ms, when it was seen last
+ * @property {number} of how many lived then
+ */
+
+/** The replicas that live, and for a while those that did. */
+export class Replicas {
+  /** @type {Map<string, Seen>} */
+  #seen = new Map();
+
+  /** @param {GetOverviewAnswer} overview */
+  show({ replicas, redis, intervalMs }) {
+    const now = Date.now();
+    for (const { replica, version } of replicas) {
+      this.#seen.set(replica, { replica, version, at: now, of: replicas.length });
+    }
+    for (const seen of this.#seen.values()) {
+      // Of the others nothing is known while Redis is out.
+      if (!redis.up) seen.at = Math.max(seen.at, now);
+      if (now - seen.at > GONE_MS + Math.max(intervalMs, TOLD_MS)) this.#seen.delete(seen.replica);
+    }
+    const all = replicas.reduce((sum, { keepAlives }) => sum + keepAlives, 0);
+    const others = redis.up ? '' : ' While Redis is out nothing is known of the others.';
+    write(
+      byId('replicas-caption'),
+      `What each has sent to Graph within ${roundSpan(intervalMs)}, one turn of the wheel.${others}`,
+    );
+    const living = replicas.toSorted((a, b) => (a.replica < b.replica ? -1 : 1));
+    /** @type {readonly { replica: string, version: string, keepAlives?: number, at?: number }[]} */
+    const shown = [...living, ...this.#gone(now)];
+    list(
+      byId('replicas'),
+      shown,
+      ({ replica }) => replica,
+      ({ replica }) => makeRow(replica),
+      (row, { replica, version, keepAlives, at }) => {
+        const here = replica === replicas[0]?.replica ? 'answers this page' : '';
+        const gone = at === undefined ? '' : `gone since ${time(at)}`;
+        const [name, sent, share] = row.children;
+        const about = name?.lastElementChild;
+        if (about) write(about, [version, here, gone].filter((text) => text !== '').join(' · '));
+        if (about) set(about, { 'data-bad': gone !== '' });
+        if (sent) write(sent, keepAlives === undefined ? '–' : count(keepAlives));
+        const [meter, part] = share?.children ?? [];
+        if (meter) set(meter, { value: all === 0 ? 0 : (keepAlives ?? 0) / all });
+        if (part) write(part, keepAlives === undefined ? '–' : percent(keepAlives, all));
+      },
+    );
+  }
+
+  /**
+   * That there are fewer than there were; '' where there are not.
+   *
+   * @param {GetOverviewAnswer} overview
+   */
+  loss({ replicas }) {
+    const missed = this.#gone(Date.now()).filter(({ of }) => of > replicas.length);
+    const [first] = missed;
+    if (!first) return '';
+    const gone =
+      missed.length === 1
+        ? `The replica ${first.replica} has`
+        : `${count(missed.length)} replicas have`;
+    const left = replicas.length === 1 ? 'One is' : `${count(replicas.length)} are`;
+    return `${gone} been gone since ${time(first.at)}. ${left} left, and ${replicas.length === 1 ? 'does' : 'do'} all the work.`;
+  }
+
+  /** @param {number} now */
+  #gone(now) {
+    return [...this.#seen.values()].filter(({ at }) => now - at > GONE_MS);
+  }
+}
+
+/** @param {string} replica */
+function makeRow(replica) {
+  const name = html('th', { scope: 'row' }, html('span', {}, replica), html('p'));
+  const meter = html('progress', { max: 1, value: 0, 'aria-hidden': 'true' });
+  const share = html('td', { class: 'number share' }, meter, html('span'));
+  return html('tr', {}, name, html('td', { class: 'number' }), share);
+}
