@@ -29,6 +29,10 @@ export function openLog(level: string): Log {
     },
     stdout,
   );
+  // `fatal`, and pino's own hook at the exit, would wait for the reader.
+  stdout.flushSync = () => undefined;
+  // A disk that is full, a terminal that is gone: no reason to stop.
+  stdout.on('error', () => undefined);
   let dropped = 0;
   stdout.on('drop', () => dropped++);
   stdout.on('drain', () => {
