@@ -61,34 +61,42 @@ async function reconcileSlot(
   const remembered = await redis.remember(slot, gone, isNews);
   sum.left.push(...remembered.filter(isNews), ...(await redis.remember(slot, stopped, () => true)));
   // Another replica may just have written back what this one knows has left.
-  const isKnown = gone.length === 0 && updated.length === 0 && lost.length === 0;
+  const isKnown = gone.length === 0 && updated.isIdle && lost.length === 0;
   const now = isKnown ? read : await redis.readSlot(slot);
   const raced = await update(redis, gone, byId(now), clock);
-  for (const effect of [...updated, ...raced]) if ('gone' in effect) sum.left.push(effect.gone);
-  sum.updated += updated.length + raced.length;
+  const effects = [...updated.effects, ...raced.effects];
+  for (const effect of effects) if ('gone' in effect) sum.left.push(effect.gone);
+  sum.updated += effects.length;
   roster.saved(entries, gone);
-  roster.replaceSlot(slot, raced.length > 0 ? await redis.readSlot(slot) : now, mark);
+  roster.replaceSlot(slot, raced.effects.length > 0 ? await redis.readSlot(slot) : now, mark);
 }
 
 function byId(entries: readonly Entry[]): Map<string, Entry> {
   return new Map(entries.map((entry) => [entry.call.id, entry]));
 }
 
-/** What both know: the later word counts. Returns what was written. */
+/** What was written, and whether nothing even had to be tried. */
+interface Updated {
+  readonly effects: NonNullable<Decision>[];
+  readonly isIdle: boolean;
+}
+
+/** What both know: the later word counts. */
 async function update(
   redis: RedisCallStore,
   known: readonly (Call | GoneCall)[],
   there: ReadonlyMap<string, Entry>,
   clock: Clock,
-): Promise<NonNullable<Decision>[]> {
+): Promise<Updated> {
   const subjects = known.flatMap((call) => {
     const entry = there.get(call.id);
-    return entry ? [{ id: call.id, entry, call }] : [];
+    const isLater = entry !== undefined && merge(call, entry.call, clock.now()) !== null;
+    return isLater ? [{ id: call.id, entry, call }] : [];
   });
   const effects = await decideAndWrite(redis, subjects, (current, { call }) =>
     current === null ? null : merge(call, current.call, clock.now()),
   );
-  return effects.filter((effect) => effect !== null);
+  return { effects: effects.filter((effect) => effect !== null), isIdle: subjects.length === 0 };
 }
 
 /**
