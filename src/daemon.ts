@@ -210,8 +210,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     tracing ? tracing.visits(new Visitor(deps)) : new Visitor(deps);
   const visitor = visits({ ...visiting, store });
   const ownVisitor = visits({ ...visiting, store: roster, observer: ownObserver });
-  const ownFirst = new OwnFirst(ownVisitor, clock);
-  const sharedFirst = new OwnFirst(visitor, clock);
+  const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
+  const sharedFirst = new OwnFirst(visitor, wheel, clock);
 
   const eventLog = new StreamedEventLog({ redis, clock });
   const feed = new EventFeed({

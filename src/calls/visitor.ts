@@ -1,8 +1,8 @@
 import { Batches } from './batches.ts';
 import { type Call, GONE_FOR_MS } from './call.ts';
 import { deadlineAt } from './deadline.ts';
+import { GroupLimit } from './group-limit.ts';
 import type { Lanes } from './lanes.ts';
-import { Limit } from './limit.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
 import { planVisit, type VisitPlan, wantedAt } from './plan.ts';
@@ -44,13 +44,30 @@ interface Attempted {
 }
 
 /**
- * So many calls of a visit wait for their places at once. They come in the order of their
- * deadlines; all of some large slots, visited late, would hold up the event loop for seconds.
+ * So many calls of a visit wait for their places in a lane at once. They come in the order of
+ * their deadlines; all of some large slots, visited late, would hold up the event loop for seconds.
  */
 const MOST_WAITING = 128;
 
 /** Calls just tracked that one visit makes the first keepAlives of, at most. */
 export const MOST_NEW = 50;
+
+/**
+ * Calls just tracked as visits are to have them: in their order, and those apart that fail
+ * apart, by a key. A visit ends when the last of its calls is done: none is to wait for its
+ * next attempt because of one whose lane is full of what fails.
+ */
+export function groupNew(
+  calls: Iterable<Call>,
+  keyOf: (call: Call) => string | number = () => '',
+): Call[][] {
+  const groups = Map.groupBy(calls, (call) => `${laneOf(call)} ${keyOf(call)}`);
+  return [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / MOST_NEW) }, (_, i) =>
+      group.slice(i * MOST_NEW, (i + 1) * MOST_NEW),
+    ),
+  );
+}
 
 /** So many calls are written back at once at most, to keep each write short. */
 const WRITE_BATCH = 200;
@@ -209,16 +226,14 @@ export class Visitor {
         if (mine.delete(id)) underWay.delete(id);
       }
     });
-    const posts: Promise<void>[] = [];
-    const limit = new Limit(MOST_WAITING);
+    const posts = new GroupLimit(MOST_WAITING);
     for (const [i, entry] of due.entries()) {
       if (spreadFrom !== null) await this.#pace(spreadFrom, i, due.length, stop);
-      await limit.take();
       if (stop.aborted || done.failed) break;
-      posts.push(this.#postInTurn(entry, stop, done, mine).finally(() => limit.give()));
+      posts.run(laneOf(entry.call), () => this.#postInTurn(entry, stop, done, mine));
     }
     try {
-      await Promise.all(posts);
+      await posts.settled();
       await done.settled();
     } finally {
       for (const id of mine) underWay.delete(id);
@@ -281,7 +296,7 @@ export class Visitor {
 }
 
 /** What shares a token shares its fate: an app in a tenant. */
-function laneOf(call: Call): string {
+export function laneOf(call: Call): string {
   return `${call.app}/${call.tenantId}`;
 }
 

@@ -2,13 +2,15 @@ import type { Queue } from 'bullmq';
 import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
-import { MOST_NEW } from '../calls/visitor.ts';
+import { groupNew } from '../calls/visitor.ts';
 import type { VisitData } from './wheel-queue.ts';
 
 export interface FirstJobsOptions {
   readonly queue: Queue<VisitData>;
   readonly deadlineMs: number;
   readonly clock: Clock;
+  /** Calls with different keys have jobs of their own, whatever else they share. */
+  readonly keyOf?: (call: Call) => string | number;
   /** Each request then has jobs of its own, which bear its trace. */
   readonly isTraced: boolean;
 }
@@ -70,14 +72,16 @@ export class FirstJobs implements FirstKeepAlives {
   }
 
   #jobs(calls: readonly Call[]) {
-    const { deadlineMs, clock } = this.#options;
+    const { deadlineMs, clock, keyOf } = this.#options;
     const now = clock.now();
-    const inNeed = calls
-      .map((call) => ({ id: call.id, left: deadlineAt(call, deadlineMs) - now }))
-      .sort((a, b) => a.left - b.left);
-    return Array.from({ length: Math.ceil(inNeed.length / MOST_NEW) }, (_, i) => {
-      const group = inNeed.slice(i * MOST_NEW, (i + 1) * MOST_NEW);
-      const share = Math.min(1, Math.max(0, (group[0]?.left ?? 0) / deadlineMs));
+    const left = (call: Call) => deadlineAt(call, deadlineMs) - now;
+    // One that was asked for twice meanwhile is in one job once.
+    const inNeed = [...new Map(calls.map((call) => [call.id, call])).values()].sort(
+      (a, b) => left(a) - left(b),
+    );
+    return groupNew(inNeed, keyOf).map((group) => {
+      const [first] = group;
+      const share = first ? Math.min(1, Math.max(0, left(first) / deadlineMs)) : 1;
       return {
         name: 'first',
         data: { ids: group.map(({ id }) => id) },

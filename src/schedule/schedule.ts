@@ -1,10 +1,10 @@
 import type { Queue } from 'bullmq';
-import type { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Call } from '../calls/call.ts';
 import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
-import type { Wheel } from '../calls/wheel.ts';
+import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { FirstJobs } from './first-jobs.ts';
 import { Schedulers } from './schedulers.ts';
 import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts';
@@ -120,7 +120,13 @@ export class Schedule implements FirstKeepAlives {
     }
     this.#queue = queue;
     this.#schedulers = new Schedulers({ ...this.#options, queue, graceMs: turnGraceMs });
-    this.#firstJobs = new FirstJobs({ ...this.#options, queue, isTraced: telemetry !== null });
+    this.#firstJobs = new FirstJobs({
+      ...this.#options,
+      queue,
+      // A part of a Cluster that is out is to keep back none of the others' calls.
+      ...(redis instanceof Cluster && { keyOf: ({ id }) => slotOf(id, this.#options.wheel) }),
+      isTraced: telemetry !== null,
+    });
     return true;
   }
 

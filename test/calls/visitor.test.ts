@@ -25,6 +25,7 @@ import {
 } from './fixture.ts';
 
 const SLOT = 3;
+const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
 
 /** A world at the turn of a slot, with so many calls in it that are due. */
 function atTurn(count: number, over: Parameters<typeof aWorld>[0] = {}) {
@@ -68,6 +69,28 @@ describe('a visit of a slot', () => {
     gate.resolve();
     expect(await clock.through(visit)).toBeNull();
     expect(graph.ids.toSorted()).toEqual(ids.toSorted());
+  });
+
+  test('in which hundreds of calls of one tenant hang posts those of another before them', async () => {
+    const { visitor, graph, clock, turnAt, ids, put } = atTurn(300, { lanes: new Lanes(8) });
+    const [other = ''] = idsIn(SLOT, 301).slice(-1);
+    // Renewed a little later than the others: it is the last in the order of the deadlines.
+    put(other, { tenantId: OTHER_TENANT, renewedAt: turnAt - 14 * MINUTE });
+    clock.set(turnAt + slotWidthMs(WHEEL));
+    const [first, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    graph.answer = async (call, at) => {
+      if (call.id === ids[0]) await first.promise;
+      else if (call.id !== other) await gate.promise;
+      return renewed(at);
+    };
+    const visit = visitor.visitSlot(SLOT, turnAt, NEVER);
+    await vi.waitFor(() => expect(graph.sent).toHaveLength(8));
+    first.resolve();
+    await vi.waitFor(() => expect(graph.ids).toContain(other));
+    expect(graph.sent.length).toBeLessThan(12);
+    gate.resolve();
+    expect(await clock.through(visit)).toBeNull();
+    expect(graph.ids.toSorted()).toEqual([...ids, other].toSorted());
   });
 
   test('posts the second time only what is still missing', async () => {

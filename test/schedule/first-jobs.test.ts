@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { MOST_NEW } from '../../src/calls/visitor.ts';
-import { FirstJobs } from '../../src/schedule/first-jobs.ts';
+import { FirstJobs, type FirstJobsOptions } from '../../src/schedule/first-jobs.ts';
 import { openQueue, QUEUE_NAME, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectBlocking } from '../../src/store/connection.ts';
 import { aCall, DEADLINE_MS, idsIn, MINUTE, NOW } from '../calls/fixture.ts';
@@ -13,12 +13,16 @@ const server = redisForFile();
 const ids = idsIn(3, 120);
 
 /** The jobs as they stand in the queue, before anybody takes them. */
-async function aQueue({ isTraced = false } = {}) {
+async function aQueue({
+  isTraced = false,
+  keyOf,
+}: Partial<Pick<FirstJobsOptions, 'isTraced' | 'keyOf'>> = {}) {
   const prefix = newPrefix();
   const queue = openQueue(await fast(server), prefix);
   await queue.waitUntilReady();
   const clock = { now: () => NOW, sleep: async () => undefined };
-  const first = new FirstJobs({ queue, deadlineMs: DEADLINE_MS, clock, isTraced });
+  const options = { queue, deadlineMs: DEADLINE_MS, clock, isTraced };
+  const first = new FirstJobs(keyOf ? { ...options, keyOf } : options);
   const groups = async () => {
     const jobs = await queue.getJobs(['wait', 'prioritized']);
     return jobs.map(({ data }) => ('ids' in data ? data.ids : []));
@@ -43,6 +47,25 @@ test('what is asked for at the same time shares a job', async () => {
   await first.request([tracked(ids[30] ?? '')]);
   expect(await groups()).toHaveLength(2);
   expect((await groups()).flat().toSorted()).toEqual(ids.slice(0, 31).toSorted());
+});
+
+test('but not with a call of another tenant, or key, which may fail apart from it', async () => {
+  const [one = '', two = '', three = ''] = ids;
+  const { first, groups } = await aQueue();
+  const other = { ...tracked(two), tenantId: '99999999-9999-4999-8999-999999999999' };
+  await Promise.all([tracked(one), other, tracked(three)].map((call) => first.request([call])));
+  expect((await groups()).toSorted()).toEqual([[one, three], [two]].toSorted());
+
+  const keyed = await aQueue({ keyOf: ({ id }) => (id === one ? 1 : 2) });
+  await keyed.first.request([one, two, three].map((id) => tracked(id)));
+  expect((await keyed.groups()).toSorted()).toEqual([[one], [two, three]].toSorted());
+});
+
+test('a call that is asked for twice is in a job once', async () => {
+  const { first, groups } = await aQueue();
+  const [one = ''] = ids;
+  await Promise.all([first.request([tracked(one)]), first.request([tracked(one)])]);
+  expect(await groups()).toEqual([[one]]);
 });
 
 test('where traces are wanted each request has a job of its own, which bears its trace', async () => {
