@@ -9,6 +9,11 @@ export interface Allowance {
   redisWasOut?: boolean;
   /** Events are lost with Redis's data; the logs then count. */
   redisLostData?: boolean;
+  /**
+   * A master of a Cluster may die with an ending that its replica does not have yet, while the
+   * events, on another master, tell of it: when it is written back it is told of again.
+   */
+  mayTellAgain?: boolean;
   /** No replica was killed, and every request reached Graph. */
   metricsEqualLedger?: boolean;
   /** Calls that Graph, by its own outage, made impossible to keep. */
@@ -98,11 +103,12 @@ function endedWithoutGraph({ call, events, logs, overAt }: Life): string[] {
   return ended && overAt === null ? [`ended though Graph did not say so: ${call.id}`] : [];
 }
 
-/** Of each ending once, for each time the call was tracked at most; of none that was not. */
+/** Of each ending once (see `mayTellAgain`), for each time the call was tracked at most; of none that was not. */
 function toldWrongly({ call, events, logs, overAt }: Life, allow: Allowance): string[] {
   const told = `${call.id} (events: ${show(events)}; logs: ${show(logs)})`;
   const { registrations } = call;
-  if (events.length > registrations) return [`told of more than once: ${told}`];
+  const most = allow.mayTellAgain ? 2 * registrations : registrations;
+  if (events.length > most) return [`told of too often: ${told}`];
   if (!allow.redisWasOut && logs.length > registrations) return [`logged more than once: ${told}`];
   const times = allow.redisLostData ? events.length + logs.length : events.length;
   if ((overAt !== null || call.stoppedAt !== null) && times === 0)
