@@ -15,6 +15,7 @@ export class GroupLimit {
   readonly #idle = Promise.withResolvers<void>();
   #open = 0;
   #isLast = false;
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(most: number) {
     this.#most = most;
@@ -29,10 +30,11 @@ export class GroupLimit {
   }
 
   /** To be called when all is asked for. Waits until it is done; rejects with the first failure. */
-  settled(): Promise<void> {
+  async settled(): Promise<void> {
     this.#isLast = true;
     if (this.#open === 0) this.#idle.resolve();
-    return this.#idle.promise;
+    await this.#idle.promise;
+    if (this.#failure) throw this.#failure.error;
   }
 
   async #begin(group: Group, begin: () => Promise<void>): Promise<void> {
@@ -40,8 +42,7 @@ export class GroupLimit {
     try {
       await begin();
     } catch (error) {
-      this.#idle.promise.catch(() => undefined); // whoever waits hears of it; maybe nobody does yet
-      this.#idle.reject(error);
+      this.#failure ??= { error };
     }
     group.busy--;
     this.#open--;

@@ -34,9 +34,9 @@ export class MirroredStore implements CallStore {
     for (const [i, change] of changes.entries()) {
       // What Redis has yet to learn of stands here until both have been brought together.
       const result = results[i];
-      if (!result?.done || this.#roster.isUnsaved(change.id)) continue;
-      if ('gone' in change) this.#roster.remove(change.gone);
-      else this.#roster.put(change.next, result.version ?? undefined);
+      if (result?.done && !this.#roster.isUnsaved(change.id)) {
+        this.#roster.apply(change, result.version);
+      }
     }
     return results;
   }

@@ -87,9 +87,9 @@ export class Roster implements CallStore {
       const current = this.peek(change.id);
       if ((current?.version ?? null) !== change.expected) return { done: false, current };
       this.#unsaved.add(change.id);
-      if ('gone' in change) this.remove(change.gone);
-      else this.put(change.next);
-      return { done: true, version: this.peek(change.id)?.version ?? null };
+      const version = 'gone' in change ? null : encodeCall(change.next);
+      this.apply(change, version);
+      return { done: true, version };
     });
   }
 
@@ -110,6 +110,12 @@ export class Roster implements CallStore {
     if (this.hasLeft(call)) return true;
     if (held === undefined) return false;
     return (decodeCall(call.id, held).renewedAt ?? 0) > (call.renewedAt ?? 0);
+  }
+
+  /** @param version of the call that is put, see `WriteResult` */
+  apply(change: Change, version: string | null): void {
+    if ('gone' in change) this.remove(change.gone);
+    else this.put(change.next, version ?? undefined);
   }
 
   /**
