@@ -1,4 +1,5 @@
 import TinyQueue from 'tinyqueue';
+import type { Call } from './call.ts';
 
 /** Ends the use of a place; must be called exactly once. */
 export type Leave = () => void;
@@ -84,4 +85,9 @@ export class Lanes {
     this.#lanes.set(name, lane);
     return lane;
   }
+}
+
+/** What shares a token shares its fate: an app in a tenant. */
+export function laneOf(call: Call): string {
+  return `${call.app}/${call.tenantId}`;
 }

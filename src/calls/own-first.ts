@@ -1,6 +1,7 @@
 import type { Call } from './call.ts';
+import { groupNew } from './group-new.ts';
 import type { Clock, FirstKeepAlives } from './ports.ts';
-import { groupNew, type Visits } from './visitor.ts';
+import type { Visits } from './visitor.ts';
 import { slotOf, type Wheel } from './wheel.ts';
 
 /** Makes first keepAlives in this process, for while no queue takes them. */

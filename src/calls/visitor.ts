@@ -2,7 +2,7 @@ import { Batches } from './batches.ts';
 import { type Call, GONE_FOR_MS } from './call.ts';
 import { deadlineAt } from './deadline.ts';
 import { GroupLimit } from './group-limit.ts';
-import type { Lanes } from './lanes.ts';
+import { type Lanes, laneOf } from './lanes.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
 import { planVisit, type VisitPlan, wantedAt } from './plan.ts';
@@ -48,26 +48,6 @@ interface Attempted {
  * their deadlines; all of some large slots, visited late, would hold up the event loop for seconds.
  */
 const MOST_WAITING = 128;
-
-/** Calls just tracked that one visit makes the first keepAlives of, at most. */
-export const MOST_NEW = 50;
-
-/**
- * Calls just tracked as visits are to have them: in their order, and those apart that fail
- * apart, by a key. A visit ends when the last of its calls is done: none is to wait for its
- * next attempt because of one whose lane is full of what fails.
- */
-export function groupNew(
-  calls: Iterable<Call>,
-  keyOf: (call: Call) => string | number = () => '',
-): Call[][] {
-  const groups = Map.groupBy(calls, (call) => `${laneOf(call)} ${keyOf(call)}`);
-  return [...groups.values()].flatMap((group) =>
-    Array.from({ length: Math.ceil(group.length / MOST_NEW) }, (_, i) =>
-      group.slice(i * MOST_NEW, (i + 1) * MOST_NEW),
-    ),
-  );
-}
 
 /** So many calls are written back at once at most, to keep each write short. */
 const WRITE_BATCH = 200;
@@ -122,7 +102,7 @@ export class Visitor {
   }
 
   /**
-   * What calls just tracked, up to {@link MOST_NEW}, want ahead of their slots'
+   * What calls just tracked (see `groupNew`) want ahead of their slots'
    * turns: their first keepAlives, and the end of a tracking that ends before.
    * Once its turn has come, a slot's own visit takes over; a grace later, as its
    * read may have missed a call that was written in that very moment.
@@ -293,11 +273,6 @@ export class Visitor {
       else if (effect.tell === 'at-risk') observer.atRisk(effect.next);
     }
   }
-}
-
-/** What shares a token shares its fate: an app in a tenant. */
-export function laneOf(call: Call): string {
-  return `${call.app}/${call.tenantId}`;
 }
 
 /** The grace keeps others off a new call; it is not for the visit that it was given for. */

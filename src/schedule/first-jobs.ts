@@ -1,8 +1,8 @@
 import type { Queue } from 'bullmq';
 import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
+import { groupNew } from '../calls/group-new.ts';
 import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
-import { groupNew } from '../calls/visitor.ts';
 import type { VisitData } from './wheel-queue.ts';
 
 export interface FirstJobsOptions {

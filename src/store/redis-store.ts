@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Call, GoneCall } from '../calls/call.ts';
+import { pieces } from '../calls/pieces.ts';
 import {
   type CallStore,
   type Change,
@@ -67,7 +68,7 @@ export class RedisCallStore implements CallStore {
 
   async write(changes: readonly Change[]): Promise<WriteResult[]> {
     const results: WriteResult[] = [];
-    const groups = pieces(changes, this.#wheel).map(({ slot, group }) => ({
+    const groups = bySlot(changes, this.#wheel).map(({ slot, group }) => ({
       slot,
       group: group.map(({ change, index }) => ({ change, index, args: toArgs(change) })),
     }));
@@ -253,26 +254,13 @@ function replyText(reply: Reply): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-interface Piece {
-  readonly slot: number;
-  readonly group: { readonly change: Change; readonly index: number }[];
-}
-
 /** By slots, each in pieces of up to {@link WRITE_COUNT}, in their order. */
-function pieces(changes: readonly Change[], wheel: Wheel): Piece[] {
-  const all: Piece[] = [];
-  const open = new Map<number, Piece>();
-  for (const [index, change] of changes.entries()) {
-    const slot = slotOf(change.id, wheel);
-    let piece = open.get(slot);
-    if (!piece || piece.group.length === WRITE_COUNT) {
-      piece = { slot, group: [] };
-      open.set(slot, piece);
-      all.push(piece);
-    }
-    piece.group.push({ change, index });
-  }
-  return all;
+function bySlot(changes: readonly Change[], wheel: Wheel) {
+  const indexed = changes.map((change, index) => ({ change, index }));
+  const slots = Map.groupBy(indexed, ({ change }) => slotOf(change.id, wheel));
+  return [...slots].flatMap(([slot, all]) =>
+    [...pieces(all, WRITE_COUNT)].map((group) => ({ slot, group })),
+  );
 }
 
 /** See the script `writeCalls`. */

@@ -1,4 +1,5 @@
 import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
+import { pieces } from '../calls/pieces.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
 import { EVENTS_KEPT, type SlotKeys } from './keys.ts';
@@ -39,7 +40,7 @@ export interface Restored {
 export async function restoreCalls(place: Place, calls: readonly Call[]): Promise<Restored> {
   let written = 0;
   const stopped: GoneCall[] = [];
-  for (const piece of pieces(calls)) {
+  for (const piece of pieces(calls, PIECE)) {
     const read = await readLeft(place, piece);
     const items: Item[] = [];
     for (const { call, left, gone } of read) {
@@ -68,7 +69,7 @@ export async function rememberGone(
   isNews: (gone: GoneCall) => boolean,
 ): Promise<GoneCall[]> {
   const written: GoneCall[] = [];
-  for (const piece of pieces(calls)) {
+  for (const piece of pieces(calls, PIECE)) {
     const read = await readLeft(place, piece);
     const items = read.flatMap(({ call, left, gone }) => {
       if (hasLeft(call, gone) && !saysMore(call, gone)) return [];
@@ -132,8 +133,4 @@ function decode(id: string, text: string): Left {
     if (error instanceof UnreadableError) return error.newer ? 'newer' : null;
     throw error;
   }
-}
-
-function* pieces<T>(all: readonly T[]): Iterable<readonly T[]> {
-  for (let from = 0; from < all.length; from += PIECE) yield all.slice(from, from + PIECE);
 }

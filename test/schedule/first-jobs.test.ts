@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
-import { MOST_NEW } from '../../src/calls/visitor.ts';
+import { MOST_NEW } from '../../src/calls/group-new.ts';
 import { FirstJobs, type FirstJobsOptions } from '../../src/schedule/first-jobs.ts';
 import { openQueue, QUEUE_NAME, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectBlocking } from '../../src/store/connection.ts';
