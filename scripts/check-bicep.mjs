@@ -1,9 +1,8 @@
 // Holds config/azure/container-app.bicep against Bicep's grammar, and against the daemon that it
 // runs. There is no compiler of Bicep in npm: types and names of Azure are not looked at here.
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Language, Parser } from 'web-tree-sitter';
-import { readVariables } from './facts.mjs';
+import { isVariable, read, readVariables, shutdownSeconds } from './facts.mjs';
 
 const FILE = 'config/azure/container-app.bicep';
 const faults = [];
@@ -64,14 +63,12 @@ function checkApp() {
     .find((node) => node.namedChild(1).text.includes('/containerApps@'));
   const { configuration, template } = literal(app.namedChild(2)).properties;
   const [container] = template.containers;
-  const variables = readVariables();
+  const port = readVariables().get('PORT');
   const [volume] = template.volumes;
   const [mount] = container.volumeMounts;
   const files = volume.secrets.map(({ path }) => `${mount.mountPath}/${path}`);
   for (const { name, value } of container.env) {
-    if (!variables.has(name) && !variables.has(name.replace(/_FILE$/, ''))) {
-      faults.push(`${FILE}: ${name} is no variable of src/config.ts`);
-    }
+    if (!isVariable(name)) faults.push(`${FILE}: ${name} is no variable of src/config.ts`);
     if (name.endsWith('_FILE') && !files.includes(value)) faults.push(`${FILE}: no file ${value}`);
   }
   const secrets = new Set(configuration.secrets.map(({ name }) => name));
@@ -80,14 +77,13 @@ function checkApp() {
   }
   if (mount.volumeName !== volume.name) faults.push(`${FILE}: no volume ${mount.volumeName}`);
   const { paths } = JSON.parse(read('config/openapi.json'));
-  const port = variables.get('PORT');
   for (const { httpGet } of container.probes) {
     if (!paths[httpGet.path]?.get) faults.push(`${FILE}: ${httpGet.path} is no route`);
     if (httpGet.port !== port) faults.push(`${FILE}: a probe asks port ${httpGet.port}`);
   }
   if (configuration.ingress.targetPort !== port) faults.push(`${FILE}: targetPort is not ${port}`);
   const grace = Number(template.terminationGracePeriodSeconds);
-  if (grace <= Number.parseInt(variables.get('SHUTDOWN_TIMEOUT'), 10)) {
+  if (grace <= shutdownSeconds()) {
     faults.push(`${FILE}: terminationGracePeriodSeconds is too short for SHUTDOWN_TIMEOUT`);
   }
 }
@@ -108,8 +104,4 @@ function literal(node) {
     default:
       return node.text;
   }
-}
-
-function read(file) {
-  return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../src/config.ts';
-import { METRIC, readMetrics, readVariables, SKIPPED } from './facts.mjs';
+import { isVariable, METRIC, read, readMetrics, SKIPPED, shutdownSeconds } from './facts.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const EXAMPLE = join(ROOT, 'config/kubernetes/example');
@@ -182,19 +182,15 @@ function checkReferences() {
 /** A pod has the time that the daemon takes to stop. */
 function checkStopping() {
   const { seconds } = container.lifecycle.preStop.sleep;
-  const shutdown = Number.parseInt(readVariables().get('SHUTDOWN_TIMEOUT'), 10);
-  if (pod.terminationGracePeriodSeconds <= seconds + shutdown) {
+  if (pod.terminationGracePeriodSeconds <= seconds + shutdownSeconds()) {
     faults.push('Deployment: terminationGracePeriodSeconds is too short for SHUTDOWN_TIMEOUT');
   }
 }
 
 /** The daemon takes the environment that it is given, and listens and answers where it is asked. */
 function checkDaemon() {
-  const variables = readVariables();
   for (const { name } of container.env) {
-    if (!variables.has(name) && !variables.has(name.replace(/_FILE$/, ''))) {
-      faults.push(`Deployment: ${name} is no variable of src/config.ts`);
-    }
+    if (!isVariable(name)) faults.push(`Deployment: ${name} is no variable of src/config.ts`);
   }
   const { paths } = JSON.parse(read('config/openapi.json'));
   for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {
@@ -239,8 +235,4 @@ function checkQuery() {
       if (!metrics.has(name)) faults.push(`ScaledObject: ${name} is no metric of src/metrics.ts`);
     }
   }
-}
-
-function read(file) {
-  return readFileSync(join(ROOT, file), 'utf8');
 }

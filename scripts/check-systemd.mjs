@@ -1,9 +1,9 @@
 // Holds config/systemd against systemd's own eyes, where it is installed, and against the daemon.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readVariables, SKIPPED } from './facts.mjs';
+import { isVariable, read, SKIPPED, shutdownSeconds } from './facts.mjs';
 
 const UNIT = 'config/systemd/callkeeper.service';
 const ENVIRONMENT = 'config/systemd/environment.example';
@@ -12,14 +12,12 @@ const MOST_EXPOSED = 1.5;
 const faults = [];
 
 const unit = read(UNIT);
-const variables = readVariables();
 const given = [
   ...unit.matchAll(/^#?Environment=([A-Z_]+)=/gm),
   ...read(ENVIRONMENT).matchAll(/^(?:# )?([A-Z_]+)=/gm),
 ];
 for (const [, name] of given) {
-  const isKnown = variables.has(name) || variables.has(name.replace(/_FILE$/, ''));
-  if (!isKnown && name !== 'NODE_ENV' && name !== 'NODE_EXTRA_CA_CERTS') {
+  if (!isVariable(name) && name !== 'NODE_ENV' && name !== 'NODE_EXTRA_CA_CERTS') {
     faults.push(`config/systemd: ${name} is no variable of src/config.ts`);
   }
 }
@@ -28,7 +26,7 @@ for (const [, name] of unit.matchAll(/=%d\/(\S+)/g)) {
   if (!credentials.has(name)) faults.push(`${UNIT}: no credential ${name} is loaded`);
 }
 const [, grace] = /^TimeoutStopSec=(\d+)s$/m.exec(unit) ?? [];
-if (!(Number(grace) > Number.parseInt(variables.get('SHUTDOWN_TIMEOUT'), 10))) {
+if (!(Number(grace) > shutdownSeconds())) {
   faults.push(`${UNIT}: TimeoutStopSec is too short for SHUTDOWN_TIMEOUT`);
 }
 
@@ -61,8 +59,4 @@ function analyze(...args) {
   if (result.error?.code === 'ENOENT') return null;
   if (result.error) throw result.error;
   return result;
-}
-
-function read(path) {
-  return readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 }

@@ -13,6 +13,17 @@ export function readVariables() {
   return new Map([...matches].map(([, name, value = '']) => [name, value.replaceAll(/['_]/g, '')]));
 }
 
+/** Whether the daemon reads it, as it is or as a file. */
+export function isVariable(name) {
+  const variables = readVariables();
+  return variables.has(name) || variables.has(name.replace(/_FILE$/, ''));
+}
+
+/** What a replica takes to stop at the most, in s. */
+export function shutdownSeconds() {
+  return Number.parseInt(readVariables().get('SHUTDOWN_TIMEOUT'), 10);
+}
+
 /** A metric where it is asked for, without what a histogram adds to its name. */
 export const METRIC = /callkeeper_[a-z_]+?(?=(?:_bucket|_sum|_count)?\b)/g;
 
@@ -21,6 +32,7 @@ export function readMetrics() {
   return new Set(read('src/metrics.ts').match(/callkeeper_[a-z_]+/g));
 }
 
-function read(file) {
+/** A file of the repository, by its path there. */
+export function read(file) {
   return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 }
