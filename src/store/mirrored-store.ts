@@ -1,5 +1,6 @@
 import { type GoneCall, isTombstone } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
+import { giveWay } from './give-way.ts';
 import type { Roster } from './roster.ts';
 
 /** The store in Redis; the roster learns from all that passes through. */
@@ -19,12 +20,14 @@ export class MirroredStore implements CallStore {
   async readSlot(slot: number): Promise<Entry[]> {
     const mark = this.#roster.mark();
     const entries = await this.#store.readSlot(slot);
+    await giveWay();
     const missing = this.#roster.missing(slot, entries, mark);
     const left = await this.#store.findGone(missing);
     for (const [i, id] of missing.entries()) {
       const gone = left[i] ?? null;
       if (gone === null || isTombstone(gone)) this.#roster.keep(id);
     }
+    await giveWay();
     this.#roster.replaceSlot(slot, entries, mark);
     return entries;
   }

@@ -1,6 +1,7 @@
 import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
 import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
 import type { Clock, Entry } from '../calls/ports.ts';
+import { giveWay } from './give-way.ts';
 import { type RedisCallStore, WrongTypeError } from './redis-store.ts';
 import type { Roster } from './roster.ts';
 
@@ -49,6 +50,7 @@ async function reconcileSlot(
 ): Promise<void> {
   const mark = roster.mark();
   const read = await redis.readSlot(slot);
+  await giveWay();
   const there = byId(read);
   const entries = await roster.readSlot(slot);
   const here = entries.map(({ call }) => call);
@@ -67,6 +69,7 @@ async function reconcileSlot(
   const effects = [...updated.effects, ...raced.effects];
   for (const effect of effects) if ('gone' in effect) sum.left.push(effect.gone);
   sum.updated += effects.length;
+  await giveWay();
   roster.saved(entries, gone);
   roster.replaceSlot(slot, raced.effects.length > 0 ? await redis.readSlot(slot) : now, mark);
 }

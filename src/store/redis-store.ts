@@ -12,6 +12,7 @@ import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import { isCluster, type RedisClient } from './connection.ts';
 import { type Command, type Reply, sendEach } from './each.ts';
+import { giveWay } from './give-way.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
 import { Outbox } from './outbox.ts';
 import type { Done } from './scripts.ts';
@@ -46,14 +47,15 @@ export class RedisCallStore implements CallStore {
   }
 
   async readSlot(slot: number): Promise<Entry[]> {
-    const [values] = await Promise.all([
-      this.#scan(this.#keys(slot).calls),
+    const decode = (id: string, version: string) => {
+      const call = this.#decode(slot, id, () => decodeCall(id, version));
+      return call && { call, version };
+    };
+    const [entries] = await Promise.all([
+      this.#scan(this.#keys(slot).calls, decode),
       this.#outbox?.sweep(slot),
     ]);
-    return [...values].flatMap(([id, version]) => {
-      const call = this.#decode(slot, id, () => decodeCall(id, version));
-      return call ? [{ call, version }] : [];
-    });
+    return entries;
   }
 
   async find(ids: readonly string[]): Promise<(Entry | null)[]> {
@@ -123,8 +125,7 @@ export class RedisCallStore implements CallStore {
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {
-    const values = await this.#scan(this.#keys(slot).gone);
-    return [...values].flatMap(([id, text]) => this.#gone(id, text) ?? []);
+    return await this.#scan(this.#keys(slot).gone, (id, text) => this.#gone(id, text));
   }
 
   async stopUnknown(gone: GoneCall): Promise<boolean> {
@@ -211,17 +212,23 @@ export class RedisCallStore implements CallStore {
     return (await this.#run(() => sendEach(this.#redis, reads))).map(replyText);
   }
 
-  async #scan(key: string): Promise<Map<string, string>> {
-    const values = new Map<string, string>();
+  /** All of a hash, as `read` reads it; null is left out. In pieces: it gives way to others. */
+  async #scan<T>(key: string, read: (id: string, value: string) => T | null): Promise<T[]> {
+    const found = new Map<string, T>(); // a scan may come by a field twice
     let cursor = '0';
     do {
       const [next, flat] = await this.#run(() =>
         this.#redis.hscan(key, cursor, 'COUNT', SCAN_COUNT),
       );
-      for (let i = 0; i < flat.length; i += 2) values.set(flat[i] ?? '', flat[i + 1] ?? '');
+      await giveWay();
+      for (let i = 0; i < flat.length; i += 2) {
+        const [id = '', value = ''] = [flat[i], flat[i + 1]];
+        const one = read(id, value);
+        if (one !== null) found.set(id, one);
+      }
       cursor = next;
     } while (cursor !== '0');
-    return values;
+    return [...found.values()];
   }
 
   async #run<T>(command: () => Promise<T>): Promise<T> {

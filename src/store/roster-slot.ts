@@ -2,14 +2,16 @@ import type { GoneCall } from '../calls/call.ts';
 import { Digester, type SlotDigest } from '../calls/digest.ts';
 import type { Entry } from '../calls/ports.ts';
 import { decodeCall } from './codec.ts';
+import { giveWay } from './give-way.ts';
+import { PackedMap } from './packed-map.ts';
 
-/** A pause is offered after so many calls: about half a millisecond. */
+/** It gives way after so many calls: about half a millisecond. */
 const PIECE = 250;
 
 /** One slot of the roster. */
 export class RosterSlot {
   /** id → the call as encoded for Redis, which takes less memory than an object. */
-  calls = new Map<string, string>();
+  readonly calls = new PackedMap();
   /** What was written here since the last whole read began, by the count of writes. */
   readonly touched = new Map<string, number>();
   /** Those that left lately, in the order in which they did. */
@@ -23,7 +25,8 @@ export class RosterSlot {
   #changes = 0;
 
   entries(): Entry[] {
-    return [...this.calls].map(([id, version]) => ({ call: decodeCall(id, version), version }));
+    const entry = ([id, version]: [string, string]) => ({ call: decodeCall(id, version), version });
+    return this.calls.entries().map(entry).toArray();
   }
 
   find(id: string): Entry | null {
@@ -36,18 +39,15 @@ export class RosterSlot {
     this.#changes++;
   }
 
-  /**
-   * Counts the calls, with a pause at each `yield`. What changes in a pause may be
-   * counted or not, and the next time all are counted anew.
-   */
-  *digesting(deadlineMs: number): Generator<undefined, SlotDigest, undefined> {
+  /** Counts the calls. What changes while it gives way may be counted or not; the next time all are counted anew. */
+  async digest(deadlineMs: number): Promise<SlotDigest> {
     if (this.#digest) return this.#digest;
     const changes = this.#changes;
     const digester = new Digester(deadlineMs);
     let read = 0;
-    for (const [id, version] of this.calls) {
+    for (const [id, version] of this.calls.entries()) {
       digester.add(decodeCall(id, version));
-      if (++read % PIECE === 0) yield;
+      if (++read % PIECE === 0) await giveWay();
     }
     const digest = digester.done();
     if (changes === this.#changes) this.#digest = digest;

@@ -1,11 +1,10 @@
-import { performance } from 'node:perf_hooks';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Call, GoneCall } from '../calls/call.ts';
 import type { SlotDigest } from '../calls/digest.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { tally } from '../calls/tally.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, encodeCall } from './codec.ts';
+import type { PackedMap } from './packed-map.ts';
 import { RosterSlot } from './roster-slot.ts';
 import { Unsaved } from './unsaved.ts';
 
@@ -30,9 +29,6 @@ export interface RosterOptions {
   /** Told when the first call finds no room, and (0) when all have room again. */
   readonly onUnheld: (unheld: number) => void;
 }
-
-/** How long the calls are counted at a time. */
-const PIECE_MS = 2;
 
 /** About so many calls that have left are remembered here; Redis remembers them all. */
 const MOST_GONE = 50_000;
@@ -156,9 +152,8 @@ export class Roster implements CallStore {
   missing(slot: number, entries: readonly Entry[], mark: number): string[] {
     const here = this.#slot(slot);
     const there = new Set(entries.map(({ call }) => call.id));
-    return [...here.calls.keys()].filter(
-      (id) => !there.has(id) && !this.#isNewerHere(id, here, mark),
-    );
+    const isMissing = (id: string) => !there.has(id) && !this.#isNewerHere(id, here, mark);
+    return here.calls.keys().filter(isMissing).toArray();
   }
 
   /** Redis has lost the call: it stands here until Redis has it back. */
@@ -181,33 +176,38 @@ export class Roster implements CallStore {
     const here = this.#slot(slot);
     if (mark < here.readAt) return;
     here.readAt = mark;
-    const calls = new Map<string, string>();
-    const room = Math.max(0, this.#options.mostCalls - (this.#held - here.calls.size));
-    let unheld = 0;
+    const there = new Map<string, string>();
     for (const { call, version } of entries) {
-      const isNewer = this.#isNewerHere(call.id, here, mark);
       const gone = here.gone.get(call.id);
       if (gone?.removal === 'untracked' && gone.registration >= call.registration) {
         // It was stopped, and Redis has gone back to before that: it has to learn of it again.
-        if (!isNewer) this.#unsaved.add(call.id);
+        if (!this.#isNewerHere(call.id, here, mark)) this.#unsaved.add(call.id);
+      } else {
+        there.set(call.id, version);
+      }
+    }
+    for (const id of here.calls.keys()) {
+      if (there.has(id) || this.#isNewerHere(id, here, mark)) continue;
+      here.calls.delete(id);
+      this.#held--;
+    }
+    if (here.calls.size === 0) reserve(here.calls, there);
+    let unheld = 0;
+    for (const [id, version] of there) {
+      if (this.#isNewerHere(id, here, mark)) {
+        if (!here.calls.has(id) && !here.gone.has(id)) unheld++;
         continue;
       }
-      // Otherwise it stands on the schedule, whatever was thought here.
-      if (!isNewer) here.gone.delete(call.id);
-      if (calls.size < room) calls.set(call.id, version);
-      else unheld++;
+      here.gone.delete(id); // it stands on the schedule, whatever was thought here
+      if (this.#held < this.#options.mostCalls || here.calls.has(id)) {
+        if (here.calls.set(id, version)) this.#held++;
+      } else {
+        unheld++;
+      }
     }
     for (const id of here.touched.keys()) {
-      if (!this.#isNewerHere(id, here, mark)) {
-        here.touched.delete(id);
-        continue;
-      }
-      const kept = here.calls.get(id);
-      if (kept === undefined) calls.delete(id);
-      else calls.set(id, kept);
+      if (!this.#isNewerHere(id, here, mark)) here.touched.delete(id);
     }
-    this.#held += calls.size - here.calls.size;
-    here.calls = calls;
     this.#setUnheld(here, unheld);
     here.changed();
   }
@@ -236,7 +236,7 @@ export class Roster implements CallStore {
     }
   }
 
-  /** As {@link digests} does, it gives way to others. */
+  /** As {@link digests}, it gives way to others. */
   async summary(now: number): Promise<RosterSummary> {
     const { deadlineMs } = this.#options;
     const digests = await this.digests();
@@ -255,23 +255,10 @@ export class Roster implements CallStore {
     return this.#unheld;
   }
 
-  /** Of each slot; takes its time, and gives way to others every {@link PIECE_MS}. */
+  /** Of each slot; gives way to others. */
   async digests(): Promise<SlotDigest[]> {
     const digests: SlotDigest[] = [];
-    let pauseAt = performance.now() + PIECE_MS;
-    for (const slot of this.#slots) {
-      const digesting = slot.digesting(this.#options.deadlineMs);
-      for (;;) {
-        const { done, value } = digesting.next();
-        if (done) {
-          digests.push(value);
-          break;
-        }
-        if (performance.now() < pauseAt) continue;
-        await nextTurn();
-        pauseAt = performance.now() + PIECE_MS;
-      }
-    }
+    for (const slot of this.#slots) digests.push(await slot.digest(this.#options.deadlineMs));
     return digests;
   }
 
@@ -302,4 +289,10 @@ export class Roster implements CallStore {
     if (!found) throw new RangeError(`there is no slot ${slot}`);
     return found;
   }
+}
+
+function reserve(calls: PackedMap, coming: ReadonlyMap<string, string>): void {
+  let length = 0;
+  for (const [id, version] of coming) length += id.length + version.length;
+  calls.reserve(coming.size, length);
 }
