@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { slotWidthMs } from '../../../src/calls/wheel.ts';
 import { costBetween, readCounters } from '../measure/counters.ts';
 import { spreadOf } from '../measure/statistics.ts';
 import { figure, megabytes, percent, whole } from '../report/table.ts';
 import { REAL_INTERVAL_MS, SLOTS, writeCalls } from '../world/calls.ts';
+import { catchUp } from '../world/catch-up.ts';
 import { Daemon } from '../world/daemon.ts';
 import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis, SLOW_US } from '../world/redis.ts';
@@ -23,7 +23,7 @@ export const MILLION: Section = {
     await writeCalls(redis.url, WHEEL, calls);
     await using daemon = await Daemon.start({ microsoft, redisUrl: redis.url });
     const { child } = daemon;
-    const caughtUpMs = quick ? 0 : await catchUp(microsoft);
+    const caughtUpMs = quick ? 0 : await catchUp(microsoft, WHEEL);
     await redis.client.slowlog('RESET');
     await child.ask('watchLoop');
     await microsoft.graph.reset(WHEEL);
@@ -109,26 +109,6 @@ export const MILLION: Section = {
     ];
   },
 };
-
-/**
- * Waits until keepAlives come in their slots' turns only, for longer than the watch takes to
- * look: turns that were missed before the start are made up for then.
- */
-async function catchUp({ graph }: Microsoft): Promise<number> {
-  const startedAt = performance.now();
-  let calmAt = startedAt;
-  for (;;) {
-    await graph.reset(WHEEL);
-    await sleep(5_000);
-    const { max } = await graph.turnLateness();
-    const now = performance.now();
-    if (!(max <= 2 * slotWidthMs(WHEEL))) calmAt = now;
-    if (now - calmAt > CALM_MS) return calmAt - startedAt;
-    if (now - startedAt > 300_000) throw new Error('the replica does not catch up');
-  }
-}
-
-const CALM_MS = 60_000;
 
 /** All pages of a list, as a client reads them. */
 async function readThrough(url: string): Promise<{ calls: number; ms: number; pages: number[] }> {
