@@ -1,5 +1,5 @@
+import { parseRetryAfter } from '../calls/retry-after.ts';
 import { type Answer, header } from './exchange.ts';
-import { parseRetryAfter } from './retry-after.ts';
 
 /** What an answer to a keepAlive means. `claims` is a challenge for the next token, as JSON. */
 export type Verdict =

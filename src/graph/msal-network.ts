@@ -7,8 +7,8 @@ import {
   type NetworkResponse,
 } from '@azure/msal-node';
 import type { Dispatcher } from 'undici';
+import { parseRetryAfter } from '../calls/retry-after.ts';
 import { type Answer, ExchangeError, exchange, header } from './exchange.ts';
-import { parseRetryAfter } from './retry-after.ts';
 import { type Token, TokenError } from './token-cache.ts';
 
 /** How tokens are asked for. `tokenMs` limits one acquisition, discovery included. */

@@ -67,7 +67,7 @@ export class Deliverer {
       // A replica that dies says nothing against what it was delivering.
       maxStalledCount: 1_000_000,
       runRetryDelay: Math.min(1_000, lockMs),
-      settings: { backoffStrategy: (attempts) => this.#backOff(attempts) },
+      settings: { backoffStrategy: (attempts, _, failure) => this.#backOff(attempts, failure) },
     });
     this.#worker.on('error', (err) => log.debug({ err }, 'webhook worker'));
   }
@@ -130,7 +130,7 @@ export class Deliverer {
     onAttempt('failed');
     const told = { call: callId, url: withoutQuery(url), reason: attempt.reason };
     log.warn({ ...told, attempts: job.attemptsMade + 1 }, 'a webhook did not take an event');
-    throw new Error(attempt.reason); // BullMQ repeats it after a back-off
+    throw new NotTaken(attempt); // BullMQ repeats it after a back-off
   }
 
   async #send({ id, url, app, body }: Delivery): Promise<Attempt> {
@@ -138,7 +138,8 @@ export class Deliverer {
     try {
       return await sender.send({ id, url, body, secrets: await targets.secretsOf(app) });
     } catch (error) {
-      return { kind: 'failed', reason: `no secret to sign with: ${(error as Error).message}` };
+      const reason = `no secret to sign with: ${(error as Error).message}`;
+      return { kind: 'failed', reason, retryAfterMs: null };
     }
   }
 
@@ -186,11 +187,22 @@ export class Deliverer {
     return doubled * (0.5 + this.#options.random());
   }
 
-  /** Doubles up to the cap; between half of it and all. */
-  #backOff(attempts: number): number {
+  /** Doubles up to the cap; between half of it and all. Later, up to the cap, where the receiver asks for it. */
+  #backOff(attempts: number, failure: Error | undefined): number {
     const { retry, random } = this.#options;
     const fullMs = Math.min(retry.capMs, retry.firstMs * 2 ** Math.min(attempts - 1, 30));
-    return Math.ceil(fullMs * (0.5 + random() / 2));
+    const askedMs = failure instanceof NotTaken ? (failure.retryAfterMs ?? 0) : 0;
+    return Math.ceil(Math.max(fullMs * (0.5 + random() / 2), Math.min(askedMs, retry.capMs)));
+  }
+}
+
+/** Why a receiver did not take an event, and when it may be asked again. */
+class NotTaken extends Error {
+  readonly retryAfterMs: number | null;
+
+  constructor({ reason, retryAfterMs }: Extract<Attempt, { kind: 'failed' }>) {
+    super(reason);
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
+import { parseRetryAfter } from '../calls/retry-after.ts';
 import { isPublic, lookupPublic, PrivateAddressError } from './addresses.ts';
 
 export interface SenderOptions {
@@ -20,11 +21,14 @@ export interface Message {
   readonly secrets: readonly string[];
 }
 
-/** What came of one attempt; `reason` is for the log. */
+/**
+ * What came of one attempt; `reason` is for the log, `retryAfterMs` how long the receiver asks for
+ * patience, null where it does not.
+ */
 export type Attempt =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'gone' }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterMs: number | null };
 
 /** Of an answer's body so much is read, to use its connection again; nobody looks at it. */
 const MOST_BODY_BYTES = 4_096;
@@ -68,13 +72,16 @@ export class Sender {
       // The status has said it all: whatever becomes of the body changes nothing.
       const signal = AbortSignal.timeout(BODY_MS);
       await answer.body.dump({ limit: MOST_BODY_BYTES, signal }).catch(() => undefined);
-      const { statusCode } = answer;
+      const { statusCode, headers } = answer;
       if (statusCode >= 200 && statusCode < 300) return { kind: 'delivered' };
       if (statusCode === 410) return { kind: 'gone' };
-      return { kind: 'failed', reason: `status ${statusCode}` };
+      const [after, date] = [first(headers['retry-after']), first(headers.date)];
+      const retryAfterMs = parseRetryAfter(after, date, Date.now());
+      return { kind: 'failed', reason: `status ${statusCode}`, retryAfterMs };
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      return { kind: 'failed', reason: code ? `${code}: ${message}` : message };
+      const reason = code ? `${code}: ${message}` : message;
+      return { kind: 'failed', reason, retryAfterMs: null };
     }
   }
 
@@ -83,6 +90,10 @@ export class Sender {
     this.#stopped.abort();
     await this.#agent.destroy();
   }
+}
+
+function first(header: string | string[] | undefined): string | null {
+  return (Array.isArray(header) ? header[0] : header) ?? null;
 }
 
 /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */

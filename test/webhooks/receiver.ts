@@ -21,6 +21,8 @@ export class Receiver {
   readonly forged: unknown[] = [];
   /** The status for a request; null: it is never answered. */
   answer: (told: Told) => number | null = () => 204;
+  /** The `Retry-After` of each answer, seconds; null: none. */
+  retryAfter: number | null = null;
   readonly #server;
   readonly #scheme: string;
 
@@ -34,6 +36,7 @@ export class Receiver {
         const event = new Webhook(SECRET).verify(body, headers);
         this.told.push({ ...told, event });
         const status = this.answer({ ...told, event });
+        if (this.retryAfter !== null) response.setHeader('retry-after', this.retryAfter);
         if (status !== null) response.writeHead(status).end();
       } catch (error) {
         this.forged.push(error);

@@ -77,6 +77,7 @@ describe('a message', () => {
     expect(await aSender().send(message(url))).toEqual({
       kind: 'failed',
       reason: `status ${status}`,
+      retryAfterMs: null,
     });
     expect(received.map(({ path }) => path)).toEqual(['/hook']);
   });
@@ -84,7 +85,18 @@ describe('a message', () => {
   test.each([400, 404, 429, 500, 503])('that is answered with %i has failed', async (status) => {
     const { url } = await aReceiver((_, response) => response.writeHead(status).end('no'));
     const attempt = await aSender().send(message(url));
-    expect(attempt).toEqual({ kind: 'failed', reason: `status ${status}` });
+    expect(attempt).toEqual({ kind: 'failed', reason: `status ${status}`, retryAfterMs: null });
+  });
+
+  test.each([
+    ['120', 120_000],
+    ['Tue, 03 Feb 2026 04:06:06 GMT', 60_000],
+    ['soon', null],
+  ])('may be asked for again when Retry-After (%s) says', async (retryAfter, retryAfterMs) => {
+    const headers = { 'retry-after': retryAfter, date: 'Tue, 03 Feb 2026 04:05:06 GMT' };
+    const { url } = await aReceiver((_, response) => response.writeHead(429, headers).end());
+    const attempt = await aSender().send(message(url));
+    expect(attempt).toEqual({ kind: 'failed', reason: 'status 429', retryAfterMs });
   });
 
   test('that is answered with 410 goes there no more', async () => {

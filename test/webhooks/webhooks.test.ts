@@ -31,12 +31,14 @@ interface Over {
   readonly targets?: Partial<Targets>;
   readonly forMs?: number;
   readonly timeoutMs?: number;
+  readonly capMs?: number;
   /** Of the first worker alone. */
   readonly url?: string;
 }
 
 /** One replica's webhooks, which look for events all the time. */
-async function someWebhooks({ targets, forMs = 60_000, timeoutMs = 5_000, url }: Over = {}) {
+async function someWebhooks(over: Over = {}) {
+  const { targets, forMs = 60_000, timeoutMs = 5_000, capMs = 100, url } = over;
   const urls = url === undefined ? [] : [url];
   const redis = await fast(server);
   const replica = randomUUID();
@@ -59,7 +61,7 @@ async function someWebhooks({ targets, forMs = 60_000, timeoutMs = 5_000, url }:
     isUp: () => true,
     lookMs: 20,
     lockMs: 1_000,
-    retry: { firstMs: 20, capMs: 100, forMs },
+    retry: { firstMs: 20, capMs, forMs },
     allowPrivate: true,
     timeoutMs,
     userAgent: 'callkeeper/1.2.3',
@@ -146,6 +148,18 @@ describe('the owner of a call', () => {
     ]);
     expect(new Set(types.slice(0, 4).map(({ id }) => id)).size).toBe(1);
     expect(count('failed')).toBe(3);
+  });
+
+  test('is not told again before the time that it asks for', async () => {
+    const receiver = await aReceiver();
+    receiver.retryAfter = 1;
+    const toldAt: number[] = [];
+    receiver.answer = () => (toldAt.push(performance.now()) === 1 ? 503 : 204);
+    const { count } = await someWebhooks({ capMs: 60_000 });
+    await tell('ended', receiver.url);
+    await vi.waitFor(() => expect(count('delivered')).toBe(1), SOON);
+    const [first = 0, again = 0] = toldAt;
+    expect(again - first).toBeGreaterThan(900); // with a firstMs of 20
   });
 
   test('hears once of an event that stands in the stream twice, as a Cluster may have it', async () => {
