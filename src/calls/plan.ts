@@ -51,17 +51,21 @@ function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): b
 }
 
 /**
- * When the slot has to be visited again before its next turn, or null: a
- * failing call's next attempt, a new call's first one should nobody have made
- * it by then, or the end of somebody's tracking.
+ * When calls have to be visited again apart from their slots' turns, or null: a failing
+ * call's next attempt, a new call's first one should nobody have made it by then, or
+ * the end of somebody's tracking; but for those that another visit takes over before.
+ *
+ * @param takenOverAt when that visit is, epoch ms
  */
-export function nextVisitAt(calls: Iterable<Call>, nextTurnAt: number): number | null {
+export function nextVisitAt(
+  calls: Iterable<Call>,
+  now: number,
+  takenOverAt: (call: Call) => number,
+): number | null {
   let earliest = Infinity;
-  for (const call of calls) earliest = Math.min(earliest, wantedAt(call));
-  return earliest < nextTurnAt ? earliest : null;
-}
-
-/** When a call wants a visit apart from its slot's turns; Infinity where it does not. */
-export function wantedAt({ retryAt, trackUntil }: Call): number {
-  return Math.min(retryAt ?? Infinity, trackUntil ?? Infinity);
+  for (const call of calls) {
+    const at = Math.min(call.retryAt ?? Infinity, call.trackUntil ?? Infinity);
+    if (at < earliest && Math.max(at, now) < takenOverAt(call)) earliest = at;
+  }
+  return earliest === Infinity ? null : earliest;
 }

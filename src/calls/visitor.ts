@@ -5,7 +5,7 @@ import { GroupLimit } from './group-limit.ts';
 import { type Lanes, laneOf } from './lanes.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
-import { planVisit, type VisitPlan, wantedAt } from './plan.ts';
+import { nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
 import type { CallStore, Clock, Entry, KeepAliveSender, Observer, Random } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 import { settle } from './settle.ts';
@@ -132,23 +132,17 @@ export class Visitor {
     return { outcome, effect };
   }
 
-  /**
-   * At once where it was cut short; otherwise when the first of the calls wants it, but for
-   * those that another visit has taken over before, and never hot.
-   */
+  /** At once where it was cut short; otherwise as `nextVisitAt` says, but never hot. */
   #againAt(
     takenOverAt: (call: Call) => number,
     calls: Iterable<Call>,
     stop: AbortSignal,
   ): VisitAgainAt {
-    const now = this.#deps.clock.now();
+    const { clock, policy } = this.#deps;
+    const now = clock.now();
     if (stop.aborted) return now;
-    let earliest = Infinity;
-    for (const call of calls) {
-      const at = wantedAt(call);
-      if (at < earliest && Math.max(at, now) < takenOverAt(call)) earliest = at;
-    }
-    return earliest === Infinity ? null : Math.max(earliest, now + this.#deps.policy.floorMs);
+    const at = nextVisitAt(calls, now, takenOverAt);
+    return at === null ? null : Math.max(at, now + policy.floorMs);
   }
 
   /**

@@ -148,7 +148,8 @@ export class Watch {
     const { post, stop } = planVisit(entries, context);
     if (post.length + stop.length === 0) {
       const calls = entries.map(({ call }) => call);
-      const againAt = nextVisitAt(calls, turnAfter(slot, turnAt, wheel));
+      const nextTurnAt = turnAfter(slot, turnAt, wheel);
+      const againAt = nextVisitAt(calls, clock.now(), () => nextTurnAt);
       return againAt === null ? null : againAt + retryGraceMs;
     }
     const key = await lock(slot);

@@ -86,7 +86,7 @@ describe('a second visit of the same turn', () => {
 });
 
 describe('the slot is visited again before its next turn', () => {
-  const turn = { turnAt: NOW, nextTurnAt: NOW + 15 * MINUTE };
+  const turn = { now: NOW + 10, nextTurnAt: NOW + 15 * MINUTE };
   test.each<[string, Partial<Call>[], number | null]>([
     ['not at all where all is well', [{ renewedAt: NOW + 1 }], null],
     [
@@ -99,6 +99,15 @@ describe('the slot is visited again before its next turn', () => {
     ['not for what comes at the next turn or later', [{ retryAt: turn.nextTurnAt }], null],
   ])('%s', (_, overs, expected) => {
     const calls = overs.map((over, i) => aCall({ ...before, id: `call-000${i}`, ...over }));
-    expect(nextVisitAt(calls, turn.nextTurnAt)).toBe(expected);
+    expect(nextVisitAt(calls, turn.now, () => turn.nextTurnAt)).toBe(expected);
+  });
+
+  test('not for a call that another visit has taken over by now, though its wish is older', () => {
+    const [taken, own] = [NOW - 20, NOW - 10].map((retryAt, i) =>
+      aCall({ ...before, id: `call-000${i}`, retryAt }),
+    ) as [Call, Call];
+    const takenOverAt = (call: Call) => (call === taken ? NOW : turn.nextTurnAt);
+    expect(nextVisitAt([taken], turn.now, takenOverAt)).toBeNull();
+    expect(nextVisitAt([taken, own], turn.now, takenOverAt)).toBe(NOW - 10);
   });
 });
