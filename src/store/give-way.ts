@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** All long work together has so much of a turn of the event loop, before it gives way to others. */
@@ -6,14 +7,21 @@ const SHARE_MS = 4;
 
 /** When the first of it began in this turn; null where none has yet. */
 let beganAt: number | null = null;
+let waiting = 0;
+let lastInLine = Promise.resolve();
 
 /**
- * To be awaited between two pieces of long work: it goes on in the next turn of the event loop
+ * To be awaited between two pieces of long work: it goes on in a later turn of the event loop
  * where this one has had enough of it, whoever did it. However many slots are read at
- * once, requests are answered in between.
+ * once, requests are answered in between. Who waits goes on in the order of waiting, one a
+ * turn, so that a long count holds up no visit.
  */
 export async function giveWay(): Promise<void> {
-  while (isSpent()) await nextTurn();
+  if (waiting === 0 && !isSpent()) return;
+  waiting++;
+  lastInLine = lastInLine.then(() => nextTurn());
+  await lastInLine;
+  waiting--;
 }
 
 function isSpent(): boolean {

@@ -39,14 +39,16 @@ export class RosterSlot {
     this.#changes++;
   }
 
-  /** Counts the calls. What changes while it gives way may be counted or not; the next time all are counted anew. */
+  /** Counts the calls. What is put or leaves while it gives way may be counted or not; the next time all are counted anew. */
   async digest(deadlineMs: number): Promise<SlotDigest> {
     if (this.#digest) return this.#digest;
     const changes = this.#changes;
     const digester = new Digester(deadlineMs);
     let read = 0;
-    for (const [id, version] of this.calls.entries()) {
-      digester.add(decodeCall(id, version));
+    // By their ids: entries that are replaced meanwhile might not be met.
+    for (const id of this.calls.keys().toArray()) {
+      const version = this.calls.get(id);
+      if (version !== undefined) digester.add(decodeCall(id, version));
       if (++read % PIECE === 0) await giveWay();
     }
     const digest = digester.done();

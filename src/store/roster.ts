@@ -4,6 +4,7 @@ import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { tally } from '../calls/tally.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, encodeCall } from './codec.ts';
+import { giveWay } from './give-way.ts';
 import type { PackedMap } from './packed-map.ts';
 import { RosterSlot } from './roster-slot.ts';
 import { Unsaved } from './unsaved.ts';
@@ -151,6 +152,7 @@ export class Roster implements CallStore {
   /** The calls held here that a read in Redis did not find, and nobody has said why. */
   missing(slot: number, entries: readonly Entry[], mark: number): string[] {
     const here = this.#slot(slot);
+    if (mark < here.readAt) return []; // a later read has been taken over
     const there = new Set(entries.map(({ call }) => call.id));
     const isMissing = (id: string) => !there.has(id) && !this.#isNewerHere(id, here, mark);
     return here.calls.keys().filter(isMissing).toArray();
@@ -176,14 +178,15 @@ export class Roster implements CallStore {
     const here = this.#slot(slot);
     if (mark < here.readAt) return;
     here.readAt = mark;
-    const there = new Map<string, string>();
-    for (const { call, version } of entries) {
+    const there = new Map<string, Entry>();
+    for (const entry of entries) {
+      const { call } = entry;
       const gone = here.gone.get(call.id);
       if (gone?.removal === 'untracked' && gone.registration >= call.registration) {
         // It was stopped, and Redis has gone back to before that: it has to learn of it again.
         if (!this.#isNewerHere(call.id, here, mark)) this.#unsaved.add(call.id);
       } else {
-        there.set(call.id, version);
+        there.set(call.id, entry);
       }
     }
     for (const id of here.calls.keys()) {
@@ -191,14 +194,20 @@ export class Roster implements CallStore {
       here.calls.delete(id);
       this.#held--;
     }
-    if (here.calls.size === 0) reserve(here.calls, there);
+    if (here.calls.size === 0 && this.#held + there.size <= this.#options.mostCalls) {
+      reserve(here.calls, there.values());
+    }
     let unheld = 0;
-    for (const [id, version] of there) {
+    for (const [id, { call, version }] of there) {
       if (this.#isNewerHere(id, here, mark)) {
-        if (!here.calls.has(id) && !here.gone.has(id)) unheld++;
-        continue;
+        const isFull = this.#held >= this.#options.mostCalls;
+        const gone = here.gone.get(id);
+        if (gone === undefined && isFull && !here.calls.has(id)) unheld++;
+        // Unless it was tracked elsewhere since it left here, it stands as it does here.
+        if (gone === undefined || gone.registration >= call.registration) continue;
+      } else {
+        here.gone.delete(id); // it stands on the schedule, whatever was thought here
       }
-      here.gone.delete(id); // it stands on the schedule, whatever was thought here
       if (this.#held < this.#options.mostCalls || here.calls.has(id)) {
         if (here.calls.set(id, version)) this.#held++;
       } else {
@@ -258,7 +267,10 @@ export class Roster implements CallStore {
   /** Of each slot; gives way to others. */
   async digests(): Promise<SlotDigest[]> {
     const digests: SlotDigest[] = [];
-    for (const slot of this.#slots) digests.push(await slot.digest(this.#options.deadlineMs));
+    for (const slot of this.#slots) {
+      await giveWay();
+      digests.push(await slot.digest(this.#options.deadlineMs));
+    }
     return digests;
   }
 
@@ -291,8 +303,11 @@ export class Roster implements CallStore {
   }
 }
 
-function reserve(calls: PackedMap, coming: ReadonlyMap<string, string>): void {
-  let length = 0;
-  for (const [id, version] of coming) length += id.length + version.length;
-  calls.reserve(coming.size, length);
+function reserve(calls: PackedMap, coming: Iterable<Entry>): void {
+  let [count, length] = [0, 0];
+  for (const { call, version } of coming) {
+    count++;
+    length += call.id.length + version.length;
+  }
+  calls.reserve(count, length);
 }

@@ -21,9 +21,22 @@ test('much long work at once leaves the event loop to others in between', async 
 });
 
 async function longWork(): Promise<void> {
-  for (let piece = 0; piece < PIECES; piece++) {
-    await giveWay();
-    const until = performance.now() + PIECE_MS;
-    while (performance.now() < until);
-  }
+  for (let piece = 0; piece < PIECES; piece++) await aPiece();
 }
+
+async function aPiece(): Promise<void> {
+  await giveWay();
+  const until = performance.now() + PIECE_MS;
+  while (performance.now() < until);
+}
+
+test('work that is long by itself holds up nobody who has little to do', async () => {
+  let isLongDone = false;
+  const long = (async () => {
+    for (let piece = 0; piece < 200; piece++) await aPiece();
+    isLongDone = true;
+  })();
+  await longWork();
+  expect(isLongDone).toBe(false);
+  await long;
+});

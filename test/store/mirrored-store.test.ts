@@ -73,6 +73,25 @@ describe('the roster learns', () => {
     expect(roster.unsavedSlots).toEqual([SLOT]);
   });
 
+  test('nothing of what is missing from a read that a later one has overtaken', async () => {
+    const { store, roster, behind } = aMirror();
+    const read = behind.readSlot.bind(behind);
+    const { promise: gate, resolve: goOn } = Promise.withResolvers<void>();
+    behind.readSlot = async (slot) => {
+      behind.readSlot = read;
+      const entries = await read(slot);
+      await gate;
+      return entries;
+    };
+    const slow = store.readSlot(SLOT);
+    await store.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
+    await store.readSlot(SLOT);
+    goOn();
+    await slow;
+    expect(roster.peek(ONE)).not.toBeNull();
+    expect(roster.hasUnsaved).toBe(false);
+  });
+
   test('nothing old from a slot that was written to while it was read', async () => {
     const { store, roster, behind } = aMirror();
     behind.put(aCall({ id: ONE }));

@@ -24,6 +24,28 @@ const [ONE, TWO] = [idIn(SLOT, 0), idIn(SLOT, 1)];
 const entryOf = (call: Call): Entry => ({ call, version: encodeCall(call) });
 
 describe('a slot that was read in Redis', () => {
+  test('holds a call that was tracked anew elsewhere, after a stop that Redis had forgotten', () => {
+    const roster = aRoster();
+    const read = (...calls: Call[]) => roster.replaceSlot(SLOT, calls.map(entryOf), roster.mark());
+    roster.remove(aGoneCall({ id: ONE, registration: 'r1', removal: 'untracked' }));
+    read();
+    read(aCall({ id: ONE, registration: 'r0' }));
+    expect(roster.peek(ONE)).toBeNull();
+    read(aCall({ id: ONE, registration: 'r2' }));
+    expect(roster.peek(ONE)?.call.registration).toBe('r2');
+  });
+
+  test('has room for all, whatever has left while it was read, and is forgotten by now', () => {
+    const wheel = { ...WHEEL, slots: 2_048 }; // a slot then remembers two dozen
+    const roster = aRoster({ wheel });
+    const calls = Array.from({ length: 50 }, (_, i) => aCall({ id: idIn(SLOT, i, wheel) }));
+    roster.replaceSlot(SLOT, calls.map(entryOf), roster.mark());
+    const mark = roster.mark();
+    for (const { id } of calls) roster.remove(aGoneCall({ id }));
+    roster.replaceSlot(SLOT, calls.map(entryOf), mark);
+    expect([roster.tracked, roster.unheld]).toEqual([0, 0]);
+  });
+
   test('takes the place of what was known of it', async () => {
     const roster = aRoster();
     roster.put(aCall({ id: ONE }));
@@ -183,5 +205,45 @@ describe('a roster that is full', () => {
     expect(roster.tracked).toBe(4);
     roster.replaceSlot(SLOT, entries.slice(0, 1), roster.mark());
     expect(await roster.summary(NOW)).toMatchObject({ tracked: 1, unheld: 0 });
+  });
+});
+
+describe('counting the calls', () => {
+  const count = 3_000;
+
+  test('counts each that is there throughout, though it is renewed meanwhile', async () => {
+    const roster = aRoster({ wheel: { ...WHEEL, slots: 1 } });
+    const calls = Array.from({ length: count }, (_, i) => aCall({ id: `call-${1_000_000 + i}` }));
+    for (const call of calls) roster.put(call);
+    const counted = roster.summary(NOW);
+    let renewed = 0;
+    const renew = () => {
+      // From the last one on: the count comes by from the first one.
+      for (const call of calls.splice(-100)) {
+        roster.put({ ...call, renewedAt: NOW });
+        renewed++;
+      }
+      if (calls.length > 0) setImmediate(renew);
+    };
+    setImmediate(renew);
+    expect((await counted).tracked).toBe(count);
+    expect(renewed).toBeGreaterThan(0);
+  });
+
+  test('gives way to others, in however many slots they are', async () => {
+    const wheel = { ...WHEEL, slots: 512 };
+    const roster = aRoster({ wheel });
+    for (let i = 0; i < 50_000; i++) roster.put(aCall({ id: `call-${1_000_000 + i}` }));
+    let turns = 0;
+    let isCounted = false;
+    const turn = () => {
+      turns++;
+      if (!isCounted) setImmediate(turn);
+    };
+    setImmediate(turn);
+    expect((await roster.summary(NOW)).tracked).toBe(50_000);
+    isCounted = true;
+    // It takes 100 ms and more, and 4 of a turn at most, but for the last piece.
+    expect(turns).toBeGreaterThan(5);
   });
 });
