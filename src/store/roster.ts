@@ -122,13 +122,9 @@ export class Roster implements CallStore {
    */
   put(call: Call, version = encodeCall(call)): void {
     const slot = this.#touch(call.id);
-    if (!slot.calls.has(call.id)) {
-      if (this.#held >= this.#options.mostCalls && !this.#unsaved.has(call.id)) {
-        return; // counted when the slot is read
-      }
-      this.#held++;
-    }
-    slot.calls.set(call.id, version);
+    const isFull = this.#held >= this.#options.mostCalls && !this.#unsaved.has(call.id);
+    if (isFull && !slot.calls.has(call.id)) return; // counted when the slot is read
+    if (slot.calls.set(call.id, version)) this.#held++;
     slot.gone.delete(call.id);
   }
 
