@@ -174,42 +174,13 @@ export class Roster implements CallStore {
     const here = this.#slot(slot);
     if (mark < here.readAt) return;
     here.readAt = mark;
-    const there = new Map<string, Entry>();
-    for (const entry of entries) {
-      const { call } = entry;
-      const gone = here.gone.get(call.id);
-      if (gone?.removal === 'untracked' && gone.registration >= call.registration) {
-        // It was stopped, and Redis has gone back to before that: it has to learn of it again.
-        if (!this.#isNewerHere(call.id, here, mark)) this.#unsaved.add(call.id);
-      } else {
-        there.set(call.id, entry);
-      }
-    }
+    const there = this.#notStopped(entries, here, mark);
     for (const id of here.calls.keys()) {
       if (there.has(id) || this.#isNewerHere(id, here, mark)) continue;
       here.calls.delete(id);
       this.#held--;
     }
-    if (here.calls.size === 0 && this.#held + there.size <= this.#options.mostCalls) {
-      reserve(here.calls, there.values());
-    }
-    let unheld = 0;
-    for (const [id, { call, version }] of there) {
-      if (this.#isNewerHere(id, here, mark)) {
-        const isFull = this.#held >= this.#options.mostCalls;
-        const gone = here.gone.get(id);
-        if (gone === undefined && isFull && !here.calls.has(id)) unheld++;
-        // Unless it was tracked elsewhere since it left here, it stands as it does here.
-        if (gone === undefined || gone.registration >= call.registration) continue;
-      } else {
-        here.gone.delete(id); // it stands on the schedule, whatever was thought here
-      }
-      if (this.#held < this.#options.mostCalls || here.calls.has(id)) {
-        if (here.calls.set(id, version)) this.#held++;
-      } else {
-        unheld++;
-      }
-    }
+    const unheld = this.#takeOver(there, here, mark);
     for (const id of here.touched.keys()) {
       if (!this.#isNewerHere(id, here, mark)) here.touched.delete(id);
     }
@@ -268,6 +239,42 @@ export class Roster implements CallStore {
       digests.push(await slot.digest(this.#options.deadlineMs));
     }
     return digests;
+  }
+
+  /** Without those that were stopped here before Redis went back to when they were not: it has to learn of it again. */
+  #notStopped(entries: readonly Entry[], here: RosterSlot, mark: number): Map<string, Entry> {
+    const there = new Map<string, Entry>();
+    for (const entry of entries) {
+      const { id, registration } = entry.call;
+      const gone = here.gone.get(id);
+      const isStopped = gone?.removal === 'untracked' && gone.registration >= registration;
+      if (!isStopped) there.set(id, entry);
+      else if (!this.#isNewerHere(id, here, mark)) this.#unsaved.add(id);
+    }
+    return there;
+  }
+
+  /** @returns for how many there was no room */
+  #takeOver(there: ReadonlyMap<string, Entry>, here: RosterSlot, mark: number): number {
+    const { mostCalls } = this.#options;
+    if (here.calls.size === 0 && this.#held + there.size <= mostCalls) {
+      reserve(here.calls, there.values());
+    }
+    let unheld = 0;
+    for (const [id, { call, version }] of there) {
+      const isFull = this.#held >= mostCalls;
+      if (this.#isNewerHere(id, here, mark)) {
+        const gone = here.gone.get(id);
+        if (gone === undefined && isFull && !here.calls.has(id)) unheld++;
+        // Unless it was tracked elsewhere since it left here, it stands as it does here.
+        if (gone === undefined || gone.registration >= call.registration) continue;
+      } else {
+        here.gone.delete(id); // it stands on the schedule, whatever was thought here
+      }
+      if (isFull && !here.calls.has(id)) unheld++;
+      else if (here.calls.set(id, version)) this.#held++;
+    }
+    return unheld;
   }
 
   #setUnheld(slot: RosterSlot, unheld: number): void {
