@@ -28,6 +28,21 @@ export const realClock: Clock = {
   sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
 };
 
+/** Counts the turns of the event loop, until it is asked for them. */
+export function countTurns(): () => number {
+  let turns = 0;
+  let isOver = false;
+  const turn = () => {
+    turns++;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  return () => {
+    isOver = true;
+    return turns;
+  };
+}
+
 export function aRoster(over: Partial<ConstructorParameters<typeof Roster>[0]> = {}): Roster {
   const room = { mostCalls: 1_000_000, onUnheld: () => undefined };
   return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, ...room, ...over });

@@ -1,23 +1,17 @@
 import { performance } from 'node:perf_hooks';
 import { expect, test } from 'vitest';
 import { giveWay } from '../../src/store/give-way.ts';
+import { countTurns } from './fixture.ts';
 
 const TASKS = 20;
 const PIECES = 5;
 const PIECE_MS = 2;
 
 test('much long work at once leaves the event loop to others in between', async () => {
-  let turns = 0;
-  let isDone = false;
-  const count = () => {
-    turns++;
-    if (!isDone) setImmediate(count);
-  };
-  setImmediate(count);
+  const turns = countTurns();
   await Promise.all(Array.from({ length: TASKS }, longWork));
-  isDone = true;
   // A turn has two or three pieces, or fewer where the machine is busy; without giving way all are in one.
-  expect(turns).toBeGreaterThanOrEqual((TASKS * PIECES) / 4);
+  expect(turns()).toBeGreaterThanOrEqual((TASKS * PIECES) / 4);
 });
 
 async function longWork(): Promise<void> {
