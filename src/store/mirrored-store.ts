@@ -20,14 +20,13 @@ export class MirroredStore implements CallStore {
   async readSlot(slot: number): Promise<Entry[]> {
     const mark = this.#roster.mark();
     const entries = await this.#store.readSlot(slot);
-    await giveWay();
     const missing = this.#roster.missing(slot, entries, mark);
     const left = await this.#store.findGone(missing);
     for (const [i, id] of missing.entries()) {
       const gone = left[i] ?? null;
       if (gone === null || isTombstone(gone)) this.#roster.keep(id);
     }
-    await giveWay();
+    await giveWay(entries.length);
     this.#roster.replaceSlot(slot, entries, mark);
     return entries;
   }

@@ -50,7 +50,7 @@ async function reconcileSlot(
 ): Promise<void> {
   const mark = roster.mark();
   const read = await redis.readSlot(slot);
-  await giveWay();
+  await giveWay(read.length);
   const there = byId(read);
   const entries = await roster.readSlot(slot);
   const here = entries.map(({ call }) => call);
@@ -69,7 +69,7 @@ async function reconcileSlot(
   const effects = [...updated.effects, ...raced.effects];
   for (const effect of effects) if ('gone' in effect) sum.left.push(effect.gone);
   sum.updated += effects.length;
-  await giveWay();
+  await giveWay(now.length);
   roster.saved(entries, gone);
   roster.replaceSlot(slot, raced.effects.length > 0 ? await redis.readSlot(slot) : now, mark);
 }

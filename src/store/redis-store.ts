@@ -220,7 +220,7 @@ export class RedisCallStore implements CallStore {
       const [next, flat] = await this.#run(() =>
         this.#redis.hscan(key, cursor, 'COUNT', SCAN_COUNT),
       );
-      await giveWay();
+      await giveWay(flat.length / 2);
       for (let i = 0; i < flat.length; i += 2) {
         const [id = '', value = ''] = [flat[i], flat[i + 1]];
         const one = read(id, value);

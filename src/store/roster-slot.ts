@@ -2,11 +2,8 @@ import type { GoneCall } from '../calls/call.ts';
 import { Digester, type SlotDigest } from '../calls/digest.ts';
 import type { Entry } from '../calls/ports.ts';
 import { decodeCall } from './codec.ts';
-import { giveWay } from './give-way.ts';
+import { giveWay, PIECE } from './give-way.ts';
 import { PackedMap } from './packed-map.ts';
-
-/** It gives way after so many calls: about half a millisecond. */
-const PIECE = 250;
 
 /** One slot of the roster. */
 export class RosterSlot {
@@ -49,7 +46,7 @@ export class RosterSlot {
     for (const id of this.calls.keys().toArray()) {
       const version = this.calls.get(id);
       if (version !== undefined) digester.add(decodeCall(id, version));
-      if (++read % PIECE === 0) await giveWay();
+      if (++read % PIECE === 0) await giveWay(PIECE);
     }
     const digest = digester.done();
     if (changes === this.#changes) this.#digest = digest;

@@ -4,7 +4,7 @@ import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { tally } from '../calls/tally.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, encodeCall } from './codec.ts';
-import { giveWay } from './give-way.ts';
+import { giveWay, PIECE } from './give-way.ts';
 import type { PackedMap } from './packed-map.ts';
 import { RosterSlot } from './roster-slot.ts';
 import { Unsaved } from './unsaved.ts';
@@ -234,9 +234,13 @@ export class Roster implements CallStore {
   /** Of each slot; gives way to others. */
   async digests(): Promise<SlotDigest[]> {
     const digests: SlotDigest[] = [];
+    let read = 0;
     for (const slot of this.#slots) {
-      await giveWay();
       digests.push(await slot.digest(this.#options.deadlineMs));
+      read += slot.calls.size;
+      if (read < PIECE) continue;
+      await giveWay(read);
+      read = 0;
     }
     return digests;
   }

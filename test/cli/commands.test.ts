@@ -89,6 +89,7 @@ describe('calls', () => {
     expect(tracked.code).toBe(0);
     expect(jsonLines(tracked.stdout)).toHaveLength(ids.length);
     const listed = await cli(['list', '--label', 'many=yes', '--json'], env);
+    expect(listed).toMatchObject({ code: 0, stderr: '' });
     expect(new Set(jsonLines(listed.stdout).map(({ id }) => id))).toEqual(new Set(ids));
     const table = await cli(['list', '--label', 'many'], env);
     expect(table.stdout.split('\n')).toHaveLength(1 + ids.length + 1);
