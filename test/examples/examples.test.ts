@@ -151,7 +151,7 @@ test('the example of a receiver verifies what it is told, and heeds it once', SL
   expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
   expect(said).toBe('call.ended c1\n');
   const another = `whsec_${Buffer.from('x'.repeat(32)).toString('base64')}`;
-  expect(await tell(another, body)).toEqual({ kind: 'failed', reason: 'status 400' });
+  expect(await tell(another, body)).toMatchObject({ kind: 'failed', reason: 'status 400' });
   expect(await tell(SECRET, `"${'x'.repeat(100_000)}"`)).toMatchObject({ kind: 'failed' });
 });
 
