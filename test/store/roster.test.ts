@@ -209,11 +209,9 @@ describe('a roster that is full', () => {
 });
 
 describe('counting the calls', () => {
-  const count = 3_000;
-
   test('counts each that is there throughout, though it is renewed meanwhile', async () => {
     const roster = aRoster({ wheel: { ...WHEEL, slots: 1 } });
-    const calls = Array.from({ length: count }, (_, i) => aCall({ id: `call-${1_000_000 + i}` }));
+    const calls = Array.from({ length: 3_000 }, (_, i) => aCall({ id: `call-${1_000_000 + i}` }));
     for (const call of calls) roster.put(call);
     const counted = roster.summary(NOW);
     let renewed = 0;
@@ -226,7 +224,7 @@ describe('counting the calls', () => {
       if (calls.length > 0) setImmediate(renew);
     };
     setImmediate(renew);
-    expect((await counted).tracked).toBe(count);
+    expect((await counted).tracked).toBe(3_000);
     expect(renewed).toBeGreaterThan(0);
   });
 
