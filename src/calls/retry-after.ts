@@ -1,8 +1,15 @@
+import { header, type WithHeaders } from './header.ts';
+
 /** What an answer may ask for at most. What is longer is a mistake of its sender, or an attack. */
 export const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 
 const SECONDS = /^\d+(\.\d+)?$/;
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d{2}:\d{2}:\d{2}/;
+
+/** As {@link parseRetryAfter}, of an answer. */
+export function retryAfterOf(answer: WithHeaders, now: number): number | null {
+  return parseRetryAfter(header(answer, 'retry-after'), header(answer, 'date'), now);
+}
 
 /**
  * The wait that a `Retry-After` header asks for, in ms from the moment of the

@@ -1,5 +1,6 @@
 import type { CallError } from '../calls/call.ts';
-import { type Answer, header } from './exchange.ts';
+import { header } from '../calls/header.ts';
+import type { Answer } from './exchange.ts';
 import { parseEnvelope } from './judge.ts';
 
 /** Longest message kept of a failure, in characters. */

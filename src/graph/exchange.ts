@@ -44,12 +44,6 @@ export class ExchangeError extends Error {
   }
 }
 
-/** The first value of a header, or null. `name` is in lower case. */
-export function header(answer: Answer, name: string): string | null {
-  const value = answer.headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
-}
-
 /**
  * Sends one request and reads its answer, within the limits; where one is
  * passed, the connection is destroyed. Follows no redirect.

@@ -1,5 +1,6 @@
-import { parseRetryAfter } from '../calls/retry-after.ts';
-import { type Answer, header } from './exchange.ts';
+import { header } from '../calls/header.ts';
+import { retryAfterOf } from '../calls/retry-after.ts';
+import type { Answer } from './exchange.ts';
 
 /** What an answer to a keepAlive means. `claims` is a challenge for the next token, as JSON. */
 export type Verdict =
@@ -51,7 +52,7 @@ function isGraphs(answer: Answer): boolean {
 }
 
 function judgeBusy(answer: Answer, now: number): Verdict {
-  const wait = parseRetryAfter(header(answer, 'retry-after'), header(answer, 'date'), now);
+  const wait = retryAfterOf(answer, now);
   if (answer.status !== 429 && wait === null) return { kind: 'failed' };
   return { kind: 'throttled', retryAfterMs: wait };
 }

@@ -7,8 +7,9 @@ import {
   type NetworkResponse,
 } from '@azure/msal-node';
 import type { Dispatcher } from 'undici';
-import { parseRetryAfter } from '../calls/retry-after.ts';
-import { type Answer, ExchangeError, exchange, header } from './exchange.ts';
+import { header } from '../calls/header.ts';
+import { retryAfterOf } from '../calls/retry-after.ts';
+import { type Answer, ExchangeError, exchange } from './exchange.ts';
 import { type Token, TokenError } from './token-cache.ts';
 
 /** How tokens are asked for. `tokenMs` limits one acquisition, discovery included. */
@@ -70,8 +71,7 @@ export class MsalNetwork implements INetworkModule {
     try {
       const request = { method, origin, path: pathname + search, headers, body };
       const answer = await exchange(dispatcher, request, limits);
-      const wait = header(answer, 'retry-after');
-      this.#retryAfterMs = parseRetryAfter(wait, header(answer, 'date'), this.#options.now());
+      this.#retryAfterMs = retryAfterOf(answer, this.#options.now());
       return {
         status: answer.status,
         headers: plainHeaders(answer),

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
-import { parseRetryAfter } from '../calls/retry-after.ts';
+import { retryAfterOf } from '../calls/retry-after.ts';
 import { isPublic, lookupPublic, PrivateAddressError } from './addresses.ts';
 
 export interface SenderOptions {
@@ -72,11 +72,10 @@ export class Sender {
       // The status has said it all: whatever becomes of the body changes nothing.
       const signal = AbortSignal.timeout(BODY_MS);
       await answer.body.dump({ limit: MOST_BODY_BYTES, signal }).catch(() => undefined);
-      const { statusCode, headers } = answer;
+      const { statusCode } = answer;
       if (statusCode >= 200 && statusCode < 300) return { kind: 'delivered' };
       if (statusCode === 410) return { kind: 'gone' };
-      const [after, date] = [first(headers['retry-after']), first(headers.date)];
-      const retryAfterMs = parseRetryAfter(after, date, Date.now());
+      const retryAfterMs = retryAfterOf(answer, Date.now());
       return { kind: 'failed', reason: `status ${statusCode}`, retryAfterMs };
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
@@ -90,10 +89,6 @@ export class Sender {
     this.#stopped.abort();
     await this.#agent.destroy();
   }
-}
-
-function first(header: string | string[] | undefined): string | null {
-  return (Array.isArray(header) ? header[0] : header) ?? null;
 }
 
 /** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */

@@ -1,6 +1,6 @@
+import { header } from '../../calls/header.ts';
 import type { App } from '../../graph/app.ts';
 import type { Attempt } from '../../graph/attempt.ts';
-import { header } from '../../graph/exchange.ts';
 import type { Probe, ProbedToken, Prober } from '../../graph/probe.ts';
 import { TokenError } from '../../graph/token-cache.ts';
 import { judgeClock } from './clocks.ts';
