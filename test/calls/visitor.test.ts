@@ -84,9 +84,9 @@ describe('a visit of a slot', () => {
       return renewed(at);
     };
     const visit = visitor.visitSlot(SLOT, turnAt, NEVER);
-    await vi.waitFor(() => expect(graph.sent).toHaveLength(8));
+    await expect.poll(() => graph.sent).toHaveLength(8);
     first.resolve();
-    await vi.waitFor(() => expect(graph.ids).toContain(other));
+    await expect.poll(() => graph.ids).toContain(other);
     expect(graph.sent.length).toBeLessThan(12);
     gate.resolve();
     expect(await clock.through(visit)).toBeNull();

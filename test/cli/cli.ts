@@ -61,8 +61,7 @@ export class Running {
 
   /** Resolves when it has been printed. */
   async told(what: string | RegExp): Promise<void> {
-    const patience = { timeout: 15_000, interval: 20 };
-    await expect.poll(() => this.#stdout, patience).toMatch(what);
+    await expect.poll(() => this.#stdout).toMatch(what);
   }
 }
 

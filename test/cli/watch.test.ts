@@ -1,8 +1,13 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { procStat } from '../proc.ts';
 import { World } from '../process/world.ts';
 import { freePort, redisForFile } from '../redis/redis-server.ts';
 import { cli, startCli, startInTerminal } from './cli.ts';
+
+/** A terminal's own page, without cursor and wrapping; and the way back. */
+const TAKEN = '\x1b[?1049h\x1b[?25l\x1b[?7l';
+const GIVEN_BACK = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 
 const redis = redisForFile();
 const world = new World({ deadlineMs: 60_000 });
@@ -58,22 +63,24 @@ test('a terminal gets a page, and is given back at Ctrl-C', async () => {
   const id = world.simulator.createCall();
   await cli(['track', id, '--label', 'room=board'], env);
   const watch = startInTerminal(['watch'], env);
-  await watch.told('\x1b[?1049h\x1b[?25l');
+  await watch.told(TAKEN);
   await watch.told(new RegExp(`Nearest to their deadlines[^]*${id} +\\d+s +0`));
   await cli(['untrack', id], env);
   await watch.told(new RegExp(`Latest events[^]*call\\.untracked +${id}`));
-  // Ctrl-Z, and `fg`.
+  // Ctrl-Z. The terminal itself stops with the page, perhaps before it has passed on its last.
   watch.child.stdin?.write('\x1a');
-  await watch.told('\x1b[?7h\x1b[?25h\x1b[?1049l');
+  await expect.poll(() => procStat(watch.child.pid as number)?.state).toBe('T');
+  // `fg`.
   watch.child.kill('SIGCONT');
-  const pages = () => watch.stdout.split('\x1b[?1049h').slice(1);
-  await expect.poll(() => pages()[1], { timeout: 15_000 }).toContain('Latest events');
-  // Nothing was drawn where the shell was.
-  expect(pages()[0]?.split('\x1b[?1049l')[1]).not.toContain('\x1b[H');
+  const pages = () => watch.stdout.split(TAKEN).slice(1);
+  await expect.poll(() => pages()[1]).toContain('Latest events');
+  // It was given back to the shell, and nothing was drawn there.
+  const [, between] = pages()[0]?.split(GIVEN_BACK) ?? [];
+  expect(between).toEqual(expect.not.stringContaining('\x1b[H'));
   watch.child.stdin?.write('\x03');
   const { code, stdout } = await watch.ended;
   expect(code).toBe(0);
-  expect(stdout.trimEnd().endsWith('\x1b[?7h\x1b[?25h\x1b[?1049l')).toBe(true);
+  expect(stdout.trimEnd().endsWith(GIVEN_BACK)).toBe(true);
   await replica.stop();
 }, 60_000);
 

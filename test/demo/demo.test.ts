@@ -52,7 +52,7 @@ function isServed(port: number): Promise<boolean> {
 }
 
 async function expectNothingLeft({ isAlive, output }: Run): Promise<void> {
-  await vi.waitFor(() => expect(isAlive()).toBe(false));
+  await expect.poll(isAlive).toBe(false);
   const ports = portsIn(output());
   expect(ports).toHaveLength(3);
   expect(await Promise.all(ports.map(isServed))).toEqual([false, false, false]);
@@ -83,7 +83,7 @@ describe('the demo', () => {
     await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
     const pid = Number(/replica A, process (\d+)/.exec(demo.output())?.[1]);
     process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(demo.output()).toMatch(/replica A .*is gone \(SIGKILL\)/));
+    await expect.poll(demo.output).toMatch(/replica A .*is gone \(SIGKILL\)/);
     await vi.waitFor(() => expect(demo.output()).toMatch(/replica A .*is back/), PATIENCE);
 
     demo.child.kill('SIGINT');

@@ -43,7 +43,7 @@ describe('keys', () => {
   test('a terminal that is closed asks for the end', async () => {
     const { terminal, end } = await listening();
     terminal.destroy(new Error('EIO'));
-    await vi.waitFor(() => expect(end).toHaveBeenCalled());
+    await expect.poll(() => end).toHaveBeenCalled();
   });
 
   test('the terminal is put back as it was', async () => {

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { RedisOutage } from '../../src/demo/redis-outage.ts';
+import { procStat } from '../proc.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -11,8 +11,7 @@ async function aProcess() {
   await once(child, 'spawn');
   onTestFinished(() => void child.kill('SIGKILL'));
   const pid = child.pid as number;
-  /** As the kernel has it: S asleep, T stopped. */
-  const state = () => /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+  const state = () => procStat(pid)?.state;
   return { child, pid, state };
 }
 
@@ -22,16 +21,16 @@ test('an outage stops the process for as long as it lasts, and can be ended befo
   const onNews = (text: string) => news.push(text);
   const short = new RedisOutage({ pid: () => pid, lastsMs: 500, onNews });
   short.begin();
-  await vi.waitFor(() => expect(state()).toBe('T'));
-  await vi.waitFor(() => expect(state()).toBe('S'), 10_000);
+  await expect.poll(state).toBe('T');
+  await expect.poll(state).toBe('S');
 
   const long = new RedisOutage({ pid: () => pid, lastsMs: HOUR_MS, onNews });
   long.begin();
   long.begin();
-  await vi.waitFor(() => expect(state()).toBe('T'));
+  await expect.poll(state).toBe('T');
   long.end();
   long.end();
-  await vi.waitFor(() => expect(state()).toBe('S'));
+  await expect.poll(state).toBe('S');
   expect(news).toEqual([
     'is stopped for 0.5 s (SIGSTOP)',
     'goes on',
@@ -49,7 +48,7 @@ test('where there is no process, or another by now, nothing is done', async () =
   let current: number | null = pid;
   const outage = new RedisOutage({ pid: () => current, lastsMs: HOUR_MS, onNews });
   outage.begin();
-  await vi.waitFor(() => expect(state()).toBe('T'));
+  await expect.poll(state).toBe('T');
   current = null;
   outage.end();
   expect(state()).toBe('T');

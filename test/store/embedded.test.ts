@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EmbeddedRedis, EmbeddedRedisError } from '../../src/store/embedded.ts';
 import { assertSuitable } from '../../src/store/suitable.ts';
+import { procStat } from '../proc.ts';
 import { freePort } from '../redis/redis-server.ts';
 import { SOON, silent } from './fixture.ts';
 
@@ -148,12 +149,9 @@ describe('the embedded redis-server', () => {
   test('is not hit by a Ctrl-C in the terminal, which is for the daemon to stop it after its work', async () => {
     const { url } = await started();
     const pid = await pidOf(connect(url));
-    // The fifth field of proc(5)'s stat; the second one, a name in brackets, may hold spaces.
-    const groupOf = (of: number) =>
-      readFileSync(`/proc/${of}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ')[2];
-    expect(groupOf(pid)).not.toBe(groupOf(process.pid));
+    const [its, ours] = [procStat(pid), procStat(process.pid)];
+    expect(its).toMatchObject({ group: expect.any(Number) });
+    expect(its?.group).not.toBe(ours?.group);
   });
 });
 

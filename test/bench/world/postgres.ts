@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { procStat } from '../../proc.ts';
 import { pinned } from './cores.ts';
 import { freePort } from './free-port.ts';
 import { newDirectory, removeDirectory, watchOver } from './remains.ts';
@@ -53,7 +54,7 @@ export class BenchPostgres implements Store {
     const postmaster = this.#child.pid ?? 0;
     let ticks = 0;
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      const stat = readStat(pid);
+      const stat = procStat(pid);
       const own = Number(pid) === postmaster;
       if (!stat || (!own && stat.parent !== postmaster)) continue;
       ticks += stat.ticks + (own ? stat.endedChildrenTicks : 0);
@@ -112,17 +113,4 @@ function programOf(name: string): string {
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
   const found = versions.map((version) => join(root, version, 'bin', name)).find(existsSync);
   return found ?? name;
-}
-
-function readStat(pid: string) {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return null; // it has ended meanwhile
-  }
-  // After the name, which may hold anything: state, parent, …, utime 12th, stime, cutime, cstime.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const ticks = (from: number) => Number(fields[from]) + Number(fields[from + 1]);
-  return { parent: Number(fields[1]), ticks: ticks(11), endedChildrenTicks: ticks(13) };
 }
