@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
@@ -324,6 +325,7 @@ const NO_ROOM =
   'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long';
 const notADuration = (name: string, from: string, text: string) =>
   `${name} must be a duration such as 500ms, 5s, 15m or 1h, ${from}, not ${JSON.stringify(text)}`;
+const SOME_FILE = fileURLToPath(import.meta.url);
 const ONE_CREDENTIAL =
   'give one credential: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE';
 const BAD_REDIS =
@@ -551,7 +553,7 @@ describe('a bad environment is refused', () => {
       [`AZURE_CLIENT_ID must be a GUID, not "${'x'.repeat(80)}…"`],
     ],
     [{ AZURE_CLIENT_SECRET: undefined }, [ONE_CREDENTIAL]],
-    [{ AZURE_FEDERATED_TOKEN_FILE: '/dev/null' }, [`${ONE_CREDENTIAL}, not several`]],
+    [{ AZURE_FEDERATED_TOKEN_FILE: SOME_FILE }, [`${ONE_CREDENTIAL}, not several`]],
     [{ GRAPH_BASE_URL: 'http://graph.example/v1.0' }, [BAD_BASE]],
     [{ GRAPH_BASE_URL: 'graph.microsoft.com' }, [BAD_BASE]],
     [{ GRAPH_BASE_URL: 'https://user:pass@graph.example/v1.0' }, [BAD_BASE]],
@@ -589,9 +591,12 @@ describe('a bad environment is refused', () => {
     ['AZURE_CLIENT_SECRET_FILE', { AZURE_CLIENT_SECRET: undefined }],
     ['AZURE_CLIENT_CERTIFICATE_PATH', { AZURE_CLIENT_SECRET: undefined }],
     ['AZURE_FEDERATED_TOKEN_FILE', { AZURE_CLIENT_SECRET: undefined }],
-  ])('for a file of %s that is not there, and for nothing else', (name, env) => {
+  ])('for a file of %s that is not there, or is none, and for nothing else', (name, env) => {
     const path = join(directory, 'none');
     expect(faults({ ...env, [name]: path })).toEqual([`${name}: ${path} cannot be read (ENOENT)`]);
+    expect(faults({ ...env, [name]: '/dev/zero' })).toEqual([
+      `${name}: /dev/zero is not a regular file`,
+    ]);
   });
 
   test.each(['REDIS_URL', 'API_KEYS', 'AZURE_CLIENT_SECRET'])(
@@ -613,11 +618,11 @@ describe('a bad environment is refused', () => {
       [
         'the environment is not usable:',
         `  - ${NO_ROOM}`,
-        `  - ${open('0.0.0.0')}`,
+        '  - PORT must be a whole number from 0 to 65535, not "x"',
         '  - AZURE_TENANT_ID is not set',
         '  - AZURE_CLIENT_ID is not set',
         `  - ${ONE_CREDENTIAL}`,
-        '  - PORT must be a whole number from 0 to 65535, not "x"',
+        `  - ${open('0.0.0.0')}`,
         '  - LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, not "y"',
       ].join('\n'),
     );
@@ -694,9 +699,9 @@ describe('several apps', () => {
   test('have all their faults among those of the environment, or that of the file', async () => {
     const path = await aFile(text.replace('cloud: china', 'cloud: moon'), 'apps.yaml');
     expect(faultsOf({ APPS_FILE: path, PORT: 'x' })).toEqual([
+      'PORT must be a whole number from 0 to 65535, not "x"',
       'APPS_FILE: line 8: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
       'APPS_FILE: line 11: apps[1].credential.clientSecretFile names a file that cannot be read (ENOENT)',
-      'PORT must be a whole number from 0 to 65535, not "x"',
     ]);
     const none = join(directory, 'none.yaml');
     expect(faultsOf({ APPS_FILE: none })).toEqual([`APPS_FILE: ${none} cannot be read (ENOENT)`]);

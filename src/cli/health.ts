@@ -1,4 +1,4 @@
-import { readRemoteConfig } from '../config.ts';
+import { readRemoteConfig } from '../config/remote.ts';
 import { readEnvironment } from '../environment.ts';
 import { command } from './command.ts';
 import { EXIT } from './exit.ts';

@@ -1,5 +1,5 @@
 import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../client/index.ts';
-import { type RemoteConfig, readRemoteConfig } from '../config.ts';
+import { type RemoteConfig, readRemoteConfig } from '../config/remote.ts';
 import { readEnvironment } from '../environment.ts';
 import { UsageError } from './command.ts';
 import { EXIT } from './exit.ts';

@@ -31,10 +31,14 @@ export function webhookTo(url: string, files: readonly string[]): Webhook {
   };
 }
 
-function parseSecret(text: string): string {
+export function isWebhookSecret(text: string): boolean {
   const base64 = SECRET.exec(text)?.[1];
   const bytes = base64 === undefined ? 0 : Buffer.from(base64, 'base64').length;
-  if (bytes >= LEAST_BYTES && bytes <= MOST_BYTES) return text;
+  return bytes >= LEAST_BYTES && bytes <= MOST_BYTES;
+}
+
+function parseSecret(text: string): string {
+  if (isWebhookSecret(text)) return text;
   throw new FileError(
     `holds no secret of ${LEAST_BYTES} to ${MOST_BYTES} bytes, as whsec_ and base64`,
   );

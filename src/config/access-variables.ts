@@ -1,0 +1,120 @@
+import type { EntraTenant } from '../access/entra-tokens.ts';
+import type { KeyHolder } from '../access/key-ring.ts';
+import { CLOUDS } from '../graph/clouds.ts';
+import { readAccess } from './access-file.ts';
+import type { CloudHosts } from './apps-variables.ts';
+import { readDocument } from './bounded-file.ts';
+import { GUID, isLoopback } from './checks.ts';
+import { type EnvReader, quote } from './env-reader.ts';
+
+/** Who may ask. */
+export interface AccessConfig {
+  /** Where neither these, nor the file, nor Entra's tokens are: on loopback, or AUTH=none. */
+  readonly apiKeys: readonly string[] | null;
+  readonly accessFile: AccessFile | null;
+  readonly entra: EntraAccess | null;
+  /** None of these, and no AUTH=none: this machine alone is to ask. */
+  readonly loopbackOnly: boolean;
+}
+
+/** Who has which keys, with the content that it was read from. */
+export interface AccessFile {
+  readonly path: string;
+  readonly text: string;
+  readonly holders: readonly KeyHolder[];
+}
+
+/** Whose access tokens count, and what they have to be for. */
+export interface EntraAccess {
+  readonly audiences: readonly string[];
+  readonly tenants: ReadonlyMap<string, EntraTenant>;
+}
+
+/** Of a file that is faulty, and therefore never used. */
+const NO_ACCESS: AccessFile = { path: '', text: '', holders: [] };
+
+/** Of an application id: https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions */
+const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,255}$/i;
+
+export function readAccessConfig(read: EnvReader, host: string, hosts: CloudHosts): AccessConfig {
+  const given = {
+    apiKeys: readApiKeys(read),
+    accessFile: readAccessFile(read),
+    entra: readEntra(read, hosts),
+  };
+  return { ...given, loopbackOnly: isLoopbackOnly(read, host, given) };
+}
+
+function readApiKeys(read: EnvReader): string[] | null {
+  const text = read.secretText('API_KEYS');
+  if (text === null) return null;
+  const keys = text.split(/[,\n]/).map((key) => key.trim());
+  const given = keys.filter((key) => key !== '');
+  if (given.length === 0) read.fault('API_KEYS holds no key');
+  if (given.some((key) => !/^[\x21-\x7e]{24,512}$/.test(key))) {
+    read.fault('API_KEYS: each key must have at least 24 characters, none of them a space');
+  }
+  return given;
+}
+
+function readAccessFile(read: EnvReader): AccessFile | null {
+  const path = read.text('ACCESS_FILE');
+  if (path === null) return null;
+  return read.file('ACCESS_FILE', path, NO_ACCESS, () => {
+    const text = readDocument(path);
+    return { path, text, holders: readAccess(text) };
+  });
+}
+
+function readEntra(read: EnvReader, hosts: CloudHosts): EntraAccess | null {
+  const audiences = read
+    .list(read.text('ENTRA_AUDIENCES'))
+    .map((text) => (GUID.test(text) ? text.toLowerCase() : text));
+  const tenants = read.list(read.text('ENTRA_TENANTS')).map((id) => id.toLowerCase());
+  if (tenants.some((id) => !GUID.test(id))) read.fault('ENTRA_TENANTS: each must be a GUID');
+  if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {
+    read.fault("ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI");
+  }
+  if (audiences.length === 0 && tenants.length === 0) return null;
+  if (audiences.length === 0) read.fault('ENTRA_AUDIENCES is missing: what tokens must be for');
+  if (tenants.length === 0) read.fault('ENTRA_TENANTS is missing: whose tokens count');
+  return { audiences, tenants: new Map(tenants.map((id) => [id, entraTenant(id, hosts)])) };
+}
+
+/**
+ * Where a tenant's keys are named, and what issues its tokens, in both versions of them;
+ * they name the cloud's own authority also where that is reached by another.
+ * https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats
+ */
+function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTenant {
+  const { v1Issuer, authorityHost: itsOwn } = CLOUDS[cloud];
+  const authorities = new Set([`https://${itsOwn}`, authorityHost]);
+  return {
+    openIdUrl: `${authorityHost}/${id}/v2.0/.well-known/openid-configuration`,
+    issuers: [`${v1Issuer}${id}/`, ...[...authorities].map((of) => `${of}/${id}/v2.0`)],
+  };
+}
+
+/** @returns whether this machine alone is to ask */
+function isLoopbackOnly(
+  read: EnvReader,
+  host: string,
+  access: Omit<AccessConfig, 'loopbackOnly'>,
+): boolean {
+  const auth = read.text('AUTH');
+  const [given] = [
+    access.apiKeys && 'API_KEYS',
+    access.accessFile && 'ACCESS_FILE',
+    access.entra && 'ENTRA_AUDIENCES',
+  ].filter((name) => name !== null);
+  if (auth !== null && auth !== 'none') {
+    read.fault(`AUTH can only be none, not ${quote(auth)}`);
+  } else if (auth === 'none' && given !== undefined) {
+    read.fault(`AUTH=none contradicts ${given}: give one of them`);
+  } else if (auth === null && given === undefined && !isLoopback(host)) {
+    read.fault(
+      `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`,
+    );
+  }
+  return auth === null && given === undefined;
+}

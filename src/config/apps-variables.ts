@@ -1,0 +1,86 @@
+import type { App, Credential } from '../graph/app.ts';
+import { CLOUDS, type CloudName } from '../graph/clouds.ts';
+import { type AppsFile, readApps } from './apps-file.ts';
+import { readBounded, readDocument, readText } from './bounded-file.ts';
+import type { EnvReader } from './env-reader.ts';
+
+/** For which apps of Entra. */
+export interface AppsConfig {
+  readonly apps: readonly App[];
+  readonly defaultApp: string;
+  /** Where the apps are from, with its content as they were read; null: from the environment. */
+  readonly appsFile: (AppsFile & { readonly text: string }) | null;
+}
+
+export type CloudHosts = Omit<AppsFile, 'path'>;
+
+const CREDENTIAL_VARIABLES = [
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_SECRET_FILE',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
+];
+
+/** Of the cloud that GRAPH_CLOUD names. */
+export function readCloudHosts(read: EnvReader): CloudHosts {
+  const cloud = read.oneOf('GRAPH_CLOUD', Object.keys(CLOUDS), 'global') as CloudName;
+  const hosts = CLOUDS[cloud];
+  return {
+    cloud,
+    graphBaseUrl: read.url('GRAPH_BASE_URL', `https://${hosts.graphHost}/v1.0`, true),
+    authorityHost: read.url('AZURE_AUTHORITY_HOST', `https://${hosts.authorityHost}`, false),
+  };
+}
+
+export function readAppsConfig(read: EnvReader, hosts: CloudHosts): AppsConfig {
+  const path = read.text('APPS_FILE');
+  if (path !== null) return appsOf(read, { path, ...hosts });
+  const app: App = {
+    name: 'default',
+    tenantId: read.guid('AZURE_TENANT_ID'),
+    clientId: read.guid('AZURE_CLIENT_ID'),
+    credential: readCredential(read),
+    ...hosts,
+    webhook: null,
+  };
+  return { apps: [app], defaultApp: app.name, appsFile: null };
+}
+
+/**
+ * A credential in the environment would be one that somebody takes for used. The other
+ * variables of an app may stand there: Azure's workload identity sets them in each pod.
+ */
+function appsOf(read: EnvReader, file: AppsFile): AppsConfig {
+  const given = CREDENTIAL_VARIABLES.filter((name) => read.text(name) !== null);
+  for (const name of given) {
+    read.fault(`${name} contradicts APPS_FILE, whose apps have their own credentials`);
+  }
+  const none = { apps: [], defaultApp: '', appsFile: { ...file, text: '' } };
+  return read.file('APPS_FILE', file.path, none, (path) => {
+    const text = readDocument(path);
+    return { ...readApps(text, file), appsFile: { ...file, text } };
+  });
+}
+
+function readCredential(read: EnvReader): Credential {
+  const secret = read.secret('AZURE_CLIENT_SECRET');
+  const path = read.text('AZURE_CLIENT_CERTIFICATE_PATH');
+  const password = read.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
+  const tokenFile = read.text('AZURE_FEDERATED_TOKEN_FILE');
+  if (path !== null) read.file('AZURE_CLIENT_CERTIFICATE_PATH', path, null, readBounded);
+  if (tokenFile !== null) read.file('AZURE_FEDERATED_TOKEN_FILE', tokenFile, null, readText);
+  const given: (Credential | null)[] = [
+    secret && { kind: 'secret', secret },
+    path === null ? null : { kind: 'certificate', path, password },
+    tokenFile === null ? null : { kind: 'federated', tokenFile },
+  ];
+  const [credential, another] = given.filter((one) => one !== null);
+  if (!credential || another) {
+    read.fault(
+      'give one credential: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE' +
+        (another ? ', not several' : ''),
+    );
+  }
+  return credential ?? { kind: 'secret', secret: { value: '' } };
+}

@@ -1,0 +1,139 @@
+import type { Secret } from '../graph/app.ts';
+import { FileError, readText } from './bounded-file.ts';
+import { GUID, isServiceUrl } from './checks.ts';
+import { DocumentError } from './yaml-reader.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Every fault of the environment; `message` lists them, a line each. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`the environment is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Reads variables and gathers faults; what a faulty one gives is never used. */
+export class EnvReader {
+  readonly #env: Env;
+  readonly #faults: string[] = [];
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  fault(message: string): void {
+    this.#faults.push(message);
+  }
+
+  throwFaults(): void {
+    if (this.#faults.length > 0) throw new ConfigError(this.#faults);
+  }
+
+  /** An empty variable counts as unset: that is how compose files leave things out. */
+  text(name: string): string | null {
+    const value = this.#env[name]?.trim();
+    return value ? value : null;
+  }
+
+  integer(name: string, fallback: number, least: number, most: number): number {
+    const text = this.text(name);
+    if (text === null) return fallback;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    this.fault(`${name} must be a whole number from ${least} to ${most}, not ${quote(text)}`);
+    return fallback;
+  }
+
+  duration(name: string, fallback: string, leastMs: number, mostMs: number): number {
+    const text = this.text(name) ?? fallback;
+    const match = /^(\d{1,9})(ms|s|m|h)$/.exec(text);
+    const value = match ? Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN) : Number.NaN;
+    if (value >= leastMs && value <= mostMs) return value;
+    this.fault(
+      `${name} must be a duration such as 500ms, 5s, 15m or 1h, from ${leastMs} ms to ${mostMs / 1_000} s, not ${quote(text)}`,
+    );
+    return Number.NaN; // of which no rule between variables holds
+  }
+
+  oneOf(name: string, values: readonly string[], fallback: string): string {
+    const text = this.text(name);
+    if (text === null || values.includes(text)) return text ?? fallback;
+    this.fault(`${name} must be one of ${values.join(', ')}, not ${quote(text)}`);
+    return fallback;
+  }
+
+  /** Of items with commas or newlines between them; without a text none. */
+  list(text: string | null): string[] {
+    return (text ?? '')
+      .split(/[,\n]/)
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  }
+
+  /** A secret given in place, or by the file that NAME_FILE names, which must be there now. */
+  secret(name: string): Secret | null {
+    const value = this.secretText(name);
+    const file = this.text(`${name}_FILE`);
+    if (file !== null) return { file };
+    return value === null ? null : { value };
+  }
+
+  /** Of a secret that is read once, at the start. */
+  secretText(name: string): string | null {
+    const value = this.text(name);
+    const file = this.text(`${name}_FILE`);
+    if (value !== null && file !== null) this.fault(`${name} and ${name}_FILE: give one of them`);
+    return value ?? (file && this.file(`${name}_FILE`, file, null, readText));
+  }
+
+  /** What is read of a file that a variable names; `none` where it is faulty. */
+  file<T>(name: string, path: string, none: T, read: (path: string) => T): T {
+    try {
+      return read(path);
+    } catch (error) {
+      if (error instanceof DocumentError) {
+        for (const fault of error.faults) this.fault(`${name}: ${fault}`);
+      } else if (error instanceof FileError) {
+        this.fault(`${name}: ${path} ${error.reason}`);
+      } else throw error;
+      return none;
+    }
+  }
+
+  share(name: string, fallback: number): number {
+    const text = this.text(name);
+    if (text === null) return fallback;
+    const value = /^\d?\.?\d{1,17}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= 0 && value <= 1) return value;
+    this.fault(`${name} must be a number from 0 to 1, not ${quote(text)}`);
+    return fallback;
+  }
+
+  guid(name: string): string {
+    const text = this.text(name);
+    if (text !== null && GUID.test(text)) return text.toLowerCase();
+    this.fault(text === null ? `${name} is not set` : `${name} must be a GUID, not ${quote(text)}`);
+    return '';
+  }
+
+  /** Tokens and secrets go there: in the clear to this machine only, if at all. */
+  url(name: string, fallback: string, mayBeHttp: boolean): string {
+    const text = this.text(name) ?? fallback;
+    if (!isServiceUrl(text, mayBeHttp)) {
+      const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
+      this.fault(`${name} must be an https:// URL${plain} without credentials or query`);
+    }
+    return text.replace(/\/+$/, '');
+  }
+}
+
+/** Of what is no secret; bounded, and safe for a terminal. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
