@@ -2,16 +2,31 @@ import type { JobSchedulerJson, Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
 import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
-import { JOB_OPTIONS, schedulerId, type VisitData } from './wheel-queue.ts';
+import { JOB_OPTIONS, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
 /** What can be wrong with a slot's scheduler; null when nothing is. */
 export type Ailment = 'missing' | 'overdue' | 'ahead' | 'out-of-phase' | null;
+
+interface Ill {
+  readonly slot: number;
+  readonly ailment: NonNullable<Ailment>;
+  /** Of the turn that is to come, or ought to have come, epoch ms. */
+  readonly next: number;
+}
+
+/** Of a job that a worker will take, or has taken. */
+const STATES_UNDER_WAY: ReadonlySet<string> = new Set([
+  'delayed',
+  'waiting',
+  'prioritized',
+  'active',
+]);
 
 export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
   readonly wheel: Wheel;
   readonly clock: Clock;
-  /** A turn that has not begun so long after its time counts as missed, in ms. */
+  /** A turn that has not begun so long after its time counts as missed, if its job is not there, in ms. */
   readonly graceMs: number;
   readonly log: Logger;
   readonly onRepair: (ailment: NonNullable<Ailment>) => void;
@@ -45,12 +60,15 @@ export class Schedulers {
       if (scheduler) standing.set(scheduler.key, scheduler);
     }
     const now = clock.now();
-    const ill: { slot: number; ailment: NonNullable<Ailment> }[] = [];
+    const suspects: Ill[] = [];
     for (let slot = 0; slot < wheel.slots; slot++) {
-      const ailment = ailmentOf(standing.get(schedulerId(slot)), slot, wheel, now, graceMs);
+      const scheduler = standing.get(schedulerId(slot));
+      const ailment = ailmentOf(scheduler, slot, wheel, now, graceMs);
       standing.delete(schedulerId(slot));
-      if (ailment) ill.push({ slot, ailment });
+      if (ailment) suspects.push({ slot, ailment, next: scheduler?.next ?? 0 });
     }
+    const late = await Promise.all(suspects.map((suspect) => this.#isLateOnly(suspect)));
+    const ill = suspects.filter((_, i) => !late[i]);
     await Promise.all([...standing.keys()].map((id) => queue.removeJobScheduler(id)));
     await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
     await this.#makeUp(ill.map(({ slot }) => slot));
@@ -61,6 +79,16 @@ export class Schedulers {
     }
     this.#looks++;
     return ill.length;
+  }
+
+  /**
+   * Whether the turn's job is there, and only waits for a worker: another for the same turn
+   * would be more work for those that are behind, and visit the slot in the same moment.
+   */
+  async #isLateOnly({ slot, ailment, next }: Ill): Promise<boolean> {
+    if (ailment !== 'overdue') return false;
+    const job = await this.#options.queue.getJob(turnJobId(slot, next));
+    return job !== undefined && STATES_UNDER_WAY.has(await job.getState());
   }
 
   /** Removed first: of a scheduler that stands, an upsert leaves timer and offset as they are. */

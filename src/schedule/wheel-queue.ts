@@ -43,10 +43,12 @@ export function schedulerId(slot: number): string {
   return `slot-${slot}`;
 }
 
-/**
- * The instant a turn was planned for. A scheduler's job bears it in its id
- * alone: `repeat:<scheduler>:<epoch ms>`.
- */
+/** Of the job that a slot's scheduler makes for its turn at `turnAt`. */
+export function turnJobId(slot: number, turnAt: number): string {
+  return `repeat:${schedulerId(slot)}:${turnAt}`;
+}
+
+/** The instant a turn was planned for. A scheduler's job bears it in its id alone. */
 export function plannedAt(job: Job<VisitData>): number {
   if ('turnAt' in job.data && job.data.turnAt !== undefined) return job.data.turnAt;
   const match = /:(\d+)$/.exec(job.id ?? '');

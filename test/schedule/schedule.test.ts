@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { offsetOf } from '../../src/calls/wheel.ts';
-import { schedulerId } from '../../src/schedule/wheel-queue.ts';
+import { schedulerId, turnJobId } from '../../src/schedule/wheel-queue.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import {
   areConsecutiveTurns,
@@ -113,12 +113,12 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
       'its delayed entry lost',
       'overdue',
       async (bench) =>
-        server.client.zrem(key(bench, 'delayed'), `repeat:${id}:${await nextOf(bench)}`),
+        server.client.zrem(key(bench, 'delayed'), turnJobId(SLOT, await nextOf(bench))),
     ],
     [
       'its job lost',
       'overdue',
-      async (bench) => server.client.del(key(bench, `repeat:${id}:${await nextOf(bench)}`)),
+      async (bench) => server.client.del(key(bench, turnJobId(SLOT, await nextOf(bench)))),
     ],
     [
       'its next turn put an hour ahead',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { offsetOf, turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import { ailmentOf, Schedulers } from '../../src/schedule/schedulers.ts';
-import { openQueue, schedulerId } from '../../src/schedule/wheel-queue.ts';
+import { openQueue, schedulerId, turnJobId } from '../../src/schedule/wheel-queue.ts';
 import { NOW } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast, realClock, silent } from '../store/fixture.ts';
@@ -111,7 +111,7 @@ describe('BullMQ', () => {
 });
 
 describe('a look over the schedulers', () => {
-  async function aLook(wheel = { intervalMs: 600_000, slots: 16 }) {
+  async function aLook(wheel = { intervalMs: 600_000, slots: 16 }, graceMs = 5_000) {
     const redis = await fast(server);
     const prefix = newPrefix();
     const queue = openQueue(redis, prefix);
@@ -121,7 +121,7 @@ describe('a look over the schedulers', () => {
         queue,
         wheel,
         clock: realClock,
-        graceMs: 5_000,
+        graceMs,
         log: silent,
         onRepair: (ailment) => repairs.push(ailment),
       });
@@ -131,6 +131,17 @@ describe('a look over the schedulers', () => {
     };
     return { queue, prefix, repairs, schedulers, nexts, wheel };
   }
+
+  test('leaves a turn alone that is late, while its job is there for a worker to take', async () => {
+    const { queue, repairs, schedulers, nexts } = await aLook({ intervalMs: 1_000, slots: 1 }, 50);
+    await schedulers().lookOver();
+    const next = (await nexts()).get(schedulerId(0)) ?? Number.NaN;
+    await expect.poll(() => Date.now()).toBeGreaterThan(next + 50);
+    expect(await schedulers().lookOver()).toBe(0);
+    await server.client.zrem(queue.toKey('delayed'), turnJobId(0, next));
+    expect(await schedulers().lookOver()).toBe(1);
+    expect(repairs).toEqual(['missing', 'overdue']);
+  });
 
   test('puts each slot’s scheduler in its place, and makes up for the turn that passed', async () => {
     const { queue, repairs, schedulers, nexts, wheel } = await aLook();
