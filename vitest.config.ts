@@ -1,9 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Of what is waited for; vitest's own second is too short for a busy machine. */
 const expect = { poll: { timeout: 15_000, interval: 20 } };
 
-/** `npm test`: all parts, and then the quick ones of the faults with the machine to themselves. */
+/** `npm test`: all parts, and the quick ones of the faults with the machine to themselves. */
 export default defineConfig({
   test: {
     projects: [
@@ -16,6 +17,8 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 30_000,
           expect,
+          // Many wait for something most of the time.
+          maxWorkers: availableParallelism() + 1,
           sequence: { groupOrder: 0 },
         },
       },
