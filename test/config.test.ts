@@ -408,6 +408,7 @@ describe('a bad environment is refused', () => {
   test.each<[Env, string[]]>([
     ...[
       'secret',
+      SIGNING.replace('whsec_', ''),
       `whsec_${Buffer.alloc(23, 1).toString('base64')}`,
       `whsec_${Buffer.alloc(65, 1).toString('base64')}`,
       `${SIGNING},whsec_`,

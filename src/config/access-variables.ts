@@ -48,8 +48,7 @@ export function readAccessConfig(read: EnvReader, host: string, hosts: CloudHost
 function readApiKeys(read: EnvReader): string[] | null {
   const text = read.secretText('API_KEYS');
   if (text === null) return null;
-  const keys = text.split(/[,\n]/).map((key) => key.trim());
-  const given = keys.filter((key) => key !== '');
+  const given = read.list(text);
   if (given.length === 0) read.fault('API_KEYS holds no key');
   if (given.some((key) => !/^[\x21-\x7e]{24,512}$/.test(key))) {
     read.fault('API_KEYS: each key must have at least 24 characters, none of them a space');
