@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config';
 /** Of what is waited for; vitest's own second is too short for a busy machine. */
 const expect = { poll: { timeout: 15_000, interval: 20 } };
 
-/** `npm test`: all parts, and the quick ones of the faults with the machine to themselves. */
+/** Replicas as processes, whose calls have deadlines of some seconds. */
+const REPLICAS = ['test/process/**/*.test.ts', 'test/demo/**/*.test.ts'];
+
+/** `npm test`: the parts, and replicas with the machine to themselves. */
 export default defineConfig({
   test: {
     projects: [
@@ -12,7 +15,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/faults/**', 'test/cluster/**', 'test/bench/**'],
+          exclude: ['test/faults/**', 'test/cluster/**', 'test/bench/**', ...REPLICAS],
           // Many tests run processes and real servers; this is for a slow machine, not to wait for.
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -24,9 +27,11 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'faults',
-          include: ['test/faults/quick*.test.ts'],
+          name: 'replicas',
+          include: [...REPLICAS, 'test/faults/quick*.test.ts'],
           fileParallelism: false,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
           expect,
           sequence: { groupOrder: 1 },
         },
