@@ -1,16 +1,17 @@
 // What the checks read of the code.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Exit code of a check that could not be made here; why is what it printed. */
 export const SKIPPED = 77;
 
-const VARIABLE =
-  /\.(?:text|integer|duration|oneOf|secret|secretText|proxy|#guid|#url|#share)\('([A-Z][A-Z_]+)'(?:, ([\d_]+|'\w+'))?/g;
+const VARIABLE = /\bread(?:\s*\.\w+\(|\w+\(read, )\s*'([A-Z][A-Z_]+)'(?:,\s*([\d_]+|'\w+'))?/g;
 
-/** Name → default, '' where it has none, of the variables of src/config.ts. */
+/** Name → default, '' where it has none, of the variables of src/config.ts and its modules. */
 export function readVariables() {
-  const matches = read('src/config.ts').matchAll(VARIABLE);
-  return new Map([...matches].map(([, name, value = '']) => [name, value.replaceAll(/['_]/g, '')]));
+  const modules = readdirSync(new URL('../src/config', import.meta.url));
+  const files = ['src/config.ts', ...modules.map((module) => `src/config/${module}`)];
+  const matches = files.flatMap((file) => [...read(file).matchAll(VARIABLE)]);
+  return new Map(matches.map(([, name, value = '']) => [name, value.replaceAll(/['_]/g, '')]));
 }
 
 /** Whether the daemon reads it, as it is or as a file. */
