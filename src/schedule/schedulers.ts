@@ -1,11 +1,17 @@
 import type { JobSchedulerJson, Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
-import { JOB_OPTIONS, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
+import { offsetOf, turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
+import { JOB_OPTIONS, plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
 /** What can be wrong with a slot's scheduler; null when nothing is. */
 export type Ailment = 'missing' | 'overdue' | 'ahead' | 'out-of-phase' | null;
+
+interface Turn {
+  readonly slot: number;
+  /** Epoch ms. */
+  readonly turnAt: number;
+}
 
 interface Ill {
   readonly slot: number;
@@ -70,8 +76,8 @@ export class Schedulers {
     const late = await Promise.all(suspects.map((suspect) => this.#isLateOnly(suspect)));
     const ill = suspects.filter((_, i) => !late[i]);
     await Promise.all([...standing.keys()].map((id) => queue.removeJobScheduler(id)));
-    await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
-    await this.#makeUp(ill.map(({ slot }) => slot));
+    const missed = await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
+    await this.#makeUp(missed);
     for (const { ailment } of ill) onRepair(ailment);
     if (ill.length > 0) {
       const level = this.#looks === 0 ? 'info' : 'warn';
@@ -91,32 +97,33 @@ export class Schedulers {
     return job !== undefined && STATES_UNDER_WAY.has(await job.getState());
   }
 
-  /** Removed first: of a scheduler that stands, an upsert leaves timer and offset as they are. */
-  async #putInPlace(slot: number): Promise<void> {
-    const { queue, wheel } = this.#options;
+  /**
+   * Removed first: of a scheduler that stands, an upsert leaves timer and offset as they are.
+   *
+   * @returns the last turn that it will not make.
+   */
+  async #putInPlace(slot: number): Promise<Turn> {
+    const { queue, wheel, clock } = this.#options;
     const id = schedulerId(slot);
     await queue.removeJobScheduler(id);
-    await queue.upsertJobScheduler(
+    const first = await queue.upsertJobScheduler(
       id,
       { every: wheel.intervalMs, offset: offsetOf(slot, wheel) },
       { name: 'turn', data: { slot }, opts: JOB_OPTIONS },
     );
+    const firstAt = first ? plannedAt(first) : turnAfter(slot, clock.now(), wheel);
+    return { slot, turnAt: firstAt - wheel.intervalMs };
   }
 
   /** Harmless where the turn was not missed: a visit posts only what is not renewed since. */
-  async #makeUp(slots: readonly number[]): Promise<void> {
-    const { queue, wheel, clock } = this.#options;
-    if (slots.length === 0) return;
-    const now = clock.now();
-    await queue.addBulk(
-      slots.map((slot) => {
-        const turnAt = turnAtOrBefore(slot, now, wheel);
-        return {
-          name: 'turn',
-          data: { slot, turnAt },
-          opts: { jobId: `made-up-${slot}-${turnAt}` },
-        };
-      }),
+  async #makeUp(turns: readonly Turn[]): Promise<void> {
+    if (turns.length === 0) return;
+    await this.#options.queue.addBulk(
+      turns.map((turn) => ({
+        name: 'turn',
+        data: turn,
+        opts: { jobId: `made-up-${turn.slot}-${turn.turnAt}` },
+      })),
     );
   }
 }
