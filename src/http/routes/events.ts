@@ -7,6 +7,7 @@ import type { PresentCall } from '../call-resource.ts';
 import { type EventResource, eventPresenter } from '../event-resource.ts';
 import { sendEvents } from '../event-stream.ts';
 import type { Limits } from '../limits.ts';
+import { Places } from '../places.ts';
 import { Problem, problemBody } from '../problems.ts';
 import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
@@ -81,7 +82,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
 ) => {
   const presentEvent = eventPresenter(present);
   const stopping = new AbortController();
-  let open = 0;
+  const places = new Places(limits.maxEventStreams);
   app.addHook('preClose', (closed) => {
     stopping.abort();
     closed();
@@ -95,9 +96,9 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
     async handler({ query, headers, principal, log, id: reqId, ip }, reply) {
       const { app: appName, call: callId, label: labels = [], lastEventId = null } = query;
       const id = callId === undefined ? null : canonicalId(callId);
-      if (open >= limits.maxEventStreams) throw tooMany(limits.maxEventStreams);
       const reader = events.readAfter(headers['last-event-id'] || lastEventId);
-      open++;
+      const leave = places.take(principal.name);
+      if (typeof leave === 'string') throw tooMany(leave);
       reply.hijack();
       const options = {
         present: presentEvent,
@@ -112,7 +113,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
         const how = await sendEvents(reply.raw, reader, options, stopping.signal);
         if (how !== 'ended') log.info({ reqId, ip, principal: principal.name }, CUT_OFF[how]);
       } finally {
-        open--;
+        leave();
       }
     },
   });
@@ -120,7 +121,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
   done();
 };
 
-function tooMany(most: number): Problem {
-  const detail = `this replica already has ${most} streams of events open`;
+function tooMany(why: string): Problem {
+  const detail = `of the streams of events that this replica can have open ${why}`;
   return new Problem(problemBody('too-many-streams', detail), { 'retry-after': RETRY_AFTER_S });
 }

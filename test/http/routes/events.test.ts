@@ -176,6 +176,28 @@ describe('GET /events', () => {
     }, SOON);
   });
 
+  test('leaves some of them to others than who has the most', async () => {
+    const apiKeys = ['a'.repeat(24), 'b'.repeat(24)];
+    const keys = apiKeys.map((key) => ({ authorization: `Bearer ${key}` }));
+    const fixture = await anApp({
+      limits: { maxEventStreams: 4 },
+      identify: identifyBy({ apiKeys }),
+    });
+    const streams = [];
+    for (let i = 0; i < 3; i++) streams.push(await open(fixture, '/events', keys[0]));
+    const refused = await fixture.app.inject({ url: '/events', headers: keys[0] ?? {} });
+    expect([refused.statusCode, refused.json().detail]).toEqual([
+      503,
+      expect.stringContaining('3 of 4 are taken by API_KEYS[0]'),
+    ]);
+    await open(fixture, '/events', keys[1]);
+    streams[0]?.close();
+    const url = `${await listen(fixture.app)}/events`;
+    await vi.waitFor(async () => {
+      expect((await EventClient.open(url, keys[0])).response.status).toBe(200);
+    }, SOON);
+  });
+
   test('is not there before Redis was reached, unless it is known from where to read', async () => {
     const fixture = await anApp();
     fixture.events.now = null;
