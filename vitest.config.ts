@@ -20,8 +20,8 @@ export default defineConfig({
           testTimeout: 30_000,
           hookTimeout: 30_000,
           expect,
-          // Many wait for something most of the time.
-          maxWorkers: availableParallelism() + 1,
+          // One more than by default: many wait for something most of the time.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },

@@ -86,16 +86,25 @@ export function makeGraph(app: App | App[], more: Partial<GraphOptions> = {}) {
   return { graph, requests, tokens, lines };
 }
 
+export interface Listener extends AsyncDisposable {
+  readonly port: number;
+  /** How many have come. */
+  connections(): number;
+  mostAtOnce(): number;
+}
+
 /** A TCP server on a free port that does `serve` with each connection. */
 export async function listen(
   serve: (socket: Socket) => void,
   server: Server = createServer(),
-): Promise<{ port: number; connections: () => number; [Symbol.asyncDispose](): Promise<void> }> {
+): Promise<Listener> {
   const sockets = new Set<Socket>();
   let connections = 0;
+  let mostAtOnce = 0;
   server.on('connection', (socket: Socket) => {
     connections += 1;
     sockets.add(socket);
+    mostAtOnce = Math.max(mostAtOnce, sockets.size);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     serve(socket);
   });
@@ -103,6 +112,7 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,
+    mostAtOnce: () => mostAtOnce,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

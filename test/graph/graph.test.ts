@@ -44,10 +44,9 @@ describe('a keepAlive', () => {
     const id = simulator.createCall();
     await world.graph.send(makeCall(id));
     simulator.graphFaults.set({ kind: 'delay', delayMs: 300 });
-    const before = Date.now();
-    const outcome = await world.graph.send(makeCall(id));
-    expect((outcome.sentAt ?? 0) - before).toBeLessThan(200);
-    expect(Date.now() - before).toBeGreaterThanOrEqual(299);
+    const { sentAt } = await world.graph.send(makeCall(id));
+    expect(sentAt).toBeLessThanOrEqual(simulator.ledger.of(id).at(-1)?.at ?? 0);
+    expect(Date.now() - (sentAt ?? Number.NaN)).toBeGreaterThanOrEqual(299);
   });
 
   test('for a call that is over is ended, with the evidence that support asks for', async () => {
@@ -208,12 +207,11 @@ describe('a connection', () => {
     await using server = await listen(() => {});
     const graphBaseUrl = `http://127.0.0.1:${server.port}/v1.0`;
     const { graph } = makeGraph({ ...makeApp(simulator), graphBaseUrl }, { connections: 2 });
-    const startedAt = Date.now();
     const sends = Array.from({ length: 10 }, () => graph.send(makeCall('call-0001')));
     const codes = (await Promise.all(sends)).map((outcome) => errorOf(outcome).code);
     expect(new Set(codes)).toEqual(new Set(['timeout']));
-    expect(Date.now() - startedAt).toBeLessThan(2000);
-    expect(server.connections()).toBeLessThanOrEqual(4);
+    // The server may see those come that take the places of others before it sees these go.
+    expect(server.mostAtOnce()).toBeLessThanOrEqual(4);
     await graph.close();
   });
 

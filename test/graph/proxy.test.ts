@@ -105,10 +105,8 @@ describe('a proxy', () => {
     const url = `http://127.0.0.1:${listener.port}`;
     const proxy = { http: url, https: url, no: null };
     const { graph } = makeGraph(makeApp(simulator), { proxy, connections: 1 });
-    const startedAt = Date.now();
     const outcome = await graph.send(makeCall(simulator.createCall()));
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'token' } });
     await graph.close();
-    expect(Date.now() - startedAt).toBeLessThan(3000);
   });
 });
