@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
+import { freePort } from '../free-port.ts';
 import { reap } from '../redis/reaper.ts';
-import { freePort } from '../redis/redis-server.ts';
 import { ALERTS } from './promtool.ts';
 
 /** A real Prometheus on loopback, with config/alerts.yml in a hurry, as it says below. */

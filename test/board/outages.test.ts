@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { World } from '../process/world.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { browserForFile } from './browser.ts';
 
 const redis = redisForFile();

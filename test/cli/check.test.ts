@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Finding } from '../../src/cli/check/finding.ts';
+import { freePort } from '../free-port.ts';
 import { World } from '../process/world.ts';
-import { freePort, RedisServer, redisForFile } from '../redis/redis-server.ts';
+import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import { cli, type Ended } from './cli.ts';
 
 const redis = redisForFile();

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Call } from '../../src/client/index.ts';
 import type { GraphFault } from '../../src/simulator/faults.ts';
+import { freePort } from '../free-port.ts';
 import type { Replica } from '../process/replica.ts';
 import { World } from '../process/world.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { cli, startCli } from './cli.ts';
 
 const KEY = 'a-key-of-more-than-24-characters';

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { procStat } from '../proc.ts';
 import { World } from '../process/world.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { cli, startCli, startInTerminal } from './cli.ts';
 
 /** A terminal's own page, without cursor and wrapping; and the way back. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createServerIdentity } from '../../src/simulator/certificate.ts';
-import { freePort, RedisServer } from '../redis/redis-server.ts';
+import { freePort } from '../free-port.ts';
+import { RedisServer } from '../redis/redis-server.ts';
 
 /**
  * Servers that take TLS and one ACL user alone. Which CAs are trusted Node reads
@@ -82,7 +83,7 @@ describe('with TLS and an ACL user', () => {
   test('a Cluster is reached, and nobody else is let in', async () => {
     const port = await freePort();
     const node = await start([
-      ...['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`],
+      ...['--cluster-enabled', 'yes'],
       // It has met nobody that would tell it its address.
       ...['--cluster-announce-ip', '127.0.0.1'],
       ...['--tls-port', `${port}`, '--tls-cluster', 'yes', ...tls, ...USER],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { freePort } from '../redis/redis-server.ts';
+import { freePort } from '../free-port.ts';
 import { reapAtExit } from './reap.ts';
 
 export interface RedisProcessOptions {

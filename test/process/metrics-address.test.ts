@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { freePort } from '../free-port.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { World } from './world.ts';
 
 const redis = redisForFile();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll } from 'vitest';
-import { freePort, RedisServer } from './redis-server.ts';
+import { RedisServer } from './redis-server.ts';
 
 /** For a test file: a Cluster that runs before its tests and stops after them. */
 export function clusterForFile(options: string[] = []): RedisCluster {
@@ -133,8 +133,6 @@ export class RedisCluster {
   async #startNode(): Promise<void> {
     const node = new RedisServer([
       ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'],
-      // By default the port and 10,000, which is too high for some.
-      ...['--cluster-port', `${await freePort()}`],
       ...['--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
       ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
       ...['--appendfsync', 'everysec'],

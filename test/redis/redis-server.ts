@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { reap } from './reaper.ts';
 
 /** For a test file: a redis-server that runs before its tests and stops after them. */
@@ -23,6 +23,8 @@ export class RedisServer {
   readonly #sentinel: string | null;
   #directory = '';
   #port = 0;
+  /** Of a node of a Cluster; by default it is the port and 10,000, which is too high for some. */
+  #busPort: number | null = null;
   #child: ChildProcess | null = null;
   #client: Redis | null = null;
 
@@ -56,8 +58,10 @@ export class RedisServer {
   async start(): Promise<void> {
     this.#directory = await mkdtemp(join(tmpdir(), 'callkeeper-redis-'));
     if (this.#sentinel !== null) await writeFile(this.#sentinelFile, this.#sentinel);
-    for (let attempt = 0; attempt < 5; attempt++) {
+    // A port that was free may be taken by the time that it is wanted.
+    for (let attempt = 0; attempt < 20; attempt++) {
       this.#port = await freePort();
+      if (this.#options.includes('--cluster-enabled')) this.#busPort = await freePort();
       if (await this.#run()) return;
     }
     throw new Error('no redis-server could be started: is it installed?');
@@ -117,6 +121,7 @@ export class RedisServer {
         ? ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always']
         : [this.#sentinelFile, '--sentinel'];
     const args = this.#sentinel === null ? [...own, ...kind] : [...kind, ...own];
+    if (this.#busPort !== null) args.push('--cluster-port', `${this.#busPort}`);
     const child = spawn('redis-server', [...args, ...this.#options], { stdio: 'ignore' });
     this.#child = child;
     reap(child);
@@ -148,14 +153,4 @@ async function answers(port: number, ended: Promise<boolean>): Promise<boolean> 
   } finally {
     client.disconnect();
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port was given');
-  return address.port;
 }

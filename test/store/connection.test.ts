@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { connectBlocking, connectFast } from '../../src/store/connection.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { freePort } from '../free-port.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { blocking, fast, ready, SOON, silent } from './fixture.ts';
 
 const server = redisForFile();

@@ -3,9 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectFast } from '../../src/store/connection.ts';
 import { Servers } from '../../src/store/servers.ts';
 import { UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { freePort } from '../free-port.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { GROUP, RedisSentinels } from '../redis/redis-sentinels.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { silent } from './fixture.ts';
 
 const server = redisForFile();

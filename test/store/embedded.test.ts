@@ -10,8 +10,8 @@ import { pino } from 'pino';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EmbeddedRedis, EmbeddedRedisError } from '../../src/store/embedded.ts';
 import { assertSuitable } from '../../src/store/suitable.ts';
+import { freePort } from '../free-port.ts';
 import { procStat } from '../proc.ts';
-import { freePort } from '../redis/redis-server.ts';
 import { SOON, silent } from './fixture.ts';
 
 let dataDir = '';

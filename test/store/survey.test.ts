@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { survey } from '../../src/store/survey.ts';
+import { freePort } from '../free-port.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { RedisSentinels } from '../redis/redis-sentinels.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { silent } from './fixture.ts';
 
 const server = redisForFile();

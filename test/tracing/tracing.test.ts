@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { freePort } from '../free-port.ts';
 import { World } from '../process/world.ts';
-import { freePort, redisForFile } from '../redis/redis-server.ts';
+import { redisForFile } from '../redis/redis-server.ts';
 import { Collector, type Span } from './collector.ts';
 
 const redis = redisForFile();

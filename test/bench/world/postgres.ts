@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { chownSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../free-port.ts';
 import { procStat } from '../../proc.ts';
 import { pinned } from './cores.ts';
-import { freePort } from './free-port.ts';
 import { newDirectory, removeDirectory, watchOver } from './remains.ts';
 import type { Store } from './store.ts';
 
