@@ -409,6 +409,8 @@ describe('a bad environment is refused', () => {
     ...[
       'secret',
       SIGNING.replace('whsec_', ''),
+      `${SIGNING}A`,
+      `${SIGNING}==`,
       `whsec_${Buffer.alloc(23, 1).toString('base64')}`,
       `whsec_${Buffer.alloc(65, 1).toString('base64')}`,
       `${SIGNING},whsec_`,

@@ -19,7 +19,7 @@ export function readWebhookConfig(read: EnvReader): WebhookConfig | null {
   const hosts = read.list(read.text('WEBHOOK_HOSTS')).map((host) => host.toLowerCase());
   const defaultUrl = read.text('WEBHOOK_URL');
   const allowPrivate = read.oneOf('WEBHOOK_ALLOW_PRIVATE', ['true', 'false'], 'false') === 'true';
-  if (secrets.some((secret) => !secret.startsWith('whsec_') || !isWebhookSecret(secret))) {
+  if (secrets.some((secret) => !isWhole(secret))) {
     read.fault('WEBHOOK_SECRETS: each must be whsec_ and 24 to 64 bytes in base64');
   }
   if (hosts.some((host) => !WEBHOOK_HOST.test(host) && isIP(host) === 0)) {
@@ -36,4 +36,10 @@ export function readWebhookConfig(read: EnvReader): WebhookConfig | null {
     read.fault('WEBHOOK_SECRETS is missing: with it webhooks are signed');
   }
   return ofApps ? webhooks : null;
+}
+
+/** With its prefix, and padded: one that was cut short where it was copied is not. */
+function isWhole(secret: string): boolean {
+  const [, base64] = secret.split('whsec_');
+  return base64 !== undefined && base64.length % 4 === 0 && isWebhookSecret(secret);
 }

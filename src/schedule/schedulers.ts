@@ -1,7 +1,7 @@
 import type { JobSchedulerJson, Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import { offsetOf, turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
+import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 import { JOB_OPTIONS, plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
 /** What can be wrong with a slot's scheduler; null when nothing is. */
@@ -92,9 +92,12 @@ export class Schedulers {
    * would be more work for those that are behind, and visit the slot in the same moment.
    */
   async #isLateOnly({ slot, ailment, next }: Ill): Promise<boolean> {
-    if (ailment !== 'overdue') return false;
-    const job = await this.#options.queue.getJob(turnJobId(slot, next));
-    return job !== undefined && STATES_UNDER_WAY.has(await job.getState());
+    const { queue, wheel, clock } = this.#options;
+    // Once the slot's next turn has come too, this one is missed, whatever became of its job.
+    if (ailment !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
+    const job = await queue.getJob(turnJobId(slot, next)).catch(() => undefined); // not readable
+    // One whose hash was lost is made anew by BullMQ, with nothing in it.
+    return job?.name === 'turn' && STATES_UNDER_WAY.has(await job.getState());
   }
 
   /**
@@ -111,8 +114,8 @@ export class Schedulers {
       { every: wheel.intervalMs, offset: offsetOf(slot, wheel) },
       { name: 'turn', data: { slot }, opts: JOB_OPTIONS },
     );
-    const firstAt = first ? plannedAt(first) : turnAfter(slot, clock.now(), wheel);
-    return { slot, turnAt: firstAt - wheel.intervalMs };
+    const last = turnAtOrBefore(slot, clock.now(), wheel);
+    return { slot, turnAt: first ? Math.min(last, plannedAt(first) - wheel.intervalMs) : last };
   }
 
   /** Harmless where the turn was not missed: a visit posts only what is not renewed since. */

@@ -96,10 +96,12 @@ export class WheelWorker {
     throw new DelayedError();
   }
 
-  #visit(job: Job<VisitData>): Promise<VisitAgainAt> {
+  async #visit(job: Job<VisitData>): Promise<VisitAgainAt> {
     const { visitor } = this.#options;
     const { data } = job;
     if ('ids' in data) return visitor.visitNew(data.ids, this.#stop.signal);
+    // Redis has lost what was in it: the look over the schedulers, or the watch, makes up for it.
+    if (!Number.isInteger(data.slot)) return null;
     return visitor.visitSlot(data.slot, plannedAt(job), this.#stop.signal);
   }
 }

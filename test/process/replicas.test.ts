@@ -71,7 +71,7 @@ test(
       for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(5);
     }, PATIENCE);
 
-    // But for the first keepAlive, which is none of a turn. However late one of a turn is.
+    // But for the first keepAlive, which is none of a turn. One of a turn may be late.
     for (const id of ids) {
       const [, ...instants] = world.simulator.ledger.of(id).map(({ at }) => at);
       const turns = instants.map((at) => turnAtOrBefore(slotOf(id, wheel), at, wheel));

@@ -133,14 +133,37 @@ describe('a look over the schedulers', () => {
   }
 
   test('leaves a turn alone that is late, while its job is there for a worker to take', async () => {
-    const { queue, repairs, schedulers, nexts } = await aLook({ intervalMs: 1_000, slots: 1 }, 50);
+    const wheel = { intervalMs: 5_000, slots: 1 };
+    const { queue, repairs, schedulers, nexts } = await aLook(wheel, 50);
     await schedulers().lookOver();
     const next = (await nexts()).get(schedulerId(0)) ?? Number.NaN;
     await expect.poll(() => Date.now()).toBeGreaterThan(next + 50);
     expect(await schedulers().lookOver()).toBe(0);
-    await server.client.zrem(queue.toKey('delayed'), turnJobId(0, next));
+    await (await queue.getJob(turnJobId(0, next)))?.promote();
+    expect(await schedulers().lookOver()).toBe(0);
+
+    // With the turn after it the last one is missed, and is made up for.
+    await expect.poll(() => Date.now()).toBeGreaterThan(next + wheel.intervalMs);
     expect(await schedulers().lookOver()).toBe(1);
     expect(repairs).toEqual(['missing', 'overdue']);
+    expect(await queue.getJob(`made-up-0-${next + wheel.intervalMs}`)).toBeDefined();
+  });
+
+  test('makes up for a turn whose job Redis has lost but for its place, or cannot be read', async () => {
+    for (const harm of ['del', 'set'] as const) {
+      const { queue, repairs, schedulers, nexts } = await aLook(
+        { intervalMs: 5_000, slots: 1 },
+        50,
+      );
+      await schedulers().lookOver();
+      const next = (await nexts()).get(schedulerId(0)) ?? Number.NaN;
+      await expect.poll(() => Date.now()).toBeGreaterThan(next + 50);
+      const key = queue.toKey(turnJobId(0, next));
+      await server.client.del(key);
+      if (harm === 'set') await server.client.set(key, 'none of a job');
+      expect(await schedulers().lookOver()).toBe(1);
+      expect(repairs).toEqual(['missing', 'overdue']);
+    }
   });
 
   test('puts each slot’s scheduler in its place, and makes up for the turn that passed', async () => {
