@@ -2,7 +2,7 @@
 // runs. There is no compiler of Bicep in npm: types and names of Azure are not looked at here.
 import { fileURLToPath } from 'node:url';
 import { Language, Parser } from 'web-tree-sitter';
-import { isVariable, read, readVariables, shutdownSeconds } from './facts.mjs';
+import { isVariable, read, shutdownSeconds, VARIABLES } from './facts.mjs';
 
 const FILE = 'config/azure/container-app.bicep';
 const faults = [];
@@ -63,7 +63,7 @@ function checkApp() {
     .find((node) => node.namedChild(1).text.includes('/containerApps@'));
   const { configuration, template } = literal(app.namedChild(2)).properties;
   const [container] = template.containers;
-  const port = readVariables().get('PORT');
+  const port = VARIABLES.get('PORT');
   const [volume] = template.volumes;
   const [mount] = container.volumeMounts;
   const files = volume.secrets.map(({ path }) => `${mount.mountPath}/${path}`);

@@ -3,13 +3,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PROBLEMS } from '../src/http/problems.ts';
-import { METRIC, readMetrics, readVariables } from './facts.mjs';
+import { METRIC, readMetrics, VARIABLES } from './facts.mjs';
 
 const faults = [];
 const readme = read('README.md').replaceAll(/ +\|/g, ' |');
 
-const variables = readVariables();
-for (const [name, value] of variables) {
+for (const [name, value] of VARIABLES) {
   const row = rowOf(name);
   if (row === null) faults.push(`README.md: no row for the variable ${name} of src/config.ts`);
   else if (value && !row.includes(`\`${value}\``)) {
@@ -20,7 +19,7 @@ for (const [name, value] of variables) {
 /** Not of src/config.ts: Node's own, and what docker-compose.yml makes REDIS_URL of. */
 const OTHERS = new Set(['NODE_EXTRA_CA_CERTS', 'REDIS_PASSWORD']);
 for (const [, name] of read('.env.example').matchAll(/^(?:# )?([A-Z][A-Z_]+)=/gm)) {
-  const isKnown = OTHERS.has(name) || variables.has(name) || variables.has(name.slice(0, -5));
+  const isKnown = OTHERS.has(name) || VARIABLES.has(name) || VARIABLES.has(name.slice(0, -5));
   if (!isKnown) faults.push(`.env.example: ${name} is no variable of src/config.ts`);
 }
 

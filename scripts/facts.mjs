@@ -7,7 +7,9 @@ export const SKIPPED = 77;
 const VARIABLE = /\bread(?:\s*\.\w+\(|\w+\(read, )\s*'([A-Z][A-Z_]+)'(?:,\s*([\d_]+|'\w+'))?/g;
 
 /** Name → default, '' where it has none, of the variables of src/config.ts and its modules. */
-export function readVariables() {
+export const VARIABLES = readVariables();
+
+function readVariables() {
   const modules = readdirSync(new URL('../src/config', import.meta.url));
   const files = ['src/config.ts', ...modules.map((module) => `src/config/${module}`)];
   const matches = files.flatMap((file) => [...read(file).matchAll(VARIABLE)]);
@@ -16,13 +18,12 @@ export function readVariables() {
 
 /** Whether the daemon reads it, as it is or as a file. */
 export function isVariable(name) {
-  const variables = readVariables();
-  return variables.has(name) || variables.has(name.replace(/_FILE$/, ''));
+  return VARIABLES.has(name) || VARIABLES.has(name.replace(/_FILE$/, ''));
 }
 
 /** What a replica takes to stop at the most, in s. */
 export function shutdownSeconds() {
-  return Number.parseInt(readVariables().get('SHUTDOWN_TIMEOUT'), 10);
+  return Number.parseInt(VARIABLES.get('SHUTDOWN_TIMEOUT'), 10);
 }
 
 /** A metric where it is asked for, without what a histogram adds to its name. */
