@@ -8,7 +8,7 @@ import type { GraphTimeouts } from './graph/connections.ts';
 export interface Periods {
   /** Between two looks over the schedulers. */
   readonly lookOverMs: number;
-  /** A turn that has not begun so long after its time was missed, if its job is not there any more. */
+  /** A turn that has not begun so long after its time was missed, unless its job only waits. */
   readonly turnGraceMs: number;
   /** A visit whose replica gave no sign of life for so long is made by another. */
   readonly lockMs: number;

@@ -32,7 +32,7 @@ export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
   readonly wheel: Wheel;
   readonly clock: Clock;
-  /** A turn that has not begun so long after its time counts as missed, if its job is not there, in ms. */
+  /** A turn that has not begun so long after its time counts as missed, unless its job only waits, in ms. */
   readonly graceMs: number;
   readonly log: Logger;
   readonly onRepair: (ailment: NonNullable<Ailment>) => void;

@@ -44,6 +44,7 @@ export class FakeVisitor extends Visitor {
   }
 
   override async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<VisitAgainAt> {
+    if (!Number.isInteger(slot)) throw new RangeError(`no slot ${slot}`);
     const visit = { slot, turnAt, at: Date.now() };
     this.turns.push(visit);
     return this.onTurn(visit, stop);
