@@ -184,7 +184,8 @@ test("a bot comes in by Entra's token, also while Entra is out", SLOW, async () 
     503,
     'urn:callkeeper:problem:entra-keys-unavailable',
   ]);
-  expect((await late.request('GET', '/readyz')).status).toBe(200);
+  const readiness = async () => (await late.request('GET', '/readyz')).status;
+  await vi.waitFor(async () => expect(await readiness()).toBe(200), PATIENCE);
   await world.simulator.entraUp();
   const accepted = () => statusOf(late, token, 'POST', track.path);
   await vi.waitFor(async () => expect(await accepted()).toBe(201), PATIENCE);

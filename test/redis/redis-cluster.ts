@@ -135,7 +135,6 @@ export class RedisCluster {
       ...['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'],
       ...['--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
       ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
-      ...['--appendfsync', 'everysec'],
       ...this.#options,
     ]);
     this.nodes.push(node);

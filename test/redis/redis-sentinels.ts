@@ -16,7 +16,7 @@ export class RedisSentinels {
 
   /** @param options of master and replica, as on the command line */
   constructor(options: readonly string[] = []) {
-    const own = ['--appendfsync', 'everysec', '--repl-diskless-sync-delay', '0', ...options];
+    const own = ['--repl-diskless-sync-delay', '0', ...options];
     this.servers = [new RedisServer(own), new RedisServer(own)];
   }
 
