@@ -142,13 +142,15 @@ return {'joined', ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), era, b
 /**
  * Appends events to the stream. KEYS: events. ARGV: how many to keep, then for
  * each: type, id, call, and the event's own id, by which a repeat is recognised.
+ * Returns the last one's id in the stream.
  */
 const appendEvents = `
+local entryId
 for i = 2, #ARGV, 4 do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
+  entryId = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
     'type', ARGV[i], 'id', ARGV[i + 1], 'call', ARGV[i + 2], 'event', ARGV[i + 3])
 end
-return (#ARGV - 1) / 4
+return entryId
 `;
 
 /**
@@ -219,7 +221,7 @@ declare module 'ioredis' {
       events: string,
       kept: number,
       ...args: (string | number)[]
-    ): Result<number, Context>;
+    ): Result<string, Context>;
     readLeft(
       outbox: string,
       graceMs: number,

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { forget } from '../../src/calls/call.ts';
+import { pieces } from '../../src/calls/pieces.ts';
 import type { Change } from '../../src/calls/ports.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
 import { encodeCall } from '../../src/store/codec.ts';
-import { EVENTS_KEY, REPLICAS_KEY, slotKeys } from '../../src/store/keys.ts';
+import { EVENTS_KEPT, EVENTS_KEY, REPLICAS_KEY, slotKeys } from '../../src/store/keys.ts';
 import { layAnew } from '../../src/store/laying.ts';
 import { Membership } from '../../src/store/membership.ts';
 import { Shares } from '../../src/store/shares.ts';
@@ -70,6 +71,39 @@ describe('in a Cluster an event', () => {
       `restored ${one}`,
     ]);
     await vi.waitFor(async () => expect(await outboxes()).toEqual(SLOTS.map(() => 0)), SOON);
+  });
+
+  test('stays in its outbox until the stream has had it for a while, and comes again if it has not', async () => {
+    const { store } = await aRedisStore(cluster);
+    await store.write([track(idIn(3))]);
+    await vi.waitFor(async () => expect(await toldOf()).toHaveLength(1), SOON);
+    expect((await outboxes())[3]).toBe(1);
+    // As its node would, that died before it passed it on.
+    await cluster.client.del(EVENTS_KEY);
+    await store.told();
+    expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
+    expect(await outboxes()).toEqual(SLOTS.map(() => 0));
+  });
+
+  test('that the stream has dropped for newer ones does not come again', async () => {
+    const { store } = await aRedisStore(cluster);
+    await store.write([track(idIn(3))]);
+    await vi.waitFor(async () => expect(await toldOf()).toHaveLength(1), SOON);
+    const newer = Array.from({ length: EVENTS_KEPT }, (_, i) => [
+      'tracked',
+      `${i}`,
+      '',
+      `0/0:${i}`,
+    ]);
+    const redis = await fast(cluster);
+    for (const some of pieces(newer, 500)) {
+      await redis.appendEvents(EVENTS_KEY, EVENTS_KEPT, ...some.flat());
+    }
+    await cluster.client.xtrim(EVENTS_KEY, 'MAXLEN', EVENTS_KEPT);
+    await store.told();
+    expect(await cluster.client.xlen(EVENTS_KEY)).toBe(EVENTS_KEPT);
+    expect(await toldOf()).not.toContain(`tracked ${idIn(3)}`);
+    expect(await outboxes()).toEqual(SLOTS.map(() => 0));
   });
 
   test('has an id of its own, which no other has', async () => {
