@@ -123,8 +123,8 @@ function readNotificationsJwt(read: EnvReader): NotificationsJwt | null {
     'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
     true,
   );
-  const issuers = read.list(read.text('NOTIFICATIONS_ISSUERS'));
-  const audiences = read.list(read.text('NOTIFICATIONS_AUDIENCES'));
+  const issuers = read.list('NOTIFICATIONS_ISSUERS');
+  const audiences = read.list('NOTIFICATIONS_AUDIENCES');
   if (mode === 'off') return null;
   return {
     openIdUrl,

@@ -46,9 +46,8 @@ export function readAccessConfig(read: EnvReader, host: string, hosts: CloudHost
 }
 
 function readApiKeys(read: EnvReader): string[] | null {
-  const text = read.secretText('API_KEYS');
-  if (text === null) return null;
-  const given = read.list(text);
+  const given = read.secretList('API_KEYS');
+  if (given === null) return null;
   if (given.length === 0) read.fault('API_KEYS holds no key');
   if (given.some((key) => !/^[\x21-\x7e]{24,512}$/.test(key))) {
     read.fault('API_KEYS: each key must have at least 24 characters, none of them a space');
@@ -67,9 +66,9 @@ function readAccessFile(read: EnvReader): AccessFile | null {
 
 function readEntra(read: EnvReader, hosts: CloudHosts): EntraAccess | null {
   const audiences = read
-    .list(read.text('ENTRA_AUDIENCES'))
+    .list('ENTRA_AUDIENCES')
     .map((text) => (GUID.test(text) ? text.toLowerCase() : text));
-  const tenants = read.list(read.text('ENTRA_TENANTS')).map((id) => id.toLowerCase());
+  const tenants = read.list('ENTRA_TENANTS').map((id) => id.toLowerCase());
   if (tenants.some((id) => !GUID.test(id))) read.fault('ENTRA_TENANTS: each must be a GUID');
   if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {
     read.fault("ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI");

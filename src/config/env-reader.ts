@@ -68,12 +68,9 @@ export class EnvReader {
     return fallback;
   }
 
-  /** Of items with commas or newlines between them; without a text none. */
-  list(text: string | null): string[] {
-    return (text ?? '')
-      .split(/[,\n]/)
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
+  /** Of items with commas or newlines between them; of a variable that is not set none. */
+  list(name: string): string[] {
+    return items(this.text(name) ?? '');
   }
 
   /** A secret given in place, or by the file that NAME_FILE names, which must be there now. */
@@ -90,6 +87,12 @@ export class EnvReader {
     const file = this.text(`${name}_FILE`);
     if (value !== null && file !== null) this.fault(`${name} and ${name}_FILE: give one of them`);
     return value ?? (file && this.file(`${name}_FILE`, file, null, readText));
+  }
+
+  /** A list of secrets that are read once, at the start; null where it is not set. */
+  secretList(name: string): string[] | null {
+    const text = this.secretText(name);
+    return text === null ? null : items(text);
   }
 
   /** What is read of a file that a variable names; `none` where it is faulty. */
@@ -131,6 +134,13 @@ export class EnvReader {
     }
     return text.replace(/\/+$/, '');
   }
+}
+
+function items(text: string): string[] {
+  return text
+    .split(/[,\n]/)
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 /** Of what is no secret; bounded, and safe for a terminal. */

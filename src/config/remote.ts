@@ -21,7 +21,7 @@ export function readRemoteConfig(env: Env, given: readonly string[] = []): Remot
 
 /** By default the daemon that has this very environment. */
 function urlsOf(read: EnvReader, given: readonly string[]): readonly string[] {
-  const named = read.list(read.text('CALLKEEPER_URL'));
+  const named = read.list('CALLKEEPER_URL');
   const urls = given.length > 0 ? given : named;
   if (urls.some((text) => !isRemoteUrl(text))) {
     const name = given.length > 0 ? '--url' : 'CALLKEEPER_URL';

@@ -15,8 +15,8 @@ const WEBHOOK_HOST = /^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 
 /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
 export function readWebhookConfig(read: EnvReader): WebhookConfig | null {
-  const secrets = read.list(read.secretText('WEBHOOK_SECRETS'));
-  const hosts = read.list(read.text('WEBHOOK_HOSTS')).map((host) => host.toLowerCase());
+  const secrets = read.secretList('WEBHOOK_SECRETS') ?? [];
+  const hosts = read.list('WEBHOOK_HOSTS').map((host) => host.toLowerCase());
   const defaultUrl = read.text('WEBHOOK_URL');
   const allowPrivate = read.oneOf('WEBHOOK_ALLOW_PRIVATE', ['true', 'false'], 'false') === 'true';
   if (secrets.some((secret) => !isWhole(secret))) {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Queue } from 'bullmq';
 import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
@@ -55,7 +56,7 @@ export class FirstJobs implements FirstKeepAlives {
   async #addAll(): Promise<void> {
     this.#isAdding = true;
     // Lets what is asked for in this turn of the event loop gather first.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     while (this.#asked.length > 0) await this.#add(this.#asked.splice(0));
     this.#isAdding = false;
   }

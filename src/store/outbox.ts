@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { RedisClient } from './connection.ts';
 import { sendEach } from './each.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
@@ -86,7 +86,7 @@ export class Outbox {
 
   async #forward(): Promise<void> {
     // Lets what is written in this turn of the event loop gather first.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     while (this.#waiting.length > 0) {
       const events = this.#waiting.splice(0, PIECE);
       try {
