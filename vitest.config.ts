@@ -17,8 +17,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/faults/**', 'test/cluster/**', 'test/bench/**', ...REPLICAS],
           // Many tests run processes and real servers; this is for a slow machine, not to wait for.
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           expect,
           // One more than by default: many wait for something most of the time.
           maxWorkers: availableParallelism(),
@@ -30,8 +30,8 @@ export default defineConfig({
           name: 'replicas',
           include: [...REPLICAS, 'test/faults/quick*.test.ts'],
           fileParallelism: false,
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           expect,
           sequence: { groupOrder: 1 },
         },
