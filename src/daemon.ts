@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { Access } from './access/access.ts';
-import type { KeyHolder } from './access/key-ring.ts';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
 import { OwnFirst } from './calls/own-first.ts';
@@ -11,11 +9,10 @@ import { retryPolicy } from './calls/retry.ts';
 import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
 import { slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
-import { readAccess } from './config/access-file.ts';
-import { readApps } from './config/apps-file.ts';
-import { FileWatch } from './config/file-watch.ts';
 import type { Config } from './config.ts';
-import type { AppSet } from './graph/app.ts';
+import { configureAccess } from './daemon/access.ts';
+import { configureApps } from './daemon/apps.ts';
+import { buildWebhooks } from './daemon/webhooks.ts';
 import { Graph } from './graph/graph.ts';
 import { buildApp, buildMetricsApp } from './http/app.ts';
 import { callPresenter } from './http/call-resource.ts';
@@ -30,10 +27,8 @@ import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
 import { Standing } from './standing.ts';
 import { connectBlocking, connectFast, connectWorker } from './store/connection.ts';
-import { RedisDeliveryOrder } from './store/delivery-order.ts';
 import { EmbeddedRedis } from './store/embedded.ts';
 import { EventFeed } from './store/event-feed.ts';
-import { StreamedEventGroup } from './store/event-group.ts';
 import { StreamedEventLog } from './store/event-log.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
 import { Membership } from './store/membership.ts';
@@ -45,7 +40,6 @@ import { Servers } from './store/servers.ts';
 import { Shares } from './store/shares.ts';
 import type { Tracing, TracingOptions } from './tracing/tracing.ts';
 import { Targets } from './webhooks/targets.ts';
-import { Webhooks } from './webhooks/webhooks.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -69,10 +63,6 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** A webhook that has not taken an event for so long is not told of it. */
-const WEBHOOK_RETRIED_MS = 24 * 60 * 60 * 1_000;
-/** For one attempt. */
-const WEBHOOK_TIMEOUT_MS = 15_000;
 /** BullMQ blocks for up to 10 s at a time. */
 const WORKER_BLOCK_MS = 10_000;
 
@@ -89,6 +79,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const clock = new RefereedClock(period.skewMs);
   const policy = retryPolicy(intervalMs, deadlineMs);
   const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const userAgent = `callkeeper/${version}`;
   let stopping = false;
 
   await using starting = new AsyncDisposableStack();
@@ -165,31 +156,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       },
       tokenRequested: (outcome) => metrics.tokenRequested(outcome),
     },
-    userAgent: `callkeeper/${version}`,
+    userAgent,
   });
   starting.defer(() => graph.close());
-  const byName = ({ apps }: AppSet) => new Map(apps.map((app) => [app.name, app]));
-  let configured = { apps: byName(config), defaultApp: config.defaultApp };
-  const useApps = (set: AppSet) => {
-    configured = { apps: byName(set), defaultApp: set.defaultApp };
-    graph.useApps(set.apps);
-  };
-  const { appsFile } = config;
   const watched = { pollMs: period.filesPollMs, clock, log };
-  const appsWatch =
-    appsFile &&
-    new FileWatch<AppSet>({
-      ...watched,
-      file: {
-        ...appsFile,
-        variable: 'APPS_FILE',
-        subject: 'the apps',
-        read: (text) => readApps(text, appsFile),
-        use: useApps,
-        told: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
-        reloaded: (outcome) => metrics.appsReloaded(outcome),
-      },
-    });
+  const { configured, watch: appsWatch } = configureApps({ config, graph, metrics, watched });
   starting.defer(() => appsWatch?.stop());
   const lanes = new Lanes(config.graphConnections);
   const visiting = {
@@ -324,46 +295,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const targets = new Targets({
     ...(config.webhooks ?? { hosts: [], defaultUrl: null, secrets: [] }),
-    webhookOf: (app) => configured.apps.get(app)?.webhook ?? null,
+    webhookOf: (app) => configured().apps.get(app)?.webhook ?? null,
   });
   const presentEvent = eventPresenter(callPresenter(wheel, deadlineMs));
   const webhooks =
     config.webhooks &&
-    new Webhooks({
-      ...config.webhooks,
-      redis: forQueues,
+    buildWebhooks({
+      webhooks: config.webhooks,
+      redis,
+      forQueues,
       connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
-      prefix: QUEUE_PREFIX,
-      group: new StreamedEventGroup({
-        redis,
-        replica,
-        holdMs: period.believedMs,
-        onMissed: (count) => {
-          metrics.webhookEventsMissed(count ?? 1);
-          log.error(
-            { count },
-            'webhooks are not told of events: they were too many for the stream',
-          );
-        },
-      }),
-      order: new RedisDeliveryOrder(redis),
+      replica,
+      period,
       targets,
       render: (event) => JSON.stringify(presentEvent(event)),
       changed: (signal) => eventLog.changed(signal),
       isUp: () => standing.up,
-      lookMs: period.heartbeatMs,
-      lockMs: period.lockMs,
-      retry: {
-        firstMs: period.webhookRetryMs,
-        capMs: period.webhookRetryCapMs,
-        forMs: WEBHOOK_RETRIED_MS,
-      },
-      timeoutMs: WEBHOOK_TIMEOUT_MS,
-      userAgent: `callkeeper/${version}`,
+      metrics,
+      userAgent,
       clock,
       random,
       log,
-      onAttempt: (outcome) => metrics.webhookAttempted(outcome),
     });
   starting.defer(() => webhooks?.stop(AbortSignal.abort()));
 
@@ -383,7 +335,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     isUnsaved: (id) => roster.isUnsaved(id),
     clock,
     random,
-    configured: () => configured,
+    configured,
     reach: null,
     webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
     wheel,
@@ -400,33 +352,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     new GraphTokenVerifier({
       ...jwt,
       ...tokens,
-      audiences: () => jwt.audiences ?? [...configured.apps.values()].map((one) => one.clientId),
+      audiences: () => jwt.audiences ?? [...configured().apps.values()].map((one) => one.clientId),
     });
-  const { accessFile } = config;
-  const access = new Access({
-    apiKeys: config.apiKeys ?? [],
-    holders: accessFile?.holders ?? null,
-    entra: config.entra && { ...config.entra, ...tokens },
-    now: () => clock.now(),
-  });
-  const accessWatch =
-    accessFile &&
-    new FileWatch<readonly KeyHolder[]>({
-      ...watched,
-      file: {
-        ...accessFile,
-        variable: 'ACCESS_FILE',
-        subject: 'the keys',
-        read: readAccess,
-        use: (holders) => access.useHolders(holders),
-        told: (holders) => ({
-          audit: true,
-          action: 'reload',
-          clients: holders.map(({ name }) => name),
-        }),
-        reloaded: (outcome) => metrics.accessReloaded(outcome),
-      },
-    });
+  const { access, watch: accessWatch } = configureAccess({ config, metrics, tokens, watched });
   starting.defer(() => accessWatch?.stop());
   const app = await buildApp({
     calls,
@@ -434,7 +362,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     overviews: new RosterOverviews({ roster, shares, standing: () => standing, deadlineMs, clock }),
     admitNotifications:
       verifier &&
-      ((authorization, named) => admit({ ...configured, verifier }, authorization, named)),
+      ((authorization, named) => admit({ ...configured(), verifier }, authorization, named)),
     wheel,
     deadlineMs,
     metrics: config.metricsAddress ? null : metrics,
