@@ -43,10 +43,13 @@ export class MirroredStore implements CallStore {
     return results;
   }
 
+  /** A call that Redis has lost, but is known here, stays in the roster until its stop is told of. */
   async stopUnknown(gone: GoneCall): Promise<boolean> {
     const done = await this.#store.stopUnknown(gone);
-    if (done) this.#roster.remove(gone);
-    return done;
+    if (!done) return false;
+    if (isTombstone(gone) && this.#roster.peek(gone.id) !== null) this.#roster.keep(gone.id);
+    else this.#roster.remove(gone);
+    return true;
   }
 
   find(ids: readonly string[]): Promise<(Entry | null)[]> {

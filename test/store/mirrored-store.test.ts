@@ -73,6 +73,15 @@ describe('the roster learns', () => {
     expect(roster.unsavedSlots).toEqual([SLOT]);
   });
 
+  test('not to forget a call that is stopped while Redis has lost it', async () => {
+    const { store, roster, behind } = aMirror();
+    await store.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
+    behind.calls.clear();
+    expect(await store.stopUnknown(tombstone(ONE, 'r2', NOW))).toBe(true);
+    expect(roster.peek(ONE)?.call).toEqual(aCall({ id: ONE }));
+    expect(roster.unsavedSlots).toEqual([SLOT]);
+  });
+
   test('nothing of what is missing from a read that a later one has overtaken', async () => {
     const { store, roster, behind } = aMirror();
     const read = behind.readSlot.bind(behind);

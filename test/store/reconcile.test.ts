@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Call, forget, tombstone } from '../../src/calls/call.ts';
+import { MirroredStore } from '../../src/store/mirrored-store.ts';
 import { merge, reconcile } from '../../src/store/reconcile.ts';
 import type { Roster } from '../../src/store/roster.ts';
 import { aCall, aGoneCall, anError, idIn, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
@@ -133,6 +134,19 @@ describe('after an absence of Redis', () => {
     await own(roster, aCall({ id: ONE }));
     await store.stopUnknown(tombstone(ONE, 'r9', NOW));
     const { left } = await reconcile(store, roster, SLOTS, CLOCK);
+    expect(left).toMatchObject([{ id: ONE, removal: 'untracked' }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['untracked']);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test('a call that was lost and then stopped, at the replica that knew it, is told of as stopped', async () => {
+    const { roster, store } = await aReplica();
+    const mirrored = new MirroredStore(store, roster);
+    await mirrored.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
+    await server.flush();
+    expect(await mirrored.stopUnknown(tombstone(ONE, 'r9', NOW))).toBe(true);
+    const { left } = await reconcile(store, roster, roster.unsavedSlots, CLOCK);
     expect(left).toMatchObject([{ id: ONE, removal: 'untracked' }]);
     expect((await events(server)).map(({ type }) => type)).toEqual(['untracked']);
     expect(roster.peek(ONE)).toBeNull();
