@@ -16,6 +16,8 @@ export interface SlotKeys {
   readonly lock: string;
   /** Stream, in a Cluster: events of the slot that are not in {@link EVENTS_KEY} yet. */
   readonly outbox: string;
+  /** Held by the replica that forwards what others have left in the outbox. */
+  readonly outboxClaim: string;
   /** Written where a node is asked whether it serves the slot. */
   readonly probe: string;
 }
@@ -28,6 +30,7 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
     goneAt: `${tag}:gone-at`,
     lock: `${tag}:lock`,
     outbox: `${tag}:outbox`,
+    outboxClaim: `${tag}:outbox-claim`,
     probe: `${tag}:probe`,
   };
 }

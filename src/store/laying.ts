@@ -3,7 +3,7 @@ import { slotOf, type Wheel } from '../calls/wheel.ts';
 import type { RedisClient } from './connection.ts';
 import { type Command, sendEach } from './each.ts';
 import { LAYING_KEY, slotKeys, WHEEL_KEY } from './keys.ts';
-import { forwardLeft } from './outbox.ts';
+import { forwardLast } from './outbox.ts';
 
 /** Held anew with each slot; a replica that dies over it delays the next by so much. */
 const LAYING_MS = 60_000;
@@ -31,7 +31,7 @@ export async function layAnew(redis: RedisClient, from: Wheel, to: Wheel): Promi
       await eachSlot(from, async (slot) => {
         await hold();
         await copySlot(redis, slot, from, to);
-        while ((await forwardLeft(redis, slot, from.slots, 0)) > 0) await hold();
+        while ((await forwardLast(redis, slot, from.slots)) > 0) await hold();
       });
       await hold();
     }

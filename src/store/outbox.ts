@@ -2,6 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { RedisClient } from './connection.ts';
 import { sendEach } from './each.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
+import { fieldOf, type StreamEntry } from './stream-entry.ts';
 
 /** An event as it was put into a stream. */
 export interface Told {
@@ -19,21 +20,24 @@ interface Left extends Told {
   readonly slot: number;
 }
 
-/** What was appended to the stream of events, in order. */
+/** What one script appended to the stream of events: all of it is there, or nothing. */
 interface Forwarded {
   readonly events: readonly Left[];
   /** Of the last of them, by the stream. */
   readonly lastId: string;
 }
 
+export interface OutboxOptions {
+  /** By then the stream's node has passed on to its replicas what it took, or is gone, in ms. */
+  readonly passedOnAfterMs?: number;
+  /** By then a writer mostly has its events out of their outbox, or is dead, in ms. */
+  readonly leftAfterMs?: number;
+}
+
 /** So many are forwarded at once. */
 const PIECE = 500;
-/** More than these do not wait in memory: they stand in their outbox all the same. */
-const MOST_WAITING = 50_000;
-/** By then the stream's node has passed on to its replicas what it took, or is gone. */
-const PASSED_ON_AFTER_MS = 1_000;
-/** A writer has its events out of their outbox sooner; by then it is dead, or does not reach the stream. */
-const LEFT_AFTER_MS = 5_000;
+/** More than these are not held in memory: they stand in their outbox all the same. */
+const MOST_HELD = 50_000;
 
 /**
  * In a Cluster a slot and the stream of events may be on two nodes, and no
@@ -41,42 +45,64 @@ const LEFT_AFTER_MS = 5_000;
  * one step with it, and forwarded from there by whoever made it. It leaves the
  * outbox when it has been in the stream for long enough to outlive the stream's
  * node. What a writer that died has left, or could not forward, is forwarded by
- * the next one that reads the slot. An event may be in the stream twice then;
+ * one that reads the slot. An event may be in the stream more than once then;
  * `event`, an id of its own, tells.
  */
 export class Outbox {
   readonly #redis: RedisClient;
   readonly #slots: number;
+  readonly #passedOnAfterMs: number;
+  readonly #leftAfterMs: number;
+  /** The own ids of the events that are waiting or forwarded. */
+  readonly #held = new Set<string>();
   #waiting: Left[] = [];
   #forwarding: Promise<void> | null = null;
   #forwarded: Forwarded[] = [];
   #clearing: Promise<void> | null = null;
-  /** In memory, waiting or forwarded. */
-  #held = 0;
+  /** Slots to be swept before they are read again. */
+  readonly #unswept = new Set<number>();
+  #isSweeping = false;
 
-  constructor(redis: RedisClient, slots: number) {
+  constructor(redis: RedisClient, slots: number, options: OutboxOptions = {}) {
     this.#redis = redis;
     this.#slots = slots;
+    this.#passedOnAfterMs = options.passedOnAfterMs ?? 1_000;
+    this.#leftAfterMs = options.leftAfterMs ?? 5_000;
   }
 
   /** Takes note of what stands in a slot's outbox by now, and forwards it soon; its writer does not wait. */
   add(slot: number, told: Told): void {
-    if (this.#held >= MOST_WAITING) return;
-    this.#held++;
-    this.#forwardSoon([{ ...told, slot }]);
+    if (this.#held.size < MOST_HELD) this.#hold([{ ...told, slot }]);
+    else this.#sweepLater([slot]);
   }
 
-  /** What others have left in a slot's outbox. Where it cannot be had now, the next reader has it. */
+  /**
+   * Forwards what others have left in a slot's outbox; what they may yet forward themselves
+   * is looked at again. Where it cannot be had now, the next reader has it.
+   */
   async sweep(slot: number): Promise<void> {
-    await forwardLeft(this.#redis, slot, this.#slots, LEFT_AFTER_MS).catch(() => undefined);
+    if (await this.#sweep(slot).catch(() => false)) this.#sweepLater([slot]);
   }
 
-  /** Resolves when nothing is held any more, at the latest some seconds after the last was added. */
+  /** Resolves when nothing is held any more; soon too where the stream cannot be had. */
   async settled(): Promise<void> {
     while (this.#forwarding ?? this.#clearing) {
       await this.#forwarding;
       await this.#clearing;
     }
+  }
+
+  #hold(events: readonly Left[]): void {
+    for (const event of events) this.#held.add(this.#idOf(event));
+    this.#forwardSoon(events);
+  }
+
+  #release(events: readonly Left[]): void {
+    for (const event of events) this.#held.delete(this.#idOf(event));
+  }
+
+  #idOf({ slot, entryId }: Left): string {
+    return ownId(slot, this.#slots, entryId);
   }
 
   #forwardSoon(events: readonly Left[]): void {
@@ -90,57 +116,102 @@ export class Outbox {
     while (this.#waiting.length > 0) {
       const events = this.#waiting.splice(0, PIECE);
       try {
-        this.#forwarded.push({ events, lastId: await append(this.#redis, this.#slots, events) });
-        this.#clearing ??= this.#clear();
+        const lastId = await append(this.#redis, this.#slots, events);
+        this.#forwarded.push({ events, lastId });
+        this.#clearing ??= this.#clearAll();
       } catch {
-        this.#held -= events.length; // left for a reader
+        this.#leave([...events, ...this.#waiting.splice(0)]);
       }
     }
     this.#forwarding = null;
   }
 
-  async #clear(): Promise<void> {
+  async #clearAll(): Promise<void> {
     while (this.#forwarded.length > 0) {
       const forwarded = this.#forwarded.splice(0);
-      await sleep(PASSED_ON_AFTER_MS);
-      const events = forwarded.flatMap((piece) => piece.events);
-      const lastId = forwarded.at(-1)?.lastId ?? '';
-      try {
-        // The stream is in order: with the last all are there.
-        if (await isKept(this.#redis, lastId)) await clear(this.#redis, this.#slots, events);
-        else {
-          this.#forwardSoon(events);
-          continue;
-        }
-      } catch {
-        // left for a reader
-      }
-      this.#held -= events.length;
+      await sleep(this.#passedOnAfterMs);
+      await Promise.all(forwarded.map((piece) => this.#clear(piece)));
     }
     this.#clearing = null;
+  }
+
+  async #clear({ events, lastId }: Forwarded): Promise<void> {
+    try {
+      if (!(await isKept(this.#redis, lastId))) return this.#forwardSoon(events);
+    } catch {
+      return this.#leave(events);
+    }
+    await takeOut(this.#redis, this.#slots, events).catch(() => undefined); // the next reader has it
+    this.#release(events);
+  }
+
+  /** To be forwarded by whoever comes first: this or another replica, or a reader of the slot. */
+  #leave(events: readonly Left[]): void {
+    this.#release(events);
+    this.#sweepLater(events.map(({ slot }) => slot));
+  }
+
+  #sweepLater(slots: readonly number[]): void {
+    for (const slot of slots) this.#unswept.add(slot);
+    if (!this.#isSweeping) void this.#sweepAll();
+  }
+
+  async #sweepAll(): Promise<void> {
+    this.#isSweeping = true;
+    while (this.#unswept.size > 0) {
+      await sleep(this.#leftAfterMs, undefined, { ref: false });
+      const slots = [...this.#unswept];
+      this.#unswept.clear();
+      await Promise.all(slots.map((slot) => this.#sweep(slot).catch(() => undefined)));
+    }
+    this.#isSweeping = false;
+  }
+
+  /** @returns whether something stands there that is not old enough to be forwarded by others. */
+  async #sweep(slot: number): Promise<boolean> {
+    const { outbox, outboxClaim } = slotKeys(slot, this.#slots);
+    const [all, entries] = await this.#redis.claimLeft(
+      outbox,
+      outboxClaim,
+      this.#leftAfterMs,
+      PIECE,
+    );
+    const others = leftIn(slot, entries).filter((event) => !this.#held.has(this.#idOf(event)));
+    this.#hold(others);
+    return all > entries.length;
   }
 }
 
 /**
- * Forwards what has stood in a slot's outbox for longer than a grace; some 500
- * at most. Returns how many. Rejects with what Redis rejects with.
+ * Forwards what stands in a slot's outbox, some 500 at most, for when nobody writes there any
+ * more. Returns how many. Rejects with what Redis rejects with.
  */
-export async function forwardLeft(
+export async function forwardLast(
   redis: RedisClient,
   slot: number,
   slots: number,
-  graceMs: number,
 ): Promise<number> {
-  const entries = await redis.readLeft(slotKeys(slot, slots).outbox, graceMs, PIECE);
-  const left = entries.map(([entryId, fields]) => {
-    const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
-    return { slot, entryId, type: field('type'), id: field('id'), call: field('call') };
-  });
-  if (left.length > 0) {
-    await append(redis, slots, left);
-    await clear(redis, slots, left);
+  const { outbox } = slotKeys(slot, slots);
+  const events = leftIn(slot, await redis.xrange(outbox, '-', '+', 'COUNT', PIECE));
+  if (events.length > 0) {
+    await append(redis, slots, events);
+    await takeOut(redis, slots, events);
   }
-  return left.length;
+  return events.length;
+}
+
+function leftIn(slot: number, entries: readonly StreamEntry[]): Left[] {
+  return entries.map(([entryId, fields]) => ({
+    slot,
+    entryId,
+    type: fieldOf(fields, 'type'),
+    id: fieldOf(fields, 'id'),
+    call: fieldOf(fields, 'call'),
+  }));
+}
+
+function ownId(slot: number, slots: number, entryId: string): string {
+  return `${slot}/${slots}:${entryId}`;
 }
 
 /** @returns the id of the last in the stream. */
@@ -149,7 +220,7 @@ async function append(redis: RedisClient, slots: number, events: readonly Left[]
     type,
     id,
     call,
-    `${slot}/${slots}:${entryId}`,
+    ownId(slot, slots, entryId),
   ]);
   return await redis.appendEvents(EVENTS_KEY, EVENTS_KEPT, ...args);
 }
@@ -161,9 +232,9 @@ async function isKept(redis: RedisClient, entryId: string): Promise<boolean> {
   return (await redis.xlen(EVENTS_KEY)) >= EVENTS_KEPT;
 }
 
-/** What cannot be deleted is left for a reader. */
-async function clear(redis: RedisClient, slots: number, events: readonly Left[]): Promise<void> {
-  await sendEach(
+/** Rejects with the first error, when all that can be is out of its outbox. */
+async function takeOut(redis: RedisClient, slots: number, events: readonly Left[]): Promise<void> {
+  const replies = await sendEach(
     redis,
     [...Map.groupBy(events, ({ slot }) => slot)].map(([slot, group]) => [
       'xdel',
@@ -171,4 +242,5 @@ async function clear(redis: RedisClient, slots: number, events: readonly Left[])
       ...group.map(({ entryId }) => entryId),
     ]),
   );
+  for (const [error] of replies) if (error) throw error;
 }

@@ -154,13 +154,18 @@ return entryId
 `;
 
 /**
- * What has been in a slot's outbox for longer than a grace, by its node's clock,
- * oldest first. KEYS: outbox. ARGV: grace (ms), how many at most.
+ * How many stand in a slot's outbox, and what has stood there for longer than a grace, by its
+ * node's clock, oldest first: for one reader alone, until a grace later. KEYS: outbox, claim.
+ * ARGV: grace (ms), how many at most.
  */
-const readLeft = `
+const claimLeft = `
+local all = redis.call('XLEN', KEYS[1])
+if all == 0 then return {0, {}} end
 local time = redis.call('TIME')
 local before = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
-return redis.call('XRANGE', KEYS[1], '-', string.format('%.0f', before), 'COUNT', ARGV[2])
+local left = redis.call('XRANGE', KEYS[1], '-', string.format('%.0f', before), 'COUNT', ARGV[2])
+if #left == 0 or not redis.call('SET', KEYS[2], '1', 'PX', ARGV[1], 'NX') then return {all, {}} end
+return {all, left}
 `;
 
 /** KEYS: lock. ARGV: the key to it. */
@@ -183,7 +188,7 @@ export const SCRIPTS = {
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
   appendEvents: { lua: appendEvents, numberOfKeys: 1 },
-  readLeft: { lua: readLeft, numberOfKeys: 1 },
+  claimLeft: { lua: claimLeft, numberOfKeys: 2 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
   joinWheel: { lua: joinWheel, numberOfKeys: 3 },
 };
@@ -222,11 +227,12 @@ declare module 'ioredis' {
       kept: number,
       ...args: (string | number)[]
     ): Result<string, Context>;
-    readLeft(
+    claimLeft(
       outbox: string,
+      claim: string,
       graceMs: number,
       most: number,
-    ): Result<[id: string, fields: string[]][], Context>;
+    ): Result<[all: number, left: [id: string, fields: string[]][]], Context>;
     holdLock(lock: string, holder: string, forMs: number): Result<number, Context>;
     unlockSlot(lock: string, key: string): Result<number, Context>;
     forgetGone(gone: string, goneAt: string, before: number): Result<number, Context>;

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { forget } from '../../src/calls/call.ts';
 import { pieces } from '../../src/calls/pieces.ts';
 import type { Change } from '../../src/calls/ports.ts';
@@ -7,6 +7,7 @@ import { encodeCall } from '../../src/store/codec.ts';
 import { EVENTS_KEPT, EVENTS_KEY, REPLICAS_KEY, slotKeys } from '../../src/store/keys.ts';
 import { layAnew } from '../../src/store/laying.ts';
 import { Membership } from '../../src/store/membership.ts';
+import { Outbox, type OutboxOptions } from '../../src/store/outbox.ts';
 import { Shares } from '../../src/store/shares.ts';
 import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
@@ -73,39 +74,6 @@ describe('in a Cluster an event', () => {
     await vi.waitFor(async () => expect(await outboxes()).toEqual(SLOTS.map(() => 0)), SOON);
   });
 
-  test('stays in its outbox until the stream has had it for a while, and comes again if it has not', async () => {
-    const { store } = await aRedisStore(cluster);
-    await store.write([track(idIn(3))]);
-    await vi.waitFor(async () => expect(await toldOf()).toHaveLength(1), SOON);
-    expect((await outboxes())[3]).toBe(1);
-    // As its node would, that died before it passed it on.
-    await cluster.client.del(EVENTS_KEY);
-    await store.told();
-    expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
-    expect(await outboxes()).toEqual(SLOTS.map(() => 0));
-  });
-
-  test('that the stream has dropped for newer ones does not come again', async () => {
-    const { store } = await aRedisStore(cluster);
-    await store.write([track(idIn(3))]);
-    await vi.waitFor(async () => expect(await toldOf()).toHaveLength(1), SOON);
-    const newer = Array.from({ length: EVENTS_KEPT }, (_, i) => [
-      'tracked',
-      `${i}`,
-      '',
-      `0/0:${i}`,
-    ]);
-    const redis = await fast(cluster);
-    for (const some of pieces(newer, 500)) {
-      await redis.appendEvents(EVENTS_KEY, EVENTS_KEPT, ...some.flat());
-    }
-    await cluster.client.xtrim(EVENTS_KEY, 'MAXLEN', EVENTS_KEPT);
-    await store.told();
-    expect(await cluster.client.xlen(EVENTS_KEY)).toBe(EVENTS_KEPT);
-    expect(await toldOf()).not.toContain(`tracked ${idIn(3)}`);
-    expect(await outboxes()).toEqual(SLOTS.map(() => 0));
-  });
-
   test('has an id of its own, which no other has', async () => {
     const { store } = await aRedisStore(cluster);
     await store.write(SLOTS.map((slot) => track(idIn(slot))));
@@ -115,31 +83,116 @@ describe('in a Cluster an event', () => {
     expect(new Set(entries.map(([, fields]) => fields[7])).size).toBe(SLOTS.length);
   });
 
-  test('that a writer has left behind is forwarded by the next reader of the slot', async () => {
+  test('waits in its outbox while the stream cannot be had, and the change counts all the same', async () => {
+    const { store } = await aRedisStore(cluster);
+    await cluster.client.set(EVENTS_KEY, 'no stream');
+    expect(await store.write([track(idIn(3))])).toEqual([DONE]);
+    await store.told();
+    expect((await outboxes())[3]).toBe(1);
+  });
+
+  test('that others have left behind is forwarded by the next reader of the slot', async () => {
     const { outbox } = slotKeys(3, WHEEL.slots);
     const call = encodeCall(aGoneCall({ id: idIn(3) }));
     const { store } = await aRedisStore(cluster);
     // Long ago, by the clock of the node; and one of just now, whose writer may be about to.
     await cluster.client.xadd(outbox, '1000-5', 'type', 'ended', 'id', idIn(3), 'call', call);
     await cluster.client.xadd(outbox, '*', 'type', 'ended', 'id', idIn(3, 1), 'call', call);
-    await store.readSlot(3);
-    expect(await toldOf()).toEqual([`ended ${idIn(3)}`]);
+    await Promise.all([store.readSlot(3), (await aRedisStore(cluster)).store.readSlot(3)]);
+    await store.told();
+    await vi.waitFor(async () => {
+      expect(await toldOf()).toEqual([`ended ${idIn(3)}`, `ended ${idIn(3, 1)}`]);
+    }, SOON);
     expect((await events(cluster))[0]?.call).toBe(call);
     const fields = (await cluster.client.xrange(EVENTS_KEY, '-', '+'))[0]?.[1];
     expect(fields?.[7]).toBe(`3/${WHEEL.slots}:1000-5`);
-    expect(await cluster.client.xlen(outbox)).toBe(1);
+    await vi.waitFor(async () => expect(await cluster.client.xlen(outbox)).toBe(0), SOON);
+  });
+});
+
+describe('an outbox', () => {
+  const SLOW = { passedOnAfterMs: 5_000 };
+  const HASTY = { passedOnAfterMs: 0, leftAfterMs: 500 };
+
+  async function anOutbox(options: OutboxOptions) {
+    const redis = await fast(cluster);
+    return { redis, outbox: new Outbox(redis, WHEEL.slots, options) };
+  }
+
+  /** As a script writes it beside its slot. */
+  async function anEvent(slot: number, id = idIn(slot)) {
+    const told = { type: 'tracked', id, call: encodeCall(aCall({ id })) };
+    const fields = Object.entries(told).flat();
+    const { outbox } = slotKeys(slot, WHEEL.slots);
+    return { ...told, entryId: (await cluster.client.xadd(outbox, '*', ...fields)) ?? '' };
+  }
+
+  const isTold = (...ids: string[]) =>
+    vi.waitFor(async () => expect(await toldOf()).toEqual(ids.map((id) => `tracked ${id}`)), SOON);
+
+  test('keeps an event until the stream has had it for a while, and gives it again if it has not', async () => {
+    const { outbox } = await anOutbox(SLOW);
+    outbox.add(3, await anEvent(3));
+    await isTold(idIn(3));
+    outbox.add(5, await anEvent(5));
+    await isTold(idIn(3), idIn(5));
+    expect([(await outboxes())[3], (await outboxes())[5]]).toEqual([1, 1]);
+    // As a node would that died before it passed the one on, but not the other.
+    const [[entryId = ''] = []] = await cluster.client.xrange(EVENTS_KEY, '-', '+');
+    await cluster.client.xdel(EVENTS_KEY, entryId);
+    await outbox.settled();
+    expect(await toldOf()).toEqual([`tracked ${idIn(5)}`, `tracked ${idIn(3)}`]);
+    expect(await outboxes()).toEqual(SLOTS.map(() => 0));
   });
 
-  test('waits in its outbox while the stream cannot be had, and the change counts all the same', async () => {
-    const { store } = await aRedisStore(cluster);
+  test('does not give an event again that the stream has dropped for newer ones', async () => {
+    const { redis, outbox } = await anOutbox(SLOW);
+    outbox.add(3, await anEvent(3));
+    await isTold(idIn(3));
+    const newer = Array.from({ length: EVENTS_KEPT }, (_, i) => [
+      'tracked',
+      `${i}`,
+      '',
+      `0/0:${i}`,
+    ]);
+    for (const some of pieces(newer, 500)) {
+      await redis.appendEvents(EVENTS_KEY, EVENTS_KEPT, ...some.flat());
+    }
+    await cluster.client.xtrim(EVENTS_KEY, 'MAXLEN', EVENTS_KEPT);
+    expect((await outboxes())[3]).toBe(1);
+    await outbox.settled();
+    expect(await cluster.client.xlen(EVENTS_KEY)).toBe(EVENTS_KEPT);
+    expect(await toldOf()).not.toContain(`tracked ${idIn(3)}`);
+    expect(await outboxes()).toEqual(SLOTS.map(() => 0));
+  });
+
+  test('keeps what the stream does not take, and gives it when it does', async () => {
+    const { outbox } = await anOutbox(HASTY);
     await cluster.client.set(EVENTS_KEY, 'no stream');
-    expect(await store.write([track(idIn(3))])).toEqual([DONE]);
-    await store.told();
-    expect(await cluster.client.xlen(slotKeys(3, WHEEL.slots).outbox)).toBe(1);
+    outbox.add(3, await anEvent(3));
+    await outbox.settled();
+    expect((await outboxes())[3]).toBe(1);
     await cluster.client.del(EVENTS_KEY);
+    await isTold(idIn(3));
+    await vi.waitFor(async () => expect(await outboxes()).toEqual(SLOTS.map(() => 0)), SOON);
+  });
+
+  test('does not give an event again and again that cannot be taken out of it', async () => {
+    const { outbox } = await anOutbox(HASTY);
+    const told = await anEvent(3);
+    const master = await cluster.masterOf(slotKeys(3, WHEEL.slots).outbox);
+    await master.client.config('SET', 'min-replicas-to-write', 9);
+    onTestFinished(() => void master.client.config('SET', 'min-replicas-to-write', 0));
+    outbox.add(3, told);
+    await isTold(idIn(3));
+    await outbox.settled();
+    for (let i = 0; i < 10; i++) await outbox.sweep(3);
+    await outbox.settled();
+    expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
+    await master.client.config('SET', 'min-replicas-to-write', 0);
     await vi.waitFor(async () => {
-      await store.readSlot(3);
-      expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
+      await outbox.sweep(3);
+      expect(await outboxes()).toEqual(SLOTS.map(() => 0));
     }, SOON);
   });
 });
