@@ -178,6 +178,7 @@ export class Outbox {
     );
     const others = leftIn(slot, entries).filter((event) => !this.#held.has(this.#idOf(event)));
     this.#hold(others);
+    if (entries.length === PIECE) this.#sweepLater([slot]);
     return all > entries.length;
   }
 }
