@@ -121,7 +121,12 @@ export function unregister(
 export function newRegistration(now: number, random: Random, before = ''): string {
   const chance = Math.floor(random() * 36 ** 4);
   const fresh = now.toString(36).padStart(9, '0') + chance.toString(36).padStart(4, '0');
-  return fresh > before ? fresh : `${before}0`;
+  return laterThan(before, fresh);
+}
+
+/** A registration where it is later than another, or else the next after that. */
+export function laterThan(before: string, registration: string): string {
+  return registration > before ? registration : `${before}0`;
 }
 
 function invalid(field: keyof TrackRequest, message: string): Invalid {

@@ -1,5 +1,6 @@
 import { type GoneCall, isTombstone } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
+import { laterThan } from '../calls/registration.ts';
 import { giveWay } from './give-way.ts';
 import type { Roster } from './roster.ts';
 
@@ -43,13 +44,30 @@ export class MirroredStore implements CallStore {
     return results;
   }
 
-  /** A call that Redis has lost, but is known here, stays in the roster until its stop is told of. */
+  /**
+   * Redis may have lost a call that is known here. Then its stop stays unsaved, until both are
+   * brought together and it is told of: Redis gets no more than the mark of it by now.
+   */
   async stopUnknown(gone: GoneCall): Promise<boolean> {
-    const done = await this.#store.stopUnknown(gone);
-    if (!done) return false;
-    if (isTombstone(gone) && this.#roster.peek(gone.id) !== null) this.#roster.keep(gone.id);
-    else this.#roster.remove(gone);
+    const held = this.#roster.peek(gone.id);
+    const lost = isTombstone(gone) ? (held?.call ?? (await this.#untold(gone.id))) : null;
+    const registration = laterThan(lost?.registration ?? '', gone.registration);
+    const stop = { ...gone, registration };
+    if (!(await this.#store.stopUnknown(stop))) return false;
+    if (lost === null) {
+      this.#roster.remove(stop);
+      return true;
+    }
+    const { removal, goneAt, resultInfo } = gone;
+    this.#roster.keep(gone.id);
+    this.#roster.remove({ ...lost, retryAt: null, registration, removal, goneAt, resultInfo });
     return true;
+  }
+
+  async #untold(id: string): Promise<GoneCall | null> {
+    if (!this.#roster.isUnsaved(id)) return null;
+    const [gone = null] = await this.#roster.findGone([id]);
+    return gone && !isTombstone(gone) ? gone : null;
   }
 
   find(ids: readonly string[]): Promise<(Entry | null)[]> {

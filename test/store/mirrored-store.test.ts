@@ -73,13 +73,24 @@ describe('the roster learns', () => {
     expect(roster.unsavedSlots).toEqual([SLOT]);
   });
 
-  test('not to forget a call that is stopped while Redis has lost it', async () => {
+  test('the stop of a call that Redis has lost, and that nobody has been told of it', async () => {
     const { store, roster, behind } = aMirror();
-    await store.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
+    const call = aCall({ id: ONE, registration: 'r5' });
+    await store.write([{ id: ONE, expected: null, next: call, tell: 'tracked' }]);
     behind.calls.clear();
-    expect(await store.stopUnknown(tombstone(ONE, 'r2', NOW))).toBe(true);
-    expect(roster.peek(ONE)?.call).toEqual(aCall({ id: ONE }));
-    expect(roster.unsavedSlots).toEqual([SLOT]);
+    // Of a clock that is behind; and once more.
+    for (const [given, taken] of [
+      ['r4', 'r50'],
+      ['r6', 'r6'],
+    ] as const) {
+      expect(await store.stopUnknown(tombstone(ONE, given, NOW))).toBe(true);
+      expect(behind.gone.get(ONE)).toEqual(tombstone(ONE, taken, NOW));
+      expect(roster.peek(ONE)).toBeNull();
+      expect(await roster.findGone([ONE])).toEqual([
+        { ...forget(call, 'untracked', NOW), registration: taken },
+      ]);
+      expect(roster.unsavedSlots).toEqual([SLOT]);
+    }
   });
 
   test('nothing of what is missing from a read that a later one has overtaken', async () => {

@@ -140,18 +140,27 @@ describe('after an absence of Redis', () => {
     expect(roster.hasUnsaved).toBe(false);
   });
 
-  test('a call that was lost and then stopped, at the replica that knew it, is told of as stopped', async () => {
-    const { roster, store } = await aReplica();
-    const mirrored = new MirroredStore(store, roster);
-    await mirrored.write([{ id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' }]);
-    await server.flush();
-    expect(await mirrored.stopUnknown(tombstone(ONE, 'r9', NOW))).toBe(true);
-    const { left } = await reconcile(store, roster, roster.unsavedSlots, CLOCK);
-    expect(left).toMatchObject([{ id: ONE, removal: 'untracked' }]);
-    expect((await events(server)).map(({ type }) => type)).toEqual(['untracked']);
-    expect(roster.peek(ONE)).toBeNull();
-    expect(roster.hasUnsaved).toBe(false);
-  });
+  test.each([
+    ['', async () => undefined],
+    [', also where Redis loses that too', () => server.flush()],
+  ])(
+    'a call that was lost and then stopped, at the replica that knew it, is told of as stopped%s',
+    async (_, lose) => {
+      const { roster, store } = await aReplica();
+      const mirrored = new MirroredStore(store, roster);
+      await mirrored.write([
+        { id: ONE, expected: null, next: aCall({ id: ONE }), tell: 'tracked' },
+      ]);
+      await server.flush();
+      expect(await mirrored.stopUnknown(tombstone(ONE, 'r9', NOW))).toBe(true);
+      await lose();
+      const { left, restored } = await reconcile(store, roster, roster.unsavedSlots, CLOCK);
+      expect(left).toMatchObject([{ id: ONE, removal: 'untracked' }]);
+      expect(restored).toBe(0);
+      expect((await events(server)).map(({ type }) => type)).toEqual(['untracked']);
+      expect(roster.hasUnsaved).toBe(false);
+    },
+  );
 
   test('a call that came and ended meanwhile is told of', async () => {
     const { roster, store } = await aReplica();
