@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { pieces } from '../calls/pieces.ts';
 import type { RedisClient } from './connection.ts';
 import { sendEach } from './each.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
@@ -28,14 +29,16 @@ interface Forwarded {
 }
 
 export interface OutboxOptions {
-  /** By then the stream's node has passed on to its replicas what it took, or is gone, in ms. */
-  readonly passedOnAfterMs?: number;
+  /** Resolves when the stream's node has passed on to its replicas what it took, or is gone. */
+  readonly passedOn?: () => Promise<void>;
   /** By then a writer mostly has its events out of their outbox, or is dead, in ms. */
   readonly leftAfterMs?: number;
 }
 
 /** So many are forwarded at once. */
 const PIECE = 500;
+/** So many slots are swept at once. */
+const SLOTS_AT_ONCE = 16;
 /** More than these are not held in memory: they stand in their outbox all the same. */
 const MOST_HELD = 50_000;
 
@@ -51,7 +54,7 @@ const MOST_HELD = 50_000;
 export class Outbox {
   readonly #redis: RedisClient;
   readonly #slots: number;
-  readonly #passedOnAfterMs: number;
+  readonly #passedOn: () => Promise<void>;
   readonly #leftAfterMs: number;
   /** The own ids of the events that are waiting or forwarded. */
   readonly #held = new Set<string>();
@@ -59,14 +62,14 @@ export class Outbox {
   #forwarding: Promise<void> | null = null;
   #forwarded: Forwarded[] = [];
   #clearing: Promise<void> | null = null;
-  /** Slots to be swept before they are read again. */
+  /** Slots to be swept again, whoever reads them. */
   readonly #unswept = new Set<number>();
   #isSweeping = false;
 
   constructor(redis: RedisClient, slots: number, options: OutboxOptions = {}) {
     this.#redis = redis;
     this.#slots = slots;
-    this.#passedOnAfterMs = options.passedOnAfterMs ?? 1_000;
+    this.#passedOn = options.passedOn ?? (() => sleep(1_000));
     this.#leftAfterMs = options.leftAfterMs ?? 5_000;
   }
 
@@ -129,7 +132,7 @@ export class Outbox {
   async #clearAll(): Promise<void> {
     while (this.#forwarded.length > 0) {
       const forwarded = this.#forwarded.splice(0);
-      await sleep(this.#passedOnAfterMs);
+      await this.#passedOn();
       await Promise.all(forwarded.map((piece) => this.#clear(piece)));
     }
     this.#clearing = null;
@@ -162,13 +165,16 @@ export class Outbox {
       await sleep(this.#leftAfterMs, undefined, { ref: false });
       const slots = [...this.#unswept];
       this.#unswept.clear();
-      await Promise.all(slots.map((slot) => this.#sweep(slot).catch(() => undefined)));
+      for (const some of pieces(slots, SLOTS_AT_ONCE)) {
+        await Promise.all(some.map((slot) => this.sweep(slot)));
+      }
     }
     this.#isSweeping = false;
   }
 
-  /** @returns whether something stands there that is not old enough to be forwarded by others. */
+  /** @returns whether more stands there: it is too new, another reader's for now, or too much. */
   async #sweep(slot: number): Promise<boolean> {
+    if (this.#held.size >= MOST_HELD) return true;
     const { outbox, outboxClaim } = slotKeys(slot, this.#slots);
     const [all, entries] = await this.#redis.claimLeft(
       outbox,
@@ -178,7 +184,6 @@ export class Outbox {
     );
     const others = leftIn(slot, entries).filter((event) => !this.#held.has(this.#idOf(event)));
     this.#hold(others);
-    if (entries.length === PIECE) this.#sweepLater([slot]);
     return all > entries.length;
   }
 }

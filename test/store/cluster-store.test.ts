@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { forget } from '../../src/calls/call.ts';
 import { pieces } from '../../src/calls/pieces.ts';
@@ -111,8 +112,7 @@ describe('in a Cluster an event', () => {
 });
 
 describe('an outbox', () => {
-  const SLOW = { passedOnAfterMs: 5_000 };
-  const HASTY = { passedOnAfterMs: 0, leftAfterMs: 500 };
+  const HASTY = { passedOn: () => Promise.resolve(), leftAfterMs: 500 };
 
   async function anOutbox(options: OutboxOptions) {
     const redis = await fast(cluster);
@@ -131,7 +131,8 @@ describe('an outbox', () => {
     vi.waitFor(async () => expect(await toldOf()).toEqual(ids.map((id) => `tracked ${id}`)), SOON);
 
   test('keeps an event until the stream has had it for a while, and gives it again if it has not', async () => {
-    const { outbox } = await anOutbox(SLOW);
+    const passedOn = Promise.withResolvers<void>();
+    const { outbox } = await anOutbox({ passedOn: () => passedOn.promise });
     outbox.add(3, await anEvent(3));
     await isTold(idIn(3));
     outbox.add(5, await anEvent(5));
@@ -140,13 +141,15 @@ describe('an outbox', () => {
     // As a node would that died before it passed the one on, but not the other.
     const [[entryId = ''] = []] = await cluster.client.xrange(EVENTS_KEY, '-', '+');
     await cluster.client.xdel(EVENTS_KEY, entryId);
+    passedOn.resolve();
     await outbox.settled();
     expect(await toldOf()).toEqual([`tracked ${idIn(5)}`, `tracked ${idIn(3)}`]);
     expect(await outboxes()).toEqual(SLOTS.map(() => 0));
   });
 
   test('does not give an event again that the stream has dropped for newer ones', async () => {
-    const { redis, outbox } = await anOutbox(SLOW);
+    const passedOn = Promise.withResolvers<void>();
+    const { redis, outbox } = await anOutbox({ passedOn: () => passedOn.promise });
     outbox.add(3, await anEvent(3));
     await isTold(idIn(3));
     const newer = Array.from({ length: EVENTS_KEPT }, (_, i) => [
@@ -160,6 +163,7 @@ describe('an outbox', () => {
     }
     await cluster.client.xtrim(EVENTS_KEY, 'MAXLEN', EVENTS_KEPT);
     expect((await outboxes())[3]).toBe(1);
+    passedOn.resolve();
     await outbox.settled();
     expect(await cluster.client.xlen(EVENTS_KEY)).toBe(EVENTS_KEPT);
     expect(await toldOf()).not.toContain(`tracked ${idIn(3)}`);
@@ -177,19 +181,53 @@ describe('an outbox', () => {
     await vi.waitFor(async () => expect(await outboxes()).toEqual(SLOTS.map(() => 0)), SOON);
   });
 
+  test('gives all that was left there, however much, and what is new meanwhile', async () => {
+    const { outbox } = await anOutbox(HASTY);
+    const { outbox: key } = slotKeys(3, WHEEL.slots);
+    const left = Array.from({ length: 1_200 }, (_, i) => `1000-${i + 1}`);
+    for (const entryId of left) {
+      await cluster.client.xadd(key, entryId, 'type', 'tracked', 'id', entryId, 'call', '');
+    }
+    await outbox.sweep(3);
+    await anEvent(5);
+    await outbox.sweep(5);
+    await vi.waitFor(async () => expect(await outboxes()).toEqual(SLOTS.map(() => 0)), SOON);
+    const told = await toldOf();
+    expect(told.toSorted()).toEqual([idIn(5), ...left].map((id) => `tracked ${id}`).toSorted());
+  });
+
+  test('is for one reader at a time', async () => {
+    const { outbox } = slotKeys(3, WHEEL.slots);
+    await cluster.client.xadd(outbox, '1000-5', 'type', 'tracked', 'id', idIn(3), 'call', '');
+    const passedOn = Promise.withResolvers<void>();
+    const options = { passedOn: () => passedOn.promise, leftAfterMs: 60_000 };
+    const readers = await Promise.all(Array.from({ length: 4 }, () => anOutbox(options)));
+    await Promise.all(readers.map((reader) => reader.outbox.sweep(3)));
+    await isTold(idIn(3));
+    passedOn.resolve();
+    await Promise.all(readers.map((reader) => reader.outbox.settled()));
+    expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
+    expect(await cluster.client.xlen(outbox)).toBe(0);
+  });
+
   test('does not give an event again and again that cannot be taken out of it', async () => {
     const { outbox } = await anOutbox(HASTY);
     const told = await anEvent(3);
     const master = await cluster.masterOf(slotKeys(3, WHEEL.slots).outbox);
-    await master.client.config('SET', 'min-replicas-to-write', 9);
-    onTestFinished(() => void master.client.config('SET', 'min-replicas-to-write', 0));
+    const refuse = (replicas: number) =>
+      master.client.config('SET', 'min-replicas-to-write', replicas);
+    await refuse(9);
+    onTestFinished(async () => {
+      await refuse(0);
+    });
     outbox.add(3, told);
     await isTold(idIn(3));
     await outbox.settled();
+    await sleep(2 * HASTY.leftAfterMs);
     for (let i = 0; i < 10; i++) await outbox.sweep(3);
     await outbox.settled();
     expect(await toldOf()).toEqual([`tracked ${idIn(3)}`]);
-    await master.client.config('SET', 'min-replicas-to-write', 0);
+    await refuse(0);
     await vi.waitFor(async () => {
       await outbox.sweep(3);
       expect(await outboxes()).toEqual(SLOTS.map(() => 0));
