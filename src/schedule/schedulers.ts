@@ -21,12 +21,7 @@ interface Ill {
 }
 
 /** Of a job that a worker will take, or has taken. */
-const STATES_UNDER_WAY: ReadonlySet<string> = new Set([
-  'delayed',
-  'waiting',
-  'prioritized',
-  'active',
-]);
+const STATES_UNDER_WAY: ReadonlySet<string> = new Set(['delayed', 'waiting', 'active']);
 
 export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
