@@ -33,7 +33,7 @@ class AccessWorld extends World {
   readonly path = join(this.directory, 'access.yaml');
 
   write(...clients: string[]): void {
-    writeFileSync(this.path, `clients:\n${clients.join('')}`);
+    this.replaceFile(this.path, `clients:\n${clients.join('')}`);
   }
 
   /** Of the simulated Entra, for a bot that asks for one for this API. */

@@ -34,7 +34,7 @@ class AppsWorld extends World {
     credential: { clientSecretFile: secret }
 `,
     );
-    writeFileSync(this.path, `apps:\n${apps.join('')}`);
+    this.replaceFile(this.path, `apps:\n${apps.join('')}`);
   }
 
   several(env: Record<string, string> = {}): Replica {
@@ -77,7 +77,7 @@ test(
     world.write('reception', 'recorder');
     const entry = `    webhook: { url: '${receiver.url}/reception', secretFiles: [webhook-secret] }\n`;
     const text = readFileSync(world.path, 'utf8');
-    writeFileSync(world.path, text.replace('  - name: recorder', `${entry}  - name: recorder`));
+    world.replaceFile(world.path, text.replace('  - name: recorder', `${entry}  - name: recorder`));
     const replica = await world
       .several({ WEBHOOK_ALLOW_PRIVATE: 'true', WEBHOOK_HOSTS: '127.0.0.1' })
       .ready();
@@ -141,7 +141,7 @@ test(
 
     // A faulty file: as they were, and told whole, but for what stands in it.
     const faulty = 'apps:\n  - name: reception\n    tenantId: s3cret\n    clientSecret: s3cret\n';
-    writeFileSync(world.path, faulty);
+    world.replaceFile(world.path, faulty);
     replica.signal('SIGHUP');
     const told = await replica.logged('APPS_FILE is faulty: the apps stay as they are');
     expect(told.faults).toEqual([

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_SECRET, Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts';
@@ -36,6 +36,12 @@ export class World {
       AZURE_CLIENT_SECRET: DEFAULT_SECRET,
       DATA_DIR: join(this.directory, 'data'),
     };
+  }
+
+  /** In one step: half of a file that is watched would be taken for a faulty one. */
+  replaceFile(path: string, text: string): void {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
   }
 
   /** Ended with the world, if not before. */
