@@ -73,7 +73,7 @@ export async function rememberGone(
     const read = await readLeft(place, piece);
     const items = read.flatMap(({ call, left, gone }) => {
       if (hasLeft(call, gone) && !saysMore(call, gone)) return [];
-      const op = isNews(call) ? call.removal : 'remembered';
+      const op = isNews(call) && !wasToldOf(call, gone) ? call.removal : 'remembered';
       return [{ op, call, left, goneAt: call.goneAt }];
     });
     const done = await write(place, items);
@@ -118,6 +118,12 @@ async function write(
 /** Under this registration or a later one. */
 function hasLeft(call: Call, gone: Left): boolean {
   return gone === 'newer' || (gone !== null && gone.registration >= call.registration);
+}
+
+/** By a write whose answer was lost, or by another replica: a call leaves once, if for several reasons. */
+function wasToldOf(call: GoneCall, gone: Left): boolean {
+  if (gone === null || gone === 'newer' || isTombstone(gone)) return false;
+  return gone.trackedAt === call.trackedAt;
 }
 
 /** Of the same stop, where only its tombstone is known there. */

@@ -162,6 +162,41 @@ describe('after an absence of Redis', () => {
     },
   );
 
+  test('a stop whose answer was lost, and that was taken again without Redis, is told of once', async () => {
+    const { roster, store } = await aReplica();
+    const call = aCall({ id: ONE });
+    await store.write([{ id: ONE, expected: null, next: call, tell: 'tracked' }]);
+    await reconcile(store, roster, SLOTS, CLOCK);
+    const version = roster.peek(ONE)?.version ?? '';
+    const stop = (registration: string) => ({
+      id: ONE,
+      expected: version,
+      gone: { ...forget(call, 'untracked', NOW), registration },
+    });
+    await store.write([stop('r2')]);
+    await roster.write([stop('r3')]);
+    await reconcile(store, roster, SLOTS, CLOCK);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['tracked', 'untracked']);
+    expect(await store.findGone([ONE])).toMatchObject([{ registration: 'r3' }]);
+    expect(roster.hasUnsaved).toBe(false);
+    // Of a call that was tracked again in between there is more to tell.
+    await own(roster, { ...call, registration: 'r4', trackedAt: NOW + 1 });
+    const again = { ...call, trackedAt: NOW + 1 };
+    await roster.write([
+      {
+        id: ONE,
+        expected: roster.peek(ONE)?.version ?? '',
+        gone: { ...forget(again, 'untracked', NOW + 2), registration: 'r5' },
+      },
+    ]);
+    await reconcile(store, roster, SLOTS, CLOCK);
+    expect((await events(server)).map(({ type }) => type)).toEqual([
+      'tracked',
+      'untracked',
+      'untracked',
+    ]);
+  });
+
   test('a call that came and ended meanwhile is told of', async () => {
     const { roster, store } = await aReplica();
     await own(roster, aCall({ id: ONE }));
