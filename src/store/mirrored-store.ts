@@ -1,4 +1,4 @@
-import { type GoneCall, isTombstone } from '../calls/call.ts';
+import { type GoneCall, isTombstone, tombstone } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { laterThan } from '../calls/registration.ts';
 import { giveWay } from './give-way.ts';
@@ -49,18 +49,19 @@ export class MirroredStore implements CallStore {
    * brought together and it is told of: Redis gets no more than the mark of it by now.
    */
   async stopUnknown(gone: GoneCall): Promise<boolean> {
-    const held = this.#roster.peek(gone.id);
-    const lost = isTombstone(gone) ? (held?.call ?? (await this.#untold(gone.id))) : null;
-    const registration = laterThan(lost?.registration ?? '', gone.registration);
-    const stop = { ...gone, registration };
-    if (!(await this.#store.stopUnknown(stop))) return false;
-    if (lost === null) {
-      this.#roster.remove(stop);
-      return true;
+    const known = this.#roster.peek(gone.id)?.call ?? (await this.#untold(gone.id));
+    const isLost = known && (isTombstone(gone) || known.trackedAt > gone.trackedAt);
+    if (!isLost) {
+      const done = await this.#store.stopUnknown(gone);
+      if (done) this.#roster.remove(gone);
+      return done;
     }
     const { removal, goneAt, resultInfo } = gone;
+    const registration = laterThan(known.registration, gone.registration);
+    const mark = { ...tombstone(gone.id, registration, goneAt), resultInfo };
+    if (!(await this.#store.stopUnknown(mark))) return false;
     this.#roster.keep(gone.id);
-    this.#roster.remove({ ...lost, retryAt: null, registration, removal, goneAt, resultInfo });
+    this.#roster.remove({ ...known, retryAt: null, registration, removal, goneAt, resultInfo });
     return true;
   }
 

@@ -93,6 +93,24 @@ describe('the roster learns', () => {
     }
   });
 
+  test('the stop of a tracking that Redis has lost, where it knows how one before it ended', async () => {
+    const { store, roster, behind } = aMirror();
+    const before = aGoneCall({ id: ONE, removal: 'expired', registration: 'r1' });
+    const call = aCall({ id: ONE, registration: 'r5', trackedAt: NOW + 1 });
+    await store.write([{ id: ONE, expected: null, next: call, tell: 'tracked' }]);
+    behind.calls.clear();
+    behind.gone.set(ONE, before);
+    expect(await store.stopUnknown({ ...before, registration: 'r6', goneAt: NOW + 2 })).toBe(true);
+    expect(behind.gone.get(ONE)).toEqual(tombstone(ONE, 'r6', NOW + 2));
+    expect(roster.isUnsaved(ONE)).toBe(true);
+    // Nothing is lost where what Redis knows is how this tracking ended.
+    const ended = { ...forget(call, 'ended', NOW + 3), registration: 'r7' };
+    roster.put(call);
+    expect(await store.stopUnknown(ended)).toBe(true);
+    expect(behind.gone.get(ONE)).toEqual(ended);
+    expect(await roster.findGone([ONE])).toEqual([ended]);
+  });
+
   test('nothing of what is missing from a read that a later one has overtaken', async () => {
     const { store, roster, behind } = aMirror();
     const read = behind.readSlot.bind(behind);
