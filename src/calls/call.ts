@@ -97,6 +97,12 @@ export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
   return { ...call, retryAt: null, removal, goneAt, resultInfo: null };
 }
 
+/** The call as it left, where only somebody else knew how: it left under their registration. */
+export function forgetAs(call: Call, gone: GoneCall): GoneCall {
+  const { registration, removal, goneAt, resultInfo } = gone;
+  return { ...forget(call, removal, goneAt), registration, resultInfo };
+}
+
 /**
  * The memory of a stop: a call that was not known here was told to stop. Whoever
  * knows it under an earlier registration learns so from this; it is not shown.

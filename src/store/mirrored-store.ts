@@ -1,4 +1,4 @@
-import { type GoneCall, isTombstone, tombstone } from '../calls/call.ts';
+import { forgetAs, type GoneCall, isTombstone, tombstone } from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { laterThan } from '../calls/registration.ts';
 import { giveWay } from './give-way.ts';
@@ -56,12 +56,11 @@ export class MirroredStore implements CallStore {
       if (done) this.#roster.remove(gone);
       return done;
     }
-    const { removal, goneAt, resultInfo } = gone;
     const registration = laterThan(known.registration, gone.registration);
-    const mark = { ...tombstone(gone.id, registration, goneAt), resultInfo };
+    const mark = { ...tombstone(gone.id, registration, gone.goneAt), resultInfo: gone.resultInfo };
     if (!(await this.#store.stopUnknown(mark))) return false;
     this.#roster.keep(gone.id);
-    this.#roster.remove({ ...known, retryAt: null, registration, removal, goneAt, resultInfo });
+    this.#roster.remove({ ...forgetAs(known, gone), registration });
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
+import { type Call, forgetAs, type GoneCall, isTombstone } from '../calls/call.ts';
 import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
 import type { Clock, Entry } from '../calls/ports.ts';
 import { giveWay } from './give-way.ts';
@@ -119,8 +119,7 @@ export function merge(known: Call | GoneCall, current: Call, now: number): Decis
     if (known.registration < current.registration) return null;
     if (known.removal === 'expired' && renewal(current) > renewal(known)) return null;
     if (known.removal === 'ended' && renewal(current) > known.goneAt) return null;
-    const { registration, removal, goneAt, resultInfo } = known;
-    return { gone: { ...current, retryAt: null, registration, removal, goneAt, resultInfo } };
+    return { gone: forgetAs(current, known) };
   }
   if (isNewer) return { next: renewedLater ? known : withRenewal(known, current), tell: 'tracked' };
   if (renewedLater) return { next: withRenewal(current, known) };

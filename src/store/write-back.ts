@@ -1,4 +1,4 @@
-import { type Call, type GoneCall, isTombstone } from '../calls/call.ts';
+import { type Call, forgetAs, type GoneCall, isTombstone } from '../calls/call.ts';
 import { pieces } from '../calls/pieces.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
@@ -47,8 +47,7 @@ export async function restoreCalls(place: Place, calls: readonly Call[]): Promis
       if (!hasLeft(call, gone)) items.push({ op: 'restored', call, left, goneAt: 0 });
       else if (gone !== 'newer' && gone !== null && isTombstone(gone)) {
         // Whoever took the stop did not know the call.
-        const { registration, removal, goneAt, resultInfo } = gone;
-        stopped.push({ ...call, retryAt: null, registration, removal, goneAt, resultInfo });
+        stopped.push(forgetAs(call, gone));
       }
     }
     written += (await write(place, items)).filter(Boolean).length;
