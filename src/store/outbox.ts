@@ -19,6 +19,8 @@ export interface Told {
 /** An event that stands in a slot's outbox. */
 interface Left extends Told {
   readonly slot: number;
+  /** The event's own, by which a repeat is recognised: `<slot>/<slots>:<entryId>`. */
+  readonly event: string;
 }
 
 /** What one script appended to the stream of events: all of it is there, or nothing. */
@@ -64,7 +66,7 @@ export class Outbox {
   #clearing: Promise<void> | null = null;
   /** Slots to be swept again, whoever reads them. */
   readonly #unswept = new Set<number>();
-  #isSweeping = false;
+  #sweeping: Promise<void> | null = null;
 
   constructor(redis: RedisClient, slots: number, options: OutboxOptions = {}) {
     this.#redis = redis;
@@ -75,7 +77,7 @@ export class Outbox {
 
   /** Takes note of what stands in a slot's outbox by now, and forwards it soon; its writer does not wait. */
   add(slot: number, told: Told): void {
-    if (this.#held.size < MOST_HELD) this.#hold([{ ...told, slot }]);
+    if (this.#held.size < MOST_HELD) this.#hold([leftIn(slot, this.#slots, told)]);
     else this.#sweepLater([slot]);
   }
 
@@ -96,16 +98,12 @@ export class Outbox {
   }
 
   #hold(events: readonly Left[]): void {
-    for (const event of events) this.#held.add(this.#idOf(event));
+    for (const { event } of events) this.#held.add(event);
     this.#forwardSoon(events);
   }
 
   #release(events: readonly Left[]): void {
-    for (const event of events) this.#held.delete(this.#idOf(event));
-  }
-
-  #idOf({ slot, entryId }: Left): string {
-    return ownId(slot, this.#slots, entryId);
+    for (const { event } of events) this.#held.delete(event);
   }
 
   #forwardSoon(events: readonly Left[]): void {
@@ -119,7 +117,7 @@ export class Outbox {
     while (this.#waiting.length > 0) {
       const events = this.#waiting.splice(0, PIECE);
       try {
-        const lastId = await append(this.#redis, this.#slots, events);
+        const lastId = await append(this.#redis, events);
         this.#forwarded.push({ events, lastId });
         this.#clearing ??= this.#clearAll();
       } catch {
@@ -156,11 +154,10 @@ export class Outbox {
 
   #sweepLater(slots: readonly number[]): void {
     for (const slot of slots) this.#unswept.add(slot);
-    if (!this.#isSweeping) void this.#sweepAll();
+    this.#sweeping ??= this.#sweepAll();
   }
 
   async #sweepAll(): Promise<void> {
-    this.#isSweeping = true;
     while (this.#unswept.size > 0) {
       await sleep(this.#leftAfterMs, undefined, { ref: false });
       const slots = [...this.#unswept];
@@ -169,7 +166,7 @@ export class Outbox {
         await Promise.all(some.map((slot) => this.sweep(slot)));
       }
     }
-    this.#isSweeping = false;
+    this.#sweeping = null;
   }
 
   /** @returns whether more stands there: it is too new, another reader's for now, or too much. */
@@ -182,8 +179,8 @@ export class Outbox {
       this.#leftAfterMs,
       PIECE,
     );
-    const others = leftIn(slot, entries).filter((event) => !this.#held.has(this.#idOf(event)));
-    this.#hold(others);
+    const left = entries.map((entry) => leftIn(slot, this.#slots, toldBy(entry)));
+    this.#hold(left.filter(({ event }) => !this.#held.has(event)));
     return all > entries.length;
   }
 }
@@ -198,36 +195,31 @@ export async function forwardLast(
   slots: number,
 ): Promise<number> {
   const { outbox } = slotKeys(slot, slots);
-  const events = leftIn(slot, await redis.xrange(outbox, '-', '+', 'COUNT', PIECE));
+  const entries = await redis.xrange(outbox, '-', '+', 'COUNT', PIECE);
+  const events = entries.map((entry) => leftIn(slot, slots, toldBy(entry)));
   if (events.length > 0) {
-    await append(redis, slots, events);
+    await append(redis, events);
     await takeOut(redis, slots, events);
   }
   return events.length;
 }
 
-function leftIn(slot: number, entries: readonly StreamEntry[]): Left[] {
-  return entries.map(([entryId, fields]) => ({
-    slot,
+function leftIn(slot: number, slots: number, told: Told): Left {
+  return { ...told, slot, event: `${slot}/${slots}:${told.entryId}` };
+}
+
+function toldBy([entryId, fields]: StreamEntry): Told {
+  return {
     entryId,
     type: fieldOf(fields, 'type'),
     id: fieldOf(fields, 'id'),
     call: fieldOf(fields, 'call'),
-  }));
-}
-
-function ownId(slot: number, slots: number, entryId: string): string {
-  return `${slot}/${slots}:${entryId}`;
+  };
 }
 
 /** @returns the id of the last in the stream. */
-async function append(redis: RedisClient, slots: number, events: readonly Left[]): Promise<string> {
-  const args = events.flatMap(({ slot, entryId, type, id, call }) => [
-    type,
-    id,
-    call,
-    ownId(slot, slots, entryId),
-  ]);
+async function append(redis: RedisClient, events: readonly Left[]): Promise<string> {
+  const args = events.flatMap(({ type, id, call, event }) => [type, id, call, event]);
   return await redis.appendEvents(EVENTS_KEY, EVENTS_KEPT, ...args);
 }
 
