@@ -60,7 +60,7 @@ export class MirroredStore implements CallStore {
     const mark = { ...tombstone(gone.id, registration, gone.goneAt), resultInfo: gone.resultInfo };
     if (!(await this.#store.stopUnknown(mark))) return false;
     this.#roster.keep(gone.id);
-    this.#roster.remove({ ...forgetAs(known, gone), registration });
+    this.#roster.remove(forgetAs(known, mark));
     return true;
   }
 

@@ -102,6 +102,7 @@ describe('the roster learns', () => {
     behind.gone.set(ONE, before);
     expect(await store.stopUnknown({ ...before, registration: 'r6', goneAt: NOW + 2 })).toBe(true);
     expect(behind.gone.get(ONE)).toEqual(tombstone(ONE, 'r6', NOW + 2));
+    expect(await roster.findGone([ONE])).toMatchObject([{ removal: 'untracked', goneAt: NOW + 2 }]);
     expect(roster.isUnsaved(ONE)).toBe(true);
     // Nothing is lost where what Redis knows is how this tracking ended.
     const ended = { ...forget(call, 'ended', NOW + 3), registration: 'r7' };
