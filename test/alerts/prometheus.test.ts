@@ -84,18 +84,17 @@ test(
 
 test('with Redis out, and then with no replica, an alert says so', SLOW, async () => {
   const { replica, prometheus } = await scraped();
+  // It looks back ten minutes, and some calls may be late while memory takes over from Redis.
+  const firing = async () =>
+    (await prometheus.firing()).filter((alert) => alert !== 'CallkeeperLate');
   redis.freeze();
-  await vi.waitFor(
-    async () => expect(await prometheus.firing()).toContain('CallkeeperRedisOut'),
-    PATIENCE,
-  );
+  await vi.waitFor(async () => expect(await firing()).toContain('CallkeeperRedisOut'), PATIENCE);
   redis.thaw();
-  await vi.waitFor(async () => expect(await prometheus.firing()).toEqual(ALONE), PATIENCE);
+  await vi.waitFor(async () => expect(await firing()).toEqual(ALONE), PATIENCE);
 
   await replica.stop();
   await vi.waitFor(
-    async () =>
-      expect(await prometheus.firing()).toEqual(['CallkeeperNoReplica', 'CallkeeperReplicaDown']),
+    async () => expect(await firing()).toEqual(['CallkeeperNoReplica', 'CallkeeperReplicaDown']),
     PATIENCE,
   );
 });
