@@ -1,43 +1,62 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { PROJECTS } from './scripts/test-scripts.mjs';
 
 /** Of what is waited for; vitest's own second is too short for a busy machine. */
 const expect = { poll: { timeout: 15_000, interval: 20 } };
+const isFile = (path: string) => path.endsWith('.ts');
+const globs = (paths: readonly string[]) =>
+  paths.map((path) => (isFile(path) ? `test/${path}` : `test/${path}/**/*.test.ts`));
 
-/** Replicas as processes, whose calls have deadlines of some seconds. */
-const REPLICAS = ['test/process/**/*.test.ts', 'test/demo/**/*.test.ts'];
+/** What the projects differ in; scripts/test-scripts.mjs has their files and their scripts. */
+const OWN = {
+  // One worker more than by default: many tests wait for something most of the time.
+  parts: { maxWorkers: availableParallelism(), maxConcurrency: 8 },
+  // Each scenario has a world of its own, and mostly waits; more at once would not keep up.
+  promises: { fileParallelism: false, maxConcurrency: 2, disableConsoleIntercept: true },
+  // Replicas as processes, whose calls have deadlines of some seconds.
+  replicas: { fileParallelism: false },
+  board: {},
+  alerts: {},
+  pack: {},
+  faults: {
+    fileParallelism: false,
+    maxConcurrency: 2,
+    testTimeout: 180_000,
+    hookTimeout: 60_000,
+    disableConsoleIntercept: true,
+  },
+  // A Sentinel group or a Cluster in each, so one at a time.
+  cluster: {
+    fileParallelism: false,
+    maxConcurrency: 1,
+    testTimeout: 240_000,
+    hookTimeout: 60_000,
+    disableConsoleIntercept: true,
+  },
+} satisfies Record<keyof typeof PROJECTS, object>;
 
-/** `npm test`: the parts, and replicas with the machine to themselves. */
+const names = Object.keys(PROJECTS) as (keyof typeof PROJECTS)[];
+const others = names.flatMap((name) => globs(PROJECTS[name].in));
+
+/** A project a kind of test; each has the machine to itself when several are run. */
 export default defineConfig({
   test: {
-    projects: [
-      {
-        test: {
-          name: 'parts',
-          include: ['test/**/*.test.ts'],
-          exclude: ['test/faults/**', 'test/cluster/**', 'test/bench/**', ...REPLICAS],
-          // Many tests run processes and real servers; this is for a slow machine, not to wait for.
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          expect,
-          // One more than by default: many wait for something most of the time.
-          maxWorkers: availableParallelism(),
-          sequence: { groupOrder: 0 },
-        },
+    projects: names.map((name, groupOrder) => ({
+      test: {
+        name,
+        include: name === 'parts' ? ['test/**/*.test.ts'] : globs(PROJECTS[name].in),
+        exclude: name === 'parts' ? others : [],
+        // Many tests run processes and real servers; this is for a slow machine, not to wait for.
+        testTimeout: 60_000,
+        hookTimeout: 120_000,
+        expect,
+        maxConcurrency: 2,
+        maxWorkers: availableParallelism(),
+        sequence: { groupOrder },
+        ...OWN[name],
       },
-      {
-        test: {
-          name: 'replicas',
-          include: [...REPLICAS, 'test/faults/quick*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-          expect,
-          sequence: { groupOrder: 1 },
-        },
-      },
-    ],
-    maxConcurrency: 2,
+    })),
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

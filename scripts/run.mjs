@@ -14,11 +14,7 @@ import {
   ROOT,
   SetUpError,
 } from './set-up.mjs';
-
-/** For wrong clocks, Debian's libfaketime comes with the command. */
-const FOR_FAULTS = ['redis-server', 'faketime'];
-/** The board is looked at in a browser; the alerts are those that Prometheus sees. */
-const FOR_TESTS = [...FOR_FAULTS, 'chromium', 'prometheus'];
+import { TEST_SCRIPTS, testProgram } from './test-scripts.mjs';
 
 /** `development` where the packages for production are not enough. */
 const PROGRAMS = {
@@ -26,22 +22,7 @@ const PROGRAMS = {
   cli: { run: ['src/cli.ts'], tools: [], development: false },
   demo: { run: ['src/cli.ts', 'demo'], tools: ['redis-server'], development: true },
   simulator: { run: ['src/cli.ts', 'simulator'], tools: [], development: true },
-  test: {
-    run: ['node_modules/vitest/vitest.mjs', 'run', '--coverage'],
-    tools: FOR_TESTS,
-    development: true,
-  },
-  'test:faults': {
-    run: ['node_modules/vitest/vitest.mjs', 'run', '-c', 'test/faults/vitest.config.ts'],
-    tools: FOR_FAULTS,
-    development: true,
-  },
-  'test:cluster': {
-    run: ['node_modules/vitest/vitest.mjs', 'run', '-c', 'test/cluster/vitest.config.ts'],
-    tools: FOR_FAULTS,
-    development: true,
-  },
-  soak: { run: ['test/faults/soak.ts'], tools: FOR_FAULTS, development: true },
+  soak: { run: ['test/faults/soak.ts'], tools: ['redis-server', 'faketime'], development: true },
   bench: {
     run: ['test/bench/main.ts'],
     tools: ['redis-server', 'postgresql'],
@@ -64,18 +45,21 @@ const PROGRAMS = {
 };
 
 async function main([name = '', ...args]) {
-  const program = Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : null;
-  if (!program) {
-    throw new SetUpError(
-      `usage: node scripts/run.mjs ${Object.keys(PROGRAMS).join('|')} [options]`,
-    );
-  }
+  const program = programOf(name, args);
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
   for (const tool of program.tools) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
   const isOfDaemon = name === 'start' || name === 'cli';
   const env = { ...(isOfDaemon ? readEnvFile() : {}), ...process.env, PATH };
   process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });
+  process.stdout.write(program.after ?? '');
+}
+
+function programOf(name, args) {
+  if (Object.hasOwn(TEST_SCRIPTS, name)) return testProgram(name, args);
+  if (Object.hasOwn(PROGRAMS, name)) return PROGRAMS[name];
+  const names = [...Object.keys(PROGRAMS), ...Object.keys(TEST_SCRIPTS)];
+  throw new SetUpError(`usage: node scripts/run.mjs ${names.join('|')} [options]`);
 }
 
 /**

@@ -76,5 +76,7 @@ function findChromium(): string {
       }
     }
   }
-  throw new Error('there is no chromium on the PATH: npm test installs it on Debian and Ubuntu');
+  throw new Error(
+    'there is no chromium on the PATH: npm run test:board installs it on Debian and Ubuntu',
+  );
 }

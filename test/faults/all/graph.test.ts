@@ -50,7 +50,8 @@ describe('no call passes its deadline when Graph', () => {
     simulator.graphFaults.clear();
   });
 
-  for (const kind of ['hang', 'reset', 'cutBody', 'endlessBody', 'malformed', 'html404'] as const) {
+  // html404 is in ../promises.test.ts.
+  for (const kind of ['hang', 'reset', 'cutBody', 'endlessBody', 'malformed'] as const) {
     scenario(`answers everything with ${kind} for a while`, {}, async ({ simulator }) => {
       simulator.graphFaults.set({ kind });
       await sleep(5_500);

@@ -5,18 +5,6 @@ import { scenario } from '../scenario.ts';
 import { until } from '../world.ts';
 
 describe('no call passes its deadline when a replica', () => {
-  scenario('is killed before, in the middle of and after its requests', {}, async (world) => {
-    const { simulator } = world;
-    await world.replica(0).kill();
-    await world.startReplicas(1);
-    simulator.graphFaults.set({ kind: 'delay', delayMs: 400 });
-    await sleep(1_000);
-    await world.replica(1).kill();
-    simulator.graphFaults.clear();
-    await world.startReplicas(1);
-    await world.replica(2).kill();
-  });
-
   scenario('is the only one, is killed, and another starts', { replicas: 1 }, async (world) => {
     await world.replica(0).kill();
     await world.startReplicas(1);
@@ -82,18 +70,6 @@ describe('no call passes its deadline when replicas', () => {
     await Promise.all([world.replica(0).stop(), world.replica(1).stop()]);
     expect([world.replica(0).exitCode, world.replica(1).exitCode]).toEqual([0, 0]);
   });
-
-  scenario(
-    'are replaced one after the other, with calls coming and going',
-    { replicas: 3 },
-    async (world) => {
-      for (let i = 0; i < 3; i++) {
-        await world.startReplicas(1);
-        await Promise.all([world.replica(i).stop(), world.bot.startCalls(5)]);
-        expect(world.replica(i).exitCode).toBe(0);
-      }
-    },
-  );
 
   scenario('are started ten at once', { replicas: 1, alone: true }, async (world) => {
     await world.startReplicas(10);

@@ -1,0 +1,122 @@
+// The scripts that run tests: which projects of vitest.config.ts each runs, and the tools it
+// installs for them. Runs on Node 20 and without any package, like run.mjs.
+import { readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { ROOT } from './set-up.mjs';
+
+/**
+ * Project → its tests, as directories and files below test/. `parts` has every test that no other
+ * project has. `what` names them for those who look for a script.
+ */
+export const PROJECTS = {
+  parts: { in: [], script: 'test', tools: ['redis-server'] },
+  promises: { in: ['faults/promises.test.ts'], script: 'test', tools: ['redis-server'] },
+  replicas: {
+    in: ['process', 'demo'],
+    script: 'test:replicas',
+    tools: ['redis-server'],
+    what: 'replicas as processes, and the demo',
+  },
+  board: {
+    in: ['board'],
+    script: 'test:board',
+    tools: ['redis-server', 'chromium'],
+    what: 'the board, in Chromium',
+  },
+  alerts: {
+    in: ['alerts'],
+    script: 'test:alerts',
+    tools: ['redis-server', 'prometheus'],
+    what: 'alerts, dashboard and runbook, with Prometheus',
+  },
+  pack: {
+    in: ['pack', 'examples', 'scripts/release.test.ts', 'scripts/sbom.test.ts'],
+    script: 'test:pack',
+    tools: ['redis-server'],
+    what: 'the npm package, the examples, a release',
+  },
+  faults: {
+    in: ['faults/all'],
+    script: 'test:faults',
+    // For wrong clocks, Debian's libfaketime comes with the command.
+    tools: ['redis-server', 'faketime'],
+    what: 'every fault of Graph, Entra, Redis, clocks and replicas',
+  },
+  cluster: {
+    in: ['cluster'],
+    script: 'test:cluster',
+    tools: ['redis-server', 'faketime'],
+    what: 'faults of a Sentinel group and of a Redis Cluster',
+  },
+};
+
+const VITEST = 'node_modules/vitest/vitest.mjs';
+const names = Object.keys(PROJECTS);
+const script = (name) => names.filter((project) => PROJECTS[project].script === name);
+
+/** Script → the projects that it runs. */
+export const TEST_SCRIPTS = {
+  ...Object.fromEntries(
+    names.map((name) => [PROJECTS[name].script, script(PROJECTS[name].script)]),
+  ),
+  'test:all': names,
+  'test:watch': script('test'),
+};
+
+/** The project of a test file, which is given as a path below test/. */
+export function projectOf(file) {
+  const isIn = (path) => file === path || file.startsWith(`${path}/`);
+  return names.find((name) => PROJECTS[name].in.some(isIn)) ?? 'parts';
+}
+
+/**
+ * What to run for `npm run <script> -- <args>`. Files that are named are run whatever their
+ * project; otherwise the script's projects are.
+ */
+export function testProgram(script, args) {
+  const files = namedFiles(args);
+  const named = [...new Set(files.map(projectOf))];
+  const projects = named.length > 0 ? named : TEST_SCRIPTS[script];
+  const mode = script === 'test:watch' ? 'watch' : 'run';
+  const reporter = named.length > 0 && !args.some((arg) => arg.startsWith('--reporter'));
+  return {
+    run: [
+      VITEST,
+      mode,
+      ...projects.map((name) => `--project=${name}`),
+      ...(reporter ? ['--reporter=dot'] : []),
+    ],
+    tools: [...new Set(projects.flatMap((name) => PROJECTS[name].tools))],
+    development: true,
+    after: script === 'test' && named.length === 0 ? notRun() : '',
+  };
+}
+
+/** Options of vitest whose value is a word of its own: it names no file. */
+const VALUED = new Set(['-t', '--testNamePattern', '--reporter', '--project', '--outputFile']);
+
+/** The test files that vitest takes the arguments for: those whose path has one in it. */
+function namedFiles(args) {
+  const words = args.filter((arg, i) => !arg.startsWith('-') && !VALUED.has(args[i - 1]));
+  // As `test/a.test.ts:12`, too, which is the test at that line.
+  const paths = words.map((word) => relative(ROOT, resolve(ROOT, word)).replace(/:\d+$/, ''));
+  return testFiles().filter((file) => paths.some((path) => `test/${file}`.includes(path)));
+}
+
+/** As paths below test/. */
+export function testFiles() {
+  const files = readdirSync(join(ROOT, 'test'), { recursive: true });
+  return files
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => file.replaceAll('\\', '/'));
+}
+
+/** The last lines of `npm test`. */
+function notRun() {
+  const others = names.filter((name) => PROJECTS[name].script !== 'test');
+  const lines = others.map((name) => {
+    return `  npm run ${PROJECTS[name].script.padEnd(14)} ${PROJECTS[name].what}`;
+  });
+  const all = `  npm run ${'test:all'.padEnd(14)} all tests`;
+  return `\nNot run here (CONTRIBUTING.md says what each takes):\n${[...lines, all].join('\n')}\n`;
+}
