@@ -1,13 +1,44 @@
-// `npm run check`: everything that can be said of the repository without running it.
+// `npm run check`: everything that can be said of the repository without running it, the cheap
+// first; `npm run check -- types lint` makes those checks only.
 import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { SKIPPED } from './facts.mjs';
 
 const { execPath: node } = process;
 /** What is printed is indented, and may go to a file: without colours. */
 const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
+/** Name, title and command, in the order of what they cost. */
 const CHECKS = [
+  ['shell', 'shell syntax', 'bash', '-n', '.ci/run'],
+  ['lock', 'package-lock.json', node, 'scripts/check-lock.mjs'],
+  ['licences', 'licences of the packages', node, 'scripts/check-licences.mjs'],
+  ['readme', 'README tells what the code does', node, 'scripts/check-readme.mjs'],
+  ['systemd', 'systemd unit', node, 'scripts/check-systemd.mjs'],
+  ['dockerfile', 'Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
+  // No compiler of Bicep can be had from npm.
+  ['bicep', 'Bicep: grammar and names, not compiled', node, 'scripts/check-bicep.mjs'],
+  ['yaml', 'YAML', 'yamllint', '--strict', '.'],
+  ['board', 'types of the board', 'tsc', '-p', 'src/board'],
+  [
+    'compose',
+    'docker-compose.yml',
+    node,
+    'node_modules/dclint/bin/dclint.cjs',
+    'docker-compose.yml',
+    '--max-warnings=0',
+  ],
+  ['openapi', 'OpenAPI document is current', node, 'scripts/openapi.mjs', '--check'],
+  ['kubernetes', 'Kubernetes manifests', node, 'scripts/check-kubernetes.mjs'],
+  [
+    'kustomize',
+    'Kubernetes manifests, as kustomize builds them',
+    node,
+    'scripts/check-kubernetes.mjs',
+    '--built',
+  ],
   // With the directions of imports and their cycles: see biome.json.
   [
+    'lint',
     'lint, format, imports',
     'biome',
     'ci',
@@ -15,35 +46,10 @@ const CHECKS = [
     '--error-on-warnings',
     '--max-diagnostics=50',
   ],
-  ['types', 'tsc'],
-  ['types of the board', 'tsc', '-p', 'src/board'],
-  ['unused code', 'knip', '--no-progress'],
-  ['OpenAPI document is current', node, 'scripts/openapi.mjs', '--check'],
-  ['README tells what the code does', node, 'scripts/check-readme.mjs'],
+  ['unused', 'unused code', 'knip', '--no-progress'],
+  ['types', 'types', 'tsc'],
   // With what is under test/pack/ it is tried as well.
-  ['package.json fits what is packed', node, 'scripts/check-package.mjs'],
-  ['package-lock.json', node, 'scripts/check-lock.mjs'],
-  ['licences of the packages', node, 'scripts/check-licences.mjs'],
-  ['Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
-  [
-    'docker-compose.yml',
-    node,
-    'node_modules/dclint/bin/dclint.cjs',
-    'docker-compose.yml',
-    '--max-warnings=0',
-  ],
-  ['YAML', 'yamllint', '--strict', '.'],
-  ['Kubernetes manifests', node, 'scripts/check-kubernetes.mjs'],
-  [
-    'Kubernetes manifests, as kustomize builds them',
-    node,
-    'scripts/check-kubernetes.mjs',
-    '--built',
-  ],
-  // No compiler of Bicep can be had from npm.
-  ['Bicep: grammar and names, not compiled', node, 'scripts/check-bicep.mjs'],
-  ['systemd unit', node, 'scripts/check-systemd.mjs'],
-  ['shell syntax', 'bash', '-n', '.ci/run'],
+  ['package', 'package.json fits what is packed', node, 'scripts/check-package.mjs'],
 ];
 
 const OUTCOMES = new Map([
@@ -53,14 +59,14 @@ const OUTCOMES = new Map([
 const MARKS = { passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped' };
 
 /** Resolves with what the check printed, and what came of it. */
-function run([title, program, ...args]) {
+function run([name, title, program, ...args]) {
   const startedAt = performance.now();
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = [];
     const end = (outcome) => {
       const seconds = (performance.now() - startedAt) / 1_000;
-      resolve({ title, outcome, seconds, output: output.join('') });
+      resolve({ name, title, outcome, seconds, output: output.join('') });
     };
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => output.push(text));
@@ -73,15 +79,31 @@ function run([title, program, ...args]) {
   });
 }
 
-const running = CHECKS.map(run);
+/** The checks of these names, or all. */
+function chosen(names) {
+  const unknown = names.filter((name) => !CHECKS.some(([known]) => known === name));
+  if (unknown.length === 0) {
+    return names.length === 0 ? CHECKS : CHECKS.filter(([name]) => names.includes(name));
+  }
+  const known = CHECKS.map(([name]) => name).join(' ');
+  process.stderr.write(`check: there is no check ${unknown.join(', ')}; there are ${known}\n`);
+  process.exit(2);
+}
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
-for (const check of running) {
-  const { title, outcome, seconds, output } = await check;
-  process.stdout.write(`${MARKS[outcome]} ${title} (${seconds.toFixed(1)} s)\n`);
+function report({ name, title, outcome, seconds, output }) {
+  const took = `${seconds.toFixed(1)} s`;
+  process.stdout.write(`${MARKS[outcome]} ${name.padEnd(10)} ${title} (${took})\n`);
   counts[outcome] += 1;
-  if (outcome === 'passed') continue;
+  if (outcome === 'passed') return;
   process.stdout.write(`${output.replaceAll(/^/gm, '        ').trimEnd()}\n`);
 }
+
+const waiting = chosen(process.argv.slice(2)).values();
+const take = async () => {
+  for (const check of waiting) report(await run(check));
+};
+await Promise.all(Array.from({ length: availableParallelism() }, take));
 const { passed, failed, skipped } = counts;
 process.stdout.write(`\nChecks: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exitCode = failed > 0 ? 1 : 0;
