@@ -12,7 +12,7 @@ export const PROJECTS = {
   parts: { in: [], script: 'test', tools: ['redis-server'] },
   promises: { in: ['faults/promises.test.ts'], script: 'test', tools: ['redis-server'] },
   replicas: {
-    in: ['process', 'demo'],
+    in: ['process', 'demo', 'tracing/tracing.test.ts'],
     script: 'test:replicas',
     tools: ['redis-server'],
     what: 'replicas as processes, and the demo',

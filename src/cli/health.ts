@@ -4,7 +4,7 @@ import { command } from './command.ts';
 import { EXIT } from './exit.ts';
 import { printable } from './printable.ts';
 import { probe } from './probes.ts';
-import { REMOTE } from './remote-options.ts';
+import { URLS } from './remote-options.ts';
 
 /** Shorter than probes have it: Docker's default in the image is 5 s. */
 const LIMIT_MS = 4_000;
@@ -20,7 +20,7 @@ Whether a replica is alive: for probes. Needs no key; ends within ${LIMIT_MS / 1
 
 Exit codes: 0 it is, 1 it is not or cannot be reached, 2 wrong usage.
 `,
-  options: { ready: { type: 'boolean', default: false }, ...REMOTE },
+  options: { ready: { type: 'boolean', default: false }, ...URLS },
   async run({ ready, url }) {
     const { urls } = readRemoteConfig(readEnvironment(), url);
     const signal = AbortSignal.timeout(LIMIT_MS);

@@ -29,10 +29,10 @@ ${REMOTE_USAGE}`,
     json: { type: 'boolean', default: false },
     ...REMOTE,
   },
-  async run({ state, app, label, failing, json, url }) {
+  async run({ state, app, label, failing, json, url, timeout }) {
     const wanted = STATES.find((one) => one === state);
     if (!wanted) throw new UsageError(`--state: expected one of ${STATES.join(', ')}`);
-    const { callkeeper } = connect(url);
+    const { callkeeper } = connect({ url, timeout });
     let count = 0;
     for await (const call of callkeeper.list({ state: wanted, app, label, limit: PAGE })) {
       if (failing && call.consecutiveFailures === 0) continue;

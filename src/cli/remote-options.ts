@@ -1,7 +1,11 @@
-/** Of every command that asks a daemon. */
-export const REMOTE = { url: { type: 'string', multiple: true } } as const;
+/** Where a daemon is. */
+export const URLS = { url: { type: 'string', multiple: true } } as const;
+
+/** The options of every command that is a client of the API. */
+export const REMOTE = { ...URLS, timeout: { type: 'string', default: '10' } } as const;
 
 export const REMOTE_USAGE = `  --url URL    where Callkeeper is, instead of CALLKEEPER_URL; may be repeated, one a replica
+  --timeout S  give up after so many seconds without an answer (10)
   --help       this
 
 CALLKEEPER_URL names it otherwise, and without that the environment of a daemon here (HOST,

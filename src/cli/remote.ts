@@ -4,21 +4,37 @@ import { readEnvironment } from '../environment.ts';
 import { UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 
-/** With all its repeats, in ms: somebody waits for it. */
-const TOTAL_MS = 10_000;
 const ATTEMPT_MS = 5_000;
+const LONGEST_S = 3_600;
 
 export interface Remote extends RemoteConfig {
   readonly callkeeper: Callkeeper;
 }
 
+/** The values of the options of every command that is a client of the API. */
+interface RemoteOptions {
+  readonly url?: readonly string[] | undefined;
+  /** How long a request may take with all its repeats, in s. */
+  readonly timeout: string;
+}
+
 /** @throws ConfigError, UsageError */
-export function connect(urls: readonly string[] | undefined): Remote {
-  const config = readRemoteConfig(readEnvironment(), urls);
+export function connect({ url, timeout }: RemoteOptions): Remote {
+  const totalMs = readTimeout(timeout);
+  const config = readRemoteConfig(readEnvironment(), url);
   const { apiKey } = config;
-  const options = { baseUrl: config.urls, attemptMs: ATTEMPT_MS, totalMs: TOTAL_MS };
+  const options = { baseUrl: config.urls, attemptMs: ATTEMPT_MS, totalMs };
   const key = apiKey === null ? {} : { apiKey };
   return { ...config, callkeeper: new Callkeeper({ ...options, ...key }) };
+}
+
+/** @throws UsageError */
+function readTimeout(text: string): number {
+  const seconds = /^\d{1,4}(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (seconds > 0 && seconds <= LONGEST_S) return Math.ceil(seconds * 1_000);
+  throw new UsageError(
+    `--timeout: expected seconds, more than 0 and up to ${LONGEST_S}, got ${JSON.stringify(text)}`,
+  );
 }
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;

@@ -15,12 +15,12 @@ One call, until 24 hours after it left the schedule too.
 ${REMOTE_USAGE}`,
   options: { json: { type: 'boolean', default: false }, ...REMOTE },
   operand: 'id',
-  async run({ json, url }, operands) {
+  async run({ json, url, timeout }, operands) {
     const [id] = operands;
     if (id === undefined || operands.length > 1)
       throw new UsageError('expected the id of one call');
     assertId(id);
-    const call = await connect(url).callkeeper.get(id);
+    const call = await connect({ url, timeout }).callkeeper.get(id);
     if (call === null) {
       process.stderr.write(`callkeeper: ${id} is not tracked, nor was it lately\n`);
       return EXIT.unknown;

@@ -43,7 +43,7 @@ ${REMOTE_USAGE}`,
     };
     const ids = await readIds(operands);
     const items = ids.map((id) => ({ id, ...body }));
-    const results = await connect(values.url).callkeeper.trackAll(items);
+    const results = await connect(values).callkeeper.trackAll(items);
     let exit: number = EXIT.done;
     for (const result of results) {
       process.stdout.write(`${values.json ? printableJson(result) : describe(result)}\n`);

@@ -19,9 +19,9 @@ standard input, with space or ends of lines between them.
 ${REMOTE_USAGE}`,
   options: { json: { type: 'boolean', default: false }, ...REMOTE },
   operand: 'id',
-  async run({ json, url }, operands) {
+  async run({ json, url, timeout }, operands) {
     const ids = await readIds(operands);
-    const { callkeeper } = connect(url);
+    const { callkeeper } = connect({ url, timeout });
     let exit: number = EXIT.done;
     for (let i = 0; i < ids.length; i += AT_ONCE) {
       const some = ids.slice(i, i + AT_ONCE);

@@ -40,8 +40,8 @@ ${REMOTE_USAGE}`,
     plain: { type: 'boolean', default: false },
     ...REMOTE,
   },
-  async run({ app, label, plain, url }) {
-    const remote = connect(url);
+  async run({ app, label, plain, url, timeout }) {
+    const remote = connect({ url, timeout });
     const ending = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => ending.abort());

@@ -161,7 +161,7 @@ describe('who asks', () => {
 
   test('where nobody is ends with exit code 3', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
-    const { code, stderr } = await cli(['list', '--url', url], env);
+    const { code, stderr } = await cli(['list', '--url', url, '--timeout', '1'], env);
     expect(code).toBe(3);
     expect(stderr).toMatch(/cannot be reached: .*ECONNREFUSED.*\n.*--url or CALLKEEPER_URL/);
   });
@@ -172,7 +172,8 @@ describe('who asks', () => {
       response.writeHead(503, { 'content-type': 'application/problem+json' });
       response.end(JSON.stringify({ ...problem, title: 'The registry', detail: 'is out' }));
     });
-    const { code, stderr } = await cli(['list', '--url', await listen(server)], env);
+    const url = await listen(server);
+    const { code, stderr } = await cli(['list', '--url', url, '--timeout', '1'], env);
     expect(code).toBe(3);
     expect(stderr).toContain('answers, but cannot do this now: The registry: is out');
   });

@@ -39,6 +39,10 @@ test.each([
   [['track'], 'expected ids of calls, or - for standard input'],
   [['track', '-'], 'there is no id on standard input'],
   [['track', 'call-0001', '--label', 'room'], '--label: expected key=value, got "room"'],
+  [['list', '--timeout', '0'], '--timeout: expected seconds, more than 0 and up to 3600, got "0"'],
+  [['show', 'call-0001', '--timeout', '1m'], '--timeout: expected seconds'],
+  [['untrack', 'call-0001', '--timeout=3601'], '--timeout: expected seconds'],
+  [['health', '--timeout', '1'], 'there is no option --timeout'],
   [['health', '--url', 'localhost:8080'], '--url must be http:// or https:// URLs'],
 ])('%j is wrong usage, with exit code 2', async (args, message) => {
   const { code, stdout, stderr } = await cli(args);

@@ -150,7 +150,7 @@ describe('a look over the schedulers', () => {
   });
 
   test('makes up for a turn whose job Redis has lost but for its place, or cannot be read', async () => {
-    for (const harm of ['del', 'set'] as const) {
+    const makesUpAfter = async (harm: 'del' | 'set') => {
       const { queue, repairs, schedulers, nexts } = await aLook(
         { intervalMs: 5_000, slots: 1 },
         50,
@@ -163,7 +163,8 @@ describe('a look over the schedulers', () => {
       if (harm === 'set') await server.client.set(key, 'none of a job');
       expect(await schedulers().lookOver()).toBe(1);
       expect(repairs).toEqual(['missing', 'overdue']);
-    }
+    };
+    await Promise.all([makesUpAfter('del'), makesUpAfter('set')]);
   });
 
   test('puts each slot’s scheduler in its place, and makes up for the turn that passed', async () => {
