@@ -46,7 +46,7 @@ for (const [path, operations] of Object.entries(paths)) {
   }
 }
 
-for (const file of ['README.md', 'CHANGELOG.md', 'SECURITY.md']) {
+for (const file of ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
   for (const [, target] of read(file).matchAll(/\]\(([^)#]+)/g)) {
     const isHere = !/^https?:/.test(target);
     if (isHere && !existsSync(pathOf(target))) faults.push(`${file}: ${target} is not there`);
