@@ -274,6 +274,8 @@ export class Metrics implements Observer, GraphObserver {
       'throttled',
       'refused',
       'unauthorized',
+      'not_found',
+      'foreign',
       'failed',
     ] as const;
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);

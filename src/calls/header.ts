@@ -4,7 +4,12 @@ export interface WithHeaders {
 }
 
 /** The first value of a header, or null. `name` is in lower case. */
-export function header({ headers }: WithHeaders, name: string): string | null {
-  const value = headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
+export function header(answer: WithHeaders, name: string): string | null {
+  return headerValues(answer, name)[0] ?? null;
+}
+
+/** All values of a header, which may come several times. `name` is in lower case. */
+export function headerValues({ headers }: WithHeaders, name: string): readonly string[] {
+  const value = headers[name] ?? [];
+  return Array.isArray(value) ? value : [value];
 }

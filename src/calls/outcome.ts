@@ -4,8 +4,8 @@ import type { CallError } from './call.ts';
  * What came of one keepAlive, as a value. `sentAt` is when the request went
  * out (epoch ms), null where none did, as when no token was to be had.
  *
- * - `renewed`: a 2xx. The call lives.
- * - `ended`: Graph's own 404. The call is over.
+ * - `renewed`: Graph's own 2xx. The call lives.
+ * - `ended`: Graph's own 404 with the code 8522. The call is over.
  * - `throttled`: Graph asks for patience (429, or a 503 with `Retry-After`);
  *   `retryAfterMs` is how long, null where it did not say.
  * - `refused`: 403. Permission or tenant do not fit; only a person can mend it.

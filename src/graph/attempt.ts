@@ -31,6 +31,8 @@ function toOutcome(verdict: Verdict, answer: Answer, sent: Sent): Outcome {
     case 'throttled':
       return { kind: 'throttled', sentAt, error, retryAfterMs: verdict.retryAfterMs };
     case 'unauthorized':
+    case 'not_found':
+    case 'foreign':
       return { kind: 'failed', sentAt, error };
     default:
       return { kind: verdict.kind, sentAt, error };

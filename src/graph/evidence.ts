@@ -1,7 +1,7 @@
 import type { CallError } from '../calls/call.ts';
 import { header } from '../calls/header.ts';
 import type { Answer } from './exchange.ts';
-import { parseEnvelope } from './judge.ts';
+import { isForeign, parseGraphError, requestIdOf } from './graph-error.ts';
 
 /** Longest message kept of a failure, in characters. */
 const MAX_MESSAGE = 300;
@@ -16,17 +16,19 @@ export interface Sent {
   readonly clientRequestId: string;
 }
 
+/** The code of an answer without a sign of Graph. */
+export const FOREIGN = 'foreign';
+
 /** The evidence of an answer that is no success, with what Microsoft support asks for. */
 export function answerError(answer: Answer, sent: Sent, note = ''): CallError {
-  const envelope = parseEnvelope(answer.body);
-  const message = envelope === null ? describeForeign(answer) : envelope.message;
+  const { code, message } = describe(answer);
   const diagnostic = header(answer, 'x-ms-ags-diagnostic');
   return {
     at: sent.answeredAt,
     status: answer.status,
-    code: envelope === null ? null : clean(envelope.code, MAX_FIELD),
+    code: cleanOrNull(code),
     message: clean(note === '' ? message : `${message} ${note}`, MAX_MESSAGE),
-    requestId: cleanOrNull(header(answer, 'request-id')),
+    requestId: cleanOrNull(requestIdOf(answer) ?? header(answer, 'request-id')),
     clientRequestId: sent.clientRequestId,
     // Longer than the other fields: JSON that names the data centre, the ring and the role.
     diagnostic: diagnostic === null ? null : clean(diagnostic, MAX_MESSAGE),
@@ -53,11 +55,17 @@ export function silenceError(
   };
 }
 
-/** An answer without Graph's envelope is most likely not Graph's; its body is not repeated. */
-function describeForeign(answer: Answer): string {
+/** Graph's code and words, or what is missing: the body of somebody else is not repeated. */
+function describe(answer: Answer): { code: string | null; message: string } {
+  const { status } = answer;
   const type = header(answer, 'content-type') ?? 'no content type';
-  const hint = answer.status < 429 ? ': from a proxy, or a wrong base URL?' : '';
-  return `${answer.status} without Graph's error envelope (${type})${hint}`;
+  if (isForeign(answer)) {
+    const missing = requestIdOf(answer) === null ? "without Graph's request-id" : 'with HTML';
+    const message = `${status} ${missing} (${type}): from a proxy, a login page or a wrong base URL`;
+    return { code: FOREIGN, message };
+  }
+  const message = `${status} without Graph's error envelope (${type})`;
+  return parseGraphError(answer.body) ?? { code: null, message };
 }
 
 function cleanOrNull(text: string | null): string | null {

@@ -25,6 +25,8 @@ export type RequestOutcome =
   | 'throttled'
   | 'refused'
   | 'unauthorized'
+  | 'not_found'
+  | 'foreign'
   | 'failed';
 
 /** Told of each request that was sent, and of each token asked for. Must not throw. */

@@ -1,89 +1,74 @@
-import { header } from '../calls/header.ts';
+import { headerValues } from '../calls/header.ts';
 import { retryAfterOf } from '../calls/retry-after.ts';
 import type { Answer } from './exchange.ts';
+import { isForeign, isSuccess, parseGraphError, parseObject, requestIdOf } from './graph-error.ts';
 
 /** What an answer to a keepAlive means. `claims` is a challenge for the next token, as JSON. */
 export type Verdict =
-  | { readonly kind: 'renewed' | 'ended' | 'refused' | 'failed' }
+  | { readonly kind: 'renewed' | 'ended' | 'refused' | 'not_found' | 'foreign' | 'failed' }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number | null }
   | { readonly kind: 'unauthorized'; readonly claims: string | null };
 
-/** Graph's way to tell an error. Source: https://learn.microsoft.com/graph/errors */
-export interface Envelope {
-  readonly code: string;
-  readonly message: string;
-}
+/** Graph's "Call not found." */
+const CALL_NOT_FOUND = '8522';
 
 /**
- * Judges an answer; the one place that does. The order matters: only Graph's
- * own 404 ends a call, one from a proxy or a wrong base URL must not.
+ * Judges an answer; the one place that does. Only Graph's own answers count: a login page must not
+ * renew a call, and a gateway's 404 must not end one.
  *
  * | answer | verdict |
  * |---|---|
- * | 2xx | `renewed` |
- * | 404 with Graph's error envelope and request id | `ended` |
+ * | 2xx with Graph's request id, neither HTML nor an error | `renewed` |
+ * | 404 with Graph's request id and the code 8522 | `ended` |
  * | 401 | `unauthorized`: another token, once; then failed |
- * | 403 | `refused` |
  * | 429; 408 and 5xx with `Retry-After` | `throttled` |
- * | anything else: other 404s, 3xx, 4xx, 5xx | `failed` |
+ * | any other 2xx, and any other answer without a sign of Graph | `foreign` |
+ * | 403 | `refused` |
+ * | other 404s: Graph answers some for calls that exist | `not_found` |
+ * | anything else: 3xx, 4xx, 5xx | `failed` |
+ *
+ * The last two, and `foreign`, are failures: they are retried until the deadline.
  *
  * @param now epoch ms
  */
 export function judge(answer: Answer, now: number): Verdict {
   const { status } = answer;
-  if (status >= 200 && status < 300) return { kind: 'renewed' };
-  if (status === 404 && isGraphs(answer)) return { kind: 'ended' };
+  if (isSuccess(answer)) return { kind: judgeSuccess(answer) };
+  if (status === 404 && isCallNotFound(answer)) return { kind: 'ended' };
   if (status === 401) return { kind: 'unauthorized', claims: parseClaims(answer) };
+  const busy = judgeBusy(answer, now);
+  if (busy !== null) return busy;
+  if (isForeign(answer)) return { kind: 'foreign' };
   if (status === 403) return { kind: 'refused' };
-  if (status === 429 || status === 408 || status >= 500) return judgeBusy(answer, now);
-  return { kind: 'failed' };
+  return { kind: status === 404 ? 'not_found' : 'failed' };
 }
 
-/**
- * Whether an error is told by Graph itself: in its envelope, and with the request
- * id that it gives each answer, in a header or in `innerError`. Gateways in front
- * of it tell errors in a like shape, but know no such id.
- */
-function isGraphs(answer: Answer): boolean {
-  if (parseEnvelope(answer.body) === null) return false;
-  const error = parseObject(answer.body)?.error as Record<string, unknown> | undefined;
-  const inner = error?.innerError;
-  return (typeof inner === 'object' && inner !== null) || header(answer, 'request-id') !== null;
+function judgeSuccess(answer: Answer): 'renewed' | 'foreign' | 'failed' {
+  if (isForeign(answer)) return 'foreign';
+  return parseGraphError(answer.body) === null ? 'renewed' : 'failed';
 }
 
-function judgeBusy(answer: Answer, now: number): Verdict {
+function isCallNotFound(answer: Answer): boolean {
+  if (requestIdOf(answer) === null) return false;
+  return parseGraphError(answer.body)?.code === CALL_NOT_FOUND;
+}
+
+function judgeBusy(answer: Answer, now: number): Verdict | null {
+  const { status } = answer;
+  if (status !== 429 && status !== 408 && status < 500) return null;
   const wait = retryAfterOf(answer, now);
-  if (answer.status !== 429 && wait === null) return { kind: 'failed' };
-  return { kind: 'throttled', retryAfterMs: wait };
-}
-
-/** Graph's error envelope, or null where the body is something else (a proxy's page, say). */
-export function parseEnvelope(body: string): Envelope | null {
-  const error = parseObject(body)?.error;
-  if (typeof error !== 'object' || error === null) return null;
-  const { code, message } = error as Record<string, unknown>;
-  if (typeof code !== 'string' || code === '' || typeof message !== 'string') return null;
-  return { code, message };
+  return status === 429 || wait !== null ? { kind: 'throttled', retryAfterMs: wait } : null;
 }
 
 /**
- * The claims that Graph wants a token with, as the JSON text that MSAL takes.
+ * The claims that Graph wants a token with, as the JSON text that MSAL takes. The challenge may
+ * stand in any of several `WWW-Authenticate` headers.
  * Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge
  */
 function parseClaims(answer: Answer): string | null {
-  const challenge = header(answer, 'www-authenticate') ?? '';
-  const encoded = /\bclaims="([A-Za-z0-9+/_=-]{1,8192})"/.exec(challenge)?.[1];
-  if (encoded === undefined) return null;
-  const claims = Buffer.from(encoded, 'base64').toString('utf8');
-  return parseObject(claims) === null ? null : claims;
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null; // Not JSON: the caller's answer to it is the same as to a wrong shape.
-  }
+  const encoded = headerValues(answer, 'www-authenticate').flatMap((challenge) => [
+    ...challenge.matchAll(/\bclaims\s*=\s*"([A-Za-z0-9+/_=-]{1,8192})"/gi),
+  ]);
+  const claims = encoded.map(([, text = '']) => Buffer.from(text, 'base64').toString('utf8'));
+  return claims.find((text) => parseObject(text) !== null) ?? null;
 }

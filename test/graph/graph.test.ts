@@ -2,12 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/calls/outcome.ts';
+import type { RequestOutcome } from '../../src/graph/graph.ts';
 import { createServerIdentity } from '../../src/simulator/certificate.ts';
 import type { GraphFault } from '../../src/simulator/faults.ts';
 import { Simulator } from '../../src/simulator/simulator.ts';
 import { listen, makeApp, makeCall, makeError, makeGraph, TENANT, trust } from './fixtures.ts';
 
 const OTHER_TENANT = '33333333-3333-4333-8333-333333333333';
+
+/** As Graph answers a keepAlive. */
+const RENEWED =
+  'HTTP/1.1 200 OK\r\nrequest-id: 6c2b6ef1-8a36-4cbf-9d0c-1d1f3b6a2c11\r\ncontent-length: 0\r\n\r\n';
 
 let simulator: Simulator;
 let world: ReturnType<typeof makeGraph>;
@@ -67,7 +72,7 @@ describe('a keepAlive', () => {
     await using server = await listen((socket) =>
       socket.on('data', (data) => {
         heads.push(data.toString());
-        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+        socket.write(RENEWED);
       }),
     );
     const graphBaseUrl = `http://127.0.0.1:${server.port}/v1.0`;
@@ -89,30 +94,41 @@ describe('a keepAlive', () => {
     );
   });
 
-  test.each<[string, GraphFault, Partial<Outcome>, string | null]>([
-    ['a page of a proxy', { kind: 'html404' }, { kind: 'failed' }, null],
-    ['no answer', { kind: 'hang' }, { kind: 'failed' }, 'timeout'],
-    ['a reset', { kind: 'reset' }, { kind: 'failed' }, 'ECONNRESET'],
-    ['half an answer', { kind: 'cutBody' }, { kind: 'failed' }, 'closed'],
-    ['an answer without end', { kind: 'endlessBody' }, { kind: 'failed' }, 'oversized'],
-    ['what is not HTTP', { kind: 'malformed' }, { kind: 'failed' }, 'malformed'],
-    ['a late answer', { kind: 'delay', delayMs: 2000 }, { kind: 'failed' }, 'timeout'],
-    ['500', { kind: 'status', status: 500 }, { kind: 'failed' }, null],
-    ['403', { kind: 'status', status: 403 }, { kind: 'refused' }, null],
-    ['429', { kind: 'status', status: 429 }, { kind: 'throttled', retryAfterMs: null }, null],
+  const failed = { kind: 'failed' } as const;
+  test.each<[string, GraphFault, Partial<Outcome>, string | null, RequestOutcome]>([
+    ['a page of a proxy', { kind: 'html404' }, failed, 'foreign', 'foreign'],
+    ['a login page', { kind: 'html200' }, failed, 'foreign', 'foreign'],
+    ['a 404 of a gateway', { kind: 'gateway404' }, failed, '8522', 'not_found'],
+    ['an odd 404', { kind: 'unknown404' }, failed, 'UnknownError', 'not_found'],
+    ['no answer', { kind: 'hang' }, failed, 'timeout', 'failed'],
+    ['a reset', { kind: 'reset' }, failed, 'ECONNRESET', 'failed'],
+    ['half an answer', { kind: 'cutBody' }, failed, 'closed', 'failed'],
+    ['an answer without end', { kind: 'endlessBody' }, failed, 'oversized', 'failed'],
+    ['what is not HTTP', { kind: 'malformed' }, failed, 'malformed', 'failed'],
+    ['a late answer', { kind: 'delay', delayMs: 2000 }, failed, 'timeout', 'failed'],
+    ['500', { kind: 'status', status: 500 }, failed, null, 'failed'],
+    ['403', { kind: 'status', status: 403 }, { kind: 'refused' }, null, 'refused'],
+    [
+      '429',
+      { kind: 'status', status: 429 },
+      { kind: 'throttled', retryAfterMs: null },
+      null,
+      'throttled',
+    ],
     [
       '503 with Retry-After',
       { kind: 'status', status: 503, headers: { 'retry-after': '2.128' } },
       { kind: 'throttled', retryAfterMs: 2128 },
       null,
+      'throttled',
     ],
-  ])('answered with %s does not end the call', async (_, fault, expected, code) => {
+  ])('answered with %s does not end the call', async (_, fault, expected, code, counted) => {
     const id = simulator.createCall();
     simulator.graphFaults.set(fault);
     const outcome = await world.graph.send(makeCall(id));
     expect(outcome).toMatchObject(expected);
     expect(errorOf(outcome).code).toBe(code);
-    expect(world.requests).toEqual([expected.kind]);
+    expect(world.requests).toEqual([counted]);
     simulator.graphFaults.clear();
     expect(await world.graph.send(makeCall(id))).toMatchObject({ kind: 'renewed' });
   });
@@ -181,7 +197,7 @@ describe('a connection', () => {
     let connections = 0;
     await using server = await listen((socket) => {
       connections += 1;
-      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
+      socket.on('data', () => socket.write(RENEWED));
     });
     const graphBaseUrl = `http://127.0.0.1:${server.port}/v1.0`;
     const { graph } = makeGraph({ ...makeApp(simulator), graphBaseUrl });
@@ -254,6 +270,34 @@ describe('a token', () => {
     simulator.revokeTokens({ access_token: { nbf: { essential: true, value: '1604106651' } } });
     expect((await world.graph.send(makeCall(id))).kind).toBe('renewed');
     expect(world.requests).toEqual(['renewed', 'unauthorized', 'renewed']);
+  });
+
+  test('is asked for with the claims of a second challenge', async () => {
+    const claims = '{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}';
+    const challenge = `Bearer claims="${Buffer.from(claims).toString('base64')}"`;
+    const heads: string[] = [];
+    await using server = await listen((socket) =>
+      socket.on('data', (data) => {
+        heads.push(data.toString());
+        const challenges = `www-authenticate: Bearer realm=""\r\nwww-authenticate: ${challenge}`;
+        const unauthorized = `HTTP/1.1 401 No\r\n${challenges}\r\ncontent-length: 0\r\n\r\n`;
+        socket.write(heads.length === 1 ? unauthorized : RENEWED);
+      }),
+    );
+    const graphBaseUrl = `http://127.0.0.1:${server.port}/v1.0`;
+    const { graph } = makeGraph({ ...makeApp(simulator), graphBaseUrl });
+    simulator.revokeTokens(JSON.parse(claims));
+    expect((await graph.send(makeCall('call-0001'))).kind).toBe('renewed');
+    await graph.close();
+    const [first, second] = heads.map((head) => /authorization: Bearer (\S+)/i.exec(head)?.[1]);
+    // The simulated Entra's tokens are good from now on only if asked for with the claims.
+    const id = simulator.createCall();
+    const statuses = [first, second].map(async (token) => {
+      const url = `${simulator.graphBaseUrl}/communications/calls/${id}/keepAlive`;
+      const headers = { authorization: `Bearer ${token}` };
+      return (await fetch(url, { method: 'POST', headers })).status;
+    });
+    expect(await Promise.all(statuses)).toEqual([401, 200]);
   });
 
   test('that Graph refuses whatever it is fails, and costs no token request a call', async () => {
