@@ -14,6 +14,12 @@ export type GraphFault = Scope &
     | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string }
     /** As a proxy answers that knows no such page. */
     | { kind: 'html404' }
+    /** As a captive portal or a signed-out proxy answers: a login page, with a 200. */
+    | { kind: 'html200' }
+    /** A 404 without Graph's request id, in an envelope like Graph's: as a gateway answers. */
+    | { kind: 'gateway404' }
+    /** A 404 of Graph's own for a call that exists: `UnknownError`, "404 page not found". */
+    | { kind: 'unknown404' }
     | { kind: 'hang' }
     | { kind: 'delay'; delayMs: number }
     /** The usual answer, dated by a clock that is so far ahead of this machine's. */

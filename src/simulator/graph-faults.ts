@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphFault } from './faults.ts';
+import { sendGraphError } from './graph-error.ts';
 import type { KeepAliveRecord } from './ledger.ts';
+import { sendJson } from './reply.ts';
 
 type Broken = Exclude<GraphFault, { kind: 'delay' | 'skew' }>;
 
@@ -11,8 +13,15 @@ export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRe
       response.writeHead(fault.status, fault.headers).end(fault.body);
       return fault.status;
     case 'html404':
-      response.writeHead(404, { 'content-type': 'text/html' });
-      response.end('<html><body><h1>404 Not Found</h1><hr>proxy</body></html>');
+      return sendPage(response, 404, '<h1>404 Not Found</h1><hr>proxy');
+    case 'html200':
+      return sendPage(response, 200, '<h1>Sign in to the network</h1><form></form>');
+    case 'gateway404':
+      strip(response);
+      sendJson(response, 404, { error: { code: '8522', message: 'No route matched.' } });
+      return 404;
+    case 'unknown404':
+      sendGraphError(response, 404, 'UnknownError', '404 page not found');
       return 404;
     case 'hang':
       return 'hung';
@@ -31,6 +40,18 @@ export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRe
       response.socket?.end('NOT/HTTP at all\r\n\r\n');
       return 'cut';
   }
+}
+
+function sendPage(response: ServerResponse, status: number, body: string): number {
+  strip(response);
+  response.writeHead(status, { 'content-type': 'text/html' });
+  response.end(`<html><body>${body}</body></html>`);
+  return status;
+}
+
+/** Whoever answers in Graph's place knows none of its headers. */
+function strip(response: ServerResponse): void {
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
 }
 
 const CHUNK = 'x'.repeat(16 * 1024);

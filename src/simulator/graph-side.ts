@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Calls, SimulatedCall } from './calls.ts';
 import type { Faults, GraphFault } from './faults.ts';
+import { sendGraphError } from './graph-error.ts';
 import { applyFault } from './graph-faults.ts';
 import type { KeepAliveRecord, Ledger } from './ledger.ts';
 import { asUrl } from './readings.ts';
@@ -17,7 +18,8 @@ export interface World {
   now(): number;
 }
 
-const CALLS = '/v1.0/communications/calls';
+const VERSION = /^\/(v1\.0|beta)(?=\/|$)/;
+const CALLS = '/communications/calls';
 const KEEP_ALIVE = new RegExp(`^${CALLS}/([^/]+)/keepAlive$`);
 const CALL = new RegExp(`^${CALLS}/([^/]+)$`);
 
@@ -32,19 +34,24 @@ const DIAGNOSTIC = JSON.stringify({
   },
 });
 
-/** Graph's part of the simulator: answers what is under `/v1.0`. */
+/** Graph's part of the simulator: answers what is under `/v1.0` and `/beta`. */
 export function serveGraph(world: World, request: IncomingMessage, response: ServerResponse): void {
   const clientRequestId = request.headers['client-request-id'];
   response.setHeader('request-id', randomUUID());
   response.setHeader('client-request-id', clientRequestId ?? randomUUID());
   response.setHeader('x-ms-ags-diagnostic', DIAGNOSTIC);
-  const path = request.url ?? '';
+  const version = VERSION.exec(request.url ?? '')?.[0];
+  if (version === undefined) {
+    sendGraphError(response, 400, 'BadRequest', 'Invalid version: it is v1.0 or beta.');
+    return;
+  }
+  const path = request.url?.slice(version.length) ?? '';
   const keepAliveOf = request.method === 'POST' ? KEEP_ALIVE.exec(path)?.[1] : undefined;
   if (keepAliveOf !== undefined) {
     keepAlive(world, decode(keepAliveOf), request, response);
   } else {
     void serveCalls(world, path, request, response).catch((error: unknown) => {
-      sendError(response, 400, 'BadRequest', String(error));
+      sendGraphError(response, 400, 'BadRequest', String(error));
     });
   }
 }
@@ -92,7 +99,7 @@ function settle(world: World, token: IssuedToken | null, call: SimulatedCall | n
 function answerKeepAlive(world: World, status: number, response: ServerResponse): void {
   if (status === 200) response.writeHead(200, { 'content-length': 0 }).end();
   else if (status === 401) sendUnauthorized(world, response);
-  else sendError(response, 404, '8522', 'Call not found.');
+  else sendGraphError(response, 404, '8522', 'Call not found.');
 }
 
 /** Creating, showing and hanging up, as far as a simulated bot needs them. */
@@ -113,12 +120,18 @@ async function serveCalls(
     sendJson(response, 201, describeCall(created, 'established'));
     return;
   }
-  const id = decode(CALL.exec(path)?.[1] ?? '');
+  const segment = CALL.exec(path)?.[1];
+  if (segment === undefined) {
+    const message = `Resource not found for the segment '${path.split('/').at(-1)}'.`;
+    sendGraphError(response, 404, 'BadRequest', message);
+    return;
+  }
+  const id = decode(segment);
   const call = world.calls.find(id);
-  if (call?.state !== 'established') sendError(response, 404, '8522', 'Call not found.');
+  if (call?.state !== 'established') sendGraphError(response, 404, '8522', 'Call not found.');
   else if (request.method === 'GET') sendJson(response, 200, describeCall(call.id, call.state));
   else if (request.method === 'DELETE') hangUp(world, id, response);
-  else sendError(response, 405, 'MethodNotAllowed', `${request.method} is not simulated.`);
+  else sendGraphError(response, 405, 'MethodNotAllowed', `${request.method} is not simulated.`);
 }
 
 function hangUp(world: World, id: string, response: ServerResponse): void {
@@ -139,17 +152,7 @@ function readCall(text: string): { callbackUri?: string } {
 function sendUnauthorized(world: World, response: ServerResponse): void {
   response.setHeader('www-authenticate', world.tokens.challenge);
   const message = 'Access token has expired or is not yet valid.';
-  sendError(response, 401, 'InvalidAuthenticationToken', message);
-}
-
-/** Graph's error envelope. */
-function sendError(response: ServerResponse, status: number, code: string, message: string): void {
-  const innerError = {
-    date: new Date().toISOString().slice(0, 19),
-    'request-id': response.getHeader('request-id'),
-    'client-request-id': response.getHeader('client-request-id'),
-  };
-  sendJson(response, status, { error: { code, message, innerError } });
+  sendGraphError(response, 401, 'InvalidAuthenticationToken', message);
 }
 
 /** A path segment as text; one that is badly encoded stays as it is, and is no call's id. */

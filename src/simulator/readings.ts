@@ -5,6 +5,9 @@ import type { EntraFault, GraphFault } from './faults.ts';
 const GRAPH_FAULTS: Record<GraphFault['kind'], readonly string[]> = {
   status: ['status'],
   html404: [],
+  html200: [],
+  gateway404: [],
+  unknown404: [],
   hang: [],
   delay: ['delayMs'],
   skew: ['aheadMs'],

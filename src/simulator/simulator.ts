@@ -8,6 +8,7 @@ import { CONTROL, serveControl } from './control.ts';
 import { serveEntra } from './entra-side.ts';
 import { type EntraFault, Faults, type GraphFault } from './faults.ts';
 import { serveGraph } from './graph-side.ts';
+import { guarded } from './guard.ts';
 import { Ledger } from './ledger.ts';
 import { Listener } from './listener.ts';
 import { Notifier } from './notifier.ts';
@@ -166,11 +167,11 @@ export class Simulator {
       createCall: (options: object) => this.createCall(options),
       now,
     };
-    const server = createServer((request, response) => {
+    const serve = guarded(this.#host, (request, response) => {
       if (!request.url?.startsWith(CONTROL)) serveGraph(world, request, response);
       else void serveControl(this, request, response);
     });
-    return new Listener(server, this.#host, this.#options.graphPort ?? 0);
+    return new Listener(createServer(serve), this.#host, this.#options.graphPort ?? 0);
   }
 
   #createEntra(cert: string, key: string): Listener {
@@ -187,11 +188,11 @@ export class Simulator {
       authorityHost: '',
       now: () => (clock ?? Date).now(),
     };
-    const server = createSecureServer({ cert, key }, (request, response) => {
+    const serve = guarded(this.#host, (request, response) => {
       const served = serveEntra({ ...world, authorityHost: this.authorityHost }, request, response);
       served.catch(() => response.destroy());
     });
-    return new Listener(server, this.#host, entraPort ?? 0);
+    return new Listener(createSecureServer({ cert, key }, serve), this.#host, entraPort ?? 0);
   }
 }
 

@@ -104,6 +104,57 @@ describe("the simulator's Graph", () => {
     ]);
   });
 
+  test.each([
+    ['/v1/communications/calls/ID/keepAlive', 400],
+    ['/communications/calls/ID/keepAlive', 400],
+    ['/v1.0/me/ID/keepAlive', 404],
+    ['/v1.0/communications/calls/ID/nothing', 404],
+  ])(
+    'says of %s that there is no such thing, but not that the call is over',
+    async (path, status) => {
+      const url = new URL(path.replace('ID', simulator.createCall()), simulator.graphBaseUrl);
+      const headers = { authorization: `Bearer ${await getToken()}` };
+      const response = await fetch(url, { method: 'POST', headers });
+      expect(response.status).toBe(status);
+      expect(response.headers.get('request-id')).toMatch(/^[0-9a-f-]{36}$/);
+      expect(await response.json()).toMatchObject({ error: { code: 'BadRequest' } });
+    },
+  );
+
+  test('knows /beta too', async () => {
+    const id = simulator.createCall();
+    const url = `${simulator.graphBaseUrl.replace('v1.0', 'beta')}/communications/calls/${id}/keepAlive`;
+    const headers = { authorization: `Bearer ${await getToken()}` };
+    expect((await fetch(url, { method: 'POST', headers })).status).toBe(200);
+  });
+
+  test.each([
+    ['html200', 200, 'text/html'],
+    ['html404', 404, 'text/html'],
+    ['gateway404', 404, 'application/json'],
+  ])('lets %s answer in its place, without any header of its own', async (kind, status, type) => {
+    const id = simulator.createCall();
+    await control('POST', 'faults/graph', { kind });
+    const response = await keepAlive(id, await getToken());
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toBe(type);
+    for (const name of ['request-id', 'client-request-id', 'x-ms-ags-diagnostic']) {
+      expect(response.headers.get(name)).toBeNull();
+    }
+    expect(simulator.summary()).toMatchObject([{ state: 'established', renewals: 0 }]);
+    expect(simulator.ledger.of(id)).toMatchObject([{ answer: status, fault: kind }]);
+  });
+
+  test('answers an odd 404 of its own on demand', async () => {
+    simulator.graphFaults.set({ kind: 'unknown404' });
+    const response = await keepAlive(simulator.createCall(), await getToken());
+    expect(response.status).toBe(404);
+    const innerError = { 'request-id': response.headers.get('request-id') };
+    expect(await response.json()).toMatchObject({
+      error: { code: 'UnknownError', message: '404 page not found', innerError },
+    });
+  });
+
   test('wants a token that its Entra issued', async () => {
     const id = simulator.createCall();
     const token = await getToken();
@@ -271,7 +322,7 @@ describe('the control API', () => {
 
   test.each([
     ['POST', 'graph/down', {}, 'forMs: expected a number of milliseconds from 1, up to an hour'],
-    ['POST', 'faults/graph', {}, /^kind: expected one of status, html404, hang/],
+    ['POST', 'faults/graph', {}, /^kind: expected one of status, html404, .*hang/],
     ['POST', 'faults/graph', { kind: 'slow' }, /^kind: expected one of status/],
     ['POST', 'faults/graph', { kind: 'status' }, 'status: expected a status from 200 to 599'],
     ['POST', 'faults/graph', { kind: 'delay', delayMs: '5s' }, /^delayMs: expected a number/],
