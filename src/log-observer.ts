@@ -52,12 +52,17 @@ export class LogObserver implements Observer {
   }
 
   removed(call: GoneCall): void {
-    const { id, removal, renewedAt, resultInfo } = call;
+    const { id, removal, renewedAt, resultInfo, lastError: error } = call;
     const told = { event: removal, call: id, renewedAt, ...(resultInfo ? { resultInfo } : {}) };
-    if (call.removal === 'expired') {
-      this.#log.error({ ...told, error: call.lastError }, 'call passed its deadline: given up');
-    } else {
-      this.#log.info(told, call.removal === 'ended' ? 'call ended' : 'call no longer tracked');
+    switch (removal) {
+      case 'expired':
+        this.#log.error({ ...told, error }, 'call passed its deadline: given up');
+        break;
+      case 'ended':
+        this.#log.info({ ...told, error }, 'call ended');
+        break;
+      case 'untracked':
+        this.#log.info(told, 'call no longer tracked');
     }
   }
 }

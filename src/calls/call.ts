@@ -97,10 +97,45 @@ export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
   return { ...call, retryAt: null, removal, goneAt, resultInfo: null };
 }
 
-/** The call as it left, where only somebody else knew how: it left under their registration. */
+/**
+ * The call as it left, if only somebody else knows how: under their registration, and with what
+ * they saw of its end.
+ */
 export function forgetAs(call: Call, gone: GoneCall): GoneCall {
   const { registration, removal, goneAt, resultInfo } = gone;
-  return { ...forget(call, removal, goneAt), registration, resultInfo };
+  const left = forget({ ...call, ...lastSeen(call, gone) }, removal, goneAt);
+  return { ...left, registration, resultInfo };
+}
+
+/**
+ * A call that two replicas took off the schedule, each on its own. It leaves once: how it left
+ * first stands, and the other adds what it alone saw of the end.
+ */
+export function joinEnds(first: GoneCall, other: GoneCall): GoneCall {
+  const [later, earlier] =
+    other.registration > first.registration ? [other, first] : [first, other];
+  return {
+    ...first,
+    ...lastSeen(first, other),
+    registration: later.registration,
+    resultInfo: later.resultInfo ?? earlier.resultInfo,
+  };
+}
+
+/** The evidence of an ending before any other, else the latest; and the latest renewal. */
+function lastSeen(a: Call | GoneCall, b: GoneCall) {
+  const isBetter = isEnding(a) === isEnding(b) ? seenAt(b) > seenAt(a) : isEnding(b);
+  const { consecutiveFailures, atRiskAt, lastError } = isBetter ? b : a;
+  const renewedAt = (b.renewedAt ?? 0) > (a.renewedAt ?? 0) ? b.renewedAt : a.renewedAt;
+  return { renewedAt, consecutiveFailures, atRiskAt, lastError };
+}
+
+function isEnding(call: Call | GoneCall): boolean {
+  return isGone(call) && call.removal === 'ended' && call.lastError !== null;
+}
+
+function seenAt({ renewedAt, lastError }: Call): number {
+  return Math.max(renewedAt ?? 0, lastError?.at ?? 0);
 }
 
 /**

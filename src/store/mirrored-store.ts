@@ -1,4 +1,11 @@
-import { forgetAs, type GoneCall, isTombstone, tombstone } from '../calls/call.ts';
+import {
+  forgetAs,
+  type GoneCall,
+  isGone,
+  isTombstone,
+  joinEnds,
+  tombstone,
+} from '../calls/call.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { laterThan } from '../calls/registration.ts';
 import { giveWay } from './give-way.ts';
@@ -60,7 +67,7 @@ export class MirroredStore implements CallStore {
     const mark = { ...tombstone(gone.id, registration, gone.goneAt), resultInfo: gone.resultInfo };
     if (!(await this.#store.stopUnknown(mark))) return false;
     this.#roster.keep(gone.id);
-    this.#roster.remove(forgetAs(known, mark));
+    this.#roster.remove(isGone(known) ? joinEnds(known, mark) : forgetAs(known, mark));
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { type Call, forgetAs, type GoneCall, isTombstone } from '../calls/call.ts';
+import { type Call, forgetAs, type GoneCall, isTombstone, joinEnds } from '../calls/call.ts';
 import { pieces } from '../calls/pieces.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
@@ -57,8 +57,9 @@ export async function restoreCalls(place: Place, calls: readonly Call[]): Promis
 
 /**
  * Writes down that calls of a slot have left the schedule, unless they are
- * tracked, or are known to have left it under this registration or a later one.
- * Returns those that were written.
+ * tracked, or are known to have left it under this registration or a later one;
+ * then only what these knew of the end, and Redis did not, is added.
+ * Returns those that were written, without those that were added to.
  *
  * @param isNews whether nobody has been told of it yet
  */
@@ -71,12 +72,16 @@ export async function rememberGone(
   for (const piece of pieces(calls, PIECE)) {
     const read = await readLeft(place, piece);
     const items = read.flatMap(({ call, left, gone }) => {
-      if (hasLeft(call, gone) && !saysMore(call, gone)) return [];
-      const op = isNews(call) && !wasToldOf(call, gone) ? call.removal : 'remembered';
-      return [{ op, call, left, goneAt: call.goneAt }];
+      const wasTold = wasToldOf(call, gone);
+      const joined = wasTold ? joinEnds(gone, call) : call;
+      const isKnown = hasLeft(call, gone) && !saysMore(call, gone);
+      if (isKnown && (!wasTold || encodeCall(joined) === left)) return [];
+      const op = isNews(call) && !wasTold ? call.removal : 'remembered';
+      return [{ op, call: joined, left, goneAt: joined.goneAt, isKnown }];
     });
     const done = await write(place, items);
-    written.push(...items.filter((_, i) => done[i]).map(({ call }) => call));
+    const fresh = items.filter(({ isKnown }, i) => done[i] && !isKnown);
+    written.push(...fresh.map(({ call }) => call));
   }
   return written;
 }
@@ -120,7 +125,7 @@ function hasLeft(call: Call, gone: Left): boolean {
 }
 
 /** By a write whose answer was lost, or by another replica: a call leaves once, if for several reasons. */
-function wasToldOf(call: GoneCall, gone: Left): boolean {
+function wasToldOf(call: GoneCall, gone: Left): gone is GoneCall {
   if (gone === null || gone === 'newer' || isTombstone(gone)) return false;
   return gone.trackedAt === call.trackedAt;
 }

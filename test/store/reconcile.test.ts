@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Call, forget, tombstone } from '../../src/calls/call.ts';
+import { type Call, forget, type GoneCall, tombstone } from '../../src/calls/call.ts';
+import { decodeGoneCall } from '../../src/store/codec.ts';
 import { MirroredStore } from '../../src/store/mirrored-store.ts';
 import { merge, reconcile } from '../../src/store/reconcile.ts';
 import type { Roster } from '../../src/store/roster.ts';
@@ -207,6 +208,85 @@ describe('after an absence of Redis', () => {
     expect((await events(server)).map(({ type }) => type)).toEqual(['ended']);
     await reconcile(store, roster, SLOTS, CLOCK);
     expect(await events(server)).toHaveLength(1);
+  });
+});
+
+describe('the evidence of an ending', () => {
+  const lastError = anError({ at: NOW + 2, status: 404, code: '8522', message: 'Call not found.' });
+  const call = aCall({ id: ONE, renewedAt: NOW });
+  const ending = { ...forget({ ...call, lastError }, 'ended', NOW + 2) };
+  const stop = {
+    ...forget({ ...call, renewedAt: NOW - MINUTE }, 'untracked', NOW + 3),
+    registration: 'r2',
+    resultInfo: { code: 200, subcode: 0, message: 'Call ended.' },
+  };
+
+  /** A replica without Redis, which knows the call and takes it off the schedule. */
+  async function aReplicaThatSaw(gone: GoneCall) {
+    const replica = await aReplica();
+    replica.roster.put(call);
+    const expected = replica.roster.peek(ONE)?.version ?? '';
+    await replica.roster.write([{ id: ONE, expected, gone }]);
+    return replica;
+  }
+
+  async function tracked() {
+    const { store } = await aReplica();
+    const next = { ...call, renewedAt: NOW - MINUTE };
+    await store.write([{ id: ONE, expected: null, next, tell: 'tracked' }]);
+    return store;
+  }
+
+  test('seen while Redis was out reaches Redis, the event and another replica', async () => {
+    const store = await tracked();
+    const saw = await aReplicaThatSaw(ending);
+    const { left } = await reconcile(saw.store, saw.roster, SLOTS, CLOCK);
+    const expected = { removal: 'ended', renewedAt: NOW, lastError };
+    expect(left).toMatchObject([expected]);
+    expect(await store.findGone([ONE])).toMatchObject([expected]);
+    const event = (await events(server)).at(-1);
+    expect(decodeGoneCall(ONE, event?.call ?? '')).toMatchObject(expected);
+    const other = aRoster();
+    await new MirroredStore(store, other).readSlot(3);
+    expect(other.peek(ONE)).toBeNull();
+  });
+
+  test.each([
+    ['after', 'ended', ['tracked', 'ended']],
+    ['before', 'untracked', ['tracked', 'untracked']],
+  ])(
+    'is kept when another replica, %s the one that saw it, brings the stop of a notification',
+    async (when, removal, told) => {
+      const store = await tracked();
+      const [sawIt, wasTold] = [await aReplicaThatSaw(ending), await aReplicaThatSaw(stop)];
+      const order = when === 'after' ? [sawIt, wasTold] : [wasTold, sawIt];
+      for (const one of order) await reconcile(one.store, one.roster, SLOTS, CLOCK);
+      const { resultInfo, registration } = stop;
+      const expected = [{ removal, registration, resultInfo, renewedAt: NOW, lastError }];
+      expect(await store.findGone([ONE])).toMatchObject(expected);
+      for (const one of order) await reconcile(one.store, one.roster, SLOTS, CLOCK);
+      expect(await store.findGone([ONE])).toMatchObject(expected);
+      expect((await events(server)).map(({ type }) => type)).toEqual(told);
+    },
+  );
+
+  test('is kept when the call is stopped before Redis, which lost it, has learnt of it', async () => {
+    const { store, roster } = await aReplicaThatSaw(ending);
+    const mirrored = new MirroredStore(store, roster);
+    expect(await mirrored.stopUnknown(tombstone(ONE, 'r9', NOW + 5))).toBe(true);
+    await reconcile(store, roster, SLOTS, CLOCK);
+    expect(await store.findGone([ONE])).toMatchObject([{ removal: 'ended', lastError }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['ended']);
+  });
+
+  test('stands before a later failure of the same call that another replica saw', async () => {
+    const store = await tracked();
+    const [entry] = await store.find([ONE]);
+    const failing = { ...call, lastError: anError({ at: NOW + 9 }), consecutiveFailures: 3 };
+    await store.write([{ id: ONE, expected: entry?.version ?? '', next: failing }]);
+    const saw = await aReplicaThatSaw(ending);
+    await reconcile(saw.store, saw.roster, SLOTS, CLOCK);
+    expect(await store.findGone([ONE])).toMatchObject([{ consecutiveFailures: 0, lastError }]);
   });
 });
 
