@@ -272,11 +272,15 @@ describe('Graph', () => {
   test.each([
     ['a page of a proxy', { kind: 'html404' }, 'It is not Graph that answers'],
     ['a 200', { kind: 'status', status: 200 }, 'It is not Graph that answers'],
+    ['a login page', { kind: 'html200' }, 'It is not Graph that answers'],
     [
-      'a login page',
+      'a way to a login page',
       { kind: 'status', status: 302, headers: { location: 'https://x/' } },
       'not Graph',
     ],
+    ['a 404 of a gateway', { kind: 'gateway404' }, 'behind it must be Graph itself'],
+    ['a 404 that is not 8522', { kind: 'unknown404' }, 'behind it must be Graph itself'],
+    ['a 404 for its version', graphs(404, 'BadRequest'), 'behind it must be Graph itself'],
     ['a 503', graphs(503, 'serviceUnavailable'), 'Graph has trouble'],
     ['a 401', graphs(401, 'InvalidAuthenticationToken'), 'Graph refuses the token'],
     ['a 403', graphs(403, '7503'), 'Grant the app'],
@@ -285,6 +289,22 @@ describe('Graph', () => {
     expect(await wrongs()).toMatchObject([
       { check: 'graph', status: 'failed', fix: expect.stringContaining(fix) },
     ]);
+  });
+
+  test.each([
+    ['html200', /answered 200 .*8522 was expected: foreign: 200 without Graph's request-id/],
+    ['html404', /answered 404 .*8522 was expected: foreign: 404 without Graph's request-id/],
+    ['unknown404', /answered 404 .*8522 was expected: UnknownError: 404 page not found/],
+  ] as const)('that lets %s answer is told of with the code', async (kind, detail) => {
+    world.simulator.graphFaults.set({ kind });
+    expect(await wrongs()).toContainEqual(
+      expect.objectContaining({ check: 'graph', detail: expect.stringMatching(detail) }),
+    );
+  });
+
+  test('of the version beta is as good', async () => {
+    const base = world.simulator.graphBaseUrl.replace('v1.0', 'beta');
+    expect(await wrongs({ GRAPH_BASE_URL: base })).toEqual([]);
   });
 
   test.each([

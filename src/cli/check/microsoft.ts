@@ -1,6 +1,8 @@
+import type { CallError } from '../../calls/call.ts';
 import { header } from '../../calls/header.ts';
 import type { App } from '../../graph/app.ts';
 import type { Attempt } from '../../graph/attempt.ts';
+import { isForeign, requestIdOf } from '../../graph/graph-error.ts';
 import type { Probe, ProbedToken, Prober } from '../../graph/probe.ts';
 import { TokenError } from '../../graph/token-cache.ts';
 import { judgeClock } from './clocks.ts';
@@ -82,30 +84,36 @@ function judgeAnswer(app: App, attempt: Attempt, hasToken: boolean): Finding {
   const { verdict, outcome, answer } = attempt;
   const where = new URL(app.graphBaseUrl).host;
   if (verdict.kind === 'ended') {
-    return tell.ok('graph', `${where} knows no call that was made up, as it should`);
+    return tell.ok('graph', `${where} knows no call that was made up, as it should (8522)`);
   }
   const error = 'error' in outcome ? outcome.error : null;
   if (answer === null) {
     const fix = fixOfSilence(error?.code ?? 'network', 'GRAPH_BASE_URL');
     return tell.failed('graph', error?.message ?? 'no answer', fix);
   }
-  const isGraphs = header(answer, 'request-id') !== null && typeof error?.code === 'string';
+  const isGraphs = !isForeign(answer);
   if (!hasToken && answer.status === 401 && isGraphs) {
     return tell.ok('graph', `${where} is reached, and wants a token`);
   }
-  const told = `${where} answered ${answer.status} to a call that was made up, where Graph's own 404 was expected`;
-  const detail = error ? `${told}: ${error.message}` : told;
+  const told = `${where} answered ${answer.status} to a call that was made up, where Graph's own 404 with the code 8522 was expected`;
+  const detail = error ? `${told}: ${describe(error)}` : told;
   return tell.failed('graph', detail, fixOfAnswer(answer.status, isGraphs));
 }
 
+function describe({ code, message }: CallError): string {
+  return code === null ? message : `${code}: ${message}`;
+}
+
 function fixOfAnswer(status: number, isGraphs: boolean): string {
-  if (!isGraphs) {
-    return 'It is not Graph that answers: see GRAPH_BASE_URL (with /v1.0), HTTPS_PROXY, and what is in between.';
+  if (!isGraphs || status < 400) {
+    return 'It is not Graph that answers: see GRAPH_BASE_URL, HTTPS_PROXY, and what is in between.';
   }
   if (status === 401)
     return 'Graph refuses the token: see that GRAPH_CLOUD, and the tenant, are those of the app.';
   if (status === 403) return `${GRANT} It has to be registered as a calling bot too.`;
-  if (status === 404) return 'See GRAPH_BASE_URL: it has to end with /v1.0.';
+  if (status === 404) {
+    return 'See GRAPH_BASE_URL: behind it must be Graph itself, as in https://graph.microsoft.com/v1.0.';
+  }
   return 'Graph has trouble, or too much to do: try again, and see its health in the Microsoft 365 admin center.';
 }
 
@@ -126,7 +134,7 @@ const NO_REQUEST: ReadonlySet<string> = new Set(['', 'ENOENT', 'EACCES', 'EISDIR
 function judgeDate(app: App, { answer, sent }: Attempt, skewMs: number): Finding[] {
   const at = Date.parse((answer && header(answer, 'date')) ?? '');
   // The clock of something in front of Graph is nobody's concern.
-  if (answer === null || header(answer, 'request-id') === null || Number.isNaN(at)) return [];
+  if (answer === null || requestIdOf(answer) === null || Number.isNaN(at)) return [];
   const reading = { ...sent, at, resolutionMs: DATE_RESOLUTION_MS };
   const finding = judgeClock('graph.clock', "Graph's", reading, {
     warnMs: skewMs,
