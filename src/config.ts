@@ -1,5 +1,6 @@
 import { type AccessConfig, readAccessConfig } from './config/access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-variables.ts';
+import { SERVICE_OR_LOOPBACK_URL } from './config/checks.ts';
 import { type Env, EnvReader } from './config/env-reader.ts';
 import { type Address, readHost, readMetricsAddress } from './config/listen-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
@@ -121,7 +122,7 @@ function readNotificationsJwt(read: EnvReader): NotificationsJwt | null {
   const openIdUrl = read.url(
     'NOTIFICATIONS_OPENID_URL',
     'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
-    true,
+    SERVICE_OR_LOOPBACK_URL,
   );
   const issuers = read.list('NOTIFICATIONS_ISSUERS');
   const audiences = read.list('NOTIFICATIONS_AUDIENCES');

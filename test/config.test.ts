@@ -266,6 +266,8 @@ describe('a value is taken', () => {
       graphBaseUrl: 'http://127.0.0.1:9000/v1.0',
       authorityHost: 'https://entra.local:9443',
     });
+    const gateway = 'https://gateway.example/graph/beta';
+    expect(config({ GRAPH_BASE_URL: `${gateway}//` }).apps[0]?.graphBaseUrl).toBe(gateway);
     expect(config({ GRAPH_BASE_URL: 'http://[::1]:9000/v1.0' }).apps[0]?.graphBaseUrl).toBe(
       'http://[::1]:9000/v1.0',
     );
@@ -334,7 +336,7 @@ const BAD_REDIS =
   'redis+cluster://[user:password@]host[:port],…, each with rediss for TLS';
 const BAD_KEYS = 'API_KEYS: each key must have at least 24 characters, none of them a space';
 const BAD_BASE =
-  'GRAPH_BASE_URL must be an https:// URL (http:// for loopback only) without credentials or query';
+  'GRAPH_BASE_URL must be an https:// URL (http:// for loopback only) without credentials or query, and end in /v1.0 or /beta';
 const BAD_AUTHORITY = 'AZURE_AUTHORITY_HOST must be an https:// URL without credentials or query';
 const open = (host: string) =>
   `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`;
@@ -562,6 +564,12 @@ describe('a bad environment is refused', () => {
     [{ GRAPH_BASE_URL: 'https://user:pass@graph.example/v1.0' }, [BAD_BASE]],
     [{ GRAPH_BASE_URL: 'https://:pass@graph.example/v1.0' }, [BAD_BASE]],
     [{ GRAPH_BASE_URL: 'https://graph.example/v1.0?x=1' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://graph.example/v1' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://graph.example' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://graph.example/v1.0/communications' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://graph.example/V1.0' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://graph.example/xbeta' }, [BAD_BASE]],
+    [{ GRAPH_BASE_URL: 'https://beta' }, [BAD_BASE]],
     [{ AZURE_AUTHORITY_HOST: 'http://127.0.0.1:9000' }, [BAD_AUTHORITY]],
     [{ HTTPS_PROXY: 'proxy:3128' }, ['HTTPS_PROXY must be an http:// or https:// URL']],
     [{ http_proxy: 'socks5://proxy' }, ['HTTP_PROXY must be an http:// or https:// URL']],

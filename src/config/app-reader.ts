@@ -2,7 +2,7 @@ import type { App, Credential, ManagedIdentity, Webhook } from '../graph/app.ts'
 import { CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { openCertificate } from '../graph/credential.ts';
 import { FileError, readBounded, readText } from './bounded-file.ts';
-import { GUID, isServiceUrl } from './checks.ts';
+import { GRAPH_URL, GUID, SERVICE_URL, type UrlRule } from './checks.ts';
 import { readWebhookSecret, webhookTo } from './webhook-secret.ts';
 import type { Place, YamlReader } from './yaml-reader.ts';
 
@@ -58,8 +58,10 @@ export class AppReader {
       tenantId: required(of?.tenantId, 'tenantId', (it) => this.#guid(it)) ?? '',
       clientId: required(of?.clientId, 'clientId', (it) => this.#guid(it)) ?? '',
       credential: required(of?.credential, 'credential', (it) => this.#credential(it)) ?? NONE,
-      graphBaseUrl: of?.graphBaseUrl ? this.#url(of.graphBaseUrl, true) : hosts.graphBaseUrl,
-      authorityHost: of?.authorityHost ? this.#url(of.authorityHost, false) : hosts.authorityHost,
+      graphBaseUrl: of?.graphBaseUrl ? this.#url(of.graphBaseUrl, GRAPH_URL) : hosts.graphBaseUrl,
+      authorityHost: of?.authorityHost
+        ? this.#url(of.authorityHost, SERVICE_URL)
+        : hosts.authorityHost,
       webhook: of?.webhook ? this.#webhook(of.webhook) : null,
     };
     return { app, isDefault: of?.default ? this.#truth(of.default) : false };
@@ -76,11 +78,8 @@ export class AppReader {
     return name === '' ? this.#defaults.defaultCloud : (name as CloudName);
   }
 
-  #url(place: Place, mayBeHttp: boolean): string {
-    const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
-    const expected = `must be an https:// URL${plain} without credentials or query`;
-    const text = this.#yaml.text(place, (url) => isServiceUrl(url, mayBeHttp), expected);
-    return text.replace(/\/+$/, '');
+  #url(place: Place, { isRight, expected }: UrlRule): string {
+    return this.#yaml.text(place, isRight, expected).replace(/\/+$/, '');
   }
 
   #truth(place: Place): boolean {

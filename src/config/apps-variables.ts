@@ -2,6 +2,7 @@ import type { App, Credential } from '../graph/app.ts';
 import { CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { type AppsFile, readApps } from './apps-file.ts';
 import { readBounded, readDocument, readText } from './bounded-file.ts';
+import { GRAPH_URL, SERVICE_URL } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 
 /** For which apps of Entra. */
@@ -28,8 +29,8 @@ export function readCloudHosts(read: EnvReader): CloudHosts {
   const hosts = CLOUDS[cloud];
   return {
     cloud,
-    graphBaseUrl: read.url('GRAPH_BASE_URL', `https://${hosts.graphHost}/v1.0`, true),
-    authorityHost: read.url('AZURE_AUTHORITY_HOST', `https://${hosts.authorityHost}`, false),
+    graphBaseUrl: read.url('GRAPH_BASE_URL', `https://${hosts.graphHost}/v1.0`, GRAPH_URL),
+    authorityHost: read.url('AZURE_AUTHORITY_HOST', `https://${hosts.authorityHost}`, SERVICE_URL),
   };
 }
 

@@ -7,11 +7,32 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
-/**
- * Whether tokens and secrets may go there: in the clear to this machine only,
- * if at all; nothing in the URL that is a secret, or would get lost.
- */
-export function isServiceUrl(text: string, mayBeHttp: boolean): boolean {
+/** What a URL must be, and the words for it. */
+export interface UrlRule {
+  readonly isRight: (text: string) => boolean;
+  readonly expected: string;
+}
+
+/** Tokens and secrets go there, so never in the clear. */
+export const SERVICE_URL: UrlRule = {
+  isRight: (text) => isServiceUrl(text, false),
+  expected: 'must be an https:// URL without credentials or query',
+};
+
+/** In the clear to this machine only. */
+export const SERVICE_OR_LOOPBACK_URL: UrlRule = {
+  isRight: (text) => isServiceUrl(text, true),
+  expected: 'must be an https:// URL (http:// for loopback only) without credentials or query',
+};
+
+/** With another path Graph answers 404 for every call. */
+export const GRAPH_URL: UrlRule = {
+  isRight: (text) => isServiceUrl(text, true) && /\/(v1\.0|beta)\/*$/.test(new URL(text).pathname),
+  expected: `${SERVICE_OR_LOOPBACK_URL.expected}, and end in /v1.0 or /beta`,
+};
+
+/** Nothing in the URL may be a secret, or get lost. */
+function isServiceUrl(text: string, mayBeHttp: boolean): boolean {
   const url = URL.parse(text);
   if (!url || url.username || url.password || url.search || url.hash) return false;
   const isPlain = url.protocol === 'http:' && mayBeHttp && isLoopback(url.hostname);

@@ -1,6 +1,6 @@
 import type { Secret } from '../graph/app.ts';
 import { FileError, readText } from './bounded-file.ts';
-import { GUID, isServiceUrl } from './checks.ts';
+import { GUID, type UrlRule } from './checks.ts';
 import { DocumentError } from './yaml-reader.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -125,13 +125,10 @@ export class EnvReader {
     return '';
   }
 
-  /** Tokens and secrets go there: in the clear to this machine only, if at all. */
-  url(name: string, fallback: string, mayBeHttp: boolean): string {
+  /** Without slashes at its end. */
+  url(name: string, fallback: string, { isRight, expected }: UrlRule): string {
     const text = this.text(name) ?? fallback;
-    if (!isServiceUrl(text, mayBeHttp)) {
-      const plain = mayBeHttp ? ' (http:// for loopback only)' : '';
-      this.fault(`${name} must be an https:// URL${plain} without credentials or query`);
-    }
+    if (!isRight(text)) this.fault(`${name} ${expected}`);
     return text.replace(/\/+$/, '');
   }
 }

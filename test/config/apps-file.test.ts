@@ -14,6 +14,8 @@ const directory = new AppsDirectory();
 beforeAll(() => directory.fill());
 afterAll(() => directory.remove());
 
+const GRAPH_URL =
+  'must be an https:// URL (http:// for loopback only) without credentials or query, and end in /v1.0 or /beta';
 const at = (name: string) => join(directory.path, name);
 const read = (text: string) => readApps(text, directory.file);
 const only = (text: string): App => read(apps(text)).apps[0] as App;
@@ -211,9 +213,15 @@ describe('a faulty file is refused', () => {
     ],
     [
       apps(anApp('a', { graphBaseUrl: 'http://graph.example/v1.0' })),
-      [
-        'line 6: apps[0].graphBaseUrl must be an https:// URL (http:// for loopback only) without credentials or query',
-      ],
+      [`line 6: apps[0].graphBaseUrl ${GRAPH_URL}`],
+    ],
+    [
+      apps(anApp('a', { graphBaseUrl: 'https://graph.example/v1' })),
+      [`line 6: apps[0].graphBaseUrl ${GRAPH_URL}`],
+    ],
+    [
+      apps(anApp('a', { graphBaseUrl: 'https://graph.example/v1.0/me' })),
+      [`line 6: apps[0].graphBaseUrl ${GRAPH_URL}`],
     ],
     [
       apps(anApp('a', { authorityHost: 'http://127.0.0.1' })),
@@ -475,6 +483,7 @@ const WHOLE = {
 const VALUES = [
   ...[null, '', 7, true, 'system', 'a b', 'china', [], [7], {}, { unknown: 1 }, IDENTITY, CLIENT],
   ...['https://u@b', 'http://b.example', 'https://b.example#c', 'http://127.0.0.1:9000/v1.0'],
+  ...['https://g.example/beta/', 'https://g.example/v1', 'https://beta', 'https://g.example//beta'],
   ...['/subscriptions/s', ...CREDENTIALS_OF_ALL_KINDS],
 ];
 /** What stands beside each other only where it should not. */
