@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -9,6 +10,7 @@ import {
   type Pair,
   parseDocument,
 } from 'yaml';
+import { resolveAliases } from './yaml-aliases.ts';
 
 /** Something in the document, with the words for it: `apps[1].webhook`. */
 export interface Place {
@@ -47,6 +49,7 @@ export class YamlReader {
   readonly #lines = new LineCounter();
   readonly #faults: { line: number; text: string }[] = [];
   readonly #document: Document.Parsed | null;
+  #targets: ReadonlyMap<Alias, unknown> = new Map();
 
   constructor(text: string) {
     this.#document = this.#parse(text);
@@ -144,6 +147,7 @@ export class YamlReader {
 
   #parse(text: string): Document.Parsed | null {
     let document: Document.Parsed;
+    let aliases: ReturnType<typeof resolveAliases>;
     try {
       // Not silent, which would mean to pass over a second document.
       const options = {
@@ -152,6 +156,7 @@ export class YamlReader {
         logLevel: 'error',
       } as const;
       document = parseDocument(text, options);
+      aliases = resolveAliases(document);
     } catch {
       // A stack overflow, from brackets nested by the thousand.
       this.#faults.push({ line: 1, text: 'the file is not YAML that can be read' });
@@ -164,12 +169,15 @@ export class YamlReader {
       const what = code.toLowerCase().replaceAll('_', ' ');
       this.#faults.push({ line, text: `this is not valid YAML (${what})` });
     }
+    if (aliases.fault) this.#faults.push({ line: 1, text: `the file ${aliases.fault}` });
+    this.#targets = aliases.targets;
     // After these the structure is as it was meant.
-    return errors.every(({ code }) => code === 'DUPLICATE_KEY') ? document : null;
+    const isAsMeant = errors.every(({ code }) => code === 'DUPLICATE_KEY');
+    return isAsMeant && !aliases.fault ? document : null;
   }
 
   #resolve({ node }: Place): unknown {
-    return isAlias(node) && this.#document ? node.resolve(this.#document) : node;
+    return isAlias(node) ? this.#targets.get(node) : node;
   }
 
   #lineOf(node: unknown, otherwise: number): number {
