@@ -26,6 +26,9 @@ const FAILED_COOL_DOWN_MS = 5_000;
  */
 const OLD_MS = 60 * 60_000;
 
+/** Microsoft's configuration has 2 KB, its keys 20 KB; what is far larger is neither. */
+const MAX_BYTES = 256 * 1024;
+
 /**
  * The keys that an issuer signs with, by its OpenID configuration. They are
  * fetched when they are first wanted, when a token names one that is not among
@@ -110,6 +113,18 @@ export class SigningKeys {
     const signal = AbortSignal.timeout(timeoutMs);
     const answer = await fetch(url, { redirect: 'manual', signal });
     if (answer.status !== 200) throw new Error(`${url} answers ${answer.status}`);
-    return (await answer.json()) as T;
+    return JSON.parse(await readBounded(answer, url)) as T;
   }
+}
+
+/** The body, decoded; rejects, and reads no further, where it is over {@link MAX_BYTES}. */
+async function readBounded({ body }: Response, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_BYTES) throw new Error(`${url} answers with over ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

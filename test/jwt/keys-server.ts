@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { Agent, fetch as undiciFetch } from 'undici';
 import { createServerIdentity } from '../../src/simulator/certificate.ts';
@@ -11,6 +14,10 @@ interface KeysAnswer {
   readonly location?: string;
 }
 
+const BLANKS = Buffer.alloc(64 * 1024, ' ');
+/** A reader that takes all of this has no limit. */
+const MOST_POURED = 256 * 1024 * 1024;
+
 export const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
 /** In Microsoft's place, over HTTPS: an OpenID configuration at any path, and the keys at `/keys`. */
@@ -19,6 +26,8 @@ export class KeysServer {
   answer: (path: string) => KeysAnswer = () => ({ body: {} });
   /** Whether connections are cut instead. */
   isOut = false;
+  /** Whether an answer goes on for ever, after JSON that is valid so far; gzip makes it a small one. */
+  isEndless: false | 'plain' | 'gzip' = false;
   jwk: object = {};
   url = '';
   #privateKey: CryptoKey | null = null;
@@ -46,6 +55,7 @@ export class KeysServer {
   /** All is as at the start, and nobody has asked. */
   restore(): void {
     this.isOut = false;
+    this.isEndless = false;
     this.asked.length = 0;
     this.answer = (path) => ({
       body: path === '/keys' ? { keys: [this.jwk] } : { jwks_uri: `${this.url}/keys` },
@@ -70,11 +80,20 @@ export class KeysServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  async #pour(response: ServerResponse, how: 'plain' | 'gzip'): Promise<void> {
+    const isGzip = how === 'gzip';
+    response.writeHead(200, isGzip ? { 'content-encoding': 'gzip' } : {});
+    const json = Readable.from(Array.from({ length: MOST_POURED / BLANKS.length }, () => BLANKS));
+    const through = isGzip ? [createGzip()] : [];
+    await pipeline([json, ...through, response]).catch(() => undefined); // the reader hung up
+  }
+
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url ?? '';
     this.asked.push(path);
     if (this.isOut) return void response.destroy();
     const { status = 200, body, location } = this.answer(path);
+    if (this.isEndless !== false) return void this.#pour(response, this.isEndless);
     const headers = { 'content-type': 'application/json', ...(location && { location }) };
     response.writeHead(status, headers).end(JSON.stringify(body));
   }

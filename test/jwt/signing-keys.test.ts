@@ -100,3 +100,26 @@ test.each([
   now += MINUTE;
   await find('k1');
 });
+
+test.each(['plain', 'gzip'] as const)(
+  'an answer without end (%s) is read to a limit, and nobody can say until it is another',
+  async (how) => {
+    server.isEndless = how;
+    await expect(find('k1')).rejects.toThrow(/openid answers with over \d+ bytes/);
+    server.isEndless = false;
+    now += MINUTE;
+    await find('k1');
+    server.isEndless = how;
+    await server.rotate('k2');
+    now += MINUTE;
+    await expect(find('k2')).rejects.toBeInstanceOf(SigningKeysError);
+    await find('k1');
+  },
+);
+
+test('keys as long as an answer may be are taken', async () => {
+  const usual = server.answer;
+  const padding = { note: 'x'.repeat(200 * 1024) };
+  server.answer = (path) => ({ body: { ...(usual(path).body as object), ...padding } });
+  await find('k1');
+});
