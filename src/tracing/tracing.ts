@@ -71,9 +71,11 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
   requests.setTracerProvider(provider);
   const api = new FastifyOtelInstrumentation({
     instrumentHooks: false,
-    ignorePaths: ({ url }) => PROBES.has(url),
-    requestHook: (span, { method, routeOptions }) => {
+    ignorePaths: ({ url }) => PROBES.has(pathOf(url)),
+    requestHook: (span, { method, routeOptions, url }) => {
       span.updateName(`${method} ${routeOptions.url ?? 'unknown route'}`);
+      // The plugin puts the query there too, which may hold what a bot takes for secret.
+      span.setAttribute('url.path', pathOf(url));
     },
   });
   api.setTracerProvider(provider);
@@ -94,6 +96,10 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
 
 const W3C = new W3CTraceContextPropagator();
 const PROBES = new Set(['/metrics', '/livez', '/readyz']);
+
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}
 
 /**
  * A bot's trace is gone on with; nobody outside is told of ours. Graph and Entra make

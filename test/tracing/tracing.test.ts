@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -89,13 +90,30 @@ test(
   },
 );
 
+test('a trace of a request has its path without the query, whatever came of it', SLOW, async () => {
+  const world = await newWorld();
+  const collector = await newCollector();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '100' };
+  const replica = await world.replica({ REDIS_URL: redis.url, ...env }).ready();
+  await replica.request('GET', '/calls?label=customer:jane&limit=1');
+  await replica.request('GET', '/calls?cursor=jane');
+  await replica.request('GET', '/no/such?token=jane?token=jane');
+  await replica.request('GET', '/livez?jane');
+  const ofRequests = () => collector.spans.filter(({ attributes }) => attributes['url.path']);
+  const paths = () => ofRequests().map(({ attributes }) => attributes['url.path']);
+  await vi.waitFor(() => expect(paths()).toContain('/no/such'), PATIENCE);
+  expect(await replica.stop()).toBe(0); // exports what is left
+  expect(paths().toSorted()).toEqual(expect.arrayContaining(['/calls', '/calls', '/no/such']));
+  expect(JSON.stringify(collector.spans)).not.toContain('jane');
+});
+
 test('nobody outside is told of a trace', SLOW, async () => {
   const world = await newWorld();
   const collector = await newCollector();
   const headers: IncomingHttpHeaders[] = [];
   const graph = await aServer((request, response) => {
     headers.push(request.headers);
-    response.end();
+    response.setHeader('request-id', randomUUID()).end();
   });
   const replica = await world
     .replica({
