@@ -54,7 +54,8 @@ describe('the metrics', () => {
   test('begin at zero for each of their labels, so that the first event is seen', async () => {
     const { read } = someMetrics();
     const values = await read();
-    for (const outcome of ['renewed', 'ended', 'throttled', 'refused', 'unauthorized', 'failed']) {
+    const failures = ['throttled', 'refused', 'unauthorized', 'not_found', 'foreign', 'failed'];
+    for (const outcome of ['renewed', 'ended', ...failures]) {
       expect(values.get(`callkeeper_keepalives_total{outcome="${outcome}"}`)).toBe(0);
     }
     for (const reason of ['ended', 'expired', 'untracked']) {

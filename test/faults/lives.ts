@@ -33,7 +33,7 @@ export function readLives(
   return [...bot.calls.values()].map((call) => {
     const records = simulator.ledger.of(call.id);
     const end = Math.min(call.stopAskedAt ?? now, call.hungUpAt ?? now);
-    const successes = records.filter(({ at, ...of }) => isSuccess(of) && at > call.createdAt);
+    const successes = records.filter(({ at, ...of }) => isGraphsOwn200(of) && at > call.createdAt);
     const { state, endedAt } = states.get(call.id) ?? {};
     return {
       call,
@@ -52,8 +52,9 @@ export function isGraphsOwn404({ answer, call, fault }: KeepAliveRecord): boolea
   return answer === 404 && call !== 'established' && fault === null;
 }
 
-function isSuccess({ answer, call }: Omit<KeepAliveRecord, 'at'>): boolean {
-  return answer === 200 && call === 'established';
+/** Not a login page in Graph's place. */
+export function isGraphsOwn200({ answer, fault }: Omit<KeepAliveRecord, 'at'>): boolean {
+  return answer === 200 && fault === null;
 }
 
 function worstGap(instants: readonly number[], end: number): number {

@@ -1,5 +1,5 @@
 import type { BotCall } from './bot.ts';
-import { isGraphsOwn404, type Life, readLives } from './lives.ts';
+import { isGraphsOwn200, isGraphsOwn404, type Life, readLives } from './lives.ts';
 import { readMetrics, type Samples, type Told, toldByEvents, toldByLogs, total } from './told.ts';
 import { DEADLINE_MS, INTERVAL_MS, type World } from './world.ts';
 
@@ -54,6 +54,7 @@ export async function judge(world: World, allow: Allowance): Promise<Verdict> {
     ...deadlinePassed(life, allow),
     ...postedAfterItsEnd(world, life),
     ...endedWithoutGraph(life),
+    ...endedWithoutEvidence(life),
     ...toldWrongly(life, allow),
   ]);
   if (allow.metricsEqualLedger) violations.push(...metricsUnlike(world, metrics));
@@ -103,6 +104,11 @@ function endedWithoutGraph({ call, events, logs, overAt }: Life): string[] {
   return ended && overAt === null ? [`ended though Graph did not say so: ${call.id}`] : [];
 }
 
+function endedWithoutEvidence({ call, events }: Life): string[] {
+  const isBare = events.some(({ removal, code }) => removal === 'ended' && code !== '8522');
+  return isBare ? [`ended without Graph's words for it: ${call.id} (${show(events)})`] : [];
+}
+
 /** Of each ending once (see `mayTellAgain`), for each time the call was tracked at most; of none that was not. */
 function toldWrongly({ call, events, logs, overAt }: Life, allow: Allowance): string[] {
   const told = `${call.id} (events: ${show(events)}; logs: ${show(logs)})`;
@@ -128,7 +134,7 @@ function metricsUnlike({ simulator }: World, metrics: Samples): string[] {
     metrics.get(`callkeeper_keepalives_total{outcome="${outcome}"}`) ?? 0;
   const compared: [what: string, metric: number, ledger: number][] = [
     ['all', total(metrics, 'callkeeper_keepalives_total'), keepAlives.length],
-    ['renewed', of('renewed'), keepAlives.filter(({ answer }) => answer === 200).length],
+    ['renewed', of('renewed'), keepAlives.filter(isGraphsOwn200).length],
     ['ended', of('ended'), keepAlives.filter(isGraphsOwn404).length],
     ['unauthorized', of('unauthorized'), keepAlives.filter(({ answer }) => answer === 401).length],
   ];

@@ -1,3 +1,4 @@
+import { decodeGoneCall } from '../../src/store/codec.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
 import { DEADLINE_MS, type World } from './world.ts';
 
@@ -9,6 +10,8 @@ export interface Told {
   readonly removal: Removal;
   /** Epoch ms, by Redis's clock or the log's. */
   readonly at: number;
+  /** Of its `lastError`. */
+  readonly code: string | null;
 }
 
 const REMOVALS: ReadonlySet<unknown> = new Set(['ended', 'expired', 'untracked']);
@@ -24,7 +27,9 @@ export async function toldByEvents({ client }: World): Promise<Told[]> {
     if (seen.has(own)) return [];
     seen.add(own);
     const at = Number(entryId.split('-')[0]);
-    return [{ id: field('id'), removal: field('type') as Removal, at }];
+    const { lastError } = decodeGoneCall(field('id'), field('call'));
+    const code = lastError?.code ?? null;
+    return [{ id: field('id'), removal: field('type') as Removal, at, code }];
   });
 }
 
@@ -34,7 +39,8 @@ export function toldByLogs({ replicas }: World): Told[] {
     lines.flatMap((line) => {
       if (!REMOVALS.has(line.event)) return [];
       const at = Date.parse(String(line.time));
-      return [{ id: String(line.call), removal: line.event as Removal, at }];
+      const { code = null } = (line.error ?? {}) as { code?: string | null };
+      return [{ id: String(line.call), removal: line.event as Removal, at, code }];
     }),
   );
 }

@@ -59,6 +59,33 @@ describe('no call passes its deadline when Graph', () => {
     });
   }
 
+  const odd = {
+    html200: 'a login page and 200',
+    unknown404: '404 "page not found"',
+    gateway404: "a gateway's 404",
+  } as const;
+  for (const kind of ['html200', 'unknown404', 'gateway404'] as const) {
+    // The ledger counts no renewal and no ending of a call that it answered like this.
+    const options = { metricsEqualLedger: true };
+    scenario(`answers everything with ${odd[kind]} for a while`, options, async (world) => {
+      world.simulator.graphFaults.set({ kind });
+      await sleep(5_500);
+      world.simulator.graphFaults.clear();
+    });
+  }
+
+  scenario(
+    'answers half of the requests with odd 404s, while others end',
+    { calls: 120, metricsEqualLedger: true },
+    async ({ simulator, bot }) => {
+      simulator.graphFaults.set({ kind: 'unknown404', share: 0.25 });
+      simulator.graphFaults.set({ kind: 'gateway404', share: 0.25 });
+      for (const call of bot.wanted.slice(0, 20)) bot.hangUp(call);
+      await sleep(10_000);
+      simulator.graphFaults.clear();
+    },
+  );
+
   scenario('forbids, redirects and errs', {}, async ({ simulator }) => {
     for (const status of [302, 400, 403, 408]) {
       simulator.graphFaults.set({ kind: 'status', status, headers: { location: '/' } });
