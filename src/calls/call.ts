@@ -40,7 +40,7 @@ export interface CallError {
   readonly at: number;
   /** HTTP status, or null where no answer came. */
   readonly status: number | null;
-  /** Graph's `error.code`, or ours for what is not Graph's: `token`, `timeout`, `ECONNRESET`… */
+  /** Graph's `error.code`, or ours for what is not Graph's: `foreign`, `token`, `timeout`… */
   readonly code: string | null;
   readonly message: string;
   /** Graph's `request-id`. */

@@ -4,7 +4,7 @@
 export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */
   readonly id: string;
-  /** tracked: on the schedule. ended: Graph said so. expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
   readonly state: 'tracked' | 'ended' | 'expired' | 'untracked';
   /** False while Redis is out and has yet to learn of this: only this replica knows it. */
   readonly durable: boolean;
@@ -142,7 +142,7 @@ export interface LastError {
   readonly at: string;
   /** HTTP status of the answer; null where none came. */
   readonly status: number | null;
-  /** Graph's `error.code`, or one of ours (`token`, `timeout`, `ECONNRESET`…). */
+  /** Graph's `error.code`, or one of ours (`foreign`: it was not Graph that answered; `token`, `timeout`, `ECONNRESET`…). */
   readonly code: string | null;
   readonly message: string;
   /** Graph's `request-id`: what Microsoft support asks for. */
@@ -163,7 +163,7 @@ export interface ListCallsAnswer {
 }
 
 export interface ListCallsQuery {
-  /** tracked: on the schedule. ended: Graph said so. expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
   readonly state?: 'tracked' | 'ended' | 'expired' | 'untracked' | undefined;
   /** Name of a configured app. */
   readonly app?: string | undefined;

@@ -7,7 +7,7 @@ import { formatInstant, formatInstantOrNull } from './instant.ts';
 export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'], {
   type: 'string',
   description:
-    'tracked: on the schedule. ended: Graph said so. expired: the deadline passed with no ' +
+    'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no ' +
     'success. untracked: it was told to stop, or its `trackUntil` came.',
 });
 
@@ -27,7 +27,10 @@ export const LastErrorSchema = Type.Object(
       type: ['integer', 'null'],
       description: 'HTTP status of the answer; null where none came.',
     }),
-    code: TextOrNull("Graph's `error.code`, or one of ours (`token`, `timeout`, `ECONNRESET`…)."),
+    code: TextOrNull(
+      "Graph's `error.code`, or one of ours (`foreign`: it was not Graph that answered; `token`, " +
+        '`timeout`, `ECONNRESET`…).',
+    ),
     message: Type.String(),
     requestId: TextOrNull("Graph's `request-id`: what Microsoft support asks for."),
     clientRequestId: TextOrNull('The `client-request-id` that was sent.'),
