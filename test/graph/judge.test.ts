@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../src/graph/judge.ts';
 
@@ -87,6 +88,32 @@ describe('a 404', () => {
     'with the body %j and no sign of Graph is foreign',
     (body) => expect(verdict(404, body).kind).toBe('foreign'),
   );
+});
+
+describe('without a GUID for a request id', () => {
+  const name = fc.constantFrom('request-id', 'x-request-id', 'content-type', 'server', 'date');
+  const value = fc.constantFrom('', 'r', REQUEST_ID.replaceAll('-', ''), `${REQUEST_ID}0`);
+  const headers = fc.dictionary(name, fc.oneof(value, fc.array(value)));
+  const code = fc.constantFrom<unknown>('8522', 8522, 'UnknownError', null);
+  const message = fc.constantFrom<unknown>('Call not found.', service('8522'), null);
+  const inner = fc.oneof(fc.jsonValue(), fc.record({ 'request-id': value }));
+  const error = fc.record({ code, message, innerError: inner }, { requiredKeys: [] });
+  const body = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.record({ error }).map((it) => JSON.stringify(it)),
+  );
+
+  test('no answer renews or ends a call, whatever it holds', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 100, max: 999 }), body, headers, (status, text, some) => {
+        for (const one of [status, 200, 404]) {
+          expect(['renewed', 'ended']).not.toContain(verdict(one, text, some).kind);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
 
 describe('another answer', () => {

@@ -53,8 +53,16 @@ test('a call that Graph says is over is dropped and never asked for again', SLOW
   await replica.request('POST', `/calls/${other}/track`);
   await vi.waitFor(() => expect(posts(world, other)).toBeGreaterThanOrEqual(4), PATIENCE);
   expect(posts(world, id)).toBe(asked);
-  const { body } = await replica.request('GET', `/calls/${id}`);
-  expect(body).toMatchObject({ state: 'ended', lastError: { status: 404, code: '8522' } });
+  const requestId = expect.stringMatching(/^[0-9a-f-]{36}$/);
+  const evidence = { status: 404, code: '8522', message: 'Call not found.', requestId };
+  const line = replica.log.find(({ msg }) => msg === 'call ended');
+  expect(line).toMatchObject({ call: id, error: evidence });
+  // A replica that was not there knows as much.
+  const second = await world.replica({ REDIS_URL: redis.url }).ready();
+  for (const one of [replica, second]) {
+    const { body } = await one.request('GET', `/calls/${id}`);
+    expect(body).toMatchObject({ state: 'ended', lastError: evidence });
+  }
 });
 
 test(
