@@ -5,24 +5,14 @@ import type { KeepAliveRecord } from './ledger.ts';
 import { sendJson } from './reply.ts';
 
 type Broken = Exclude<GraphFault, { kind: 'delay' | 'skew' }>;
+type Answered = Extract<
+  GraphFault,
+  { kind: 'status' | 'html404' | 'html200' | 'gateway404' | 'unknown404' }
+>;
 
 /** Does a fault to one request instead of answering it; returns what the ledger says of it. */
 export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRecord['answer'] {
   switch (fault.kind) {
-    case 'status':
-      response.writeHead(fault.status, fault.headers).end(fault.body);
-      return fault.status;
-    case 'html404':
-      return sendPage(response, 404, '<h1>404 Not Found</h1><hr>proxy');
-    case 'html200':
-      return sendPage(response, 200, '<h1>Sign in to the network</h1><form></form>');
-    case 'gateway404':
-      strip(response);
-      sendJson(response, 404, { error: { code: '8522', message: 'No route matched.' } });
-      return 404;
-    case 'unknown404':
-      sendGraphError(response, 404, 'UnknownError', '404 page not found');
-      return 404;
     case 'hang':
       return 'hung';
     case 'reset':
@@ -39,6 +29,28 @@ export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRe
     case 'malformed':
       response.socket?.end('NOT/HTTP at all\r\n\r\n');
       return 'cut';
+    default:
+      return sendOdd(fault, response);
+  }
+}
+
+/** An answer, but not the usual one; returns its status. */
+function sendOdd(fault: Answered, response: ServerResponse): number {
+  switch (fault.kind) {
+    case 'status':
+      response.writeHead(fault.status, fault.headers).end(fault.body);
+      return fault.status;
+    case 'html404':
+      return sendPage(response, 404, '<h1>404 Not Found</h1><hr>proxy');
+    case 'html200':
+      return sendPage(response, 200, '<h1>Sign in to the network</h1><form></form>');
+    case 'gateway404':
+      strip(response);
+      sendJson(response, 404, { error: { code: '8522', message: 'No route matched.' } });
+      return 404;
+    case 'unknown404':
+      sendGraphError(response, 404, 'UnknownError', '404 page not found');
+      return 404;
   }
 }
 
