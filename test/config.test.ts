@@ -145,7 +145,7 @@ describe('a value is taken', () => {
     ],
     [
       { HOST: 'localhost', PORT: '0' },
-      { host: 'localhost', port: 0 },
+      { host: '127.0.0.1', port: 0 },
     ],
     [
       { HOST: '::1', PORT: '65535' },
@@ -176,6 +176,7 @@ describe('a value is taken', () => {
       },
     ],
     [{ METRICS_ADDRESS: ':9464' }, { metricsAddress: { host: '127.0.0.1', port: 9464 } }],
+    [{ METRICS_ADDRESS: 'localhost:9464' }, { metricsAddress: { host: '127.0.0.1', port: 9464 } }],
     [{ METRICS_ADDRESS: '[::]:9464' }, { metricsAddress: { host: '::', port: 9464 } }],
     [
       { METRICS_ADDRESS: 'metrics.local:0' },

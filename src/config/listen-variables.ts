@@ -14,7 +14,15 @@ export function readHost(read: EnvReader): string {
   if (!isHostName(host)) {
     read.fault(`HOST must be an address or a host name, not ${quote(host)}`);
   }
-  return host;
+  return listenedHost(host);
+}
+
+/**
+ * For `localhost` Fastify opens a second server for the other loopback address, which has none of
+ * the limits that ours has.
+ */
+function listenedHost(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host;
 }
 
 /** Where the metrics are by themselves; null: with the API. */
@@ -22,7 +30,7 @@ export function readMetricsAddress(read: EnvReader, api: Address): Address | nul
   const text = read.text('METRICS_ADDRESS');
   if (text === null) return null;
   const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
-  const host = (bracketed ?? plain) || api.host;
+  const host = listenedHost((bracketed ?? plain) || api.host);
   const isHost = bracketed === undefined ? isHostName(host) : isIP(host) === 6;
   const port = Number(digits);
   if (digits === '' || port > 65_535 || !isHost) {
