@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import Type from 'typebox';
 import { openProblemAnswers, problemAnswers } from '../answers.ts';
 import { Problem, problemBody } from '../problems.ts';
+import { shareResult } from '../shared-result.ts';
 
 export interface MetricsRoutesOptions {
   /** In the format of Prometheus. */
@@ -14,6 +15,9 @@ export interface ProbeRoutesOptions {
 }
 
 const config = { open: true };
+
+/** One rendering counts all calls in memory; nobody needs a key to ask for it. */
+const METRICS_FRESH_MS = 1_000;
 const shared = { tags: ['Operations'], security: [] };
 
 const metricsSchema = {
@@ -22,7 +26,7 @@ const metricsSchema = {
   summary: 'Metrics for Prometheus',
   response: {
     200: {
-      description: 'All metrics of this replica.',
+      description: 'All metrics of this replica, rendered at most once a second.',
       content: { 'text/plain': { schema: Type.String() } },
     },
     ...openProblemAnswers([]),
@@ -51,8 +55,9 @@ export const metricsRoutes: FastifyPluginCallbackTypebox<MetricsRoutesOptions> =
   { metrics },
   done,
 ) => {
+  const render = shareResult(() => metrics.render(), METRICS_FRESH_MS);
   app.get('/metrics', { config, schema: metricsSchema }, async (_request, reply) => {
-    const text = await metrics.render();
+    const text = await render();
     return reply.type(metrics.contentType).send(text);
   });
 
