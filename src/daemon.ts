@@ -356,6 +356,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
   const { access, watch: accessWatch } = configureAccess({ config, metrics, tokens, watched });
   starting.defer(() => accessWatch?.stop());
+  const ready = () => {
+    const reasons: string[] = [];
+    if (stopping) reasons.push('stopping');
+    if (!standing.up) reasons.push('Redis does not answer');
+    const { size: out } = standing.outSlots;
+    if (standing.up && out > 0) reasons.push(`Redis does not serve ${out} of ${slots} slots`);
+    if (!schedule.running) reasons.push('the worker does not run');
+    return reasons;
+  };
+  const onConnectionDropped = (reason: string) => metrics.connectionDropped(reason);
   const app = await buildApp({
     calls,
     events: eventLog,
@@ -366,26 +376,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     wheel,
     deadlineMs,
     metrics: config.metricsAddress ? null : metrics,
-    ready: () => {
-      const reasons: string[] = [];
-      if (stopping) reasons.push('stopping');
-      if (!standing.up) reasons.push('Redis does not answer');
-      const { size: out } = standing.outSlots;
-      if (standing.up && out > 0) reasons.push(`Redis does not serve ${out} of ${slots} slots`);
-      if (!schedule.running) reasons.push('the worker does not run');
-      return reasons;
-    },
+    ready,
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
     loopbackOnly: config.loopbackOnly,
     tracing: tracing?.plugin ?? null,
     onAnswered: (status) => metrics.answered(status),
+    onConnectionDropped,
     rateLimit: { max: config.requestsPerSecond, windowMs: 1_000 },
     log,
     version,
   });
   starting.defer(() => app.close());
-  const metricsApp = config.metricsAddress && (await buildMetricsApp({ metrics, log }));
+  const metricsApp =
+    config.metricsAddress && (await buildMetricsApp({ metrics, ready, onConnectionDropped, log }));
   starting.defer(() => metricsApp?.close());
   const { host, port, metricsAddress } = config;
   const metricsUrl =

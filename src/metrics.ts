@@ -50,6 +50,7 @@ export class Metrics implements Observer, GraphObserver {
   readonly #reloaded;
   readonly #answers;
   readonly #denied;
+  readonly #connectionsDropped;
   readonly #notifications;
   readonly #timedOut;
   readonly #deliveries;
@@ -161,6 +162,12 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['reason'],
       registers,
     });
+    this.#connectionsDropped = new Counter({
+      name: 'callkeeper_connections_dropped_total',
+      help: 'Connections that were closed because there were too many, by which limit was reached.',
+      labelNames: ['reason'],
+      registers,
+    });
     this.#deliveries = new Counter({
       name: 'callkeeper_webhook_deliveries_total',
       help: 'Attempts to tell a webhook, and events that were given up, by what came of them.',
@@ -238,6 +245,10 @@ export class Metrics implements Observer, GraphObserver {
     this.#denied.inc({ reason });
   }
 
+  connectionDropped(reason: string): void {
+    this.#connectionsDropped.inc({ reason });
+  }
+
   schedulerRepaired(ailment: string): void {
     this.#repaired.inc({ ailment });
   }
@@ -294,6 +305,9 @@ export class Metrics implements Observer, GraphObserver {
     for (const status of ['2xx', '4xx', '5xx']) this.#answers.inc({ status }, 0);
     for (const reason of ['unauthorized', 'forbidden', 'rate-limited', 'unverifiable']) {
       this.#denied.inc({ reason }, 0);
+    }
+    for (const reason of ['address', 'anonymous', 'full']) {
+      this.#connectionsDropped.inc({ reason }, 0);
     }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];
     for (const ailment of ailments) this.#repaired.inc({ ailment }, 0);

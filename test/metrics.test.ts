@@ -217,6 +217,15 @@ describe('what is observed', () => {
     expect([of('2xx'), of('4xx'), of('5xx')]).toEqual([2, 1, 1]);
   });
 
+  test('dropped connections are counted by the limit that was reached, from 0 on', async () => {
+    const { metrics, read } = someMetrics();
+    metrics.connectionDropped('address');
+    const values = await read();
+    const of = (reason: string) =>
+      values.get(`callkeeper_connections_dropped_total{reason="${reason}"}`);
+    expect([of('address'), of('anonymous'), of('full')]).toEqual([1, 0, 0]);
+  });
+
   test('requests, tokens and removals are counted by what came of them', async () => {
     const { metrics, read } = someMetrics();
     metrics.requestDone('unauthorized', 250);

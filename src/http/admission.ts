@@ -1,5 +1,5 @@
 import rateLimit from '@fastify/rate-limit';
-import type { FastifyContextConfig, FastifyRequest } from 'fastify';
+import type { FastifyContextConfig, FastifyReply, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { hasScope, type Identity, type Principal, type Scope } from '../calls/principal.ts';
 import { type Denial, DenialLog } from './audit.ts';
@@ -14,6 +14,11 @@ export interface AdmissionOptions {
   readonly onDenied: (denial: Denial) => void;
   /** Nobody has to bring anything, as only this machine is to ask. */
   readonly loopbackOnly: boolean;
+}
+
+interface AdmissionPluginOptions extends AdmissionOptions {
+  /** The `Keep-Alive` header for those who showed a valid key. */
+  readonly keepAlive: string;
 }
 
 declare module 'fastify' {
@@ -50,7 +55,7 @@ const NOBODY: Principal = {
  * lock out the bots. (24 characters are not found by guessing; the limit is
  * there to bound the load.)
  */
-export const admission = fastifyPlugin<AdmissionOptions>(async (app, options) => {
+export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, options) => {
   const { max, windowMs } = options.rateLimit;
   await app.register(rateLimit, { global: false, max, timeWindow: windowMs });
   const byAddress = app.createRateLimit();
@@ -69,11 +74,19 @@ export const admission = fastifyPlugin<AdmissionOptions>(async (app, options) =>
   app.decorateRequest('forbid', function (this: FastifyRequest, detail: string) {
     return deny(this, 'forbidden', new Problem(problemBody('forbidden', detail)));
   });
-  app.addHook('onRequest', async (request) => {
+  const know = (request: FastifyRequest, reply: FastifyReply) => {
+    app.connections.know(request.raw.socket);
+    // Node names the short time of anonymous connections.
+    if (reply.raw.shouldKeepAlive) reply.header('keep-alive', options.keepAlive);
+  };
+  app.addHook('onRequest', async (request, reply) => {
     request.principal = NOBODY;
     if (request.routeOptions.config.open) return;
     const identity = await options.identify(request.headers.authorization);
-    if ('principal' in identity) request.principal = identity.principal;
+    if ('principal' in identity) {
+      request.principal = identity.principal;
+      know(request, reply);
+    }
     const rate = await (identity.kind === 'known' ? byPrincipal : byAddress)(request);
     if (!rate.isAllowed && rate.isExceeded) {
       throw deny(request, 'rate-limited', tooMany(rate.ttlInSeconds));

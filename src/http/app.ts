@@ -7,7 +7,8 @@ import type { Wheel } from '../calls/wheel.ts';
 import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
 import { callPresenter } from './call-resource.ts';
-import { LIMITS, type Limits } from './limits.ts';
+import type { DropReason } from './connections.ts';
+import { LIMITS, type Limits, METRICS_LIMITS } from './limits.ts';
 import { openApi } from './openapi.ts';
 import { boardRoutes } from './routes/board.ts';
 import { callRoutes } from './routes/calls.ts';
@@ -18,6 +19,7 @@ import {
   documentRoutes,
   type MetricsRoutesOptions,
   metricsRoutes,
+  type ProbeRoutesOptions,
   probeRoutes,
 } from './routes/operations.ts';
 import { overviewRoutes } from './routes/overview.ts';
@@ -26,7 +28,7 @@ import { trackBatchRoutes } from './routes/track-batch.ts';
 import { securityHeaders } from './security-headers.ts';
 import { createServer } from './server.ts';
 
-export interface HttpOptions extends AdmissionOptions {
+export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly calls: CallsFor;
   readonly events: EventLog;
   readonly overviews: Overviews;
@@ -36,12 +38,11 @@ export interface HttpOptions extends AdmissionOptions {
   readonly deadlineMs: number;
   /** null: they are served by {@link buildMetricsApp}. */
   readonly metrics: MetricsRoutesOptions['metrics'] | null;
-  /** The reasons why this replica is not ready; none where it is. */
-  ready(): string[];
   /** Follows requests, where traces are wanted. */
   readonly tracing: FastifyPluginCallback | null;
   /** Told of each answer, but of those to probes and of pages that are open to all. */
   onAnswered(status: number): void;
+  onConnectionDropped(reason: DropReason): void;
   readonly log: Logger;
   readonly version: string;
   /** Others than {@link LIMITS}, for tests. */
@@ -52,7 +53,7 @@ export interface HttpOptions extends AdmissionOptions {
 export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const { calls, metrics, version } = options;
   const limits = { ...LIMITS, ...options.limits };
-  const app = createServer(options.log, limits);
+  const app = createServer(options.log, limits, options.onConnectionDropped);
   if (options.tracing) await app.register(options.tracing);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);
@@ -61,7 +62,8 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
     done();
   });
   await app.register(securityHeaders);
-  await app.register(admission, options);
+  const keepAlive = `timeout=${Math.floor(limits.keepAliveTimeoutMs / 1_000)}`;
+  await app.register(admission, { ...options, keepAlive });
   await app.register(openApi, { version });
   await app.register(trackRoutes, { calls, present });
   await app.register(trackBatchRoutes, { calls, present, maxBodyBytes: limits.maxBatchBodyBytes });
@@ -86,14 +88,17 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   return app;
 }
 
-/** For a listener apart: nothing but the metrics, without a key. Who builds it closes it. */
-export async function buildMetricsApp(
-  options: MetricsRoutesOptions & { readonly log: Logger },
-): Promise<FastifyInstance> {
-  const app = createServer(options.log, LIMITS);
+export type MetricsAppOptions = MetricsRoutesOptions &
+  ProbeRoutesOptions &
+  Pick<HttpOptions, 'onConnectionDropped' | 'log'>;
+
+/** The listener of `METRICS_ADDRESS`: metrics and probes, without a key. Who builds it closes it. */
+export async function buildMetricsApp(options: MetricsAppOptions): Promise<FastifyInstance> {
+  const app = createServer(options.log, METRICS_LIMITS, options.onConnectionDropped);
   const refuseOtherMethods = watchMethods(app);
   await app.register(securityHeaders);
   await app.register(metricsRoutes, { metrics: options.metrics });
+  await app.register(probeRoutes, { ready: () => options.ready() });
   refuseOtherMethods();
   return app;
 }
@@ -117,6 +122,7 @@ export async function buildOpenApi(version: string): Promise<object> {
     loopbackOnly: false,
     tracing: null,
     onAnswered: undocumented,
+    onConnectionDropped: undocumented,
     rateLimit: { max: 1, windowMs: 1 },
     log: pino({ level: 'silent' }),
     version,

@@ -4,13 +4,22 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   /** For a whole request to arrive. */
   readonly requestTimeoutMs: number;
-  /** An idle connection is kept for so long; longer than load balancers keep theirs (60 s). */
+  /**
+   * How long an idle connection stays open on which a valid key was shown: longer than load
+   * balancers keep theirs (60 s), so that they never send a request on one that is closing.
+   */
   readonly keepAliveTimeoutMs: number;
+  /** The same for a connection on which no valid key was shown; Node's default. */
+  readonly anonymousKeepAliveMs: number;
   /** A connection on which nothing moves is cut. Longer than any answer takes. */
   readonly inactivityMs: number;
   /** How often Node looks for requests past their time. */
   readonly checkEveryMs: number;
   readonly maxConnections: number;
+  /** Connections on which no valid key was shown yet; see `Connections`. */
+  readonly maxAnonymous: number;
+  /** The same for one IPv4 address, or one IPv6 /64. */
+  readonly maxAnonymousPerAddress: number;
   readonly maxHeaderBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBatchBodyBytes: number;
@@ -27,9 +36,12 @@ export const LIMITS: Limits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   keepAliveTimeoutMs: 72_000,
+  anonymousKeepAliveMs: 5_000,
   inactivityMs: 120_000,
   checkEveryMs: 2_000,
   maxConnections: 4_096,
+  maxAnonymous: 1_024,
+  maxAnonymousPerAddress: 512,
   maxHeaderBytes: 16 * 1024,
   maxBodyBytes: 64 * 1024,
   maxBatchBodyBytes: 2 * 1024 * 1024,
@@ -37,6 +49,14 @@ export const LIMITS: Limits = {
   maxEventStreams: 256,
   eventHeartbeatMs: 15_000,
   eventStalledMs: 30_000,
+};
+
+/** The listener of `METRICS_ADDRESS`, where nobody shows a key. */
+export const METRICS_LIMITS: Limits = {
+  ...LIMITS,
+  maxConnections: 256,
+  maxAnonymous: 256,
+  maxAnonymousPerAddress: 64,
 };
 
 /** Most calls of a batch, and of a page. */

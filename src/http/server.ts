@@ -2,13 +2,26 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { acceptJsonOnly } from './bodies.ts';
+import { Connections, type DropReason } from './connections.ts';
+import { DropLog } from './drop-log.ts';
 import { answerFailure, answerFrameworkFailure, answerUnknownRoute } from './failures.ts';
 import type { Limits } from './limits.ts';
 import { answerParserFailure } from './parser-failures.ts';
+import { Problem, problemBody } from './problems.ts';
 import { compileValidator } from './validation.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    connections: Connections;
+  }
+}
+
 /** What all listeners have in common: limits, and problems for answers to what is wrong. */
-export function createServer(log: Logger, limits: Limits) {
+export function createServer(
+  log: Logger,
+  limits: Limits,
+  onConnectionDropped: (reason: DropReason) => void,
+) {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -17,11 +30,14 @@ export function createServer(log: Logger, limits: Limits) {
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
     connectionTimeout: limits.inactivityMs,
     requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    // Until a key was shown; `Connections` prolongs it then.
+    keepAliveTimeout: limits.anonymousKeepAliveMs,
     http: {
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.checkEveryMs,
       maxHeaderSize: limits.maxHeaderBytes,
+      // Node would answer with an empty body; `refuseMissingHost` answers with a problem.
+      requireHostHeader: false,
     },
     // While it closes, what still comes on open connections is answered, not refused.
     return503OnClosing: false,
@@ -30,15 +46,39 @@ export function createServer(log: Logger, limits: Limits) {
     clientErrorHandler: (error, socket) => answerParserFailure(log, error, socket),
     frameworkErrors: answerFrameworkFailure,
   }).withTypeProvider<TypeBoxTypeProvider>();
-  app.server.maxConnections = limits.maxConnections;
+  const drops = new DropLog(log, () => performance.now());
+  const connections = new Connections(app.server, limits, (drop) => {
+    onConnectionDropped(drop.reason);
+    drops.add(drop);
+  });
+  app.decorate('connections', connections);
+  app.addHook('preClose', async () => connections.closeAnonymous());
   app.setValidatorCompiler(compileValidator);
   // Answers are what the routes build, to the letter; tests hold them against their schemas.
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(answerFailure);
   app.setNotFoundHandler(answerUnknownRoute);
   acceptJsonOnly(app);
+  refuseMissingHost(app);
+  ignoreExpectations(app);
   if (log.isLevelEnabled('debug')) logRequests(app);
   return app;
+}
+
+/** https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
+function refuseMissingHost(app: FastifyInstance): void {
+  app.addHook('onRequest', async ({ raw }) => {
+    if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return;
+    throw new Problem(problemBody('malformed-request', 'HTTP/1.1 needs the header Host'));
+  });
+}
+
+/**
+ * Node answers 417 without a problem document to an `Expect` that it does not know. To ignore it
+ * is allowed: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+ */
+function ignoreExpectations({ server }: FastifyInstance): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
 /** A line a request; only where somebody wants it, as it costs. Never headers: they hold keys. */

@@ -249,6 +249,7 @@ export async function anApp(
     loopbackOnly: false,
     tracing: null,
     onAnswered: () => {},
+    onConnectionDropped: () => {},
     rateLimit: { max: 1_000_000, windowMs: MINUTE },
     log: pino({ level: over.level ?? 'debug' }, lines),
     version: '1.2.3',

@@ -14,22 +14,31 @@ async function newWorld(): Promise<World> {
   return world;
 }
 
-test('with METRICS_ADDRESS the metrics are there alone, until the end', SLOW, async () => {
-  const world = await newWorld();
-  const API_KEYS = 'k'.repeat(24);
-  const env = { REDIS_URL: redis.url, METRICS_ADDRESS: '127.0.0.1:0', API_KEYS };
-  const replica = await world.replica(env).ready();
-  const { metricsUrl } = await replica.logged('listening');
-  const metrics = await fetch(`${metricsUrl}/metrics`);
-  expect(metrics.status).toBe(200);
-  expect(await metrics.text()).toContain('callkeeper_store_up 1\n');
-  expect((await fetch(`${metricsUrl}/readyz`)).status).toBe(404);
-  const authorization = `Bearer ${API_KEYS}`;
-  expect((await replica.request('GET', '/metrics', undefined, { authorization })).status).toBe(404);
-  expect((await replica.request('GET', '/readyz')).status).toBe(200);
-  expect(await replica.stop()).toBe(0);
-  await expect(fetch(`${metricsUrl}/metrics`)).rejects.toThrow();
-});
+test(
+  'with METRICS_ADDRESS the metrics are there alone, with the probes, until the end',
+  SLOW,
+  async () => {
+    const world = await newWorld();
+    const API_KEYS = 'k'.repeat(24);
+    const env = { REDIS_URL: redis.url, METRICS_ADDRESS: '127.0.0.1:0', API_KEYS };
+    const replica = await world.replica(env).ready();
+    const { metricsUrl } = await replica.logged('listening');
+    const metrics = await fetch(`${metricsUrl}/metrics`);
+    expect(metrics.status).toBe(200);
+    expect(await metrics.text()).toContain('callkeeper_store_up 1\n');
+    for (const probe of ['livez', 'readyz']) {
+      expect((await fetch(`${metricsUrl}/${probe}`)).status).toBe(200);
+    }
+    expect((await fetch(`${metricsUrl}/calls`)).status).toBe(404);
+    const authorization = `Bearer ${API_KEYS}`;
+    expect((await replica.request('GET', '/metrics', undefined, { authorization })).status).toBe(
+      404,
+    );
+    expect((await replica.request('GET', '/readyz')).status).toBe(200);
+    expect(await replica.stop()).toBe(0);
+    await expect(fetch(`${metricsUrl}/metrics`)).rejects.toThrow();
+  },
+);
 
 test('a METRICS_ADDRESS that is taken stops the start and says so', SLOW, async () => {
   const world = await newWorld();

@@ -11,6 +11,25 @@ test('metrics come in the format that renders them', async () => {
   expect(answer.body).toBe('up 1\n');
 });
 
+test('a storm of scrapes costs one rendering, whoever asks', async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  let renderings = 0;
+  const render = async () => {
+    renderings += 1;
+    await released;
+    return `rendering ${renderings}\n`;
+  };
+  const { app } = await anApp({ metrics: { contentType: 'text/plain', render } });
+  const asked = ['/metrics', '/metrics?a=b', '/%6detrics'].flatMap((url) => [
+    app.inject({ url, remoteAddress: '192.0.2.1' }),
+    app.inject({ url, remoteAddress: '192.0.2.2', headers: { authorization: 'Bearer none' } }),
+    app.inject({ url, method: 'HEAD' }),
+  ]);
+  setImmediate(release);
+  for (const answer of await Promise.all(asked)) expect(answer.statusCode).toBe(200);
+  expect(renderings).toBe(1);
+});
+
 test('metrics that are elsewhere are not here', async () => {
   const { app } = await anApp({ metrics: null });
   expect((await app.inject('/metrics')).statusCode).toBe(404);
@@ -18,12 +37,22 @@ test('metrics that are elsewhere are not here', async () => {
   expect((await app.inject('/livez')).statusCode).toBe(200);
 });
 
-test('a listener of their own has the metrics, without a key, and nothing else', async () => {
+test('a listener of their own has metrics and probes, without a key, and nothing else', async () => {
   const metrics = { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' };
-  const app = await buildMetricsApp({ metrics, log: pino({ level: 'silent' }) });
+  const reasons: string[] = [];
+  const app = await buildMetricsApp({
+    metrics,
+    ready: () => reasons,
+    onConnectionDropped: () => {},
+    log: pino({ level: 'silent' }),
+  });
   onTestFinished(() => app.close());
   expect((await app.inject('/metrics')).body).toBe('up 1\n');
-  for (const url of ['/', '/livez', '/readyz', '/calls', '/openapi.json', '/docs']) {
+  expect((await app.inject('/livez')).statusCode).toBe(200);
+  expect((await app.inject('/readyz')).statusCode).toBe(200);
+  reasons.push('stopping');
+  expect((await app.inject('/readyz')).json()).toMatchObject({ status: 503, reasons });
+  for (const url of ['/', '/calls', '/openapi.json', '/docs', '/events']) {
     const answer = await app.inject(url);
     expect(answer.statusCode).toBe(404);
     expect(answer.json().type).toBe(problemType('route-not-found'));

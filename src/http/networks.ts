@@ -1,0 +1,23 @@
+const MAPPED_IPV4 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
+const GROUPS = 8;
+
+/**
+ * Returns what one client cannot change at will: an IPv4 address, or the first 64 bits of an
+ * IPv6 address, as providers give a whole /64 to each customer.
+ *
+ * @param address as a socket has it; undefined once the peer is gone
+ */
+export function networkOf(address: string | undefined): string {
+  if (!address?.includes(':')) return address ?? 'unknown';
+  const [, ipv4] = MAPPED_IPV4.exec(address) ?? [];
+  if (ipv4 !== undefined) return ipv4;
+  const [head = '', tail = ''] = address.split('::');
+  const [left, right] = [groupsOf(head), groupsOf(tail)];
+  const zeros = Array<string>(Math.max(0, GROUPS - left.length - right.length)).fill('0');
+  const network = [...left, ...zeros, ...right].slice(0, GROUPS / 2);
+  return `${network.join(':')}::/64`;
+}
+
+function groupsOf(text: string): string[] {
+  return text === '' ? [] : text.split(':');
+}
