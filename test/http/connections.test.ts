@@ -41,6 +41,10 @@ async function open(app: FastifyInstance, from = '127.0.0.1'): Promise<Socket> {
   return socket;
 }
 
+/** Resolves however it is closed, by a reset as well. */
+const closed = (socket: Socket) =>
+  new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+
 /** What comes back up to the end of the headers. */
 async function ask(socket: Socket, path: string, ...headers: string[]): Promise<string> {
   socket.write([`GET ${path} HTTP/1.1`, 'Host: localhost', ...headers, '', ''].join('\r\n'));
@@ -61,11 +65,11 @@ test('a connection too many of one address costs the oldest without a key', asyn
   const [oldest, slow] = [await open(app), await open(app)];
   slow.write('GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow: ');
   const newest = await open(app);
-  await once(oldest, 'close');
+  await closed(oldest);
   expect(dropped).toEqual(['address']);
   expect(await isServed(newest)).toBe(true);
   await open(app);
-  await once(slow, 'close');
+  await closed(slow);
   expect(await askWithKey(known)).toContain('200 OK');
 });
 
@@ -78,7 +82,7 @@ test.each([
   const { app, dropped } = await aServer({ maxAnonymousPerAddress: 1 });
   const first = await open(app);
   expect(await ask(first, path, header)).toContain('Keep-Alive: timeout=5\r\n');
-  await Promise.all([once(first, 'close'), open(app)]);
+  await Promise.all([closed(first), open(app)]);
   expect(dropped).toEqual(['address']);
 });
 
@@ -107,7 +111,7 @@ test('the address that has most loses its oldest when all together are too many'
   const flood = [];
   for (let i = 0; i < 3; i++) flood.push(await open(app, '127.0.0.3'));
   const another = await open(app, '127.0.0.4');
-  await once(flood[0] as Socket, 'close');
+  await closed(flood[0] as Socket);
   expect(dropped).toEqual(['anonymous']);
   for (const socket of [quiet, another]) expect(await isServed(socket)).toBe(true);
 });
@@ -118,9 +122,9 @@ test('a full server closes what has no key first, then what has been idle for lo
   const [early, late] = [await open(app), await open(app)];
   for (const socket of [late, early, late]) await askWithKey(socket);
   const third = await open(app);
-  await once(anonymous, 'close');
+  await closed(anonymous);
   await askWithKey(third);
-  await Promise.all([once(early, 'close'), open(app)]);
+  await Promise.all([closed(early), open(app)]);
   for (const socket of [late, third]) expect(await askWithKey(socket)).toContain('200 OK');
   expect(dropped).toEqual(['full', 'full']);
 });
@@ -131,7 +135,7 @@ test('a full server of requests in flight refuses new connections alone', async 
   for (const stream of streams) {
     expect(await askWithKey(stream, '/events')).toContain('text/event-stream');
   }
-  await once(await open(app), 'close');
+  await closed(await open(app));
   expect(streams.map(({ destroyed }) => destroyed)).toEqual([false, false]);
   expect(dropped).toEqual(['full']);
   expect(logged.map((line) => JSON.parse(line))).toMatchObject([
@@ -144,7 +148,7 @@ test('without a key a connection is kept for a short time, with one for long', a
   const [known, anonymous] = [await open(app), await open(app)];
   expect(await askWithKey(known)).toContain('keep-alive: timeout=72\r\n');
   expect(await isServed(anonymous)).toBe(true);
-  await once(anonymous, 'close');
+  await closed(anonymous);
   expect(await askWithKey(known)).toContain('200 OK');
 });
 
@@ -154,7 +158,7 @@ test('a server that closes does not wait for connections without a whole request
   const { app } = await aServer(limits);
   const [silent, slow] = [await open(app), await open(app)];
   slow.write('GET /livez HTTP/1.1\r\nHost: a\r\nX-Slow: ');
-  await Promise.all([app.close(), once(silent, 'close'), once(slow, 'close')]);
+  await Promise.all([app.close(), closed(silent), closed(slow)]);
 });
 
 test('a connection with a key that asks for its end gets it', async () => {
@@ -162,5 +166,5 @@ test('a connection with a key that asks for its end gets it', async () => {
   const known = await open(app);
   const answer = await ask(known, '/calls', `Authorization: Bearer ${KEY}`, 'Connection: close');
   expect(answer).not.toContain('keep-alive');
-  await once(known, 'close');
+  await closed(known);
 });

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { parse } from 'yaml';
+import { problemType } from '../../src/http/problems.ts';
+import { freePort } from '../free-port.ts';
+import { anApp, ID, identifyBy, parseAnswer } from '../http/fixture.ts';
+import { Haproxy, isInstalled, MOST_OF_ADDRESS } from './haproxy.ts';
+import { NameServer } from './name-server.ts';
+
+const KEY = 'k'.repeat(24);
+const PATIENCE = { timeout: 30_000 };
+const HOSTS = ['127.0.0.1', '127.0.0.2'];
+
+/** The API of a replica on an address of loopback, which says who answered and how it is. */
+async function aReplica(host: string, port: number) {
+  const state = { reasons: [] as string[], renderings: 0 };
+  const { app, calls } = await anApp({
+    identify: identifyBy({ apiKeys: [KEY] }),
+    ready: () => state.reasons,
+    metrics: {
+      contentType: 'text/plain',
+      render: async () => `rendering ${++state.renderings}\n`,
+    },
+  });
+  await app.listen({ host, port });
+  return { app, calls, state };
+}
+
+async function aProxy(hosts = HOSTS) {
+  const [proxy, replicasPort] = [await freePort(), await freePort()];
+  const replicas = await Promise.all(hosts.map((host) => aReplica(host, replicasPort)));
+  const nameServer = new NameServer('callkeeper', hosts);
+  onTestFinished(() => nameServer.stop());
+  const ports = { proxy, replicas: replicasPort, nameServer: await nameServer.start() };
+  const haproxy = new Haproxy(ports);
+  onTestFinished(() => haproxy.stop());
+  const url = `http://127.0.0.1:${proxy}`;
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${KEY}` } });
+  if (hosts.length > 0) {
+    await vi.waitFor(async () => expect((await ask('/readyz')).status).toBe(200), PATIENCE);
+  } else {
+    await vi.waitFor(async () => expect((await ask('/readyz')).status).toBe(503), PATIENCE);
+  }
+  return { haproxy, replicas, ask, proxy };
+}
+
+/** All that comes until it is closed. */
+function answerOn(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += data;
+    });
+    socket.on('error', () => {}); // it may be reset
+    socket.on('close', () => resolve(answer));
+  });
+}
+
+/** What comes back for a request that no client would send so. */
+function converse(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1', () => socket.write(text));
+  return answerOn(socket);
+}
+
+describe.skipIf(!isInstalled)('config/haproxy.cfg', () => {
+  test('sends requests to the replica that is ready, and to those that live if none is', async () => {
+    const { replicas, ask } = await aProxy();
+    const [first, second] = replicas as [(typeof replicas)[0], (typeof replicas)[0]];
+    const track = () => ask(`/calls/${ID}/track`, { method: 'POST' });
+    const askedOf = ({ calls }: typeof first) => calls.asked.length;
+
+    await vi.waitFor(async () => {
+      expect((await track()).status).toBeLessThan(300);
+      expect(replicas.map(askedOf)).toEqual([expect.any(Number), expect.any(Number)]);
+      for (const replica of replicas) expect(askedOf(replica)).toBeGreaterThan(0);
+    }, PATIENCE);
+
+    first.state.reasons = ['Redis does not answer'];
+    await vi.waitFor(async () => {
+      const before = askedOf(first);
+      for (let i = 0; i < 4; i++) expect((await track()).status).toBeLessThan(300);
+      expect(askedOf(first)).toBe(before);
+    }, PATIENCE);
+
+    second.state.reasons = ['Redis does not answer'];
+    await vi.waitFor(async () => {
+      const before = askedOf(first);
+      for (let i = 0; i < 4; i++) expect((await track()).status).toBeLessThan(300);
+      expect(askedOf(first)).toBeGreaterThan(before);
+    }, PATIENCE);
+  });
+
+  test.each([
+    'GET /metrics',
+    'HEAD /metrics',
+    'GET /metrics?a=b',
+    'GET /metrics/',
+    'GET /metrics%3Fa',
+    'GET /%6detrics',
+    'GET /%6D%65%74%72%69%63%73',
+    'GET /metric%73?a=b',
+    'GET /%256detrics',
+    'GET //metrics',
+    'GET /./metrics',
+    'GET /livez/../metrics',
+    'GET http://callkeeper/metrics',
+    'GET http://callkeeper/%6detrics',
+  ])('keeps the metrics from the outside, asked as %s', async (line) => {
+    const { replicas, proxy } = await aProxy(['127.0.0.1']);
+    const bytes = `${line} HTTP/1.1\r\nHost: callkeeper\r\nAuthorization: Bearer ${KEY}\r\nConnection: close\r\n\r\n`;
+    const { status, body } = parseAnswer(await converse(proxy, bytes));
+    expect(status).toBe(404);
+    if (body !== '') expect(JSON.parse(body).type).toBe(problemType('route-not-found'));
+    expect(replicas.map(({ state }) => state.renderings)).toEqual([0]);
+  });
+
+  test('answers a problem document with Retry-After if there is no replica', async () => {
+    const { ask } = await aProxy([]);
+    const answer = await ask('/calls');
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.headers.get('retry-after')).toBe('5');
+    expect(await answer.json()).toMatchObject({ type: 'urn:callkeeper:problem:no-replica' });
+  });
+
+  test('waits for a slow body itself, and only so long', async () => {
+    const { proxy, replicas } = await aProxy();
+    const head = `POST /calls/${ID}/track HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${KEY}\r\n`;
+    const type = 'Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{';
+    const { status, body } = parseAnswer(await converse(proxy, head + type));
+    expect([status, JSON.parse(body).type]).toEqual([408, problemType('request-timeout')]);
+    expect(replicas.map(({ calls }) => calls.asked)).toEqual([[], []]);
+  });
+
+  test('gives no address all of its connections', async () => {
+    const { proxy } = await aProxy();
+    const from = (localAddress: string) => {
+      const socket = connect({ port: proxy, host: '127.0.0.1', localAddress });
+      onTestFinished(() => void socket.destroy());
+      return socket;
+    };
+    const flood = Array.from({ length: 2 * MOST_OF_ADDRESS }, () => answerOn(from('127.0.0.3')));
+    const other = from('127.0.0.4');
+    other.write('GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    expect(await answerOn(other)).toContain('200 OK');
+    // Those that were let in are answered 408 in the end.
+    const refused = (await Promise.all(flood)).filter((answer) => answer === '');
+    expect(refused.length).toBeGreaterThan(0);
+  });
+
+  test("passes on a replica's own problems, its Retry-After included", async () => {
+    const { replicas, ask } = await aProxy();
+    for (const { calls } of replicas) calls.fail('find', new Error('broken'));
+    const answer = await ask(`/calls/${ID}`);
+    expect([answer.status, ((await answer.json()) as { type: string }).type]).toEqual([
+      500,
+      problemType('internal-error'),
+    ]);
+  });
+
+  test('ends within its time although a stream of events is open', async () => {
+    const { haproxy, ask } = await aProxy();
+    const stream = await ask('/events');
+    expect(stream.status).toBe(200);
+    const ended = stream.text().catch(() => 'cut');
+    await haproxy.softStop();
+    await ended;
+    expect(haproxy.output).toContain('performing a hard-stop');
+  });
+});
+
+test('hard-stop-after of HAProxy is shorter than its grace period in compose', () => {
+  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const [, seconds] = /hard-stop-after (\d+)s/.exec(read('config/haproxy.cfg')) ?? [];
+  const compose = parse(read('docker-compose.yml'), { merge: true });
+  expect(Number(seconds)).toBeLessThan(
+    Number.parseInt(compose.services.proxy.stop_grace_period, 10),
+  );
+});
