@@ -41,6 +41,7 @@ const requests = (outcome: string) => `callkeeper_keepalives_total{outcome="${ou
 const removed = (reason: string) => `callkeeper_calls_removed_total{reason="${reason}"}`;
 const delivered = (outcome: string) => `callkeeper_webhook_deliveries_total{outcome="${outcome}"}`;
 const answered = (status: string) => `callkeeper_http_requests_total{status="${status}"}`;
+const dropped = (reason: string) => `callkeeper_connections_dropped_total{reason="${reason}"}`;
 const denied = (reason: string) => `callkeeper_requests_denied_total{reason="${reason}"}`;
 const tokens = (outcome: string) => `callkeeper_token_requests_total{outcome="${outcome}"}`;
 
@@ -208,6 +209,11 @@ const CASES: readonly Case[] = [
       { [denied('unauthorized')]: counter(0, 2) },
     ],
     near: [{ [denied('unauthorized')]: once(15) }, { [denied('rate-limited')]: once(15) }],
+  },
+  {
+    alert: 'CallkeeperConnectionsDropped',
+    fires: [{ [dropped('address')]: counter(0, 8) }, { [dropped('address')]: counter(0, 8) }],
+    near: [{ [dropped('address')]: once(90) }, { [dropped('full')]: once(90) }],
   },
   {
     alert: 'CallkeeperWebhooksFailing',
