@@ -306,7 +306,7 @@ export class Metrics implements Observer, GraphObserver {
     for (const reason of ['unauthorized', 'forbidden', 'rate-limited', 'unverifiable']) {
       this.#denied.inc({ reason }, 0);
     }
-    for (const reason of ['address', 'anonymous', 'full']) {
+    for (const reason of ['address', 'anonymous', 'full', 'pipelined']) {
       this.#connectionsDropped.inc({ reason }, 0);
     }
     const ailments = ['missing', 'overdue', 'ahead', 'out-of-phase'];

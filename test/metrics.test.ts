@@ -223,7 +223,8 @@ describe('what is observed', () => {
     const values = await read();
     const of = (reason: string) =>
       values.get(`callkeeper_connections_dropped_total{reason="${reason}"}`);
-    expect([of('address'), of('anonymous'), of('full')]).toEqual([1, 0, 0]);
+    const counts = ['address', 'anonymous', 'full', 'pipelined'].map(of);
+    expect(counts).toEqual([1, 0, 0, 0]);
   });
 
   test('requests, tokens and removals are counted by what came of them', async () => {

@@ -5,9 +5,10 @@ import { networkOf } from './networks.ts';
 
 /**
  * Why a connection was closed: its address, or all addresses together, had too many anonymous
- * connections; or there were too many connections of any kind.
+ * connections; there were too many connections of any kind; or it sent too many requests without
+ * waiting for answers.
  */
-export type DropReason = 'address' | 'anonymous' | 'full';
+export type DropReason = 'address' | 'anonymous' | 'full' | 'pipelined';
 
 export interface Drop {
   readonly reason: DropReason;
@@ -17,7 +18,11 @@ export interface Drop {
 
 export type ConnectionLimits = Pick<
   Limits,
-  'maxConnections' | 'maxAnonymous' | 'maxAnonymousPerAddress' | 'keepAliveTimeoutMs'
+  | 'maxConnections'
+  | 'maxAnonymous'
+  | 'maxAnonymousPerAddress'
+  | 'maxPipelined'
+  | 'keepAliveTimeoutMs'
 >;
 
 interface Peer {
@@ -100,6 +105,7 @@ export class Connections {
     this.#idle.delete(peer);
     // Node has set the short time-out of `server.keepAliveTimeout` by then.
     response.once('close', () => this.#end(peer));
+    if (peer.inFlight > this.#limits.maxPipelined) this.#drop(peer, 'pipelined');
   }
 
   #end(peer: Peer): void {

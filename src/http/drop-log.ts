@@ -22,7 +22,7 @@ export class DropLog {
     this.#loggedAt = this.#now();
     this.#log.warn(
       { dropped: this.#counts, address: network },
-      'too many connections: the oldest without a key are closed',
+      'connections closed: there are too many, or too many requests on one',
     );
     this.#counts = {};
   }

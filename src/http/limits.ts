@@ -20,6 +20,8 @@ export interface Limits {
   readonly maxAnonymous: number;
   /** The same for one IPv4 address, or one IPv6 /64. */
   readonly maxAnonymousPerAddress: number;
+  /** Requests in flight on one connection. Node bounds them only once answers are waiting. */
+  readonly maxPipelined: number;
   readonly maxHeaderBytes: number;
   readonly maxBodyBytes: number;
   readonly maxBatchBodyBytes: number;
@@ -42,6 +44,7 @@ export const LIMITS: Limits = {
   maxConnections: 4_096,
   maxAnonymous: 1_024,
   maxAnonymousPerAddress: 512,
+  maxPipelined: 8,
   maxHeaderBytes: 16 * 1024,
   maxBodyBytes: 64 * 1024,
   maxBatchBodyBytes: 2 * 1024 * 1024,

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { parse } from 'yaml';
 import { problemType } from '../../src/http/problems.ts';
 import { freePort } from '../free-port.ts';
 import { anApp, ID, identifyBy, parseAnswer } from '../http/fixture.ts';
@@ -169,13 +167,4 @@ describe.skipIf(!isInstalled)('config/haproxy.cfg', () => {
     await ended;
     expect(haproxy.output).toContain('performing a hard-stop');
   });
-});
-
-test('hard-stop-after of HAProxy is shorter than its grace period in compose', () => {
-  const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-  const [, seconds] = /hard-stop-after (\d+)s/.exec(read('config/haproxy.cfg')) ?? [];
-  const compose = parse(read('docker-compose.yml'), { merge: true });
-  expect(Number(seconds)).toBeLessThan(
-    Number.parseInt(compose.services.proxy.stop_grace_period, 10),
-  );
 });

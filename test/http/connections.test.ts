@@ -152,6 +152,23 @@ test('without a key a connection is kept for a short time, with one for long', a
   expect(await askWithKey(known)).toContain('200 OK');
 });
 
+test('a connection with too many requests at once is closed, whatever they wait for', async () => {
+  const dropped: DropReason[] = [];
+  const { app } = await anApp({
+    identify: () => new Promise(() => {}),
+    limits: { ...ROOMY, maxPipelined: 3 },
+    onConnectionDropped: (reason) => dropped.push(reason),
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const request = 'GET /calls HTTP/1.1\r\nHost: a\r\n\r\n';
+  const [patient, greedy] = [await open(app), await open(app)];
+  patient.write(request.repeat(3));
+  greedy.write(request.repeat(4));
+  await closed(greedy);
+  expect(dropped).toEqual(['pipelined']);
+  expect(patient.destroyed).toBe(false);
+});
+
 test('a server that closes does not wait for connections without a whole request', async () => {
   const long = 300_000;
   const limits = { headersTimeoutMs: long, requestTimeoutMs: long, inactivityMs: long };
