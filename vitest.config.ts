@@ -18,6 +18,7 @@ const OWN = {
   replicas: { fileParallelism: false },
   board: {},
   alerts: {},
+  deploy: {},
   pack: {},
   faults: {
     fileParallelism: false,

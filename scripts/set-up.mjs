@@ -64,6 +64,12 @@ const TOOLS = {
   },
   // With promtool. Its service, too, is not wanted.
   prometheus: { elsewhere: 'macOS: brew install prometheus', service: 'prometheus' },
+  haproxy: {
+    elsewhere: 'Fedora: dnf install haproxy; macOS: brew install haproxy',
+    service: 'haproxy',
+    // Debian has it where only root's PATH leads.
+    has: () => isOnPath('haproxy') || existsSync('/usr/sbin/haproxy'),
+  },
   chromium: {
     elsewhere: 'Fedora: dnf install chromium; macOS: brew install --cask chromium',
     service: null,

@@ -29,6 +29,12 @@ export const PROJECTS = {
     tools: ['redis-server', 'prometheus'],
     what: 'alerts, dashboard and runbook, with Prometheus',
   },
+  deploy: {
+    in: ['deploy'],
+    script: 'test:deploy',
+    tools: ['haproxy'],
+    what: 'the compose project, and its HAProxy',
+  },
   pack: {
     in: ['pack', 'examples', 'scripts/release.test.ts', 'scripts/sbom.test.ts'],
     script: 'test:pack',

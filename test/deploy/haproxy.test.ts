@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { problemType } from '../../src/http/problems.ts';
 import { freePort } from '../free-port.ts';
 import { anApp, ID, identifyBy, parseAnswer } from '../http/fixture.ts';
-import { Haproxy, isInstalled, MOST_OF_ADDRESS } from './haproxy.ts';
+import { Haproxy, MOST_OF_ADDRESS } from './haproxy.ts';
 import { NameServer } from './name-server.ts';
 
 const KEY = 'k'.repeat(24);
@@ -62,7 +62,7 @@ function converse(port: number, text: string): Promise<string> {
   return answerOn(socket);
 }
 
-describe.skipIf(!isInstalled)('config/haproxy.cfg', () => {
+describe('config/haproxy.cfg', () => {
   test('sends requests to the replica that is ready, and to those that live if none is', async () => {
     const { replicas, ask } = await aProxy();
     const [first, second] = replicas as [(typeof replicas)[0], (typeof replicas)[0]];

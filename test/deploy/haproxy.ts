@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const CONFIG = fileURLToPath(new URL('../../config/haproxy.cfg', import.meta.url));
 
-export const isInstalled = spawnSync('haproxy', ['-v']).error === undefined;
+/** Debian has it where only root's PATH leads. */
+const PATH = `${process.env.PATH}:/usr/sbin`;
 
 export interface Ports {
   readonly proxy: number;
@@ -28,7 +29,10 @@ export class Haproxy {
   constructor(ports: Ports) {
     const file = join(this.#directory, 'haproxy.cfg');
     writeFileSync(file, configFor(ports));
-    this.#child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn('haproxy', ['-db', '-f', file], {
+      env: { PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child.stdout?.on('data', (data) => this.#add(data));
     this.#child.stderr?.on('data', (data) => this.#add(data));
     this.#exited = once(this.#child, 'exit').then(([code]) => code as number | null);
