@@ -12,14 +12,15 @@ const globs = (paths: readonly string[]) =>
 const OWN = {
   // One worker more than by default: many tests wait for something most of the time.
   parts: { maxWorkers: availableParallelism(), maxConcurrency: 8 },
-  // Each scenario has a world of its own, and mostly waits; more at once would not keep up.
-  promises: { fileParallelism: false, maxConcurrency: 2, disableConsoleIntercept: true },
-  // Replicas as processes, whose calls have deadlines of some seconds.
-  replicas: { fileParallelism: false },
+  // Each scenario has a world of its own, and mostly waits: all four at once keep two cores half busy.
+  promises: { fileParallelism: false, maxConcurrency: 4, disableConsoleIntercept: true },
+  // Replicas as processes, whose calls have deadlines of some seconds: not more on more cores.
+  replicas: { maxWorkers: 2 },
   board: {},
   alerts: {},
   deploy: {},
   pack: {},
+  // Some scenarios leave a second to spare: more at once would not keep up.
   faults: {
     fileParallelism: false,
     maxConcurrency: 2,
