@@ -255,7 +255,12 @@ export async function anApp(
     version: '1.2.3',
     ...over,
   });
-  onTestFinished(() => app.close());
+  onTestFinished(async () => {
+    const closing = app.close();
+    // It would wait four seconds for a connection that a client has opened and not used.
+    app.server.closeAllConnections();
+    await closing;
+  });
   return { app, calls, events, logged };
 }
 
