@@ -51,6 +51,13 @@ describe('the scripts of tests', () => {
     expect(there.toSorted()).toEqual(Object.keys(TEST_SCRIPTS).toSorted());
   });
 
+  test('are run by CI, all of them', () => {
+    const run = readFileSync('.ci/run', 'utf8');
+    const there = [...run.matchAll(/^tests \d+ (\S+)$/gm)].map(([, name]) => name ?? '');
+    const wanted = Object.keys(TEST_SCRIPTS).filter((name) => !OVER_OTHERS.includes(name));
+    expect(there.toSorted()).toEqual(wanted.toSorted());
+  });
+
   test('need no more than redis-server for npm test, which names each other script', () => {
     const { tools, after } = testProgram('test', []);
     expect(tools).toEqual(['redis-server']);
