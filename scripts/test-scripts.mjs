@@ -58,15 +58,15 @@ export const PROJECTS = {
 
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const names = Object.keys(PROJECTS);
-const script = (name) => names.filter((project) => PROJECTS[project].script === name);
+const projectsFor = (script) => names.filter((name) => PROJECTS[name].script === script);
 
 /** Script → the projects that it runs. */
 export const TEST_SCRIPTS = {
   ...Object.fromEntries(
-    names.map((name) => [PROJECTS[name].script, script(PROJECTS[name].script)]),
+    names.map((name) => [PROJECTS[name].script, projectsFor(PROJECTS[name].script)]),
   ),
   'test:all': names,
-  'test:watch': script('test'),
+  'test:watch': projectsFor('test'),
 };
 
 /** The project of a test file, which is given as a path below test/. */
@@ -98,19 +98,20 @@ export function testProgram(script, args) {
   };
 }
 
-/** Options of vitest whose value is a word of its own: it names no file. */
-const VALUED = new Set(['-t', '--testNamePattern', '--reporter', '--project', '--outputFile']);
+/** Options of vitest that take no value: a word after one of these is a file all the same. */
+const FLAGS = new Set(['--coverage', '--update', '-u', '--silent', '--no-color', '--']);
 
 /** The test files that vitest takes the arguments for: those whose path has one in it. */
 function namedFiles(args) {
-  const words = args.filter((arg, i) => !arg.startsWith('-') && !VALUED.has(args[i - 1]));
+  const isValue = (arg = '') => /^-[^=]*$/.test(arg) && !FLAGS.has(arg);
+  const words = args.filter((arg, i) => !arg.startsWith('-') && !isValue(args[i - 1]));
   // As `test/a.test.ts:12`, too, which is the test at that line.
   const paths = words.map((word) => relative(ROOT, resolve(ROOT, word)).replace(/:\d+$/, ''));
   return testFiles().filter((file) => paths.some((path) => `test/${file}`.includes(path)));
 }
 
 /** As paths below test/. */
-export function testFiles() {
+function testFiles() {
   const files = readdirSync(join(ROOT, 'test'), { recursive: true });
   return files
     .filter((file) => file.endsWith('.test.ts'))

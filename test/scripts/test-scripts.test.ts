@@ -74,14 +74,14 @@ describe('npm test -- FILE', () => {
     ['./test/log.test.ts', ['parts'], ['redis-server']],
     ['faults/all/clocks', ['faults'], ['redis-server', 'faketime']],
   ])('runs %s alone, with the tools that its project needs', (file, projects, tools) => {
-    const program = testProgram('test', ['-t', 'a title', file]);
+    const program = testProgram('test', ['-t', 'a title', '--coverage', file]);
     expect(projectsOf(program)).toEqual(projects);
     expect(program).toMatchObject({ tools, after: '' });
-    expect(program.run).not.toContain('--coverage');
+    expect(testProgram('test', [file]).run).not.toContain('--coverage');
   });
 
   test('runs what npm test runs where only a title or an option is given', () => {
-    for (const args of [['-t', 'board'], ['--bail=1']]) {
+    for (const args of [['-t', 'board'], ['--bail=1'], ['--maxWorkers', '1']]) {
       expect(projectsOf(testProgram('test', args))).toEqual(TEST_SCRIPTS.test);
     }
   });
