@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Call, GoneCall } from './calls/call.ts';
+import type { Notice } from './calls/notice.ts';
 import type { Outcome } from './calls/outcome.ts';
 import type { Observer } from './calls/ports.ts';
 
@@ -44,6 +45,14 @@ export class LogObserver implements Observer {
 
   notified(): void {}
 
+  misdirected({ kind, id, tenantId }: Notice, fate: 'other_tenant' | 'other_app'): void {
+    const why = fate === 'other_app' ? 'it was sent for another app' : 'it names another tenant';
+    this.#log.warn(
+      { event: 'notification-ignored', call: id, notification: kind, reason: fate, tenantId },
+      `ignored a notification of a tracked call: ${why} than the call's`,
+    );
+  }
+
   timedOut({ id, renewedAt, resultInfo }: GoneCall): void {
     this.#log.error(
       { event: 'timed-out', call: id, renewedAt, resultInfo },
@@ -81,6 +90,9 @@ export function tellAll(observers: readonly Observer[]): Observer {
     },
     removed: (call) => {
       for (const observer of observers) observer.removed(call);
+    },
+    misdirected: (notice, fate) => {
+      for (const observer of observers) observer.misdirected(notice, fate);
     },
     notified: (counts) => {
       for (const observer of observers) observer.notified(counts);

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import type { Call, GoneCall } from './calls/call.ts';
 import { deadlineAt, dueAt } from './calls/deadline.ts';
+import type { NoticeFate } from './calls/notice.ts';
+import { countFates } from './calls/notified.ts';
 import type { Outcome } from './calls/outcome.ts';
 import type { Clock, Observer } from './calls/ports.ts';
 import type { Wheel } from './calls/wheel.ts';
@@ -208,11 +210,13 @@ export class Metrics implements Observer, GraphObserver {
     this.#removed.inc({ reason: call.removal });
   }
 
-  notified({ total, tracked, stopped }: { total: number; tracked: number; stopped: number }): void {
-    this.#notifications.inc({ outcome: 'tracked' }, tracked);
-    this.#notifications.inc({ outcome: 'stopped' }, stopped);
-    this.#notifications.inc({ outcome: 'ignored' }, total - tracked - stopped);
+  notified(counts: Readonly<Record<NoticeFate, number>>): void {
+    for (const [outcome, count] of Object.entries(counts)) {
+      this.#notifications.inc({ outcome }, count);
+    }
   }
+
+  misdirected(): void {}
 
   timedOut(): void {
     this.#timedOut.inc();
@@ -291,7 +295,7 @@ export class Metrics implements Observer, GraphObserver {
     ] as const;
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
     for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
-    this.notified({ total: 0, tracked: 0, stopped: 0 });
+    this.notified(countFates([], 0));
     for (const outcome of ['success', 'failure']) {
       this.#tokens.inc({ outcome }, 0);
       this.#appsReloads.inc({ outcome }, 0);

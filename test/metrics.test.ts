@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Call, Removal } from '../src/calls/call.ts';
+import { countFates } from '../src/calls/notified.ts';
 import {
   aCall,
   aGoneCall,
@@ -175,12 +176,13 @@ describe('the gauges', () => {
 describe('what is observed', () => {
   test('notifications are counted by what came of them, and timeouts apart', async () => {
     const { metrics, read } = someMetrics();
-    metrics.notified({ total: 7, tracked: 2, stopped: 1 });
+    metrics.notified(countFates(['tracked', 'tracked', 'stopped', 'other_tenant', 'ignored'], 8));
     metrics.timedOut();
     const values = await read();
     const of = (outcome: string) =>
       values.get(`callkeeper_notifications_total{outcome="${outcome}"}`);
     expect([of('tracked'), of('stopped'), of('ignored')]).toEqual([2, 1, 4]);
+    expect([of('updated'), of('other_tenant'), of('other_app')]).toEqual([0, 1, 0]);
     expect(values.get('callkeeper_graph_timeouts_total')).toBe(1);
   });
 

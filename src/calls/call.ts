@@ -8,6 +8,8 @@ export interface Call {
   /** Name of the configured app whose credentials keep it alive. */
   readonly app: string;
   readonly tenantId: string;
+  /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
+  readonly tenantIsDefault: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly webhookUrl: string | null;
   /**
@@ -62,6 +64,8 @@ export interface GoneCall extends Call {
   readonly goneAt: number;
   /** Why it ended by Graph's word, where a notification told. */
   readonly resultInfo: ResultInfo | null;
+  /** The last stop counts only for calls of these apps: whoever sent it may touch no others. */
+  readonly onlyApps?: readonly string[] | undefined;
 }
 
 /** Graph's `resultInfo`. */
@@ -75,18 +79,24 @@ export interface ResultInfo {
 export const GONE_FOR_MS = 24 * 60 * 60 * 1000;
 
 const CALL_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** Microsoft writes the same GUID with hyphens and, in some notifications and logs, without. */
+const GUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/i;
+/** Characters of a GUID with all of its hyphens, or with none. */
+const GUID_LENGTHS: ReadonlySet<number> = new Set([36, 32]);
 
 /** The grammar of call ids, for schemas: the pattern that {@link parseCallId} applies. */
 export const CALL_ID_PATTERN = CALL_ID.source;
 
 /**
- * The canonical form of a call id, or null where it is none. Graph treats
- * GUIDs without regard to case, so those are lower-cased; other ids are kept.
+ * The canonical form of a call id, or null if the text is not an id. A GUID is
+ * written in lower case and with hyphens, as Graph compares GUIDs without regard
+ * to case; other ids are kept.
  */
 export function parseCallId(text: string): string | null {
   if (!isCallId(text)) return null;
-  return GUID.test(text) ? text.toLowerCase() : text;
+  if (!GUID_LENGTHS.has(text.length)) return text;
+  const groups = GUID.exec(text)?.slice(1);
+  return groups ? groups.join('-').toLowerCase() : text;
 }
 
 export function isCallId(text: string): boolean {
@@ -118,6 +128,7 @@ export function joinEnds(first: GoneCall, other: GoneCall): GoneCall {
     ...first,
     ...lastSeen(first, other),
     registration: later.registration,
+    onlyApps: later.onlyApps,
     resultInfo: later.resultInfo ?? earlier.resultInfo,
   };
 }
@@ -141,12 +152,20 @@ function seenAt({ renewedAt, lastError }: Call): number {
 /**
  * The memory of a stop: a call that was not known here was told to stop. Whoever
  * knows it under an earlier registration learns so from this; it is not shown.
+ *
+ * @param apps the apps whose calls the sender may stop; null: all
  */
-export function tombstone(id: string, registration: string, goneAt: number): GoneCall {
+export function tombstone(
+  id: string,
+  registration: string,
+  goneAt: number,
+  apps: Iterable<string> | null = null,
+): GoneCall {
   return {
     id,
     app: '',
     tenantId: '',
+    tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
     registration,
@@ -161,7 +180,18 @@ export function tombstone(id: string, registration: string, goneAt: number): Gon
     removal: 'untracked',
     goneAt,
     resultInfo: null,
+    ...(apps === null ? {} : { onlyApps: [...apps] }),
   };
+}
+
+/** Whether a call has left the schedule by this record: under its registration or a later one. */
+export function covers(gone: GoneCall, call: Call): boolean {
+  return gone.registration >= call.registration && isFor(gone, call);
+}
+
+/** Whether who stopped a call that was not known may stop this one. */
+export function isFor({ onlyApps }: GoneCall, { app }: Call): boolean {
+  return onlyApps === undefined || onlyApps.includes(app);
 }
 
 export function isTombstone(gone: GoneCall): boolean {

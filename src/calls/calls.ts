@@ -1,51 +1,31 @@
-import { type Call, type GoneCall, isGone, isTombstone } from './call.ts';
+import { type Call, type GoneCall, isTombstone } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
-import { isKeepAliveTimeout, type Notice } from './notice.ts';
-import { type Decision, decideAndWrite } from './optimistic.ts';
+import type { Notice, NoticeFate } from './notice.ts';
+import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
 import {
   type CallStore,
-  type Clock,
-  type Entry,
   type FirstKeepAlives,
   type Observer,
-  type Random,
   StoreUnavailableError,
 } from './ports.ts';
-import { isWithin, type Reach } from './principal.ts';
-import {
-  type ConfiguredApps,
-  faultOf,
-  type Invalid,
-  type RegistrationContext,
-  register,
-  type TrackRequest,
-  unregister,
-} from './registration.ts';
-import type { RetryPolicy } from './retry.ts';
+import { isWithin, meet, type Reach } from './principal.ts';
+import type { Forbidden } from './reach.ts';
+import type { Invalid, TrackRequest } from './registration.ts';
+import { Stopping } from './stopping.ts';
+import { type Tracked, Tracking, type TrackingDeps } from './tracking.ts';
 import type { Visits } from './visitor.ts';
-import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
 export type TrackResult =
-  | { readonly kind: 'created' | 'updated'; readonly call: Call; readonly durable: boolean }
-  | Invalid
-  | Forbidden;
+  | Extract<Tracked, Invalid | Forbidden>
+  | (Extract<Tracked, { call: Call }> & { readonly durable: boolean });
 
-/** It is, or would be, a call of an app that is not within reach. */
-export interface Forbidden {
-  readonly kind: 'forbidden';
-  readonly message: string;
-}
-
-/** How many calls are tracked from now on, and how many are not any more. */
+/** How many notifications had which fate. */
 export type NotifyResult =
-  | { readonly kind: 'taken'; readonly tracked: number; readonly stopped: number }
+  | ({ readonly kind: 'taken' } & Readonly<Record<NoticeFate, number>>)
   | Invalid
   | Forbidden;
-
-/** A result before it is known how well it is kept. */
-type Unkept<T> = T extends { durable: boolean } ? Omit<T, 'durable'> : T;
 
 /** Where calls are kept, and who keeps them alive. */
 export interface Keeping {
@@ -56,23 +36,13 @@ export interface Keeping {
   readonly observer: Observer;
 }
 
-export interface CallsDeps {
+export interface CallsDeps extends TrackingDeps {
   /** Shared by the replicas. */
   readonly shared: Keeping;
   /** This replica's own, for while the shared one does not answer. */
   readonly own: Keeping;
   /** Whether something of the call is known here that Redis has yet to learn. */
   readonly isUnsaved: (id: string) => boolean;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Those that count now: they may be replaced while the daemon runs. */
-  readonly configured: () => ConfiguredApps;
-  /** Of which apps the calls are; those of others are as good as unknown. */
-  readonly reach: Reach;
-  /** Why a webhook may not be told, or null. */
-  readonly webhookFault?: (url: string, app: string) => string | null;
-  readonly wheel: Wheel;
-  readonly policy: RetryPolicy;
 }
 
 /** The calls for whoever asks, and of what can be asked the part that is wanted. */
@@ -99,14 +69,23 @@ export class Calls {
   }
 
   /**
-   * Tracks calls; those already tracked are updated to what is asked now and
-   * keep their renewals. One result a request, in their order. Where an id
-   * comes twice the last one wins.
+   * Tracks calls; what a request does not name of a known call stays as it is. One result a
+   * request, in their order. Requests for the same id count as if they came one after another.
    */
   track(requests: readonly TrackRequest[]): Promise<TrackResult[]> {
     return this.#inEither(async (keeping, durable) => {
-      const results = await this.#track(keeping, requests);
-      return results.map((result) => ('call' in result ? { ...result, durable } : result));
+      const tracking = new Tracking(this.#deps, keeping);
+      const faults = requests.map((request) => tracking.faultOf(request));
+      const words = new Map<string, TrackRequest>();
+      for (const [i, request] of requests.entries()) {
+        if (!faults[i]) words.set(request.id, following(words.get(request.id), request));
+      }
+      const results = await tracking.track([...words.values()]);
+      return requests.map(({ id }, i) => {
+        const result = faults[i] ?? results.get(id);
+        if (!result) throw new Error(`no result came for ${id}`);
+        return 'call' in result ? { ...result, durable } : result;
+      });
     });
   }
 
@@ -116,38 +95,39 @@ export class Calls {
    */
   untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     return this.#inEither(async (keeping, durable) => {
-      const stopped = await this.#untrack(keeping, id);
-      return { durable, stopped };
+      const fate = await new Stopping(this.#deps, keeping).untrack(id);
+      return { durable, stopped: fate === 'stopped' };
     });
   }
 
   /**
    * Takes what Graph has notified the bot of, in any order and any number of
-   * times. An established call is tracked unless it is known: ids are not used
-   * again, so of one that has left it is late news; but for one that was given up,
-   * which Graph says is there after all. One that is over is stopped, unless the
-   * call is known to be of another tenant.
+   * times: an ending stops a call, and then an established call is tracked.
    *
-   * @param of how many notifications came, those of no call included, and for which app
+   * @param of how many notifications came, those of no call included; for which app; and the
+   *   apps whose calls the sender may speak of (null: all that are within reach)
    */
   async notify(
     notices: readonly Notice[],
-    of: { readonly total: number; readonly app?: string | undefined },
+    of: {
+      readonly total: number;
+      readonly app?: string | undefined;
+      readonly reach?: Reach;
+    },
   ): Promise<NotifyResult> {
-    const fault = this.#faultOf({ id: '', app: of.app }, this.#context());
-    if (fault) return fault;
-    const over = new Map(notices.flatMap((n) => (n.kind === 'over' ? [[n.id, n] as const] : [])));
-    const established = notices
-      .filter((notice) => notice.kind === 'established')
-      .filter(({ id }) => !over.has(id));
-    const { counts, observer } = await this.#inEither(async (keeping) => {
-      const tracked = await this.#trackUnknown(keeping, established, of.app);
-      const stops = [...over.values()].map(({ id, ...end }) => this.#untrack(keeping, id, end));
-      const stopped = (await Promise.all(stops)).filter((done) => done).length;
-      return { counts: { tracked, stopped }, observer: keeping.observer };
+    const deps = { ...this.#deps, reach: meet(this.#deps.reach, of.reach ?? null) };
+    return this.#inEither(async (keeping) => {
+      const fault = new Tracking(this.#deps, keeping).faultOf({ id: '', app: of.app ?? null });
+      if (fault) return fault;
+      const notified = new Notified(new Tracking(deps, keeping), new Stopping(deps, keeping));
+      const fates = await notified.take(notices, of.app);
+      for (const [notice, fate] of fates) {
+        if (isMisdirected(fate)) keeping.observer.misdirected(notice, fate);
+      }
+      const counts = countFates(fates.values(), of.total);
+      keeping.observer.notified(counts);
+      return { kind: 'taken', ...counts };
     });
-    observer.notified({ total: of.total, ...counts });
-    return { kind: 'taken', ...counts };
   }
 
   /** Whether Redis knows of the call what is known of it here. */
@@ -158,9 +138,9 @@ export class Calls {
   /** A call that is tracked, or has been within 24 h. */
   find(id: string): Promise<Call | GoneCall | null> {
     return this.#inItsOwn(id, async ({ store }) => {
-      const [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
+      const [[entry], [gone]] = await Promise.all([store.find([id]), store.findGone([id])]);
       const call = entry?.call ?? (gone && !isTombstone(gone) ? gone : null);
-      return this.#isOthers(call) ? null : call;
+      return call && this.#isOthers(call) ? null : call;
     });
   }
 
@@ -196,162 +176,13 @@ export class Calls {
     }
   }
 
-  async #track(
-    keeping: Keeping,
-    requests: readonly TrackRequest[],
-  ): Promise<Unkept<TrackResult>[]> {
-    const context = this.#context();
-    const faults = requests.map((request) => this.#faultOf(request, context));
-    const valid = [
-      ...new Map(requests.filter((_, i) => !faults[i]).map((r) => [r.id, r])).values(),
-    ];
-    const { calls, created } = await this.#register(keeping, valid, () => true);
-    return requests.map(({ id }, i) => {
-      const fault = faults[i];
-      if (fault) return fault;
-      const call = calls.get(id);
-      if (call === undefined) return forbidden('the id is of a call of another app');
-      return { kind: created.has(id) ? 'created' : 'updated', call };
-    });
-  }
-
-  /** @returns how many were not known. */
-  async #trackUnknown(
-    keeping: Keeping,
-    established: readonly { id: string; tenantId: string | null }[],
-    app: string | undefined,
-  ): Promise<number> {
-    const requests = [...new Map(established.map((one) => [one.id, one])).values()].map(
-      ({ id, tenantId }) => ({ id, app, tenantId: tenantId ?? undefined }),
-    );
-    const isUnknown = ({ entry, gone }: Last) =>
-      entry === null && (gone === null || gone.removal === 'expired');
-    return (await this.#register(keeping, requests, isUnknown)).created.size;
-  }
-
-  /** Those that are wanted, by what stands there when they are written. One request an id. */
-  async #register(
-    { store, first, observer }: Keeping,
-    requests: readonly TrackRequest[],
-    isWanted: (last: Last) => boolean,
-  ): Promise<{ calls: Map<string, Call>; created: Set<string> }> {
-    const context = this.#context();
-    const lasts = await findLast(
-      store,
-      requests.map(({ id }) => id),
-    );
-    const created = new Set<string>();
-    const effects = await decideAndWrite(
-      store,
-      requests.map((request, i) => ({ id: request.id, ...(lasts[i] ?? UNKNOWN), request })),
-      (current, { id, request, gone }) => {
-        if (!isWanted({ entry: current, gone })) return null;
-        if (this.#isOthers(current?.call ?? gone)) return null;
-        if (current === null) created.add(id);
-        else created.delete(id);
-        return { next: register(request, current?.call ?? gone, context), tell: 'tracked' };
-      },
-    );
-    const calls = new Map(effects.flatMap((effect) => putCall(effect)));
-    for (const call of calls.values()) observer.tracked(call, created.has(call.id));
-    const early = [...calls.values()].filter((call) => this.#wantsVisitEarly(call));
-    if (early.length > 0) await first.request(early);
-    for (const id of created) if (!calls.has(id)) created.delete(id);
-    return { calls, created };
-  }
-
-  /** Whether its slot's turn comes too late for it. */
-  #wantsVisitEarly({ id, renewedAt, trackUntil }: Call): boolean {
-    if (renewedAt === null) return true;
-    const { wheel, clock } = this.#deps;
-    return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
-  }
-
-  #context(): RegistrationContext {
-    const { clock, configured, policy, random, webhookFault } = this.#deps;
-    const context = { ...configured(), now: clock.now(), policy, random };
-    return webhookFault ? { ...context, webhookFault } : context;
-  }
-
-  #faultOf(request: TrackRequest, context: RegistrationContext): Invalid | Forbidden | null {
-    const { reach } = this.#deps;
-    const app = request.app ?? context.defaultApp;
-    if (isWithin(reach, app)) return faultOf(request, context, reach);
-    return forbidden(`calls of the app ${app} are not within the reach of this key`);
-  }
-
-  #isOthers(call: Call | GoneCall | null): boolean {
-    if (call === null || (isGone(call) && isTombstone(call))) return false;
-    return !isWithin(this.#deps.reach, call.app);
-  }
-
-  /** @returns whether it was tracked, and is not any more. */
-  async #untrack(
-    keeping: Keeping,
-    id: string,
-    { resultInfo, tenantId }: End = STOPPED_BY_ITS_OWNER,
-  ): Promise<boolean> {
-    const { store, observer } = keeping;
-    const { clock, random, reach, own } = this.#deps;
-    const context = { now: clock.now(), random };
-    let [{ entry, gone } = UNKNOWN] = await findLast(store, [id]);
-    const last = entry?.call ?? gone;
-    if (isOfAnother(tenantId, last) || this.#isOthers(last)) return false;
-    if (entry === null) {
-      if (reach !== null && (gone === null || isTombstone(gone))) {
-        // To remember the stop would stop a call of any app that another replica knows.
-        if (keeping === own) throw new StoreUnavailableError(`${id} is not known here`);
-        return false;
-      }
-      // Another replica may know it, and write it back where Redis has lost it.
-      const stopped = unregister(id, gone, context, resultInfo);
-      if (await store.stopUnknown(stopped)) {
-        const wasOurs = gone !== null && gone.removal !== 'untracked';
-        if (wasOurs && isKeepAliveTimeout(resultInfo)) observer.timedOut(stopped);
-        return false;
-      }
-      [entry = null] = await store.find([id]); // tracked this very moment
-      if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
-    }
-    const [effect] = await decideAndWrite(store, [{ id, entry }], (current) =>
-      current === null || this.#isOthers(current.call)
-        ? null
-        : { gone: unregister(id, current.call, context, resultInfo) },
-    );
-    if (!effect || !('gone' in effect)) return false;
-    observer.removed(effect.gone);
-    if (isKeepAliveTimeout(resultInfo)) observer.timedOut(effect.gone);
-    return true;
+  #isOthers({ app }: Call): boolean {
+    return !isWithin(this.#deps.reach, app);
   }
 }
 
-function forbidden(message: string): Forbidden {
-  return { kind: 'forbidden', message };
-}
-
-/** What is said of a call's end; null where nothing is. */
-type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
-
-const STOPPED_BY_ITS_OWNER: End = { resultInfo: null, tenantId: null };
-
-function isOfAnother(tenantId: string | null, call: Call | null): boolean {
-  if (tenantId === null || call === null || (isGone(call) && isTombstone(call))) return false;
-  return call.tenantId.toLowerCase() !== tenantId;
-}
-
-/** What is known of a call: as it stands on the schedule, or as it left it. */
-interface Last {
-  readonly entry: Entry | null;
-  readonly gone: GoneCall | null;
-}
-
-const UNKNOWN: Last = { entry: null, gone: null };
-
-async function findLast(store: CallStore, ids: readonly string[]): Promise<Last[]> {
-  const [entries, gone] = await Promise.all([store.find(ids), store.findGone(ids)]);
-  return ids.map((_, i) => ({ entry: entries[i] ?? null, gone: gone[i] ?? null }));
-}
-
-function putCall(effect: Decision): [string, Call][] {
-  return effect && 'next' in effect ? [[effect.next.id, effect.next]] : [];
+/** A request after another for the same call. */
+function following(before: TrackRequest | undefined, request: TrackRequest): TrackRequest {
+  const named = Object.entries(request).filter(([, value]) => value !== undefined);
+  return { ...before, ...(Object.fromEntries(named) as Partial<TrackRequest>), id: request.id };
 }

@@ -11,6 +11,19 @@ export type Notice =
     };
 
 /**
+ * What came of a notification. `ignored`: it was of no call itself, or changed nothing;
+ * `other_tenant`, `other_app`: it is of a call of ours, but names another tenant than the
+ * call's, or was sent for another app.
+ */
+export type NoticeFate =
+  | 'tracked'
+  | 'updated'
+  | 'stopped'
+  | 'ignored'
+  | 'other_tenant'
+  | 'other_app';
+
+/**
  * Whether Graph ended the call because no keepAlive came in time: 408 with
  * subcode 8537, "Keep Alive timeout, cleaned up inactive call" (Microsoft Learn,
  * "Delete call", list of call end reasons).

@@ -1,4 +1,5 @@
 import type { Call, GoneCall } from './call.ts';
+import type { Notice, NoticeFate } from './notice.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Wall time, epoch ms. Passed in, so that the domain is tested with a clock of its own. */
@@ -98,8 +99,10 @@ export interface Observer {
   /** Once, when it becomes so. */
   atRisk(call: Call): void;
   removed(call: GoneCall): void;
-  /** Graph's notifications were taken: how many came, and what they changed. */
-  notified(counts: { total: number; tracked: number; stopped: number }): void;
+  /** Graph's notifications were taken: how many had which fate. */
+  notified(counts: Readonly<Record<NoticeFate, number>>): void;
+  /** A notification was ignored although it is of a call of ours. */
+  misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;
   /** By its notification Graph ended a call that we were to keep alive, for want of a keepAlive. */
   timedOut(call: GoneCall): void;
 }

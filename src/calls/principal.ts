@@ -31,6 +31,12 @@ export function isWithin(reach: Reach, app: string): boolean {
   return reach === null || reach.has(app);
 }
 
+/** The apps that are within both. */
+export function meet(one: Reach, other: Reach): Reach {
+  if (one === null || other === null) return one ?? other;
+  return new Set([...one].filter((app) => other.has(app)));
+}
+
 export function hasScope({ scopes }: Principal, scope: Scope): boolean {
   return scopes.has(scope) || scopes.has('admin');
 }

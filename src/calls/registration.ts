@@ -3,16 +3,20 @@ import type { Random } from './ports.ts';
 import { isWithin, type Reach } from './principal.ts';
 import type { RetryPolicy } from './retry.ts';
 
-/** What a bot says of a call when it has it tracked. Instants in epoch ms. */
+/**
+ * What a bot says of a call when it has it tracked. A field that is absent stays
+ * as it was; null sets it back to its default. Instants in epoch ms.
+ */
 export interface TrackRequest {
   /** Canonical; see `parseCallId`. */
   readonly id: string;
-  readonly app?: string | undefined;
-  readonly tenantId?: string | undefined;
-  readonly startedAt?: number | undefined;
-  readonly trackUntil?: number | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly webhookUrl?: string | undefined;
+  readonly app?: string | null | undefined;
+  readonly tenantId?: string | null | undefined;
+  readonly startedAt?: number | null | undefined;
+  readonly trackUntil?: number | null | undefined;
+  /** The whole map: labels that it does not have are gone. */
+  readonly labels?: Readonly<Record<string, string>> | null | undefined;
+  readonly webhookUrl?: string | null | undefined;
 }
 
 /** A request that cannot be granted, though it is well-formed. */
@@ -39,60 +43,101 @@ export interface RegistrationContext extends ConfiguredApps {
 /** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** @param reach of the apps only these are named */
+/** What is wrong with a request whatever the call is like. @param reach only these apps are named */
 export function faultOf(
   request: TrackRequest,
   context: RegistrationContext,
   reach: Reach = null,
 ): Invalid | null {
   const { now, apps, defaultApp } = context;
-  if (!apps.has(request.app ?? defaultApp)) {
+  const { app, startedAt = null, trackUntil = null } = request;
+  if (!apps.has(app ?? defaultApp)) {
     const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
     return invalid('app', `no app of this name is configured; there is ${names}`);
   }
-  if (request.startedAt !== undefined && request.startedAt > now + CLOCK_SKEW_MS) {
+  if (startedAt !== null && startedAt > now + CLOCK_SKEW_MS) {
     return invalid('startedAt', 'must not lie in the future');
   }
-  if (request.trackUntil !== undefined && request.trackUntil <= now) {
+  if (trackUntil !== null && trackUntil <= now) {
     return invalid('trackUntil', 'must lie in the future');
-  }
-  if (request.webhookUrl !== undefined) {
-    const fault = context.webhookFault?.(request.webhookUrl, request.app ?? defaultApp) ?? null;
-    if (fault !== null) return invalid('webhookUrl', fault);
   }
   return null;
 }
 
 /**
- * The call as it is tracked from now on. One that is tracked keeps its renewals
- * and since when it is tracked; everything else is as asked now.
+ * Whether the webhook may be told for the app: asked if the request names a
+ * webhook, or moves a call to another app, where its webhook may not do.
+ */
+export function faultOfWebhook(
+  request: TrackRequest,
+  next: Call,
+  last: Call | null,
+  { webhookFault }: RegistrationContext,
+): Invalid | null {
+  if (next.webhookUrl === null || (request.webhookUrl == null && next.app === last?.app)) {
+    return null;
+  }
+  const fault = webhookFault?.(next.webhookUrl, next.app) ?? null;
+  return fault === null ? null : invalid('webhookUrl', fault);
+}
+
+/**
+ * The call as it is tracked from now on: what the request does not name stays as
+ * it was said before. A tracked call also keeps its renewals. A call that left
+ * the schedule begins afresh, unless it was we who gave it up (`expired`): then
+ * what was said of it still holds.
  *
  * @param last what is known of the call, also if it has left the schedule
+ * @param before the registration of the last word on the call, which may be another app's
  */
 export function register(
   request: TrackRequest,
   last: Call | GoneCall | null,
   context: RegistrationContext,
+  before = last?.registration,
 ): Call {
   const { now, random, apps, defaultApp, policy } = context;
-  const app = request.app ?? defaultApp;
-  const known = last === null || isGone(last) ? null : last;
+  const tracked = last === null || isGone(last) ? null : last;
+  const said = tracked ?? (last && isGone(last) && last.removal === 'expired' ? last : null);
+  const app = (request.app === undefined ? said?.app : request.app) ?? defaultApp;
+  const tenant = tenantOf(request.tenantId, said, apps.get(app)?.tenantId);
+  const hasMoved = tracked !== null && isElsewhere(tracked, { app, ...tenant });
   return {
     id: request.id,
     app,
-    tenantId: request.tenantId ?? apps.get(app)?.tenantId ?? '',
-    labels: request.labels ?? {},
-    webhookUrl: request.webhookUrl ?? null,
-    registration: newRegistration(now, random, last?.registration),
-    trackedAt: known?.trackedAt ?? now,
-    startedAt: request.startedAt ?? known?.startedAt ?? null,
-    trackUntil: request.trackUntil ?? null,
-    renewedAt: known?.renewedAt ?? null,
-    retryAt: known ? known.retryAt : now + policy.firstMs,
-    consecutiveFailures: known?.consecutiveFailures ?? 0,
-    atRiskAt: known?.atRiskAt ?? null,
-    lastError: known?.lastError ?? null,
+    ...tenant,
+    labels: keep(request.labels, said?.labels) ?? {},
+    webhookUrl: keep(request.webhookUrl, said?.webhookUrl),
+    registration: newRegistration(now, random, before),
+    trackedAt: tracked?.trackedAt ?? now,
+    startedAt: keep(request.startedAt, tracked?.startedAt),
+    trackUntil: keep(request.trackUntil, said?.trackUntil),
+    renewedAt: tracked?.renewedAt ?? null,
+    retryAt: tracked === null ? now + policy.firstMs : hasMoved ? null : tracked.retryAt,
+    consecutiveFailures: tracked?.consecutiveFailures ?? 0,
+    atRiskAt: tracked?.atRiskAt ?? null,
+    lastError: tracked?.lastError ?? null,
   };
+}
+
+function keep<T>(named: T | null | undefined, before: T | null | undefined): T | null {
+  return named === undefined ? (before ?? null) : named;
+}
+
+/** A tenant that nobody named is the app's own, also after the call moves to another app. */
+function tenantOf(
+  named: string | null | undefined,
+  said: Call | null,
+  ofApp: string | undefined,
+): Pick<Call, 'tenantId' | 'tenantIsDefault'> {
+  const tenantId = named ?? (named === undefined && !said?.tenantIsDefault ? said?.tenantId : null);
+  if (tenantId != null) return { tenantId, tenantIsDefault: false };
+  return { tenantId: ofApp ?? said?.tenantId ?? '', tenantIsDefault: true };
+}
+
+/** Whether Graph is asked for the call with other credentials, or in another tenant. */
+function isElsewhere(a: Pick<Call, 'app' | 'tenantId'>, b: Pick<Call, 'app' | 'tenantId'>) {
+  return a.app !== b.app || a.tenantId !== b.tenantId;
 }
 
 /**
@@ -100,18 +145,22 @@ export function register(
  * new as to track: it counts against every registration made before it, also
  * against one that is not known here.
  *
- * @param resultInfo what Graph said of its end, if it did
+ * @param last the call that is known; null: none is, and a tombstone is left
+ * @param said `resultInfo` of Graph; `reach`: the apps whose calls the sender may stop; `before`:
+ *   the registration of the last word on the call
  */
 export function unregister(
   id: string,
   last: Call | GoneCall | null,
   { now, random }: Pick<RegistrationContext, 'now' | 'random'>,
-  resultInfo: ResultInfo | null = null,
+  said: { resultInfo?: ResultInfo | null; reach?: Reach; before?: string | undefined } = {},
 ): GoneCall {
-  const registration = newRegistration(now, random, last?.registration);
-  if (last === null) return { ...tombstone(id, registration, now), resultInfo };
-  const gone = isGone(last) ? last : forget(last, 'untracked', now);
-  return { ...gone, registration, resultInfo: resultInfo ?? gone.resultInfo };
+  const { resultInfo = null, reach = null, before = last?.registration } = said;
+  const registration = newRegistration(now, random, before);
+  if (last === null) return { ...tombstone(id, registration, now, reach), resultInfo };
+  if (!isGone(last)) return { ...forget(last, 'untracked', now), registration, resultInfo };
+  const onlyApps = reach === null ? undefined : [...reach];
+  return { ...last, registration, resultInfo: resultInfo ?? last.resultInfo, onlyApps };
 }
 
 /**

@@ -116,7 +116,7 @@ export class Visitor {
     const isNew = (call: Call) => call.renewedAt === null && call.trackedAt >= lastTurnAt(call);
     const fresh = found
       .filter((entry) => entry !== null)
-      .filter(({ call }) => isNew(call) || call.trackUntil !== null)
+      .filter(({ call }) => isNew(call) || call.trackUntil !== null || hasMoved(call))
       .map(withoutGrace);
     const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
     const plan = planVisit(fresh, { turnAt, now, deadlineMs, skewMs });
@@ -267,6 +267,11 @@ export class Visitor {
       else if (effect.tell === 'at-risk') observer.atRisk(effect.next);
     }
   }
+}
+
+/** It failed, and has its next attempt at once, in another app or tenant. */
+function hasMoved({ consecutiveFailures, retryAt }: Call): boolean {
+  return consecutiveFailures > 0 && retryAt === null;
 }
 
 /** The grace keeps others off a new call; it is not for the visit that it was given for. */

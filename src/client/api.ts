@@ -179,9 +179,11 @@ export interface ListCallsQuery {
 export interface NotifyAnswer {
   /** Calls that are tracked from now on. */
   readonly tracked: number;
+  /** Calls whose tenant is now the one that Graph names. */
+  readonly updated: number;
   /** Calls that were tracked and are not any more. */
   readonly stopped: number;
-  /** What changed nothing: known already, or not of a call itself. */
+  /** What changed nothing: known already, not of a call itself, or of another tenant or app than the call's. */
   readonly ignored: number;
 }
 
@@ -212,7 +214,7 @@ export interface Problem {
 export interface StreamEventsQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
-  /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is lower-cased. */
+  /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is written in lower case and with hyphens. */
   readonly call?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
@@ -222,37 +224,37 @@ export interface StreamEventsQuery {
 
 export interface TrackBatchBody {
   readonly calls: readonly {
-    /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is lower-cased. */
+    /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is written in lower case and with hyphens. */
     readonly id: string;
     /** Name of a configured app. */
-    readonly app?: string | undefined;
-    /** GUID of the tenant that the call belongs to; by default the app's own. */
-    readonly tenantId?: string | undefined;
+    readonly app?: string | null | undefined;
+    /** GUID of the tenant that the call belongs to. By default the app's own, until a notification of Graph names one. */
+    readonly tenantId?: string | null | undefined;
     /** When the call began, so that its first deadline is known. RFC 3339, of this century. */
-    readonly startedAt?: string | undefined;
+    readonly startedAt?: string | null | undefined;
     /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
-    readonly trackUntil?: string | undefined;
-    /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. */
-    readonly labels?: Readonly<Record<string, string>> | undefined;
+    readonly trackUntil?: string | null | undefined;
+    /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels that the call has. */
+    readonly labels?: Readonly<Record<string, string>> | null | undefined;
     /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
-    readonly webhookUrl?: string | undefined;
+    readonly webhookUrl?: string | null | undefined;
   }[];
 }
 
-/** All optional. What is left out takes its default, also where it was set before. */
+/** All optional. A field that is left out stays as it is, one that is given replaces what it was, and null sets it back to its default. */
 export interface TrackBody {
   /** Name of a configured app. */
-  readonly app?: string | undefined;
-  /** GUID of the tenant that the call belongs to; by default the app's own. */
-  readonly tenantId?: string | undefined;
+  readonly app?: string | null | undefined;
+  /** GUID of the tenant that the call belongs to. By default the app's own, until a notification of Graph names one. */
+  readonly tenantId?: string | null | undefined;
   /** When the call began, so that its first deadline is known. RFC 3339, of this century. */
-  readonly startedAt?: string | undefined;
+  readonly startedAt?: string | null | undefined;
   /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
-  readonly trackUntil?: string | undefined;
-  /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. */
-  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly trackUntil?: string | null | undefined;
+  /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels that the call has. */
+  readonly labels?: Readonly<Record<string, string>> | null | undefined;
   /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
-  readonly webhookUrl?: string | undefined;
+  readonly webhookUrl?: string | null | undefined;
 }
 
 /** One result a call, in their order. */

@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CALL_ID_PATTERN, parseCallId } from '../calls/call.ts';
 import { INSTANT_GRAMMAR, parseInstant } from '../calls/instant.ts';
@@ -13,7 +13,9 @@ const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$';
 
 export const CallId = Type.String({
   pattern: CALL_ID_PATTERN,
-  description: "Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is lower-cased.",
+  description:
+    "Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is written in lower case and " +
+    'with hyphens.',
   examples: ['2e1a0b00-2db4-4022-9570-243709c565ab'],
 });
 
@@ -38,26 +40,35 @@ const Instant = (description: string) =>
     examples: ['2026-02-03T04:05:06.789Z'],
   });
 
+/** Absent: stays as it is. null: back to the default. */
+function Clearable<T extends TSchema & { type: string }>(schema: T) {
+  return Type.Optional(Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] }));
+}
+
 const trackFields = {
-  app: Type.Optional(AppName),
-  tenantId: Type.Optional(
+  app: Clearable(AppName),
+  tenantId: Clearable(
     Type.String({
       pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
-      description: "GUID of the tenant that the call belongs to; by default the app's own.",
+      description:
+        "GUID of the tenant that the call belongs to. By default the app's own, until a " +
+        'notification of Graph names one.',
       examples: ['7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11'],
     }),
   ),
-  startedAt: Type.Optional(Instant('When the call began, so that its first deadline is known.')),
-  trackUntil: Type.Optional(Instant('Stop then, so that an orphan is not kept alive for ever.')),
-  labels: Type.Optional(
+  startedAt: Clearable(Instant('When the call began, so that its first deadline is known.')),
+  trackUntil: Clearable(Instant('Stop then, so that an orphan is not kept alive for ever.')),
+  labels: Clearable(
     Type.Record(Type.String(), Type.String({ pattern: plainText(256) }), {
       maxProperties: 16,
       propertyNames: Type.String({ pattern: LABEL_KEY }),
-      description: 'Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256.',
+      description:
+        'Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels ' +
+        'that the call has.',
       examples: [{ room: 'board' }],
     }),
   ),
-  webhookUrl: Type.Optional(
+  webhookUrl: Clearable(
     Type.String({
       format: 'uri',
       pattern: '^[Hh][Tt][Tt][Pp][Ss]://[\\x21-\\x7e]+$',
@@ -72,7 +83,9 @@ const trackFields = {
 export const TrackBody = Type.Object(trackFields, {
   additionalProperties: false,
   title: 'TrackBody',
-  description: 'All optional. What is left out takes its default, also where it was set before.',
+  description:
+    'All optional. A field that is left out stays as it is, one that is given replaces what it ' +
+    'was, and null sets it back to its default.',
 });
 
 const TrackItem = Type.Object(
@@ -99,14 +112,16 @@ export function readTrack(
 ): TrackRequest | readonly Fault[] {
   const faults: Fault[] = [];
   const instant = (name: 'startedAt' | 'trackUntil') => {
-    const at = fields[name] === undefined ? undefined : parseInstant(fields[name]);
+    const text = fields[name];
+    if (typeof text !== 'string') return text;
+    const at = parseInstant(text);
     if (at === null) faults.push({ pointer: `${base}/${name}`, detail: INSTANT_GRAMMAR });
-    return at ?? undefined;
+    return at;
   };
   const request: TrackRequest = {
     id: canonicalId(id),
     app: fields.app,
-    tenantId: fields.tenantId?.toLowerCase(),
+    tenantId: fields.tenantId?.toLowerCase() ?? fields.tenantId,
     startedAt: instant('startedAt'),
     trackUntil: instant('trackUntil'),
     labels: fields.labels,
@@ -118,7 +133,7 @@ export function readTrack(
     const pointer = `${base}/labels/${key.replaceAll('/', '~1')}`;
     faults.push({ pointer, detail: 'must be well-formed Unicode' });
   }
-  if (fields.webhookUrl !== undefined && !isWebhookUrl(fields.webhookUrl)) {
+  if (typeof fields.webhookUrl === 'string' && !isWebhookUrl(fields.webhookUrl)) {
     faults.push({ pointer: `${base}/webhookUrl`, detail: 'must be an https URL without a user' });
   }
   return faults.length > 0 ? faults : request;

@@ -2,9 +2,16 @@ import { SigningKeysError } from '../jwt/signing-keys.ts';
 import { TokenError } from '../jwt/verify.ts';
 import type { GraphTokenVerifier } from './graph-token.ts';
 
-/** The configured app that notifications are for, undefined for the default; or why they are not taken. */
+/**
+ * The configured app that notifications are for (undefined: the default), and the apps whose
+ * calls they may speak of (null: all); or why they are not taken.
+ */
 export type Admission =
-  | { readonly kind: 'admitted'; readonly app: string | undefined }
+  | {
+      readonly kind: 'admitted';
+      readonly app: string | undefined;
+      readonly reach: ReadonlySet<string> | null;
+    }
   | { readonly kind: 'refused' | 'unverifiable'; readonly message: string };
 
 export interface AdmissionDeps {
@@ -30,13 +37,19 @@ export async function admit(
     const audience = await verifier.verify(authorization);
     const theirs = [...apps].flatMap(([name, { clientId }]) => (clientId === audience ? name : []));
     // An audience of the configuration's own stands for no app in particular.
-    if (theirs.length === 0) return { kind: 'admitted', app: named };
+    if (theirs.length === 0) return admitted(named, named === undefined ? null : [named]);
     const app = named ?? (theirs.includes(defaultApp) ? defaultApp : theirs[0]);
-    if (app !== undefined && theirs.includes(app)) return { kind: 'admitted', app };
+    if (app !== undefined && theirs.includes(app)) {
+      return admitted(app, named === undefined ? theirs : [named]);
+    }
     return { kind: 'refused', message: `the token is for another app than ${named}` };
   } catch (error) {
     if (error instanceof TokenError) return { kind: 'refused', message: error.message };
     if (error instanceof SigningKeysError) return { kind: 'unverifiable', message: error.message };
     throw error;
   }
+}
+
+function admitted(app: string | undefined, apps: readonly string[] | null): Admission {
+  return { kind: 'admitted', app, reach: apps && new Set(apps) };
 }

@@ -15,6 +15,8 @@ interface Encoded {
   v: typeof FORMAT;
   a: string;
   t: string;
+  /** The tenant was named: it is not only the app's default. */
+  tn?: 1;
   r: string;
   at: number;
   l?: Record<string, string>;
@@ -28,6 +30,7 @@ interface Encoded {
   z?: number;
   x?: [Removal, number];
   i?: ResultInfo;
+  o?: readonly string[];
 }
 
 /** Raised when older replicas could not read what newer ones write. */
@@ -52,6 +55,7 @@ export function encodeCall(call: Call | GoneCall): string {
     r: call.registration,
     at: call.trackedAt,
   };
+  if (!call.tenantIsDefault) encoded.tn = 1;
   if (Object.keys(call.labels).length > 0) encoded.l = call.labels;
   if (call.webhookUrl !== null) encoded.w = call.webhookUrl;
   if (call.startedAt !== null) encoded.s = call.startedAt;
@@ -64,6 +68,7 @@ export function encodeCall(call: Call | GoneCall): string {
   if ('removal' in call) {
     encoded.x = [call.removal, call.goneAt];
     if (call.resultInfo !== null) encoded.i = call.resultInfo;
+    if (call.onlyApps !== undefined) encoded.o = call.onlyApps;
   }
   return JSON.stringify(encoded);
 }
@@ -76,6 +81,7 @@ export function decodeCall(id: string, text: string): Call {
     id,
     app: e.a,
     tenantId: e.t,
+    tenantIsDefault: e.tn === undefined,
     labels: e.l ?? {},
     webhookUrl: e.w ?? null,
     registration: e.r,
@@ -92,9 +98,10 @@ export function decodeCall(id: string, text: string): Call {
 
 /** Throws {@link UnreadableError}. */
 export function decodeGoneCall(id: string, text: string): GoneCall {
-  const { x, i } = parse(text);
+  const { x, i, o } = parse(text);
   if (!x) throw new UnreadableError('not a call that has left the schedule');
-  return { ...decodeCall(id, text), removal: x[0], goneAt: x[1], resultInfo: i ?? null };
+  const gone = { ...decodeCall(id, text), removal: x[0], goneAt: x[1], resultInfo: i ?? null };
+  return o ? { ...gone, onlyApps: o } : gone;
 }
 
 function parse(text: string): Encoded {
@@ -156,6 +163,7 @@ const CHECKS: Checks<Encoded> = {
   v: (value) => value === FORMAT,
   a: isText,
   t: isText,
+  tn: maybe((value) => value === 1),
   r: isText,
   at: isInstant,
   l: maybe(
@@ -172,6 +180,7 @@ const CHECKS: Checks<Encoded> = {
   z: maybe(isInstant),
   x: maybe((value) => Array.isArray(value) && REMOVALS.has(value[0]) && isInstant(value[1])),
   i: maybe(isOf(RESULT_CHECKS)),
+  o: maybe((value) => Array.isArray(value) && value.every(isText)),
 };
 
 function firstFault(value: Record<string, unknown>): string | null {

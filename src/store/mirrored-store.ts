@@ -1,6 +1,7 @@
 import {
   forgetAs,
   type GoneCall,
+  isFor,
   isGone,
   isTombstone,
   joinEnds,
@@ -53,10 +54,12 @@ export class MirroredStore implements CallStore {
 
   /**
    * Redis may have lost a call that is known here. Then its stop stays unsaved, until both are
-   * brought together and it is told of: Redis gets no more than the mark of it by now.
+   * brought together and it is told of: Redis gets no more than the mark of it by now. A call
+   * that the stop is not for stays as it is.
    */
   async stopUnknown(gone: GoneCall): Promise<boolean> {
     const known = this.#roster.peek(gone.id)?.call ?? (await this.#untold(gone.id));
+    if (known && !isFor(gone, known)) return this.#store.stopUnknown(gone);
     const isLost = known && (isTombstone(gone) || known.trackedAt > gone.trackedAt);
     if (!isLost) {
       const done = await this.#store.stopUnknown(gone);
@@ -64,7 +67,8 @@ export class MirroredStore implements CallStore {
       return done;
     }
     const registration = laterThan(known.registration, gone.registration);
-    const mark = { ...tombstone(gone.id, registration, gone.goneAt), resultInfo: gone.resultInfo };
+    const { id, goneAt, resultInfo, onlyApps = null } = gone;
+    const mark = { ...tombstone(id, registration, goneAt, onlyApps), resultInfo };
     if (!(await this.#store.stopUnknown(mark))) return false;
     this.#roster.keep(gone.id);
     this.#roster.remove(isGone(known) ? joinEnds(known, mark) : forgetAs(known, mark));

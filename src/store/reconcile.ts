@@ -1,6 +1,7 @@
-import { type Call, forgetAs, type GoneCall, isTombstone } from '../calls/call.ts';
+import { type Call, covers, forgetAs, type GoneCall, isTombstone } from '../calls/call.ts';
 import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
 import type { Clock, Entry } from '../calls/ports.ts';
+import { inTenant, saysTheSame } from '../calls/words.ts';
 import { giveWay } from './give-way.ts';
 import { type RedisCallStore, WrongTypeError } from './redis-store.ts';
 import type { Roster } from './roster.ts';
@@ -108,7 +109,8 @@ async function update(
  * sent later replaces an earlier one, under whichever registration; that it left
  * counts for its own registration and those before it, but not against a success
  * that the deadline did not know of, or that came after Graph said that it is
- * over. A renewal in the future of `now` is none: it was
+ * over. The tenant that a notification named under the same registration replaces
+ * the default one. A renewal in the future of `now` is none: it was
  * written by a clock that was wrong.
  */
 export function merge(known: Call | GoneCall, current: Call, now: number): Decision {
@@ -116,14 +118,17 @@ export function merge(known: Call | GoneCall, current: Call, now: number): Decis
   const isNewer = known.registration > current.registration;
   const renewedLater = renewal(known) > renewal(current);
   if ('removal' in known) {
-    if (known.registration < current.registration) return null;
+    if (!covers(known, current)) return null;
     if (known.removal === 'expired' && renewal(current) > renewal(known)) return null;
     if (known.removal === 'ended' && renewal(current) > known.goneAt) return null;
     return { gone: forgetAs(current, known) };
   }
-  if (isNewer) return { next: renewedLater ? known : withRenewal(known, current), tell: 'tracked' };
-  if (renewedLater) return { next: withRenewal(current, known) };
-  return null;
+  const isSame = known.registration === current.registration;
+  const told = isSame && !known.tenantIsDefault ? inTenant(current, known.tenantId) : current;
+  if (!isNewer && !renewedLater && told === current) return null;
+  const newest = isNewer ? known : told;
+  const next = withRenewal(newest, renewedLater ? known : current);
+  return saysTheSame(current, next) ? { next } : { next, tell: 'tracked' };
 }
 
 /** The registration of one with the renewal of the other. */

@@ -1,4 +1,4 @@
-import type { Call, GoneCall } from '../calls/call.ts';
+import { type Call, covers, type GoneCall } from '../calls/call.ts';
 import type { SlotDigest } from '../calls/digest.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { tally } from '../calls/tally.ts';
@@ -97,7 +97,7 @@ export class Roster implements CallStore {
   /** Whether the call, under this registration or a later one, is known to have left the schedule. */
   hasLeft(call: Call): boolean {
     const gone = this.#slotOf(call.id).gone.get(call.id);
-    return gone !== undefined && gone.registration >= call.registration;
+    return gone !== undefined && covers(gone, call);
   }
 
   /** Whether a keepAlive has succeeded since the call was read as it is given, or it has left. */
@@ -249,9 +249,9 @@ export class Roster implements CallStore {
   #notStopped(entries: readonly Entry[], here: RosterSlot, mark: number): Map<string, Entry> {
     const there = new Map<string, Entry>();
     for (const entry of entries) {
-      const { id, registration } = entry.call;
+      const { id } = entry.call;
       const gone = here.gone.get(id);
-      const isStopped = gone?.removal === 'untracked' && gone.registration >= registration;
+      const isStopped = gone?.removal === 'untracked' && covers(gone, entry.call);
       if (!isStopped) there.set(id, entry);
       else if (!this.#isNewerHere(id, here, mark)) this.#unsaved.add(id);
     }
@@ -271,7 +271,7 @@ export class Roster implements CallStore {
         const gone = here.gone.get(id);
         if (gone === undefined && isFull && !here.calls.has(id)) unheld++;
         // Unless it was tracked elsewhere since it left here, it stands as it does here.
-        if (gone === undefined || gone.registration >= call.registration) continue;
+        if (gone === undefined || covers(gone, call)) continue;
       } else {
         here.gone.delete(id); // it stands on the schedule, whatever was thought here
       }

@@ -1,4 +1,12 @@
-import { type Call, forgetAs, type GoneCall, isTombstone, joinEnds } from '../calls/call.ts';
+import {
+  type Call,
+  covers,
+  forgetAs,
+  type GoneCall,
+  isGone,
+  isTombstone,
+  joinEnds,
+} from '../calls/call.ts';
 import { pieces } from '../calls/pieces.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
@@ -119,9 +127,11 @@ async function write(
   return done.map((one) => one !== 0);
 }
 
-/** Under this registration or a later one. */
-function hasLeft(call: Call, gone: Left): boolean {
-  return gone === 'newer' || (gone !== null && gone.registration >= call.registration);
+/** Under this registration or a later one. Of two tombstones the later one stands, whoever left it. */
+function hasLeft(call: Call | GoneCall, gone: Left): boolean {
+  if (gone === 'newer' || gone === null) return gone === 'newer';
+  if (isGone(call) && isTombstone(call)) return gone.registration >= call.registration;
+  return covers(gone, call);
 }
 
 /** By a write whose answer was lost, or by another replica: a call leaves once, if for several reasons. */

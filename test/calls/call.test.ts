@@ -9,6 +9,7 @@ describe('a call id', () => {
   test('is any text of the grammar, and stays as it is', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/), (text) => {
+        fc.pre(!/^[0-9a-f]{32}$/i.test(text));
         const id = parseCallId(text);
         expect(id?.toLowerCase()).toBe(text.toLowerCase());
         expect(id).toBe(parseCallId(id ?? ''));
@@ -19,8 +20,26 @@ describe('a call id', () => {
   test('that is a GUID is lower-cased, any other is not', () => {
     expect(parseCallId(GUID)).toBe(GUID.toLowerCase());
     expect(parseCallId(`${GUID}-X`)).toBe(`${GUID}-X`);
+    const bare = GUID.replaceAll('-', '');
+    for (const other of [
+      bare.slice(1),
+      `${bare}0`,
+      `${bare.slice(1)}G`,
+      bare.replace('2E', '2-E'),
+    ]) {
+      expect(parseCallId(other)).toBe(other);
+    }
     fc.assert(
       fc.property(fc.uuid(), (guid) => parseCallId(guid.toUpperCase()) === guid.toLowerCase()),
+    );
+  });
+
+  test('of 32 hex digits is the GUID with hyphens', () => {
+    fc.assert(
+      fc.property(fc.uuid(), (guid) => {
+        const bare = guid.replaceAll('-', '');
+        expect([parseCallId(bare), parseCallId(bare.toUpperCase())]).toEqual([guid, guid]);
+      }),
     );
   });
 

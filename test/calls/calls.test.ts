@@ -1,66 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import type { Call } from '../../src/calls/call.ts';
-import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
 import { CursorError } from '../../src/calls/listing.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import {
   aCall,
   aGoneCall,
-  aVisitorOf,
   DEADLINE_MS,
   ended,
-  FakeClock,
   failed,
-  MemoryStore,
   MINUTE,
   NOW,
   POLICY,
   renewed,
   TENANT,
-  Told,
-  WHEEL,
 } from './fixture.ts';
-
-const ID = 'call-0001';
-
-/** The registry that the replicas share, and this replica's own. */
-function aRegistry(over: Partial<CallsDeps> = {}) {
-  const clock = new FakeClock();
-  const told = new Told();
-  const keeping = () => {
-    const { store, graph, visitor } = aVisitorOf(new MemoryStore(), { clock, observer: told });
-    const asked: string[][] = [];
-    const first = {
-      request: async (calls: readonly Call[]) => void asked.push(calls.map(({ id }) => id)),
-    };
-    return { store, graph, visitor, asked, first, observer: told };
-  };
-  const shared = keeping();
-  const own = keeping();
-  const calls = new Calls({
-    shared,
-    own,
-    isUnsaved: () => false,
-    clock,
-    random: () => 0.5,
-    configured: () => ({
-      apps: new Map([['default', { tenantId: TENANT }]]),
-      defaultApp: 'default',
-    }),
-    reach: null,
-    wheel: WHEEL,
-    policy: POLICY,
-    ...over,
-  });
-  shared.graph.answer = (_, at) => renewed(at);
-  return { calls, clock, told, shared, own, store: shared.store, graph: shared.graph };
-}
-
-function out(store: MemoryStore): void {
-  store.before = () => {
-    throw new StoreUnavailableError('out');
-  };
-}
+import { aRegistry, ID, out, SECOND_TENANT } from './registry.ts';
 
 describe('tracking', () => {
   test('a new call registers it and asks for its first keepAlive', async () => {
@@ -90,6 +43,45 @@ describe('tracking', () => {
     expect(store.get(ID)?.registration).not.toBe('r1');
     expect(shared.asked).toEqual([]);
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
+  });
+
+  test('a known call without a word changes nothing and is no event, but a new word', async () => {
+    const { calls, store, told } = aRegistry();
+    const known = aCall({
+      ...{ app: 'second', tenantId: TENANT, tenantIsDefault: false },
+      ...{ labels: { a: 'b' }, trackUntil: NOW + 60 * MINUTE, renewedAt: NOW - 5 },
+    });
+    store.put(known);
+    const tells: unknown[] = [];
+    const write = store.write.bind(store);
+    store.write = (changes) => {
+      tells.push(...changes.map((change) => ('next' in change ? change.tell : 'gone')));
+      return write(changes);
+    };
+    // Also where it says what is so already.
+    for (const request of [{ id: ID }, { id: ID, app: 'second', labels: { a: 'b' } }]) {
+      const [result] = await calls.track([request]);
+      const registration = expect.any(String) as string;
+      expect(result).toEqual({ kind: 'updated', durable: true, call: { ...known, registration } });
+    }
+    expect(tells).toEqual([undefined, undefined]);
+    expect(told.trackings).toEqual([]);
+    // A stop that another replica took before must not win over it.
+    expect((store.get(ID)?.registration ?? '') > known.registration).toBe(true);
+  });
+
+  test('a call that fails in another tenant or app from now on has it tried there at once', async () => {
+    const { calls, store, shared } = aRegistry();
+    const failing = { renewedAt: NOW - 5, consecutiveFailures: 2, retryAt: NOW + 9 * MINUTE };
+    for (const word of [{ tenantId: SECOND_TENANT }, { app: 'second' }]) {
+      store.put(aCall(failing));
+      await calls.track([{ id: ID, ...word }]);
+      await calls.track([{ id: ID, labels: { a: 'b' } }]);
+    }
+    store.put(aCall(failing));
+    await calls.track([{ id: ID, labels: { a: 'b' } }]);
+    // Until it was tried, each repeat asks for it.
+    expect(shared.asked).toEqual([[ID], [ID], [ID], [ID]]);
   });
 
   test('again with an end before its slot’s turn has it visited in time for that', async () => {
@@ -136,6 +128,18 @@ describe('tracking', () => {
     expect(results[0]).toEqual(results[1]);
     expect(store.get(ID)?.labels).toEqual({ take: '2' });
     expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
+  });
+
+  test('an id twice in one request is as tracking it twice: the second names some of it', async () => {
+    const { calls, store } = aRegistry();
+    const trackUntil = NOW + MINUTE;
+    await calls.track([
+      { id: ID, app: 'second', labels: { a: '1', b: '2' }, trackUntil },
+      { id: ID, labels: { a: '3' }, app: undefined },
+      { id: ID, trackUntil: null },
+    ]);
+    expect(store.get(ID)).toMatchObject({ app: 'second', labels: { a: '3' }, trackUntil: null });
+    expect(store.get(ID)?.labels).toEqual({ a: '3' });
   });
 
   test('nothing does nothing', async () => {
@@ -249,104 +253,6 @@ describe('one keepAlive now', () => {
       return ended(at);
     };
     expect((await calls.keepAliveNow(ID))?.call).toEqual(again);
-  });
-});
-
-describe('what Graph notifies', () => {
-  const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
-  const established = { kind: 'established', id: ID, tenantId: OTHER_TENANT } as const;
-  const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
-  const over = { kind: 'over', id: ID, tenantId: null, resultInfo } as const;
-
-  test('tracks an established call, in its tenant, and asks for its first keepAlive', async () => {
-    const { calls, store, shared, told } = aRegistry();
-    expect(await calls.notify([established, established], { total: 3 })).toMatchObject({
-      tracked: 1,
-      stopped: 0,
-    });
-    expect(store.get(ID)).toMatchObject({ tenantId: OTHER_TENANT, app: 'default' });
-    expect(shared.asked).toEqual([[ID]]);
-    expect(told.notifications).toEqual([{ total: 3, tracked: 1, stopped: 0 }]);
-  });
-
-  test('leaves a call that is tracked as the bot had it tracked, also if it does so that moment', async () => {
-    const { calls, store } = aRegistry();
-    const known = aCall({ labels: { room: 'b' } });
-    store.put(known);
-    expect(await calls.notify([established], { total: 1 })).toMatchObject({
-      tracked: 0,
-      stopped: 0,
-    });
-    expect(store.get(ID)).toEqual(known);
-
-    const again = aRegistry();
-    again.store.before = (what) => {
-      if (what === 'write') again.store.put(known);
-    };
-    expect(await again.calls.notify([established], { total: 1 })).toMatchObject({
-      tracked: 0,
-      stopped: 0,
-    });
-    expect(again.store.get(ID)).toEqual(known);
-  });
-
-  test('stops a call that is over, keeps why, and counts what is our failure apart', async () => {
-    const { calls, store, told } = aRegistry();
-    store.put(aCall());
-    expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 1 });
-    expect(await calls.find(ID)).toMatchObject({ removal: 'untracked', resultInfo });
-    expect(told.removals).toEqual([{ id: ID, removal: 'untracked' }]);
-    expect(told.timeouts).toEqual([ID]);
-    expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 0 });
-    expect(told.timeouts).toEqual([ID]);
-  });
-
-  test('of a call that Graph had ended before adds why; of one that the bot stopped it is no failure', async () => {
-    const { calls, store, told } = aRegistry();
-    store.gone.set(ID, aGoneCall({ removal: 'ended' }));
-    store.gone.set('call-0002', aGoneCall({ id: 'call-0002', removal: 'untracked' }));
-    await calls.notify([over, { ...over, id: 'call-0002' }], { total: 2 });
-    expect(await calls.find(ID)).toMatchObject({ removal: 'ended', resultInfo });
-    expect(told.timeouts).toEqual([ID]);
-    expect(told.removals).toEqual([]);
-  });
-
-  test('is of the app that is named; one that is not configured is refused', async () => {
-    const { calls, store } = aRegistry();
-    expect(await calls.notify([established], { total: 1, app: 'none' })).toMatchObject({
-      kind: 'invalid',
-      field: 'app',
-    });
-    expect(store.get(ID)).toBeNull();
-    await calls.notify([established], { total: 1, app: 'default' });
-    expect(store.get(ID)).toMatchObject({ app: 'default' });
-  });
-
-  test('of the end of a call in another tenant is not of ours', async () => {
-    const { calls, store, told } = aRegistry();
-    store.put(aCall());
-    const ofAnother = { ...over, tenantId: OTHER_TENANT };
-    expect(await calls.notify([ofAnother], { total: 1 })).toMatchObject({ stopped: 0 });
-    expect(store.get(ID)).toEqual(aCall());
-    const { tenantId } = aCall();
-    expect(await calls.notify([{ ...over, tenantId }], { total: 1 })).toMatchObject({ stopped: 1 });
-    await calls.notify([ofAnother], { total: 1 });
-    expect(told.timeouts).toEqual([ID]);
-  });
-
-  test('says that a call which was given up is there after all', async () => {
-    const { calls, store } = aRegistry();
-    store.gone.set(ID, aGoneCall({ removal: 'expired' }));
-    expect(await calls.notify([established], { total: 1 })).toMatchObject({ tracked: 1 });
-    expect(store.get(ID)).not.toBeNull();
-  });
-
-  test('out of order does not raise a call from the dead', async () => {
-    const { calls, store } = aRegistry();
-    await calls.notify([over, established], { total: 2 });
-    expect(store.get(ID)).toBeNull();
-    await calls.notify([established], { total: 1 });
-    expect(store.get(ID)).toBeNull();
   });
 });
 

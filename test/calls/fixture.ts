@@ -1,5 +1,6 @@
 import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
 import { Lanes } from '../../src/calls/lanes.ts';
+import type { Notice, NoticeFate } from '../../src/calls/notice.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type {
   CallStore,
@@ -28,6 +29,7 @@ export function aCall(over: Partial<Call> = {}): Call {
     id: 'call-0001',
     app: 'default',
     tenantId: TENANT,
+    tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
     registration: 'r1',
@@ -282,7 +284,8 @@ export class Told implements Observer {
   readonly trackings: { id: string; isNew: boolean }[] = [];
   readonly attempts: { id: string; kind: Outcome['kind'] }[] = [];
   readonly risks: string[] = [];
-  readonly notifications: { total: number; tracked: number; stopped: number }[] = [];
+  readonly notifications: Readonly<Record<NoticeFate, number>>[] = [];
+  readonly misdirections: { id: string; fate: NoticeFate }[] = [];
   readonly timeouts: string[] = [];
   readonly removals: { id: string; removal: GoneCall['removal'] }[] = [];
 
@@ -302,8 +305,12 @@ export class Told implements Observer {
     this.removals.push({ id, removal });
   }
 
-  notified(counts: { total: number; tracked: number; stopped: number }): void {
+  notified(counts: Readonly<Record<NoticeFate, number>>): void {
     this.notifications.push(counts);
+  }
+
+  misdirected({ id }: Notice, fate: NoticeFate): void {
+    this.misdirections.push({ id, fate });
   }
 
   timedOut({ id }: GoneCall): void {

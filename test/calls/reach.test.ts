@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Call, tombstone } from '../../src/calls/call.ts';
+import { type Call, covers, tombstone } from '../../src/calls/call.ts';
 import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import {
@@ -79,19 +79,41 @@ describe('to track', () => {
     },
   );
 
-  test("another's call in one's own name is not, nor one that lately left", async () => {
+  test("another's call in one's own name is not, but one that has left holds nobody off", async () => {
     const { mine, store, asked } = limited();
-    store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another' }));
+    const labels = { theirs: 'yes' };
+    for (const removal of ['ended', 'expired', 'untracked'] as const) {
+      const gone = aGoneCall({ id: `call-${removal}`, app: 'another', labels, removal });
+      store.gone.set(gone.id, { ...gone, registration: 'zzzz' });
+    }
+    const others = tombstone('call-stopped', 'zzzz', 1, ['another']);
+    store.gone.set(others.id, others);
     const before = store.get(OTHERS);
+    const ids = ['call-ended', 'call-expired', 'call-untracked', 'call-stopped'];
     const results = await mine.track([
       { id: OTHERS, app: 'mine' },
-      { id: 'call-gone', app: 'mine' },
+      ...ids.map((id) => ({ id, app: 'mine' })),
       { id: ID, app: 'mine' },
     ]);
-    expect(results.map(({ kind }) => kind)).toEqual(['forbidden', 'forbidden', 'updated']);
+    const created = ids.map(() => 'created');
+    expect(results.map(({ kind }) => kind)).toEqual(['forbidden', ...created, 'updated']);
     expect(store.get(OTHERS)).toEqual(before);
-    expect(store.get('call-gone')).toBeNull();
-    expect(asked).toEqual([ID]);
+    expect(asked).toEqual([...ids, ID]);
+    for (const id of ids) {
+      // Nothing is taken over from another's, but the word is later than theirs.
+      expect(store.get(id)).toMatchObject({ app: 'mine', labels: {}, tenantId: 't' });
+      expect((store.get(id)?.registration ?? '') > 'zzzz').toBe(true);
+    }
+  });
+
+  test("a repeat that names no app leaves one's own call in its app, whatever the default is", async () => {
+    const { mine, store } = limited();
+    const results = await mine.track([{ id: ID, labels: { a: 'b' } }, { id: OTHERS }]);
+    expect(results).toMatchObject([{ kind: 'updated' }, { kind: 'forbidden' }]);
+    expect(store.get(ID)).toMatchObject({ app: 'mine', labels: { a: 'b' } });
+    // To clear it is to ask for the default.
+    expect(await mine.track([{ id: ID, app: null }])).toMatchObject([{ kind: 'forbidden' }]);
+    expect(store.get(ID)?.app).toBe('mine');
   });
 
   test("a call that becomes another's this very moment is not", async () => {
@@ -140,19 +162,35 @@ describe('to stop', () => {
   test('an unknown call leaves no word behind that would stop one of any app', async () => {
     const { mine, store } = limited();
     store.gone.set('call-stopped', tombstone('call-stopped', 'r1', 1));
-    await mine.untrack('call-nobody');
-    await mine.untrack('call-stopped');
-    expect(store.gone.has('call-nobody')).toBe(false);
-    expect(store.gone.get('call-stopped')?.registration).toBe('r1');
+    for (const id of ['call-nobody', 'call-stopped']) {
+      expect(await mine.untrack(id)).toEqual({ durable: true, stopped: false });
+      const gone = store.gone.get(id);
+      const call = (app: string) => aCall({ id, app, registration: '0' });
+      expect([gone && covers(gone, call('mine')), gone && covers(gone, call('another'))]).toEqual([
+        true,
+        false,
+      ]);
+    }
   });
 
-  test('an unknown call while Redis is out is to be asked again, as nothing remembers it', async () => {
+  test("one's own that left is a word on one's own calls by that id alone", async () => {
+    const { mine, all, store } = limited();
+    store.gone.set(ID, aGoneCall({ id: ID, app: 'mine' }));
+    store.calls.delete(ID);
+    await mine.untrack(ID);
+    expect(store.gone.get(ID)).toMatchObject({ removal: 'ended', onlyApps: ['mine'] });
+    await all.untrack(ID);
+    expect(store.gone.get(ID)?.onlyApps).toBeUndefined();
+  });
+
+  test('an unknown call while Redis is out is remembered for the apps within reach', async () => {
     const { mine, store, own } = limited();
     store.before = () => {
       throw new StoreUnavailableError('out');
     };
     own.put(aCall({ id: ID, app: 'mine' }));
-    await expect(mine.untrack('call-nobody')).rejects.toBeInstanceOf(StoreUnavailableError);
+    expect(await mine.untrack('call-nobody')).toEqual({ durable: false, stopped: false });
+    expect(own.gone.get('call-nobody')).toMatchObject({ app: '', onlyApps: ['mine'] });
     expect(await mine.untrack(ID)).toEqual({ durable: false, stopped: true });
   });
 });
@@ -218,8 +256,9 @@ describe('notifications', () => {
       { kind: 'established' as const, id: 'call-gone', tenantId: null },
     ];
     const result = await mine.notify(notices, { total: 3, app: 'mine' });
-    expect(result).toEqual({ kind: 'taken', tracked: 0, stopped: 1 });
+    expect(result).toMatchObject({ kind: 'taken', tracked: 1, updated: 0, stopped: 1 });
     expect(store.get(OTHERS)).not.toBeNull();
-    expect(store.get('call-gone')).toBeNull();
+    // What has left holds nobody off: it is tracked, for the app that asks.
+    expect(store.get('call-gone')).toMatchObject({ app: 'mine', labels: {} });
   });
 });

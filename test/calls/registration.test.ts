@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Call } from '../../src/calls/call.ts';
 import {
   faultOf,
+  faultOfWebhook,
   newRegistration,
   type RegistrationContext,
   register,
@@ -31,7 +33,6 @@ describe('a request to track is refused', () => {
     [{ startedAt: NOW + 5 * MINUTE + 1 }, 'startedAt', 'must not lie in the future'],
     [{ trackUntil: NOW }, 'trackUntil', 'must lie in the future'],
     [{ trackUntil: 0 }, 'trackUntil', 'must lie in the future'],
-    [{ webhookUrl: 'https://no.example/' }, 'webhookUrl', 'https://no.example/ may not be told'],
   ])('for %j', (over, field, message) => {
     expect(faultOf({ id: ID, ...over }, context)).toEqual({ kind: 'invalid', field, message });
   });
@@ -61,7 +62,7 @@ describe('a call that is tracked', () => {
     expect(second).toMatchObject({ app: 'second', tenantId: OTHER_TENANT });
   });
 
-  test('again keeps its renewals and when it began, and is otherwise as asked now', () => {
+  test('again keeps what is not named, and its renewals; what is named replaces', () => {
     const known = aCall({
       trackedAt: NOW - 30 * MINUTE,
       startedAt: NOW - 40 * MINUTE,
@@ -79,10 +80,134 @@ describe('a call that is tracked', () => {
       ...known,
       registration: again.registration,
       labels: { new: 'yes' },
-      webhookUrl: null,
-      trackUntil: null,
     });
     expect(again.registration > known.registration).toBe(true);
+  });
+});
+
+describe('a field of a call that is tracked again', () => {
+  const said = {
+    app: 'second',
+    tenantId: '33333333-3333-4333-8333-333333333333',
+    startedAt: NOW - 40 * MINUTE,
+    trackUntil: NOW + 5 * MINUTE,
+    labels: { room: 'a', floor: '1' },
+    webhookUrl: 'https://bot.example/hook',
+  };
+  const unsaid = {
+    app: 'default',
+    tenantId: OTHER_TENANT,
+    startedAt: null,
+    trackUntil: null,
+    labels: {},
+    webhookUrl: null,
+  };
+  const other = {
+    app: 'default',
+    tenantId: TENANT,
+    startedAt: NOW - MINUTE,
+    trackUntil: NOW + MINUTE,
+    labels: { room: 'b' },
+    webhookUrl: 'https://bot.example/other',
+  };
+  const known = aCall({ ...said, tenantIsDefault: false, renewedAt: NOW - MINUTE });
+  const names = ['app', 'tenantId', 'startedAt', 'trackUntil', 'labels', 'webhookUrl'] as const;
+
+  test.each(names)('%s stays where it is not named, whatever else is', (name) => {
+    const { [name]: _, ...rest } = other;
+    expect(register({ id: ID, ...rest }, known, context)[name]).toEqual(said[name]);
+    expect(register({ id: ID, [name]: undefined }, known, context)[name]).toEqual(said[name]);
+  });
+
+  test.each(names)('%s is replaced where it is named, and nothing else is', (name) => {
+    const next = register({ id: ID, [name]: other[name] }, known, context);
+    expect(next).toMatchObject({ ...said, [name]: other[name] });
+    expect(next.labels).toEqual(name === 'labels' ? other.labels : said.labels);
+  });
+
+  test.each(names)('%s is at its default where it is null, and nothing else is', (name) => {
+    const next = register({ id: ID, [name]: null }, known, context);
+    expect(next).toMatchObject({ ...said, [name]: unsaid[name] });
+    expect(next.labels).toEqual(name === 'labels' ? {} : said.labels);
+  });
+
+  test('of any requests one after the other is as the last one that names it says', () => {
+    const request = fc.record(
+      Object.fromEntries(
+        names.map((name) => [name, fc.constantFrom(said[name], other[name], null)]),
+      ),
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fc.array(request, { minLength: 1, maxLength: 6 }), (requests) => {
+        const calls: Call[] = [];
+        for (const fields of requests) {
+          calls.push(register({ id: ID, ...fields }, calls.at(-1) ?? null, context));
+        }
+        const last = calls.at(-1);
+        for (const name of names) {
+          const word = requests.findLast((fields) => Object.hasOwn(fields, name))?.[name] ?? null;
+          const tenantOf = last?.app === 'second' ? OTHER_TENANT : TENANT;
+          const byDefault = { ...unsaid, tenantId: tenantOf }[name];
+          expect(last?.[name]).toEqual(word ?? byDefault);
+        }
+        expect(calls.map(({ registration }) => registration)).toEqual(
+          calls.map(({ registration }) => registration).toSorted(),
+        );
+      }),
+    );
+  });
+
+  test('stays also of a call that we gave up, but not of one that ended or was stopped', () => {
+    const past = { removal: 'expired', goneAt: NOW, resultInfo: null } as const;
+    const again = register({ id: ID }, { ...known, ...past }, context);
+    expect(again).toMatchObject({ ...said, startedAt: null, renewedAt: null, trackedAt: NOW });
+    for (const removal of ['ended', 'untracked'] as const) {
+      const fresh = register({ id: ID }, { ...known, ...past, removal }, context);
+      expect(fresh).toMatchObject({ ...unsaid, tenantId: TENANT, tenantIsDefault: true });
+    }
+  });
+});
+
+describe('the tenant of a call that is tracked again', () => {
+  test('is that of the new app where nobody named one, and stays where somebody did', () => {
+    const moved = register({ id: ID, app: 'second' }, aCall(), context);
+    expect(moved).toMatchObject({ tenantId: OTHER_TENANT, tenantIsDefault: true });
+    const named = register({ id: ID, app: 'second' }, aCall({ tenantIsDefault: false }), context);
+    expect(named).toMatchObject({ tenantId: TENANT, tenantIsDefault: false });
+    expect(register({ id: ID, app: null }, moved, context).tenantId).toBe(TENANT);
+  });
+
+  test('has it tried at once where it failed elsewhere, and keeps its back-off otherwise', () => {
+    const failing = aCall({ consecutiveFailures: 3, retryAt: NOW + MINUTE });
+    expect(register({ id: ID, tenantId: OTHER_TENANT }, failing, context).retryAt).toBeNull();
+    expect(register({ id: ID, app: 'second' }, failing, context).retryAt).toBeNull();
+    expect(register({ id: ID, labels: {} }, failing, context).retryAt).toBe(NOW + MINUTE);
+    expect(register({ id: ID, tenantId: TENANT }, failing, context).retryAt).toBe(NOW + MINUTE);
+  });
+});
+
+describe('a webhook', () => {
+  const faultAfter = (request: object, last: Call | null) => {
+    const word = { id: ID, ...request };
+    const rules: RegistrationContext = {
+      ...context,
+      webhookFault: (url, app) => (app === 'second' ? `not ${url}` : null),
+    };
+    return faultOfWebhook(word, register(word, last, rules), last, rules)?.field ?? null;
+  };
+  const webhookUrl = 'https://bot.example/';
+
+  test('is refused where it is named, for the app that the call has or gets', () => {
+    expect(faultAfter({ webhookUrl }, null)).toBeNull();
+    expect(faultAfter({ webhookUrl, app: 'second' }, null)).toBe('webhookUrl');
+    expect(faultAfter({ webhookUrl }, aCall({ app: 'second' }))).toBe('webhookUrl');
+  });
+
+  test('is refused where it stays and the app changes, and left alone where neither does', () => {
+    expect(faultAfter({ app: 'second' }, aCall({ webhookUrl }))).toBe('webhookUrl');
+    expect(faultAfter({ app: 'second', webhookUrl: null }, aCall({ webhookUrl }))).toBeNull();
+    expect(faultAfter({}, aCall({ app: 'second', webhookUrl }))).toBeNull();
   });
 });
 

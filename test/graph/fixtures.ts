@@ -21,6 +21,7 @@ export function makeCall(id: string, more: Partial<Call> = {}): Call {
     id,
     app: 'default',
     tenantId: TENANT,
+    tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
     registration: 'r1',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { hashOf } from '../../src/access/key-ring.ts';
+import { countFates } from '../../src/calls/notified.ts';
 import { aCall, anApp, ID, identifyBy } from './fixture.ts';
 
 const KEY = 'correct-horse-battery-staple';
@@ -53,10 +54,13 @@ test('of notifications it is told how many calls they changed, if any', async ()
   const { ask, lines, calls } = await anAudited();
   await ask('POST', '/notifications', { value: [] });
   expect(lines()).toEqual([]);
-  calls.answers.notify = async () => ({ kind: 'taken', tracked: 2, stopped: 1 });
+  calls.answers.notify = async () => ({
+    kind: 'taken',
+    ...countFates(['tracked', 'tracked', 'updated', 'stopped'], 4),
+  });
   await ask('POST', '/notifications', { value: [] });
   expect(lines()).toMatchObject([
-    { action: 'notify', outcome: 'taken', tracked: 2, stopped: 1, ...who },
+    { action: 'notify', outcome: 'taken', tracked: 2, updated: 1, stopped: 1, ...who },
   ]);
 });
 

@@ -10,6 +10,7 @@ import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
 import type { Calls, CallsFor, TrackResult } from '../../src/calls/calls.ts';
 import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
+import { countFates } from '../../src/calls/notified.ts';
 import type { Overview } from '../../src/calls/overview.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import type { Reach } from '../../src/calls/principal.ts';
@@ -25,6 +26,7 @@ export function aCall(over: Partial<Call> = {}): Call {
     id: ID,
     app: 'default',
     tenantId: '7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11',
+    tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
     registration: 'r1',
@@ -83,11 +85,13 @@ export class FakeCalls implements Ports, CallsFor {
     });
   }
 
-  notify(notices: readonly Notice[], of: { total: number; app?: string | undefined }) {
+  notify(notices: readonly Notice[], of: Parameters<Ports['notify']>[1]) {
     return this.#ask('notify', [notices, of], async () => ({
       kind: 'taken' as const,
-      tracked: notices.filter(({ kind }) => kind === 'established').length,
-      stopped: notices.filter(({ kind }) => kind === 'over').length,
+      ...countFates(
+        notices.map(({ kind }) => (kind === 'over' ? 'stopped' : 'tracked')),
+        of.total,
+      ),
     }));
   }
 
@@ -128,9 +132,9 @@ export class FakeCalls implements Ports, CallsFor {
     if (request.app === 'nobody') {
       return { kind: 'invalid', field: 'app', message: 'no app of this name is configured' };
     }
-    const { id, app = 'default', labels = {}, startedAt = null, trackUntil = null } = request;
-    const { webhookUrl = null, tenantId = aCall().tenantId } = request;
-    const call = aCall({ id, app, labels, startedAt, trackUntil, webhookUrl, tenantId });
+    const { id, app, labels, startedAt = null, trackUntil = null, webhookUrl = null } = request;
+    const named = { id, app: app ?? 'default', labels: labels ?? {}, startedAt, trackUntil };
+    const call = aCall({ ...named, webhookUrl, tenantId: request.tenantId ?? aCall().tenantId });
     const kind = this.known.has(id) ? 'updated' : 'created';
     this.known.set(id, call);
     return { kind, call, durable: this.durable };

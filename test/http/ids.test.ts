@@ -70,6 +70,7 @@ test.each(ROUTES)('%s /calls/:id%s takes exactly the ids of the grammar', async 
     fc.string({ unit: 'grapheme-ascii', minLength: 7, maxLength: 12 }),
     fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{6,130}$/),
     fc.uuid().map((id) => id.toUpperCase()),
+    fc.uuid().map((id) => id.replaceAll('-', '')),
   );
   const encodable = anyId.filter((id) => id.isWellFormed());
   await fc.assert(
@@ -89,4 +90,13 @@ test.each(ROUTES)('%s /calls/:id%s takes exactly the ids of the grammar', async 
     }),
     { numRuns: 300 },
   );
+});
+
+test('32 hex digits are the GUID with hyphens in a batch too', async () => {
+  const { app, calls } = await anApp();
+  const bare = ID.replaceAll('-', '').toUpperCase();
+  const payload = { calls: [{ id: bare }, { id: ID }] };
+  const batch = await app.inject({ method: 'POST', url: '/calls/track', payload });
+  expect(batch.json().results.map(({ id }: { id: string }) => id)).toEqual([ID, ID]);
+  expect([...calls.known.keys()]).toEqual([ID]);
 });

@@ -20,7 +20,7 @@ const BAD_FIELDS: [string, unknown, string[]][] = [
   ['two unknown fields', { a: 1, b: 2 }, ['/a', '/b']],
   ['an own constructor', { constructor: 'x' }, ['/constructor']],
   ['a number for a text', { app: 5 }, ['/app']],
-  ['null for a text', { app: null }, ['/app']],
+  ['null for a label', { labels: { a: null } }, ['/labels/a']],
   ['an empty app', { app: '' }, ['/app']],
   ['an app with a control character', { app: 'a\u0007' }, ['/app']],
   ['a tenant that is no GUID', { tenantId: 'contoso' }, ['/tenantId']],
@@ -167,6 +167,18 @@ test.each<[string, Partial<InjectOptions>]>([
   const { statusCode } = await app.inject({ method: 'POST', url, ...request });
   expect(statusCode).toBe(201);
   expect(calls.asked).toEqual([['track', [expect.objectContaining({ id: ID })]]]);
+});
+
+test('null reaches the domain as null, and what is left out as nothing', async () => {
+  const { app, calls } = await anApp();
+  const names = ['app', 'tenantId', 'startedAt', 'trackUntil', 'labels', 'webhookUrl'];
+  for (const name of names) {
+    const item = { id: ID, [name]: null };
+    await app.inject({ method: 'POST', url, payload: { [name]: null } });
+    await app.inject({ method: 'POST', url: '/calls/track', payload: { calls: [item] } });
+    const alone = ['track', [item]];
+    expect(calls.asked.splice(0)).toEqual([alone, alone]);
+  }
 });
 
 test('a full body reaches the domain in its own terms', async () => {

@@ -5,6 +5,7 @@ import { Agent, fetch } from 'undici';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { hashOf } from '../../src/access/key-ring.ts';
 import { DEFAULT_SECRET, type SimulatorOptions } from '../../src/simulator/simulator.ts';
+import { Link } from '../faults/link.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import type { Replica } from './replica.ts';
 import { CLIENT, TENANT, World } from './world.ts';
@@ -53,7 +54,7 @@ class AccessWorld extends World {
   }
 
   /** With the apps `default` and `reception`. */
-  guarded(): Replica {
+  guarded(redisUrl = redis.url): Replica {
     writeFileSync(join(this.directory, 'secret'), DEFAULT_SECRET);
     const app = (name: string) => `  - name: ${name}
     default: ${name === 'default'}
@@ -67,7 +68,7 @@ class AccessWorld extends World {
       AZURE_TENANT_ID: '',
       AZURE_CLIENT_ID: '',
       AZURE_CLIENT_SECRET: '',
-      REDIS_URL: redis.url,
+      REDIS_URL: redisUrl,
       APPS_FILE: apps,
       ACCESS_FILE: this.path,
     });
@@ -190,4 +191,66 @@ test("a bot comes in by Entra's token, also while Entra is out", SLOW, async () 
   const accepted = () => statusOf(late, token, 'POST', track.path);
   await vi.waitFor(async () => expect(await accepted()).toBe(201), PATIENCE);
   expect(late.output).not.toContain(token);
+});
+
+test('a bot of one app stops calls that only a replica without Redis knows', SLOW, async () => {
+  const world = await aWorld();
+  const other = client('other', [NEW], '[track]', '[default]');
+  world.write(bot(OLD), other, looker);
+  const link = await Link.to(Number(new URL(redis.url).port));
+  onTestFinished(() => link.refuse());
+  const cutOff = await world.guarded(`redis://127.0.0.1:${link.port}`).ready();
+  const replica = await world.guarded().ready();
+  await link.refuse();
+  await cutOff.logged('Redis is out: this replica goes on from memory');
+
+  const [mine, others] = [world.simulator.createCall(), world.simulator.createCall()];
+  const track = (id: string) => `/calls/${id}/track`;
+  expect(await statusOf(cutOff, OLD, 'POST', `${track(mine)}?`)).toBe(403); // of the default app
+  const body = { app: 'reception' };
+  const asBot = { authorization: `Bearer ${OLD}` };
+  expect((await cutOff.request('POST', track(mine), body, asBot)).status).toBe(202);
+  expect(await statusOf(cutOff, NEW, 'POST', track(others))).toBe(202);
+  for (const id of [mine, others]) {
+    expect(await statusOf(replica, OLD, 'DELETE', track(id))).toBe(204);
+  }
+
+  await link.accept();
+  const stateOf = async (id: string) => {
+    const { body: call } = await replica.request('GET', `/calls/${id}`, undefined, {
+      authorization: `Bearer ${LOOKER}`,
+    });
+    return call.state;
+  };
+  await vi.waitFor(async () => {
+    expect([await stateOf(mine), await stateOf(others)]).toEqual(['untracked', 'tracked']);
+  }, PATIENCE);
+  const posted = () => world.simulator.ledger.of(others).length;
+  const before = [world.simulator.ledger.of(mine).length, posted()] as const;
+  await vi.waitFor(() => expect(posted()).toBeGreaterThan(before[1] + 1), PATIENCE);
+  expect(world.simulator.ledger.of(mine)).toHaveLength(before[0]);
+});
+
+test('a repeat that says nothing leaves all that was said, and is no event', SLOW, async () => {
+  const world = await aWorld();
+  world.write(client('all', [OLD], '[admin]'));
+  const replica = await world.guarded().ready();
+  const asAll = { authorization: `Bearer ${OLD}` };
+  const id = world.simulator.createCall();
+  const said = { app: 'reception', labels: { room: 'board' }, tenantId: TENANT };
+  const url = `/calls/${id}/track`;
+  const first = (await replica.request('POST', url, said, asAll)).body;
+  const events = await fetch(`${replica.url}/events?lastEventId=0-0`, { headers: asAll });
+  for (const form of [id, id.replaceAll('-', ''), id.toUpperCase()]) {
+    const again = await replica.request('POST', `/calls/${form}/track`, undefined, asAll);
+    expect(again.status).toBe(200);
+    expect(again.body).toMatchObject({ id, ...said, trackedAt: first.trackedAt });
+  }
+  await replica.request('DELETE', url, undefined, asAll);
+  let text = '';
+  for await (const chunk of events.body ?? []) {
+    text += Buffer.from(chunk).toString();
+    if (text.includes('event: call.untracked')) break;
+  }
+  expect(text.match(/event: call\.tracked/g)).toHaveLength(1);
 });

@@ -28,6 +28,7 @@ const anyCall: fc.Arbitrary<Call> = fc.record({
   id: fc.stringMatching(/^[a-z0-9]{8}$/),
   app: text,
   tenantId: text,
+  tenantIsDefault: fc.boolean(),
   labels,
   webhookUrl: fc.option(fc.webUrl()),
   registration: text,
@@ -46,8 +47,15 @@ const anyGone: fc.Arbitrary<GoneCall> = fc
     fc.constantFrom<Removal>('ended', 'expired', 'untracked'),
     instant,
     fc.option(fc.record({ code: fc.nat(), subcode: fc.option(fc.nat()), message: text })),
+    fc.option(fc.array(text), { nil: undefined }),
   )
-  .map(([call, removal, goneAt, resultInfo]) => ({ ...call, removal, goneAt, resultInfo }));
+  .map(([call, removal, goneAt, resultInfo, onlyApps]) => ({
+    ...call,
+    removal,
+    goneAt,
+    resultInfo,
+    onlyApps,
+  }));
 
 describe('a call', () => {
   test('comes out of its encoding as it went in', () => {

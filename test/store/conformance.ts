@@ -250,6 +250,9 @@ export function behavesAsStore(name: string, emptyStore: () => Promise<CallStore
     test('remembers the stop of a call that it does not know, again and again', async () => {
       expect(await store.stopUnknown(tombstone(ONE, 'r5', NOW))).toBe(true);
       expect(await store.findGone([ONE])).toEqual([tombstone(ONE, 'r5', NOW)]);
+      const limited = tombstone(ONE, 'r50', NOW, ['one', 'two']);
+      expect(await store.stopUnknown(limited)).toBe(true);
+      expect(await store.findGone([ONE])).toEqual([limited]);
       expect(await store.stopUnknown(tombstone(ONE, 'r6', NOW))).toBe(true);
       await track(aCall({ id: ONE }));
       expect(await store.stopUnknown(tombstone(ONE, 'r7', NOW))).toBe(false);

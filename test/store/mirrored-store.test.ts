@@ -93,6 +93,18 @@ describe('the roster learns', () => {
     }
   });
 
+  test('nothing of the stop of a lost call that is not for its app', async () => {
+    const { store, roster, behind } = aMirror();
+    const call = aCall({ id: ONE, registration: 'r5', app: 'another' });
+    await store.write([{ id: ONE, expected: null, next: call, tell: 'tracked' }]);
+    behind.calls.clear();
+    expect(await store.stopUnknown(tombstone(ONE, 'r6', NOW, ['default']))).toBe(true);
+    expect(roster.peek(ONE)?.call).toEqual(call);
+    expect(await store.stopUnknown(tombstone(ONE, 'r7', NOW, ['another']))).toBe(true);
+    expect(roster.peek(ONE)).toBeNull();
+    expect(behind.gone.get(ONE)).toEqual(tombstone(ONE, 'r7', NOW, ['another']));
+  });
+
   test('the stop of a tracking that Redis has lost, where it knows how one before it ended', async () => {
     const { store, roster, behind } = aMirror();
     const before = aGoneCall({ id: ONE, removal: 'expired', registration: 'r1' });

@@ -33,6 +33,33 @@ describe('of what a replica and Redis know of a call', () => {
     expect(merge(aCall({ registration: 'r1', renewedAt: NOW - 1 }), there, LATER)).toBeNull();
   });
 
+  test('a later word that says the same is no event', () => {
+    const later = { ...there, registration: 'r3' };
+    expect(merge(later, there, LATER)).toEqual({ next: later });
+  });
+
+  test('a tenant that Graph named replaces the default one under the same word of the bot', () => {
+    const named = { tenantId: 'of-graph', tenantIsDefault: false };
+    const known = { ...there, ...named };
+    const moved = { next: { ...there, ...named }, tell: 'tracked' };
+    expect(merge(known, there, LATER)).toEqual(moved);
+    const renewedAt = NOW + 1;
+    expect(merge({ ...known, renewedAt }, there, LATER)).toMatchObject({
+      next: { ...named, renewedAt },
+    });
+    // Under another word the bot may have cleared it, and what stands there as named stands.
+    expect(merge({ ...known, registration: 'r1' }, there, LATER)).toBeNull();
+    expect(merge(known, { ...there, tenantIsDefault: false }, LATER)).toBeNull();
+    expect(merge(there, known, LATER)).toBeNull();
+  });
+
+  test('a stop by somebody who may touch some apps counts for their calls alone', () => {
+    const stop = tombstone(there.id, 'r9', NOW, ['default', 'other']);
+    expect(merge(stop, there, LATER)).toMatchObject({ gone: { app: 'default' } });
+    expect(merge(stop, { ...there, app: 'another' }, LATER)).toBeNull();
+    expect(merge(stop, { ...there, registration: 'ra' }, LATER)).toBeNull();
+  });
+
   test('the later renewal counts, and what failed before it does not', () => {
     const known = { ...there, renewedAt: NOW + 1 };
     expect(merge(known, { ...there, ...failing }, LATER)).toEqual({ next: known });
@@ -128,6 +155,41 @@ describe('after an absence of Redis', () => {
     expect(await store.findGone([ONE])).toMatchObject([{ removal: 'untracked', app: 'default' }]);
     expect(await store.findGone([TWO])).toEqual([tombstone(TWO, 'r9', NOW)]);
     expect(roster.hasUnsaved).toBe(false);
+  });
+
+  test.each([
+    ['Redis', async () => undefined],
+    ['a replica without Redis', async () => server.flush()],
+  ])('a stop for some apps alone, that %s knows, stops no call of another', async (_, lose) => {
+    const knows = await aReplica();
+    await own(knows.roster, aCall({ id: ONE }));
+    await own(knows.roster, aCall({ id: TWO, app: 'another' }));
+    const other = await aReplica();
+    const mirrored = new MirroredStore(other.store, other.roster);
+    for (const id of [ONE, TWO]) {
+      expect(await mirrored.stopUnknown(tombstone(id, 'r9', NOW, ['default']))).toBe(true);
+    }
+    await lose();
+    if (_ !== 'Redis') {
+      for (const id of [ONE, TWO]) {
+        await other.roster.stopUnknown(tombstone(id, 'r9', NOW, ['default']));
+      }
+    }
+    for (const { store, roster } of [other, knows, other]) {
+      await reconcile(store, roster, SLOTS, CLOCK);
+    }
+    expect((await standing(knows.store)).map(({ id }) => id)).toEqual([TWO]);
+    expect(await knows.store.findGone([ONE])).toMatchObject([
+      { app: 'default', registration: 'r9' },
+    ]);
+    for (const { roster } of [knows, other]) {
+      expect([roster.peek(ONE), roster.peek(TWO)?.call.app]).toEqual([null, 'another']);
+      expect(roster.hasUnsaved).toBe(false);
+    }
+    expect((await events(server)).map(({ type, id }) => [type, id]).toSorted()).toEqual([
+      ['restored', TWO],
+      ['untracked', ONE],
+    ]);
   });
 
   test('a call that was tracked at one replica and stopped at another is told of as stopped', async () => {

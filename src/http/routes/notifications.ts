@@ -2,6 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
+import type { Reach } from '../../calls/principal.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { readNotification } from '../graph-notifications.ts';
@@ -9,9 +10,15 @@ import { MOST_NOTIFICATIONS } from '../limits.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
 
+/** For which configured app notifications are (undefined: the default), and of whose calls they may speak. */
+interface Admitted {
+  readonly kind: 'admitted';
+  readonly app: string | undefined;
+  readonly reach: Reach;
+}
+
 /**
- * Whether notifications are Graph's, and which configured app they are for
- * (undefined: the default).
+ * Whether notifications are Graph's.
  *
  * @param authorization the header that Graph sent, as the bot passed it on
  * @param named the app that the request names
@@ -19,10 +26,7 @@ import { AppName } from '../track-request.ts';
 export type AdmitNotifications = (
   authorization: string | undefined,
   named: string | undefined,
-) => Promise<
-  | { readonly kind: 'admitted'; readonly app: string | undefined }
-  | { readonly kind: 'refused' | 'unverifiable'; readonly message: string }
->;
+) => Promise<Admitted | { readonly kind: 'refused' | 'unverifiable'; readonly message: string }>;
 
 export interface NotificationRoutesOptions {
   readonly calls: CallsFor<'notify'>;
@@ -42,12 +46,14 @@ const schema = {
   summary: "Graph's notifications, as the bot received them",
   description:
     "For a bot that would rather pass on Graph's `commsNotifications` than track and stop by " +
-    'itself. `established` tracks the call, of the default app or the one that `app` names, with ' +
-    'the tenant that the notification names; a call ' +
-    'that is tracked already stays as it is, and one that has left stays so. `terminated` and ' +
-    '`deleted` stop it, and its `resultInfo` is kept. What is not of a call itself is ignored. ' +
-    'May be repeated, and come in any order. Where `NOTIFICATIONS_JWT` is `required`, pass on ' +
-    'the `Authorization` header of Graph as well.',
+    'itself. `established` tracks the call, for the default app or the one that `app` names, in ' +
+    'the tenant that the notification names. A call that is tracked already stays as it is, ' +
+    'except that the tenant replaces one that nobody has named before; a call that has ended or ' +
+    'was stopped stays so. `terminated` and `deleted` stop the call, and its `resultInfo` is ' +
+    'kept; they are ignored if they name another tenant than the one that was named for the ' +
+    'call, or if `app`, or the token of Graph, is for another app. Everything else is ignored. ' +
+    'May be repeated, and come in any order. With `NOTIFICATIONS_JWT=required`, pass on the ' +
+    '`Authorization` header of Graph as well.',
   headers: Type.Object({
     [FORWARDED]: Type.Optional(
       Type.String({
@@ -91,8 +97,12 @@ const schema = {
     202: Type.Object(
       {
         tracked: Count('Calls that are tracked from now on.'),
+        updated: Count('Calls whose tenant is now the one that Graph names.'),
         stopped: Count('Calls that were tracked and are not any more.'),
-        ignored: Count('What changed nothing: known already, or not of a call itself.'),
+        ignored: Count(
+          'What changed nothing: known already, not of a call itself, or of another tenant or ' +
+            "app than the call's.",
+        ),
       },
       { description: 'Taken. While Redis is out, by this replica alone.' },
     ),
@@ -114,25 +124,32 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
   app.post('/notifications', { schema, bodyLimit: maxBodyBytes }, async (request, reply) => {
     const { body, query, headers } = request;
     const given = headers[FORWARDED] ?? headers.authorization;
-    const admission = (await admit?.(given, query.app)) ?? { kind: 'admitted', app: query.app };
+    const admission = (await admit?.(given, query.app)) ?? asNamed(query.app);
     if (admission.kind !== 'admitted') throw refusal(admission, request);
     const items: readonly unknown[] = body.value;
     const notices = items.map(readNotification).filter((notice) => notice !== null);
     const theirs = calls.within(request.principal.reach);
-    const result = await theirs.notify(notices, { total: items.length, app: admission.app });
+    const { app: named, reach } = admission;
+    const result = await theirs.notify(notices, { total: items.length, app: named, reach });
     if (result.kind === 'forbidden') throw request.forbid(result.message);
     if (result.kind === 'invalid') {
       throw new Problem(invalidBody([{ parameter: result.field, detail: result.message }]));
     }
-    const { tracked, stopped } = result;
-    if (tracked + stopped > 0) {
-      audit(request, { action: 'notify', outcome: result.kind, tracked, stopped });
+    const { tracked, updated, stopped } = result;
+    const changed = tracked + updated + stopped;
+    if (changed > 0) {
+      audit(request, { action: 'notify', outcome: result.kind, tracked, updated, stopped });
     }
     reply.code(202);
-    return { tracked, stopped, ignored: items.length - tracked - stopped };
+    return { tracked, updated, stopped, ignored: items.length - changed };
   });
   done();
 };
+
+/** Whoever may ask at all is believed; if they name an app, they speak of its calls alone. */
+function asNamed(app: string | undefined): Admitted {
+  return { kind: 'admitted', app, reach: app === undefined ? null : new Set([app]) };
+}
 
 /** Why a token was refused is in the log, for who runs this; the sender is not told. */
 function refusal(

@@ -20,6 +20,7 @@ export function newCall(now: number): Call {
     id: randomUUID(),
     app: 'default',
     tenantId: TENANT,
+    tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
     registration: newRegistration(now, Math.random),

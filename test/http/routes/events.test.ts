@@ -56,15 +56,18 @@ describe('GET /events', () => {
     ]);
   });
 
-  test('sends only the events of the call that is asked for', async () => {
-    const fixture = await anApp();
-    const client = await open(fixture, `/events?call=${ID.toUpperCase()}`);
-    fixture.events.tell({ events: [ended('101-0', { id: 'another-call' })], place: '101-0' });
-    fixture.events.tell({ events: [ended('102-0')], place: '102-0' });
-    await vi.waitFor(() => expect(client.events).toHaveLength(1), SOON);
-    expect(client.frames.at(-1)).toMatchObject({ id: '102-0', data: { call: { id: ID } } });
-    expect((await fixture.app.inject('/events?call=x')).statusCode).toBe(400);
-  });
+  test.each([ID.toUpperCase(), ID.replaceAll('-', '')])(
+    'sends only the events of the call that is asked for (%s)',
+    async (call) => {
+      const fixture = await anApp();
+      const client = await open(fixture, `/events?call=${call}`);
+      fixture.events.tell({ events: [ended('101-0', { id: 'another-call' })], place: '101-0' });
+      fixture.events.tell({ events: [ended('102-0')], place: '102-0' });
+      await vi.waitFor(() => expect(client.events).toHaveLength(1), SOON);
+      expect(client.frames.at(-1)).toMatchObject({ id: '102-0', data: { call: { id: ID } } });
+      expect((await fixture.app.inject('/events?call=x')).statusCode).toBe(400);
+    },
+  );
 
   test('sends only the events of the app and with the labels that are asked for', async () => {
     const fixture = await anApp();

@@ -19,10 +19,19 @@ test('what is of calls is passed on, and what came of it is told', async () => {
   const operation = aNotification('terminated', `/communications/calls/${ID}/operations/${ID}`);
   const payload = body(aNotification('established'), operation, 'what is this', null);
   const answer = await app.inject({ ...post, payload });
-  expect([answer.statusCode, answer.json()]).toEqual([202, { tracked: 1, stopped: 0, ignored: 3 }]);
-  expect(calls.asked).toEqual([
-    ['notify', [{ kind: 'established', id: ID, tenantId: null }], { total: 4 }],
+  expect([answer.statusCode, answer.json()]).toEqual([
+    202,
+    { tracked: 1, updated: 0, stopped: 0, ignored: 3 },
   ]);
+  expect(calls.asked).toEqual([
+    ['notify', [{ kind: 'established', id: ID, tenantId: null }], { total: 4, reach: null }],
+  ]);
+});
+
+test('notifications that name an app speak of its calls alone', async () => {
+  const { app, calls } = await anApp();
+  await app.inject({ ...post, url: '/notifications?app=a', payload: body() });
+  expect(calls.asked).toEqual([['notify', [], { total: 0, app: 'a', reach: new Set(['a']) }]]);
 });
 
 test.each([
@@ -48,7 +57,7 @@ test("where Graph's token is checked, its header is taken as the bot passed it o
   const asked: unknown[] = [];
   const admitNotifications: AdmitNotifications = async (...given) => {
     asked.push(given);
-    return { kind: 'admitted', app: 'of the token' };
+    return { kind: 'admitted', app: 'of the token', reach: new Set(['of the token']) };
   };
   const { app, calls } = await anApp({ admitNotifications });
   const send = (headers: Record<string, string>, url: string = post.url) =>
@@ -61,7 +70,8 @@ test("where Graph's token is checked, its header is taken as the bot passed it o
     ['Bearer jwt', 'other'],
     [undefined, undefined],
   ]);
-  expect(calls.asked[0]).toEqual(['notify', [], { total: 0, app: 'of the token' }]);
+  const reach = new Set(['of the token']);
+  expect(calls.asked[0]).toEqual(['notify', [], { total: 0, app: 'of the token', reach }]);
 });
 
 test.each([

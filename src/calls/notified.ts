@@ -1,0 +1,73 @@
+import type { Notice, NoticeFate } from './notice.ts';
+import type { Stopping } from './stopping.ts';
+import type { Tracking } from './tracking.ts';
+
+/** Takes notifications of one request, which may say several things of one call, in any order. */
+export class Notified {
+  readonly #tracking: Pick<Tracking, 'establish'>;
+  readonly #stopping: Pick<Stopping, 'untrack'>;
+
+  constructor(tracking: Pick<Tracking, 'establish'>, stopping: Pick<Stopping, 'untrack'>) {
+    this.#tracking = tracking;
+    this.#stopping = stopping;
+  }
+
+  /**
+   * What came of each. Endings first: a call that is over is not established.
+   *
+   * @param app of the calls that are tracked; undefined: the default app
+   */
+  async take(
+    notices: readonly Notice[],
+    app: string | undefined,
+  ): Promise<Map<Notice, NoticeFate>> {
+    const fates = new Map<Notice, NoticeFate>();
+    const endings = notices.filter((notice) => notice.kind === 'over');
+    const groups = Map.groupBy(endings, ({ id }) => id);
+    await Promise.all([...groups.values()].map((group) => this.#end(group, fates)));
+    const over = new Set(
+      endings.filter((ending) => !isMisdirected(fates.get(ending))).map(({ id }) => id),
+    );
+    const established = notices
+      .filter((notice) => notice.kind === 'established')
+      .filter(({ id }) => !over.has(id))
+      .toSorted((a, b) => Number(a.tenantId !== null) - Number(b.tenantId !== null));
+    const words = new Map(established.map((notice) => [notice.id, notice]));
+    const byId = await this.#tracking.establish([...words.values()], app);
+    for (const [id, fate] of byId) {
+      const notice = words.get(id);
+      if (notice) fates.set(notice, fate);
+    }
+    return fates;
+  }
+
+  /** Endings of one call. The first one is published, so it is one that says why, if any does. */
+  async #end(endings: Extract<Notice, { kind: 'over' }>[], fates: Map<Notice, NoticeFate>) {
+    const says = (ending: { resultInfo: unknown }) => Number(ending.resultInfo !== null);
+    for (const ending of endings.toSorted((a, b) => says(b) - says(a))) {
+      fates.set(ending, await this.#stopping.untrack(ending.id, ending));
+    }
+  }
+}
+
+export function isMisdirected(fate: NoticeFate | undefined): fate is 'other_tenant' | 'other_app' {
+  return fate === 'other_tenant' || fate === 'other_app';
+}
+
+/** @param total of all notifications that came, those that say nothing of a call included */
+export function countFates(fates: Iterable<NoticeFate>, total: number): Record<NoticeFate, number> {
+  const counts = {
+    tracked: 0,
+    updated: 0,
+    stopped: 0,
+    other_tenant: 0,
+    other_app: 0,
+    ignored: total,
+  };
+  for (const fate of fates) {
+    if (fate === 'ignored') continue;
+    counts[fate]++;
+    counts.ignored--;
+  }
+  return counts;
+}

@@ -1,0 +1,177 @@
+import { type Call, type GoneCall, isGone } from './call.ts';
+import { findLast, type Last, UNKNOWN } from './last.ts';
+import type { Notice, NoticeFate } from './notice.ts';
+import { type Decision, decideAndWrite } from './optimistic.ts';
+import type { CallStore, FirstKeepAlives, Observer } from './ports.ts';
+import { beyondReach, type Forbidden, forbidden, isOthers, passedOver } from './reach.ts';
+import {
+  type ConfiguredApps,
+  faultOf,
+  faultOfWebhook,
+  type Invalid,
+  type RegistrationContext,
+  register,
+  type TrackRequest,
+} from './registration.ts';
+import type { RetryPolicy } from './retry.ts';
+import type { StoppingDeps } from './stopping.ts';
+import { slotOf, turnAfter, type Wheel } from './wheel.ts';
+import { inTenant, saysTheSame } from './words.ts';
+
+/** What became of a request to track; `updated` also if it changed nothing. */
+export type Tracked =
+  | { readonly kind: 'created' | 'updated'; readonly call: Call }
+  | Invalid
+  | Forbidden;
+
+export type Established = Extract<Notice, { kind: 'established' }>;
+
+export interface TrackingDeps extends StoppingDeps {
+  /** Those that count now: they may be replaced while the daemon runs. */
+  readonly configured: () => ConfiguredApps;
+  /** Why a webhook may not be told, or null. */
+  readonly webhookFault?: (url: string, app: string) => string | null;
+  readonly wheel: Wheel;
+  readonly policy: RetryPolicy;
+}
+
+/**
+ * Writes to one registry what bots, and Graph's notifications, say of calls that go on. Every word is decided on what stands there when it is written.
+ */
+export class Tracking {
+  readonly #deps: TrackingDeps;
+  readonly #store: CallStore;
+  readonly #first: FirstKeepAlives;
+  readonly #observer: Observer;
+
+  constructor(
+    deps: TrackingDeps,
+    { store, first, observer }: { store: CallStore; first: FirstKeepAlives; observer: Observer },
+  ) {
+    this.#deps = deps;
+    this.#store = store;
+    this.#first = first;
+    this.#observer = observer;
+  }
+
+  /** What is wrong with a request whatever the call is like. */
+  faultOf(request: TrackRequest): Invalid | Forbidden | null {
+    const context = this.#context();
+    // One that names no app leaves a call that is known in its own.
+    const { app } = request;
+    const beyond =
+      app === undefined ? null : beyondReach(this.#deps.reach, app ?? context.defaultApp);
+    return beyond ?? faultOf(request, context, this.#deps.reach);
+  }
+
+  /**
+   * Tracks calls, by requests without a fault, one an id. Every request is a new word under a new
+   * registration, also if it changes nothing: otherwise a stop before it, which a replica without
+   * Redis may have taken, would win over it later. Only a change is an event.
+   */
+  async track(requests: readonly TrackRequest[]): Promise<Map<string, Tracked>> {
+    const context = this.#context();
+    const results = new Map<string, Tracked>();
+    await this.#write(requests, (current, { id, word, gone }) => {
+      const last = current ?? (isOthers(this.#deps.reach, gone) ? null : gone);
+      const next = register(word, last, context, (current ?? gone)?.registration);
+      const fault = this.#faultIn(word, next, current, context);
+      results.set(id, fault ?? { kind: current === null ? 'created' : 'updated', call: next });
+      return fault ? null : put(current, next);
+    });
+    return results;
+  }
+
+  /**
+   * Takes Graph's word that calls are established, one an id, and tracks those that are not known.
+   * Ids are not used again: for a call that has left it is late news, unless the call was given
+   * up here, and Graph has not told of its end either. The tenant that Graph names replaces one
+   * that nobody named.
+   */
+  async establish(notices: readonly Established[], app: string | undefined) {
+    const context = this.#context();
+    const fates = new Map<string, NoticeFate>();
+    await this.#write(notices, (current, { id, word, gone }) => {
+      const tenantId = word.tenantId ?? undefined;
+      const last = current ?? (isOthers(this.#deps.reach, gone) ? null : gone);
+      const why = passedOver(this.#deps.reach, last, word);
+      if (why || (last && isGone(last) && !wasGivenUp(last))) {
+        fates.set(id, why ?? 'ignored');
+        return null;
+      }
+      if (current === null) {
+        fates.set(id, 'tracked');
+        const request = { id, tenantId, app: last ? undefined : app };
+        return put(null, register(request, last, context, gone?.registration));
+      }
+      const next = inTenant(current, word.tenantId);
+      fates.set(id, saysTheSame(current, next) ? 'ignored' : 'updated');
+      return next === current ? null : put(current, next);
+    });
+    return fates;
+  }
+
+  async #write<T extends { readonly id: string }>(
+    words: readonly T[],
+    decide: (current: Call | null, subject: Last & { id: string; word: T }) => Decision,
+  ): Promise<void> {
+    const lasts = await findLast(
+      this.#store,
+      words.map(({ id }) => id),
+    );
+    const known = new Set<string>();
+    const effects = await decideAndWrite(
+      this.#store,
+      words.map((word, i) => ({ id: word.id, word, ...(lasts[i] ?? UNKNOWN) })),
+      (current, subject) => {
+        if (current === null) known.delete(subject.id);
+        else known.add(subject.id);
+        return decide(current?.call ?? null, subject);
+      },
+    );
+    const puts = effects.filter((effect) => effect !== null && 'next' in effect);
+    for (const { next, tell } of puts) {
+      if (tell === 'tracked') this.#observer.tracked(next, !known.has(next.id));
+    }
+    const early = puts.map(({ next }) => next).filter((call) => this.#wantsVisitEarly(call));
+    if (early.length > 0) await this.#first.request(early);
+  }
+
+  /** Whether its slot's turn comes too late for it. */
+  #wantsVisitEarly({ id, renewedAt, retryAt, consecutiveFailures, trackUntil }: Call): boolean {
+    if (renewedAt === null) return true;
+    // It has just moved to another app or tenant, where it may not fail.
+    if (consecutiveFailures > 0 && retryAt === null) return true;
+    const { wheel, clock } = this.#deps;
+    return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
+  }
+
+  #context(): RegistrationContext {
+    const { clock, configured, policy, random, webhookFault } = this.#deps;
+    const context = { ...configured(), now: clock.now(), policy, random };
+    return webhookFault ? { ...context, webhookFault } : context;
+  }
+
+  /** What is wrong with a request for what the call is like, or would be. */
+  #faultIn(
+    request: TrackRequest,
+    next: Call,
+    current: Call | null,
+    context: RegistrationContext,
+  ): Invalid | Forbidden | null {
+    if (isOthers(this.#deps.reach, current)) return forbidden('the id is of a call of another app');
+    return (
+      beyondReach(this.#deps.reach, next.app) ?? faultOfWebhook(request, next, current, context)
+    );
+  }
+}
+
+/** Publishes only what is new: a call, or something said of it. */
+function put(current: Call | null, next: Call): Decision {
+  return current && saysTheSame(current, next) ? { next } : { next, tell: 'tracked' };
+}
+
+/** Whether only we think that the call is over. */
+function wasGivenUp({ removal, resultInfo }: GoneCall): boolean {
+  return removal === 'expired' && resultInfo === null;
+}
