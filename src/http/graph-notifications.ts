@@ -2,14 +2,13 @@ import { parseCallId, type ResultInfo } from '../calls/call.ts';
 import type { Notice } from '../calls/notice.ts';
 
 /**
- * A call itself, not its operations or participants. Graph gives `resourceUrl`
- * (`/communications/calls/{id}`), and to some bots `resource` (`/app/calls/{id}`)
- * beside it.
+ * The path of a call itself, not of its operations or participants. Graph gives
+ * `resourceUrl` (`/communications/calls/{id}`), and to some bots `resource`
+ * (`/app/calls/{id}`) beside it; with slashes around them or without.
  */
-const PATH = /^(?:https:\/\/[^/]+\/(?:v1\.0|beta))?\/(?:communications|app)\/calls\/([^/?#]+)$/i;
+const PATH =
+  /^(?:https:\/\/[^/]+)?\/*(?:(?:v1\.0|beta)\/+)?(?:communications|app)\/+calls\/+([^/?#]+)\/*$/i;
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** Some examples of Microsoft have ids so; the bot has it with hyphens, and tracks it so. */
-const BARE_GUID = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i;
 const MOST_MESSAGE = 1_000;
 
 /**
@@ -30,15 +29,15 @@ export function readNotification(item: unknown): Notice | null {
       kind: 'over',
       id,
       tenantId: tenantOf(data),
-      resultInfo: resultInfoOf(data.resultInfo),
+      resultInfo: resultInfoOf(withLowerNames(data).resultinfo),
     };
   }
   return state === 'established' ? { kind: 'established', id, tenantId: tenantOf(data) } : null;
 }
 
 function idOf(resource: unknown): string | null {
-  const match = typeof resource === 'string' ? PATH.exec(resource) : null;
-  return match ? parseCallId((match[1] ?? '').replace(BARE_GUID, '$1-$2-$3-$4-$5')) : null;
+  const match = typeof resource === 'string' ? PATH.exec(resource.trim()) : null;
+  return parseCallId(match?.[1] ?? '');
 }
 
 function tenantOf({ tenantId }: Record<string, unknown>): string | null {
@@ -46,15 +45,27 @@ function tenantOf({ tenantId }: Record<string, unknown>): string | null {
   return tenant !== undefined && GUID.test(tenant) ? tenant : null;
 }
 
+/** Microsoft's examples have numbers as text as well, and `subCode` for `subcode`. */
 function resultInfoOf(value: unknown): ResultInfo | null {
   if (!isObject(value)) return null;
-  const { code, subcode, message } = value;
-  if (!Number.isSafeInteger(code)) return null;
+  const { code, subcode, message } = withLowerNames(value);
+  const number = integerOf(code);
+  if (number === null) return null;
   return {
-    code: code as number,
-    subcode: Number.isSafeInteger(subcode) ? (subcode as number) : null,
+    code: number,
+    subcode: integerOf(subcode),
     message: typeof message === 'string' ? message.toWellFormed().slice(0, MOST_MESSAGE) : '',
   };
+}
+
+function integerOf(value: unknown): number | null {
+  const isText = typeof value === 'string' && /^\s*-?\d{1,15}\s*$/.test(value);
+  const number = isText ? Number(value) : value;
+  return Number.isSafeInteger(number) ? (number as number) : null;
+}
+
+function withLowerNames(value: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name.toLowerCase(), one]));
 }
 
 function lower(value: unknown): string | undefined {

@@ -34,6 +34,14 @@ describe('a notification of a call', () => {
       'with an id that has no hyphens',
       aNotification({ resourceUrl: `/app/calls/${ID.replaceAll('-', '').toUpperCase()}` }),
     ],
+    ['with slashes after it', aNotification({ resourceUrl: `/communications/calls/${ID}//` })],
+    ['without a slash before it', aNotification({ resourceUrl: `communications/calls/${ID}` })],
+    ['with two slashes before it', aNotification({ resourceUrl: `//communications/calls/${ID}` })],
+    ['with a version and space', aNotification({ resourceUrl: ` beta/app/calls/${ID}/ ` })],
+    [
+      'with a whole URL that has no version',
+      aNotification({ resourceUrl: `https://graph.microsoft.com/communications/calls/${ID}/` }),
+    ],
     ['with a tenant in another case', aNotification({}, { tenantId: TENANT.toUpperCase() })],
     ['without the type of its data', aNotification({}, { '@odata.type': undefined })],
   ])('that is established, %s', (_, item) => {
@@ -66,14 +74,31 @@ describe('a notification of a call', () => {
     expect(readNotification(item)).toMatchObject({
       resultInfo: { code: 408, subcode: 8537, message: 'Keep Alive timeout' },
     });
+    for (const loose of [
+      { code: '408', subcode: '8537', message: 'Keep Alive timeout' },
+      { code: 408, subCode: 8537, message: 'Keep Alive timeout' },
+      { Code: ' 408 ', SubCode: '8537', Message: 'Keep Alive timeout' },
+    ]) {
+      for (const name of ['resultInfo', 'ResultInfo']) {
+        expect(readNotification(aNotification({}, { state: 'Terminated', [name]: loose }))).toEqual(
+          {
+            kind: 'over',
+            id: ID,
+            tenantId: TENANT,
+            resultInfo: { code: 408, subcode: 8537, message: 'Keep Alive timeout' },
+          },
+        );
+      }
+    }
     const odd = { code: 500, subcode: 'x', message: { not: 'text' } };
     expect(
       readNotification(aNotification({}, { state: 'terminated', resultInfo: odd })),
     ).toMatchObject({ resultInfo: { code: 500, subcode: null, message: '' } });
-    const none = { code: 'x' };
-    expect(
-      readNotification(aNotification({}, { state: 'terminated', resultInfo: none })),
-    ).toMatchObject({ resultInfo: null });
+    for (const code of ['x', '', '4.5', '0x10', 4.5, '1e3', '9'.repeat(16), null, ['408']]) {
+      expect(
+        readNotification(aNotification({}, { state: 'terminated', resultInfo: { code } })),
+      ).toMatchObject({ resultInfo: null });
+    }
   });
 });
 
