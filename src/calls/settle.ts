@@ -21,9 +21,10 @@ export type Settlement = Put | Remove | null;
  *
  * `asked` is the call as it was when the keepAlive was sent, `current` as it
  * stands now. They differ where somebody wrote in between; then a renewal still
- * counts (Graph renewed the call, whoever asked), the newest one wins, and an
- * ending or a failure counts only for the registration it was observed under
- * and only if no later request has succeeded meanwhile.
+ * counts (Graph renewed the call, whoever asked), and the newest one wins. An
+ * ending counts only for the registration it was observed under, and a failure
+ * only for the same tracking in the same app and tenant: a bot that repeats
+ * itself hides no failure. Neither counts after a later success.
  */
 export function settle(
   asked: Call,
@@ -36,12 +37,12 @@ export function settle(
       ? null
       : renew(current, outcome.sentAt);
   }
-  if (current.registration !== asked.registration) return null;
   if (outcome.kind === 'ended') {
+    if (current.registration !== asked.registration) return null;
     if (wasRenewedSince(current, outcome.sentAt, context.now)) return null;
     return { gone: forget({ ...current, lastError: outcome.error }, 'ended', context.now) };
   }
-  if (current.renewedAt !== asked.renewedAt) return null;
+  if (current.renewedAt !== asked.renewedAt || !isSameRequest(asked, current)) return null;
   return fail(current, outcome, context);
 }
 
@@ -60,6 +61,12 @@ function renew(current: Call, sentAt: number): Settlement {
     lastError: null,
   };
   return current.atRiskAt === null ? { next } : { next, tell: 'recovered' };
+}
+
+/** Whether Graph would be asked now as it was asked then. */
+function isSameRequest(asked: Call, current: Call): boolean {
+  const { app, tenantId, trackedAt } = asked;
+  return current.app === app && current.tenantId === tenantId && current.trackedAt === trackedAt;
 }
 
 type Failure = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;

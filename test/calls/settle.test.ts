@@ -60,27 +60,27 @@ describe('an outcome', () => {
       [
         'throttled',
         throttled(SENT, 2_128),
-        { same: 'failing', other: 'nothing', renewedSince: 'nothing', renewedBefore: 'nothing' },
+        { same: 'failing', other: 'failing', renewedSince: 'nothing', renewedBefore: 'nothing' },
       ],
       [
         'throttled, no word for how long',
         throttled(SENT),
-        { same: 'failing', other: 'nothing', renewedSince: 'nothing', renewedBefore: 'nothing' },
+        { same: 'failing', other: 'failing', renewedSince: 'nothing', renewedBefore: 'nothing' },
       ],
       [
         'refused',
         refused(SENT),
-        { same: 'failing', other: 'nothing', renewedSince: 'nothing', renewedBefore: 'nothing' },
+        { same: 'failing', other: 'failing', renewedSince: 'nothing', renewedBefore: 'nothing' },
       ],
       [
         'failed',
         failed(SENT),
-        { same: 'failing', other: 'nothing', renewedSince: 'nothing', renewedBefore: 'nothing' },
+        { same: 'failing', other: 'failing', renewedSince: 'nothing', renewedBefore: 'nothing' },
       ],
       [
         'failed before a request was sent',
         failed(null),
-        { same: 'failing', other: 'nothing', renewedSince: 'nothing', renewedBefore: 'nothing' },
+        { same: 'failing', other: 'failing', renewedSince: 'nothing', renewedBefore: 'nothing' },
       ],
     ],
   )('%s counts only where nobody knows better', (_, outcome, expected) => {
@@ -111,6 +111,17 @@ describe('an outcome', () => {
       verdict(asked, renewed(NOW + DEADLINE_MS + MINUTE), { now: NOW + 2 * DEADLINE_MS }),
     ).toBe('renewed');
   });
+});
+
+test.each([
+  ['in another app', { app: 'second' }],
+  ['in another tenant', { tenantId: 'other' }],
+  ['tracked afresh', { trackedAt: NOW + 1 }],
+])('a failure says nothing of a call that is by now %s', (_, over) => {
+  const current = { ...asked, registration: 'r2', ...over };
+  for (const outcome of [failed(SENT), refused(SENT), throttled(SENT)]) {
+    expect(verdict(current, outcome)).toBe('nothing');
+  }
 });
 
 describe('a renewal', () => {
