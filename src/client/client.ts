@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isBatchResult, isCall, isObject, isPage } from './answers.ts';
 import type {
   Call,
   CommsNotifications,
@@ -88,7 +89,8 @@ export class Callkeeper {
 
   /** Keeps a call alive from now on; again: updates what it is tracked with. */
   async track(id: string, body: TrackBody = {}, options?: RequestOptions): Promise<Call> {
-    const request = { method: 'POST', path: `${pathOf(id)}/track`, body } as const;
+    const answers = ({ body: call }: Answer) => isCall(call, id);
+    const request = { method: 'POST', path: `${pathOf(id)}/track`, body, answers } as const;
     return (await this.#transport.send(request, options)).body as Call;
   }
 
@@ -97,13 +99,16 @@ export class Callkeeper {
    * while Redis is out: one replica has stopped, and stores it later.
    */
   async untrack(id: string, options?: RequestOptions): Promise<{ durable: boolean }> {
-    const request = { method: 'DELETE', path: `${pathOf(id)}/track` } as const;
+    const answers = ({ status, body }: Answer) =>
+      status === 204 || (status === 202 && isObject(body) && body.durable === false);
+    const request = { method: 'DELETE', path: `${pathOf(id)}/track`, answers } as const;
     return { durable: (await this.#transport.send(request, options)).status !== 202 };
   }
 
   /** A call, until 24 h after it left the schedule; null where it is not known. */
   async get(id: string, options?: RequestOptions): Promise<Call | null> {
-    const request = { method: 'GET', path: pathOf(id), expects: [NOT_FOUND] } as const;
+    const answers = ({ status, body }: Answer) => status === 404 || isCall(body, id);
+    const request = { method: 'GET', path: pathOf(id), expects: [NOT_FOUND], answers } as const;
     const answer = await this.#transport.send(request, options);
     return answer.status === 404 ? null : (answer.body as Call);
   }
@@ -119,7 +124,9 @@ export class Callkeeper {
   ): Promise<TrackResult[]> {
     const results: TrackResult[] = [];
     for await (const batch of batches(calls)) {
-      const request = { method: 'POST', path: 'calls/track', body: { calls: batch } } as const;
+      const answers = ({ body }: Answer) => isBatchResult(body, batch);
+      const path = 'calls/track';
+      const request = { method: 'POST', path, body: { calls: batch }, answers } as const;
       const { body } = await this.#transport.send(request, options);
       results.push(...(body as TrackCallsAnswer).results);
     }
@@ -134,7 +141,8 @@ export class Callkeeper {
     let cursor: string | null = null;
     do {
       const path = `calls?${toSearch({ ...query, cursor: cursor ?? undefined })}`;
-      const { body }: Answer = await this.#transport.send({ method: 'GET', path }, options);
+      const request = { method: 'GET', path, answers: isPage } as const;
+      const { body }: Answer = await this.#transport.send(request, options);
       const page = body as ListCallsAnswer;
       yield* page.calls;
       cursor = page.next;
@@ -144,7 +152,10 @@ export class Callkeeper {
   /** One keepAlive now, outside the schedule; null where the call is not tracked. */
   async keepAlive(id: string, options?: RequestOptions): Promise<KeepAliveResult | null> {
     const path = `${pathOf(id)}/keepAlive`;
-    const request = { method: 'POST', path, expects: [NOT_FOUND, ENDED, FAILED] } as const;
+    const answers = ({ body }: Answer) =>
+      isObject(body) && (body.type === NOT_FOUND || isCall(body.call, id));
+    const expects = [NOT_FOUND, ENDED, FAILED] as const;
+    const request = { method: 'POST', path, expects, answers } as const;
     const { body } = await this.#transport.send(request, options);
     const { type, outcome, call, lastError } = body as Partial<KeepAliveProblem>;
     if (type === NOT_FOUND) return null;
@@ -168,7 +179,8 @@ export class Callkeeper {
     for (let place = lastEventId; ; ) {
       const path = `events?${toSearch({ ...filter, lastEventId: place })}`;
       const headers = { accept: 'text/event-stream, application/problem+json' };
-      const stream = await this.#transport.open({ method: 'GET', path, headers }, options);
+      const request = { method: 'GET', path, headers, answers: () => false } as const;
+      const stream = await this.#transport.open(request, options);
       const frames = readFrames(stream, SILENCE_MS);
       try {
         for (;;) {
@@ -205,7 +217,8 @@ export class Callkeeper {
     const path = `notifications${search}`;
     const headers =
       authorization === undefined ? {} : { 'x-forwarded-authorization': authorization };
-    const request = { method: 'POST', path, body: notifications, headers } as const;
+    const answers = ({ body }: Answer) => isObject(body) && typeof body.tracked === 'number';
+    const request = { method: 'POST', path, body: notifications, headers, answers } as const;
     return (await this.#transport.send(request, options)).body as NotifyAnswer;
   }
 }

@@ -28,6 +28,8 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>;
   /** Problems that are answers here, not failures. */
   readonly expects?: readonly ProblemType[];
+  /** Whether what came answers this request; otherwise somebody else did, such as a proxy. */
+  readonly answers: (answer: Answer) => boolean;
 }
 
 export interface Answer {
@@ -174,14 +176,19 @@ export class Transport {
   }
 }
 
-/** @throws CallkeeperError where asking again does not help */
+/**
+ * A 2xx that is no answer to the request is a miss: the same request may reach Callkeeper later.
+ *
+ * @throws CallkeeperError where asking again does not help
+ */
 function conclude(request: Request, response: Response, text: string): Answer | Miss {
   const { status } = response;
   const read = parse(text);
-  if (response.ok && (read !== undefined || text === '')) return { status, body: read ?? null };
+  const answer = { status, body: read ?? null };
+  if (response.ok && (read !== undefined || text === '') && request.answers(answer)) return answer;
   const problem = isProblem(read) ? read : null;
   const expects: readonly string[] = request.expects ?? [];
-  if (problem && expects.includes(problem.type)) return { status, body: problem };
+  if (problem && expects.includes(problem.type) && request.answers(answer)) return answer;
   const error = new CallkeeperError(status, problem, describe(request));
   if (!PASSING.has(status) && !response.ok) throw error;
   return new Miss(error, readRetryAfter(response.headers.get('retry-after')));

@@ -82,6 +82,79 @@ test.each([
   expect(seen.map((one) => one.url)).toEqual(Array(3).fill(`/calls/${ID}/track`));
 });
 
+/** Each is well-formed JSON, or nothing, with a good status: of a captive portal, a wrong host, a cache. */
+const NOT_ASKED_FOR: [string, Answer][] = [
+  ['nothing', (response) => void response.writeHead(200).end()],
+  ['204', (response) => void response.writeHead(204).end()],
+  ['an empty object', json(200, {})],
+  ['a list', json(200, [])],
+  ['null', json(200, null)],
+  ['text', json(200, 'signed in')],
+  ['{ "status": "ok" }', json(200, { status: 'ok' })],
+  ['another call', json(200, { ...CALL, id: ID.replace('2e', '3e') })],
+  ['a call without a state', json(200, { id: ID })],
+];
+
+test.each(NOT_ASKED_FOR)('%s is no answer to what was asked, and asked again', async (_, miss) => {
+  const right = { outcome: 'renewed', call: CALL };
+  const results = [{ id: ID, status: 201, call: CALL }];
+  const { url, seen } = await aServer(
+    ...[miss, json(200, CALL), miss, json(201, CALL), miss, json(200, right)],
+    ...[miss, json(200, { results }), miss, json(200, { calls: [], next: null })],
+    ...[miss, json(202, { tracked: 1 })],
+  );
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  expect(await callkeeper.get(ID)).toEqual(CALL);
+  expect(await callkeeper.track(ID)).toEqual(CALL);
+  expect(await callkeeper.keepAlive(ID)).toEqual(right);
+  expect(await callkeeper.trackAll([{ id: ID }])).toEqual(results);
+  expect(await callkeeper.list().next()).toMatchObject({ done: true });
+  expect(await callkeeper.notify({ value: [] })).toEqual({ tracked: 1 });
+  expect(seen).toHaveLength(12);
+});
+
+test('what says 200 to a DELETE has stopped nothing', async () => {
+  const { url, seen } = await aServer(
+    json(200, {}),
+    json(202, {}),
+    (response) => void response.writeHead(200).end(),
+    (response) => void response.writeHead(204).end(),
+  );
+  expect(await new Callkeeper({ baseUrl: url }).untrack(ID)).toEqual({ durable: true });
+  expect(seen).toHaveLength(4);
+});
+
+test.each([
+  ['too few', []],
+  ['too many', [{ id: ID }, { id: 'call-0002' }]],
+  ['of another call', [{ id: 'call-0002' }]],
+  ['none', null],
+])('results that are %s are not those of the batch', async (_, results) => {
+  const right = { results: [{ id: ID, status: 201 }] };
+  const { url, seen } = await aServer(json(200, { results }), json(200, right));
+  expect(await new Callkeeper({ baseUrl: url }).trackAll([{ id: ID }])).toEqual(right.results);
+  expect(seen).toHaveLength(2);
+});
+
+test('what never answers what was asked is as if nobody were there', async () => {
+  const { url } = await aServer(json(200, { status: 'ok' }));
+  const tracking = new Callkeeper({ baseUrl: url, totalMs: 300 }).track(ID);
+  await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);
+});
+
+test('a call is known by its id in any of the forms of a GUID', async () => {
+  const { url, seen } = await aServer(json(200, CALL));
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  for (const id of [
+    ID.toUpperCase(),
+    ID.replaceAll('-', ''),
+    ID.replaceAll('-', '').toUpperCase(),
+  ]) {
+    expect(await callkeeper.track(id)).toEqual(CALL);
+  }
+  expect(seen).toHaveLength(3);
+});
+
 test('a call is tracked though the daemon comes up only later', async () => {
   const { url, port, server } = await aServer(json(201, CALL));
   server.close();
