@@ -1,5 +1,5 @@
 import { UsageError } from './command.ts';
-import { assertId } from './remote.ts';
+import { readId } from './remote.ts';
 
 /** More are no list that somebody meant to give. */
 const MOST_IDS = 1_000_000;
@@ -7,20 +7,19 @@ const MOST_IDS = 1_000_000;
 const MOST_CHARACTERS = 256;
 
 /**
- * The ids that were given, each once; `-` stands for those on standard input, with
+ * The ids that were given, as the daemon writes them, each once; `-` stands for those on standard input, with
  * space or ends of lines between them. All are read before anything is done.
  *
  * @throws UsageError where one is no id, or there is none
  */
 export async function readIds(operands: readonly string[]): Promise<string[]> {
   const ids = new Set<string>();
-  const take = (id: string) => {
-    assertId(id);
-    if (ids.add(id).size > MOST_IDS) throw new UsageError(`more than ${MOST_IDS} ids`);
+  const take = (text: string) => {
+    if (ids.add(readId(text)).size > MOST_IDS) throw new UsageError(`more than ${MOST_IDS} ids`);
   };
   for (const operand of operands) {
     if (operand !== '-') take(operand);
-    else for await (const id of words(process.stdin)) take(id);
+    else for await (const text of words(process.stdin)) take(text);
   }
   if (operands.length === 0) throw new UsageError('expected ids of calls, or - for standard input');
   if (ids.size === 0) throw new UsageError('there is no id on standard input');

@@ -1,3 +1,4 @@
+import { parseCallId } from '../calls/call.ts';
 import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../client/index.ts';
 import { type RemoteConfig, readRemoteConfig } from '../config/remote.ts';
 import { readEnvironment } from '../environment.ts';
@@ -37,12 +38,15 @@ function readTimeout(text: string): number {
   );
 }
 
-const ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
-
-/** @throws UsageError */
-export function assertId(id: string): void {
-  if (ID.test(id)) return;
-  const shown = JSON.stringify(id.length > 80 ? `${id.slice(0, 80)}…` : id);
+/**
+ * An id as the daemon writes it.
+ *
+ * @throws UsageError
+ */
+export function readId(text: string): string {
+  const id = parseCallId(text);
+  if (id !== null) return id;
+  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
   throw new UsageError(`expected a call's id of 8 to 128 of A-Z a-z 0-9 - _, got ${shown}`);
 }
 

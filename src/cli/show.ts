@@ -3,7 +3,7 @@ import { describeError, describeLabels, span } from './call-lines.ts';
 import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 import { paint, printable, printableJson } from './printable.ts';
-import { assertId, connect } from './remote.ts';
+import { connect, readId } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 export const run = command({
@@ -16,10 +16,10 @@ ${REMOTE_USAGE}`,
   options: { json: { type: 'boolean', default: false }, ...REMOTE },
   operand: 'id',
   async run({ json, url, timeout }, operands) {
-    const [id] = operands;
-    if (id === undefined || operands.length > 1)
+    const [text] = operands;
+    if (text === undefined || operands.length > 1)
       throw new UsageError('expected the id of one call');
-    assertId(id);
+    const id = readId(text);
     const call = await connect({ url, timeout }).callkeeper.get(id);
     if (call === null) {
       process.stderr.write(`callkeeper: ${id} is not tracked, nor was it lately\n`);

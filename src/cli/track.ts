@@ -10,15 +10,17 @@ import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 export const run = command({
   usage: `Usage: callkeeper track ID… [options]
 
-Keeps calls alive from now on; those tracked already are updated. - reads ids from standard
-input, with space or ends of lines between them.
+Keeps calls alive from now on. For those tracked already, what no option names stays as it is.
+- reads ids from standard input, with space or ends of lines between them.
 
   --app NAME           whose calls they are, by default the default app's
   --tenant-id GUID     of the calls, by default the app's own
   --started-at TIME    when they began, as 2026-02-03T04:05:06Z
   --track-until TIME   stop then
-  --label KEY=VALUE    to find them by; may be repeated
+  --label KEY=VALUE    to find them by; may be repeated, and replaces all labels of a call
   --webhook-url URL    told of endings and risks
+  --clear NAME         back to the default: app, tenant-id, started-at, track-until, label or
+                       webhook-url; may be repeated
   --json               a JSON object a call, as the API answers
 ${REMOTE_USAGE}`,
   options: {
@@ -28,6 +30,7 @@ ${REMOTE_USAGE}`,
     'track-until': { type: 'string' },
     label: { type: 'string', multiple: true },
     'webhook-url': { type: 'string' },
+    clear: { type: 'string', multiple: true },
     json: { type: 'boolean', default: false },
     ...REMOTE,
   },
@@ -40,6 +43,7 @@ ${REMOTE_USAGE}`,
       trackUntil: values['track-until'],
       labels: values.label && readLabels(values.label),
       webhookUrl: values['webhook-url'],
+      ...readCleared(values),
     };
     const ids = await readIds(operands);
     const items = ids.map((id) => ({ id, ...body }));
@@ -53,6 +57,36 @@ ${REMOTE_USAGE}`,
   },
 });
 
+const FIELDS = {
+  app: 'app',
+  'tenant-id': 'tenantId',
+  'started-at': 'startedAt',
+  'track-until': 'trackUntil',
+  label: 'labels',
+  'webhook-url': 'webhookUrl',
+} as const satisfies Record<string, keyof TrackBody>;
+
+type Name = keyof typeof FIELDS;
+
+/** @throws UsageError */
+function readCleared(
+  values: { readonly [name in Name]?: unknown } & {
+    readonly clear?: readonly string[] | undefined;
+  },
+): { [field in (typeof FIELDS)[Name]]?: null } {
+  const names = Object.keys(FIELDS) as Name[];
+  const cleared = (values.clear ?? []).map((given) => {
+    const name = names.find((one) => one === given);
+    if (name === undefined) {
+      const expected = names.join(', ');
+      throw new UsageError(`--clear: expected one of ${expected}, got ${JSON.stringify(given)}`);
+    }
+    if (values[name] !== undefined) throw new UsageError(`--clear ${name} contradicts --${name}`);
+    return [FIELDS[name], null];
+  });
+  return Object.fromEntries(cleared);
+}
+
 /** @throws UsageError */
 function readLabels(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
@@ -65,7 +99,7 @@ function readLabels(given: readonly string[]): Record<string, string> {
 }
 
 const DONE: Readonly<Record<number, string>> = {
-  200: 'tracked already, updated',
+  200: 'tracked already',
   201: 'tracked',
   202: 'tracked by one replica: Redis is out, it is stored later',
 };

@@ -64,20 +64,45 @@ describe('calls', () => {
     const at = ['--started-at', new Date(Date.now() - 5_000).toISOString()];
     const tracked = await cli(['track', id, ...options, ...at], env);
     expect(tracked).toEqual({ code: 0, stdout: `${id}  tracked\n`, stderr: '' });
-    expect((await cli(['track', id, ...options], env)).stdout).toBe(
-      `${id}  tracked already, updated\n`,
-    );
-    const shown = await cli(['show', id, '--json'], env);
+    // Whatever the form of the id, and nothing that is not named is changed.
+    const bare = id.replaceAll('-', '').toUpperCase();
+    expect((await cli(['track', bare], env)).stdout).toBe(`${id}  tracked already\n`);
+    expect((await cli(['track', id, bare], env)).stdout).toBe(`${id}  tracked already\n`);
+    const shown = await cli(['show', bare, '--json'], env);
     expect(JSON.parse(shown.stdout)).toMatchObject({
       id,
       state: 'tracked',
       labels: { room: 'board', note: 'a=b' },
     });
-    expect((await cli(['untrack', id], env)).stdout).toBe(`${id}  not tracked any more\n`);
+    expect((await cli(['untrack', bare], env)).stdout).toBe(`${id}  not tracked any more\n`);
     const after = await cli(['show', id], env);
     expect(after.code).toBe(0);
     expect(after.stdout).toMatch(/^state +untracked$/m);
     expect(after.stdout).toMatch(/^labels +room=board,note=a=b$/m);
+  });
+
+  test('are set back to their defaults field by field', async () => {
+    const id = aCall();
+    const until = ['--track-until', new Date(Date.now() + 600_000).toISOString()];
+    await cli(['track', id, '--label', 'a=1', '--label', 'b=2', ...until], env);
+    const shown = async () => JSON.parse((await cli(['show', id, '--json'], env)).stdout);
+    await cli(['track', id, '--clear', 'track-until', '--label', 'c=3'], env);
+    expect(await shown()).toMatchObject({ trackUntil: null, labels: { c: '3' } });
+    expect((await shown()).labels).toEqual({ c: '3' });
+    const rest = ['app', 'tenant-id', 'started-at', 'label', 'webhook-url'];
+    const all = rest.flatMap((name) => ['--clear', name]);
+    expect((await cli(['track', id, ...all], env)).code).toBe(0);
+    expect((await shown()).labels).toEqual({});
+  });
+
+  test.each([
+    [['--clear', 'labels'], '--clear: expected one of app, tenant-id,'],
+    [['--clear', 'label', '--label', 'a=b'], '--clear label contradicts --label'],
+    [['--clear', 'id'], 'got "id"'],
+  ])('are not cleared of what %j means', async (options, message) => {
+    const { code, stderr } = await cli(['track', 'call-0001', ...options], env);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
   });
 
   test('are taken from standard input, and listed over all pages', async () => {
@@ -235,7 +260,8 @@ test('what a server says is never acted on by the terminal', async () => {
   };
   const server = createServer((request, response) => {
     const isList = request.url?.startsWith('/calls?');
-    const body = isList ? { calls: [call], next: null } : call;
+    // Of a call that is not the one asked for the client tells nothing.
+    const body = isList ? { calls: [call], next: null } : { ...call, id: 'call-0001' };
     const problem = { type: 'urn:x', title: evil, status: 400, detail: evil };
     const isShow = request.url === '/calls/call-0001';
     response.writeHead(isList || isShow ? 200 : 400, { 'content-type': 'application/json' });
