@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CALL_ID_PATTERN, forget, isGone, parseCallId } from '../../src/calls/call.ts';
+import {
+  CALL_ID_PATTERN,
+  covers,
+  forget,
+  isGone,
+  joinEnds,
+  parseCallId,
+} from '../../src/calls/call.ts';
 import { aCall, NOW } from './fixture.ts';
 
 const GUID = '2E1A0B00-2DB4-4022-9570-243709C565AB';
@@ -115,5 +122,16 @@ describe('a call that has left the schedule', () => {
       goneAt: NOW,
       resultInfo: null,
     });
+  });
+
+  test('is over for the apps of whoever stopped it last, however it left first', () => {
+    const first = { ...forget(aCall(), 'ended', NOW), registration: 'r2' };
+    const limited = { ...first, registration: 'r3', onlyApps: ['default'] };
+    for (const joined of [joinEnds(first, limited), joinEnds(limited, first)]) {
+      expect(covers(joined, aCall({ registration: 'r3' }))).toBe(true);
+      expect(covers(joined, aCall({ registration: 'r3', app: 'other' }))).toBe(false);
+    }
+    const unlimited = { ...first, registration: 'r4' };
+    expect(covers(joinEnds(limited, unlimited), aCall({ app: 'other' }))).toBe(true);
   });
 });
