@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import { escapeJson } from './printable.ts';
 
 /** So much waits for a reader of stdout that stands still; what is more is dropped, and told of. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
@@ -25,7 +26,8 @@ export function openLog(level: string): Log {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      serializers: { err: withoutCommand },
+      serializers: { err: withoutCommands },
+      hooks: { streamWrite: clean },
     },
     stdout,
   );
@@ -53,8 +55,32 @@ export function openLog(level: string): Log {
   };
 }
 
-/** What ioredis tells of an error names the command with its arguments, the password among them. */
-function withoutCommand(err: Error): object {
-  const { command, ...told } = pino.stdSerializers.err(err) as Record<string, unknown>;
-  return told;
+/** ioredis adds the failed command with its arguments to an error, of AUTH the password. */
+const COMMAND = 'command';
+/** Errors that other errors hold (`lastNodeError`, `previousErrors`) are logged down to here. */
+const MAX_DEPTH = 5;
+
+function withoutCommands(err: unknown, depth = 0): unknown {
+  if (typeof err !== 'object' || err === null) return err;
+  if (depth > MAX_DEPTH) return '…';
+  if (Array.isArray(err)) return err.map((one) => withoutCommands(one, depth + 1));
+  const told = err instanceof Error ? pino.stdSerializers.err(err) : err;
+  const fields = Object.entries(told).filter(([name]) => name !== COMMAND);
+  return Object.fromEntries(
+    fields.map(([name, value]) => [name, withoutCommands(value, depth + 1)]),
+  );
+}
+
+/** Where a text of others repeats a secret, in JSON: Redis's answer to an AUTH that it lacks, and URLs. */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  [/, with args beginning with: (?:[^"\\]|\\(?!n).)*/g, ''],
+  [/\/\/[^\s"/?#]*@/g, '//…@'],
+  [/(sentinelPassword=)[^\s"&]*/g, '$1…'],
+];
+
+/** Whatever is logged passes here: without secrets, and safe for a terminal. */
+function clean(line: string): string {
+  return escapeJson(
+    SECRETS.reduce((text, [secret, instead]) => text.replace(secret, instead), line),
+  );
 }

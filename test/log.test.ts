@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 
 const MODULE = new URL('../src/log.ts', import.meta.url).href;
@@ -65,3 +66,79 @@ test('a disk that is full is no reason to stop', async () => {
   expect(stderr).toBe('goes on');
   expect(exitCode).toBe(4);
 });
+
+const ODD = [
+  ['C0', '\u001b[2J\u0007'],
+  ['C1', '\u009b2J\u0085'],
+  ['bidi', 'abc\u202edcba\u2066\u200f'],
+  ['odd line ends', 'a\u2028b\u2029c'],
+  ['hidden', 'a\u200bb\ufeffc'],
+] as const;
+
+test.each(ODD)(
+  '%s of others stands in no line raw, and no line is another for it',
+  async (_, text) => {
+    const { stdout } = await logged(
+      `const text = ${JSON.stringify(text)};
+     log.child({ bound: text }).info({ [text]: text, deep: [{ path: text }] }, text);
+     log.error({ err: Object.assign(new Error(text), { code: text }) }, text);`,
+    );
+    expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    const [first, second] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ bound: text, [text]: text, deep: [{ path: text }], msg: text });
+    expect(second).toMatchObject({ err: { message: text, code: text }, msg: text });
+  },
+);
+
+const AUTH = "command: { name: 'auth', args: ['user', 'pass-word'] }";
+const FAILED = `Object.assign(new Error('WRONGPASS'), { ${AUTH} })`;
+
+test.each([
+  ['of the error', FAILED],
+  ['of its cause', `new Error('all failed', { cause: ${FAILED} })`],
+  ['of a Cluster', `Object.assign(new Error('all failed'), { lastNodeError: ${FAILED} })`],
+  ['of a pipeline', `Object.assign(new Error('EXECABORT'), { previousErrors: [${FAILED}] })`],
+  ['of an AggregateError', `new AggregateError([${FAILED}, new Error('b', { cause: ${FAILED} })])`],
+  [
+    'two errors deep',
+    `Object.assign(new Error('a'), { lastNodeError: new AggregateError([${FAILED}]) })`,
+  ],
+  [
+    'in the words of Redis',
+    `new Error("ERR unknown command 'AUTH', with args beginning with: 'us\\"er' 'pass-word' ")`,
+  ],
+  ['in a URL', `new Error('no redis://user:pass-word@redis.example:6379/0 there')`],
+  ['in a URL, with an @', `new Error('no rediss+cluster://:pass-word@@a:1,b:2 there')`],
+  ['in the query of a URL', `new Error('redis+sentinel://a/g?sentinelPassword=pass-word&x=1')`],
+])('a password %s is not logged, and the rest of the error is', async (_, source) => {
+  const { stdout } = await logged(
+    `const err = ${source};
+     log.error({ err }, err.message);
+     log.error(err);
+     log.error({ reason: err.message });`,
+  );
+  expect(stdout).not.toContain('pass-word');
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(3);
+  expect(lines[0].err.stack).toContain(' at ');
+});
+
+/** What a process writes to its log. */
+async function logged(body: string): Promise<{ stdout: string }> {
+  const code = `import { openLog } from ${JSON.stringify(MODULE)};
+    const { log, exit } = openLog('trace');
+    ${body}
+    await exit(0);`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '-e',
+    code,
+  ]);
+  return { stdout };
+}

@@ -1,9 +1,9 @@
+import { printableLines } from '../printable.ts';
 import { readVersion } from '../version.ts';
 import { type Command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 import { nearest } from './nearest.ts';
 import { endWithNpx } from './npx.ts';
-import { printable } from './printable.ts';
 
 const USAGE = `Usage: callkeeper [command] [options]
 
@@ -93,7 +93,7 @@ async function tell(error: unknown, name: string): Promise<number> {
 
 /** A message may have lines of its own, but nothing else that is not to be read. */
 function complain(message: string, exit: number): number {
-  process.stderr.write(`callkeeper: ${message.split('\n').map(printable).join('\n')}\n`);
+  process.stderr.write(`callkeeper: ${printableLines(message)}\n`);
   return exit;
 }
 

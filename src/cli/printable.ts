@@ -1,22 +1,11 @@
 import { styleText } from 'node:util';
+import { escapeJson, printable } from '../printable.ts';
 
-/** Control characters, C1 among them; those that change a text's direction or hide; odd ends of lines. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-
-/**
- * Text of others, for a terminal: what would move the cursor, change colours or turn the
- * line about is written out instead, as `\u{1b}`.
- */
-export function printable(text: string): string {
-  return text.replaceAll(UNPRINTABLE, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
-}
+export { printable } from '../printable.ts';
 
 /** As {@link printable}, for JSON, which stays JSON: one line, or as `indent` has it. */
 export function printableJson(value: unknown, indent = 0): string {
-  // JSON itself leaves those above ASCII's as they are; a newline is only of the indent.
-  return JSON.stringify(value, null, indent).replaceAll(UNPRINTABLE, (one) =>
-    one === '\n' ? one : escapeUnits(one),
-  );
+  return escapeJson(JSON.stringify(value, null, indent));
 }
 
 export type Style = Parameters<typeof styleText>[0];
@@ -41,9 +30,4 @@ export function cut(line: string, columns: number): string {
       return shown;
     })
     .join('');
-}
-
-function escapeUnits(text: string): string {
-  const units = Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
-  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
 }

@@ -1,3 +1,4 @@
+import { printableLines } from '../printable.ts';
 import type { EventKind, Told } from './replica-log.ts';
 import { seconds, type Truth } from './verdict.ts';
 
@@ -88,7 +89,7 @@ export class Narrator {
 
   #line(what: string, callId: string, who: string, why: string): void {
     const columns = [clock(), what.padEnd(9), callId.slice(0, 8).padEnd(8), who.padEnd(9), why];
-    this.#options.write(`${columns.join('  ').trimEnd()}\n`);
+    this.#options.write(`${printableLines(columns.join('  ').trimEnd())}\n`);
   }
 }
 
