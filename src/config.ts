@@ -3,8 +3,10 @@ import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-v
 import { SERVICE_OR_LOOPBACK_URL } from './config/checks.ts';
 import { type Env, EnvReader } from './config/env-reader.ts';
 import { type Address, readHost, readMetricsAddress } from './config/listen-variables.ts';
+import { readProxies } from './config/proxy-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
+import type { Proxies } from './graph/connections.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 export { ConfigError } from './config/env-reader.ts';
@@ -23,7 +25,7 @@ export interface Config extends AppsConfig, AccessConfig {
   readonly slots: number;
   readonly rosterMaxCalls: number;
   readonly graphConnections: number;
-  readonly proxy: Proxy;
+  readonly proxy: Proxies;
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
@@ -40,12 +42,6 @@ export interface NotificationsJwt {
   readonly issuers: readonly string[];
   /** null: the client ids of the apps. */
   readonly audiences: readonly string[] | null;
-}
-
-export interface Proxy {
-  readonly http: string | null;
-  readonly https: string | null;
-  readonly no: string | null;
 }
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
@@ -78,11 +74,7 @@ export function readConfig(env: Env): Config {
     slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
     rosterMaxCalls: read.integer('ROSTER_MAX_CALLS', 2_000_000, 1, 100_000_000),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, 1, 1_024),
-    proxy: {
-      http: readProxy(read, 'HTTP_PROXY'),
-      https: readProxy(read, 'HTTPS_PROXY'),
-      no: read.text('NO_PROXY') ?? read.text('no_proxy'),
-    },
+    proxy: readProxies(read),
     ...readAppsConfig(read, hosts),
     ...readAccessConfig(read, host, hosts),
     webhooks: readWebhookConfig(read),
@@ -107,13 +99,6 @@ function readRedisUrl(read: EnvReader): string | null {
     for (const fault of error.faults) read.fault(`REDIS_URL ${fault}`);
     return null;
   }
-}
-
-function readProxy(read: EnvReader, name: string): string | null {
-  const text = read.text(name) ?? read.text(name.toLowerCase());
-  if (text === null || /^https?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
-  read.fault(`${name} must be an http:// or https:// URL`);
-  return null;
 }
 
 /** Defaults: https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications */

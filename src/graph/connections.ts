@@ -1,5 +1,6 @@
-import { Agent, type Dispatcher, EnvHttpProxyAgent, Pool, fetch as undiciFetch } from 'undici';
+import { Agent, Dispatcher, EnvHttpProxyAgent, Pool, fetch as undiciFetch } from 'undici';
 import type { Limits } from './exchange.ts';
+import { type Bypass, parseNoProxy } from './no-proxy.ts';
 
 /** In ms: connecting with TLS; the limits of a request; one token, discovery included. */
 export interface GraphTimeouts {
@@ -29,11 +30,13 @@ export class Connections {
 
   constructor(connections: number, timeouts: GraphTimeouts, proxy: Proxies) {
     const options = agentOptions(connections, timeouts, proxy);
-    // Which proxy is for a URL is looked up anew for each request: not where there is none.
     const hasProxy = proxy.http !== null || proxy.https !== null;
-    this.pooled = hasProxy ? new EnvHttpProxyAgent(options) : new Agent(options);
+    const bypass = parseNoProxy(proxy.no ?? '');
+    const dispatcherOf = (some: EnvHttpProxyAgent.Options) =>
+      hasProxy ? new ProxiedDispatcher(some, bypass) : new Agent(some);
+    this.pooled = dispatcherOf(options);
     // Pipelining 0 is undici's word for "Connection: close".
-    this.fresh = new EnvHttpProxyAgent({ ...options, pipelining: 0 });
+    this.fresh = dispatcherOf({ ...options, pipelining: 0 });
     this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });
   }
 
@@ -48,6 +51,36 @@ export class Connections {
   async close(): Promise<void> {
     this.#closed ??= Promise.all([this.pooled.close(), this.fresh.close(), this.direct.close()]);
     await this.#closed;
+  }
+}
+
+/** Through the proxies, except to where NO_PROXY says otherwise. */
+class ProxiedDispatcher extends Dispatcher {
+  readonly #direct: Agent;
+  readonly #proxied: EnvHttpProxyAgent;
+  readonly #bypass: Bypass;
+
+  constructor(options: EnvHttpProxyAgent.Options, bypass: Bypass) {
+    super();
+    this.#direct = new Agent(options);
+    this.#proxied = new EnvHttpProxyAgent(options);
+    this.#bypass = bypass;
+  }
+
+  override dispatch(
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
+    const isDirect = this.#bypass(new URL(options.origin ?? ''));
+    return (isDirect ? this.#direct : this.#proxied).dispatch(options, handler);
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all([this.#direct.close(), this.#proxied.close()]);
+  }
+
+  override async destroy(): Promise<void> {
+    await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
   }
 }
 
@@ -67,7 +100,7 @@ function agentOptions(
     // An empty string means none; undefined would have undici read process.env by itself.
     httpProxy: proxy.http ?? '',
     httpsProxy: proxy.https ?? '',
-    noProxy: proxy.no ?? '',
+    noProxy: '',
     // undici hands neither the bound nor a time limit on to what it makes for a proxy: a
     // proxy that hangs at CONNECT would hold a connection's place for five minutes.
     factory: (origin: string | URL, options: Agent.Options) =>

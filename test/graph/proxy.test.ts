@@ -61,16 +61,19 @@ describe('a proxy', () => {
     );
   });
 
-  test('is not used for the hosts that are excepted', async () => {
-    const { asked, listener, port } = await startProxy();
-    await using _ = listener;
-    const url = `http://127.0.0.1:${port}`;
-    const proxy = { http: url, https: url, no: 'localhost,127.0.0.1' };
-    const { graph } = makeGraph(makeApp(simulator), { proxy });
-    expect((await graph.send(makeCall(simulator.createCall()))).kind).toBe('renewed');
-    await graph.close();
-    expect(asked).toEqual([]);
-  });
+  test.each(['localhost,127.0.0.1', 'localhost 127.0.0.0/8', '*'])(
+    'is not used where NO_PROXY is %s',
+    async (no) => {
+      const { asked, listener, port } = await startProxy();
+      await using _ = listener;
+      const url = `http://127.0.0.1:${port}`;
+      const proxy = { http: url, https: url, no };
+      const { graph } = makeGraph(makeApp(simulator), { proxy });
+      expect((await graph.send(makeCall(simulator.createCall()))).kind).toBe('renewed');
+      await graph.close();
+      expect(asked).toEqual([]);
+    },
+  );
 
   test('of the environment is not used behind the back of the configuration', async () => {
     for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy']) {
