@@ -1,8 +1,10 @@
+import { createPrivateKey } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { generate } from 'selfsigned';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
 import { periods } from '../src/periods.ts';
@@ -290,22 +292,29 @@ describe('a value is taken', () => {
   });
 
   test('of a certificate or a federated token', async () => {
-    const path = await aFile('PEM');
+    const path = await aFile(await aPem());
     const password = await aFile('pw', 'password');
     const none = { AZURE_CLIENT_SECRET: undefined };
     const certificate = { ...none, AZURE_CLIENT_CERTIFICATE_PATH: path };
     const credentialOf = (env: Env) => config(env).apps[0]?.credential;
-    expect(credentialOf(certificate)).toEqual({ kind: 'certificate', path, password: null });
+    const expected = { kind: 'certificate', path, password: null, sendsChain: false };
+    expect(credentialOf(certificate)).toEqual(expected);
+    for (const yes of ['true', 'TRUE', '1']) {
+      const env = { ...certificate, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: yes };
+      expect(credentialOf(env)).toEqual({ ...expected, sendsChain: true });
+    }
+    for (const no of ['false', '0', '']) {
+      const env = { ...certificate, AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: no };
+      expect(credentialOf(env)).toEqual(expected);
+    }
     expect(credentialOf({ ...certificate, AZURE_CLIENT_CERTIFICATE_PASSWORD: 'pw' })).toEqual({
-      kind: 'certificate',
-      path,
+      ...expected,
       password: { value: 'pw' },
     });
     expect(
       credentialOf({ ...certificate, AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE: password }),
     ).toEqual({
-      kind: 'certificate',
-      path,
+      ...expected,
       password: { file: password },
     });
     expect(credentialOf({ ...none, AZURE_FEDERATED_TOKEN_FILE: path })).toEqual({
@@ -314,6 +323,20 @@ describe('a value is taken', () => {
     });
   });
 });
+
+/** With its key encrypted, by the password `pass`. */
+function encrypted(pem: string): string {
+  const at = pem.indexOf('-----BEGIN CERT');
+  const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc' } as const;
+  const key = createPrivateKey(pem.slice(0, at)).export({ ...options, passphrase: 'pass' });
+  return `${key}${pem.slice(at)}`;
+}
+
+async function aPem(): Promise<string> {
+  const name = [{ name: 'commonName', value: 'bot' }];
+  const { private: key, cert } = await generate(name, { algorithm: 'sha256' });
+  return `${key}\n${cert}`;
+}
 
 const TRACED = {
   sampler: { name: 'parentbased_always_on', ratio: 1 },
@@ -328,6 +351,10 @@ const NO_ROOM =
   'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long';
 const notADuration = (name: string, from: string, text: string) =>
   `${name} must be a duration such as 500ms, 5s, 15m or 1h, ${from}, not ${JSON.stringify(text)}`;
+const badPercent = (name: string) =>
+  `${name} must have its user and password percent-encoded: a bare % is %25`;
+const badNoProxy = (name: string, item: string) =>
+  `${name}: "${item}" is not a host, an address, or a network such as 10.0.0.0/8`;
 const SOME_FILE = fileURLToPath(import.meta.url);
 const ONE_CREDENTIAL =
   'give one credential: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE';
@@ -573,7 +600,17 @@ describe('a bad environment is refused', () => {
     [{ GRAPH_BASE_URL: 'https://beta' }, [BAD_BASE]],
     [{ AZURE_AUTHORITY_HOST: 'http://127.0.0.1:9000' }, [BAD_AUTHORITY]],
     [{ HTTPS_PROXY: 'proxy:3128' }, ['HTTPS_PROXY must be an http:// or https:// URL']],
-    [{ http_proxy: 'socks5://proxy' }, ['HTTP_PROXY must be an http:// or https:// URL']],
+    [{ http_proxy: 'socks5://proxy' }, ['http_proxy must be an http:// or https:// URL']],
+    [{ HTTPS_PROXY: 'http://bot:100%@proxy:3128' }, [badPercent('HTTPS_PROXY')]],
+    [{ HTTP_PROXY: 'http://b%zzt:x@proxy:3128' }, [badPercent('HTTP_PROXY')]],
+    [{ https_proxy: 'https://b:%e9@proxy:3128' }, [badPercent('https_proxy')]],
+    [{ NO_PROXY: 'localhost,10.0.0.0/33' }, [badNoProxy('NO_PROXY', '10.0.0.0/33')]],
+    [{ no_proxy: '10.*' }, [badNoProxy('no_proxy', '10.*')]],
+    [{ NO_PROXY: 'http://a.example' }, [badNoProxy('NO_PROXY', 'http://a.example')]],
+    [
+      { AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: 'yes' },
+      ['AZURE_CLIENT_SEND_CERTIFICATE_CHAIN must be true or false, not "yes"'],
+    ],
     [
       { KEEPALIVE_INTERVAL: '15' },
       [notADuration('KEEPALIVE_INTERVAL', 'from 1000 ms to 2700 s', '15')],
@@ -608,6 +645,39 @@ describe('a bad environment is refused', () => {
     expect(faults({ ...env, [name]: path })).toEqual([`${name}: ${path} cannot be read (ENOENT)`]);
     expect(faults({ ...env, [name]: '/dev/zero' })).toEqual([
       `${name}: /dev/zero is not a regular file`,
+    ]);
+  });
+
+  test.each<[string, (pem: string) => string, Env, string]>([
+    ['literal \\n', (pem) => pem.replaceAll('\n', '\\n'), {}, 'the file has literal \\n'],
+    ['no key', (pem) => pem.slice(pem.indexOf('-----BEGIN CERT')), {}, 'there is no private key'],
+    ['an encrypted key', encrypted, {}, 'its key is encrypted, and there is no password for it'],
+    [
+      'a wrong password',
+      encrypted,
+      { AZURE_CLIENT_CERTIFICATE_PASSWORD: 'x' },
+      'its password is wrong',
+    ],
+    ['anything else', () => 'PEM', {}, 'it is neither PEM nor PFX'],
+  ])('for a certificate with %s, before it is wanted', async (_, spoil, env, reason) => {
+    const path = await aFile(spoil(await aPem()));
+    const told = faults({
+      ...env,
+      AZURE_CLIENT_SECRET: undefined,
+      AZURE_CLIENT_CERTIFICATE_PATH: path,
+    });
+    const is = `AZURE_CLIENT_CERTIFICATE_PATH: ${path} holds no certificate with its private key: `;
+    expect(told).toEqual([expect.stringContaining(`${is}${reason}`)]);
+  });
+
+  test('once for the password of a certificate that cannot be read', async () => {
+    const env = {
+      AZURE_CLIENT_SECRET: undefined,
+      AZURE_CLIENT_CERTIFICATE_PATH: await aFile(encrypted(await aPem())),
+      AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE: join(directory, 'none'),
+    };
+    expect(faults(env)).toEqual([
+      `AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE: ${join(directory, 'none')} cannot be read (ENOENT)`,
     ]);
   });
 
@@ -702,6 +772,7 @@ describe('several apps', () => {
       'AZURE_CLIENT_CERTIFICATE_PATH',
       'AZURE_CLIENT_CERTIFICATE_PASSWORD',
       'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
+      'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
     ];
     for (const name of names) {
       expect(faultsOf({ APPS_FILE: path, [name]: SECRET })).toEqual([contradicts(name)]);

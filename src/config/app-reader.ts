@@ -1,7 +1,7 @@
 import type { App, Credential, ManagedIdentity, Webhook } from '../graph/app.ts';
 import { CLOUDS, type CloudName } from '../graph/clouds.ts';
-import { openCertificate } from '../graph/credential.ts';
-import { FileError, readBounded, readText } from './bounded-file.ts';
+import { FileError, readText } from './bounded-file.ts';
+import { tryToOpen } from './certificate-file.ts';
 import { GRAPH_URL, GUID, SERVICE_URL, type UrlRule } from './checks.ts';
 import { readWebhookSecret, webhookTo } from './webhook-secret.ts';
 import type { Place, YamlReader } from './yaml-reader.ts';
@@ -115,16 +115,18 @@ export class AppReader {
   }
 
   #certificate(place: Place): Credential {
-    const { of } = this.#yaml.fields(place, ['file', 'passwordFile']) ?? { of: null };
+    const { of } = this.#yaml.fields(place, ['file', 'passwordFile', 'sendChain']) ?? { of: null };
     if (of && !of.file) this.#yaml.fault(place, 'lacks file');
     const passwordFile = of?.passwordFile ? this.#file(of.passwordFile, readText) : null;
     // A password that cannot be read has a fault of its own.
-    const open = (file: string) => passwordFile === '' || tryToOpen(file, passwordFile);
+    const open = (file: string) =>
+      passwordFile === '' || tryToOpen(file, passwordFile && readText(passwordFile));
     const path = of?.file ? this.#file(of.file, open) : '';
     return {
       kind: 'certificate',
       path,
       password: passwordFile === null ? null : { file: passwordFile },
+      sendsChain: of?.sendChain ? this.#truth(of.sendChain) : false,
     };
   }
 
@@ -192,16 +194,5 @@ export class AppReader {
       this.#yaml.fault(place, `names a file that ${error.reason}`);
       return '';
     }
-  }
-}
-
-/** @throws FileError */
-function tryToOpen(path: string, passwordFile: string | null): void {
-  const content = readBounded(path);
-  const password = passwordFile === null ? null : readText(passwordFile);
-  try {
-    openCertificate('', content, password);
-  } catch (cause) {
-    throw new FileError((cause as Error).message.trim(), { cause });
   }
 }

@@ -1,7 +1,8 @@
 import type { App, Credential } from '../graph/app.ts';
 import { CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { type AppsFile, readApps } from './apps-file.ts';
-import { readBounded, readDocument, readText } from './bounded-file.ts';
+import { readDocument, readText } from './bounded-file.ts';
+import { tryToOpen } from './certificate-file.ts';
 import { GRAPH_URL, SERVICE_URL } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 
@@ -21,6 +22,7 @@ const CREDENTIAL_VARIABLES = [
   'AZURE_CLIENT_CERTIFICATE_PATH',
   'AZURE_CLIENT_CERTIFICATE_PASSWORD',
   'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
+  'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
 ];
 
 /** Of the cloud that GRAPH_CLOUD names. */
@@ -66,14 +68,11 @@ function appsOf(read: EnvReader, file: AppsFile): AppsConfig {
 
 function readCredential(read: EnvReader): Credential {
   const secret = read.secret('AZURE_CLIENT_SECRET');
-  const path = read.text('AZURE_CLIENT_CERTIFICATE_PATH');
-  const password = read.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
   const tokenFile = read.text('AZURE_FEDERATED_TOKEN_FILE');
-  if (path !== null) read.file('AZURE_CLIENT_CERTIFICATE_PATH', path, null, readBounded);
   if (tokenFile !== null) read.file('AZURE_FEDERATED_TOKEN_FILE', tokenFile, null, readText);
   const given: (Credential | null)[] = [
     secret && { kind: 'secret', secret },
-    path === null ? null : { kind: 'certificate', path, password },
+    readCertificate(read),
     tokenFile === null ? null : { kind: 'federated', tokenFile },
   ];
   const [credential, another] = given.filter((one) => one !== null);
@@ -84,4 +83,20 @@ function readCredential(read: EnvReader): Credential {
     );
   }
   return credential ?? { kind: 'secret', secret: { value: '' } };
+}
+
+function readCertificate(read: EnvReader): Credential | null {
+  const name = 'AZURE_CLIENT_CERTIFICATE_PATH';
+  const path = read.text(name);
+  const password = read.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
+  const phrase = read.secretText('AZURE_CLIENT_CERTIFICATE_PASSWORD');
+  const sendsChain = read.truth('AZURE_CLIENT_SEND_CERTIFICATE_CHAIN');
+  if (path === null) return null;
+  // A password that cannot be read has a fault of its own.
+  const isReadable = password === null || phrase !== null;
+  read.file(name, path, null, (file) => {
+    if (isReadable) tryToOpen(file, phrase);
+    return null;
+  });
+  return { kind: 'certificate', path, password, sendsChain };
 }

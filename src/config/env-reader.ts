@@ -21,18 +21,18 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 /** Reads variables and gathers faults; what a faulty one gives is never used. */
 export class EnvReader {
   readonly #env: Env;
-  readonly #faults: string[] = [];
+  readonly #faults = new Set<string>();
 
   constructor(env: Env) {
     this.#env = env;
   }
 
   fault(message: string): void {
-    this.#faults.push(message);
+    this.#faults.add(message);
   }
 
   throwFaults(): void {
-    if (this.#faults.length > 0) throw new ConfigError(this.#faults);
+    if (this.#faults.size > 0) throw new ConfigError([...this.#faults]);
   }
 
   /** An empty variable counts as unset: that is how compose files leave things out. */
@@ -66,6 +66,15 @@ export class EnvReader {
     if (text === null || values.includes(text)) return text ?? fallback;
     this.fault(`${name} must be one of ${values.join(', ')}, not ${quote(text)}`);
     return fallback;
+  }
+
+  /** As Azure Identity reads its switches, except that it takes anything else for false. */
+  truth(name: string): boolean {
+    const text = this.text(name)?.toLowerCase() ?? 'false';
+    if (!['true', '1', 'false', '0'].includes(text)) {
+      this.fault(`${name} must be true or false, not ${quote(text)}`);
+    }
+    return text === 'true' || text === '1';
   }
 
   /** Of items with commas or newlines between them; of a variable that is not set none. */

@@ -6,8 +6,11 @@ export type Secret = { value: string } | { file: string };
 /** What an app proves its identity with to Entra. Files are read anew at each token request. */
 export type Credential =
   | { kind: 'secret'; secret: Secret }
-  /** PEM (certificate and private key in one file) or PFX, told apart by content. */
-  | { kind: 'certificate'; path: string; password: Secret | null }
+  /**
+   * PEM (certificate and private key in one file) or PFX, told apart by content. With
+   * `sendsChain` Entra is sent the certificate itself, for trust by subject name and issuer.
+   */
+  | { kind: 'certificate'; path: string; password: Secret | null; sendsChain: boolean }
   /** A file with an assertion of another issuer, such as Kubernetes (workload identity). */
   | { kind: 'federated'; tokenFile: string }
   /** The app is a managed identity of the machine: no proof is needed but to run there. */

@@ -1,7 +1,7 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Configuration } from '@azure/msal-node';
 import type { Credential, Secret } from './app.ts';
+import { type Identity, openPem } from './pem.ts';
 import { openPfx } from './pfx.ts';
 
 /** The part of MSAL's `auth` that proves the app's identity. */
@@ -32,13 +32,15 @@ export async function readCredential(
     case 'federated':
       return { clientAssertion: await readText(credential.tokenFile, signal) };
     case 'certificate': {
-      const { path, password } = credential;
+      const { path, password, sendsChain } = credential;
       const phrase = password === null ? null : await readSecret(password, signal);
-      const { key, certificate } = openCertificate(path, await readFile(path, { signal }), phrase);
+      const identity = openCertificate(path, await readFile(path, { signal }), phrase);
+      const { key, certificate } = identity;
       return {
         clientCertificate: {
           thumbprintSha256: certificate.fingerprint256.replaceAll(':', ''),
           privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+          ...(sendsChain ? { x5c: chainOf(identity) } : {}),
         },
       };
     }
@@ -56,33 +58,21 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
   return text;
 }
 
-interface Identity {
-  key: KeyObject;
-  certificate: X509Certificate;
-}
-
-/** @throws Error that names the file and what is wrong with it */
+/**
+ * @param path empty: what follows it in the message is enough
+ * @throws Error that names the file and what is wrong with it, never its content
+ */
 export function openCertificate(path: string, file: Buffer, passphrase: string | null): Identity {
   try {
     const isPem = file.includes('-----BEGIN ');
-    return isPem ? openPem(file, passphrase) : openPfx(file, passphrase ?? '');
+    return isPem ? openPem(file.toString('latin1'), passphrase) : openPfx(file, passphrase ?? '');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`${path} holds no certificate with its private key: ${reason}`, { cause });
   }
 }
 
-/** In a file with a chain the certificate is the one that the key belongs to. */
-function openPem(file: Buffer, passphrase: string | null): Identity {
-  const text = file.toString('latin1');
-  const block = PEM_KEY.exec(text)?.[0];
-  if (block === undefined) throw new Error('no private key in it');
-  const key = createPrivateKey({ key: block, ...(passphrase === null ? {} : { passphrase }) });
-  const certificates = text.match(PEM_CERTIFICATE)?.map((pem) => new X509Certificate(pem));
-  const certificate = certificates?.find((candidate) => candidate.checkPrivateKey(key));
-  if (certificate === undefined) throw new Error('no certificate in it fits the key');
-  return { key, certificate };
+/** As MSAL puts it into the assertion's header: the certificate first, as RFC 7515 wants it. */
+function chainOf({ certificate, others }: Identity): string {
+  return [certificate, ...others].map((one) => one.toString()).join('');
 }
-
-const PEM_KEY = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----/s;
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;

@@ -1,9 +1,11 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Identity } from './pem.ts';
 
 /** `pkcs8ShroudedKeyBag`, 1.2.840.113549.1.12.10.1.2, as DER. */
 const SHROUDED_KEY_BAG = Buffer.from('060b2a864886f70d010c0a0102', 'hex');
 
+const SEQUENCE = 0x30;
 const OCTET_STRING = 0x04;
 const CONSTRUCTED = 0x20;
 
@@ -13,19 +15,46 @@ const CONSTRUCTED = 0x20;
  * certificate, not the key. The key's bag is therefore looked up by hand in
  * the DER; Node decrypts it, as it is a plain encrypted PKCS #8.
  *
- * @throws Error where the password is wrong, or there is no such key
+ * @throws Error that says what is wrong, and what to do
  */
-export function openPfx(
-  pfx: Buffer,
-  passphrase: string,
-): { key: KeyObject; certificate: X509Certificate } {
-  const { context } = createSecureContext({ pfx, passphrase });
+export function openPfx(pfx: Buffer, passphrase: string): Identity {
+  const { context } = verify(pfx, passphrase);
   const certificate = new X509Certificate(context.getCertificate());
   const bag = findKeyBag(pfx);
   if (bag === null) throw new Error('the PFX has no key bag in plain DER; convert it to PEM');
   const key = createPrivateKey({ key: bag, format: 'der', type: 'pkcs8', passphrase });
   if (!certificate.checkPrivateKey(key)) throw new Error('its certificate does not fit its key');
-  return { key, certificate };
+  return { key, certificate, others: [] };
+}
+
+const CONVERT = 'convert it: openssl pkcs12 -legacy -in old.pfx -nodes -out new.pem';
+
+function verify(pfx: Buffer, passphrase: string): SecureContext {
+  try {
+    return createSecureContext({ pfx, passphrase });
+  } catch (cause) {
+    const { message, code } = cause as NodeJS.ErrnoException;
+    if (code === 'ERR_CRYPTO_UNSUPPORTED_OPERATION') {
+      throw new Error(`it is a PFX encrypted as OpenSSL 3 no longer reads it (RC2); ${CONVERT}`, {
+        cause,
+      });
+    }
+    if (message === 'mac verify failure') {
+      throw new Error(`its password is ${passphrase === '' ? 'missing' : 'wrong'}`, { cause });
+    }
+    throw new Error(whatElse(pfx), { cause });
+  }
+}
+
+/** DER begins with a SEQUENCE, in Base64 an M. */
+function whatElse(file: Buffer): string {
+  const text = file.toString('latin1').trim();
+  if (file.subarray(0, 2).equals(Buffer.from('fffe', 'hex'))) {
+    return 'it is text in UTF-16; write it again in UTF-8';
+  }
+  if (/^MII[A-Za-z0-9+/=\s]+$/.test(text)) return 'it is Base64; decode it: openssl base64 -d -A';
+  if (file[0] === SEQUENCE) return 'it is DER, but no PFX with a private key';
+  return 'it is neither PEM nor PFX';
 }
 
 /**

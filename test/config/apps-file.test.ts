@@ -45,11 +45,15 @@ describe('an app is taken', () => {
     ['{ federatedTokenFile: token }', { kind: 'federated', tokenFile: 'token' }],
     [
       '{ certificate: { file: bot.pem } }',
-      { kind: 'certificate', path: 'bot.pem', password: null },
+      { kind: 'certificate', path: 'bot.pem', password: null, sendsChain: false },
+    ],
+    [
+      '{ certificate: { file: bot.pem, sendChain: true } }',
+      { kind: 'certificate', path: 'bot.pem', password: null, sendsChain: true },
     ],
     [
       '{ certificate: { file: bot.pem, passwordFile: password } }',
-      { kind: 'certificate', path: 'bot.pem', password: { file: 'password' } },
+      { kind: 'certificate', path: 'bot.pem', password: { file: 'password' }, sendsChain: false },
     ],
     ['{ managedIdentity: system }', { kind: 'managed-identity', identity: { by: 'system' } }],
     [
@@ -261,7 +265,9 @@ describe('a faulty file is refused', () => {
     ],
     [
       credential('{ certificate: bot.pem }'),
-      ['line 5: apps[0].credential.certificate must be a mapping with file, passwordFile'],
+      [
+        'line 5: apps[0].credential.certificate must be a mapping with file, passwordFile, sendChain',
+      ],
     ],
     [credential('{ certificate: {} }'), ['line 5: apps[0].credential.certificate lacks file']],
     [
@@ -463,7 +469,7 @@ describe('the schema', () => {
 const IDENTITY = { clientId: CLIENT.toUpperCase() };
 const CREDENTIALS_OF_ALL_KINDS = [
   { clientSecretFile: 'secret' },
-  { certificate: { file: 'bot.pem', passwordFile: 'password' } },
+  { certificate: { file: 'bot.pem', passwordFile: 'password', sendChain: true } },
   { federatedTokenFile: 'token' },
   { managedIdentity: 'system' },
   { managedIdentity: IDENTITY },

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
@@ -45,7 +45,8 @@ function pfx(name: string, password: string, ...more: string[]): string {
 
 async function open(path: string, password: string | null) {
   const secret = password === null ? null : { value: password };
-  const proof = await readCredential({ kind: 'certificate', path, password: secret }, signal);
+  const credential = { kind: 'certificate', path, password: secret, sendsChain: false } as const;
+  const proof = await readCredential(credential, signal);
   return proof.clientCertificate;
 }
 
@@ -87,8 +88,46 @@ describe('a certificate', () => {
     const encrypted = key.export({ ...options, passphrase: 'pass' }).toString();
     const path = file('encrypted.pem', encrypted + identity.cert);
     expectIdentity(await open(path, 'pass'));
-    await expect(open(path, 'wrong')).rejects.toThrow(`${path} holds no certificate`);
-    await expect(open(path, null)).rejects.toThrow(`${path} holds no certificate`);
+    const is = `${path} holds no certificate with its private key: its`;
+    await expect(open(path, 'wrong')).rejects.toThrow(`${is} password is wrong`);
+    await expect(open(path, null)).rejects.toThrow(
+      `${is} key is encrypted, and there is no password`,
+    );
+  });
+
+  test('is named with its chain where Entra wants that, its own first', async () => {
+    const path = file('chain.pem', other.cert + identity.cert + identity.private);
+    const credential = { kind: 'certificate', path, password: null, sendsChain: true } as const;
+    const { clientCertificate } = await readCredential(credential, signal);
+    const der = (pem: string) => new X509Certificate(pem).raw.toString('base64');
+    const sent = clientCertificate?.x5c?.match(/-+BEGIN.+?-+END CERTIFICATE-+/gs)?.map(der);
+    expect(sent).toEqual([der(identity.cert), der(other.cert)]);
+    expect((await open(path, null))?.x5c).toBeUndefined();
+  });
+
+  const LITERAL = 'the file has literal \\n instead of line breaks';
+  const LOST = 'the file has lost its line breaks';
+  test.each<[string, (pem: string) => string | Buffer, string | null, string]>([
+    ['literal \\n', (pem) => pem.replaceAll('\n', '\\n'), null, LITERAL],
+    ['literal \\r\\n', (pem) => pem.replaceAll(/\r?\n/g, '\\r\\n'), null, LITERAL],
+    ['literal \\n and quotes', (pem) => JSON.stringify(pem), null, LITERAL],
+    ['blanks for line breaks', (pem) => pem.replaceAll(/\r?\n/g, ' '), null, LOST],
+    ['no line breaks', (pem) => pem.replaceAll(/\r?\n/g, ''), null, LOST],
+    ['no key', () => identity.cert, null, 'there is no private key in it'],
+    ['a key alone', () => identity.private, null, 'no certificate in it fits the key'],
+    ['a damaged key', (pem) => pem.replace('\nMII', '\nAAA'), null, 'its private key is damaged'],
+    [
+      'a damaged certificate',
+      (pem) => pem.replace('CERTIFICATE-----\n', '$&AAAA\n'),
+      null,
+      'damaged',
+    ],
+    ['UTF-16', (pem) => Buffer.from(`\ufeff${pem}`, 'utf16le'), null, 'write it again in UTF-8'],
+  ])('in a PEM with %s is refused with what is wrong', async (name, spoil, password, reason) => {
+    const whole = `${identity.private.trim()}\n${identity.cert.trim()}\n`;
+    const path = join(directory, `spoilt-${name.replaceAll(/\W/g, '')}`);
+    writeFileSync(path, spoil(whole.replaceAll('\r', '')));
+    await expect(open(path, password)).rejects.toThrow(reason);
   });
 
   test('of another key is refused', async () => {
@@ -122,7 +161,25 @@ describe('a certificate', () => {
 
     test('with the wrong password is refused', async () => {
       const path = pfx('wrong.pfx', 'pass');
-      await expect(open(path, 'nope')).rejects.toThrow(`${path} holds no certificate`);
+      const is = `${path} holds no certificate with its private key: its password is`;
+      await expect(open(path, 'nope')).rejects.toThrow(`${is} wrong`);
+      await expect(open(path, null)).rejects.toThrow(`${is} missing`);
+    });
+
+    test.each([
+      ['the certificate', ['-certpbe', 'PBE-SHA1-RC2-40', '-keypbe', 'PBE-SHA1-3DES']],
+      ['all', ['-certpbe', 'PBE-SHA1-RC2-40', '-keypbe', 'PBE-SHA1-RC2-40']],
+      ['all, with 128 bits', ['-certpbe', 'PBE-SHA1-RC2-128', '-keypbe', 'PBE-SHA1-RC2-128']],
+    ])('with RC2 for %s is refused with the command that converts it', async (name, more) => {
+      const path = pfx(`rc2-${name.length}.pfx`, 'pass', '-legacy', ...more);
+      await expect(open(path, 'pass')).rejects.toThrow('openssl pkcs12 -legacy -in');
+      await expect(open(path, 'nope')).rejects.toThrow('its password is wrong');
+    });
+
+    test('in Base64 is refused with the command that decodes it', async () => {
+      const path = pfx('binary.pfx', 'pass');
+      const text = file('text.pfx', `${readFileSync(path).toString('base64')}\n`);
+      await expect(open(text, 'pass')).rejects.toThrow('openssl base64 -d');
     });
 
     test('with an unencrypted key is refused with what to do', async () => {

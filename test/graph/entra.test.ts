@@ -1,8 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeProtectedHeader } from 'jose';
 import { generate } from 'selfsigned';
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connections } from '../../src/graph/connections.ts';
 import { readCredential, type StoredCredential } from '../../src/graph/credential.ts';
 import { acquireToken } from '../../src/graph/entra.ts';
@@ -63,10 +65,17 @@ describe('a token is given', () => {
       algorithm: 'sha256',
     });
     const path = file('bot.pem', `${identity.private}\n${identity.cert}`);
-    const credential = { kind: 'certificate', path, password: null } as const;
-    await expect(acquire(credential)).rejects.toMatchObject({ entraCode: 'AADSTS700027' });
+    const own = { kind: 'certificate', path, password: null, sendsChain: false } as const;
+    await expect(acquire(own)).rejects.toMatchObject({ entraCode: 'AADSTS700027' });
     simulator.clients.acceptCertificate(identity.cert);
-    expect((await acquire(credential)).value).toMatch(/^eyJ/);
+    const received = vi.spyOn(simulator.clients, 'refuse');
+    expect((await acquire(own)).value).toMatch(/^eyJ/);
+    expect((await acquire({ ...own, sendsChain: true })).value).toMatch(/^eyJ/);
+    const headers = received.mock.calls.map(([form]) =>
+      decodeProtectedHeader(String(form.get('client_assertion'))),
+    );
+    const der = new X509Certificate(identity.cert).raw.toString('base64');
+    expect(headers.map(({ x5c }) => x5c)).toEqual([undefined, [der]]);
   });
 
   test('for a federated token, read from its file each time', async () => {
