@@ -1,7 +1,11 @@
-// Runs a program in a process group of its own and leaves nothing of it behind.
+// Runs a program in a process group of its own and leaves nothing of it behind. All that
+// depends on the platform is here.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+
+/** It has no process groups, and its signals end a process at once: the channel's end asks for the stop. */
+const IS_WINDOWS = process.platform === 'win32';
 
 /** What the terminal, npm and others send; a terminal that closes asks for an end like the others. */
 const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
@@ -12,6 +16,9 @@ const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
  */
 const SAME_SIGNAL_MS = 500;
 
+/** Whether npm still lives is looked at this often. */
+const LOOK_MS = 500;
+
 /** How long what the program left running has to end when it is told to. */
 const SWEEP_MS = 5_000;
 
@@ -20,7 +27,9 @@ const SWEEP_MS = 5_000;
  * it, when it and all that it started in its group are gone.
  */
 export async function launch(program, args, options) {
-  const child = spawn(program, args, { ...options, stdio: 'inherit', detached: true });
+  // The channel ends with this process, also by SIGKILL: the daemon then stops in order.
+  const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
+  const child = spawn(program, args, { ...options, stdio, detached: !IS_WINDOWS });
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
@@ -40,7 +49,8 @@ function passSignals(child) {
     const now = performance.now();
     if (now - passedAt < SAME_SIGNAL_MS) return;
     passedAt = now;
-    child.kill(signal);
+    if (!IS_WINDOWS) child.kill(signal);
+    else if (child.connected) child.disconnect();
   };
   const handlers = Object.entries(PASSED_ON).map(([signal, as]) => [signal, () => pass(as)]);
   for (const [signal, handler] of handlers) process.on(signal, handler);
@@ -57,15 +67,15 @@ function watchParent(onGone) {
   const parent = process.ppid;
   const watch = setInterval(() => {
     if (process.ppid === parent) return;
-    clearInterval(watch); // told twice, a program would not stop but break off
+    clearInterval(watch);
     onGone();
-  }, 1_000).unref();
+  }, LOOK_MS).unref();
   return watch;
 }
 
 /** A program that was killed may have left children, as a daemon its redis-server. */
 async function sweep(group) {
-  if (group === undefined) return;
+  if (group === undefined || IS_WINDOWS) return;
   const until = performance.now() + SWEEP_MS;
   if (!signalGroup(group, 'SIGTERM')) return;
   while (performance.now() < until) {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Calls } from './calls/calls.ts';
 import { Lanes } from './calls/lanes.ts';
@@ -26,7 +27,12 @@ import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
 import { Standing } from './standing.ts';
-import { connectBlocking, connectFast, connectWorker } from './store/connection.ts';
+import {
+  connectBlocking,
+  connectFast,
+  connectWorker,
+  type RedisClient,
+} from './store/connection.ts';
 import { EmbeddedRedis } from './store/embedded.ts';
 import { EventFeed } from './store/event-feed.ts';
 import { StreamedEventLog } from './store/event-log.ts';
@@ -88,12 +94,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     config.tracing && (await startTracing({ ...config.tracing, version, replica, log }));
   starting.defer(() => tracing?.stop());
 
-  let redisUrl = config.redisUrl;
-  if (redisUrl === null) {
-    const embedded = new EmbeddedRedis(config.dataDir, log);
-    starting.defer(() => embedded.stop());
-    redisUrl = await embedded.start();
-  }
+  const embedded = config.redisUrl === null ? new EmbeddedRedis(config.dataDir, log) : null;
+  starting.defer(() => embedded?.stop());
+  const redisUrl = config.redisUrl ?? (await embedded?.start()) ?? '';
   const connection = { url: redisUrl, timeoutMs: period.redisTimeoutMs, log };
   const redis = connectFast(connection);
   starting.defer(() => redis.disconnect());
@@ -427,6 +430,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           webhooks?.stop(handOver),
         ]);
         if (roster.hasUnsaved) {
+          // One of our own is being started again; any other may never come back.
+          if (embedded) await untilAnswers(redis, limit);
           const served = roster.unsavedSlots.filter((slot) => !standing.outSlots.has(slot));
           await saveLast(() => reconcile(inRedis, roster, served, clock), roster, log);
         }
@@ -436,6 +441,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       return stopped;
     },
   };
+}
+
+async function untilAnswers(redis: RedisClient, limit: AbortSignal): Promise<void> {
+  while (!limit.aborted && !(await redis.ping().then(Boolean, () => false))) {
+    await sleep(100, undefined, { signal: limit }).catch(() => undefined);
+  }
 }
 
 /** What this replica alone knows is lost with it, unless Redis takes it now. */

@@ -1,9 +1,9 @@
 import { printableLines } from '../printable.ts';
+import { onLauncherGone } from '../processes.ts';
 import { readVersion } from '../version.ts';
 import { type Command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 import { nearest } from './nearest.ts';
-import { endWithNpx } from './npx.ts';
 
 const USAGE = `Usage: callkeeper [command] [options]
 
@@ -43,7 +43,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
 /** Resolves with the exit code; null: the process goes on, and sets it by itself. */
 export async function main(args: readonly string[]): Promise<number | null> {
   endWithReader();
-  endWithNpx();
+  onLauncherGone(() => process.kill(process.pid, 'SIGTERM'));
   const [name = 'serve', ...rest] = args;
   try {
     if (name === '--version') return print(`${readVersion()}\n`);

@@ -83,11 +83,13 @@ export class Replica {
     const child = spawn(process.execPath, [MAIN], {
       cwd: directory,
       env: { ...env, PORT: String(port) },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // The channel ends with the demo, and the replica with the channel.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
-    createInterface({ input: child.stdout }).on('line', onLine);
-    createInterface({ input: child.stderr }).on('line', onLine);
+    for (const input of [child.stdout, child.stderr]) {
+      if (input) createInterface({ input }).on('line', onLine);
+    }
     child.once('error', (error) => onNews(`could not be started: ${error.message}`));
     child.once('exit', (code, signal) => {
       this.#child = null;

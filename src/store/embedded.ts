@@ -8,10 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { isAlive, Reaper, spawned } from '../processes.ts';
 
 const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta.url));
 
-/** Longest pause before a redis-server that died is started again. */
+/** Pause before a redis-server that died is started again; doubled each time in a row. */
+const RESTART_MS = 50;
+/** Its longest; and how long one must have lived for the next to be the first in a row again. */
 const RESTART_CAP_MS = 5_000;
 /** For `redis-server --version`. */
 const VERSION_TIMEOUT_MS = 5_000;
@@ -38,15 +41,18 @@ interface Running {
 /**
  * A `redis-server` of the daemon's own, for one replica without a Redis: on
  * loopback, with a random password, its append-only file under the data
- * directory. Started again when it dies; stopped with the daemon. One whose
- * daemon was killed is found by its state file and stopped before its data is
- * opened again.
+ * directory. Started again when it dies, for as long as it takes; stopped with
+ * the daemon, and when the daemon is killed. One that outlived its daemon all
+ * the same is found by its state file and stopped before its data is opened again.
  */
 export class EmbeddedRedis {
   readonly #directory: string;
   readonly #log: Logger;
   #running: Running | null = null;
+  #reaper: Reaper | null = null;
   #child: ChildProcess | null = null;
+  #spawning: Promise<void> = Promise.resolve();
+  #restarts = 0;
   #stopping = false;
 
   constructor(dataDir: string, log: Logger) {
@@ -68,7 +74,10 @@ export class EmbeddedRedis {
     const password = randomBytes(24).toString('base64url');
     this.#running = { owner: process.pid, port, password };
     await writeFile(this.#stateFile, JSON.stringify(this.#running), { mode: 0o600 });
-    await this.#spawn();
+    this.#reaper = await Reaper.start();
+    await this.#spawn().catch((error: Error) => {
+      throw missing(error);
+    });
     this.#log.info({ port, directory: this.#directory }, 'embedded redis-server started');
     return urlOf(this.#running);
   }
@@ -76,12 +85,14 @@ export class EmbeddedRedis {
   /** Waits for the server to have written its data. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#spawning.catch(() => undefined);
     const child = this.#child;
-    if (child && child.exitCode === null && child.signalCode === null) {
+    if (child && this.pid !== null) {
       const exited = new Promise((done) => child.once('exit', done));
       child.kill('SIGTERM');
       await exited;
     }
+    this.#reaper?.stop();
     if (this.#running) await rm(this.#stateFile, { force: true });
     this.#running = null;
   }
@@ -91,29 +102,36 @@ export class EmbeddedRedis {
   }
 
   async #spawn(): Promise<void> {
-    if (!this.#running) return;
     const child = spawn('redis-server', ['-'], {
       stdio: ['pipe', 'ignore', 'inherit'],
       detached: true,
     });
+    await spawned(child);
     this.#child = child;
-    await new Promise<void>((started, failed) => {
-      child.once('spawn', started);
-      child.once('error', (error) => failed(missing(error)));
-    });
+    this.#reaper?.watch(child.pid ?? null);
     child.stdin.on('error', () => undefined); // it died before it read: `exit` tells
-    child.stdin.end(configuration(this.#running, this.#directory));
-    const startedAt = Date.now();
-    child.once('exit', (code, signal) => void this.#onExit(code, signal, startedAt));
+    if (this.#running) child.stdin.end(configuration(this.#running, this.#directory));
+    const startedAt = performance.now();
+    child.once('exit', (code, signal) => {
+      this.#reaper?.watch(null);
+      if (performance.now() - startedAt > RESTART_CAP_MS) this.#restarts = 0;
+      void this.#restart({ code, signal });
+    });
   }
 
-  async #onExit(code: number | null, signal: string | null, startedAt: number): Promise<void> {
+  /** Also while the daemon stops: whoever ended both at once must not take its last writes away. */
+  async #restart(ended: object): Promise<void> {
     if (this.#stopping) return;
-    this.#log.error({ code, signal }, 'embedded redis-server died; it is started again');
-    const pauseMs = Date.now() - startedAt < RESTART_CAP_MS ? RESTART_CAP_MS : 50;
-    await sleep(pauseMs, undefined, { ref: false });
-    if (this.#stopping) return;
-    await this.#spawn().catch((err) => this.#log.error({ err }, 'embedded redis-server'));
+    this.#log.error(ended, 'embedded redis-server died; it is started again');
+    while (!this.#stopping) {
+      const pauseMs = Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** this.#restarts++);
+      await sleep(pauseMs, undefined, { ref: false });
+      if (this.#stopping) return;
+      this.#spawning = this.#spawn();
+      const err = await this.#spawning.then(() => null, toError);
+      if (err === null) return;
+      this.#log.error({ err }, 'embedded redis-server cannot be started; it is tried again');
+    }
   }
 
   /** Rejects where the daemon that the data belongs to still lives. */
@@ -208,15 +226,6 @@ async function readState(file: string): Promise<Running | null> {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 function closed(redis: Redis): Promise<void> {
   return new Promise((done) => {
     if (redis.status === 'end') done();
@@ -224,10 +233,17 @@ function closed(redis: Redis): Promise<void> {
   });
 }
 
-function missing(error: Error): EmbeddedRedisError {
+function toError(error: Error): Error {
+  return error;
+}
+
+function missing(cause: NodeJS.ErrnoException): EmbeddedRedisError {
+  const install =
+    'install one (Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis)';
+  const what =
+    cause.code === 'ENOENT' ? `started: ${install}` : `started (${cause.message}): mend that`;
   return new EmbeddedRedisError(
-    'REDIS_URL is not set and no redis-server could be started: install one ' +
-      '(Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis) or set REDIS_URL.',
-    { cause: error },
+    `REDIS_URL is not set and no redis-server could be ${what} or set REDIS_URL.`,
+    { cause },
   );
 }

@@ -92,6 +92,13 @@ describe('the demo', () => {
     await expectNothingLeft(demo);
   });
 
+  test('leaves nothing when it is killed', { timeout: 60_000 }, async () => {
+    const demo = run();
+    await vi.waitFor(() => expect(demo.output()).toContain('Starting two replicas'), PATIENCE);
+    demo.child.kill('SIGKILL');
+    await expect.poll(demo.isAlive).toBe(false);
+  });
+
   test('leaves nothing when nobody reads what it prints any more', {
     timeout: 60_000,
   }, async () => {

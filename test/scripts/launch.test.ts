@@ -68,6 +68,17 @@ describe('a launched program', () => {
     expect(output()).toBe('listening\nSIGTERM\n');
   });
 
+  test('hears at once that its launcher was killed, whom nobody could tell it of', async () => {
+    const { child, said } = launch(`
+      process.once('disconnect', () => { console.log('alone'); process.exit(); });
+      setInterval(() => {}, 1000);
+      console.log('listening');
+    `);
+    await said('listening');
+    child.kill('SIGKILL');
+    await said('alone');
+  });
+
   test('leaves no child behind when it is killed', async () => {
     const { said, output, ended } = launch(`
       import { spawn } from 'node:child_process';
@@ -86,4 +97,6 @@ describe('a launched program', () => {
 test('every script of package.json takes the place of the shell that npm starts', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
   expect(Object.values<string>(scripts).filter((line) => !line.startsWith('exec '))).toEqual([]);
+  // On Windows, whose shell has no exec and looks for programs here first.
+  expect(readFileSync('exec.cmd', 'utf8').split('\r\n')).toContain('@%*');
 });

@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -49,6 +49,27 @@ const isAlive = (pid: number) => {
     return false;
   }
 };
+
+const childrenOf = (pid: number | undefined) =>
+  readdirSync('/proc')
+    .filter((name) => procStat(name)?.parent === pid)
+    .map(Number);
+const end = (pid: number) => {
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+};
+
+/** A log whose lines can be awaited. */
+function aLog() {
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const logged = (times: number, text: string) =>
+    vi.waitFor(
+      () =>
+        expect(lines.filter((line) => line.includes(text)).length).toBeGreaterThanOrEqual(times),
+      SOON,
+    );
+  return { log, logged };
+}
 
 /** Another daemon's worth of embedded Redis, in a process of its own. */
 async function anOwner() {
@@ -146,6 +167,68 @@ describe('the embedded redis-server', () => {
     expect(await redis.get('kept')).toBe('yes');
   }, 60_000);
 
+  test.each<[string, (bin: string) => Promise<() => unknown>]>([
+    [
+      'is not there (ENOENT)',
+      async (bin) => {
+        await rename(join(bin, 'redis-server'), join(bin, 'moved'));
+        return () => rename(join(bin, 'moved'), join(bin, 'redis-server'));
+      },
+    ],
+    [
+      'cannot be executed (EACCES)',
+      async (bin) => {
+        await chmod(join(bin, 'redis-server'), 0o644);
+        return () => chmod(join(bin, 'redis-server'), 0o755);
+      },
+    ],
+  ])('is started again when it was killed and %s for a while', async (reason, spoil) => {
+    const bin = await mkdtemp(join(tmpdir(), 'callkeeper-bin-'));
+    onTestFinished(() => rm(bin, { recursive: true, force: true }));
+    const real = execFileSync('sh', ['-c', 'command -v redis-server'], { encoding: 'utf8' });
+    await writeFile(join(bin, 'redis-server'), `#!/bin/sh\nexec ${real.trim()} "$@"\n`);
+    await chmod(join(bin, 'redis-server'), 0o755);
+    vi.stubEnv('PATH', bin);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { log, logged } = aLog();
+    const { url, embedded } = await started(log);
+    const redis = connect(url);
+    await redis.set('kept', 'yes');
+    await redis.save();
+    const pid = await pidOf(redis);
+    const mend = await spoil(bin);
+    process.kill(pid, 'SIGKILL');
+    await logged(2, 'cannot be started; it is tried again').finally(mend);
+    await logged(1, /\((\w+)\)/.exec(reason)?.[1] ?? '');
+    await expect.poll(() => embedded.pid).not.toBeNull();
+    expect(await pidOf(redis)).not.toBe(pid);
+  });
+
+  test('is started again however often it dies, and by whatever signal', async () => {
+    const { log, logged } = aLog();
+    const { url, embedded } = await started(log);
+    const redis = connect(url);
+    for (const [i, signal] of (['SIGTERM', 'SIGKILL', 'SIGINT'] as const).entries()) {
+      await redis.ping();
+      process.kill(embedded.pid ?? Number.NaN, signal);
+      await logged(i + 1, 'embedded redis-server died');
+      await expect.poll(() => embedded.pid).not.toBeNull();
+    }
+    expect(await redis.ping()).toBe('PONG');
+  });
+
+  test('can be stopped while it cannot be started', async () => {
+    const { log, logged } = aLog();
+    const { url, embedded } = await started(log);
+    const pid = await pidOf(connect(url));
+    vi.stubEnv('PATH', dataDir);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    process.kill(pid, 'SIGKILL');
+    await logged(1, 'cannot be started; it is tried again');
+    await embedded.stop();
+    expect(existsSync(stateFile())).toBe(false);
+  });
+
   test('is not hit by a Ctrl-C in the terminal, which is for the daemon to stop it after its work', async () => {
     const { url } = await started();
     const pid = await pidOf(connect(url));
@@ -170,17 +253,27 @@ describe('data that another daemon had', () => {
     expect(await connect(url).ping()).toBe('PONG');
   });
 
-  test('is taken over when that daemon was killed, after its orphan has been stopped', async () => {
+  test('is taken over when that daemon was killed, and its redis-server with it', async () => {
+    const { owner, url } = await anOwner();
+    const redis = connect(url);
+    await redis.set('kept', 'yes');
+    const pid = await pidOf(redis);
+    onTestFinished(() => end(pid));
+    owner.kill('SIGKILL');
+    await vi.waitFor(() => expect(isAlive(pid)).toBe(false), SOON);
+    const { url: own } = await started();
+    expect(await connect(own).get('kept')).toBe('yes');
+  });
+
+  test('is taken over from a redis-server that all others left behind', async () => {
     const { owner, url } = await anOwner();
     const orphan = connect(url);
     await orphan.set('kept', 'yes');
     const pid = await pidOf(orphan);
-    onTestFinished(() => {
-      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-    });
+    onTestFinished(() => end(pid));
+    for (const child of childrenOf(owner.pid)) if (child !== pid) end(child);
     owner.kill('SIGKILL');
     await once(owner, 'exit');
-    expect(isAlive(pid)).toBe(true);
     const { url: own } = await started();
     expect(await connect(own).get('kept')).toBe('yes');
     await vi.waitFor(() => expect(isAlive(pid)).toBe(false), SOON);

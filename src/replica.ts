@@ -1,0 +1,74 @@
+import { ConfigError, readConfig } from './config.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { readEnvironment } from './environment.ts';
+import { type Log, openLog } from './log.ts';
+import { printableLines } from './printable.ts';
+import type { StopRequests } from './stop-requests.ts';
+import { readVersion } from './version.ts';
+
+/** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
+export async function runReplica(requests: StopRequests): Promise<void> {
+  const config = readConfiguration();
+  if (!config) return;
+  const opened = openLog(config.logLevel);
+  const { log } = opened;
+  process.on('uncaughtException', (err) => void die(opened, err));
+  const version = readVersion();
+
+  let daemon: Daemon | null = null;
+  // While it starts there is nothing to stop yet: the start is completed first.
+  const end = () => daemon && void stop(daemon, opened);
+  requests.handle({
+    stop: (by) => {
+      log.info({ by }, 'stopping');
+      end();
+    },
+    hurry: () => void opened.exit(1),
+    hangUp: () => {
+      if (!config.appsFile && !config.accessFile) return requests.stop('SIGHUP');
+      // During the start the files are fresh, and a change of them is noticed anyway.
+      log.info({ signal: 'SIGHUP' }, 'reading the files anew');
+      daemon?.reloadFiles().catch((err: unknown) => die(opened, err));
+    },
+  });
+  const onFatal = (err: Error) => {
+    log.fatal({ err }, err.message);
+    process.exitCode = 1;
+    requests.stop('a fatal error');
+  };
+  try {
+    daemon = await startDaemon({ config, version, log, onFatal });
+    const { url, metricsUrl } = daemon;
+    log.info({ url, ...(metricsUrl && { metricsUrl }), version }, 'listening');
+    if (requests.asked) end();
+  } catch (err) {
+    await die(opened, err);
+  }
+}
+
+function readConfiguration() {
+  try {
+    return readConfig(readEnvironment());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`callkeeper: ${printableLines(error.message)}\n`);
+    process.exitCode = 2;
+    return null;
+  }
+}
+
+async function stop(daemon: Daemon, opened: Log): Promise<void> {
+  try {
+    await daemon.stop();
+  } catch (err) {
+    opened.log.error({ err }, 'stopping failed');
+    process.exitCode ??= 1;
+  }
+  await opened.exit(Number(process.exitCode ?? 0));
+}
+
+/** An unexpected error: the process ends, with its cause in the log, rather than go on half alive. */
+async function die(opened: Log, err: unknown): Promise<void> {
+  opened.log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
+  await opened.exit(1);
+}
