@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { escapeJson } from './printable.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** So much waits for a reader of stdout that stands still; what is more is dropped, and told of. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
@@ -71,16 +72,7 @@ function withoutCommands(err: unknown, depth = 0): unknown {
   );
 }
 
-/** Where a text of others repeats a secret, in JSON: Redis's answer to an AUTH that it lacks, and URLs. */
-const SECRETS: readonly (readonly [RegExp, string])[] = [
-  [/, with args beginning with: (?:[^"\\]|\\(?!n).)*/g, ''],
-  [/\/\/[^\s"/?#]*@/g, '//…@'],
-  [/(sentinelPassword=)[^\s"&]*/g, '$1…'],
-];
-
 /** Whatever is logged passes here: without secrets, and safe for a terminal. */
 function clean(line: string): string {
-  return escapeJson(
-    SECRETS.reduce((text, [secret, instead]) => text.replace(secret, instead), line),
-  );
+  return escapeJson(withoutSecrets(line));
 }

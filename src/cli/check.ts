@@ -2,6 +2,7 @@ import { type Config, ConfigError, readConfig } from '../config.ts';
 import { readEnvironment } from '../environment.ts';
 import { Prober } from '../graph/probe.ts';
 import { periods } from '../periods.ts';
+import { withoutSecrets } from '../secrets.ts';
 import { readVersion } from '../version.ts';
 import { span } from './call-lines.ts';
 import { about, type Finding } from './check/finding.ts';
@@ -33,7 +34,8 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
     let exit: number = EXIT.done;
     try {
       const config = readConfig(readEnvironment());
-      for await (const some of look(config)) {
+      for await (const found of look(config)) {
+        const some: Finding[] = JSON.parse(withoutSecrets(JSON.stringify(found)));
         findings.push(...some);
         if (!json) process.stdout.write(some.map(describe).join(''));
       }

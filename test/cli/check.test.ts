@@ -119,6 +119,17 @@ describe('a Redis', () => {
     ]);
   });
 
+  test('that repeats the password of an AUTH that it does not know is told of without', async () => {
+    const server = await aRedis('--rename-command', 'AUTH', '', '--rename-command', 'HELLO', '');
+    const url = server.url.replace('//', '//callkeeper:pass-word@');
+    for (const args of [['check'], ['check', '--json']]) {
+      const { code, stdout, stderr } = await cli(args, env({ REDIS_URL: url }));
+      expect(stdout).toContain('unknown command');
+      expect(stdout + stderr).not.toContain('pass-word');
+      expect(code).toBe(1);
+    }
+  });
+
   test('without an append-only file is a warning, and a failure where that is asked for', async () => {
     const server = await aRedis('--appendonly', 'no');
     expect(await wrongs({ REDIS_URL: server.url })).toMatchObject([
@@ -245,13 +256,19 @@ describe('Entra', () => {
     ]);
   });
 
-  test('that cannot be asked for want of a credential is a failure', async () => {
+  test('that could not be asked, as the certificate cannot be used, is a fault of the environment', async () => {
     const file = join(world.directory, 'app.pem');
     writeFileSync(file, 'not a certificate');
     const over = { AZURE_CLIENT_SECRET: '', AZURE_CLIENT_CERTIFICATE_PATH: file };
-    const [token, ...others] = await wrongs(over);
-    expect(others).toEqual([]);
-    expect(token).toMatchObject({ check: 'token', fix: 'See the file of the credential.' });
+    const ended = await cli(['check', '--json'], env(over));
+    expect(ended.code).toBe(2);
+    expect(report(ended).findings).toMatchObject([
+      {
+        check: 'configuration',
+        status: 'failed',
+        detail: `AZURE_CLIENT_CERTIFICATE_PATH: ${file} holds no certificate with its private key: it is neither PEM nor PFX`,
+      },
+    ]);
   });
 
   test('whose CA is unknown is a failure, which says where to name it', async () => {

@@ -199,3 +199,27 @@ test('no secret is in the log', SLOW, async () => {
   expect(replica.output).not.toContain(key);
   expect(replica.output).not.toContain(world.env().AZURE_CLIENT_SECRET);
 });
+
+test.each([
+  ['refuses it', []],
+  [
+    'repeats it, as it knows no such command',
+    ['--rename-command', 'HELLO', '', '--rename-command', 'AUTH', ''],
+  ],
+  ['is not there', null],
+])('the password of a Redis that %s is not in the log', SLOW, async (_, options) => {
+  const world = await newWorld();
+  const server = new RedisServer(options ?? []);
+  await server.start();
+  onTestFinished(() => server.stop());
+  const url = new URL(server.url);
+  url.username = 'callkeeper';
+  url.password = 'pass-word';
+  if (options === null) await server.kill();
+  const replica = world.replica({ REDIS_URL: url.href, LOG_LEVEL: 'trace' });
+  const line = await replica.logged('redis connection');
+  expect(JSON.stringify(line.err)).toMatch(/WRONGPASS|unknown command|ECONNREFUSED/);
+  await replica.logged('Redis gives no answer');
+  await replica.stop();
+  expect(replica.output).not.toContain('pass-word');
+});
