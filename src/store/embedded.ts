@@ -1,14 +1,20 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { isAlive, Reaper, spawned } from '../processes.ts';
+import { Reaper, spawned } from '../processes.ts';
+import {
+  directoryIn,
+  EmbeddedRedisError,
+  evictOrphan,
+  type Running,
+  stateFileIn,
+  urlOf,
+} from './embedded-state.ts';
 
 const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta.url));
 
@@ -18,25 +24,6 @@ const RESTART_MS = 50;
 const RESTART_CAP_MS = 5_000;
 /** For `redis-server --version`. */
 const VERSION_TIMEOUT_MS = 5_000;
-/** Where the running server is told of, beside its data. */
-const STATE_FILE = 'running.json';
-
-/** The embedded redis-server cannot be had; the message says what to do. */
-export class EmbeddedRedisError extends Error {
-  readonly code = 'EMBEDDED_REDIS';
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'EmbeddedRedisError';
-  }
-}
-
-/** Where the running server is reached, kept beside its data for whoever comes next. */
-interface Running {
-  /** Of the daemon that started it. */
-  readonly owner: number;
-  readonly port: number;
-  readonly password: string;
-}
 
 /**
  * A `redis-server` of the daemon's own, for one replica without a Redis: on
@@ -56,7 +43,7 @@ export class EmbeddedRedis {
   #stopping = false;
 
   constructor(dataDir: string, log: Logger) {
-    this.#directory = resolve(dataDir, 'redis');
+    this.#directory = directoryIn(dataDir);
     this.#log = log;
   }
 
@@ -69,7 +56,7 @@ export class EmbeddedRedis {
   /** Resolves with its URL once the process runs; it may still be loading its data. */
   async start(): Promise<string> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await this.#evictOrphan();
+    await evictOrphan(this.#stateFile, this.#log);
     const port = await freePort();
     const password = randomBytes(24).toString('base64url');
     this.#running = { owner: process.pid, port, password };
@@ -98,7 +85,7 @@ export class EmbeddedRedis {
   }
 
   get #stateFile(): string {
-    return join(this.#directory, STATE_FILE);
+    return stateFileIn(this.#directory);
   }
 
   async #spawn(): Promise<void> {
@@ -133,47 +120,6 @@ export class EmbeddedRedis {
       this.#log.error({ err }, 'embedded redis-server cannot be started; it is tried again');
     }
   }
-
-  /** Rejects where the daemon that the data belongs to still lives. */
-  async #evictOrphan(): Promise<void> {
-    const left = await readState(this.#stateFile);
-    if (!left) return;
-    const redis = new Redis({
-      host: '127.0.0.1',
-      port: left.port,
-      password: left.password,
-      lazyConnect: true,
-      connectTimeout: 1_000,
-      retryStrategy: null,
-      maxRetriesPerRequest: 0,
-    });
-    redis.on('error', () => undefined); // nobody there is what we hope for
-    try {
-      await redis.connect();
-      if (left.owner !== process.pid && isAlive(left.owner)) {
-        throw new EmbeddedRedisError(
-          `DATA_DIR is in use by process ${left.owner}. Give each replica a DATA_DIR of its own, ` +
-            'or REDIS_URL to all of them for a schedule that they share.',
-        );
-      }
-      this.#log.warn('a redis-server of a daemon that was killed is stopped first');
-      await redis.shutdown('NOSAVE').catch(() => undefined); // it closes instead of answering
-      await closed(redis);
-    } catch (error) {
-      if (error instanceof EmbeddedRedisError) throw error;
-    } finally {
-      redis.disconnect();
-    }
-  }
-}
-
-/**
- * The URL of the redis-server that a living daemon has started for this directory; null
- * where there is none. Starts and stops nothing.
- */
-export async function findEmbedded(dataDir: string): Promise<string | null> {
-  const running = await readState(resolve(dataDir, 'redis', STATE_FILE));
-  return running !== null && isAlive(running.owner) ? urlOf(running) : null;
 }
 
 /**
@@ -190,10 +136,6 @@ export async function embeddedVersion(): Promise<string> {
   } catch (error) {
     throw missing(error as Error);
   }
-}
-
-function urlOf({ port, password }: Running): string {
-  return `redis://:${password}@127.0.0.1:${port}`;
 }
 
 function configuration({ port, password }: Running, directory: string): string {
@@ -216,21 +158,6 @@ async function freePort(): Promise<number> {
   await new Promise((done) => server.close(done));
   if (typeof address !== 'object' || address === null) throw new Error('no port was given');
   return address.port;
-}
-
-async function readState(file: string): Promise<Running | null> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Running;
-  } catch {
-    return null; // none was left, or one that was cut off while being written
-  }
-}
-
-function closed(redis: Redis): Promise<void> {
-  return new Promise((done) => {
-    if (redis.status === 'end') done();
-    redis.once('end', () => done());
-  });
 }
 
 function toError(error: Error): Error {

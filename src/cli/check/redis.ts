@@ -2,7 +2,8 @@ import { pino } from 'pino';
 import type { Config } from '../../config.ts';
 import { periods } from '../../periods.ts';
 import { parseRedisUrl } from '../../store/address.ts';
-import { EmbeddedRedisError, embeddedVersion, findEmbedded } from '../../store/embedded.ts';
+import { embeddedVersion } from '../../store/embedded.ts';
+import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts';
 import {
   evicts,
   type Info,
