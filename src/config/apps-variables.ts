@@ -86,15 +86,14 @@ function readCredential(read: EnvReader): Credential {
 }
 
 function readCertificate(read: EnvReader): Credential | null {
-  const name = 'AZURE_CLIENT_CERTIFICATE_PATH';
-  const path = read.text(name);
+  const path = read.text('AZURE_CLIENT_CERTIFICATE_PATH');
   const password = read.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
   const phrase = read.secretText('AZURE_CLIENT_CERTIFICATE_PASSWORD');
   const sendsChain = read.truth('AZURE_CLIENT_SEND_CERTIFICATE_CHAIN');
   if (path === null) return null;
   // A password that cannot be read has a fault of its own.
   const isReadable = password === null || phrase !== null;
-  read.file(name, path, null, (file) => {
+  read.file('AZURE_CLIENT_CERTIFICATE_PATH', path, null, (file) => {
     if (isReadable) tryToOpen(file, phrase);
     return null;
   });
