@@ -13,6 +13,9 @@ import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { configureAccess } from './daemon/access.ts';
 import { configureApps } from './daemon/apps.ts';
+import { Readiness } from './daemon/readiness.ts';
+import { Recovery } from './daemon/recovery.ts';
+import { Turns } from './daemon/turns.ts';
 import { buildWebhooks } from './daemon/webhooks.ts';
 import { Graph } from './graph/graph.ts';
 import { buildApp, buildMetricsApp } from './http/app.ts';
@@ -26,7 +29,6 @@ import { RosterOverviews } from './overviews.ts';
 import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
-import { Standing } from './standing.ts';
 import {
   connectBlocking,
   connectFast,
@@ -39,7 +41,7 @@ import { StreamedEventLog } from './store/event-log.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
 import { Membership } from './store/membership.ts';
 import { MirroredStore } from './store/mirrored-store.ts';
-import { reconcile } from './store/reconcile.ts';
+import { RedisLink } from './store/redis-link.ts';
 import { RedisCallStore } from './store/redis-store.ts';
 import { Roster } from './store/roster.ts';
 import { Servers } from './store/servers.ts';
@@ -86,7 +88,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const policy = retryPolicy(intervalMs, deadlineMs);
   const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const userAgent = `callkeeper/${version}`;
-  let stopping = false;
 
   await using starting = new AsyncDisposableStack();
 
@@ -103,7 +104,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   // BullMQ adds its scripts to what it is given, and each pipeline pays for all scripts there are.
   const forQueues = connectFast(connection);
   starting.defer(() => forQueues.disconnect());
-  const servers = new Servers({ redis, connection, slots });
+  const servers = new Servers({ redis, connection });
 
   const roster = new Roster({
     wheel,
@@ -120,7 +121,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     clock,
     summary: (now) => roster.summary(now),
-    storeUp: () => standing.up && standing.outSlots.size === 0,
+    storeUp: () => link.up,
     turning: () => schedule.running,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
@@ -237,16 +238,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // A visit in its turn must be over by then: the slot's width, and one request.
     graceMs: Math.max(period.watchGraceMs, slotWidthMs(wheel) + period.graph.totalMs),
     log,
-    watched: (slot) => (standing.up && !standing.outSlots.has(slot) ? [inShared, inOwn] : [inOwn]),
+    watched: () => (link.up ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {
-      if (!standing.up || standing.outSlots.has(slot)) return;
+      if (!link.up) return;
       metrics.missedTurn();
       log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
       schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 2));
     },
   });
 
-  const standing: Standing = new Standing({
+  const link: RedisLink = new RedisLink({
     redis,
     servers,
     membership: new Membership({
@@ -261,40 +262,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     graceMs: period.outGraceMs,
     clock,
     log,
-    unsavedSlots: () => roster.unsavedSlots,
-    onBack: async (due, { isFirst, isAnew }) => {
-      if (isAnew) await feed.follow();
-      const merged = await reconcile(inRedis, roster, due, clock);
-      const { updated, restored, left, unreadable } = merged;
-      for (const call of left) observer.removed(call);
-      if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
-      metrics.callsWrittenBack(restored);
-      // A visit that found a slot empty meanwhile has taken its turn for made.
-      if (restored > 0) watch.lookSoon();
-      const { tracked } = roster;
-      log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
-      return restored > 0;
-    },
-    onAnswer: async () => {
-      await shares.exchange().catch((err) => log.debug({ err }, 'no shares exchanged'));
-      if (Math.abs(clock.machineAheadMs()) <= period.skewMs) {
-        await schedule.resume();
-        schedule.replaceIfDeaf(clock.now() - intervalMs);
-      } else if (schedule.running) {
-        log.error(
-          { aheadMs: clock.machineAheadMs() },
-          "this machine's clock is wrong by Redis's: turns are left to others, and to the watch",
-        );
-        await schedule.suspend(AbortSignal.timeout(period.lockMs));
-      }
-    },
-    onOut: async () => {
-      watch.lookSoon();
-      await schedule.suspend(AbortSignal.timeout(period.outGraceMs));
-    },
-    onRefused: onFatal,
   });
-  starting.defer(() => standing.stop());
+  const recovery = new Recovery({
+    store: inRedis,
+    roster,
+    feed,
+    watch,
+    observer,
+    metrics,
+    wheel,
+    replica,
+    clock,
+    log,
+    onFatal,
+  });
+  recovery.follow(link);
+  link.on('beat', () =>
+    shares.exchange().catch((err) => log.debug({ err }, 'no shares exchanged')),
+  );
+  new Turns({ schedule, clock, intervalMs, period, log }).follow(link);
+  const readiness = new Readiness({ link, schedule });
+  starting.defer(() => link.stop());
 
   const targets = new Targets({
     ...(config.webhooks ?? { hosts: [], defaultUrl: null, secrets: [] }),
@@ -313,7 +301,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       targets,
       render: (event) => JSON.stringify(presentEvent(event)),
       changed: (signal) => eventLog.changed(signal),
-      isUp: () => standing.up,
+      isUp: () => link.up,
       metrics,
       userAgent,
       clock,
@@ -359,20 +347,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
   const { access, watch: accessWatch } = configureAccess({ config, metrics, tokens, watched });
   starting.defer(() => accessWatch?.stop());
-  const ready = () => {
-    const reasons: string[] = [];
-    if (stopping) reasons.push('stopping');
-    if (!standing.up) reasons.push('Redis does not answer');
-    const { size: out } = standing.outSlots;
-    if (standing.up && out > 0) reasons.push(`Redis does not serve ${out} of ${slots} slots`);
-    if (!schedule.running) reasons.push('the worker does not run');
-    return reasons;
-  };
+  const ready = () => readiness.reasons();
   const onConnectionDropped = (reason: string) => metrics.connectionDropped(reason);
   const app = await buildApp({
     calls,
     events: eventLog,
-    overviews: new RosterOverviews({ roster, shares, standing: () => standing, deadlineMs, clock }),
+    overviews: new RosterOverviews({ roster, shares, link, deadlineMs, clock }),
     admitNotifications:
       verifier &&
       ((authorization, named) => admit({ ...configured(), verifier }, authorization, named)),
@@ -399,7 +379,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     metricsApp &&
     (await metricsApp.listen({ ...metricsAddress }).catch(cannotListen('METRICS_ADDRESS')));
   const url = await app.listen({ host, port }).catch(cannotListen('HOST and PORT'));
-  standing.start();
+  link.start();
   watch.start();
   appsWatch?.start();
   accessWatch?.start();
@@ -414,13 +394,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await Promise.all([appsWatch?.reload(), accessWatch?.reload()]);
     },
     stop: () => {
-      stopping = true;
+      readiness.stop();
       stopped ??= stopWithin(config.shutdownMs, async (limit) => {
         // Clients that are slow must not cost the others the hand-over.
         const drainMs = Math.min(5_000, config.shutdownMs / 2);
         const draining = setTimeout(() => app.server.closeAllConnections(), drainMs);
         // Where Redis is out there is nobody to hand visits to.
-        const handOver = AbortSignal.any([limit, standing.out]);
+        const handOver = AbortSignal.any([limit, link.out]);
         await Promise.all([
           app.close().finally(() => clearTimeout(draining)),
           schedule.stop(handOver),
@@ -429,13 +409,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           sharedFirst.stop(),
           webhooks?.stop(handOver),
         ]);
-        if (roster.hasUnsaved) {
-          // One of our own is being started again; any other may never come back.
-          if (embedded) await untilAnswers(redis, limit);
-          const served = roster.unsavedSlots.filter((slot) => !standing.outSlots.has(slot));
-          await saveLast(() => reconcile(inRedis, roster, served, clock), roster, log);
-        }
-        await inRedis.told();
+        // One of our own is being started again; any other may never come back.
+        if (embedded && roster.hasUnsaved) await untilAnswers(redis, limit);
+        await recovery.saveLast();
         await running.disposeAsync();
       });
       return stopped;
@@ -449,16 +425,6 @@ async function untilAnswers(redis: RedisClient, limit: AbortSignal): Promise<voi
   }
 }
 
-/** What this replica alone knows is lost with it, unless Redis takes it now. */
-async function saveLast(save: () => Promise<unknown>, roster: Roster, log: Logger): Promise<void> {
-  const err = await save().then(() => null, toError);
-  if (err === null && !roster.hasUnsaved) return;
-  log.error(
-    { err },
-    'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
-  );
-}
-
 /** Nothing of OpenTelemetry is loaded where no traces are wanted. */
 async function startTracing(options: TracingOptions): Promise<Tracing> {
   return (await import('./tracing/tracing.ts')).startTracing(options);
@@ -469,8 +435,6 @@ function cannotListen(variable: string): (cause: Error) => never {
     throw new Error(`${variable}: ${cause.message}`, { cause });
   };
 }
-
-const toError = (error: unknown) => error;
 
 async function stopWithin(
   limitMs: number,

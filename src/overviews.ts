@@ -4,14 +4,14 @@ import type { Counts, Overview, Overviews } from './calls/overview.ts';
 import type { Clock } from './calls/ports.ts';
 import { isWithin, type Reach } from './calls/principal.ts';
 import { tally } from './calls/tally.ts';
-import type { Standing } from './standing.ts';
+import type { RedisLink } from './store/redis-link.ts';
 import type { Roster } from './store/roster.ts';
 import type { Shares } from './store/shares.ts';
 
 export interface OverviewsOptions {
   readonly roster: Pick<Roster, 'digests' | 'peek' | 'unheld'>;
   readonly shares: Pick<Shares, 'own' | 'others'>;
-  readonly standing: () => Pick<Standing, 'up' | 'outSlots'>;
+  readonly link: Pick<RedisLink, 'up' | 'cause'>;
   readonly deadlineMs: number;
   readonly clock: Clock;
 }
@@ -50,13 +50,13 @@ export class RosterOverviews implements Overviews {
       this.#count = this.#countCalls();
     }
     const counts = this.#within(reach, await this.#count);
-    const { roster, shares, standing, clock } = this.#options;
-    const { up, outSlots } = standing();
+    const { roster, shares, link, clock } = this.#options;
+    const { up, cause } = link;
     return {
       ...counts,
       now: clock.now(),
       unheld: roster.unheld,
-      redis: { up, slotsOut: up ? outSlots.size : 0 },
+      redis: { up, cause: up ? null : (cause?.what ?? null) },
       replicas: [shares.own, ...(up ? shares.others : [])],
     };
   }

@@ -1,6 +1,7 @@
 import { ConfigError, readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { readEnvironment } from './environment.ts';
+import { logConsole } from './library-warnings.ts';
 import { type Log, openLog } from './log.ts';
 import { printableLines } from './printable.ts';
 import type { StopRequests } from './stop-requests.ts';
@@ -12,6 +13,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   if (!config) return;
   const opened = openLog(config.logLevel);
   const { log } = opened;
+  logConsole(log);
   process.on('uncaughtException', (err) => void die(opened, err));
   const version = readVersion();
 

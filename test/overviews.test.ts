@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { RosterOverviews } from '../src/overviews.ts';
+import type { Cause } from '../src/store/cause.ts';
 import { aCall, DEADLINE_MS, idIn, NOW } from './calls/fixture.ts';
 import { aRoster } from './store/fixture.ts';
 
@@ -11,15 +12,15 @@ const SHARES = {
 function someOverviews() {
   const roster = aRoster();
   const digests = vi.spyOn(roster, 'digests');
-  const standing = { up: true, outSlots: new Set<number>() };
+  const link = { up: true, cause: null as Cause | null };
   const overviews = new RosterOverviews({
     roster,
     shares: SHARES,
-    standing: () => standing,
+    link,
     deadlineMs: DEADLINE_MS,
     clock: { now: () => NOW, sleep: async () => undefined },
   });
-  return { roster, digests, standing, overviews };
+  return { roster, digests, link, overviews };
 }
 
 test('the calls are counted once for all who ask at a time, and again when that is old', async () => {
@@ -58,14 +59,14 @@ test('a call that another app has taken over since it was counted is not told of
 });
 
 test('while Redis is out only this replica is known, and that at once', async () => {
-  const { standing, overviews } = someOverviews();
-  standing.outSlots = new Set([3]);
+  const { link, overviews } = someOverviews();
   const before = await overviews.read(null);
-  expect(before.redis).toEqual({ up: true, slotsOut: 1 });
+  expect(before.redis).toEqual({ up: true, cause: null });
   expect(before.replicas).toEqual([SHARES.own, ...SHARES.others]);
-  standing.up = false;
+  link.up = false;
+  link.cause = { code: 'OOM', what: 'Redis is out of memory', fix: '' };
   const after = await overviews.read(null);
-  expect(after.redis).toEqual({ up: false, slotsOut: 0 });
+  expect(after.redis).toEqual({ up: false, cause: 'Redis is out of memory' });
   expect(after.replicas).toEqual([SHARES.own]);
 });
 

@@ -118,15 +118,13 @@ function lossOf(lost, ms) {
 }
 
 /** @param {GetOverviewAnswer} overview */
-function faults({ redis, tracked, slots, unheld, unready }) {
+function faults({ redis, tracked, unheld, unready }) {
   /** @type {Notice[]} */
   const found = [];
   if (!redis.up) {
-    const text = `Redis is out: this replica keeps ${plural(tracked, 'call')} alive from memory. Events are told when it is back.`;
+    const why = redis.cause === null ? '' : ` (${redis.cause})`;
+    const text = `Redis is out${why}: this replica keeps ${plural(tracked, 'call')} alive from memory. Events are told when it is back.`;
     found.push({ key: 'redis', text });
-  } else if (redis.slotsOut > 0) {
-    const some = `${count(redis.slotsOut)} of ${count(slots.tracked.length)} slots`;
-    found.push({ key: 'redis', text: `Part of Redis is out: ${some} are kept from memory.` });
   } else if (unready.length > 0) {
     const text = `The replica that answers is not ready: ${unready.join('; ')}.`;
     found.push({ key: 'unready', text });

@@ -21,8 +21,8 @@ export interface Overview extends Counts {
   readonly unheld: number;
   readonly redis: {
     readonly up: boolean;
-    /** While it is up: slots that it does not serve. */
-    readonly slotsOut: number;
+    /** Why it is not, if that is known. */
+    readonly cause: string | null;
   };
   /** This one first. */
   readonly replicas: readonly ReplicaShare[];

@@ -1,6 +1,7 @@
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { readEnvironment } from '../environment.ts';
 import { Prober } from '../graph/probe.ts';
+import { logConsole } from '../library-warnings.ts';
 import { periods } from '../periods.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { readVersion } from '../version.ts';
@@ -30,6 +31,7 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
     strict: { type: 'boolean', default: false },
   },
   async run({ json, strict }) {
+    logConsole({ warn: () => undefined }); // what is wrong is a finding
     const findings: Finding[] = [];
     let exit: number = EXIT.done;
     try {

@@ -95,8 +95,8 @@ export interface GetOverviewAnswer {
   readonly redis: {
     /** False: this replica goes on from memory. */
     readonly up: boolean;
-    /** While it is up: slots that it does not serve. */
-    readonly slotsOut: number;
+    /** Why it is not up; null if it is, or nobody knows. */
+    readonly cause: string | null;
   };
   /** Those that live; the one that answers first, alone while Redis is out. */
   readonly replicas: readonly {

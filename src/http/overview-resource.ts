@@ -56,7 +56,10 @@ export const OverviewSchema = Type.Object(
     }),
     redis: Type.Object({
       up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
-      slotsOut: Count('While it is up: slots that it does not serve.'),
+      cause: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        description: 'Why it is not up; null if it is, or nobody knows.',
+      }),
     }),
     replicas: Type.Array(
       Type.Object({

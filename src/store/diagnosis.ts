@@ -1,76 +1,127 @@
-import { Redis } from 'ioredis';
+import { connect } from 'node:net';
+import { Redis, type RedisOptions } from 'ioredis';
 import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
+import { type Cause, causeOf, isVague } from './cause.ts';
 import { type ConnectionOptions, forEndpoint } from './connection.ts';
+import { PROBE_KEY } from './keys.ts';
 import { modeOf, parseInfo, type Unfitness, UnsuitableRedisError } from './suitable.ts';
 
+/** Of what is written as a probe, in ms. */
+const PROBE_MS = 1_000;
+
+/** One of the servers that REDIS_URL names, seen by itself. */
+type Seen =
+  | { readonly kind: 'fine' }
+  | { readonly kind: 'unfit'; readonly unfitness: Unfitness }
+  | { readonly kind: 'broken'; readonly cause: Cause | null };
+
+const FINE: Seen = { kind: 'fine' };
+
 /**
- * Asks the servers that REDIS_URL names, each by itself, whether they are what
- * it says they are. Rejects with {@link UnsuitableRedisError} where those that
- * answer are not, and resolves otherwise: they may yet come.
+ * Asks the servers that REDIS_URL names, each on a connection of its own, why Redis
+ * does not serve: ioredis does not say while a server loads its data, or when one
+ * closes the connection at once. null if they seem fine. Rejects with
+ * {@link UnsuitableRedisError} if those that answer are not what REDIS_URL says;
+ * those that do not may yet come.
  */
-export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<void> {
+export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<Cause | null> {
   const address = parseRedisUrl(url);
-  if (address.kind === 'single') return; // whatever it is, it says so itself
-  const endpoints = address.kind === 'sentinel' ? address.sentinels : address.nodes;
-  const faults = await Promise.all(
-    endpoints.map((endpoint) => faultOf(endpoint, address, timeoutMs)),
-  );
-  const told = faults.filter((fault) => fault !== null);
-  const unfit = told.filter((fault) => fault !== 'none');
-  const [first] = unfit;
-  if (first && unfit.length === told.length) throw new UnsuitableRedisError(first);
+  const endpoints = endpointsOf(address);
+  const seen = await Promise.all(endpoints.map((one) => lookAt(one, address, timeoutMs)));
+  const unfit = seen.find((one) => one.kind === 'unfit');
+  if (unfit && !seen.includes(FINE)) throw new UnsuitableRedisError(unfit.unfitness);
+  const causes = seen.flatMap((one) => (one.kind === 'broken' && one.cause ? [one.cause] : []));
+  return causes.find(({ code }) => code !== 'ECONNREFUSED') ?? causes[0] ?? null;
 }
 
-/** null where it does not answer. */
-async function faultOf(
-  endpoint: Endpoint,
-  address: Exclude<RedisAddress, { kind: 'single' }>,
-  timeoutMs: number,
-): Promise<Unfitness | 'none' | null> {
-  const redis = new Redis({
-    ...forEndpoint(endpoint, address),
+function endpointsOf(address: RedisAddress): readonly Endpoint[] {
+  if (address.kind === 'sentinel') return address.sentinels;
+  if (address.kind === 'cluster') return address.nodes;
+  const { hostname, port } = new URL(address.url);
+  return [{ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6_379) }];
+}
+
+async function lookAt(endpoint: Endpoint, address: RedisAddress, timeoutMs: number): Promise<Seen> {
+  let connectionError: unknown = null;
+  const redis = bareConnection(endpoint, address, timeoutMs);
+  redis.on('error', (error) => {
+    connectionError = error;
+  });
+  try {
+    return await ask(redis, endpoint, address);
+  } catch (error) {
+    const cause = causeOf(error) ?? causeOf(connectionError);
+    const mayBeGreeted = !redis.options.tls && (cause === null || isVague(cause));
+    const greeting = mayBeGreeted ? await readGreeting(endpoint, timeoutMs) : null;
+    return { kind: 'broken', cause: greeting ?? cause };
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** Tries nothing twice, and waits for nothing: not for a Redis that loads either. */
+function bareConnection(endpoint: Endpoint, address: RedisAddress, timeoutMs: number): Redis {
+  const options: RedisOptions = {
     lazyConnect: true,
     enableReadyCheck: false,
     retryStrategy: null,
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
-    replyMapping: 'legacy',
-  });
-  redis.on('error', () => undefined); // it does not answer
-  try {
-    const mode = modeOf(parseInfo(await redis.info()));
-    const name = `${endpoint.host}:${endpoint.port}`;
-    if (address.kind === 'cluster') return mode === 'cluster' ? 'none' : notACluster(name, mode);
-    if (mode !== 'sentinel') return notASentinel(name, mode);
-    return await wrongGroup(redis, name, address.group);
-  } catch {
-    return null;
-  } finally {
-    redis.disconnect();
+  };
+  const legacy = { replyMapping: 'legacy' as const };
+  if (address.kind === 'single') return new Redis(address.url, { ...options, ...legacy });
+  return new Redis({ ...forEndpoint(endpoint, address), ...options, ...legacy });
+}
+
+async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress): Promise<Seen> {
+  if (address.kind === 'single') {
+    await redis.set(PROBE_KEY, 1, 'PX', PROBE_MS);
+    return FINE; // what it is it says itself
   }
+  const mode = modeOf(parseInfo(await redis.info()));
+  const name = `${host}:${port}`;
+  if (address.kind === 'cluster') return mode === 'cluster' ? FINE : notACluster(name, mode);
+  if (mode !== 'sentinel') return notASentinel(name, mode);
+  return await lookForGroup(redis, name, address.group);
 }
 
-function notACluster(name: string, mode: string): Unfitness {
+/**
+ * Redis tells a connection that it turns down why (protected mode, maxclients), and
+ * closes it; one that writes meanwhile mostly sees only that it is closed.
+ */
+async function readGreeting({ host, port }: Endpoint, timeoutMs: number): Promise<Cause | null> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect({ host, port }).setEncoding('utf8').setTimeout(timeoutMs);
+  socket.once('data', (text: string) => resolve(text));
+  for (const end of ['timeout', 'error', 'close']) socket.once(end, () => resolve(''));
+  const greeting = await promise;
+  socket.destroy();
+  return greeting.startsWith('-') ? causeOf(new Error(greeting.slice(1).trim())) : null;
+}
+
+function notACluster(name: string, mode: string): Seen {
   const [is, fix] = mode === 'sentinel' ? SENTINEL : SINGLE;
-  return { what: `REDIS_URL says redis+cluster://, but ${name} is ${is}.`, fix };
+  return unfit({ what: `REDIS_URL says redis+cluster://, but ${name} is ${is}.`, fix });
 }
 
-function notASentinel(name: string, mode: string): Unfitness {
+function notASentinel(name: string, mode: string): Seen {
   const [is, fix] = mode === 'cluster' ? NODE : SINGLE;
-  return { what: `REDIS_URL says redis+sentinel://, but ${name} is ${is}.`, fix };
+  return unfit({ what: `REDIS_URL says redis+sentinel://, but ${name} is ${is}.`, fix });
 }
+
+const unfit = (unfitness: Unfitness): Seen => ({ kind: 'unfit', unfitness });
 
 const SINGLE = ['a Redis server by itself', 'Name it with redis://.'] as const;
 const SENTINEL = ['a Sentinel', 'Name it with redis+sentinel://…/group.'] as const;
 const NODE = ['a node of a Cluster', 'Name it with redis+cluster://.'] as const;
 
-async function wrongGroup(redis: Redis, name: string, group: string): Promise<Unfitness | 'none'> {
-  if (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group)) return 'none';
+async function lookForGroup(redis: Redis, name: string, group: string): Promise<Seen> {
+  if (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group)) return FINE;
   const masters = (await redis.call('SENTINEL', 'MASTERS')) as string[][];
   const known = masters.map((fields) => fields[fields.indexOf('name') + 1]).join(', ');
-  return {
+  return unfit({
     what: `REDIS_URL names the group ${JSON.stringify(group)}, which the Sentinel ${name} does not watch.`,
     fix: `Name one that it watches: ${known || 'there is none'}.`,
-  };
+  });
 }

@@ -2,14 +2,15 @@ import { isCluster, type RedisClient } from './connection.ts';
 
 /** A command by its name, or a script by ours, and its arguments. */
 export type Command = readonly [name: CommandName, ...args: (string | number)[]];
-type CommandName = 'hget' | 'hsetnx' | 'xdel' | 'zadd' | 'writeCalls';
+type CommandName = 'hget' | 'hsetnx' | 'zadd' | 'writeCalls';
 
 export type Reply = [error: Error | null, value: unknown];
 
 /**
- * Sends all at once and resolves with a reply for each, in order: in one
- * pipeline, or in a Cluster, where one would have to be for one node, each to
- * the node of its key. What fails does so by itself.
+ * Sends all at once and resolves with a reply for each, in order. In a Cluster
+ * each command is sent by itself: while the slot moves, a node refers some of
+ * them to another, and ioredis can follow that only for a whole pipeline. A
+ * command that fails does so alone.
  */
 export async function sendEach(redis: RedisClient, commands: readonly Command[]): Promise<Reply[]> {
   if (commands.length > 1 && !isCluster(redis)) {

@@ -1,10 +1,16 @@
 /**
- * The names of all our keys in Redis; BullMQ's own start with {@link QUEUE_PREFIX}.
- * A slot's keys share a hash tag, so a Redis Cluster keeps them on one node and
- * spreads the slots over all. The number of slots is part of the tag: a wheel
- * of another size has other keys, and laying the wheel anew copies from one set
- * to the other.
+ * The names of all our keys in Redis. All of them, BullMQ's too, carry one hash
+ * tag: a Redis Cluster keeps them on one node, so a script can write a record and
+ * its event together, and a node that fails is the same case as a Redis that
+ * fails. A million calls are some 200 MB and 2 % of a core, so spreading them
+ * would gain nothing. The number in the tag is the layout's: a layout that an
+ * older version cannot read gets another one.
  */
+const TAG = '{callkeeper:1}';
+
+/** Of BullMQ's keys; the name of the queue follows. */
+export const QUEUE_PREFIX = TAG;
+
 export interface SlotKeys {
   /** Hash: id → encoded call. */
   readonly calls: string;
@@ -14,59 +20,44 @@ export interface SlotKeys {
   readonly goneAt: string;
   /** Held by the replica that makes up for a missed turn of the slot. */
   readonly lock: string;
-  /** Stream, in a Cluster: events of the slot that are not in {@link EVENTS_KEY} yet. */
-  readonly outbox: string;
-  /** Held by the replica that forwards what others have left in the outbox. */
-  readonly outboxClaim: string;
-  /** Written where a node is asked whether it serves the slot. */
-  readonly probe: string;
 }
 
 export function slotKeys(slot: number, slots: number): SlotKeys {
-  const tag = `callkeeper:{${slot}/${slots}}`;
+  const prefix = `${TAG}:slot:${slot}/${slots}`;
   return {
-    calls: `${tag}:calls`,
-    gone: `${tag}:gone`,
-    goneAt: `${tag}:gone-at`,
-    lock: `${tag}:lock`,
-    outbox: `${tag}:outbox`,
-    outboxClaim: `${tag}:outbox-claim`,
-    probe: `${tag}:probe`,
+    calls: `${prefix}:calls`,
+    gone: `${prefix}:gone`,
+    goneAt: `${prefix}:gone-at`,
+    lock: `${prefix}:lock`,
   };
 }
 
-/**
- * What is kept once: beside each other on one node of a Cluster, so that a
- * script may use several, and so that the node which answers for the one
- * answers for all.
- */
-export const QUEUE_PREFIX = '{callkeeper}';
-const COMMON = `callkeeper:${QUEUE_PREFIX}`;
-
 /** Hash: the shape of the wheel that is laid, and the marker that this Redis holds our data. */
-export const WHEEL_KEY = `${COMMON}:wheel`;
+export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
-export const REPLICAS_KEY = `${COMMON}:replicas`;
+export const REPLICAS_KEY = `${TAG}:replicas`;
 /** What a replica says of its work; expires. */
 export function shareKey(replica: string): string {
-  return `${COMMON}:share:${replica}`;
+  return `${TAG}:share:${replica}`;
 }
 
+/** Written to see whether Redis takes writes; nobody reads it. */
+export const PROBE_KEY = `${TAG}:probe`;
 /** Held while the wheel is laid anew. */
-export const LAYING_KEY = `${COMMON}:laying`;
+export const LAYING_KEY = `${TAG}:laying`;
 /** Stream: what is tracked and what leaves the schedule. */
-export const EVENTS_KEY = `${COMMON}:events`;
+export const EVENTS_KEY = `${TAG}:events`;
 /** Held by the replica that hands events on to webhooks. */
-export const FORWARDING_KEY = `${COMMON}:forwarding`;
+export const FORWARDING_KEY = `${TAG}:forwarding`;
 
 /** Sorted set: what is to be delivered of a call by webhook, by place in the stream. */
 export function deliveriesKey(callId: string): string {
-  return `${COMMON}:deliveries:${callId}`;
+  return `${TAG}:deliveries:${callId}`;
 }
 
 /** There where a webhook, named by a digest of its URL, said that it is gone. */
 export function goneUrlKey(digest: string): string {
-  return `${COMMON}:gone-url:${digest}`;
+  return `${TAG}:gone-url:${digest}`;
 }
 
 /** About so many events are kept. */

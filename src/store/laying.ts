@@ -3,7 +3,6 @@ import { slotOf, type Wheel } from '../calls/wheel.ts';
 import type { RedisClient } from './connection.ts';
 import { type Command, sendEach } from './each.ts';
 import { LAYING_KEY, slotKeys, WHEEL_KEY } from './keys.ts';
-import { forwardLast } from './outbox.ts';
 
 /** Held anew with each slot; a replica that dies over it delays the next by so much. */
 const LAYING_MS = 60_000;
@@ -31,7 +30,6 @@ export async function layAnew(redis: RedisClient, from: Wheel, to: Wheel): Promi
       await eachSlot(from, async (slot) => {
         await hold();
         await copySlot(redis, slot, from, to);
-        while ((await forwardLast(redis, slot, from.slots)) > 0) await hold();
       });
       await hold();
     }
@@ -45,8 +43,8 @@ export async function layAnew(redis: RedisClient, from: Wheel, to: Wheel): Promi
 
 function removeSlots(redis: RedisClient, wheel: Wheel): Promise<void> {
   return eachSlot(wheel, async (slot) => {
-    const { calls, gone, goneAt, outbox } = slotKeys(slot, wheel.slots);
-    await redis.unlink(calls, gone, goneAt, outbox);
+    const { calls, gone, goneAt } = slotKeys(slot, wheel.slots);
+    await redis.unlink(calls, gone, goneAt);
   });
 }
 

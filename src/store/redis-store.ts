@@ -10,12 +10,10 @@ import {
 } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { decodeCall, decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
-import { isCluster, type RedisClient } from './connection.ts';
+import type { RedisClient } from './connection.ts';
 import { type Command, type Reply, sendEach } from './each.ts';
 import { giveWay } from './give-way.ts';
 import { EVENTS_KEPT, EVENTS_KEY, slotKeys } from './keys.ts';
-import { Outbox } from './outbox.ts';
-import type { Done } from './scripts.ts';
 import { type Place, type Restored, rememberGone, restoreCalls } from './write-back.ts';
 
 /** Told of values in Redis that cannot be read; they are left as they are. */
@@ -32,30 +30,18 @@ export class RedisCallStore implements CallStore {
   readonly #redis: RedisClient;
   readonly #wheel: Wheel;
   readonly #onUnreadable: OnUnreadable;
-  readonly #outbox: Outbox | null;
 
   constructor(redis: RedisClient, wheel: Wheel, onUnreadable: OnUnreadable) {
     this.#redis = redis;
     this.#wheel = wheel;
     this.#onUnreadable = onUnreadable;
-    this.#outbox = isCluster(redis) ? new Outbox(redis, wheel.slots) : null;
-  }
-
-  /** Resolves when whatever was written here is told of in the stream of events, as far as that can be had. */
-  async told(): Promise<void> {
-    await this.#outbox?.settled();
   }
 
   async readSlot(slot: number): Promise<Entry[]> {
-    const decode = (id: string, version: string) => {
+    return await this.#scan(this.#keys(slot).calls, (id, version) => {
       const call = this.#decode(slot, id, () => decodeCall(id, version));
       return call && { call, version };
-    };
-    const [entries] = await Promise.all([
-      this.#scan(this.#keys(slot).calls, decode),
-      this.#outbox?.sweep(slot),
-    ]);
-    return entries;
+    });
   }
 
   async find(ids: readonly string[]): Promise<(Entry | null)[]> {
@@ -77,16 +63,11 @@ export class RedisCallStore implements CallStore {
     const writes = groups.map(({ slot, group }): Command => {
       const { calls, gone, goneAt } = this.#keys(slot);
       const args = group.flatMap((item) => item.args);
-      return ['writeCalls', calls, gone, goneAt, this.#stream(slot), EVENTS_KEPT, ...args];
+      return ['writeCalls', calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args];
     });
     const replies = await this.#run(() => sendEach(this.#redis, writes));
-    for (const [i, { slot, group }] of groups.entries()) {
-      // Of each, also where another one failed.
-      const stands = (replies[i]?.[1] ?? []) as (Done | string)[];
-      for (const [j, { args }] of group.entries()) this.#tell(slot, stands[j], args);
-    }
     for (const [i, { group }] of groups.entries()) {
-      const stands = replyValue(replies[i]) as (Done | string)[];
+      const stands = replyValue(replies[i]) as (1 | string)[];
       for (const [j, { change, index, args }] of group.entries()) {
         const stood = stands[j] ?? '';
         results[index] =
@@ -139,21 +120,7 @@ export class RedisCallStore implements CallStore {
   }
 
   #place(slot: number): Place {
-    return {
-      redis: this.#redis,
-      keys: this.#keys(slot),
-      stream: this.#stream(slot),
-      onTold: (told) => this.#outbox?.add(slot, told),
-    };
-  }
-
-  /** Where a slot's events are told: in a Cluster beside the slot at first. */
-  #stream(slot: number): string {
-    return this.#outbox ? this.#keys(slot).outbox : EVENTS_KEY;
-  }
-
-  #tell(slot: number, done: Done | string | undefined, [type, id, , call]: ChangeArgs): void {
-    if (Array.isArray(done)) this.#outbox?.add(slot, { entryId: done[0], type, id, call });
+    return { redis: this.#redis, keys: this.#keys(slot) };
   }
 
   /** @param stands the value that stands there instead of what was expected; '' for none */

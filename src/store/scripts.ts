@@ -2,16 +2,14 @@ import type { Result } from 'ioredis';
 
 /**
  * Writes changes of calls of one slot, each if the value it is based on still
- * stands, and tells of what is to be told, in one step: no such change without
- * its event, no event without its change.
+ * stands, and appends their events in the same step: no such change without its
+ * event, no event without its change.
  *
- * KEYS: calls, gone, gone-at, and the stream that is told: the events, or in a
- * Cluster, where these may be on another node, the slot's outbox. ARGV: how many
- * events to keep, then for each change: op (`put`, `tracked`, `at-risk`,
- * `recovered`, or the removal), id, the value expected (empty: none), the new
- * value, and for removals the instant (epoch ms). Returns for each change 1
- * (put), or {the event's id in the stream}; or the value that stands there
- * instead (empty: none).
+ * KEYS: calls, gone, gone-at, events. ARGV: how many events to keep, then for each
+ * change: op (`put`, `tracked`, `at-risk`, `recovered`, or the removal), id, the
+ * value expected (empty: none), the new value, and for removals the instant (epoch
+ * ms). Returns for each change 1, or the value that stands there instead (empty:
+ * none).
  *
  * All values are read at once, and all puts written at once: of what a renewal
  * costs Redis, most would be the calls from Lua. A thousand changes at most, as
@@ -55,8 +53,7 @@ for _, i in ipairs(told) do
     redis.call('HDEL', KEYS[2], id)
     redis.call('ZREM', KEYS[3], id)
   end
-  results[i] = {redis.call(
-    'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
+  redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)
 end
 return results
 `;
@@ -67,8 +64,7 @@ return results
  * each item: op (`restored`; the removal; `remembered`, a removal that has been
  * told of), id, value, the value that was read in `gone` (empty: none), and for
  * removals the instant (epoch ms). What was written in `gone` meanwhile stands.
- * Returns for each 0 where it was not written, otherwise 1 (remembered), or {the
- * event's id in the stream}.
+ * Returns for each 1 if it was written, otherwise 0.
  */
 const writeBack = `
 local results = {}
@@ -87,8 +83,8 @@ for i = 2, #ARGV, 5 do
     end
     done = 1
     if op ~= 'remembered' then
-      done = {redis.call(
-        'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)}
+      redis.call(
+        'XADD', KEYS[4], 'MAXLEN', '~', ARGV[1], '*', 'type', op, 'id', id, 'call', value)
     end
   end
   results[#results + 1] = done
@@ -139,35 +135,6 @@ local era = redis.call('HGET', KEYS[1], 'era') or ''
 return {'joined', ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), era, beat, now}
 `;
 
-/**
- * Appends events to the stream. KEYS: events. ARGV: how many to keep, then for
- * each: type, id, call, and the event's own id, by which a repeat is recognised.
- * Returns the last one's id in the stream.
- */
-const appendEvents = `
-local entryId
-for i = 2, #ARGV, 4 do
-  entryId = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
-    'type', ARGV[i], 'id', ARGV[i + 1], 'call', ARGV[i + 2], 'event', ARGV[i + 3])
-end
-return entryId
-`;
-
-/**
- * How many stand in a slot's outbox, and what has stood there for longer than a grace, by its
- * node's clock, oldest first: for one reader alone, until a grace later. KEYS: outbox, claim.
- * ARGV: grace (ms), how many at most.
- */
-const claimLeft = `
-local all = redis.call('XLEN', KEYS[1])
-if all == 0 then return {0, {}} end
-local time = redis.call('TIME')
-local before = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1]
-local left = redis.call('XRANGE', KEYS[1], '-', string.format('%.0f', before), 'COUNT', ARGV[2])
-if #left == 0 or not redis.call('SET', KEYS[2], '1', 'PX', ARGV[1], 'NX') then return {all, {}} end
-return {all, left}
-`;
-
 /** KEYS: lock. ARGV: the key to it. */
 const unlockSlot = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -187,14 +154,9 @@ export const SCRIPTS = {
   unlockSlot: { lua: unlockSlot, numberOfKeys: 1 },
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
-  appendEvents: { lua: appendEvents, numberOfKeys: 1 },
-  claimLeft: { lua: claimLeft, numberOfKeys: 2 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
   joinWheel: { lua: joinWheel, numberOfKeys: 3 },
 };
-
-/** Of a change that was made: 1, or where it is told of {id of the event in its stream}. */
-export type Done = 1 | [eventId: string];
 
 export type JoinReply = [
   verdict: 'joined' | 'different',
@@ -214,25 +176,14 @@ declare module 'ioredis' {
       goneAt: string,
       events: string,
       ...args: (string | number)[]
-    ): Result<(Done | string)[], Context>;
+    ): Result<(1 | string)[], Context>;
     writeBack(
       calls: string,
       gone: string,
       goneAt: string,
       events: string,
       ...args: (string | number)[]
-    ): Result<(0 | Done)[], Context>;
-    appendEvents(
-      events: string,
-      kept: number,
-      ...args: (string | number)[]
-    ): Result<string, Context>;
-    claimLeft(
-      outbox: string,
-      claim: string,
-      graceMs: number,
-      most: number,
-    ): Result<[all: number, left: [id: string, fields: string[]][]], Context>;
+    ): Result<(0 | 1)[], Context>;
     holdLock(lock: string, holder: string, forMs: number): Result<number, Context>;
     unlockSlot(lock: string, key: string): Result<number, Context>;
     forgetGone(gone: string, goneAt: string, before: number): Result<number, Context>;

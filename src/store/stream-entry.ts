@@ -26,14 +26,12 @@ export function fieldOf(fields: readonly string[], name: string): string {
 /**
  * The event that an entry of the stream holds; null where it cannot be read
  * (which the feed reports), or is none that is told: the stop of a call that
- * nobody knew. Its id is its own, if it has one (see Outbox), or the entry's.
+ * nobody knew.
  */
-export function decodeEvent([entryId, fields]: StreamEntry): CallEvent | null {
+export function decodeEvent([id, fields]: StreamEntry): CallEvent | null {
   const type = TOLD_AS[fieldOf(fields, 'type')];
   if (type === undefined) return null;
-  const id = fieldOf(fields, 'event') || entryId;
-  const at = Number(/(\d+)-\d+$/.exec(id)?.[1] ?? Number.NaN);
-  if (!Number.isFinite(at)) return null;
+  const at = Number.parseInt(id, 10); // the part before the hyphen: epoch ms
   try {
     const [callId, text] = [fieldOf(fields, 'id'), fieldOf(fields, 'call')];
     if (!REMOVALS.has(type)) return { id, type, at, call: decodeCall(callId, text) };

@@ -1,15 +1,16 @@
 import type { Redis } from 'ioredis';
+import { type Cause, causeOf, isVague, RedisOutError } from './cause.ts';
 import { type ConnectionOptions, connectFast, isCluster, type RedisClient } from './connection.ts';
 import { diagnose } from './diagnosis.ts';
-import { slotKeys } from './keys.ts';
+import { PROBE_KEY } from './keys.ts';
 import { type Info, parseInfo } from './suitable.ts';
 
 /** What Redis tells of itself. */
 export interface Survey {
   /** One, or each master of a Cluster. */
   readonly servers: readonly ServerSurvey[];
-  /** Why it takes no writes, in its own words; null where it does. */
-  readonly writeFault: string | null;
+  /** Why it takes no writes; null if it does. */
+  readonly writeFault: Cause | null;
 }
 
 export interface ServerSurvey {
@@ -26,8 +27,8 @@ const PROBE_MS = 1_000;
 /**
  * Looks at the Redis that REDIS_URL names, and writes a key that nobody reads, gone
  * in a second. Rejects with `UnsuitableRedisError` where what answers is another
- * kind than the URL says, otherwise with why there is no answer, after a few times
- * `timeoutMs` at most.
+ * kind than the URL says, otherwise with {@link RedisOutError} if the cause is known,
+ * after a few times `timeoutMs` at most.
  */
 export async function survey(options: ConnectionOptions): Promise<Survey> {
   const redis = connectFast(options);
@@ -37,8 +38,10 @@ export async function survey(options: ConnectionOptions): Promise<Survey> {
     const servers = await Promise.all(nodes.map(lookAt));
     return { servers, writeFault: await writeFaultOf(redis) };
   } catch (error) {
-    await diagnose(options);
-    throw error;
+    const found = await diagnose(options);
+    const cause = causeOf(error);
+    const reason = cause === null || isVague(cause) ? (found ?? cause) : cause;
+    throw reason === null ? error : new RedisOutError(reason, error);
   } finally {
     redis.disconnect();
   }
@@ -63,11 +66,13 @@ async function lookAt(node: Redis): Promise<ServerSurvey> {
   return { name: `${host}:${port}`, info, clock: { at, sentAt, answeredAt: Date.now() } };
 }
 
-async function writeFaultOf(redis: RedisClient): Promise<string | null> {
+async function writeFaultOf(redis: RedisClient): Promise<Cause | null> {
   try {
-    await redis.set(slotKeys(0, 1).probe, 1, 'PX', PROBE_MS);
+    await redis.set(PROBE_KEY, 1, 'PX', PROBE_MS);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return (
+      causeOf(error) ?? { code: 'UNKNOWN', what: 'Redis takes no writes', fix: "See Redis's log." }
+    );
   }
 }

@@ -10,19 +10,15 @@ import {
 import { pieces } from '../calls/pieces.ts';
 import { decodeGoneCall, encodeCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
-import { EVENTS_KEPT, type SlotKeys } from './keys.ts';
-import type { Told } from './outbox.ts';
+import { EVENTS_KEPT, EVENTS_KEY, type SlotKeys } from './keys.ts';
 
 /** So many are written at once, to keep Redis free for others in between. */
 const PIECE = 500;
 
-/** A slot in Redis, and where it is told of what happens in it. */
+/** A slot in Redis. */
 export interface Place {
   readonly redis: RedisClient;
   readonly keys: SlotKeys;
-  /** The stream that scripts tell. */
-  readonly stream: string;
-  readonly onTold: (told: Told) => void;
 }
 
 /** Something to write back, by what was read of how the call left (null: nothing). */
@@ -110,21 +106,15 @@ async function readLeft<C extends Call>(
 
 /** For each whether it was written. */
 async function write(
-  { redis, keys: { calls, gone, goneAt }, stream, onTold }: Place,
+  { redis, keys: { calls, gone, goneAt } }: Place,
   items: readonly Item[],
 ): Promise<boolean[]> {
   if (items.length === 0) return [];
-  const encoded = items.map(({ call }) => encodeCall(call));
-  const args = items.flatMap(({ op, call, left, goneAt: at }, i) => {
-    return [op, call.id, encoded[i] ?? '', left ?? '', at];
+  const args = items.flatMap(({ op, call, left, goneAt: at }) => {
+    return [op, call.id, encodeCall(call), left ?? '', at];
   });
-  const done = await redis.writeBack(calls, gone, goneAt, stream, EVENTS_KEPT, ...args);
-  for (const [i, { op, call }] of items.entries()) {
-    const entry = done[i];
-    if (!Array.isArray(entry)) continue;
-    onTold({ entryId: entry[0], type: op, id: call.id, call: encoded[i] ?? '' });
-  }
-  return done.map((one) => one !== 0);
+  const done = await redis.writeBack(calls, gone, goneAt, EVENTS_KEY, EVENTS_KEPT, ...args);
+  return done.map((one) => one === 1);
 }
 
 /** Under this registration or a later one. Of two tombstones the later one stands, whoever left it. */

@@ -187,8 +187,8 @@ describe('a Redis', () => {
     expect(await wrongs({ REDIS_URL: url })).toMatchObject([
       {
         check: 'redis',
-        detail: "what is there does not speak Redis's protocol",
-        fix: expect.stringContaining('Mend host and port'),
+        detail: "what answers there does not speak Redis's protocol",
+        fix: expect.stringContaining('Correct host and port'),
       },
     ]);
   });

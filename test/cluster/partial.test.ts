@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
-import { slotOf } from '../../src/calls/wheel.ts';
-import { QUEUE_PREFIX, slotKeys } from '../../src/store/keys.ts';
+import { WHEEL_KEY } from '../../src/store/keys.ts';
 import { scenario } from '../faults/scenario.ts';
-import { INTERVAL_MS, until, type World } from '../faults/world.ts';
+import { until, type World } from '../faults/world.ts';
 import { RedisCluster } from '../redis/redis-cluster.ts';
 import type { RedisServer } from '../redis/redis-server.ts';
 
-const WHEEL = { intervalMs: INTERVAL_MS, slots: 256 };
 const PART = ['--cluster-require-full-coverage', 'no'];
 const OUT_MS = 9_000;
 
@@ -36,50 +34,45 @@ async function storeUp(world: World): Promise<string | undefined> {
   return /^callkeeper_store_up (\d)$/m.exec(text)?.[1];
 }
 
+const isOut = async (world: World) =>
+  (await notReady(world)).some((reason) => reason.startsWith('Redis is out: '));
+
 describe('no call passes its deadline', () => {
-  const part = new RedisCluster(PART);
+  const other = new RedisCluster(PART);
   scenario(
-    'when a Cluster is down in part: what cannot be reached goes on from memory, and it is told',
-    { group: part, redisWasOut: true, redisLostData: true },
+    'and nothing is noticed when the part of a Cluster is down that holds none of our keys',
+    { group: other },
     async (world) => {
-      const common = await part.masterOf(QUEUE_PREFIX);
-      const master = (await part.masters()).find((one) => one !== common);
-      if (!master) throw new Error('no master');
-      const out = new Set<number>();
-      for (let slot = 0; slot < WHEEL.slots; slot++) {
-        if ((await part.masterOf(slotKeys(slot, WHEEL.slots).calls)) === master) out.add(slot);
-      }
-      await withoutShard(part, master, async () => {
-        const reason = `Redis does not serve ${out.size} of ${WHEEL.slots} slots`;
-        await until('readyz tells', async () => (await notReady(world)).includes(reason));
-        expect(await storeUp(world)).toBe('0');
+      const ours = await other.masterOf(WHEEL_KEY);
+      const theirs = (await other.masters()).filter((one) => one !== ours);
+      for (const { client } of theirs) expect(await client.dbsize()).toBe(0);
+      const [master] = theirs;
+      if (!master) throw new Error('no other master');
+      await withoutShard(other, master, async () => {
         const started = await world.bot.startCalls(40);
-        for (const { id, durable } of started) {
-          expect([id, durable]).toEqual([id, !out.has(slotOf(id, WHEEL))]);
-        }
+        for (const { durable } of started) expect(durable).toBe(true);
         for (const call of world.bot.wanted.slice(0, 12)) await world.bot.stopCall(call);
         await sleep(OUT_MS);
+        expect(await notReady(world)).toEqual([]);
+        expect(await storeUp(world)).toBe('1');
       });
-      for (const replica of world.replicas) await replica.ready();
-      expect(await storeUp(world)).toBe('1');
     },
   );
 
-  const common = new RedisCluster(PART);
+  const ours = new RedisCluster(PART);
   scenario(
-    'when what is down of a Cluster is what all slots have in common',
-    { group: common, redisWasOut: true, redisLostData: true },
+    'when the part of a Cluster is down that holds our keys',
+    { group: ours, redisWasOut: true, redisLostData: true },
     async (world) => {
-      await withoutShard(common, await common.masterOf(QUEUE_PREFIX), async () => {
-        await until('readyz tells', async () =>
-          (await notReady(world)).includes('Redis does not answer'),
-        );
+      await withoutShard(ours, await ours.masterOf(WHEEL_KEY), async () => {
+        await until('readyz tells', () => isOut(world));
         expect(await storeUp(world)).toBe('0');
         await world.bot.startCalls(10);
         for (const call of world.bot.wanted.slice(0, 10)) await world.bot.stopCall(call);
         await sleep(OUT_MS);
       });
       for (const replica of world.replicas) await replica.ready();
+      expect(await storeUp(world)).toBe('1');
     },
   );
 
@@ -88,11 +81,12 @@ describe('no call passes its deadline', () => {
     'when a Cluster that serves whole or not at all is down in part',
     { group: whole, redisWasOut: true, redisLostData: true },
     async (world) => {
-      const [master] = await whole.masters();
-      if (!master) throw new Error('no master');
+      const ours = await whole.masterOf(WHEEL_KEY);
+      const master = (await whole.masters()).find((one) => one !== ours);
+      if (!master) throw new Error('no other master');
       await withoutShard(whole, master, async () => {
-        await until('readyz tells', async () =>
-          (await notReady(world)).includes('Redis does not answer'),
+        await until('readyz tells the cause', async () =>
+          (await notReady(world)).some((reason) => reason.includes('CLUSTERDOWN')),
         );
         await world.bot.startCalls(10);
         await sleep(OUT_MS);

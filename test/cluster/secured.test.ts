@@ -17,7 +17,7 @@ const USER = [
   'callkeeper',
   'on',
   '>p@ss,/',
-  '~callkeeper:*',
+  '~{callkeeper:*}:*',
   '+@all',
   '-@dangerous',
   '+info',
@@ -25,11 +25,11 @@ const USER = [
 const SCRIPT = `
 import { pino } from 'pino';
 import { connectFast } from './src/store/connection.ts';
-import { slotKeys } from './src/store/keys.ts';
+import { PROBE_KEY } from './src/store/keys.ts';
 const redis = connectFast({ url: process.argv[1], timeoutMs: 5000, log: pino({ level: 'debug' }) });
 if (redis.status !== 'ready') await new Promise((done) => redis.once('ready', done));
-await redis.set(slotKeys(1, 8).probe, 'kept');
-console.log(await redis.get(slotKeys(1, 8).probe), await redis.get('forbidden').catch((e) => e.message));
+await redis.set(PROBE_KEY, 'kept');
+console.log(await redis.get(PROBE_KEY), await redis.get('forbidden').catch((e) => e.message));
 redis.disconnect();
 `;
 

@@ -9,11 +9,6 @@ export interface Allowance {
   redisWasOut?: boolean;
   /** Events are lost with Redis's data; the logs then count. */
   redisLostData?: boolean;
-  /**
-   * A master of a Cluster may die with an ending that its replica does not have yet, while the
-   * events, on another master, tell of it: when it is written back it is told of again.
-   */
-  mayTellAgain?: boolean;
   /** No replica was killed, and every request reached Graph. */
   metricsEqualLedger?: boolean;
   /** Calls that Graph, by its own outage, made impossible to keep. */
@@ -109,12 +104,11 @@ function endedWithoutEvidence({ call, events }: Life): string[] {
   return isBare ? [`ended without Graph's words for it: ${call.id} (${show(events)})`] : [];
 }
 
-/** Of each ending once (see `mayTellAgain`), for each time the call was tracked at most; of none that was not. */
+/** Of each ending once, for each time the call was tracked at most; of none that was not. */
 function toldWrongly({ call, events, logs, overAt }: Life, allow: Allowance): string[] {
   const told = `${call.id} (events: ${show(events)}; logs: ${show(logs)})`;
   const { registrations } = call;
-  const most = allow.mayTellAgain ? 2 * registrations : registrations;
-  if (events.length > most) return [`told of too often: ${told}`];
+  if (events.length > registrations) return [`told of too often: ${told}`];
   if (!allow.redisWasOut && logs.length > registrations) return [`logged more than once: ${told}`];
   const times = allow.redisLostData ? events.length + logs.length : events.length;
   if ((overAt !== null || call.stoppedAt !== null) && times === 0)

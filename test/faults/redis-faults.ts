@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { QUEUE_PREFIX } from '../../src/store/keys.ts';
 import type { World } from './world.ts';
 
 /** Something done to Redis, or to the way there, that is over after about `ms`. */
@@ -154,6 +155,6 @@ export type RedisFaultName = keyof typeof REDIS_FAULTS;
 
 /** Deletes some of what BullMQ goes by: whatever the cause, the wheel must go on. */
 export async function damageWheel({ redis }: World, pattern: string): Promise<number> {
-  const keys = await redis.client.keys(`{callkeeper}:wheel:${pattern}`);
+  const keys = await redis.client.keys(`${QUEUE_PREFIX}:wheel:${pattern}`);
   return keys.length === 0 ? 0 : redis.client.del(...keys);
 }

@@ -5,7 +5,7 @@ test('each answer of the API is told of with its status, probes apart', async ()
   const statuses: number[] = [];
   const { app } = await anApp({
     onAnswered: (status) => statuses.push(status),
-    ready: () => ['Redis does not answer'],
+    ready: () => ['Redis is out: it does not answer'],
   });
   await app.inject({ method: 'POST', url: `/calls/${ID}/track` });
   await app.inject({ method: 'GET', url: '/calls/nobody-knows-it' });

@@ -212,7 +212,7 @@ export function anOverview(over: Partial<Overview> = {}): Overview {
     nearest: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
     nearestFailing: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
     unheld: 0,
-    redis: { up: true, slotsOut: 0 },
+    redis: { up: true, cause: null },
     replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
     ...over,
   };

@@ -19,7 +19,7 @@ afterAll(() => sentinels.stop(), 60_000);
 async function toldOf(url: string): Promise<unknown> {
   const connection = { url, timeoutMs: 2_000, log: silent };
   const redis = connectFast(connection);
-  const servers = new Servers({ redis, connection, slots: 8 });
+  const servers = new Servers({ redis, connection });
   const limit = Date.now() + 15_000;
   try {
     for (;;) {

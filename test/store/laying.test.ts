@@ -57,8 +57,7 @@ async function allCalls(wheel: Wheel) {
   };
 }
 
-const keysOf = async (wheel: Wheel) =>
-  (await server.client.keys('callkeeper:{*')).filter((key) => key.includes(`/${wheel.slots}}`));
+const keysOf = async (wheel: Wheel) => server.client.keys(`*/${wheel.slots}:*`);
 
 type Death =
   | 'before it names the new wheel'
@@ -72,7 +71,7 @@ function dying(redis: RedisClient, death: Death): RedisClient {
   const isFatal = (command: string, args: unknown[]) => {
     if (command === 'hset')
       return death === 'before it names the new wheel' && args[0] === WHEEL_KEY;
-    if (command !== 'unlink' || !String(args[0]).includes(`/${OLD.slots}}`)) return false;
+    if (command !== 'unlink' || !String(args[0]).includes(`/${OLD.slots}:`)) return false;
     deletions++;
     return (
       death === 'before it deletes the old slots' ||

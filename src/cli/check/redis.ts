@@ -2,16 +2,10 @@ import { pino } from 'pino';
 import type { Config } from '../../config.ts';
 import { periods } from '../../periods.ts';
 import { parseRedisUrl } from '../../store/address.ts';
+import { type Cause, causeOf } from '../../store/cause.ts';
 import { embeddedVersion } from '../../store/embedded.ts';
 import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts';
-import {
-  evicts,
-  type Info,
-  otherMode,
-  tooOld,
-  type Unfitness,
-  UnsuitableRedisError,
-} from '../../store/suitable.ts';
+import { evicts, type Info, otherMode, tooOld, type Unfitness } from '../../store/suitable.ts';
 import { type ServerSurvey, survey } from '../../store/survey.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
@@ -100,21 +94,10 @@ function judgePersistence(name: string, info: Info): Finding {
   );
 }
 
-function judgeWrites(fault: string | null): Finding {
+function judgeWrites(fault: Cause | null): Finding {
   const tell = about(null);
   if (fault === null) return tell.ok('redis.writes', 'Redis takes writes');
-  return tell.failed('redis.writes', `Redis takes no writes: ${fault}`, fixOfWrites(fault));
-}
-
-function fixOfWrites(fault: string): string {
-  if (fault.startsWith('READONLY')) {
-    return 'Name the master in REDIS_URL, not a replica of it; or its Sentinels with redis+sentinel://.';
-  }
-  if (fault.startsWith('OOM')) return 'Give Redis more memory (maxmemory).';
-  if (fault.startsWith('NOPERM')) {
-    return 'Let the ACL user of REDIS_URL write: ~callkeeper:* ~{callkeeper}* +@all.';
-  }
-  return "See Redis's log.";
+  return tell.failed('redis.writes', `Redis takes no writes: ${fault.what}`, fault.fix);
 }
 
 function describeFailure(error: unknown, { redisUrl, dataDir }: Config): Finding {
@@ -122,25 +105,10 @@ function describeFailure(error: unknown, { redisUrl, dataDir }: Config): Finding
     return about('embedded').failed('redis', 'there is no redis-server here', error.message);
   }
   const tell = about(redisUrl === null ? dataDir : describeAddress(redisUrl));
-  if (error instanceof UnsuitableRedisError) {
-    return tell.failed('redis', error.unfitness.what, error.unfitness.fix);
-  }
+  const cause = causeOf(error);
+  if (cause) return tell.failed('redis', cause.what, cause.fix);
   const message = (error as Error).message || String((error as NodeJS.ErrnoException).code);
-  if (/Protocol error|RESP type/.test(message)) {
-    const fix = 'Mend host and port in REDIS_URL; where Redis wants TLS, say rediss://.';
-    return tell.failed('redis', "what is there does not speak Redis's protocol", fix);
-  }
-  return tell.failed('redis', `Redis gives no answer that will do: ${message}`, fixOf(message));
-}
-
-function fixOf(message: string): string {
-  if (/WRONGPASS|NOAUTH|invalid password/i.test(message)) {
-    return 'Put the user and the password of Redis into REDIS_URL.';
-  }
-  if (/certificate|SSL|TLS/i.test(message)) {
-    return 'For TLS say rediss://, and name a private CA in NODE_EXTRA_CA_CERTS; without it redis://.';
-  }
-  return 'Start Redis, or mend host and port in REDIS_URL, or the way there (firewall).';
+  return tell.failed('redis', `Redis does not serve: ${message}`, "See Redis's log.");
 }
 
 /** Without user and password. */

@@ -16,7 +16,6 @@ export interface Counts {
   readonly atRisk: number;
   /** What is left for the call nearest to its deadline, in ms; says nothing where there is none. */
   readonly minMarginMs: number;
-  readonly isStoreUp: boolean;
 }
 
 /** For the answers of a replica. */
@@ -30,15 +29,13 @@ export async function readStanding(url: string, stop: AbortSignal): Promise<Stan
     probe(url, 'metrics', signal),
   ]);
   const counts = metrics.kind === 'ok' ? readCounts(metrics.text) : null;
-  return { url, ...judge(ready, counts), counts };
+  return { url, ...judge(ready), counts };
 }
 
-function judge(ready: Probed, counts: Counts | null): Pick<Standing, 'state' | 'why'> {
+function judge(ready: Probed): Pick<Standing, 'state' | 'why'> {
   if (ready.kind === 'silent') return { state: 'not reachable', why: ready.why };
   if (ready.kind === 'ok') return { state: 'ready', why: '' };
-  const isOut = counts !== null && !counts.isStoreUp;
-  const why = isOut ? `Redis is out: ${ready.reasons}` : ready.reasons;
-  return { state: 'not ready', why };
+  return { state: 'not ready', why: ready.reasons };
 }
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
@@ -50,6 +47,5 @@ function readCounts(text: string): Counts {
     failing: value('callkeeper_calls_failing'),
     atRisk: value('callkeeper_calls_at_risk'),
     minMarginMs: value('callkeeper_min_margin_seconds') * 1_000,
-    isStoreUp: value('callkeeper_store_up') === 1,
   };
 }

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { slotOf } from '../../../src/calls/wheel.ts';
-import { EVENTS_KEY, REPLICAS_KEY, WHEEL_KEY } from '../../../src/store/keys.ts';
+import { EVENTS_KEY, REPLICAS_KEY, slotKeys, WHEEL_KEY } from '../../../src/store/keys.ts';
 import { scenario } from '../scenario.ts';
 import { readMetrics } from '../told.ts';
 import { INTERVAL_MS } from '../world.ts';
 
 const SLOTS = 256;
 const wheel = { intervalMs: INTERVAL_MS, slots: SLOTS };
-const callsKey = (id: string) => `callkeeper:{${slotOf(id, wheel)}/${SLOTS}}:calls`;
-const goneKey = (id: string) => `callkeeper:{${slotOf(id, wheel)}/${SLOTS}}:gone`;
+const callsKey = (id: string) => slotKeys(slotOf(id, wheel), SLOTS).calls;
+const goneKey = (id: string) => slotKeys(slotOf(id, wheel), SLOTS).gone;
 
 const NEWER = '{"v":99,"shape":"of a later version"}';
 const HOSTILE: Record<string, string> = {

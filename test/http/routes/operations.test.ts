@@ -64,13 +64,13 @@ test('readiness follows its reasons, and liveness does not', async () => {
   let reasons: string[] = [];
   const { app, logged } = await anApp({ ready: () => reasons, level: 'info' });
   expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready' });
-  reasons = ['Redis does not answer', 'stopping'];
+  reasons = ['Redis is out: no memory', 'stopping'];
   const answer = await app.inject('/readyz');
   expect(answer.statusCode).toBe(503);
   expect(answer.headers['content-type']).toContain('application/problem+json');
   expect(answer.json()).toMatchObject({
     type: problemType('not-ready'),
-    detail: 'Redis does not answer; stopping',
+    detail: 'Redis is out: no memory; stopping',
     reasons,
   });
   expect((await app.inject('/livez')).statusCode).toBe(200);

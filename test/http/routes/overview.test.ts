@@ -23,7 +23,7 @@ test('it tells how all calls are, with the ms that are left and the slots one by
     nearest: [{ id: ID, durable: false, consecutiveFailures: 1 }],
     nearestFailing: [{ id: ID, durable: false }],
     unready: ['the worker does not run'],
-    redis: { up: true, slotsOut: 0 },
+    redis: { up: true, cause: null },
     replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
   });
   expect(body.slots.tracked.slice(0, 5)).toEqual([0, 0, 0, 2, 0]);

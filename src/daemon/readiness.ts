@@ -1,0 +1,34 @@
+import type { Schedule } from '../schedule/schedule.ts';
+import type { RedisLink } from '../store/redis-link.ts';
+
+export interface ReadinessOptions {
+  readonly link: Pick<RedisLink, 'state' | 'cause'>;
+  readonly schedule: Pick<Schedule, 'running'>;
+}
+
+/** Whether this replica is ready to serve, and why not. */
+export class Readiness {
+  readonly #options: ReadinessOptions;
+  #isStopping = false;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+  }
+
+  /** From now on it is not ready, whatever else. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  /** None if it is ready. */
+  reasons(): string[] {
+    const { link, schedule } = this.#options;
+    const reasons: string[] = [];
+    if (this.#isStopping) reasons.push('stopping');
+    const why = link.cause?.what ?? 'it does not answer';
+    if (link.state === 'waiting') reasons.push(`waiting for Redis: ${why}`);
+    if (link.state === 'out') reasons.push(`Redis is out: ${why}`);
+    if (!schedule.running) reasons.push('the worker does not run');
+    return reasons;
+  }
+}

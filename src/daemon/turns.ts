@@ -1,0 +1,54 @@
+import type { Logger } from 'pino';
+import type { RefereedClock } from '../clock.ts';
+import type { Periods } from '../periods.ts';
+import type { Schedule } from '../schedule/schedule.ts';
+import type { RedisLink } from '../store/redis-link.ts';
+
+export interface TurnsOptions {
+  readonly schedule: Pick<Schedule, 'resume' | 'suspend' | 'replaceIfDeaf' | 'running'>;
+  readonly clock: Pick<RefereedClock, 'now' | 'machineAheadMs'>;
+  readonly intervalMs: number;
+  readonly period: Pick<Periods, 'skewMs' | 'lockMs' | 'outGraceMs'>;
+  readonly log: Logger;
+}
+
+/**
+ * Whether this replica takes turns of the wheel: while Redis serves, and as long as
+ * this machine's clock, which BullMQ goes by, agrees with Redis's.
+ */
+export class Turns {
+  readonly #options: TurnsOptions;
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+  }
+
+  follow(link: RedisLink): void {
+    link.on('beat', () => this.#onBeat());
+    link.on('lost', () => this.#onLost());
+  }
+
+  /** A queue that does not answer is no reason to call Redis out: the watch visits its slots. */
+  async #onBeat(): Promise<void> {
+    await this.#takeOrLeave().catch((err: unknown) => {
+      this.#options.log.debug({ err }, 'the queue does not answer');
+    });
+  }
+
+  async #takeOrLeave(): Promise<void> {
+    const { schedule, clock, intervalMs, period, log } = this.#options;
+    const aheadMs = clock.machineAheadMs();
+    if (Math.abs(aheadMs) <= period.skewMs) {
+      await schedule.resume();
+      schedule.replaceIfDeaf(clock.now() - intervalMs);
+    } else if (schedule.running) {
+      log.error({ aheadMs }, 'local clock differs from Redis: not taking turns');
+      await schedule.suspend(AbortSignal.timeout(period.lockMs));
+    }
+  }
+
+  async #onLost(): Promise<void> {
+    const { schedule, period } = this.#options;
+    await schedule.suspend(AbortSignal.timeout(period.outGraceMs));
+  }
+}

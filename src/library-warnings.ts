@@ -1,0 +1,18 @@
+import { format } from 'node:util';
+import type { Logger } from 'pino';
+
+/** So many different lines are remembered. */
+const MOST_LINES = 100;
+
+/** What libraries (ioredis, BullMQ) print on the console goes into the log, each line once. */
+export function logConsole(log: Pick<Logger, 'warn'>): void {
+  const known = new Set<string>();
+  const warn = (...args: unknown[]) => {
+    const line = format(...args);
+    if (known.has(line) || known.size >= MOST_LINES) return;
+    known.add(line);
+    log.warn({ line }, 'a library warns');
+  };
+  console.warn = warn;
+  console.error = warn;
+}

@@ -1,0 +1,182 @@
+import { UnsuitableRedisError } from './suitable.ts';
+
+/** Why Redis does not serve. Both texts are free of secrets: `/readyz` shows them to anybody. */
+export interface Cause {
+  /** Redis's own word (`WRONGPASS`), Node's (`ENOTFOUND`), or ours; the same for the same cause. */
+  readonly code: string;
+  /** A clause without a full stop. */
+  readonly what: string;
+  /** What to do, in sentences. */
+  readonly fix: string;
+}
+
+type Told = readonly [what: string, fix: string];
+
+const CREDENTIALS = 'Put the user and the password of Redis into REDIS_URL.';
+const SEE_LOG = "See Redis's log.";
+const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the way (firewall).';
+const TRUST = 'Name the private CA in NODE_EXTRA_CA_CERTS.';
+
+/** The first word of what Redis replies; https://redis.io/docs/latest/develop/reference/protocol-spec/ */
+const REPLIES: Readonly<Record<string, Told>> = {
+  WRONGPASS: ['Redis rejects the user or the password', CREDENTIALS],
+  NOAUTH: ['Redis requires a password', CREDENTIALS],
+  NOPERM: [
+    'the ACL user lacks a permission',
+    'Let the ACL user of REDIS_URL use our keys: ~{callkeeper:*}:* +@all.',
+  ],
+  READONLY: [
+    'Redis is a read-only replica',
+    'Name the master in REDIS_URL, not a replica of it; or its Sentinels with redis+sentinel://.',
+  ],
+  DENIED: [
+    'Redis is in protected mode: it takes connections from its own host only',
+    'Set a password (requirepass), or bind Redis to a private address and set protected-mode no.',
+  ],
+  OOM: ['Redis is out of memory', 'Give Redis more memory (maxmemory).'],
+  LOADING: ['Redis is loading its data from disk', 'Wait: Redis serves when it has read its data.'],
+  BUSY: ['Redis is busy with a script', 'Find whose it is, and end it (redis-cli SCRIPT KILL).'],
+  MISCONF: ['Redis cannot write to its disk', 'Make room on the disk of Redis.'],
+  NOREPLICAS: [
+    'too few replicas of Redis are in step (min-replicas-to-write)',
+    'Start its replicas, or lower min-replicas-to-write.',
+  ],
+  MASTERDOWN: ['the replica of Redis has lost its master', 'Start the master.'],
+  CLUSTERDOWN: ['the Cluster does not serve our hash slot', 'Start the nodes that are down.'],
+  TRYAGAIN: ['the Cluster is moving our hash slot', 'Wait until the slot has moved.'],
+  WRONGTYPE: ['a key of ours in Redis holds something else', 'Find who else writes to this Redis.'],
+};
+
+/** By `code` of an error of Node. */
+const CODES: Readonly<Record<string, Told>> = {
+  ECONNREFUSED: ['nothing listens there', ADDRESS],
+  EHOSTUNREACH: ['there is no route to its host', ADDRESS],
+  ENETUNREACH: ['there is no route to its network', ADDRESS],
+  ETIMEDOUT: ['no connection could be made in time', ADDRESS],
+  ECONNRESET: ['the connection was closed', `${SEE_LOG} If Redis wants TLS, use rediss://.`],
+  EPIPE: ['the connection was closed', `${SEE_LOG} If Redis wants TLS, use rediss://.`],
+  CERT_HAS_EXPIRED: ["Redis's certificate has expired", 'Give Redis a new certificate.'],
+  CERT_NOT_YET_VALID: ["Redis's certificate is not valid yet", "Check this host's clock."],
+  ERR_SSL_WRONG_VERSION_NUMBER: [
+    'Redis does not speak TLS there',
+    'Use redis://, or the TLS port.',
+  ],
+};
+
+/** Says only that the connection was closed; what Redis said before it did so may say more. */
+export function isVague({ code }: Cause): boolean {
+  return code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+const SELF_SIGNED = /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED/;
+
+/** Redis does not serve. */
+export class RedisOutError extends Error {
+  readonly reason: Cause;
+  constructor(reason: Cause, cause: unknown) {
+    super(reason.what, { cause });
+    this.name = 'RedisOutError';
+    this.reason = reason;
+  }
+}
+
+/**
+ * The one place that knows what an error of Redis means; the log, `/readyz`, the
+ * board and `check` show what it says. null if the error says only that there is
+ * no connection: then an earlier error, or a look of our own, has the cause.
+ */
+export function causeOf(error: unknown): Cause | null {
+  if (error instanceof RedisOutError) return error.reason;
+  if (error instanceof UnsuitableRedisError) {
+    const { what, fix } = error.unfitness;
+    return { code: error.code, what: what.replace(/\.$/, ''), fix };
+  }
+  for (const inner of nestedIn(error)) {
+    const cause = causeOf(inner);
+    if (cause !== null) return cause;
+  }
+  const { message = String(error), code } = (error ?? {}) as NodeJS.ErrnoException;
+  const last = /Last error: (.+)$/s.exec(message)?.[1];
+  if (last) return causeOf(new Error(last));
+  return ofReply(message) ?? ofCode(error, code ?? codeIn(message), message) ?? ofText(message);
+}
+
+/** As a Cluster, Node's resolver and `cause` wrap them. */
+function nestedIn(error: unknown): unknown[] {
+  const { lastNodeError, errors, cause } = (error ?? {}) as Record<string, unknown>;
+  return [lastNodeError, ...(Array.isArray(errors) ? errors : []), cause].filter(Boolean);
+}
+
+/** Redis 6.2 wraps what a script ran into: `ERR Error running script …: -OOM command …`. */
+function ofReply(message: string): Cause | null {
+  const code = /^(?!ERR )([A-Z]{3,}) /.exec(message)?.[1] ?? /: ?-([A-Z]{3,}) /.exec(message)?.[1];
+  const [what, fix] = REPLIES[code ?? ''] ?? [];
+  if (code && what && fix) {
+    const command = code === 'NOPERM' && /the '([\w|.]+)' command/.exec(message)?.[1];
+    return { code, what: `${what} (${command ? `${code}: ${command}` : code})`, fix };
+  }
+  if (/max number of clients/.test(message)) {
+    const told = 'Redis has no room for another connection (maxclients)';
+    return { code: 'MAXCLIENTS', what: told, fix: 'Raise maxclients, or close idle connections.' };
+  }
+  if (/invalid (?:username-password|password)|without any password configured/.test(message)) {
+    return { code: 'WRONGPASS', what: 'Redis rejects the user or the password', fix: CREDENTIALS };
+  }
+  return null;
+}
+
+function codeIn(message: string): string | undefined {
+  if (/does not match certificate's altnames/.test(message)) return 'ERR_TLS_CERT_ALTNAME_INVALID';
+  return /\b(E[A-Z_]{3,}[A-Z])\b/.exec(message)?.[1];
+}
+
+function ofCode(error: unknown, code: string | undefined, message: string): Cause | null {
+  if (code === undefined || code === 'ERR') return null;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    const name = /(?:ENOTFOUND|EAI_AGAIN) (\S+)/.exec(message)?.[1] ?? '';
+    const what = `the name "${name}" cannot be resolved (${code})`;
+    return { code, what, fix: 'Correct the host in REDIS_URL, or the DNS that this host asks.' };
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return wrongName(error, message);
+  if (SELF_SIGNED.test(code)) {
+    return { code, what: `Redis's certificate is of an unknown CA (${code})`, fix: TRUST };
+  }
+  const known = CODES[code];
+  if (known) return { code, what: `${known[0]}${placeIn(message)} (${code})`, fix: known[1] };
+  if (/^(?:EPROTO|ERR_SSL_|ERR_TLS_)/.test(code)) {
+    return { code, what: `the TLS handshake failed (${code})`, fix: TRUST };
+  }
+  return null;
+}
+
+/** The certificate's names, and the one that it was checked against. */
+function wrongName(error: unknown, message: string): Cause {
+  const { host, cert } = error as { host?: string; cert?: { subjectaltname?: string } };
+  const told = /(?:Host|IP): (\S+?)\.? is not .+?: ?(.*)$/.exec(message);
+  const names = cert?.subjectaltname || told?.[2] || 'another name';
+  return {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+    what: `Redis's certificate is for ${names}, not for ${host ?? told?.[1]}`,
+    fix: 'Name Redis in REDIS_URL as its certificate does, or give it a certificate for that name.',
+  };
+}
+
+function placeIn(message: string): string {
+  const place = /^connect [A-Z]+ (\S+:\d+)/.exec(message)?.[1];
+  return place ? `: ${place}` : '';
+}
+
+/** Of ioredis, which gives no code. */
+function ofText(message: string): Cause | null {
+  if (/Command timed out|Socket timeout/.test(message)) {
+    const what = 'Redis takes connections, but gives no answer (timeout)';
+    return { code: 'TIMEOUT', what, fix: `${SEE_LOG} It hangs, or its host is overloaded.` };
+  }
+  if (/Protocol error|RESP type/.test(message)) {
+    const fix = 'Correct host and port in REDIS_URL; if Redis wants TLS, use rediss://.';
+    return { code: 'PROTOCOL', what: "what answers there does not speak Redis's protocol", fix };
+  }
+  const reply = /^ERR (.+?)(?:, with args|$)/.exec(message)?.[1];
+  if (reply) return { code: 'ERR', what: `Redis answers with an error: ${reply}`, fix: SEE_LOG };
+  return null;
+}

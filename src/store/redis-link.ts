@@ -1,0 +1,212 @@
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import type { Clock } from '../calls/ports.ts';
+import type { Wheel } from '../calls/wheel.ts';
+import type { Cause } from './cause.ts';
+import type { RedisClient } from './connection.ts';
+import { Emitter } from './emitter.ts';
+import { layAnew } from './laying.ts';
+import type { Membership, Verdict } from './membership.ts';
+import type { Servers } from './servers.ts';
+import { UnsuitableRedisError } from './suitable.ts';
+
+export interface RedisLinkOptions {
+  readonly redis: RedisClient;
+  readonly servers: Pick<Servers, 'assertSuitable' | 'countChanges' | 'causeOf'>;
+  readonly membership: Pick<Membership, 'join' | 'leave'>;
+  readonly wheel: Wheel;
+  readonly heartbeatMs: number;
+  /** With no answer for this long Redis counts as out, in ms. */
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What the link emits; it waits for its listeners before it goes on. */
+export interface LinkEvents {
+  /**
+   * Redis serves, for the first time or again, or it may have lost data. The link is
+   * up when all listeners are done; if one rejects, the event is emitted again.
+   */
+  recovered: Recovered;
+  /** Redis answered a heartbeat. A listener that rejects makes it count as not answered. */
+  beat: undefined;
+  /** Redis is out; this replica has to go on without it. */
+  lost: Cause | null;
+  /** This replica never worked with this Redis, and must not: it is unsuitable, or turns another wheel. */
+  refused: Error;
+}
+
+export interface Recovered {
+  /** This replica has never been in step with Redis before. */
+  readonly isFirst: boolean;
+}
+
+/** Replicas that live turn a wheel of another shape in this Redis. */
+export class OtherWheelError extends Error {
+  readonly code = 'OTHER_WHEEL';
+  constructor(laid: Wheel, wheel: Wheel, others: readonly string[]) {
+    super(
+      `this Redis turns a wheel of ${describe(laid)}, and ${others.join(', ')} live on it; ` +
+        `this replica is configured for ${describe(wheel)}. Give all replicas the same ` +
+        'KEEPALIVE_INTERVAL and WHEEL_SLOTS, or stop the others first: the wheel is then laid anew.',
+    );
+    this.name = 'OtherWheelError';
+  }
+}
+
+function describe({ intervalMs, slots }: Wheel): string {
+  return `${intervalMs / 1_000} s in ${slots} slots`;
+}
+
+/**
+ * This replica's link to Redis: it waits for Redis, checks it, joins the other
+ * replicas, and sends a heartbeat ever after.
+ *
+ * ```
+ * waiting ──answers──▶ up ──no answer for a grace──▶ out
+ *    └──no answer for a grace──▶ out ──answers──▶ up
+ * ```
+ *
+ * The heartbeat is a write that needs memory, so a Redis that answers but cannot
+ * serve (a replica, one out of memory or still loading, one that rejects us) is out
+ * like one that does not answer. All keys are on one node of a Cluster: whether that
+ * node serves is whether the Cluster does.
+ */
+export class RedisLink extends Emitter<LinkEvents> {
+  readonly #options: RedisLinkOptions;
+  readonly #stopped = new AbortController();
+  #beating: Promise<void> = Promise.resolve();
+  #state: 'waiting' | 'up' | 'out' = 'waiting';
+  #joined = false;
+  #out = new AbortController();
+  /** Monotonic, as is all that follows from it: the clock itself is set by the answers. */
+  #answeredAt = performance.now();
+  #era: string | null = null;
+  /** How many changes of servers the listeners of `recovered` know of; null: they are to hear of it again. */
+  #known: number | null = null;
+  #cause: Cause | null = null;
+  /** The causes that the log has, since Redis was up last. */
+  readonly #logged = new Set<string>();
+
+  constructor(options: RedisLinkOptions) {
+    super();
+    this.#options = options;
+  }
+
+  get state(): 'waiting' | 'up' | 'out' {
+    return this.#state;
+  }
+
+  /** Whether Redis serves, as far as this replica knows. */
+  get up(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** Why Redis did not answer the last heartbeat; null if it did, or nobody knows. */
+  get cause(): Cause | null {
+    return this.#cause;
+  }
+
+  /** Aborts when Redis goes out, or is out already: for what only makes sense while it serves. */
+  get out(): AbortSignal {
+    return this.#out.signal;
+  }
+
+  start(): void {
+    this.#beating = this.#beat();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#beating;
+    if (this.#joined) await this.#options.membership.leave().catch(() => undefined); // it expires
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, heartbeatMs } = this.#options;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        await this.#report();
+      } catch (error) {
+        await this.#onSilence(error);
+        if (isRefusal(error) && !this.#joined) await this.emit('refused', error);
+      }
+      const isSettled = this.up && this.#answeredAt >= startedAt;
+      await clock.sleep(isSettled ? heartbeatMs : Math.min(heartbeatMs, 500), signal);
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { servers, membership, log } = this.#options;
+    const isSettled = this.up && servers.countChanges() === this.#known;
+    if (!isSettled) await servers.assertSuitable();
+    const verdict = await membership.join();
+    if (verdict.kind === 'different') return this.#onDifferent(verdict);
+    const hasLost = this.#joined && (verdict.isOlder || verdict.era !== this.#era);
+    if (hasLost) log.error('Redis has lost data: it is written back from memory');
+    this.#era = verdict.era;
+    // What follows is done on all connections that are made by now.
+    const changes = servers.countChanges();
+    if (!this.up || hasLost || changes !== this.#known) {
+      this.#known = null;
+      await this.emit('recovered', { isFirst: !this.#joined });
+      this.#known = changes;
+      this.#comeUp();
+    }
+    const answeredAt = performance.now();
+    await this.emit('beat', undefined);
+    // Not before: a Redis that answers, but cannot be brought up to date, is no help.
+    this.#answeredAt = answeredAt;
+    this.#cause = null;
+    this.#logged.clear();
+  }
+
+  #comeUp(): void {
+    if (!this.up) this.#options.log.info('Redis serves');
+    this.#joined = true;
+    this.#state = 'up';
+    if (this.#out.signal.aborted) this.#out = new AbortController();
+  }
+
+  async #onDifferent({ laid, others }: Verdict & { kind: 'different' }): Promise<void> {
+    const { redis, wheel, log } = this.#options;
+    if (others.length > 0) throw new OtherWheelError(laid, wheel, others);
+    const done = await layAnew(redis, laid, wheel);
+    log.info(
+      { from: laid, to: wheel, done },
+      'the wheel is laid anew: no replica turns the old one',
+    );
+    if (done) return this.#report();
+    throw new Error('another replica is laying the wheel anew');
+  }
+
+  async #onSilence(error: unknown): Promise<void> {
+    const { servers, graceMs, log } = this.#options;
+    this.#note(await servers.causeOf(error), error);
+    if (this.#state === 'out' || performance.now() - this.#answeredAt < graceMs) return;
+    this.#state = 'out';
+    this.#out.abort();
+    const cause = this.#cause;
+    log.error({ cause: cause?.what }, 'Redis is out: this replica goes on from memory');
+    await this.emit('lost', cause).catch((err: unknown) =>
+      log.error({ err }, 'not all is stopped'),
+    );
+  }
+
+  /** Each cause is logged once an outage, however the attempts go on. */
+  #note(cause: Cause | null, err: unknown): void {
+    const { log } = this.#options;
+    log.debug({ err }, 'Redis gives no answer');
+    this.#cause = cause ?? this.#cause;
+    if (cause === null || this.#logged.has(cause.code)) return;
+    this.#logged.add(cause.code);
+    log.warn({ code: cause.code, fix: cause.fix }, `Redis does not serve: ${cause.what}`);
+  }
+}
+
+function isRefusal(error: unknown): error is Error {
+  return error instanceof OtherWheelError || error instanceof UnsuitableRedisError;
+}
