@@ -47,14 +47,17 @@ const REPLIES: Readonly<Record<string, Told>> = {
   WRONGTYPE: ['a key of ours in Redis holds something else', 'Find who else writes to this Redis.'],
 };
 
+const CLOSED: Told = ['the connection was closed', `${SEE_LOG} If Redis wants TLS, use rediss://.`];
+const SLOW = `${ADDRESS} If Redis wants no TLS, use redis://.`;
+
 /** By `code` of an error of Node. */
 const CODES: Readonly<Record<string, Told>> = {
   ECONNREFUSED: ['nothing listens there', ADDRESS],
   EHOSTUNREACH: ['there is no route to its host', ADDRESS],
   ENETUNREACH: ['there is no route to its network', ADDRESS],
-  ETIMEDOUT: ['no connection could be made in time', ADDRESS],
-  ECONNRESET: ['the connection was closed', `${SEE_LOG} If Redis wants TLS, use rediss://.`],
-  EPIPE: ['the connection was closed', `${SEE_LOG} If Redis wants TLS, use rediss://.`],
+  ETIMEDOUT: ['no connection could be made in time', SLOW],
+  ECONNRESET: CLOSED,
+  EPIPE: CLOSED,
   CERT_HAS_EXPIRED: ["Redis's certificate has expired", 'Give Redis a new certificate.'],
   CERT_NOT_YET_VALID: ["Redis's certificate is not valid yet", "Check this host's clock."],
   ERR_SSL_WRONG_VERSION_NUMBER: [
@@ -96,7 +99,7 @@ export function causeOf(error: unknown): Cause | null {
     if (cause !== null) return cause;
   }
   const { message = String(error), code } = (error ?? {}) as NodeJS.ErrnoException;
-  const last = /Last error: (.+)$/s.exec(message)?.[1];
+  const last = /Last error: (?:\w*Error: )?(.+)$/s.exec(message)?.[1];
   if (last) return causeOf(new Error(last));
   return ofReply(message) ?? ofCode(error, code ?? codeIn(message), message) ?? ofText(message);
 }
@@ -171,6 +174,9 @@ function ofText(message: string): Cause | null {
   if (/Command timed out|Socket timeout/.test(message)) {
     const what = 'Redis takes connections, but gives no answer (timeout)';
     return { code: 'TIMEOUT', what, fix: `${SEE_LOG} It hangs, or its host is overloaded.` };
+  }
+  if (/Connection is closed|connection close/.test(message)) {
+    return { code: 'ECONNRESET', what: CLOSED[0], fix: CLOSED[1] };
   }
   if (/Protocol error|RESP type/.test(message)) {
     const fix = 'Correct host and port in REDIS_URL; if Redis wants TLS, use rediss://.';

@@ -161,6 +161,8 @@ function createCluster(
     scripts: SCRIPTS,
     enableOfflineQueue,
     clusterRetryStrategy: backOff,
+    // What must fail fast is told that the Cluster is down; ioredis would keep it until it times out.
+    ...(enableOfflineQueue ? {} : { retryDelayOnClusterDown: 0 }),
     slotsRefreshTimeout: timeoutMs,
     // A failover is noticed by this even where the old master says nothing at all.
     slotsRefreshInterval: 2 * timeoutMs,

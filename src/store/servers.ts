@@ -70,8 +70,9 @@ export class Servers {
    * more than that there is no connection. null if nobody knows.
    */
   async causeOf(error: unknown): Promise<Cause | null> {
-    const cause = causeOf(error) ?? causeOf(this.#connectionError);
-    if (cause !== null && !isVague(cause)) return cause;
-    return (await diagnose(this.#options.connection).catch(causeOf)) ?? cause;
+    const told = [error, this.#connectionError].map(causeOf).filter((cause) => cause !== null);
+    const clear = told.find((cause) => !isVague(cause));
+    if (clear) return clear;
+    return (await diagnose(this.#options.connection).catch(causeOf)) ?? told[0] ?? null;
   }
 }

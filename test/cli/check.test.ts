@@ -8,6 +8,7 @@ import type { Finding } from '../../src/cli/check/finding.ts';
 import { freePort } from '../free-port.ts';
 import { World } from '../process/world.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
+import { aRelayFromAfar } from '../redis/relay.ts';
 import { cli, type Ended } from './cli.ts';
 
 const redis = redisForFile();
@@ -180,6 +181,34 @@ describe('a Redis', () => {
     expect(others).toEqual([]);
     expect(found).toMatchObject({ check: 'redis', fix: expect.stringContaining('password') });
     expect(JSON.stringify(found)).not.toContain('the-wrong-one');
+  });
+
+  test('in protected mode is a failure, which says so and nothing else', async () => {
+    const url = `redis://127.0.0.1:${await aRelayFromAfar(redis.port)}`;
+    const detail =
+      'Redis is in protected mode: it takes connections from its own host only (DENIED)';
+    expect(await wrongs({ REDIS_URL: url })).toMatchObject([{ check: 'redis', detail }]);
+    const { stderr } = await cli(['check'], env({ REDIS_URL: url }));
+    expect(stderr).toBe('');
+  });
+
+  test.each([
+    ['DNS', 'redis://redis.invalid', /the name "redis\.invalid" cannot be resolved/],
+    ['a user', 'redis://nobody:s3cret@', /\(WRONGPASS\)/],
+  ])('of which %s is wrong is a failure, which names the cause', async (_, address, detail) => {
+    const url = address.endsWith('@') ? `${address}127.0.0.1:${redis.port}` : address;
+    const found = await wrongs({ REDIS_URL: url });
+    expect(found).toMatchObject([{ check: 'redis', detail: expect.stringMatching(detail) }]);
+    expect(JSON.stringify(found)).not.toContain('s3cret');
+  });
+
+  test('that hangs is a failure, which names the cause', async () => {
+    const server = await aRedis();
+    server.freeze();
+    expect(await wrongs({ REDIS_URL: server.url })).toMatchObject([
+      { check: 'redis', detail: expect.stringContaining('gives no answer (timeout)') },
+    ]);
+    server.thaw();
   });
 
   test('that is something else is a failure', async () => {

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { Readiness } from '../../src/daemon/readiness.ts';
+import type { Cause } from '../../src/store/cause.ts';
+
+const OOM: Cause = { code: 'OOM', what: 'Redis is out of memory (OOM)', fix: 'Add some.' };
+
+test.each<['waiting' | 'up' | 'out', Cause | null, boolean, string[]]>([
+  ['up', null, true, []],
+  ['up', OOM, true, []],
+  ['up', null, false, ['the worker does not run']],
+  ['waiting', null, true, ['waiting for Redis: it does not answer']],
+  ['waiting', OOM, true, ['waiting for Redis: Redis is out of memory (OOM)']],
+  ['out', OOM, false, ['Redis is out: Redis is out of memory (OOM)', 'the worker does not run']],
+])('a replica whose link is %s, by %o, its worker running: %s, has the reasons %j', (...given) => {
+  const [state, cause, running, reasons] = given;
+  const readiness = new Readiness({ link: { state, cause }, schedule: { running } });
+  expect(readiness.reasons()).toEqual(reasons);
+  readiness.stop();
+  expect(readiness.reasons()).toEqual(['stopping', ...reasons]);
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test, vi } from 'vitest';
+import { Turns } from '../../src/daemon/turns.ts';
+import { Emitter } from '../../src/store/emitter.ts';
+import type { LinkEvents, RedisLink } from '../../src/store/redis-link.ts';
+import { silent } from '../store/fixture.ts';
+
+class FakeLink extends Emitter<LinkEvents> {
+  beat = () => this.emit('beat', undefined);
+  lose = () => this.emit('lost', null);
+}
+
+function someTurns(aheadMs = 0) {
+  const schedule = {
+    running: false,
+    resume: vi.fn<() => Promise<void>>(async () => {
+      schedule.running = true;
+    }),
+    suspend: vi.fn<() => Promise<void>>(async () => {
+      schedule.running = false;
+    }),
+    replaceIfDeaf: vi.fn<(at: number) => void>(),
+  };
+  const clock = { now: () => 10_000, machineAheadMs: () => aheadMs };
+  const period = { skewMs: 500, lockMs: 1_000, outGraceMs: 1_000 };
+  const link = new FakeLink();
+  const turns = new Turns({ schedule, clock, intervalMs: 4_000, period, log: silent });
+  turns.follow(link as unknown as RedisLink);
+  return {
+    schedule,
+    link,
+    setAhead: (ms: number) => {
+      aheadMs = ms;
+    },
+  };
+}
+
+describe('turns of the wheel', () => {
+  test('are taken while Redis answers, by a worker that takes jobs, and left while it is out', async () => {
+    const { schedule, link } = someTurns();
+    await link.beat();
+    expect(schedule.running).toBe(true);
+    expect(schedule.replaceIfDeaf).toHaveBeenCalledWith(6_000);
+    await link.lose();
+    expect(schedule.running).toBe(false);
+  });
+
+  test.each([501, -501])('are left to others while the clock is %i ms off', async (aheadMs) => {
+    const { schedule, link, setAhead } = someTurns();
+    await link.beat();
+    setAhead(aheadMs);
+    await link.beat();
+    expect(schedule.running).toBe(false);
+    setAhead(0);
+    await link.beat();
+    expect(schedule.running).toBe(true);
+  });
+
+  test('of a queue that does not answer do not make Redis count as out', async () => {
+    const { schedule, link } = someTurns();
+    schedule.resume.mockRejectedValueOnce(new Error('WRONGTYPE'));
+    await expect(link.beat()).resolves.toBeUndefined();
+  });
+});
