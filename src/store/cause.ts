@@ -71,6 +71,12 @@ export function isVague({ code }: Cause): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
+/** The first of several errors of one failure that says more than that the connection was closed. */
+export function clearestCause(errors: readonly unknown[]): Cause | null {
+  const causes = errors.map(causeOf).filter((cause) => cause !== null);
+  return causes.find((cause) => !isVague(cause)) ?? causes[0] ?? null;
+}
+
 const SELF_SIGNED = /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED/;
 
 /** Redis does not serve. */

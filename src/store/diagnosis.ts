@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
-import { type Cause, causeOf, isVague } from './cause.ts';
+import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
 import { type ConnectionOptions, forEndpoint } from './connection.ts';
 import { PROBE_KEY } from './keys.ts';
 import { modeOf, parseInfo, type Unfitness, UnsuitableRedisError } from './suitable.ts';
@@ -29,9 +29,14 @@ export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<C
   const endpoints = endpointsOf(address);
   const seen = await Promise.all(endpoints.map((one) => lookAt(one, address, timeoutMs)));
   const unfit = seen.find((one) => one.kind === 'unfit');
-  if (unfit && !seen.includes(FINE)) throw new UnsuitableRedisError(unfit.unfitness);
+  if (unfit && !seen.some(isAsNamed)) throw new UnsuitableRedisError(unfit.unfitness);
   const causes = seen.flatMap((one) => (one.kind === 'broken' && one.cause ? [one.cause] : []));
   return causes.find(({ code }) => code !== 'ECONNREFUSED') ?? causes[0] ?? null;
+}
+
+/** Is of the kind that REDIS_URL says, whatever else is wrong with it. */
+function isAsNamed(seen: Seen): boolean {
+  return seen.kind === 'fine' || (seen.kind === 'broken' && seen.cause?.code === 'CLUSTERDOWN');
 }
 
 function endpointsOf(address: RedisAddress): readonly Endpoint[] {
@@ -50,7 +55,7 @@ async function lookAt(endpoint: Endpoint, address: RedisAddress, timeoutMs: numb
   try {
     return await ask(redis, endpoint, address);
   } catch (error) {
-    const cause = causeOf(error) ?? causeOf(connectionError);
+    const cause = clearestCause([error, connectionError]);
     const mayBeGreeted = !redis.options.tls && (cause === null || isVague(cause));
     const greeting = mayBeGreeted ? await readGreeting(endpoint, timeoutMs) : null;
     return { kind: 'broken', cause: greeting ?? cause };
@@ -81,9 +86,18 @@ async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress
   }
   const mode = modeOf(parseInfo(await redis.info()));
   const name = `${host}:${port}`;
-  if (address.kind === 'cluster') return mode === 'cluster' ? FINE : notACluster(name, mode);
+  if (address.kind === 'cluster') {
+    return mode === 'cluster' ? await lookAtState(redis) : notACluster(name, mode);
+  }
   if (mode !== 'sentinel') return notASentinel(name, mode);
   return await lookForGroup(redis, name, address.group);
+}
+
+/** Of a node of a Cluster. */
+async function lookAtState(redis: Redis): Promise<Seen> {
+  const state = await redis.cluster('INFO');
+  if (String(state).includes('cluster_state:ok')) return FINE;
+  return { kind: 'broken', cause: causeOf(new Error('CLUSTERDOWN by CLUSTER INFO')) };
 }
 
 /**

@@ -190,7 +190,8 @@ export class RedisLink extends Emitter<LinkEvents> {
     this.#state = 'out';
     this.#out.abort();
     const cause = this.#cause;
-    log.error({ cause: cause?.what }, 'Redis is out: this replica goes on from memory');
+    const why = cause ? { cause: cause.what } : { err: error };
+    log.error(why, 'Redis is out: this replica goes on from memory');
     await this.emit('lost', cause).catch((err: unknown) =>
       log.error({ err }, 'not all is stopped'),
     );

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { parseRedisUrl } from './address.ts';
-import { type Cause, causeOf, isVague } from './cause.ts';
+import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
 import { type ConnectionOptions, isCluster, type RedisClient } from './connection.ts';
 import { diagnose } from './diagnosis.ts';
 import { assertSuitable, UnsuitableRedisError } from './suitable.ts';
@@ -70,9 +70,8 @@ export class Servers {
    * more than that there is no connection. null if nobody knows.
    */
   async causeOf(error: unknown): Promise<Cause | null> {
-    const told = [error, this.#connectionError].map(causeOf).filter((cause) => cause !== null);
-    const clear = told.find((cause) => !isVague(cause));
-    if (clear) return clear;
-    return (await diagnose(this.#options.connection).catch(causeOf)) ?? told[0] ?? null;
+    const cause = clearestCause([error, this.#connectionError]);
+    if (cause && !isVague(cause)) return cause;
+    return (await diagnose(this.#options.connection).catch(causeOf)) ?? cause;
   }
 }

@@ -36,7 +36,7 @@ function aLog(): { log: Logger; lines: Line[] } {
 }
 
 /** A link, what it emitted, and what it logged. */
-function aLink(url: string) {
+function aLink(url: string, graceMs = 100) {
   const { log, lines } = aLog();
   const connection = { url, timeoutMs: TIMEOUT_MS, log };
   const redis = connectFast(connection);
@@ -53,7 +53,7 @@ function aLink(url: string) {
     membership,
     wheel: WHEEL,
     heartbeatMs: 50,
-    graceMs: 100,
+    graceMs,
     clock: realClock,
     log,
   });
@@ -125,7 +125,7 @@ describe('the link to Redis', () => {
 
   test('recovers without having been out when Redis comes back empty', async () => {
     const own = await aServer();
-    const { link, emitted, lines } = aLink(own.url);
+    const { link, emitted, lines } = aLink(own.url, 60_000);
     link.start();
     await until(() => link.up);
     await own.flush();
@@ -315,6 +315,38 @@ const PLACES: Record<string, { code: string; text: RegExp; url: () => Promise<st
       await own.client.config('SET', 'maxclients', 1);
       return own.url;
     },
+  },
+  'is a Cluster that rejects us': {
+    code: 'WRONGPASS',
+    text: /\(WRONGPASS\)$/,
+    url: async () => {
+      const { port } = await aServer('--cluster-enabled', 'yes');
+      return `redis+cluster://nobody:${SECRET}@127.0.0.1:${port}`;
+    },
+  },
+  'is a Cluster in which nobody serves our slot': {
+    code: 'CLUSTERDOWN',
+    text: /does not serve our hash slot \(CLUSTERDOWN\)/,
+    url: async () => {
+      const own = await aServer('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1');
+      await own.client.call('CLUSTER', 'ADDSLOTSRANGE', 0, 9);
+      return `redis+cluster://127.0.0.1:${own.port}`;
+    },
+  },
+  'is the master of a Sentinel group and rejects us': {
+    code: 'WRONGPASS',
+    text: /\(WRONGPASS\)$/,
+    url: async () => {
+      const sentinel = new RedisServer([], `sentinel monitor calls 127.0.0.1 ${server.port} 1\n`);
+      onTestFinished(() => sentinel.stop());
+      await sentinel.start();
+      return `redis+sentinel://nobody:${SECRET}@127.0.0.1:${sentinel.port}/calls`;
+    },
+  },
+  'is behind Sentinels that are gone': {
+    code: 'ECONNREFUSED',
+    text: /nothing listens there: 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/,
+    url: async () => `redis+sentinel://127.0.0.1:${await freePort()}/calls`,
   },
   'speaks no TLS': {
     code: 'ETIMEDOUT',
