@@ -109,19 +109,6 @@ describe('a reader that is up to date', () => {
     expect(read.events[0]?.event.type).toBe('tracked');
   });
 
-  test('tells a repeat by the id of the event, and resumes by its place', async () => {
-    const { log } = await aLog();
-    const read = follow(log.readAfter(null));
-    const own = ['event', '3/256:1770091506789-2'];
-    const places = [await tell('tracked', aCall({ id: ID }), own)];
-    places.push(await tell('tracked', aCall({ id: ID }), own));
-    await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
-    expect(read.events.map(({ event }) => [event.id, event.at])).toEqual([
-      ['3/256:1770091506789-2', 1_770_091_506_789],
-      ['3/256:1770091506789-2', 1_770_091_506_789],
-    ]);
-  });
-
   test('skips what cannot be read, and the stop of a call that nobody knew', async () => {
     const { log } = await aLog();
     const reader = log.readAfter(null);
