@@ -15,6 +15,9 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   const { log } = opened;
   logConsole(log);
   process.on('uncaughtException', (err) => void die(opened, err));
+  // A library that leaves a command of a failing Redis unhandled must not end a replica that
+  // keeps calls alive.
+  process.on('unhandledRejection', (err) => log.error({ err }, 'a failure that nobody handled'));
   const version = readVersion();
 
   let daemon: Daemon | null = null;

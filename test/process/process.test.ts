@@ -41,6 +41,17 @@ test('a .env file beside it is read', SLOW, async () => {
   expect(replica.stderr).toContain('AZURE_TENANT_ID is not set');
 });
 
+test('a failure that a library leaves unhandled does not end a replica', SLOW, async () => {
+  const world = await newWorld();
+  const rejects = 'setTimeout(() => Promise.reject(new Error("left alone")), 1_000)';
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(rejects)}`;
+  const replica = world.replica({ NODE_OPTIONS });
+  const { err } = await replica.logged('a failure that nobody handled');
+  expect(err).toMatchObject({ message: 'left alone' });
+  await replica.ready();
+  expect((await replica.request('GET', '/readyz')).status).toBe(200);
+});
+
 test('a Redis that is not there yet is waited for, alive but not ready', SLOW, async () => {
   const world = await newWorld();
   const late = new RedisServer();
