@@ -7,6 +7,7 @@ import { readProxies } from './config/proxy-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
+import { LEAST_PLACES } from './limiter/fair-limiter.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 export { ConfigError } from './config/env-reader.ts';
@@ -73,7 +74,7 @@ export function readConfig(env: Env): Config {
     deadlineMs,
     slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
     rosterMaxCalls: read.integer('ROSTER_MAX_CALLS', 2_000_000, 1, 100_000_000),
-    graphConnections: read.integer('GRAPH_CONNECTIONS', 64, 1, 1_024),
+    graphConnections: read.integer('GRAPH_CONNECTIONS', 64, LEAST_PLACES, 1_024),
     proxy: readProxies(read),
     ...readAppsConfig(read, hosts),
     ...readAccessConfig(read, host, hosts),

@@ -3,16 +3,13 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Calls } from './calls/calls.ts';
-import { Lanes } from './calls/lanes.ts';
-import { OwnFirst } from './calls/own-first.ts';
-import type { Entry, Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
-import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
-import { slotWidthMs } from './calls/wheel.ts';
+import { slotOf, slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { configureAccess } from './daemon/access.ts';
 import { configureApps } from './daemon/apps.ts';
+import { buildKeeper } from './daemon/keeper.ts';
 import { Readiness } from './daemon/readiness.ts';
 import { Recovery } from './daemon/recovery.ts';
 import { Turns } from './daemon/turns.ts';
@@ -125,11 +122,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     turning: () => schedule.running,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
-  // What leaves the schedule while Redis is out is told of when Redis knows, by one replica.
-  const ownObserver: Observer = {
-    ...observer,
-    removed: ({ id, removal }) => log.debug({ call: id, removal }, 'call left the schedule here'),
-  };
   const inRedis = new RedisCallStore(redis, wheel, (where, err) => {
     metrics.unreadableValue();
     log.warn({ ...where, err }, 'a value in Redis cannot be read; it is skipped');
@@ -161,32 +153,28 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       tokenRequested: (outcome) => metrics.tokenRequested(outcome),
     },
     userAgent,
+    reserveMs: policy.reserveMs,
   });
   starting.defer(() => graph.close());
   const watched = { pollMs: period.filesPollMs, clock, log };
   const { configured, watch: appsWatch } = configureApps({ config, graph, metrics, watched });
   starting.defer(() => appsWatch?.stop());
-  const lanes = new Lanes(config.graphConnections);
-  const visiting = {
-    sender: tracing ? tracing.sender(graph) : graph,
-    lanes,
+  const { keeper, registries, visitor, localVisitor } = buildKeeper({
+    graph,
+    connections: config.graphConnections,
+    store,
+    roster,
+    observer,
+    isServed: () => link.up,
     clock,
     random,
-    observer,
     wheel,
     deadlineMs,
     policy,
-    skewMs: period.skewMs,
-    isOutdated: (entry: Entry) => roster.isOutdated(entry),
-    underWay: new Set<string>(),
-    noneExpiresBefore: (now: number) => now - clock.sinceStepMs() + deadlineMs,
-  };
-  const visits = (deps: VisitorDeps): Visits =>
-    tracing ? tracing.visits(new Visitor(deps)) : new Visitor(deps);
-  const visitor = visits({ ...visiting, store });
-  const ownVisitor = visits({ ...visiting, store: roster, observer: ownObserver });
-  const ownFirst = new OwnFirst(ownVisitor, wheel, clock);
-  const sharedFirst = new OwnFirst(visitor, wheel, clock);
+    period,
+    tracing,
+    log,
+  });
 
   const eventLog = new StreamedEventLog({ redis, clock });
   const feed = new EventFeed({
@@ -207,7 +195,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
     prefix: QUEUE_PREFIX,
     wheel,
-    deadlineMs,
     visitor,
     clock,
     log,
@@ -220,14 +207,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     store,
     visitor,
     lock: (slot: number) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
-    unlock: (slot: number, key: string) => inRedis.unlock(slot, key),
     retryGraceMs: period.watchGraceMs,
   };
   const inOwn = {
     store: roster,
-    visitor: ownVisitor,
-    lock: () => Promise.resolve('own'),
-    unlock: () => Promise.resolve(),
+    visitor: localVisitor,
+    lock: () => Promise.resolve(true),
     retryGraceMs: 0,
   };
   const watch = new Watch({
@@ -238,6 +223,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // A visit in its turn must be over by then: the slot's width, and one request.
     graceMs: Math.max(period.watchGraceMs, slotWidthMs(wheel) + period.graph.totalMs),
     log,
+    keeper,
     watched: () => (link.up ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {
       if (!link.up) return;
@@ -311,18 +297,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => webhooks?.stop(AbortSignal.abort()));
 
   const calls = new Calls({
-    shared: {
-      store,
-      visitor,
-      first: { request: (fresh) => (schedule.running ? schedule : sharedFirst).request(fresh) },
-      observer,
-    },
-    own: {
-      store: roster,
-      visitor: ownVisitor,
-      first: ownFirst,
-      observer: ownObserver,
-    },
+    shared: registries.shared,
+    own: registries.local,
+    keeper,
     isUnsaved: (id) => roster.isUnsaved(id),
     clock,
     random,
@@ -401,12 +378,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         const draining = setTimeout(() => app.server.closeAllConnections(), drainMs);
         // Where Redis is out there is nobody to hand visits to.
         const handOver = AbortSignal.any([limit, link.out]);
+        const waiting = keeper.close();
         await Promise.all([
           app.close().finally(() => clearTimeout(draining)),
-          schedule.stop(handOver),
+          schedule.handOver(waiting).then(() => schedule.stop(handOver)),
           watch.stop(),
-          ownFirst.stop(),
-          sharedFirst.stop(),
+          keeper.settled(),
           webhooks?.stop(handOver),
         ]);
         // One of our own is being started again; any other may never come back.

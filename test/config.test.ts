@@ -515,7 +515,12 @@ describe('a bad environment is refused', () => {
     [{ WHEEL_SLOTS: '0' }, ['WHEEL_SLOTS must be a whole number from 1 to 4096, not "0"']],
     [
       { GRAPH_CONNECTIONS: '2.5' },
-      ['GRAPH_CONNECTIONS must be a whole number from 1 to 1024, not "2.5"'],
+      ['GRAPH_CONNECTIONS must be a whole number from 4 to 1024, not "2.5"'],
+    ],
+    [
+      // One lane would have all of them.
+      { GRAPH_CONNECTIONS: '3' },
+      ['GRAPH_CONNECTIONS must be a whole number from 4 to 1024, not "3"'],
     ],
     [{ RATE_LIMIT: 'none' }, ['RATE_LIMIT must be a whole number from 1 to 1000000, not "none"']],
     [

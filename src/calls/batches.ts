@@ -19,6 +19,7 @@ export class Batches<T> {
   /** Ends the wait for more: the batch is full, or no more will come. */
   #enough = new AbortController();
   #isLast = false;
+  #isUrgent = false;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(size: number, gather: Gather, write: (batch: T[]) => Promise<void>) {
@@ -38,6 +39,12 @@ export class Batches<T> {
     this.#writing ??= this.#drain();
   }
 
+  /** Writes what was added without waiting for more. */
+  hurry(): void {
+    this.#isUrgent = true;
+    this.#enough.abort(ENOUGH);
+  }
+
   /** To be called when all is added. Waits until it is written; rejects with the first failure. */
   async settled(): Promise<void> {
     this.#isLast = true;
@@ -51,7 +58,9 @@ export class Batches<T> {
     await new Promise((resolve) => setImmediate(resolve));
     try {
       while (this.#items.length > 0) {
-        if (this.#items.length < this.#size && !this.#isLast) await this.#more();
+        const isEnough = this.#items.length >= this.#size || this.#isLast || this.#isUrgent;
+        if (!isEnough) await this.#more();
+        this.#isUrgent = false;
         await this.#write(this.#items.splice(0, this.#size));
       }
     } catch (error) {

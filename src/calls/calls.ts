@@ -4,17 +4,18 @@ import type { Notice, NoticeFate } from './notice.ts';
 import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
 import {
+  type CallKeeper,
   type CallStore,
-  type FirstKeepAlives,
   type Observer,
   StoreUnavailableError,
+  type TooSoon,
 } from './ports.ts';
 import { isWithin, meet, type Reach } from './principal.ts';
 import type { Forbidden } from './reach.ts';
 import type { Invalid, TrackRequest } from './registration.ts';
 import { Stopping } from './stopping.ts';
 import { type Tracked, Tracking, type TrackingDeps } from './tracking.ts';
-import type { Visits } from './visitor.ts';
+import type { Wheel } from './wheel.ts';
 
 /** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
 export type TrackResult =
@@ -27,11 +28,15 @@ export type NotifyResult =
   | Invalid
   | Forbidden;
 
-/** Where calls are kept, and who keeps them alive. */
+/** What a keepAlive on demand came to, and the call afterwards. */
+export interface KeptNow {
+  readonly outcome: Outcome;
+  readonly call: Call | GoneCall;
+}
+
+/** Where calls are kept. */
 export interface Keeping {
   readonly store: CallStore;
-  readonly visitor: Visits;
-  readonly first: FirstKeepAlives;
   /** Told of what is tracked and stopped there. */
   readonly observer: Observer;
 }
@@ -41,6 +46,8 @@ export interface CallsDeps extends TrackingDeps {
   readonly shared: Keeping;
   /** This replica's own, for while the shared one does not answer. */
   readonly own: Keeping;
+  readonly keeper: Pick<CallKeeper, 'keep' | 'plan' | 'keepNow'>;
+  readonly wheel: Wheel;
   /** Whether something of the call is known here that Redis has yet to learn. */
   readonly isUnsaved: (id: string) => boolean;
 }
@@ -150,15 +157,15 @@ export class Calls {
     return this.#inEither(({ store }) => listCalls(store, wheel.slots, { ...query, reach }));
   }
 
-  /** One keepAlive now, outside the schedule; null where the call is not tracked. */
-  keepAliveNow(id: string): Promise<{ outcome: Outcome; call: Call | GoneCall } | null> {
-    return this.#inItsOwn(id, async ({ store, visitor }) => {
-      const [entry] = await store.find([id]);
-      if (!entry || this.#isOthers(entry.call)) return null;
-      const { outcome, effect } = await visitor.visitOne(entry);
-      if (effect !== null) return { outcome, call: 'gone' in effect ? effect.gone : effect.next };
-      return { outcome, call: (await this.find(id)) ?? entry.call };
-    });
+  /** One keepAlive now, outside the schedule; null if the call is not tracked. */
+  async keepAliveNow(id: string): Promise<KeptNow | TooSoon | null> {
+    const entry = await this.#inItsOwn(id, async ({ store }) => (await store.find([id]))[0]);
+    if (!entry || this.#isOthers(entry.call)) return null;
+    const result = await this.#deps.keeper.keepNow(entry.call);
+    if ('retryAfterMs' in result) return result;
+    const { outcome, effect } = result;
+    if (effect !== null) return { outcome, call: 'gone' in effect ? effect.gone : effect.next };
+    return { outcome, call: (await this.find(id)) ?? entry.call };
   }
 
   /** Reads of one call: what Redis has yet to learn is known here. */

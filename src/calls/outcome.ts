@@ -8,7 +8,8 @@ import type { CallError } from './call.ts';
  * - `ended`: Graph's own 404 with the code 8522. The call is over.
  * - `throttled`: Graph asks for patience (429, or a 503 with `Retry-After`);
  *   `retryAfterMs` is how long, null where it did not say.
- * - `refused`: 403. Permission or tenant do not fit; only a person can mend it.
+ * - `refused`: 403, or Entra does not know the tenant (then nothing was sent). Only a person can
+ *   mend it.
  * - `failed`: everything else, worth another attempt.
  */
 export type Outcome =
@@ -20,5 +21,5 @@ export type Outcome =
       readonly error: CallError;
       readonly retryAfterMs: number | null;
     }
-  | { readonly kind: 'refused'; readonly sentAt: number; readonly error: CallError }
+  | { readonly kind: 'refused'; readonly sentAt: number | null; readonly error: CallError }
   | { readonly kind: 'failed'; readonly sentAt: number | null; readonly error: CallError };

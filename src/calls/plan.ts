@@ -17,6 +17,8 @@ export interface VisitContext {
   readonly deadlineMs: number;
   /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
   readonly skewMs: number;
+  /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
+  readonly retryGraceMs?: number;
 }
 
 /**
@@ -43,29 +45,32 @@ export function isOver(call: Call, now: number): boolean {
   return call.trackUntil !== null && call.trackUntil <= now;
 }
 
-function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): boolean {
+function isDue(call: Call, context: VisitContext): boolean {
+  const { turnAt, now, deadlineMs, skewMs, retryGraceMs = 0 } = context;
   const { renewedAt, retryAt, consecutiveFailures } = call;
-  if (retryAt !== null && retryAt > now && retryAt <= now + deadlineMs) return false;
+  if (retryAt !== null && retryAt > now - retryGraceMs && retryAt <= now + deadlineMs) return false;
   if (renewedAt === null || consecutiveFailures > 0) return true;
   return renewedAt < turnAt || renewedAt > now + skewMs;
 }
 
+/** Whether any of a slot's calls shows that somebody has visited it since its turn. */
+export function wasVisited(entries: readonly Entry[], turnAt: number): boolean {
+  return entries.some(
+    ({ call }) => (call.renewedAt ?? 0) >= turnAt || (call.lastError?.at ?? 0) >= turnAt,
+  );
+}
+
 /**
- * When calls have to be visited again apart from their slots' turns, or null: a failing
- * call's next attempt, a new call's first one should nobody have made it by then, or
- * the end of somebody's tracking; but for those that another visit takes over before.
- *
- * @param takenOverAt when that visit is, epoch ms
+ * When a call has to be looked at again apart from its slot's turns, or null: at its next attempt,
+ * or when its tracking ends, if that comes before the turn.
  */
-export function nextVisitAt(
-  calls: Iterable<Call>,
-  now: number,
-  takenOverAt: (call: Call) => number,
+export function lookAgainAt(
+  { retryAt, trackUntil }: Call,
+  { now, nextTurnAt, deadlineMs }: { now: number; nextTurnAt: number; deadlineMs: number },
 ): number | null {
-  let earliest = Infinity;
-  for (const call of calls) {
-    const at = Math.min(call.retryAt ?? Infinity, call.trackUntil ?? Infinity);
-    if (at < earliest && Math.max(at, now) < takenOverAt(call)) earliest = at;
-  }
-  return earliest === Infinity ? null : earliest;
+  // No attempt is planned past the deadline: a clock was wrong, and the call is due.
+  const attemptAt = retryAt !== null && retryAt > now + deadlineMs ? now : retryAt;
+  const endsAt = trackUntil !== null && trackUntil < nextTurnAt ? trackUntil : null;
+  const at = Math.min(attemptAt ?? Infinity, endsAt ?? Infinity);
+  return at === Infinity ? null : at;
 }

@@ -18,6 +18,14 @@ export type Random = () => number;
  * wrong is an outcome. Any number may run at once.
  */
 export interface KeepAliveSender {
+  /** Whether nothing is missing, such as a token: `send` then posts at once. */
+  ready(call: Call): boolean;
+  /**
+   * Gets what is missing. Resolves with null, or with why there can be no request.
+   *
+   * @param leftMs until the nearest deadline of the calls that wait for it
+   */
+  prepare(call: Call, leftMs: number): Promise<Outcome | null>;
   send(call: Call): Promise<Outcome>;
 }
 
@@ -86,9 +94,34 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** Asks for visits of calls just tracked, outside the wheel's turns: within seconds of tracking. */
-export interface FirstKeepAlives {
-  request(calls: readonly Call[]): Promise<void>;
+/** What a keepAlive on demand came to, and what it did to the call (null: nothing). */
+export interface KeepAliveResult {
+  readonly outcome: Outcome;
+  readonly effect: Put | Remove | null;
+}
+
+/** A keepAlive on demand that follows another one too closely. */
+export interface TooSoon {
+  readonly retryAfterMs: number;
+}
+
+/**
+ * Keeps calls alive in this process: sends what is due through the one limiter and writes the
+ * outcomes. Has at most one request of a call in flight or waiting.
+ */
+export interface CallKeeper {
+  /** Sends a keepAlive for each of the calls as soon as it is its turn. Returns at once. */
+  keep(calls: Iterable<Call>): void;
+  /**
+   * Looks at calls again that want it before their slots' next turns, and acts if they still do.
+   *
+   * @param graceMs how much longer an attempt is left to whoever else has planned it
+   */
+  plan(calls: Iterable<Call>, graceMs?: number): void;
+  /** Whether the call is on its way already, or planned. */
+  holds(id: string): boolean;
+  /** A keepAlive on demand: joins one that is in flight or waits. */
+  keepNow(call: Call): Promise<KeepAliveResult | TooSoon>;
 }
 
 /** Told of what happens; the metrics and the log listen. Must not throw. */

@@ -45,8 +45,7 @@ export function nextRetryAt(
   outcome: Outcome,
   { now, deadlineAt, policy, random }: RetryContext,
 ): number {
-  const cap = outcome.kind === 'refused' ? policy.refusedCapMs : policy.capMs;
-  const backOff = Math.min(cap, policy.floorMs * 2 ** Math.min(call.consecutiveFailures - 1, 30));
+  const backOff = backOffMs(call, outcome, policy);
   const jittered = backOff * (0.75 + 0.5 * random());
   const left = deadlineAt - now;
   const asked = outcome.kind === 'throttled' ? (outcome.retryAfterMs ?? 0) : 0;
@@ -56,6 +55,13 @@ export function nextRetryAt(
     Math.min(asked, left - policy.reserveMs),
   );
   return Math.floor(Math.min(now + delay, Math.max(now, deadlineAt)));
+}
+
+function backOffMs(call: Call, outcome: Outcome, policy: RetryPolicy): number {
+  const growing = policy.floorMs * 2 ** Math.min(call.consecutiveFailures - 1, 30);
+  if (outcome.kind !== 'refused') return Math.min(policy.capMs, growing);
+  // Entra does not know the tenant: it costs a token request each time, and seldom passes by itself.
+  return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
 }
 
 export interface RetryContext {

@@ -2,7 +2,7 @@ import { type Call, type GoneCall, isGone } from './call.ts';
 import { findLast, type Last, UNKNOWN } from './last.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
-import type { CallStore, FirstKeepAlives, Observer } from './ports.ts';
+import type { CallKeeper, CallStore, Observer } from './ports.ts';
 import { beyondReach, type Forbidden, forbidden, isOthers, passedOver } from './reach.ts';
 import {
   type ConfiguredApps,
@@ -15,7 +15,6 @@ import {
 } from './registration.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { StoppingDeps } from './stopping.ts';
-import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 import { inTenant, saysTheSame } from './words.ts';
 
 /** What became of a request to track; `updated` also if it changed nothing. */
@@ -31,8 +30,8 @@ export interface TrackingDeps extends StoppingDeps {
   readonly configured: () => ConfiguredApps;
   /** Why a webhook may not be told, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
-  readonly wheel: Wheel;
   readonly policy: RetryPolicy;
+  readonly keeper: Pick<CallKeeper, 'keep' | 'plan'>;
 }
 
 /**
@@ -41,16 +40,11 @@ export interface TrackingDeps extends StoppingDeps {
 export class Tracking {
   readonly #deps: TrackingDeps;
   readonly #store: CallStore;
-  readonly #first: FirstKeepAlives;
   readonly #observer: Observer;
 
-  constructor(
-    deps: TrackingDeps,
-    { store, first, observer }: { store: CallStore; first: FirstKeepAlives; observer: Observer },
-  ) {
+  constructor(deps: TrackingDeps, { store, observer }: { store: CallStore; observer: Observer }) {
     this.#deps = deps;
     this.#store = store;
-    this.#first = first;
     this.#observer = observer;
   }
 
@@ -133,17 +127,10 @@ export class Tracking {
     for (const { next, tell } of puts) {
       if (tell === 'tracked') this.#observer.tracked(next, !known.has(next.id));
     }
-    const early = puts.map(({ next }) => next).filter((call) => this.#wantsVisitEarly(call));
-    if (early.length > 0) await this.#first.request(early);
-  }
-
-  /** Whether its slot's turn comes too late for it. */
-  #wantsVisitEarly({ id, renewedAt, retryAt, consecutiveFailures, trackUntil }: Call): boolean {
-    if (renewedAt === null) return true;
-    // It has just moved to another app or tenant, where it may not fail.
-    if (consecutiveFailures > 0 && retryAt === null) return true;
-    const { wheel, clock } = this.#deps;
-    return trackUntil !== null && trackUntil < turnAfter(slotOf(id, wheel), clock.now(), wheel);
+    const { keeper } = this.#deps;
+    const calls = Map.groupBy(puts, ({ next }) => wantsKeepAlive(next));
+    keeper.keep((calls.get(true) ?? []).map(({ next }) => next));
+    keeper.plan((calls.get(false) ?? []).map(({ next }) => next));
   }
 
   #context(): RegistrationContext {
@@ -169,6 +156,11 @@ export class Tracking {
 /** Publishes only what is new: a call, or something said of it. */
 function put(current: Call | null, next: Call): Decision {
   return current && saysTheSame(current, next) ? { next } : { next, tell: 'tracked' };
+}
+
+/** Whether it wants a keepAlive at once: it is new, or has just moved to an app or tenant where it may not fail. */
+function wantsKeepAlive({ renewedAt, retryAt, consecutiveFailures }: Call): boolean {
+  return renewedAt === null || (consecutiveFailures > 0 && retryAt === null);
 }
 
 /** Whether only we think that the call is over. */

@@ -14,25 +14,30 @@ export class Backoff {
   readonly #random: Random;
   #failures = 0;
   #until = Number.NEGATIVE_INFINITY;
+  #askedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(random: Random) {
     this.#random = random;
   }
 
-  ready(now: number): boolean {
-    return now >= this.#until;
+  /** @param withinMs a wait that the other side asked for is not kept if it ends later, from now */
+  ready(now: number, withinMs = Number.POSITIVE_INFINITY): boolean {
+    if (now < this.#until) return false;
+    return now >= this.#askedUntil || this.#askedUntil > now + withinMs;
   }
 
   /** @param askedMs the wait that the other side asked for, if it did */
   failed(now: number, askedMs = 0): void {
     const ceiling = Math.min(FIRST_MS * 2 ** this.#failures, MAX_MS);
     const own = ceiling * (0.5 + this.#random() / 2);
-    this.#until = now + Math.max(own, Math.min(askedMs, MAX_ASKED_MS));
+    this.#until = now + own;
+    this.#askedUntil = now + Math.min(askedMs, MAX_ASKED_MS);
     this.#failures += 1;
   }
 
   reset(): void {
     this.#failures = 0;
     this.#until = Number.NEGATIVE_INFINITY;
+    this.#askedUntil = Number.NEGATIVE_INFINITY;
   }
 }

@@ -22,8 +22,10 @@ export interface Proxies {
 export class Connections {
   /** Kept alive and used again; at most `connections` an origin. */
   readonly pooled: Dispatcher;
-  /** A new connection each request: for one that follows a failure, and for tokens. */
+  /** A new connection each request: for one that follows a failure. */
   readonly fresh: Dispatcher;
+  /** For tokens: those that hang hold no connection that a keepAlive could use. */
+  readonly tokens: Dispatcher;
   /** Past any proxy: what gives a managed identity its tokens is reached from its machine alone. */
   readonly direct: Dispatcher;
   #closed: Promise<unknown> | null = null;
@@ -37,6 +39,7 @@ export class Connections {
     this.pooled = dispatcherOf(options);
     // Pipelining 0 is undici's word for "Connection: close".
     this.fresh = dispatcherOf({ ...options, pipelining: 0 });
+    this.tokens = dispatcherOf(options);
     this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });
   }
 
@@ -49,7 +52,8 @@ export class Connections {
 
   /** Waits for the requests in flight; their time limits bound it. May be called twice. */
   async close(): Promise<void> {
-    this.#closed ??= Promise.all([this.pooled.close(), this.fresh.close(), this.direct.close()]);
+    const all = [this.pooled, this.fresh, this.tokens, this.direct];
+    this.#closed ??= Promise.all(all.map((dispatcher) => dispatcher.close()));
     await this.#closed;
   }
 }

@@ -13,7 +13,7 @@ import {
   keepAliveEndpoint,
   keepAliveRequest,
 } from './keep-alive-request.ts';
-import { TokenError } from './token-cache.ts';
+import { isUnknownTenant, TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
 export type { GraphTimeouts, Proxies } from './connections.ts';
@@ -52,6 +52,8 @@ export interface GraphOptions {
   log: Logger;
   observer: GraphObserver;
   userAgent: string;
+  /** See `RetryPolicy`: no Retry-After of Entra's may reach so close to a deadline. */
+  reserveMs: number;
 }
 
 /**
@@ -66,7 +68,7 @@ export class Graph implements KeepAliveSender {
 
   constructor(options: GraphOptions) {
     this.#options = options;
-    const { clock, log, observer, random, timeouts, userAgent } = options;
+    const { clock, log, observer, random, timeouts, userAgent, reserveMs } = options;
     this.#apps = byName(options.apps);
     this.#connections = new Connections(options.connections, timeouts, options.proxy);
     this.#tokens = new Tokens({
@@ -77,6 +79,7 @@ export class Graph implements KeepAliveSender {
       log,
       requested: (outcome) => observer.tokenRequested(outcome),
       userAgent,
+      reserveMs,
     });
   }
 
@@ -86,16 +89,32 @@ export class Graph implements KeepAliveSender {
     this.#tokens.use(apps);
   }
 
+  /** An app that is not configured needs no token: `send` says what is wrong. */
+  ready(call: Call): boolean {
+    const target = this.#apps.get(call.app);
+    return target === undefined || this.#tokens.of(target.app, call.tenantId).isAtHand;
+  }
+
+  async prepare(call: Call, leftMs: number): Promise<Outcome | null> {
+    const target = this.#apps.get(call.app);
+    if (target === undefined) return null;
+    try {
+      await this.#tokens.of(target.app, call.tenantId).get(leftMs);
+      return null;
+    } catch (error) {
+      if (error instanceof TokenError) return this.#withoutToken(target.app, error);
+      return this.#unexpected(call, error);
+    }
+  }
+
   async send(call: Call): Promise<Outcome> {
     const target = this.#apps.get(call.app);
     if (target === undefined) return this.#unsent('app', `no app "${call.app}" is configured`);
     try {
       return await this.#sendTo(target, call);
     } catch (error) {
-      if (error instanceof TokenError)
-        return this.#unsent('token', describeToken(target.app, error));
-      this.#options.log.error({ err: error, callId: call.id }, 'keepAlive failed unexpectedly');
-      return this.#unsent('internal', 'an error inside of Callkeeper; see its log');
+      if (error instanceof TokenError) return this.#withoutToken(target.app, error);
+      return this.#unexpected(call, error);
     }
   }
 
@@ -145,10 +164,26 @@ export class Graph implements KeepAliveSender {
     return attempt;
   }
 
-  #unsent(code: string, message: string): Outcome {
+  #withoutToken(app: App, error: TokenError): Outcome {
+    const outcome = this.#unsent('token', describeToken(app, error));
+    return isUnknownTenant(error) ? { ...outcome, kind: 'refused' } : outcome;
+  }
+
+  #unexpected(call: Call, error: unknown): Unsent {
+    this.#options.log.error({ err: error, callId: call.id }, 'keepAlive failed unexpectedly');
+    return this.#unsent('internal', 'an error inside of Callkeeper; see its log');
+  }
+
+  #unsent(code: string, message: string): Unsent {
     const error = silenceError(this.#options.clock.now(), code, message);
     return { kind: 'failed', sentAt: null, error };
   }
+}
+
+interface Unsent {
+  readonly kind: 'failed';
+  readonly sentAt: null;
+  readonly error: CallError;
 }
 
 /** After a connection that failed, or a 503 (as Graph asks), the next request takes a new one. */

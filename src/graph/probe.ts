@@ -47,6 +47,7 @@ export class Prober {
       random: Math.random,
       log: pino({ level: 'silent' }), // What goes wrong is in the probe.
       requested: () => {},
+      reserveMs: 0,
       userAgent,
     });
   }

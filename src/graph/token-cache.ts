@@ -27,6 +27,22 @@ export class TokenError extends Error {
   }
 }
 
+/**
+ * Entra's codes for a tenant that it does not know, or in which the app was never admitted: only a
+ * person can mend that. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ */
+const UNKNOWN_TENANT: ReadonlySet<string | null> = new Set([
+  'AADSTS90002', // no such tenant
+  'AADSTS900021', // the same, in other words
+  'AADSTS900023', // no tenant can have such a name
+  'AADSTS700016', // the app is not in the tenant's directory
+  'AADSTS7000229', // nor is its service principal
+]);
+
+export function isUnknownTenant(error: TokenError): boolean {
+  return UNKNOWN_TENANT.has(error.entraCode);
+}
+
 export interface TokenCacheOptions {
   /** Asks for a token, past any cache; rejects with {@link TokenError}. */
   readonly acquire: (claims: string | null) => Promise<Token>;
@@ -35,6 +51,8 @@ export interface TokenCacheOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly requested: (outcome: 'success' | 'failure') => void;
+  /** A pause that Entra asks for is kept unless it ends later than so long before a deadline, in ms. */
+  readonly reserveMs: number;
 }
 
 interface Held {
@@ -78,13 +96,21 @@ export class TokenCache {
     this.#replacing = new Backoff(options.random);
   }
 
-  /** @throws TokenError */
-  async get(): Promise<string> {
+  /** Whether {@link get} has a token without asking for one first. */
+  get isAtHand(): boolean {
+    return this.#held !== null && this.#options.uptime() < this.#held.expiresAt;
+  }
+
+  /**
+   * @param leftMs until the nearest deadline of who wants it
+   * @throws TokenError
+   */
+  async get(leftMs = Number.POSITIVE_INFINITY): Promise<string> {
     const now = this.#options.uptime();
     const held = this.#held;
-    if (held === null || now >= held.expiresAt) return this.#request(null);
+    if (held === null || now >= held.expiresAt) return this.#request(null, leftMs);
     if (now >= held.refreshAt && this.#pause.ready(now)) {
-      this.#request(null).catch(() => {}); // Logged where it failed; the held token is good.
+      this.#request(null, Number.POSITIVE_INFINITY).catch(() => {}); // Logged where it failed; the held token is good.
     }
     return held.value;
   }
@@ -105,13 +131,14 @@ export class TokenCache {
     if (!this.#replacing.ready(now)) return null;
     this.#replacedAt = now;
     this.#replacing.failed(now);
-    return this.#request(claims);
+    return this.#request(claims, Number.POSITIVE_INFINITY);
   }
 
-  async #request(claims: string | null): Promise<string> {
+  async #request(claims: string | null, leftMs: number): Promise<string> {
     if (this.#flight !== null) return this.#flight;
+    const { uptime, reserveMs } = this.#options;
     const failure = this.#lastFailure;
-    if (failure !== null && !this.#pause.ready(this.#options.uptime())) throw failure;
+    if (failure !== null && !this.#pause.ready(uptime(), leftMs - reserveMs)) throw failure;
     this.#flight = this.#acquire(claims).finally(() => {
       this.#flight = null;
     });

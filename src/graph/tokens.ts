@@ -19,6 +19,8 @@ export interface TokensOptions {
   readonly log: Logger;
   readonly requested: (outcome: 'success' | 'failure') => void;
   readonly userAgent: string;
+  /** See `TokenCacheOptions`. */
+  readonly reserveMs: number;
 }
 
 interface Held {
@@ -47,10 +49,7 @@ export class Tokens {
     const known = this.#held.get(key);
     if (known !== undefined) return known.cache;
     const cache = this.#create(app, tenantId);
-    for (const oldest of this.#held.keys()) {
-      if (this.#held.size < MAX_TENANTS) break;
-      this.#held.delete(oldest);
-    }
+    if (this.#held.size >= MAX_TENANTS) this.#forgetOne();
     this.#held.set(key, { app, tenantId, cache });
     return cache;
   }
@@ -72,6 +71,18 @@ export class Tokens {
     }
   }
 
+  /** The oldest without a token, if there is one: somebody may have made those tenants up. */
+  #forgetOne(): void {
+    let oldest: string | null = null;
+    for (const [key, { cache }] of this.#held) {
+      oldest ??= key;
+      if (cache.isAtHand) continue;
+      oldest = key;
+      break;
+    }
+    if (oldest !== null) this.#held.delete(oldest);
+  }
+
   #create(app: App, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
     const log = this.#options.log.child({ app: app.name, tenantId });
     const acquire = (claims: string | null) => this.#acquire(app, tenantId, claims);
@@ -83,9 +94,9 @@ export class Tokens {
     log: Logger,
     predecessor: TokenCache | null = null,
   ): TokenCache {
-    const { random, requested } = this.#options;
+    const { random, requested, reserveMs } = this.#options;
     const uptime = () => performance.now();
-    return new TokenCache({ acquire, uptime, random, log, requested }, predecessor);
+    return new TokenCache({ acquire, uptime, random, log, requested, reserveMs }, predecessor);
   }
 
   async #acquire(app: App, tenantId: string, claims: string | null): Promise<Token> {
@@ -130,7 +141,7 @@ export class Tokens {
 
   #toEntra(tokenMs: number): MsalOptions {
     const { clock, connections, userAgent } = this.#options;
-    return { dispatcher: connections.fresh, tokenMs, userAgent, now: () => clock.now() };
+    return { dispatcher: connections.tokens, tokenMs, userAgent, now: () => clock.now() };
   }
 
   #toMachine(): MsalOptions {

@@ -1,11 +1,10 @@
 import type { Queue } from 'bullmq';
-import { Cluster, type Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Call } from '../calls/call.ts';
-import { type Clock, type FirstKeepAlives, StoreUnavailableError } from '../calls/ports.ts';
+import type { Clock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
-import { slotOf, type Wheel } from '../calls/wheel.ts';
-import { FirstJobs } from './first-jobs.ts';
+import { slotOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 import { Schedulers } from './schedulers.ts';
 import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts';
 import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
@@ -17,7 +16,6 @@ export interface ScheduleOptions {
   readonly connectWorker: () => WorkerConnections;
   readonly prefix: string;
   readonly wheel: Wheel;
-  readonly deadlineMs: number;
   readonly visitor: Visits;
   readonly clock: Clock;
   readonly lookOverMs: number;
@@ -38,12 +36,11 @@ export interface ScheduleOptions {
  * It runs while Redis answers and this machine's clock, which BullMQ goes by,
  * is right; otherwise it is suspended, and the watch makes the visits.
  */
-export class Schedule implements FirstKeepAlives {
+export class Schedule {
   readonly #options: ScheduleOptions;
   #isStopped = false;
   #queue: Queue<VisitData> | null = null;
   #schedulers: Schedulers | null = null;
-  #firstJobs: FirstJobs | null = null;
   #run: { worker: WheelWorker; suspended: AbortController; looking: Promise<void> } | null = null;
 
   constructor(options: ScheduleOptions) {
@@ -98,11 +95,20 @@ export class Schedule implements FirstKeepAlives {
     this.#options.onWorkerReplaced();
   }
 
-  /** Rejects with `StoreUnavailableError` where nobody here would take it, or Redis does not. */
-  async request(calls: readonly Call[]): Promise<void> {
-    const first = this.#firstJobs;
-    if (!first || !this.#run) throw new StoreUnavailableError('the schedule does not run here');
-    await first.request(calls);
+  /**
+   * Has the slots of these calls visited once more for their last turn, by other replicas: they
+   * waited here for their requests, and this replica stops. The watch does it otherwise, later.
+   */
+  async handOver(calls: readonly Call[]): Promise<void> {
+    const { wheel, clock, log } = this.#options;
+    const slots = new Set(calls.map(({ id }) => slotOf(id, wheel)));
+    if (!this.#schedulers || slots.size === 0) return;
+    const turns = [...slots].map((slot) => {
+      return { slot, turnAt: turnAtOrBefore(slot, clock.now(), wheel) };
+    });
+    await this.#schedulers.makeUp(turns, `${process.pid}-${performance.now()}`).catch((err) => {
+      log.warn({ err, slots: slots.size }, 'slots cannot be handed over: the watch takes them');
+    });
   }
 
   /** A queue that was opened while Redis was away never recovers from it: another is opened then. */
@@ -120,13 +126,6 @@ export class Schedule implements FirstKeepAlives {
     }
     this.#queue = queue;
     this.#schedulers = new Schedulers({ ...this.#options, queue, graceMs: turnGraceMs });
-    this.#firstJobs = new FirstJobs({
-      ...this.#options,
-      queue,
-      // A part of a Cluster that is out is to keep back none of the others' calls.
-      ...(redis instanceof Cluster && { keyOf: ({ id }) => slotOf(id, this.#options.wheel) }),
-      isTraced: telemetry !== null,
-    });
     return true;
   }
 

@@ -72,7 +72,7 @@ export class Schedulers {
     const ill = suspects.filter((_, i) => !late[i]);
     await Promise.all([...standing.keys()].map((id) => queue.removeJobScheduler(id)));
     const missed = await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
-    await this.#makeUp(missed);
+    await this.makeUp(missed);
     for (const { ailment } of ill) onRepair(ailment);
     if (ill.length > 0) {
       const level = this.#looks === 0 ? 'info' : 'warn';
@@ -113,14 +113,18 @@ export class Schedulers {
     return { slot, turnAt: first ? Math.min(last, plannedAt(first) - wheel.intervalMs) : last };
   }
 
-  /** Harmless where the turn was not missed: a visit posts only what is not renewed since. */
-  async #makeUp(turns: readonly Turn[]): Promise<void> {
+  /**
+   * Harmless where the turn was not missed: a visit posts only what is not renewed since.
+   *
+   * @param of what makes the jobs different from others for the same turns
+   */
+  async makeUp(turns: readonly Turn[], of = 'missed'): Promise<void> {
     if (turns.length === 0) return;
     await this.#options.queue.addBulk(
       turns.map((turn) => ({
         name: 'turn',
         data: turn,
-        opts: { jobId: `made-up-${turn.slot}-${turn.turnAt}` },
+        opts: { jobId: `made-up-${of}-${turn.slot}-${turn.turnAt}` },
       })),
     );
   }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { nextVisitAt, planVisit, type VisitContext } from '../calls/plan.ts';
-import type { CallStore, Clock } from '../calls/ports.ts';
+import { planVisit, type VisitContext, wasVisited } from '../calls/plan.ts';
+import type { CallKeeper, CallStore, Clock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
@@ -8,10 +8,12 @@ import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 export interface Watched {
   readonly store: CallStore;
   readonly visitor: Visits;
-  /** So that one replica at a time makes up for a slot: a key; null where another is at it. */
-  readonly lock: (slot: number) => Promise<string | null>;
-  readonly unlock: (slot: number, key: string) => Promise<void>;
-  /** How long whoever else may retry has before the watch does, in ms. */
+  /**
+   * So that one replica at a time makes up for a slot; false: another one is at it. The lock
+   * expires by itself, when the requests have come back.
+   */
+  readonly lock: (slot: number) => Promise<boolean>;
+  /** How long an attempt is left to whoever has planned it before the watch makes it, in ms. */
   readonly retryGraceMs: number;
 }
 
@@ -24,6 +26,7 @@ export interface WatchOptions {
   readonly graceMs: number;
   /** What to go by now: Redis, and this replica's own roster for what cannot be looked at there. */
   readonly watched: (slot: number) => readonly Watched[];
+  readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   /** Told of a slot that was not visited in its turn, before it is made up for. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
   readonly log: Logger;
@@ -32,8 +35,6 @@ export interface WatchOptions {
 interface Look {
   at: number;
   turnAt: number;
-  /** Whether it was looked at before since its turn. */
-  isAgain: boolean;
   busy: boolean;
 }
 
@@ -59,7 +60,7 @@ export class Watch {
     const now = clock.now();
     this.#looks = Array.from({ length: wheel.slots }, (_, slot) => {
       const turnAt = turnAtOrBefore(slot, now - graceMs, wheel) + wheel.intervalMs;
-      return { at: turnAt + graceMs, turnAt, isAgain: false, busy: false };
+      return { at: turnAt + graceMs, turnAt, busy: false };
     });
   }
 
@@ -117,8 +118,7 @@ export class Watch {
       })
       .then((againAt) => {
         const nextTurnAt = turnAfter(slot, Math.max(look.turnAt, clock.now() - graceMs), wheel);
-        look.isAgain = againAt !== null && againAt < nextTurnAt;
-        if (look.isAgain && againAt !== null) look.at = againAt;
+        if (againAt !== null && againAt < nextTurnAt) look.at = againAt;
         else Object.assign(look, { at: nextTurnAt + graceMs, turnAt: nextTurnAt });
         look.busy = false;
       })
@@ -140,26 +140,25 @@ export class Watch {
   }
 
   /** @returns when to look again before the next turn, or null. */
-  async #look(slot: number, { turnAt, isAgain }: Look, watched: Watched): Promise<number | null> {
-    const { wheel, deadlineMs, skewMs, clock, graceMs, onMissed } = this.#options;
-    const { store, visitor, lock, unlock, retryGraceMs } = watched;
+  async #look(slot: number, { turnAt }: Look, watched: Watched): Promise<number | null> {
+    const { deadlineMs, skewMs, clock, graceMs, keeper, onMissed } = this.#options;
+    const { store, visitor, lock, retryGraceMs } = watched;
     const entries = await store.readSlot(slot);
-    const context: VisitContext = { turnAt, now: clock.now(), deadlineMs, skewMs };
+    const context: VisitContext = { turnAt, now: clock.now(), deadlineMs, skewMs, retryGraceMs };
     const { post, stop } = planVisit(entries, context);
-    if (post.length + stop.length === 0) {
-      const calls = entries.map(({ call }) => call);
-      const nextTurnAt = turnAfter(slot, turnAt, wheel);
-      const againAt = nextVisitAt(calls, clock.now(), () => nextTurnAt);
-      return againAt === null ? null : againAt + retryGraceMs;
+    const due = [...post, ...stop.map(({ entry }) => entry)];
+    const missed = due.filter(({ call }) => !keeper.holds(call.id));
+    if (missed.length === 0) {
+      keeper.plan(
+        entries.map(({ call }) => call),
+        retryGraceMs,
+      );
+      return null;
     }
-    const key = await lock(slot);
-    if (key === null) return clock.now() + graceMs;
-    if (!isAgain) onMissed(slot, turnAt, post.length);
-    try {
-      return await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
-    } finally {
-      await unlock(slot, key).catch(() => undefined); // it expires by itself
-    }
+    if (!(await lock(slot))) return clock.now() + graceMs;
+    if (!wasVisited(entries, turnAt)) onMissed(slot, turnAt, missed.length);
+    await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
+    return null;
   }
 }
 

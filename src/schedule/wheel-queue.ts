@@ -2,16 +2,14 @@ import { type Job, Queue, type Telemetry } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 
 /**
- * The queue that turns the wheel. Its jobs say which visit is to be made, never
- * what is in it: the registry knows that.
- *
- * - `turn`: a slot's turn has come. Made by the slot's Job Scheduler, or by
- *   hand where that missed it (then `turnAt` is given).
- * - `first`: calls that were tracked just now.
+ * The queue that turns the wheel. Its jobs say which slot is to be visited, never what is in it:
+ * the registry knows that. A job is made by the slot's Job Scheduler when its turn has come, or by
+ * hand if that missed the turn, or to hand a slot over (then `turnAt` is given).
  */
-export type VisitData =
-  | { readonly slot: number; readonly turnAt?: number }
-  | { readonly ids: readonly string[] };
+export interface VisitData {
+  readonly slot: number;
+  readonly turnAt?: number;
+}
 
 export const QUEUE_NAME = 'wheel';
 
@@ -50,7 +48,7 @@ export function turnJobId(slot: number, turnAt: number): string {
 
 /** The instant a turn was planned for. A scheduler's job bears it in its id alone. */
 export function plannedAt(job: Job<VisitData>): number {
-  if ('turnAt' in job.data && job.data.turnAt !== undefined) return job.data.turnAt;
+  if (job.data.turnAt !== undefined) return job.data.turnAt;
   const match = /:(\d+)$/.exec(job.id ?? '');
   return match ? Number(match[1]) : job.timestamp;
 }

@@ -2,7 +2,7 @@ import { DelayedError, type Job, type Telemetry, Worker } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import type { VisitAgainAt, Visits } from '../calls/visitor.ts';
+import type { Visited, Visits } from '../calls/visitor.ts';
 import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
 
 /** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
@@ -24,8 +24,12 @@ export interface WheelWorkerOptions {
   readonly log: Logger;
 }
 
-/** More visits than these never run at once in one replica; a slot has 3.5 s at 15 min. */
-const CONCURRENCY = 64;
+/**
+ * Visits at once in one replica. A visit reads its slot and hands the due calls over; it waits for
+ * no request. At most it lasts as long as the slot's width, so two would do; the others are for
+ * turns that are late.
+ */
+const CONCURRENCY = 8;
 
 /** Takes the wheel's jobs and makes the visits they ask for. */
 export class WheelWorker {
@@ -80,28 +84,25 @@ export class WheelWorker {
 
   async #process(job: Job<VisitData>, token: string | undefined): Promise<void> {
     const { clock, retryMs, log } = this.#options;
-    let againAt: VisitAgainAt;
+    let againAt = clock.now();
     this.#busy++;
     try {
-      againAt = await this.#visit(job);
+      if ((await this.#visit(job)) === 'done') return;
     } catch (err) {
-      log.warn({ err, job: job.name, data: job.data }, 'visit failed; it is made again');
-      againAt = clock.now() + retryMs;
+      log.warn({ err, data: job.data }, 'visit failed; it is made again');
+      againAt += retryMs;
     } finally {
       this.#busy--;
       this.#lastBusyAt = clock.now();
     }
-    if (againAt === null) return;
     await job.moveToDelayed(againAt, token);
     throw new DelayedError();
   }
 
-  async #visit(job: Job<VisitData>): Promise<VisitAgainAt> {
-    const { visitor } = this.#options;
-    const { data } = job;
-    if ('ids' in data) return visitor.visitNew(data.ids, this.#stop.signal);
+  async #visit(job: Job<VisitData>): Promise<Visited> {
+    const { slot } = job.data;
     // Redis has lost what was in it: the look over the schedulers, or the watch, makes up for it.
-    if (!Number.isInteger(data.slot)) return null;
-    return visitor.visitSlot(data.slot, plannedAt(job), this.#stop.signal);
+    if (!Number.isInteger(slot)) return 'done';
+    return await this.#options.visitor.visitSlot(slot, plannedAt(job), this.#stop.signal);
   }
 }

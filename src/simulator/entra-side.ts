@@ -65,7 +65,7 @@ async function serveToken(
   const record = (answer: number | 'hung') => {
     world.ledger.token({ at, tenantId, clientId, answer });
   };
-  const fault = world.entraFaults.next(null);
+  const fault = world.entraFaults.next({ callId: null, tenantId });
   if (fault?.kind === 'hang') return record('hung');
   if (fault?.kind === 'delay') await sleep(fault.delayMs);
   if (fault?.kind === 'status') {

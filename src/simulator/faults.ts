@@ -4,8 +4,16 @@ export interface Scope {
   share?: number;
   /** Only requests for these calls. */
   callIds?: string[];
+  /** Only requests of these tenants: for a token of theirs, or with one. */
+  tenantIds?: string[];
   /** Only the next so many requests. */
   count?: number;
+}
+
+/** What a request is about; null where it is not known. */
+export interface Subject {
+  readonly callId: string | null;
+  readonly tenantId: string | null;
 }
 
 /** What the simulated Graph does instead of, or (`delay`, `skew`) to, its answer to a keepAlive. */
@@ -60,15 +68,14 @@ export class Faults<F extends Scope> {
   }
 
   /** The first fault that meets this request, or null. */
-  next(callId: string | null): F | null {
-    const fault = this.#faults.find((candidate) => this.#meets(candidate, callId));
+  next(subject: Subject): F | null {
+    const fault = this.#faults.find((candidate) => this.#meets(candidate, subject));
     if (fault?.count !== undefined) this.#spend(fault);
     return fault ?? null;
   }
 
-  #meets(fault: F, callId: string | null): boolean {
-    const ids = fault.callIds;
-    if (ids !== undefined && (callId === null || !ids.includes(callId))) return false;
+  #meets(fault: F, { callId, tenantId }: Subject): boolean {
+    if (!isAmong(fault.callIds, callId) || !isAmong(fault.tenantIds, tenantId)) return false;
     return fault.share === undefined || this.#random() < fault.share;
   }
 
@@ -77,6 +84,10 @@ export class Faults<F extends Scope> {
     fault.count = left;
     if (left <= 0) this.#faults = this.#faults.filter((other) => other !== fault);
   }
+}
+
+function isAmong(ids: string[] | undefined, id: string | null): boolean {
+  return ids === undefined || (id !== null && ids.includes(id));
 }
 
 /** Tommy Ettinger's mulberry32 (public domain): small, and the same everywhere for a seed. */

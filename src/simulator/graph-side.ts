@@ -71,7 +71,7 @@ function keepAlive(
     const app = token?.clientId ?? null;
     world.ledger.keepAlive({ at, callId: id, app, answer, call: stateBefore, fault });
   };
-  const fault = world.graphFaults.next(id);
+  const fault = world.graphFaults.next({ callId: id, tenantId: token?.tenantId ?? null });
   if (fault?.kind === 'skew') {
     response.setHeader('date', new Date(at + fault.aheadMs).toUTCString());
   } else if (fault !== null && fault.kind !== 'delay') {

@@ -47,11 +47,12 @@ const FIELDS: Readonly<Record<string, Check>> = {
   tenantId: [isText, 'a text'],
   forMs: [isNumber(1, 3_600_000), 'a number of milliseconds from 1, up to an hour'],
   claims: [isObject, 'an object'],
+  tenantIds: [isTexts, 'a list of texts'],
   secrets: [isTexts, 'a list of texts'],
   roles: [isTexts, 'a list of texts'],
 };
 
-const SCOPE = ['kind', 'share', 'count', 'callIds'];
+const SCOPE = ['kind', 'share', 'count', 'callIds', 'tenantIds'];
 
 export function readGraphFault(body: unknown): GraphFault {
   return readFault(body, GRAPH_FAULTS, ['headers', 'body']) as unknown as GraphFault;

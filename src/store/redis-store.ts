@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Call, GoneCall } from '../calls/call.ts';
 import { pieces } from '../calls/pieces.ts';
 import {
@@ -93,16 +92,10 @@ export class RedisCallStore implements CallStore {
     return this.#run(() => rememberGone(this.#place(slot), gone, isNews));
   }
 
-  /** A short lock on a slot, as a key to it; null where somebody else holds it. It expires by itself. */
-  async tryLock(slot: number, forMs: number): Promise<string | null> {
-    const key = randomUUID();
-    const set = () => this.#redis.set(this.#keys(slot).lock, key, 'PX', Math.ceil(forMs), 'NX');
-    return (await this.#run(set)) === null ? null : key;
-  }
-
-  /** Only with the key: a lock that has expired may be another's by now. */
-  async unlock(slot: number, key: string): Promise<void> {
-    await this.#run(() => this.#redis.unlockSlot(this.#keys(slot).lock, key));
+  /** A short lock on a slot; false if somebody else holds it. It expires by itself. */
+  async tryLock(slot: number, forMs: number): Promise<boolean> {
+    const set = () => this.#redis.set(this.#keys(slot).lock, '1', 'PX', Math.ceil(forMs), 'NX');
+    return (await this.#run(set)) !== null;
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {

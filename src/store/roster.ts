@@ -3,7 +3,7 @@ import type { SlotDigest } from '../calls/digest.ts';
 import type { CallStore, Change, Entry, WriteResult } from '../calls/ports.ts';
 import { tally } from '../calls/tally.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
-import { decodeCall, encodeCall } from './codec.ts';
+import { encodeCall } from './codec.ts';
 import { giveWay, PIECE } from './give-way.ts';
 import type { PackedMap } from './packed-map.ts';
 import { RosterSlot } from './roster-slot.ts';
@@ -100,13 +100,12 @@ export class Roster implements CallStore {
     return gone !== undefined && covers(gone, call);
   }
 
-  /** Whether a keepAlive has succeeded since the call was read as it is given, or it has left. */
-  isOutdated({ call, version }: Entry): boolean {
-    const held = this.#slotOf(call.id).calls.get(call.id);
-    if (held === version) return false;
-    if (this.hasLeft(call)) return true;
-    if (held === undefined) return false;
-    return (decodeCall(call.id, held).renewedAt ?? 0) > (call.renewedAt ?? 0);
+  /**
+   * The call as it is known here: null if it has left the schedule, undefined if there was no room
+   * for it, or if it is forgotten that it left.
+   */
+  latest(call: Call): Entry | null | undefined {
+    return this.peek(call.id) ?? (this.hasLeft(call) ? null : undefined);
   }
 
   /** @param version of the call that is put, see `WriteResult` */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { FastifyOtelInstrumentation } from '@fastify/otel';
 import {
   context,
@@ -86,6 +87,8 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
     telemetry: queueTelemetry(W3C),
     sender: tracedSender,
     visits: tracedVisits,
+    /** The context of whoever hands a call over, for its keepAlive later. */
+    bind: () => AsyncLocalStorage.snapshot(),
     stop: async () => {
       requests.disable();
       const late = new Promise((resolve) => setTimeout(resolve, STOP_MS).unref());

@@ -29,13 +29,6 @@ export function tracedVisits(visits: Visits): Visits {
         return context.with(of, () => visits.visitSlot(slot, turnAt, stop));
       });
     },
-    visitNew: (ids, stop) => {
-      const attributes = { 'callkeeper.calls': ids.length };
-      return inSpan('visit new', { attributes }, context.active(), () =>
-        visits.visitNew(ids, stop),
-      );
-    },
-    visitOne: (entry) => visits.visitOne(entry),
   };
 }
 
@@ -45,6 +38,8 @@ export function tracedVisits(visits: Visits): Visits {
  */
 export function tracedSender(sender: KeepAliveSender): KeepAliveSender {
   return {
+    ready: (call) => sender.ready(call),
+    prepare: (call, leftMs) => sender.prepare(call, leftMs),
     send: (call) => {
       const turn = context.active().getValue(TURN) as Span | undefined;
       const options = { attributes: attributesOf(call) };

@@ -17,7 +17,7 @@ import { aRegistry, ID, out, SECOND_TENANT } from './registry.ts';
 
 describe('tracking', () => {
   test('a new call registers it and asks for its first keepAlive', async () => {
-    const { calls, store, shared, told } = aRegistry();
+    const { calls, store, told, asked } = aRegistry();
     const [result] = await calls.track([{ id: ID, labels: { bot: 'b' } }]);
     const call = store.get(ID);
     expect(call).toMatchObject({
@@ -27,12 +27,12 @@ describe('tracking', () => {
       retryAt: NOW + POLICY.firstMs,
     });
     expect(result).toEqual({ kind: 'created', call, durable: true });
-    expect(shared.asked).toEqual([[ID]]);
+    expect(asked).toEqual([[ID]]);
     expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
   });
 
   test('a known call updates it under a new registration, and keeps its renewals', async () => {
-    const { calls, store, shared, told } = aRegistry();
+    const { calls, store, told, asked } = aRegistry();
     store.put(aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - 5 }));
     const trackUntil = NOW + 60 * MINUTE;
     const [result] = await calls.track([{ id: ID, trackUntil }]);
@@ -41,7 +41,7 @@ describe('tracking', () => {
       call: { trackedAt: NOW - MINUTE, renewedAt: NOW - 5, trackUntil },
     });
     expect(store.get(ID)?.registration).not.toBe('r1');
-    expect(shared.asked).toEqual([]);
+    expect(asked).toEqual([]);
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
   });
 
@@ -71,7 +71,7 @@ describe('tracking', () => {
   });
 
   test('a call that fails in another tenant or app from now on has it tried there at once', async () => {
-    const { calls, store, shared } = aRegistry();
+    const { calls, store, asked } = aRegistry();
     const failing = { renewedAt: NOW - 5, consecutiveFailures: 2, retryAt: NOW + 9 * MINUTE };
     for (const word of [{ tenantId: SECOND_TENANT }, { app: 'second' }]) {
       store.put(aCall(failing));
@@ -81,14 +81,15 @@ describe('tracking', () => {
     store.put(aCall(failing));
     await calls.track([{ id: ID, labels: { a: 'b' } }]);
     // Until it was tried, each repeat asks for it.
-    expect(shared.asked).toEqual([[ID], [ID], [ID], [ID]]);
+    expect(asked).toEqual([[ID], [ID], [ID], [ID]]);
   });
 
   test('again with an end before its slot’s turn has it visited in time for that', async () => {
-    const { calls, store, shared } = aRegistry();
+    const { calls, store, asked, planned } = aRegistry();
     store.put(aCall({ renewedAt: NOW - 5 }));
     await calls.track([{ id: ID, trackUntil: NOW + 1 }]);
-    expect(shared.asked).toEqual([[ID]]);
+    expect(asked).toEqual([]);
+    expect(planned).toEqual([ID]);
   });
 
   test('again a call that has left begins anew', async () => {
@@ -100,7 +101,7 @@ describe('tracking', () => {
   });
 
   test('several calls gives a result for each in their order, and refuses only what is wrong', async () => {
-    const { calls, store, shared } = aRegistry();
+    const { calls, store, asked } = aRegistry();
     store.put(aCall({ id: 'call-0002', renewedAt: NOW }));
     const results = await calls.track([
       { id: 'call-0001' },
@@ -114,7 +115,7 @@ describe('tracking', () => {
       results.map((result) => (result.kind === 'invalid' ? result.field : result.kind)),
     ).toEqual(['created', 'updated', 'app', 'startedAt', 'trackUntil', 'created']);
     expect([...store.calls.keys()].toSorted()).toEqual(['call-0001', 'call-0002', 'call-0006']);
-    expect(shared.asked).toEqual([['call-0001', 'call-0006']]);
+    expect(asked).toEqual([['call-0001', 'call-0006']]);
   });
 
   test('an id twice in one request takes the last, and says the same of both', async () => {
@@ -143,9 +144,9 @@ describe('tracking', () => {
   });
 
   test('nothing does nothing', async () => {
-    const { calls, shared } = aRegistry();
+    const { calls, asked } = aRegistry();
     expect(await calls.track([])).toEqual([]);
-    expect(shared.asked).toEqual([]);
+    expect(asked).toEqual([]);
   });
 
   test('while another does makes one of them new and the other an update', async () => {
@@ -241,7 +242,7 @@ describe('one keepAlive now', () => {
     graph.answer = (_, at) => failed(at);
     const result = await calls.keepAliveNow(ID);
     expect(result).toMatchObject({ outcome: { kind: 'failed' }, call: { consecutiveFailures: 1 } });
-    expect(store.get(ID)).toEqual(result?.call);
+    expect(result).toEqual({ outcome: failed(NOW), call: store.get(ID) });
   });
 
   test('gives the call as it stands, where the outcome changes nothing any more', async () => {
@@ -252,7 +253,7 @@ describe('one keepAlive now', () => {
       store.put(again);
       return ended(at);
     };
-    expect((await calls.keepAliveNow(ID))?.call).toEqual(again);
+    expect(await calls.keepAliveNow(ID)).toMatchObject({ call: again });
   });
 });
 
@@ -276,62 +277,54 @@ describe('the last word on a call', () => {
 
 describe('while the shared registry does not answer', () => {
   test('tracking is taken by this replica alone, and says so', async () => {
-    const { calls, shared, own } = aRegistry();
-    out(shared.store);
+    const { calls, own, asked, store } = aRegistry();
+    out(store);
     const [result] = await calls.track([{ id: ID }]);
     expect(result).toMatchObject({ kind: 'created', durable: false });
-    expect(own.store.get(ID)).not.toBeNull();
-    expect(own.asked).toEqual([[ID]]);
-    expect(shared.asked).toEqual([]);
+    expect(own.get(ID)).not.toBeNull();
+    expect(asked).toEqual([[ID]]);
   });
 
   test('stopping is too, also of a call that this replica does not know', async () => {
-    const { calls, shared, own } = aRegistry();
-    out(shared.store);
-    own.store.put(aCall());
+    const { calls, own, store } = aRegistry();
+    out(store);
+    own.put(aCall());
     expect(await calls.untrack(ID)).toEqual({ durable: false, stopped: true });
-    expect(own.store.get(ID)).toBeNull();
+    expect(own.get(ID)).toBeNull();
     expect(await calls.untrack('call-0002')).toEqual({ durable: false, stopped: false });
-    expect(own.store.gone.get('call-0002')).toMatchObject({ removal: 'untracked', app: '' });
+    expect(own.gone.get('call-0002')).toMatchObject({ removal: 'untracked', app: '' });
     expect(await calls.find('call-0002')).toBeNull();
   });
 
   test('reads are answered from what this replica knows', async () => {
-    const { calls, shared, own } = aRegistry();
-    out(shared.store);
-    own.store.put(aCall({ renewedAt: NOW - DEADLINE_MS / 2 }));
+    const { calls, own, store, graph } = aRegistry();
+    out(store);
+    own.put(aCall({ renewedAt: NOW - DEADLINE_MS / 2 }));
     expect(await calls.find(ID)).toMatchObject({ id: ID });
-    shared.store.readSlot = () => Promise.reject(new StoreUnavailableError('out'));
+    store.readSlot = () => Promise.reject(new StoreUnavailableError('out'));
     expect((await calls.list({ state: 'tracked', labels: [], limit: 5 })).calls).toHaveLength(1);
     expect(await calls.keepAliveNow(ID)).toMatchObject({ outcome: { kind: 'renewed' } });
-    expect(own.graph.ids).toEqual([ID]);
+    expect(graph.ids).toEqual([ID]);
   });
 
   test('and while it has yet to learn of a call, that call is read from what is known here', async () => {
-    const { calls, own, shared } = aRegistry({ isUnsaved: (id) => id === ID });
-    own.store.put(aCall());
+    const { calls, own, store } = aRegistry({ isUnsaved: (id) => id === ID });
+    own.put(aCall());
     expect(await calls.find(ID)).toMatchObject({ id: ID });
     expect(calls.isDurable(ID)).toBe(false);
     expect(await calls.keepAliveNow(ID)).toMatchObject({ outcome: { kind: 'renewed' } });
-    shared.store.put(aCall({ id: 'call-0002' }));
+    store.put(aCall({ id: 'call-0002' }));
     expect(await calls.find('call-0002')).toMatchObject({ id: 'call-0002' });
     expect(calls.isDurable('call-0002')).toBe(true);
   });
 
-  test('a first keepAlive that the schedule does not take is made by this replica', async () => {
-    const { calls, shared, own } = aRegistry();
-    shared.first.request = () => Promise.reject(new StoreUnavailableError('out'));
-    await calls.track([{ id: ID }]);
-    expect(own.asked).toEqual([[ID]]);
-  });
-
   test('what is wrong with the request is still said, and what is a fault of ours is not hidden', async () => {
-    const { calls, shared } = aRegistry();
-    out(shared.store);
+    const { calls, store } = aRegistry();
+    out(store);
     expect(await calls.track([{ id: ID, app: 'none' }])).toMatchObject([
       { kind: 'invalid', field: 'app' },
     ]);
-    shared.store.before = () => {
+    store.before = () => {
       throw new TypeError('a bug');
     };
     await expect(calls.find(ID)).rejects.toThrow(TypeError);

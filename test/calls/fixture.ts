@@ -1,5 +1,4 @@
 import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
-import { Lanes } from '../../src/calls/lanes.ts';
 import type { Notice, NoticeFate } from '../../src/calls/notice.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type {
@@ -12,8 +11,10 @@ import type {
   WriteResult,
 } from '../../src/calls/ports.ts';
 import { retryPolicy } from '../../src/calls/retry.ts';
-import { Visitor, type VisitorDeps } from '../../src/calls/visitor.ts';
+import { Visitor } from '../../src/calls/visitor.ts';
 import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
+import { Keeper, type KeeperOptions } from '../../src/keeper/keeper.ts';
+import type { Registries } from '../../src/keeper/registries.ts';
 
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
@@ -195,6 +196,18 @@ export class FakeGraph implements KeepAliveSender {
     return this.sent.map(({ id }) => id);
   }
 
+  /** Which calls have their token at hand; what becomes of those that have not. */
+  hasToken: (call: Call) => boolean = () => true;
+  token: (call: Call, leftMs: number) => Promise<Outcome | null> = () => Promise.resolve(null);
+
+  ready(call: Call): boolean {
+    return this.hasToken(call);
+  }
+
+  prepare(call: Call, leftMs: number): Promise<Outcome | null> {
+    return this.token(call, leftMs);
+  }
+
   async send(call: Call): Promise<Outcome> {
     const at = this.#clock.now();
     this.sent.push({ id: call.id, at, call });
@@ -266,6 +279,7 @@ export class MemoryStore implements CallStore {
   }
 
   #writeOne(change: Change): WriteResult {
+    if (change.expected === '') throw new Error("Redis takes '' for no call at all");
     const current = this.calls.get(change.id) ?? null;
     if ((current?.version ?? null) !== change.expected) return { done: false, current };
     if ('gone' in change) {
@@ -318,33 +332,58 @@ export class Told implements Observer {
   }
 }
 
-/** A visitor of a store in memory, and all around it. */
-export function aWorld(over: Partial<Omit<VisitorDeps, 'store'>> = {}) {
-  return aVisitorOf(new MemoryStore(over.wheel), over);
+/** What a test may have otherwise. */
+export interface WorldOptions {
+  wheel?: Wheel;
+  clock?: FakeClock;
+  told?: Told;
+  sender?: KeepAliveSender;
+  places?: number;
+  /** Of the local registry; by default there is no other one than the shared. */
+  local?: CallStore;
+  isLocal?: Registries['isLocal'];
+  latest?: Registries['latest'];
+  noneExpiresBefore?: KeeperOptions['noneExpiresBefore'];
 }
 
-export function aVisitorOf<S extends CallStore>(
-  store: S,
-  over: Partial<Omit<VisitorDeps, 'store'>> = {},
-) {
-  const clock = new FakeClock();
-  const graph = new FakeGraph(clock);
-  const told = new Told();
-  const visitor = new Visitor({
-    sender: graph,
-    lanes: new Lanes(64),
-    clock,
-    random: () => 0.5,
-    observer: told,
-    wheel: WHEEL,
-    deadlineMs: DEADLINE_MS,
-    policy: POLICY,
-    skewMs: SKEW_MS,
-    isOutdated: () => false,
-    underWay: new Set<string>(),
-    noneExpiresBefore: () => Number.NEGATIVE_INFINITY,
-    ...over,
-    store,
-  });
-  return { clock, store, graph, told, visitor };
+/** A keeper and a visitor of a store in memory, and all around them. */
+export function aWorld(over: WorldOptions = {}) {
+  return aKeeperOf(new MemoryStore(over.wheel), over);
 }
+
+export function aKeeperOf<S extends CallStore>(store: S, over: WorldOptions = {}) {
+  const { wheel = WHEEL, clock = new FakeClock(), told = new Told() } = over;
+  const { places = 64, local = store } = over;
+  const graph = new FakeGraph(clock);
+  const memory = store instanceof MemoryStore ? store : null;
+  const registries: Registries = {
+    shared: { store, observer: told },
+    local: { store: local, observer: told },
+    isLocal: over.isLocal ?? (() => false),
+    latest:
+      over.latest ??
+      (({ id }) => memory?.calls.get(id) ?? (memory?.gone.has(id) ? null : undefined)),
+  };
+  const common = { clock, wheel, deadlineMs: DEADLINE_MS, policy: POLICY, skewMs: SKEW_MS };
+  const keeper = new Keeper({
+    ...common,
+    registries,
+    sender: over.sender ?? graph,
+    places,
+    requestMs: 15 * SECOND,
+    uptime: () => clock.now(),
+    random: () => 0.5,
+    noneExpiresBefore: over.noneExpiresBefore ?? (() => Number.NEGATIVE_INFINITY),
+    bind: null,
+  });
+  const visitor = new Visitor({ ...common, store, keeper });
+  /** Lets time pass until nothing is on its way any more; what is planned for later stays so. */
+  const quiet = async () => {
+    do await clock.advance(GATHER_MS);
+    while (keeper.isBusy);
+  };
+  return { clock, store, graph, told, visitor, keeper, quiet };
+}
+
+/** About as long as a write waits for more outcomes. */
+const GATHER_MS = 250;

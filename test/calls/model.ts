@@ -12,7 +12,7 @@ import {
 import { register, unregister } from '../../src/calls/registration.ts';
 import { slotOf, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import {
-  aVisitorOf,
+  aKeeperOf,
   DEADLINE_MS,
   ended,
   failed,
@@ -96,7 +96,7 @@ class Mortal implements CallStore {
  * the bot said last of each call, and which registrations Graph has ended.
  */
 export async function holdsToModel(store: CallStore, taken: readonly Step[]): Promise<void> {
-  const { clock } = aVisitorOf(store);
+  const { clock } = aKeeperOf(store);
   /** The registration that the bot made last; absent where its last word was to stop. */
   const wanted = new Map<string, string>();
   /** When the latest request was sent that Graph answered so. */
@@ -133,9 +133,11 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
     const mortal = new Mortal(store);
     let sent = 0;
     const once = Promise.withResolvers<void>();
-    const { visitor } = aVisitorOf(mortal, {
+    const { visitor, keeper, quiet } = aKeeperOf(mortal, {
       clock,
       sender: {
+        ready: () => true,
+        prepare: () => Promise.resolve(null),
         send: async (call) => {
           const sentAt = clock.now();
           const reply = replies[sent % replies.length];
@@ -165,6 +167,8 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
     await visitor.visitSlot(slot, turnAt, NEVER).catch((error: unknown) => {
       if (!(error instanceof StoreUnavailableError) || fate === 'written') throw error;
     });
+    await quiet();
+    keeper.close();
   };
 
   async function take(step: Step): Promise<void> {
@@ -211,7 +215,8 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
   }
 
   // In the end a quiet turn of the wheel renews whatever is still wanted.
-  clock.set(clock.now() + 2 * WHEEL.intervalMs);
+  const endAt = clock.now() + 2 * WHEEL.intervalMs;
+  clock.set(endAt);
   for (const slot of [0, 1]) {
     await visit({ do: 'visit', slot, replies: ['renewed'], meanwhile: [], fate: 'written' });
   }
@@ -220,7 +225,7 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
     expect(entry?.call.registration).toBe(wanted.get(id));
     if (entry) {
       expect(entry.call.renewedAt).toBeGreaterThanOrEqual(
-        turnAtOrBefore(slotOf(id, WHEEL), clock.now(), WHEEL),
+        turnAtOrBefore(slotOf(id, WHEEL), endAt, WHEEL),
       );
     }
   }

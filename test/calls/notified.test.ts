@@ -10,13 +10,13 @@ describe('what Graph notifies', () => {
   const over = { kind: 'over', id: ID, tenantId: null, resultInfo } as const;
 
   test('tracks an established call, in its tenant, and asks for its first keepAlive', async () => {
-    const { calls, store, shared, told } = aRegistry();
+    const { calls, store, told, asked } = aRegistry();
     expect(await calls.notify([established, established], { total: 3 })).toMatchObject({
       tracked: 1,
       stopped: 0,
     });
     expect(store.get(ID)).toMatchObject({ tenantId: OTHER_TENANT, app: 'default' });
-    expect(shared.asked).toEqual([[ID]]);
+    expect(asked).toEqual([[ID]]);
     expect(told.notifications).toEqual([
       { tracked: 1, updated: 0, stopped: 0, ignored: 2, other_tenant: 0, other_app: 0 },
     ]);
@@ -111,7 +111,7 @@ describe('the tenant that Graph names', () => {
   const over = { kind: 'over', id: ID, tenantId: SECOND_TENANT, resultInfo: null } as const;
 
   test('replaces one that was only the default, and the call is tried there at once', async () => {
-    const { calls, store, shared, told } = aRegistry();
+    const { calls, store, told, asked } = aRegistry();
     const known = aCall({ renewedAt: NOW, consecutiveFailures: 3, retryAt: NOW + 9 * MINUTE });
     store.put(known);
     expect(await calls.notify([established], { total: 1 })).toMatchObject({
@@ -120,7 +120,7 @@ describe('the tenant that Graph names', () => {
     });
     const moved = { tenantId: SECOND_TENANT, tenantIsDefault: false, retryAt: null };
     expect(store.get(ID)).toEqual({ ...known, ...moved });
-    expect(shared.asked).toEqual([[ID]]);
+    expect(asked).toEqual([[ID]]);
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
     // The next repeat of the bot says nothing of a tenant.
     await calls.track([{ id: ID }]);
@@ -234,19 +234,19 @@ describe('late news that a call is established', () => {
   test.each([[false], [true]])(
     "leaves a call that Graph's own 404 ended (Redis out: %s)",
     async (isOut) => {
-      const { calls, store, own, shared, graph } = aRegistry();
-      const kept = isOut ? own : shared;
+      const { calls, store, own, graph } = aRegistry();
+      const kept = isOut ? own : store;
       if (isOut) out(store);
-      kept.store.put(aCall());
-      kept.graph.answer = (_, at) => ended(at);
+      kept.put(aCall());
+      graph.answer = (_, at) => ended(at);
       await calls.keepAliveNow(ID);
-      expect(kept.store.gone.get(ID)?.removal).toBe('ended');
+      expect(kept.gone.get(ID)?.removal).toBe('ended');
       expect(await calls.notify([established], { total: 1 })).toMatchObject({
         tracked: 0,
         updated: 0,
       });
-      expect(kept.store.get(ID)).toBeNull();
-      expect(graph.ids.length + own.graph.ids.length).toBe(1);
+      expect(kept.get(ID)).toBeNull();
+      expect(graph.ids).toHaveLength(1);
       // Only the bot raises it.
       expect(await calls.track([{ id: ID }])).toMatchObject([{ kind: 'created' }]);
     },

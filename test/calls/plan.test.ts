@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Call, forget } from '../../src/calls/call.ts';
-import { nextVisitAt, planVisit } from '../../src/calls/plan.ts';
-import { aCall, DEADLINE_MS, MINUTE, NOW, SKEW_MS } from './fixture.ts';
+import { lookAgainAt, planVisit, wasVisited } from '../../src/calls/plan.ts';
+import { aCall, anError, DEADLINE_MS, MINUTE, NOW, SKEW_MS } from './fixture.ts';
 
 const entryOf = (call: Call) => ({ call, version: '1' });
 const context = { turnAt: NOW, now: NOW + 10, deadlineMs: DEADLINE_MS, skewMs: SKEW_MS };
@@ -85,29 +85,37 @@ describe('a second visit of the same turn', () => {
   });
 });
 
-describe('the slot is visited again before its next turn', () => {
-  const turn = { now: NOW + 10, nextTurnAt: NOW + 15 * MINUTE };
-  test.each<[string, Partial<Call>[], number | null]>([
-    ['not at all where all is well', [{ renewedAt: NOW + 1 }], null],
-    [
-      'at the next attempt of a failing call',
-      [{ consecutiveFailures: 1, retryAt: NOW + 20 }],
-      NOW + 20,
-    ],
-    ['at the earliest of several', [{ retryAt: NOW + 30 }, { retryAt: NOW + 20 }, {}], NOW + 20],
-    ['when somebody ends to be tracked', [{ renewedAt: NOW + 1, trackUntil: NOW + 50 }], NOW + 50],
-    ['not for what comes at the next turn or later', [{ retryAt: turn.nextTurnAt }], null],
-  ])('%s', (_, overs, expected) => {
-    const calls = overs.map((over, i) => aCall({ ...before, id: `call-000${i}`, ...over }));
-    expect(nextVisitAt(calls, turn.now, () => turn.nextTurnAt)).toBe(expected);
+describe('a call is looked at again', () => {
+  const turn = { now: NOW + 10, nextTurnAt: NOW + 15 * MINUTE, deadlineMs: 45 * MINUTE };
+  const until = (at: number) => ({ renewedAt: NOW + 1, trackUntil: at });
+  test.each<[string, Partial<Call>, number | null]>([
+    ['not at all where all is well', { renewedAt: NOW + 1 }, null],
+    ['at its next attempt', { consecutiveFailures: 1, retryAt: NOW + 20 }, NOW + 20],
+    ['also after its slot’s next turn', { retryAt: turn.nextTurnAt + 1 }, turn.nextTurnAt + 1],
+    ['at the end of its tracking', until(NOW + 50), NOW + 50],
+    ['at the earlier of both', { retryAt: NOW + 30, trackUntil: NOW + 20 }, NOW + 20],
+    ['not for an end after the next turn', until(turn.nextTurnAt), null],
+    ['at once if its attempt is past every deadline', { retryAt: NOW + 46 * MINUTE }, turn.now],
+  ])('%s', (_, over, expected) => {
+    expect(lookAgainAt(aCall({ ...before, ...over }), turn)).toBe(expected);
   });
+});
 
-  test('not for a call that another visit has taken over by now, though its wish is older', () => {
-    const [taken, own] = [NOW - 20, NOW - 10].map((retryAt, i) =>
-      aCall({ ...before, id: `call-000${i}`, retryAt }),
-    ) as [Call, Call];
-    const takenOverAt = (call: Call) => (call === taken ? NOW : turn.nextTurnAt);
-    expect(nextVisitAt([taken], turn.now, takenOverAt)).toBeNull();
-    expect(nextVisitAt([taken, own], turn.now, takenOverAt)).toBe(NOW - 10);
+describe('an attempt that somebody has planned', () => {
+  test('is left to them for a grace', () => {
+    const call = aCall({ ...before, consecutiveFailures: 1, retryAt: NOW + 20 });
+    const context = { turnAt: NOW, deadlineMs: 45 * MINUTE, skewMs: MINUTE, retryGraceMs: 30 };
+    const at = (now: number) => planVisit([{ call, version: '' }], { ...context, now }).post.length;
+    expect([at(NOW + 49), at(NOW + 50)]).toEqual([0, 1]);
+  });
+});
+
+describe('a slot was visited since its turn', () => {
+  const entry = (over: Partial<Call>) => ({ call: aCall({ ...before, ...over }), version: '' });
+  test('if a call was renewed or failed since', () => {
+    expect(wasVisited([entry({}), entry({ renewedAt: NOW })], NOW)).toBe(true);
+    expect(wasVisited([entry({ lastError: anError({ at: NOW }) })], NOW)).toBe(true);
+    expect(wasVisited([entry({ lastError: anError({ at: NOW - 1 }) })], NOW)).toBe(false);
+    expect(wasVisited([], NOW)).toBe(false);
   });
 });

@@ -1,16 +1,7 @@
 import type { Call } from '../../src/calls/call.ts';
 import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import {
-  aVisitorOf,
-  FakeClock,
-  MemoryStore,
-  POLICY,
-  renewed,
-  TENANT,
-  Told,
-  WHEEL,
-} from './fixture.ts';
+import { aKeeperOf, FakeClock, MemoryStore, POLICY, TENANT, Told, WHEEL } from './fixture.ts';
 
 export const ID = 'call-0001';
 export const SECOND_TENANT = '22222222-2222-4222-8222-222222222222';
@@ -19,19 +10,23 @@ export const SECOND_TENANT = '22222222-2222-4222-8222-222222222222';
 export function aRegistry(over: Partial<CallsDeps> = {}) {
   const clock = new FakeClock();
   const told = new Told();
-  const keeping = () => {
-    const { store, graph, visitor } = aVisitorOf(new MemoryStore(), { clock, observer: told });
-    const asked: string[][] = [];
-    const first = {
-      request: async (calls: readonly Call[]) => void asked.push(calls.map(({ id }) => id)),
-    };
-    return { store, graph, visitor, asked, first, observer: told };
+  const [store, own] = [new MemoryStore(), new MemoryStore()];
+  const latest = ({ id }: Call) => store.calls.get(id) ?? own.calls.get(id);
+  const kept = aKeeperOf(store, { clock, told, local: own, latest });
+  const asked: string[][] = [];
+  const planned: string[] = [];
+  const keeper: CallsDeps['keeper'] = {
+    keep: (calls) => {
+      const ids = [...calls].map(({ id }) => id);
+      if (ids.length > 0) asked.push(ids);
+    },
+    plan: (calls) => void planned.push(...[...calls].map(({ id }) => id)),
+    keepNow: (call) => kept.keeper.keepNow(call),
   };
-  const shared = keeping();
-  const own = keeping();
   const calls = new Calls({
-    shared,
-    own,
+    shared: { store, observer: told },
+    own: { store: own, observer: told },
+    keeper,
     isUnsaved: () => false,
     clock,
     random: () => 0.5,
@@ -47,8 +42,7 @@ export function aRegistry(over: Partial<CallsDeps> = {}) {
     policy: POLICY,
     ...over,
   });
-  shared.graph.answer = (_, at) => renewed(at);
-  return { calls, clock, told, shared, own, store: shared.store, graph: shared.graph };
+  return { calls, clock, told, asked, planned, store, own, graph: kept.graph };
 }
 
 export function out(store: MemoryStore): void {

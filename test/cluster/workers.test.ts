@@ -43,16 +43,16 @@ describe('every worker of a Cluster takes jobs again', () => {
     const done = new AbortController();
     const asking = (async () => {
       while (!done.signal.aborted) {
-        await queue.add('first', { slot: 0, ids: ['one'] }).catch(() => undefined); // for now
+        await queue.add('turn', { slot: 0 }).catch(() => undefined); // for now
         await sleep(20);
       }
     })();
     const allTakeJobs = async () => {
-      const before = schedules.map(({ visitor }) => visitor.firsts.length);
+      const before = schedules.map(({ visitor }) => visitor.turns.length);
       await vi.waitFor(() => {
         // As the daemon does with each sign of life.
         for (const { schedule } of schedules) schedule.replaceIfDeaf(Date.now() - DEAF_MS);
-        const taken = schedules.map(({ visitor }, i) => visitor.firsts.length - (before[i] ?? 0));
+        const taken = schedules.map(({ visitor }, i) => visitor.turns.length - (before[i] ?? 0));
         expect(Math.min(...taken)).toBeGreaterThan(0);
       }, PATIENCE);
     };

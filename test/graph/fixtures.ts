@@ -82,6 +82,7 @@ export function makeGraph(app: App | App[], more: Partial<GraphOptions> = {}) {
       tokenRequested: (outcome) => void tokens.push(outcome),
     },
     userAgent: 'callkeeper/test',
+    reserveMs: 0,
     ...more,
   });
   return { graph, requests, tokens, lines };

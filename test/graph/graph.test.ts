@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -340,6 +341,46 @@ describe('a token', () => {
       });
   });
 
+  test('is got ahead of the request, which is then sent at once', async () => {
+    const call = makeCall(simulator.createCall());
+    expect(world.graph.ready(call)).toBe(false);
+    expect(await world.graph.prepare(call, Number.POSITIVE_INFINITY)).toBeNull();
+    expect(world.graph.ready(call)).toBe(true);
+    await world.graph.send(call);
+    expect(simulator.ledger.tokens).toHaveLength(1);
+  });
+
+  test('of a tenant that Entra does not know is a refusal: only a person can mend it', async () => {
+    const tenantId = '99999999-9999-4999-8999-999999999999';
+    const call = makeCall(simulator.createCall(), { tenantId });
+    simulator.entraFaults.set({
+      kind: 'status',
+      status: 400,
+      aadsts: 90002,
+      tenantIds: [tenantId],
+    });
+    const outcome = await world.graph.prepare(call, Number.POSITIVE_INFINITY);
+    expect(outcome).toMatchObject({ kind: 'refused', sentAt: null, error: { code: 'token' } });
+    expect(world.graph.ready(call)).toBe(false);
+    expect(await world.graph.send(call)).toMatchObject({ kind: 'refused', sentAt: null });
+    expect(simulator.ledger.keepAlives).toEqual([]);
+  });
+
+  test('of many tenants costs few connections, though Entra knows none of them', async () => {
+    const tenantOf = (nth: number) => `99999999-9999-4999-8999-${String(nth).padStart(12, '0')}`;
+    await using proxy = await listen(serveConnect);
+    const https = `http://127.0.0.1:${proxy.port}`;
+    const { graph } = makeGraph(makeApp(simulator), { proxy: { http: null, https, no: null } });
+    simulator.entraFaults.set({ kind: 'status', status: 400, aadsts: 90002 });
+    for (let nth = 0; nth < 20; nth++) {
+      const call = makeCall('call-0001', { tenantId: tenantOf(nth) });
+      await graph.prepare(call, Number.POSITIVE_INFINITY);
+    }
+    await graph.close();
+    expect(simulator.ledger.tokens).toHaveLength(20);
+    expect(proxy.connections()).toBeLessThanOrEqual(2);
+  });
+
   test('of an app that is refused does not hold up the calls of another', async () => {
     const good = makeApp(simulator);
     const secret = { value: 'wrong-secret-value' };
@@ -371,3 +412,15 @@ describe('a token', () => {
     await short.stop();
   });
 });
+
+/** As a proxy does: hands on to the port that CONNECT names. */
+function serveConnect(socket: Socket): void {
+  socket.once('data', (request) => {
+    const port = Number(/^CONNECT \S+:(\d+) /.exec(String(request))?.[1]);
+    const onward = connect(port, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      socket.pipe(onward).pipe(socket);
+    });
+    onward.on('error', () => socket.destroy());
+  });
+}

@@ -27,6 +27,7 @@ function makeCache() {
     random: () => 1,
     log: pino({ level: 'silent' }),
     requested: (outcome) => void world.outcomes.push(outcome),
+    reserveMs: 5 * 60_000,
   });
   const fail = async (): Promise<Token> => {
     throw new TokenError('AADSTS90033', 'AADSTS90033: transient', null);
@@ -134,6 +135,39 @@ describe('a token', () => {
     world.now = 300_000;
     await expect(cache.get()).rejects.toThrow('busy');
     expect(world.asked).toHaveLength(2);
+  });
+
+  test('is asked for despite the Retry-After of Entra, if it ends too late for a deadline', async () => {
+    const { cache, world, issue } = makeCache();
+    world.next = async () => {
+      throw new TokenError(null, 'busy', 300_000);
+    };
+    await expect(cache.get()).rejects.toThrow('busy');
+    world.next = async () => issue();
+    world.now = 60_000;
+    // Of the 10 minutes that are left to it 5 are for further attempts: 4 min of pause fit.
+    await expect(cache.get(10 * 60_000)).rejects.toThrow('busy');
+    expect(await cache.get(8 * 60_000)).toBe('token-2');
+  });
+
+  test('is not asked for in a hot loop, however near the deadline is', async () => {
+    const { cache, world } = makeCache();
+    world.next = async () => {
+      throw new TokenError(null, 'busy', 300_000);
+    };
+    for (world.now = 0; world.now < 10_000; world.now += 100) {
+      await expect(cache.get(0)).rejects.toThrow('busy');
+    }
+    expect(world.asked.length).toBeLessThanOrEqual(5);
+  });
+
+  test('is at hand from when it was got until it expires', async () => {
+    const { cache, world } = makeCache();
+    expect(cache.isAtHand).toBe(false);
+    await cache.get();
+    expect(cache.isAtHand).toBe(true);
+    world.now = HOUR;
+    expect(cache.isAtHand).toBe(false);
   });
 
   test('source that throws something odd fails as a token, not otherwise', async () => {

@@ -174,3 +174,32 @@ test(
     expect(world.simulator.summary().every(({ state }) => state === 'established')).toBe(true);
   },
 );
+
+test(
+  'a new call whose replica is killed right after the 201 gets its keepAlive from another',
+  SLOW,
+  async () => {
+    const world = await newWorld();
+    const [a, b] = await Promise.all([
+      world.replica({ REDIS_URL: redis.url }).ready(),
+      world.replica({ REDIS_URL: redis.url }).ready(),
+    ]);
+    const ids = Array.from({ length: 5 }, () => world.simulator.createCall());
+    // No first keepAlive is answered.
+    world.simulator.graphFaults.set({ kind: 'hang', callIds: ids });
+    const results = await Promise.all(ids.map((id) => a.request('POST', `/calls/${id}/track`)));
+    a.signal('SIGKILL');
+    await a.exit();
+    for (const { status } of results) expect(status).toBe(201);
+    world.simulator.graphFaults.clear();
+
+    await vi.waitFor(() => {
+      const renewed = (id: string) =>
+        world.simulator.ledger.of(id).filter(({ answer }) => answer === 200).length;
+      for (const id of ids) expect(renewed(id)).toBeGreaterThanOrEqual(2);
+    }, PATIENCE);
+    const fates = world.simulator.summary().filter(({ id }) => ids.includes(id));
+    expect(fates.map(({ state }) => state)).toEqual(ids.map(() => 'established'));
+    expect((await b.request('GET', '/calls')).body.calls).toHaveLength(ids.length);
+  },
+);

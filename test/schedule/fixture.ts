@@ -1,12 +1,11 @@
 import type { Queue } from 'bullmq';
 import type { Call } from '../../src/calls/call.ts';
-import { Lanes } from '../../src/calls/lanes.ts';
-import { type VisitAgainAt, Visitor } from '../../src/calls/visitor.ts';
+import type { Visited, Visits } from '../../src/calls/visitor.ts';
 import { offsetOf, slotOf, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
 import { Schedule } from '../../src/schedule/schedule.ts';
 import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectFast, connectWorker } from '../../src/store/connection.ts';
-import { aCall, FakeGraph, MemoryStore, POLICY, SKEW_MS, Told } from '../calls/fixture.ts';
+import { aCall } from '../calls/fixture.ts';
 import { ready, realClock, type SomeRedis, silent } from '../store/fixture.ts';
 
 export const WHEEL: Wheel = { intervalMs: 2_000, slots: 4 };
@@ -19,40 +18,15 @@ export interface Visit {
 }
 
 /** Writes down which visits it is asked for, and makes them as the test says. */
-export class FakeVisitor extends Visitor {
+export class FakeVisitor implements Visits {
   readonly turns: Visit[] = [];
-  readonly firsts: (readonly string[])[] = [];
-  onTurn: (visit: Visit, stop: AbortSignal) => Promise<VisitAgainAt> | VisitAgainAt = () => null;
-  onFirst: () => Promise<VisitAgainAt> | VisitAgainAt = () => null;
+  onTurn: (visit: Visit, stop: AbortSignal) => Promise<Visited> | Visited = () => 'done';
 
-  constructor(wheel: Wheel) {
-    super({
-      store: new MemoryStore(wheel),
-      sender: new FakeGraph(realClock),
-      lanes: new Lanes(8),
-      clock: realClock,
-      random: Math.random,
-      observer: new Told(),
-      wheel,
-      deadlineMs: 3 * wheel.intervalMs,
-      policy: POLICY,
-      skewMs: SKEW_MS,
-      isOutdated: () => false,
-      underWay: new Set<string>(),
-      noneExpiresBefore: () => Number.NEGATIVE_INFINITY,
-    });
-  }
-
-  override async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<VisitAgainAt> {
+  async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<Visited> {
     if (!Number.isInteger(slot)) throw new RangeError(`no slot ${slot}`);
     const visit = { slot, turnAt, at: Date.now() };
     this.turns.push(visit);
     return this.onTurn(visit, stop);
-  }
-
-  override async visitNew(ids: readonly string[]): Promise<VisitAgainAt> {
-    this.firsts.push(ids);
-    return this.onFirst();
   }
 
   /** The turns of a slot that were visited, each once, in order. */
@@ -81,7 +55,7 @@ export async function aSchedule(
   const redis = connectFast(connection);
   cleanUp(() => redis.disconnect());
   await ready(redis);
-  const visitor = new FakeVisitor(wheel);
+  const visitor = new FakeVisitor();
   const repairs: string[] = [];
   let replaced = 0;
   const schedule = new Schedule({
@@ -89,7 +63,6 @@ export async function aSchedule(
     connectWorker: () => connectWorker(connection, 10_000),
     prefix,
     wheel,
-    deadlineMs: 3 * wheel.intervalMs,
     visitor,
     clock: realClock,
     lookOverMs: wheel.intervalMs / 20,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { offsetOf } from '../../src/calls/wheel.ts';
+import { offsetOf, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import { schedulerId, turnJobId } from '../../src/schedule/wheel-queue.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import {
@@ -9,7 +9,6 @@ import {
   aSchedule,
   callOf,
   type FakeVisitor,
-  idOf,
   newPrefix,
   SLOTS,
   WHEEL,
@@ -192,28 +191,12 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
 
 describe.concurrent('a visit', () => {
   test(
-    'that wants to run again does so for the turn it was planned for, and shifts no later turn',
-    async ({ onTestFinished }) => {
-      const { schedule, visitor } = await aSchedule(server, onTestFinished);
-      let again = 0;
-      visitor.onTurn = ({ slot }) => (slot === 2 && again++ < 12 ? Date.now() + 150 : null);
-      await schedule.resume();
-      await vi.waitFor(() => expect(again).toBeGreaterThan(12), SOON);
-      await turned(visitor, 4);
-      const visits = visitor.turns.filter(({ slot }) => slot === 2);
-      expect(visits.length).toBeGreaterThan(visitor.turnsOf(2).length + 8);
-      for (const slot of SLOTS) expect(areConsecutiveTurns(visitor.turnsOf(slot), slot)).toBe(true);
-    },
-    LONG,
-  );
-
-  test(
     'that fails is made again, for the same turn',
     async ({ onTestFinished }) => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished);
       const failures: number[] = [];
       visitor.onTurn = ({ slot, turnAt }) => {
-        if (slot !== 1 || failures.length === 3) return null;
+        if (slot !== 1 || failures.length === 3) return 'done';
         failures.push(turnAt);
         throw new StoreUnavailableError('out');
       };
@@ -239,11 +222,11 @@ describe.concurrent('a visit', () => {
       ];
       const begun = Promise.withResolvers<number>();
       leaving.visitor.onTurn = ({ slot, turnAt }, stop) => {
-        if (slot !== 2) return null;
+        if (slot !== 2) return 'done';
         begun.resolve(turnAt);
-        if (stop.aborted) return Date.now();
+        if (stop.aborted) return 'cut';
         return new Promise((resolve) => {
-          stop.addEventListener('abort', () => resolve(Date.now()), { once: true });
+          stop.addEventListener('abort', () => resolve('cut'), { once: true });
         });
       };
       await leaving.schedule.resume();
@@ -264,8 +247,8 @@ describe.concurrent('a visit', () => {
     async ({ onTestFinished }) => {
       const { schedule, visitor } = await aSchedule(server, onTestFinished);
       const begun = Promise.withResolvers<void>();
-      const end = Promise.withResolvers<null>();
-      onTestFinished(() => end.resolve(null));
+      const end = Promise.withResolvers<'done'>();
+      onTestFinished(() => end.resolve('done'));
       visitor.onTurn = () => {
         begun.resolve();
         return end.promise;
@@ -279,51 +262,37 @@ describe.concurrent('a visit', () => {
   );
 });
 
-describe.concurrent('the first keepAlives', () => {
+describe.concurrent('a replica that stops', () => {
   test(
-    'are made at once, whatever the slots',
+    'has the slots of calls that only waited visited by another one, for their last turn',
     async ({ onTestFinished }) => {
-      const { schedule, visitor } = await aSchedule(server, onTestFinished, {
-        wheel: { intervalMs: 900_000, slots: 4 },
-      });
-      await schedule.resume();
-      await schedule.request([callOf(1), callOf(3)]);
-      await vi.waitFor(() => expect(visitor.firsts).toHaveLength(1), SOON);
-      expect(visitor.firsts).toEqual([[idOf(1), idOf(3)]]);
+      const prefix = newPrefix();
+      const wheel = { intervalMs: 900_000, slots: 4 };
+      const [leaving, staying] = [
+        await aSchedule(server, onTestFinished, { prefix, wheel }),
+        await aSchedule(server, onTestFinished, { prefix, wheel }),
+      ];
+      await leaving.schedule.resume();
+      await vi.waitFor(() => expect(leaving.visitor.turns).toHaveLength(4), SOON);
+      await leaving.schedule.suspend(AbortSignal.timeout(20_000));
+      await leaving.schedule.handOver([callOf(1), callOf(3), callOf(1)]);
+      await staying.schedule.resume();
+      await vi.waitFor(() => expect(staying.visitor.turns).toHaveLength(2), SOON);
+      const made = staying.visitor.turns.toSorted((a, b) => a.slot - b.slot);
+      expect(made.map(({ slot }) => slot)).toEqual([1, 3]);
+      for (const { slot, turnAt } of made) {
+        expect(turnAt).toBe(turnAtOrBefore(slot, Date.now(), wheel));
+      }
     },
     LONG,
   );
 
   test(
-    'are tried again when they want to be, and leave nothing behind',
+    'hands nothing over where Redis never answered',
     async ({ onTestFinished }) => {
-      const { schedule, visitor, queue } = await aSchedule(server, onTestFinished, {
-        wheel: { intervalMs: 900_000, slots: 4 },
-      });
-      visitor.onFirst = () => (visitor.firsts.length < 4 ? Date.now() + 50 : null);
-      await schedule.resume();
-      await schedule.request([callOf(1)]);
-      await vi.waitFor(() => expect(visitor.firsts).toHaveLength(4), SOON);
-      await vi.waitFor(async () => {
-        expect(await queue.getJobCounts('active', 'wait', 'failed', 'completed')).toEqual({
-          active: 0,
-          wait: 0,
-          failed: 0,
-          completed: 0,
-        });
-      }, SOON);
-    },
-    LONG,
-  );
-
-  test(
-    'are refused where the schedule does not run: nobody here would make them',
-    async ({ onTestFinished }) => {
-      const { schedule } = await aSchedule(server, onTestFinished);
-      await expect(schedule.request([callOf(1)])).rejects.toThrow(StoreUnavailableError);
-      await schedule.resume();
-      await schedule.suspend(AbortSignal.timeout(5_000));
-      await expect(schedule.request([callOf(1)])).rejects.toThrow(StoreUnavailableError);
+      const { schedule, queue } = await aSchedule(server, onTestFinished);
+      await schedule.handOver([callOf(1)]);
+      expect(await queue.getWaitingCount()).toBe(0);
     },
     LONG,
   );
@@ -380,7 +349,6 @@ describe('a schedule', () => {
       await schedule.resume();
       await turned(visitor, 1);
       await own.kill();
-      await expect(schedule.request([callOf(1)])).rejects.toThrow(StoreUnavailableError);
       await own.restart();
       const backAt = Date.now();
       await turned(visitor, 2, backAt);

@@ -42,11 +42,11 @@ function aWatch() {
       {
         store: world.store,
         visitor: world.visitor,
-        lock: async () => (locked ? null : 'key'),
-        unlock: async () => undefined,
+        lock: async () => !locked,
         retryGraceMs: GRACE,
       },
     ],
+    keeper: world.keeper,
     onMissed: (slot, at, calls) => missed.push({ slot, turnAt: at, calls }),
     log: silent,
   });
@@ -173,7 +173,7 @@ describe('the watch', () => {
   });
 
   test('can be stopped twice, before it was started, and while it visits', async () => {
-    const { watch, store, clock, graph, turnAt } = aWatch();
+    const { watch, store, clock, graph, turnAt, quiet } = aWatch();
     await aWatch().watch.stop();
     store.put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
@@ -190,6 +190,7 @@ describe('the watch', () => {
     gate.resolve();
     await clock.through(stopped);
     await watch.stop();
+    await quiet();
     expect(store.get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt);
   });
 });

@@ -16,7 +16,10 @@ const schema = {
   tags: ['Calls'],
   operationId: 'keepAliveNow',
   summary: 'One keepAlive now, outside the schedule',
-  description: 'Posts to Graph once and tells what came of it, which counts for the call as well.',
+  description:
+    'Posts to Graph once, in its turn like all other keepAlives, and answers with the outcome, ' +
+    'which counts for the call as well. A request for a call whose keepAlive is in flight joins ' +
+    'it and gets the same outcome; one that follows another too closely gets 429.',
   params: Type.Object({ id: CallId }),
   response: {
     200: Type.Object(
@@ -47,6 +50,7 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
     const theirs = calls.within(request.principal.reach);
     const result = await theirs.keepAliveNow(id);
     if (result === null) throw new Problem(problemBody('call-not-found', `${id} is not tracked`));
+    if ('retryAfterMs' in result) throw tooSoon(id, result.retryAfterMs);
     const call = present(result.call, theirs.isDurable(id));
     const { outcome } = result;
     audit(request, { action: 'keepAlive', call: id, outcome: outcome.kind });
@@ -58,3 +62,9 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
   });
   done();
 };
+
+function tooSoon(id: string, retryAfterMs: number): Problem {
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  const detail = `${id} had a keepAlive on demand a moment ago; ask again in ${seconds} s`;
+  return new Problem(problemBody('rate-limited', detail), { 'retry-after': String(seconds) });
+}

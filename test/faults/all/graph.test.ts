@@ -13,11 +13,11 @@ describe('no call passes its deadline when Graph', () => {
 
   scenario(
     'is out until shortly before it, and then has room for the nearest first only',
-    { calls: 300, replicas: 1, env: { GRAPH_CONNECTIONS: '2' }, alone: true },
+    { calls: 300, replicas: 1, env: { GRAPH_CONNECTIONS: '4' }, alone: true },
     async ({ simulator }) => {
       await simulator.graphDown();
       await sleep(6_500);
-      simulator.graphFaults.set({ kind: 'delay', delayMs: 18 });
+      simulator.graphFaults.set({ kind: 'delay', delayMs: 36 });
       await simulator.graphUp();
       await sleep(5_000);
       simulator.graphFaults.clear();

@@ -53,3 +53,12 @@ test.each<Outcome>([
   });
   expect(logged.filter((line) => !line.includes('"audit":true'))).toEqual([]);
 });
+
+test('one that follows another too closely is refused, with when to ask again', async () => {
+  const { app, calls } = await anApp();
+  calls.answers.keepAliveNow = async () => ({ retryAfterMs: 1_001 });
+  const answer = await app.inject(request);
+  expect(answer.statusCode).toBe(429);
+  expect(answer.headers['retry-after']).toBe('2');
+  expect(answer.json().type).toBe(problemType('rate-limited'));
+});

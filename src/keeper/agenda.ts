@@ -1,0 +1,98 @@
+import TinyQueue from 'tinyqueue';
+import type { Clock } from '../calls/ports.ts';
+
+/** A call to be looked at. */
+export interface Planned {
+  readonly id: string;
+  /** Epoch ms. */
+  readonly at: number;
+  /** How much longer than its record says it is left to others, in ms. */
+  readonly graceMs: number;
+}
+
+/** The clock may be set meanwhile: nobody sleeps for longer than this, in ms. */
+const MOST_SLEEP_MS = 1_000;
+const LEAST_SLEEP_MS = 5;
+
+/** With this many items that were superseded the heap is built again. */
+const MOST_STALE = 1_000;
+
+/**
+ * What has to be looked at later: at most one instant for each call, the earliest that was asked
+ * for. One heap and one sleep, however many there are.
+ */
+export class Agenda {
+  readonly #clock: Clock;
+  readonly #onDue: (due: readonly Planned[]) => void;
+  readonly #planned = new Map<string, Planned>();
+  #heap = newHeap();
+  #stopped = false;
+  #running: Promise<void> | null = null;
+  #wake = new AbortController();
+  #sleepsUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, onDue: (due: readonly Planned[]) => void) {
+    this.#clock = clock;
+    this.#onDue = onDue;
+  }
+
+  has(id: string): boolean {
+    return this.#planned.has(id);
+  }
+
+  add(item: Planned): void {
+    const known = this.#planned.get(item.id);
+    if (this.#stopped || (known && known.at <= item.at)) return;
+    this.#planned.set(item.id, item);
+    this.#heap.push(item);
+    if (this.#heap.length > this.#planned.size + MOST_STALE) this.#rebuild();
+    if (item.at < this.#sleepsUntil) this.#wake.abort();
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wake.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await null; // what is added in the same go needs no sleep of its own
+    while (!this.#stopped && this.#planned.size > 0) {
+      const due = this.#takeDue();
+      if (due.length > 0) this.#onDue(due);
+      else await this.#sleep();
+    }
+    this.#running = null;
+  }
+
+  #takeDue(): Planned[] {
+    const now = this.#clock.now();
+    const due: Planned[] = [];
+    for (let item = this.#heap.peek(); item && item.at <= now; item = this.#heap.peek()) {
+      this.#heap.pop();
+      if (this.#planned.get(item.id) !== item) continue; // an earlier one superseded it
+      this.#planned.delete(item.id);
+      due.push(item);
+    }
+    return due;
+  }
+
+  async #sleep(): Promise<void> {
+    const now = this.#clock.now();
+    const at = this.#heap.peek()?.at ?? Number.POSITIVE_INFINITY;
+    const ms = Math.min(MOST_SLEEP_MS, Math.max(LEAST_SLEEP_MS, at - now));
+    this.#sleepsUntil = now + ms;
+    this.#wake = new AbortController();
+    await this.#clock.sleep(ms, this.#wake.signal);
+    this.#sleepsUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  #rebuild(): void {
+    this.#heap = newHeap([...this.#planned.values()]);
+  }
+}
+
+function newHeap(items: Planned[] = []): TinyQueue<Planned> {
+  return new TinyQueue<Planned>(items, (a, b) => a.at - b.at);
+}

@@ -1,0 +1,17 @@
+import type { Outcome } from '../calls/outcome.ts';
+import type { Fared } from '../limiter/fair-limiter.ts';
+
+/** What an outcome says of the lane: whether its requests come back, and do what they are for. */
+export function faredBy(outcome: Outcome): Fared {
+  switch (outcome.kind) {
+    case 'renewed':
+    case 'ended':
+      return 'ok';
+    case 'throttled':
+    case 'refused':
+      return 'trouble';
+    case 'failed':
+      if (outcome.sentAt === null) return 'unused';
+      return outcome.error.status === null ? 'trouble' : 'failed';
+  }
+}

@@ -1,0 +1,187 @@
+import type { Call } from '../calls/call.ts';
+import type { Decision } from '../calls/optimistic.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import { isOver } from '../calls/plan.ts';
+import type { CallKeeper, KeepAliveResult, TooSoon } from '../calls/ports.ts';
+import { Dispatch, type DispatchOptions } from './dispatch.ts';
+import { OnDemand } from './on-demand.ts';
+import { Outcomes, type OutcomesOptions, type Settled } from './outcomes.ts';
+import { type Bound, type Pending, toPending } from './pending.ts';
+import { Planner, type PlannerOptions } from './planner.ts';
+import { type Unsent, unsent } from './unsent.ts';
+
+export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'onDropped'> &
+  Omit<OutcomesOptions, 'gatherMs' | 'onWritten'> &
+  Omit<PlannerOptions, 'onDue'> & {
+    /** Captures the current context for traces; null if there are none. */
+    readonly bind: (() => Bound) | null;
+  };
+
+/**
+ * A write waits for more outcomes for this share of the interval: they come one by one, and a
+ * write for each costs Redis five times as much. A killed replica has this much work done twice.
+ */
+const GATHER_SHARE = 1 / 1_000;
+const GATHER_CAP_MS = 200;
+
+/**
+ * Keeps calls alive: the one way of every keepAlive of this process, whoever asks for it (a slot's
+ * visit, a new call, a retry, a request on demand).
+ *
+ * ```
+ *  keep ──▶ token gate ──▶ limiter ──▶ look again ──▶ send ──▶ outcomes ──▶ planner ──┐
+ *   ▲     (none at hand)   (fair)   (stopped? renewed?)     (written in     (retries) │
+ *   │                                                        batches)                 │
+ *   └──────────────────────── read the record again ◀─────────────────────────────────┘
+ * ```
+ *
+ * Nobody waits for anybody else's request: `keep` returns at once, and what fails is planned by
+ * the record's `retryAt`. A call is on this way at most once at a time; whoever hands it in again
+ * joins. The promise rests on the records alone: if this replica dies, whatever was on the way is
+ * still due, and the slot's next turn or the watch of another replica takes it up.
+ */
+export class Keeper implements CallKeeper {
+  readonly #options: KeeperOptions;
+  readonly #pending = new Map<string, Pending>();
+  readonly #dispatch: Dispatch;
+  readonly #outcomes: Outcomes;
+  readonly #planner: Planner;
+  readonly #onDemand: OnDemand;
+  #isClosed = false;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    const { clock, wheel, policy, requestMs } = options;
+    this.#dispatch = new Dispatch({
+      ...options,
+      onAttempted: (pending, outcome) => this.#attempted(pending, outcome),
+      onOver: (pending) => this.#stop(pending),
+      onDropped: (pending, outcome) => this.#done(pending, { outcome, effect: null }),
+    });
+    this.#outcomes = new Outcomes({
+      ...options,
+      gatherMs: Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE),
+      onWritten: (settled, effect) => this.#written(settled, effect),
+    });
+    this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
+    this.#onDemand = new OnDemand({
+      join: (call) => this.#takeAndWait(call),
+      isOnItsWay: (id) => this.#pending.has(id),
+      late: () => ({ outcome: this.#unsent('queued'), effect: null }),
+      clock,
+      floorMs: policy.firstMs,
+      waitMs: 2 * requestMs,
+    });
+  }
+
+  keep(calls: Iterable<Call>): void {
+    for (const call of calls) this.#take(call);
+  }
+
+  plan(calls: Iterable<Call>, graceMs = 0): void {
+    for (const call of calls) this.#planner.plan(call, graceMs);
+  }
+
+  keepNow(call: Call): Promise<KeepAliveResult | TooSoon> {
+    return this.#onDemand.ask(call);
+  }
+
+  holds(id: string): boolean {
+    return this.#pending.has(id) || this.#planner.has(id);
+  }
+
+  /** Whether anything is on its way. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  /** Sends nothing from now on. Returns the calls that only waited, for others to take up. */
+  close(): Call[] {
+    this.#isClosed = true;
+    const waiting = this.#dispatch.close();
+    const result = { outcome: this.#unsent('stopping'), effect: null };
+    for (const pending of waiting) this.#done(pending, result);
+    return waiting.map(({ call }) => call);
+  }
+
+  /** After {@link close}: resolves when the requests in flight have come back and are written. */
+  async settled(): Promise<void> {
+    await this.#planner.stop();
+    await this.#dispatch.settled();
+    await this.#outcomes.settled();
+  }
+
+  #takeAndWait(call: Call): Promise<KeepAliveResult> {
+    return new Promise((resolve) => {
+      const pending = this.#take(call);
+      if (pending === null) {
+        resolve({ outcome: this.#unsent('stopping'), effect: null });
+      } else {
+        pending.waiters ??= [];
+        pending.waiters.push(resolve);
+      }
+    });
+  }
+
+  #take(call: Call): Pending | null {
+    if (this.#isClosed) return null;
+    const known = this.#pending.get(call.id);
+    if (known) return this.#join(known, call);
+    const { clock, deadlineMs, bind } = this.#options;
+    const now = clock.now();
+    const pending = toPending(call, now, deadlineMs, bind?.() ?? null);
+    this.#pending.set(call.id, pending);
+    if (isOver(call, now)) this.#stop(pending);
+    else this.#dispatch.add(pending);
+    return pending;
+  }
+
+  /**
+   * The call is on its way already. If it has waited for long, its lane is in trouble: that counts
+   * as a failure, so that the bot learns that the call is at risk, and that it expired. At the slow
+   * pace of a refusal: to come back sooner changes nothing.
+   */
+  #join(known: Pending, call: Call): Pending {
+    const { clock, policy } = this.#options;
+    if (known.isSent) {
+      if (call.registration > known.call.registration) known.isAgain = true;
+      return known;
+    }
+    known.call = call;
+    if (clock.now() - known.since > policy.refusedCapMs) {
+      const outcome = { ...this.#unsent('queued'), kind: 'refused' as const };
+      this.#outcomes.add({ pending: known, asked: call, outcome, isWaiting: true });
+    }
+    return known;
+  }
+
+  #attempted(pending: Pending, outcome: Outcome): void {
+    if (pending.isDone) return;
+    pending.isSent = true;
+    this.#options.registries.shared.observer.attempted(pending.call, outcome);
+    this.#outcomes.add({ pending, asked: pending.call, outcome });
+  }
+
+  #stop(pending: Pending): void {
+    pending.isSent = true;
+    this.#outcomes.add({ pending, asked: pending.call, outcome: null });
+  }
+
+  #written({ pending, outcome, isWaiting }: Settled, effect: Decision): void {
+    if (effect && 'next' in effect) this.#planner.plan(effect.next);
+    if (isWaiting && !(effect && 'gone' in effect)) return;
+    this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), effect });
+    if (pending.isAgain) this.#planner.lookNow(pending.id);
+  }
+
+  #done(pending: Pending, result: KeepAliveResult): void {
+    if (pending.isDone) return;
+    pending.isDone = true;
+    this.#pending.delete(pending.id);
+    for (const tell of pending.waiters ?? []) tell(result);
+  }
+
+  #unsent(code: Parameters<typeof unsent>[0]): Unsent {
+    return unsent(code, this.#options.clock.now());
+  }
+}

@@ -1,0 +1,52 @@
+import type { Call } from '../calls/call.ts';
+import type { Clock, KeepAliveResult, TooSoon } from '../calls/ports.ts';
+
+export interface OnDemandOptions {
+  /** Hands the call over, or joins the keepAlive that is on its way. */
+  readonly join: (call: Call) => Promise<KeepAliveResult>;
+  readonly isOnItsWay: (id: string) => boolean;
+  /** What to answer if there is no outcome in time. */
+  readonly late: () => KeepAliveResult;
+  readonly clock: Clock;
+  /** The least between two requests on demand for one call, in ms. */
+  readonly floorMs: number;
+  /** How long somebody waits for the outcome, in ms. */
+  readonly waitMs: number;
+}
+
+/** Calls that were asked for within the floor; more than this many are not told apart. */
+const MOST_REMEMBERED = 10_000;
+
+/** KeepAlives that somebody asks for and waits for: one at a time for each call, and not too often. */
+export class OnDemand {
+  readonly #options: OnDemandOptions;
+  /** When each call was last asked for, the oldest first. Epoch ms. */
+  readonly #askedAt = new Map<string, number>();
+
+  constructor(options: OnDemandOptions) {
+    this.#options = options;
+  }
+
+  async ask(call: Call): Promise<KeepAliveResult | TooSoon> {
+    const { join, isOnItsWay, late, clock, floorMs, waitMs } = this.#options;
+    if (!isOnItsWay(call.id)) {
+      const now = clock.now();
+      const sinceMs = now - (this.#askedAt.get(call.id) ?? Number.NEGATIVE_INFINITY);
+      if (sinceMs >= 0 && sinceMs < floorMs) return { retryAfterMs: floorMs - sinceMs };
+      this.#remember(call.id, now);
+    }
+    const enough = new AbortController();
+    const timeout = clock.sleep(waitMs, enough.signal).then(late);
+    return await Promise.race([join(call), timeout]).finally(() => enough.abort());
+  }
+
+  #remember(id: string, now: number): void {
+    this.#askedAt.delete(id);
+    this.#askedAt.set(id, now);
+    for (const [oldest, at] of this.#askedAt) {
+      const isOver = Math.abs(now - at) >= this.#options.floorMs;
+      if (!isOver && this.#askedAt.size <= MOST_REMEMBERED) break;
+      this.#askedAt.delete(oldest);
+    }
+  }
+}

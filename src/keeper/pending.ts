@@ -1,0 +1,47 @@
+import type { Call } from '../calls/call.ts';
+import { deadlineAt } from '../calls/deadline.ts';
+import { laneOf } from '../calls/lane.ts';
+import type { KeepAliveResult } from '../calls/ports.ts';
+
+/** Runs something in the context, for traces, that was current when it was made. */
+export type Bound = <R>(act: () => R) => R;
+
+/** A call that is to have a keepAlive, from when it was handed over until the outcome is written. */
+export interface Pending {
+  readonly id: string;
+  /** As it was when it was last looked at. */
+  call: Call;
+  /** These two of the call as it was when it began to wait; they must not change while it does. */
+  lane: string;
+  deadlineAt: number;
+  /** When it was handed over, epoch ms. */
+  readonly since: number;
+  /** Whether its outcome is on its way, or known. */
+  isSent: boolean;
+  isDone: boolean;
+  /** It was tracked again after the request went out: to be looked at again. */
+  isAgain: boolean;
+  /** Who wants to know the outcome; null for most. */
+  waiters: ((result: KeepAliveResult) => void)[] | null;
+  readonly bound: Bound | null;
+}
+
+export function toPending(
+  call: Call,
+  now: number,
+  deadlineMs: number,
+  bound: Bound | null,
+): Pending {
+  return {
+    id: call.id,
+    call,
+    lane: laneOf(call),
+    deadlineAt: deadlineAt(call, deadlineMs),
+    since: now,
+    isSent: false,
+    isDone: false,
+    isAgain: false,
+    waiters: null,
+    bound,
+  };
+}

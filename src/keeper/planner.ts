@@ -1,0 +1,81 @@
+import type { Call } from '../calls/call.ts';
+import { lookAgainAt, planVisit } from '../calls/plan.ts';
+import type { Clock } from '../calls/ports.ts';
+import type { RetryPolicy } from '../calls/retry.ts';
+import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
+import { Agenda, type Planned } from './agenda.ts';
+import { readCalls } from './read-calls.ts';
+import type { Registries } from './registries.ts';
+
+export interface PlannerOptions {
+  readonly registries: Registries;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly policy: RetryPolicy;
+  /** See `VisitContext`. */
+  readonly skewMs: number;
+  /** The call is due, or its `trackUntil` has come. */
+  readonly onDue: (call: Call) => void;
+}
+
+/**
+ * Remembers what calls want between their slots' turns: their next attempts, and the end of their
+ * tracking. When the time has come it goes by what the record says then, not by what it said.
+ */
+export class Planner {
+  readonly #options: PlannerOptions;
+  readonly #agenda: Agenda;
+  readonly #looking = new Set<Promise<void>>();
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+    this.#agenda = new Agenda(options.clock, (due) => {
+      const looking = this.#look(due).finally(() => this.#looking.delete(looking));
+      this.#looking.add(looking);
+    });
+  }
+
+  has(id: string): boolean {
+    return this.#agenda.has(id);
+  }
+
+  /** @param graceMs how much longer an attempt is left to whoever else has planned it */
+  plan(call: Call, graceMs = 0): void {
+    const { clock, wheel, policy, deadlineMs } = this.#options;
+    const now = clock.now();
+    // A grace past the turn, as its visit may have read the slot a moment before the call came.
+    const nextTurnAt = turnAfter(slotOf(call.id, wheel), now, wheel) + policy.firstMs;
+    const retryAt = call.retryAt === null ? null : call.retryAt + graceMs;
+    const at = lookAgainAt({ ...call, retryAt }, { now, nextTurnAt, deadlineMs });
+    // Never hot, whatever the record says.
+    if (at !== null)
+      this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
+  }
+
+  lookNow(id: string): void {
+    this.#agenda.add({ id, at: this.#options.clock.now(), graceMs: 0 });
+  }
+
+  async stop(): Promise<void> {
+    await this.#agenda.stop();
+    await Promise.all(this.#looking);
+  }
+
+  async #look(due: readonly Planned[]): Promise<void> {
+    const { registries, clock, deadlineMs, skewMs, onDue } = this.#options;
+    const entries = await readCalls(
+      registries,
+      due.map(({ id }) => id),
+    );
+    const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
+    for (const [i, { graceMs }] of due.entries()) {
+      const entry = entries[i];
+      if (!entry) continue; // it left; or nobody can tell, and then the watch has it
+      const context = { turnAt, now: clock.now(), deadlineMs, skewMs, retryGraceMs: graceMs };
+      const { post, stop } = planVisit([entry], context);
+      if (post.length + stop.length > 0) onDue(entry.call);
+      else this.plan(entry.call, graceMs);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Outcome } from '../calls/outcome.ts';
+
+export type Unsent = Extract<Outcome, { kind: 'failed' }> & { readonly sentAt: null };
+
+const MESSAGES = {
+  stopping: 'This replica is stopping; ask another one.',
+  stopped: 'The call left the schedule before its request was sent.',
+  queued: 'It waits for its turn: the requests of its app and tenant before it do not come back.',
+} as const;
+
+/** A keepAlive that was not sent, for a reason of ours. */
+export function unsent(code: keyof typeof MESSAGES, now: number): Unsent {
+  const error = {
+    at: now,
+    status: null,
+    code,
+    message: MESSAGES[code],
+    requestId: null,
+    clientRequestId: null,
+    diagnostic: null,
+    date: null,
+  };
+  return { kind: 'failed', sentAt: null, error };
+}

@@ -1,0 +1,165 @@
+import { type Fared, Lane, type Standing, type Waiting } from './lane.ts';
+import { LaneGroup } from './lane-group.ts';
+
+export type { Fared, Waiting } from './lane.ts';
+
+/** Gives a place back. Must be called exactly once, with how the request fared. */
+export type Release = (fared: Fared) => void;
+
+export interface FairLimiterOptions<T> {
+  /** How many requests are in flight at most; at least {@link LEAST_PLACES}. */
+  readonly places: number;
+  /** A lane whose answers take longer on average is slow, in ms. */
+  readonly slowMs: number;
+  /** Monotonic, in ms. */
+  readonly uptime: () => number;
+  /** It is `item`'s turn. Must not throw. */
+  readonly admit: (item: T, release: Release) => void;
+}
+
+/** With fewer places there is no quarter to keep for others. */
+export const LEAST_PLACES = 4;
+
+/** The share of all places that the lanes of a standing hold together at most. */
+const SHARES: readonly (readonly [Standing, number])[] = [
+  ['doubtful', 1 / 4],
+  ['slow', 1 / 2],
+  ['prompt', 1],
+];
+
+/** So many idle lanes are remembered; a forgotten one starts again as a new lane. */
+const MOST_LANES = 20_000;
+
+/** At most this many items are admitted before the event loop gets a turn. */
+const MOST_AT_ONCE = 256;
+
+/**
+ * Decides which request is sent next, so that a lane that fails never makes another one late.
+ *
+ * **The rule.** A free place goes to the waiting lane that holds the fewest places (max–min
+ * fairness; ties round robin), and within the lane to the nearest deadline. Each lane has a
+ * window: it starts at one place, grows by one with each success (so it doubles with each round
+ * of answers), and is halved, down to one, by each request that gets no answer, is throttled or
+ * is refused. A lane is *doubtful* until its first success, and while its recent requests fail
+ * (each success earns a credit, each failure halves them); all doubtful lanes together hold at
+ * most a quarter of the places. A lane that succeeds but takes long is *slow*; all slow lanes
+ * together hold at most half.
+ *
+ * **The worst case.** However many lanes hang, fail or are made up, three quarters of the places
+ * stay with the lanes that succeed, and a quarter of all with those that succeed promptly. They
+ * are late only where they need more than that, or for the duration of one request: when a lane
+ * that had earned a large window begins to hang, it keeps its places until those requests time
+ * out. A lane that recovers waits for its next probe (one time limit, times the number of doubtful
+ * lanes over a quarter of the places), and then has its whole window back within as many answer
+ * times as the window has binary digits.
+ *
+ * What waits is held as it was given, in one heap a lane: no promise, no closure.
+ */
+export class FairLimiter<T extends Waiting> {
+  readonly #options: FairLimiterOptions<T>;
+  readonly #lanes = new Map<string, Lane<T>>();
+  /** In the order of {@link SHARES}: of two lanes with as few places the doubtful one is next. */
+  readonly #groups: ReadonlyMap<Standing, LaneGroup<T>>;
+  /** The set in which each lane that wants a place stands. */
+  readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
+  #busy = 0;
+  #isAdmitting = false;
+
+  constructor(options: FairLimiterOptions<T>) {
+    const { places } = options;
+    if (places < LEAST_PLACES) throw new RangeError(`a limiter needs ${LEAST_PLACES} places`);
+    this.#options = options;
+    this.#groups = new Map(
+      SHARES.map(([standing, share]) => [standing, new LaneGroup(Math.floor(places * share))]),
+    );
+  }
+
+  /** Admits the item when its turn has come, at once if there is a place for it. */
+  add(item: T): void {
+    const lane = this.#lane(item.lane);
+    lane.waiting.push(item);
+    if (!this.#wanting.has(lane)) this.#place(lane); // or it would lose its turn among equals
+    this.#admit();
+  }
+
+  /** Takes out all that waits, in no order. What was admitted is not affected. */
+  drain(): T[] {
+    const drained: T[] = [];
+    for (const lane of this.#lanes.values()) {
+      for (const item of lane.waiting.data.splice(0)) drained.push(item);
+      lane.waiting.length = 0;
+      this.#place(lane);
+    }
+    return drained;
+  }
+
+  #admit(): void {
+    if (this.#isAdmitting) return; // an item was given back, or added, by `admit` itself
+    this.#isAdmitting = true;
+    let count = 0;
+    for (let lane = this.#next(); lane !== null; lane = this.#next()) {
+      if (count++ === MOST_AT_ONCE) {
+        setImmediate(() => this.#admit());
+        break;
+      }
+      const item = lane.waiting.pop() as T;
+      this.#options.admit(item, this.#occupy(lane));
+    }
+    this.#isAdmitting = false;
+  }
+
+  #next(): Lane<T> | null {
+    if (this.#busy >= this.#options.places) return null;
+    let fewest: Lane<T> | null = null;
+    for (const group of this.#groups.values()) {
+      const lane = group.next();
+      if (lane !== null && (fewest === null || lane.busy < fewest.busy)) fewest = lane;
+    }
+    return fewest;
+  }
+
+  #occupy(lane: Lane<T>): Release {
+    const { places, slowMs, uptime } = this.#options;
+    const group = this.#groups.get(lane.standing(slowMs)) as LaneGroup<T>;
+    const since = uptime();
+    this.#busy++;
+    group.busy++;
+    lane.busy++;
+    this.#place(lane);
+    return (fared) => {
+      this.#busy--;
+      group.busy--;
+      lane.busy--;
+      lane.learn(fared, uptime() - since, places);
+      this.#place(lane);
+      this.#admit();
+    };
+  }
+
+  /** Puts the lane where it is looked for, after anything about it has changed. */
+  #place(lane: Lane<T>): void {
+    this.#wanting.get(lane)?.delete(lane);
+    this.#wanting.delete(lane);
+    if (!lane.wantsPlace) return;
+    const group = this.#groups.get(lane.standing(this.#options.slowMs)) as LaneGroup<T>;
+    this.#wanting.set(lane, group.add(lane));
+  }
+
+  #lane(name: string): Lane<T> {
+    const known = this.#lanes.get(name);
+    if (known) return known;
+    if (this.#lanes.size >= MOST_LANES) this.#forgetIdle();
+    const lane = new Lane<T>(name);
+    this.#lanes.set(name, lane);
+    return lane;
+  }
+
+  /** Forgets the oldest half of the lanes, except those in use. */
+  #forgetIdle(): void {
+    let left = MOST_LANES / 2;
+    for (const lane of this.#lanes.values()) {
+      if (left-- === 0) break;
+      if (lane.isIdle) this.#lanes.delete(lane.name);
+    }
+  }
+}

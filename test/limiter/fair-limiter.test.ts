@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FairLimiter, type Fared, type Release } from '../../src/limiter/fair-limiter.ts';
+
+interface Item {
+  readonly lane: string;
+  readonly deadlineAt: number;
+  readonly name: string;
+}
+
+const REQUEST_MS = 10_000;
+
+/** A limiter whose time stands still unless the test says so; who was let in, and how to let go. */
+function aLimiter(places: number) {
+  let now = 0;
+  const inside: { item: Item; release: Release }[] = [];
+  const admitted: string[] = [];
+  const limiter = new FairLimiter<Item>({
+    places,
+    slowMs: REQUEST_MS / 2,
+    uptime: () => now,
+    admit: (item, release) => {
+      inside.push({ item, release });
+      admitted.push(item.name);
+    },
+  });
+  const add = (lane: string, deadlineAt = 0, name = lane) =>
+    limiter.add({ lane, deadlineAt, name });
+  const end = (lane: string, fared: Fared, tookMs = 0) => {
+    now += tookMs;
+    const index = inside.findIndex(({ item }) => item.lane === lane);
+    inside.splice(index, 1)[0]?.release(fared);
+  };
+  const held = (lane: string) => inside.filter(({ item }) => item.lane === lane).length;
+  /** Has the lane earn a window. */
+  const earn = (lane: string, successes: number, tookMs = 0) => {
+    for (let i = 0; i < successes; i++) {
+      add(lane);
+      end(lane, 'ok', tookMs);
+    }
+  };
+  return { limiter, inside, admitted, add, end, held, earn };
+}
+
+describe('the fair limiter', () => {
+  test('admits the nearest deadline first within a lane, in whichever order they came', () => {
+    const { admitted, add, end } = aLimiter(4);
+    add('a', 999, 'first');
+    for (const at of [50, 30, 40, 10, 20]) add('a', at, `${at}`);
+    for (let i = 0; i < 6; i++) end('a', 'failed');
+    expect(admitted).toEqual(['first', '10', '20', '30', '40', '50']);
+  });
+
+  test('gives a new lane one place, and twice as many with each round of successes', () => {
+    const { add, end, held } = aLimiter(64);
+    for (let i = 0; i < 200; i++) add('a', i);
+    const rounds: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      const count = held('a');
+      rounds.push(count);
+      for (let i = 0; i < count; i++) end('a', 'ok');
+    }
+    expect(rounds).toEqual([1, 2, 4, 8, 16, 32, 64, 64]);
+  });
+
+  test('leaves a lane that hangs one place, however many it had', () => {
+    const { add, end, held, earn } = aLimiter(64);
+    earn('a', 64);
+    for (let i = 0; i < 500; i++) add('a', i);
+    expect(held('a')).toBe(64);
+    for (let i = 0; i < 64; i++) end('a', 'trouble');
+    expect(held('a')).toBe(1);
+  });
+
+  test('lets a lane that has hung for an hour have all places again within seven rounds', () => {
+    const { add, end, held, earn } = aLimiter(64);
+    earn('a', 64);
+    for (let i = 0; i < 1_000; i++) add('a', i);
+    for (let i = 0; i < 64 + 360; i++) end('a', 'trouble');
+    for (let round = 0; round < 7; round++) {
+      const count = held('a');
+      for (let i = 0; i < count; i++) end('a', 'ok');
+    }
+    expect(held('a')).toBe(64);
+  });
+
+  test('gives the waiting lane with the fewest places the next one, whatever its deadline', () => {
+    const { add, end, held, earn } = aLimiter(8);
+    earn('big', 8);
+    earn('small', 8);
+    for (let i = 0; i < 100_000; i++) add('big', i);
+    expect(held('big')).toBe(8);
+    for (let i = 0; i < 20; i++) add('small', 1_000_000 + i);
+    for (let i = 0; i < 4; i++) end('big', 'ok');
+    expect([held('big'), held('small')]).toEqual([4, 4]);
+  });
+
+  test('leaves three quarters of the places to others, however many lanes fail or are made up', () => {
+    const { limiter, inside, add, end, held, earn } = aLimiter(16);
+    for (let lane = 0; lane < 1_000; lane++) for (let i = 0; i < 3; i++) add(`bad-${lane}`, i);
+    expect(inside).toHaveLength(4);
+    for (let i = 0; i < 500; i++) end(inside[0]?.item.lane ?? '', 'trouble');
+    expect(inside).toHaveLength(4);
+    const good = inside.findIndex(({ item }) => item.lane === 'good');
+    expect(good).toBe(-1);
+    // A lane that is as new as they are has its turn among them, and is then one of those it can trust.
+    add('good', 1_000_000);
+    for (let i = 0; i < 1_000 && held('good') === 0; i++)
+      end(inside[0]?.item.lane ?? '', 'trouble');
+    end('good', 'ok');
+    earn('good', 16);
+    for (let i = 0; i < 100; i++) add('good', 1_000_000 + i);
+    expect(held('good')).toBe(12);
+    expect(limiter.drain().length).toBeGreaterThan(1_000);
+  });
+
+  test('keeps lanes that fail every second request among the doubtful ones', () => {
+    const { inside, add, end } = aLimiter(16);
+    const turns = new Map<string, number>();
+    for (let lane = 0; lane < 30; lane++) for (let i = 0; i < 100; i++) add(`half-${lane}`, i);
+    for (let i = 0; i < 2_000; i++) {
+      const lane = inside[0]?.item.lane ?? '';
+      const turn = turns.get(lane) ?? 0;
+      turns.set(lane, turn + 1);
+      end(lane, turn % 2 === 0 ? 'failed' : 'ok', 10);
+      expect(inside.length).toBeLessThanOrEqual(4);
+    }
+  });
+
+  test('leaves half of the places to others, however many lanes are slow', () => {
+    const { inside, add, held, earn } = aLimiter(16);
+    for (let lane = 0; lane < 10; lane++) earn(`slow-${lane}`, 8, 9_000);
+    earn('prompt', 16, 100);
+    for (let lane = 0; lane < 10; lane++) for (let i = 0; i < 50; i++) add(`slow-${lane}`, i);
+    expect(inside).toHaveLength(8);
+    for (let i = 0; i < 50; i++) add('prompt', 1_000_000);
+    expect(held('prompt')).toBe(8);
+  });
+
+  test('learns nothing from a place that was not used', () => {
+    const { add, end, held, earn } = aLimiter(8);
+    earn('a', 8);
+    for (let i = 0; i < 50; i++) add('a', i);
+    for (let i = 0; i < 20; i++) end('a', 'unused');
+    expect(held('a')).toBe(8);
+  });
+
+  test('serves lanes that are alike in turn, also while one of them gets more and more', () => {
+    const { admitted, add, end, inside, earn } = aLimiter(4);
+    for (const lane of ['a', 'b', 'c', 'd', 'e', 'f']) earn(lane, 4);
+    admitted.length = 0;
+    for (let i = 0; i < 10; i++) for (const lane of ['a', 'b', 'c', 'd', 'e', 'f']) add(lane);
+    for (let i = 0; i < 20; i++) {
+      add('a');
+      add('b');
+      end(inside[0]?.item.lane ?? '', 'ok');
+    }
+    const times = (lane: string) => admitted.filter((name) => name === lane).length;
+    for (const lane of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      expect(times(lane)).toBeGreaterThanOrEqual(3);
+      expect(times(lane)).toBeLessThanOrEqual(5);
+    }
+  });
+
+  test('lets the event loop have a turn while it admits many that need no place', async () => {
+    let count = 0;
+    const limiter = new FairLimiter<Item>({
+      places: 4,
+      slowMs: 1,
+      uptime: () => 0,
+      admit: (_, release) => {
+        count++;
+        if (count > 1) release('unused');
+        else setImmediate(() => release('unused'));
+      },
+    });
+    for (let i = 0; i < 10_000; i++) limiter.add({ lane: 'a', deadlineAt: i, name: '' });
+    const seen: number[] = [];
+    while (count < 10_000) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.push(count);
+    }
+    expect(seen.length).toBeGreaterThan(10);
+  });
+
+  test('needs four places, so that there is one to keep for others', () => {
+    expect(() => aLimiter(3)).toThrow('needs 4 places');
+  });
+
+  test('never holds more than there are places, and admits everybody in the end', () => {
+    const anArrival = fc.tuple(
+      fc.constantFrom('a', 'b', 'c'),
+      fc.nat({ max: 100 }),
+      fc.constantFrom<Fared | null>('ok', 'failed', 'trouble', 'unused', null),
+    );
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 4, max: 9 }),
+        fc.array(anArrival, { maxLength: 80 }),
+        (places, arrivals) => {
+          const { inside, admitted, add, end } = aLimiter(places);
+          for (const [i, [lane, deadlineAt, fared]] of arrivals.entries()) {
+            add(lane, deadlineAt, `${i}`);
+            if (fared) end(inside[i % Math.max(1, inside.length)]?.item.lane ?? '', fared);
+            expect(inside.length).toBeLessThanOrEqual(places);
+          }
+          while (inside.length > 0) end(inside[0]?.item.lane ?? '', 'failed');
+          expect(admitted.toSorted()).toEqual(arrivals.map((_, i) => `${i}`).toSorted());
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
