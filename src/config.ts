@@ -1,3 +1,4 @@
+import { SLOTS } from './calls/wheel.ts';
 import { type AccessConfig, readAccessConfig } from './config/access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-variables.ts';
 import { SERVICE_OR_LOOPBACK_URL } from './config/checks.ts';
@@ -22,7 +23,6 @@ export interface Config extends AppsConfig, AccessConfig {
   readonly dataDir: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
-  readonly slots: number;
   readonly rosterMaxCalls: number;
   readonly graphConnections: number;
   readonly proxy: Proxies;
@@ -60,6 +60,9 @@ export function readConfig(env: Env): Config {
       'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long',
     );
   }
+  if (read.text('WHEEL_SLOTS') !== null) {
+    read.fault(`WHEEL_SLOTS is gone: the wheel always has ${SLOTS} slots. Remove the variable`);
+  }
   const host = readHost(read);
   const hosts = readCloudHosts(read);
   const port = read.integer('PORT', 8080, 0, 65_535);
@@ -71,7 +74,6 @@ export function readConfig(env: Env): Config {
     dataDir: read.text('DATA_DIR') ?? '.data',
     intervalMs,
     deadlineMs,
-    slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
     rosterMaxCalls: read.integer('ROSTER_MAX_CALLS', 2_000_000, 1, 100_000_000),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, 1, 1_024),
     proxy: readProxies(read),

@@ -8,7 +8,7 @@ import { OwnFirst } from './calls/own-first.ts';
 import type { Entry, Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
-import { slotWidthMs } from './calls/wheel.ts';
+import { SLOTS, slotWidthMs } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { configureAccess } from './daemon/access.ts';
@@ -78,9 +78,9 @@ const WORKER_BLOCK_MS = 10_000;
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, version, log, onFatal } = options;
-  const { intervalMs, deadlineMs, slots } = config;
+  const { intervalMs, deadlineMs } = config;
   const random = Math.random;
-  const wheel = { intervalMs, slots };
+  const wheel = { intervalMs, slots: SLOTS };
   const period = periods(intervalMs, deadlineMs);
   const clock = new RefereedClock(period.skewMs);
   const policy = retryPolicy(intervalMs, deadlineMs);
@@ -103,7 +103,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   // BullMQ adds its scripts to what it is given, and each pipeline pays for all scripts there are.
   const forQueues = connectFast(connection);
   starting.defer(() => forQueues.disconnect());
-  const servers = new Servers({ redis, connection, slots });
+  const servers = new Servers({ redis, connection, slots: SLOTS });
 
   const roster = new Roster({
     wheel,
@@ -251,7 +251,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     servers,
     membership: new Membership({
       redis,
-      wheel,
+      intervalMs,
       replica,
       believedMs: period.believedMs,
       onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
@@ -364,7 +364,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (stopping) reasons.push('stopping');
     if (!standing.up) reasons.push('Redis does not answer');
     const { size: out } = standing.outSlots;
-    if (standing.up && out > 0) reasons.push(`Redis does not serve ${out} of ${slots} slots`);
+    if (standing.up && out > 0) reasons.push(`Redis does not serve ${out} of ${SLOTS} slots`);
     if (!schedule.running) reasons.push('the worker does not run');
     return reasons;
   };

@@ -3,8 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from './calls/ports.ts';
 import type { Wheel } from './calls/wheel.ts';
 import type { RedisClient } from './store/connection.ts';
-import { layAnew } from './store/laying.ts';
-import type { Membership, Verdict } from './store/membership.ts';
+import type { Membership } from './store/membership.ts';
 import type { Servers } from './store/servers.ts';
 import { UnsuitableRedisError } from './store/suitable.ts';
 
@@ -31,7 +30,7 @@ export interface StandingOptions {
   readonly onOut: () => Promise<void>;
   /** Where Redis has yet to learn of something. */
   readonly unsavedSlots: () => readonly number[];
-  /** This replica must not go on: Redis is unsuitable, or turns another wheel. */
+  /** This replica must not go on: Redis is unsuitable, or its replicas have another interval. */
   readonly onRefused: (error: Error) => void;
 }
 
@@ -43,21 +42,17 @@ export interface Return {
   readonly isAnew: boolean;
 }
 
-/** Replicas that live turn a wheel of another shape in this Redis. */
+/** Living replicas of this Redis have another interval. */
 export class OtherWheelError extends Error {
   readonly code = 'OTHER_WHEEL';
-  constructor(laid: Wheel, wheel: Wheel, others: readonly string[]) {
+  constructor(laidMs: number, intervalMs: number, others: readonly string[]) {
     super(
-      `this Redis turns a wheel of ${describe(laid)}, and ${others.join(', ')} live on it; ` +
-        `this replica is configured for ${describe(wheel)}. Give all replicas the same ` +
-        'KEEPALIVE_INTERVAL and WHEEL_SLOTS, or stop the others first: the wheel is then laid anew.',
+      `${others.join(', ')} keep calls alive every ${laidMs / 1_000} s on this Redis; ` +
+        `this replica is configured for every ${intervalMs / 1_000} s. Give all replicas the same ` +
+        'KEEPALIVE_INTERVAL, or stop the others first.',
     );
     this.name = 'OtherWheelError';
   }
-}
-
-function describe({ intervalMs, slots }: Wheel): string {
-  return `${intervalMs / 1_000} s in ${slots} slots`;
 }
 
 /**
@@ -137,11 +132,13 @@ export class Standing {
   }
 
   async #report(): Promise<void> {
-    const { servers, membership, unsavedSlots, onAnswer } = this.#options;
+    const { servers, membership, wheel, unsavedSlots, onAnswer } = this.#options;
     const isSettled = this.#state === 'up' && servers.changes === this.#known?.changes;
     if (!isSettled) await servers.assertSuitable();
     const [silent, verdict] = await Promise.all([servers.findSilent(), membership.join()]);
-    if (verdict.kind === 'different') return this.#onDifferent(verdict);
+    if (verdict.kind === 'different') {
+      throw new OtherWheelError(verdict.laidMs, wheel.intervalMs, verdict.others);
+    }
     const hasLost = this.#joined && (verdict.isOlder || verdict.era !== this.#known?.era);
     if (hasLost) this.#options.log.error('Redis has lost data: it is written back from memory');
     // What follows is done on all connections that are made by now.
@@ -175,18 +172,6 @@ export class Standing {
     this.#joined = true;
     this.#state = 'up';
     if (this.#out.signal.aborted) this.#out = new AbortController();
-  }
-
-  async #onDifferent({ laid, others }: Verdict & { kind: 'different' }): Promise<void> {
-    const { redis, wheel, log } = this.#options;
-    if (others.length > 0) throw new OtherWheelError(laid, wheel, others);
-    const done = await layAnew(redis, laid, wheel);
-    log.info(
-      { from: laid, to: wheel, done },
-      'the wheel is laid anew: no replica turns the old one',
-    );
-    if (done) return this.#report();
-    throw new Error('another replica is laying the wheel anew');
   }
 
   async #onSilence(error: unknown): Promise<void> {

@@ -1,9 +1,7 @@
 /**
  * The names of all our keys in Redis; BullMQ's own start with {@link QUEUE_PREFIX}.
  * A slot's keys share a hash tag, so a Redis Cluster keeps them on one node and
- * spreads the slots over all. The number of slots is part of the tag: a wheel
- * of another size has other keys, and laying the wheel anew copies from one set
- * to the other.
+ * spreads the slots over all.
  */
 export interface SlotKeys {
   /** Hash: id → encoded call. */
@@ -43,7 +41,7 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
 export const QUEUE_PREFIX = '{callkeeper}';
 const COMMON = `callkeeper:${QUEUE_PREFIX}`;
 
-/** Hash: the shape of the wheel that is laid, and the marker that this Redis holds our data. */
+/** Hash: the interval of the replicas, and the marker that this Redis holds our data. */
 export const WHEEL_KEY = `${COMMON}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${COMMON}:replicas`;
@@ -52,8 +50,6 @@ export function shareKey(replica: string): string {
   return `${COMMON}:share:${replica}`;
 }
 
-/** Held while the wheel is laid anew. */
-export const LAYING_KEY = `${COMMON}:laying`;
 /** Stream: what is tracked and what leaves the schedule. */
 export const EVENTS_KEY = `${COMMON}:events`;
 /** Held by the replica that hands events on to webhooks. */

@@ -185,25 +185,6 @@ export class Outbox {
   }
 }
 
-/**
- * Forwards what stands in a slot's outbox, some 500 at most, for when nobody writes there any
- * more. Returns how many. Rejects with what Redis rejects with.
- */
-export async function forwardLast(
-  redis: RedisClient,
-  slot: number,
-  slots: number,
-): Promise<number> {
-  const { outbox } = slotKeys(slot, slots);
-  const entries = await redis.xrange(outbox, '-', '+', 'COUNT', PIECE);
-  const events = entries.map((entry) => leftIn(slot, slots, toldBy(entry)));
-  if (events.length > 0) {
-    await append(redis, events);
-    await takeOut(redis, slots, events);
-  }
-  return events.length;
-}
-
 function leftIn(slot: number, slots: number, told: Told): Left {
   return { ...told, slot, event: `${slot}/${slots}:${told.entryId}` };
 }

@@ -6,8 +6,6 @@ import type { Change } from '../../src/calls/ports.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
 import { encodeCall } from '../../src/store/codec.ts';
 import { EVENTS_KEPT, EVENTS_KEY, REPLICAS_KEY, slotKeys } from '../../src/store/keys.ts';
-import { layAnew } from '../../src/store/laying.ts';
-import { Membership } from '../../src/store/membership.ts';
 import { Outbox, type OutboxOptions } from '../../src/store/outbox.ts';
 import { Shares } from '../../src/store/shares.ts';
 import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
@@ -233,37 +231,4 @@ describe('an outbox', () => {
       expect(await outboxes()).toEqual(SLOTS.map(() => 0));
     }, SOON);
   });
-});
-
-test('in a Cluster the wheel is laid anew, with what its outboxes hold', async () => {
-  const { store } = await aRedisStore(cluster);
-  const ids = SLOTS.map((slot) => idIn(slot));
-  await store.write(ids.map(track));
-  await store.told();
-  await store.remember(3, [aGoneCall({ id: idIn(3, 1) })], () => false);
-  const { outbox } = slotKeys(3, WHEEL.slots);
-  await cluster.client.xadd(outbox, '*', 'type', 'ended', 'id', 'left', 'call', '');
-  const redis = await fast(cluster);
-  const join = (wheel = WHEEL) =>
-    new Membership({
-      redis,
-      wheel,
-      replica: 'one',
-      believedMs: 1,
-      onClock: () => undefined,
-    }).join();
-  expect(await join()).toMatchObject({ kind: 'joined' });
-  const other = { intervalMs: WHEEL.intervalMs, slots: 7 };
-  await vi.waitFor(async () => expect(await join(other)).toMatchObject({ others: [] }), SOON);
-  expect(await layAnew(redis, WHEEL, other)).toBe(true);
-  expect(await join(other)).toMatchObject({ kind: 'joined' });
-  const anew = (await aRedisStore(cluster, other)).store;
-  const slots = Array.from({ length: other.slots }, (_, slot) => slot);
-  const found = (await Promise.all(slots.map((slot) => anew.readSlot(slot)))).flat();
-  expect(found.map(({ call }) => call.id).toSorted()).toEqual(ids.toSorted());
-  expect(await anew.findGone([idIn(3, 1)])).toEqual([aGoneCall({ id: idIn(3, 1) })]);
-  expect(await toldOf()).toContain('ended left');
-  for (const slot of SLOTS) {
-    expect(await cluster.client.exists(slotKeys(slot, WHEEL.slots).calls)).toBe(0);
-  }
 });
