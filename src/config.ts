@@ -8,6 +8,7 @@ import { readProxies } from './config/proxy-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
+import { latestCatchUpMs } from './periods.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 export { ConfigError } from './config/env-reader.ts';
@@ -55,7 +56,8 @@ export function readConfig(env: Env): Config {
   const read = new EnvReader(env);
   const intervalMs = read.duration('KEEPALIVE_INTERVAL', '15m', 1_000, GRAPH_DEADLINE_MS);
   const deadlineMs = read.duration('KEEPALIVE_DEADLINE', '45m', 1_000, GRAPH_DEADLINE_MS);
-  if (deadlineMs < 1.5 * intervalMs) {
+  const isTight = latestCatchUpMs(intervalMs, deadlineMs) >= deadlineMs - intervalMs;
+  if (deadlineMs < 1.5 * intervalMs || isTight) {
     read.fault(
       'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long',
     );

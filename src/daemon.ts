@@ -8,7 +8,7 @@ import { OwnFirst } from './calls/own-first.ts';
 import type { Entry, Observer } from './calls/ports.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { Visitor, type VisitorDeps, type Visits } from './calls/visitor.ts';
-import { SLOTS, slotWidthMs } from './calls/wheel.ts';
+import { SLOTS } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { configureAccess } from './daemon/access.ts';
@@ -220,7 +220,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     visitor,
     lock: (slot: number) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
     unlock: (slot: number, key: string) => inRedis.unlock(slot, key),
-    retryGraceMs: period.watchGraceMs,
+    retryGraceMs: period.retryGraceMs,
   };
   const inOwn = {
     store: roster,
@@ -234,8 +234,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     skewMs: period.skewMs,
     clock,
-    // A visit in its turn must be over by then: the slot's width, and one request.
-    graceMs: Math.max(period.watchGraceMs, slotWidthMs(wheel) + period.graph.totalMs),
+    graceMs: period.watchGraceMs,
     log,
     watched: (slot) => (standing.up && !standing.outSlots.has(slot) ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { generate } from 'selfsigned';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
-import { periods } from '../src/periods.ts';
+import { latestCatchUpMs, periods } from '../src/periods.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = '22222222-2222-4222-8222-222222222222';
@@ -872,6 +872,7 @@ describe('the periods of any interval and deadline that are accepted', () => {
         for (const ms of Object.values({ ...rest, ...graph })) expect(ms).toBeGreaterThan(0);
         const slackMs = deadlineMs - intervalMs;
         expect(rest.watchGraceMs + graph.totalMs).toBeLessThan(slackMs);
+        expect(latestCatchUpMs(intervalMs, deadlineMs)).toBeLessThan(slackMs);
         expect(rest.believedMs).toBeGreaterThanOrEqual(2 * rest.heartbeatMs);
         expect(graph.connectMs).toBeLessThanOrEqual(graph.totalMs);
         for (const ms of [rest.lockMs, rest.believedMs]) expect(Number.isInteger(ms)).toBe(true);
