@@ -115,8 +115,8 @@ export class RedisCallStore implements CallStore {
   /** A short lock on a slot, as a key to it; null where somebody else holds it. It expires by itself. */
   async tryLock(slot: number, forMs: number): Promise<string | null> {
     const key = randomUUID();
-    const set = () => this.#redis.set(this.#keys(slot).lock, key, 'PX', Math.ceil(forMs), 'NX');
-    return (await this.#run(set)) === null ? null : key;
+    const hold = () => this.#redis.holdLock(this.#keys(slot).lock, key, Math.ceil(forMs));
+    return (await this.#run(hold)) === 1 ? key : null;
   }
 
   /** Only with the key: a lock that has expired may be another's by now. */

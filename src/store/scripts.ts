@@ -177,10 +177,14 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 `;
 
-/** Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). */
+/**
+ * Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). Who is said to
+ * hold it for longer than that took it before Redis's clock was set back, and holds it no more.
+ */
 const holdLock = `
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local isOurs = not holder or holder == ARGV[1]
+if not isOurs and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `;

@@ -296,6 +296,15 @@ describe('the lock of a slot', () => {
     expect(await store.tryLock(SLOT, 60_000)).not.toBeNull();
     expect(await server.client.pttl(keys.lock)).toBeGreaterThan(0);
   });
+
+  test('is not believed for longer than it was taken for, as after Redis’s clock was set back', async () => {
+    const { store } = await aRedisStore(server);
+    await store.tryLock(SLOT, 60_000);
+    await server.client.pexpire(keys.lock, 3_600_000);
+    expect(await store.tryLock(SLOT, 60_000)).not.toBeNull();
+    expect(await server.client.pttl(keys.lock)).toBeLessThanOrEqual(60_000);
+    expect(await store.tryLock(SLOT, 60_000)).toBeNull();
+  });
 });
 
 describe('a registry that does not answer', () => {
