@@ -82,7 +82,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const random = Math.random;
   const wheel = { intervalMs, slots: SLOTS };
   const period = periods(intervalMs, deadlineMs);
-  const clock = new RefereedClock(period.skewMs);
+  const clock = new RefereedClock(period.skewMs, deadlineMs);
   const policy = retryPolicy(intervalMs, deadlineMs);
   const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const userAgent = `callkeeper/${version}`;
@@ -178,7 +178,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     skewMs: period.skewMs,
     isOutdated: (entry: Entry) => roster.isOutdated(entry),
     underWay: new Set<string>(),
-    noneExpiresBefore: (now: number) => now - clock.sinceStepMs() + deadlineMs,
   };
   const visits = (deps: VisitorDeps): Visits =>
     tracing ? tracing.visits(new Visitor(deps)) : new Visitor(deps);

@@ -1,6 +1,7 @@
 import { type Call, forget, type GoneCall } from './call.ts';
 import { deadlineAt } from './deadline.ts';
 import type { Entry } from './ports.ts';
+import { isWaiting } from './retry.ts';
 
 /** What a visit is to do with the calls it read. */
 export interface VisitPlan {
@@ -14,6 +15,8 @@ export interface VisitContext {
   /** The turn the visit is for: the planned instant, not when it began. */
   readonly turnAt: number;
   readonly now: number;
+  /** See `SettledClock`. */
+  readonly settledNow: number;
   readonly deadlineMs: number;
   /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
   readonly skewMs: number;
@@ -28,24 +31,25 @@ export interface VisitContext {
  * a call.
  */
 export function planVisit(entries: readonly Entry[], context: VisitContext): VisitPlan {
-  const { now, deadlineMs } = context;
+  const { now, settledNow, deadlineMs } = context;
   const stop = entries
-    .filter(({ call }) => isOver(call, now))
+    .filter(({ call }) => isOver(call, settledNow))
     .map((entry) => ({ entry, gone: forget(entry.call, 'untracked', now) }));
   const post = entries
-    .filter(({ call }) => !isOver(call, now) && isDue(call, context))
+    .filter(({ call }) => !isOver(call, settledNow) && isDue(call, context))
     .sort((a, b) => deadlineAt(a.call, deadlineMs) - deadlineAt(b.call, deadlineMs));
   return { post, stop };
 }
 
 /** Whether its tracking was to end by itself, and has. */
-export function isOver(call: Call, now: number): boolean {
-  return call.trackUntil !== null && call.trackUntil <= now;
+function isOver(call: Call, settledNow: number): boolean {
+  return call.trackUntil !== null && call.trackUntil <= settledNow;
 }
 
-function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): boolean {
-  const { renewedAt, retryAt, consecutiveFailures } = call;
-  if (retryAt !== null && retryAt > now && retryAt <= now + deadlineMs) return false;
+function isDue(call: Call, context: VisitContext): boolean {
+  const { turnAt, now, skewMs } = context;
+  const { renewedAt, consecutiveFailures } = call;
+  if (isWaiting(call, context)) return false;
   if (renewedAt === null || consecutiveFailures > 0) return true;
   return renewedAt < turnAt || renewedAt > now + skewMs;
 }
@@ -59,12 +63,13 @@ function isDue(call: Call, { turnAt, now, deadlineMs, skewMs }: VisitContext): b
  */
 export function nextVisitAt(
   calls: Iterable<Call>,
-  now: number,
+  { now, settledNow }: Pick<VisitContext, 'now' | 'settledNow'>,
   takenOverAt: (call: Call) => number,
 ): number | null {
   let earliest = Infinity;
   for (const call of calls) {
-    const at = Math.min(call.retryAt ?? Infinity, call.trackUntil ?? Infinity);
+    const overAt = (call.trackUntil ?? Infinity) + (now - settledNow);
+    const at = Math.min(call.retryAt ?? Infinity, overAt);
     if (at < earliest && Math.max(at, now) < takenOverAt(call)) earliest = at;
   }
   return earliest === Infinity ? null : earliest;

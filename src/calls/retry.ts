@@ -58,6 +58,25 @@ export function nextRetryAt(
   return Math.floor(Math.min(now + delay, Math.max(now, deadlineAt)));
 }
 
+/**
+ * Whether a call waits for its next attempt. A wait that begins in the future was planned by
+ * a clock that was set back since: nobody knows how much of it is over, so it does not count.
+ * No wait is longer than the deadline, `Retry-After` included.
+ */
+export function isWaiting(call: Call, { now, skewMs, deadlineMs }: WaitContext): boolean {
+  const { retryAt, consecutiveFailures, trackedAt, lastError } = call;
+  if (retryAt === null || retryAt <= now || retryAt > now + deadlineMs) return false;
+  const plannedAt = consecutiveFailures > 0 ? lastError?.at : trackedAt;
+  return plannedAt === undefined || plannedAt <= now + skewMs;
+}
+
+export interface WaitContext {
+  readonly now: number;
+  readonly deadlineMs: number;
+  /** An instant so far ahead is none of the past, in ms. */
+  readonly skewMs: number;
+}
+
 export interface RetryContext {
   readonly now: number;
   readonly deadlineAt: number;

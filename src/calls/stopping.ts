@@ -4,7 +4,7 @@ import { isKeepAliveTimeout, type Notice, type NoticeFate } from './notice.ts';
 import { decideAndWrite } from './optimistic.ts';
 import {
   type CallStore,
-  type Clock,
+  type SettledClock,
   type Entry,
   type Observer,
   type Random,
@@ -21,7 +21,7 @@ export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenant
 const BY_REQUEST: End = { resultInfo: null, tenantId: null };
 
 export interface StoppingDeps {
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly random: Random;
   /** Of which apps the calls are; those of others are as good as unknown. */
   readonly reach: Reach;

@@ -6,7 +6,7 @@ import { type Lanes, laneOf } from './lanes.ts';
 import { type Decision, decideAndWrite } from './optimistic.ts';
 import type { Outcome } from './outcome.ts';
 import { nextVisitAt, planVisit, type VisitPlan } from './plan.ts';
-import type { CallStore, Clock, Entry, KeepAliveSender, Observer, Random } from './ports.ts';
+import type { CallStore, Entry, KeepAliveSender, Observer, Random, SettledClock } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 import { settle } from './settle.ts';
 import { slotOf, slotWidthMs, turnAfter, turnAtOrBefore, type Wheel } from './wheel.ts';
@@ -15,7 +15,7 @@ export interface VisitorDeps {
   readonly store: CallStore;
   readonly sender: KeepAliveSender;
   readonly lanes: Lanes;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly random: Random;
   readonly observer: Observer;
   readonly wheel: Wheel;
@@ -25,8 +25,6 @@ export interface VisitorDeps {
   readonly skewMs: number;
   /** Whether the call is known to have been renewed, or to have left the schedule, since it was read. */
   readonly isOutdated: (entry: Entry) => boolean;
-  /** See `SettleContext`. */
-  readonly noneExpiresBefore: (now: number) => number;
   /** The calls that some visit of this process has posted and not written back yet. */
   readonly underWay: Set<string>;
 }
@@ -94,9 +92,10 @@ export class Visitor {
     // Or a little fast. What is sent before the turn would count as of the turn before.
     if (earlyMs > 0) await clock.sleep(earlyMs, stop);
     const entries = await store.readSlot(slot);
-    const plan = planVisit(entries, { turnAt, now: clock.now(), deadlineMs, skewMs });
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const plan = planVisit(entries, { turnAt, ...at, deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, entries, turnAt, stop);
-    await store.forgetGone(slot, clock.now() - GONE_FOR_MS);
+    await store.forgetGone(slot, clock.settledNow() - GONE_FOR_MS);
     const nextTurnAt = turnAfter(slot, turnAt, wheel);
     return this.#againAt(() => nextTurnAt, calls, stop);
   }
@@ -119,7 +118,8 @@ export class Visitor {
       .filter(({ call }) => isNew(call) || call.trackUntil !== null || hasMoved(call))
       .map(withoutGrace);
     const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
-    const plan = planVisit(fresh, { turnAt, now, deadlineMs, skewMs });
+    const settledNow = clock.settledNow();
+    const plan = planVisit(fresh, { turnAt, now, settledNow, deadlineMs, skewMs });
     const calls = await this.#carryOut(plan, fresh, null, stop);
     const handOver = (call: Call) => lastTurnAt(call) + wheel.intervalMs + policy.firstMs;
     return this.#againAt(handOver, calls, stop);
@@ -141,7 +141,7 @@ export class Visitor {
     const { clock, policy } = this.#deps;
     const now = clock.now();
     if (stop.aborted) return now;
-    const at = nextVisitAt(calls, now, takenOverAt);
+    const at = nextVisitAt(calls, { now, settledNow: clock.settledNow() }, takenOverAt);
     return at === null ? null : Math.max(at, now + policy.floorMs);
   }
 
@@ -250,8 +250,7 @@ export class Visitor {
   async #settle(batch: readonly Attempted[]): Promise<Decision[]> {
     const { store, clock, deadlineMs, policy, random } = this.#deps;
     const now = clock.now();
-    const noneExpiresBefore = this.#deps.noneExpiresBefore(now);
-    const context = { now, deadlineMs, policy, random, noneExpiresBefore };
+    const context = { now, settledNow: clock.settledNow(), deadlineMs, policy, random };
     const effects = await decideAndWrite(store, batch, (current, { entry, outcome }) =>
       current === null ? null : settle(entry.call, current.call, outcome, context),
     );

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { nextVisitAt, planVisit, type VisitContext } from '../calls/plan.ts';
-import type { CallStore, Clock } from '../calls/ports.ts';
+import type { CallStore, SettledClock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
@@ -19,7 +19,7 @@ export interface WatchOptions {
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly skewMs: number;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   /** A slot is looked at so long after its turn: well inside the slack, in ms. */
   readonly graceMs: number;
   /** What to go by now: Redis, and this replica's own roster for what cannot be looked at there. */
@@ -85,10 +85,14 @@ export class Watch {
   }
 
   async #watch(): Promise<void> {
-    const { clock, wheel, graceMs } = this.#options;
+    const { clock, wheel, graceMs, skewMs } = this.#options;
     const { signal } = this.#stopped;
+    let before = clock.now();
     while (!signal.aborted) {
       const now = clock.now();
+      // The clock was set back: what was planned before is later than it was meant to be.
+      if (now < before - skewMs) this.lookSoon();
+      before = now;
       let nextAt = now + MOST_SLEEP_MS;
       for (const [slot, look] of this.#looks.entries()) {
         if (look.busy) continue;
@@ -108,7 +112,7 @@ export class Watch {
   }
 
   #begin(slot: number, look: Look): void {
-    const { clock, wheel, graceMs, log } = this.#options;
+    const { clock, graceMs, log } = this.#options;
     look.busy = true;
     const running = this.#lookSomewhere(slot, look)
       .catch((err) => {
@@ -116,7 +120,7 @@ export class Watch {
         return clock.now() + graceMs;
       })
       .then((againAt) => {
-        const nextTurnAt = turnAfter(slot, Math.max(look.turnAt, clock.now() - graceMs), wheel);
+        const nextTurnAt = this.#turnAfter(slot, look.turnAt);
         look.isAgain = againAt !== null && againAt < nextTurnAt;
         if (look.isAgain && againAt !== null) look.at = againAt;
         else Object.assign(look, { at: nextTurnAt + graceMs, turnAt: nextTurnAt });
@@ -124,6 +128,13 @@ export class Watch {
       })
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
+  }
+
+  /** The next to wait for; a turn in the future was one of a clock that was set back since. */
+  #turnAfter(slot: number, turnAt: number): number {
+    const { clock, wheel, graceMs } = this.#options;
+    const now = clock.now();
+    return turnAfter(slot, Math.min(now, Math.max(turnAt, now - graceMs)), wheel);
   }
 
   /** Where Redis does not let a slot be looked at, or its visit fails, memory has to do. */
@@ -144,12 +155,14 @@ export class Watch {
     const { wheel, deadlineMs, skewMs, clock, graceMs, onMissed } = this.#options;
     const { store, visitor, lock, unlock, retryGraceMs } = watched;
     const entries = await store.readSlot(slot);
-    const context: VisitContext = { turnAt, now: clock.now(), deadlineMs, skewMs };
+    const now = clock.now();
+    const settledNow = clock.settledNow();
+    const context: VisitContext = { turnAt, now, settledNow, deadlineMs, skewMs };
     const { post, stop } = planVisit(entries, context);
     if (post.length + stop.length === 0) {
       const calls = entries.map(({ call }) => call);
       const nextTurnAt = turnAfter(slot, turnAt, wheel);
-      const againAt = nextVisitAt(calls, clock.now(), () => nextTurnAt);
+      const againAt = nextVisitAt(calls, context, () => nextTurnAt);
       return againAt === null ? null : againAt + retryGraceMs;
     }
     const key = await lock(slot);

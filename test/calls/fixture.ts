@@ -5,10 +5,10 @@ import type { Outcome } from '../../src/calls/outcome.ts';
 import type {
   CallStore,
   Change,
-  Clock,
   Entry,
   KeepAliveSender,
   Observer,
+  SettledClock,
   WriteResult,
 } from '../../src/calls/ports.ts';
 import { retryPolicy } from '../../src/calls/retry.ts';
@@ -104,7 +104,9 @@ export function idIn(slot: number, nth = 0, wheel: Wheel = WHEEL): string {
 export const NEVER = new AbortController().signal;
 
 /** Time that passes only when the test says so. */
-export class FakeClock implements Clock {
+export class FakeClock implements SettledClock {
+  /** How far `now` is ahead of the settled clock. */
+  unsettledMs = 0;
   #now: number;
   readonly #sleepers = new Set<{ at: number; wake: () => void }>();
   /** How long each sleep was to be. */
@@ -116,6 +118,10 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  settledNow(): number {
+    return this.#now - this.unsettledMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -133,6 +139,12 @@ export class FakeClock implements Clock {
 
   set(now: number): void {
     this.#now = now;
+  }
+
+  /** The clock is set; whoever sleeps goes by the time that passes. */
+  step(ms: number): void {
+    this.#now += ms;
+    for (const sleeper of this.#sleepers) sleeper.at += ms;
   }
 
   /** Wakes whoever sleeps until then, each in its time. */
@@ -184,10 +196,10 @@ export class FakeGraph implements KeepAliveSender {
   readonly sent: { id: string; at: number; call: Call }[] = [];
   mostInFlight = 0;
   answer: (call: Call, sentAt: number) => Outcome | Promise<Outcome> = (_, at) => renewed(at);
-  readonly #clock: Clock;
+  readonly #clock: SettledClock;
   #inFlight = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: SettledClock) {
     this.#clock = clock;
   }
 
@@ -342,7 +354,6 @@ export function aVisitorOf<S extends CallStore>(
     skewMs: SKEW_MS,
     isOutdated: () => false,
     underWay: new Set<string>(),
-    noneExpiresBefore: () => Number.NEGATIVE_INFINITY,
     ...over,
     store,
   });

@@ -39,7 +39,6 @@ export class FakeVisitor extends Visitor {
       skewMs: SKEW_MS,
       isOutdated: () => false,
       underWay: new Set<string>(),
-      noneExpiresBefore: () => Number.NEGATIVE_INFINITY,
     });
   }
 
