@@ -63,13 +63,16 @@ function isDue(call: Call, context: VisitContext): boolean {
  */
 export function nextVisitAt(
   calls: Iterable<Call>,
-  { now, settledNow }: Pick<VisitContext, 'now' | 'settledNow'>,
+  context: Omit<VisitContext, 'turnAt'>,
   takenOverAt: (call: Call) => number,
 ): number | null {
+  const { now, settledNow } = context;
   let earliest = Infinity;
   for (const call of calls) {
     const overAt = (call.trackUntil ?? Infinity) + (now - settledNow);
-    const at = Math.min(call.retryAt ?? Infinity, overAt);
+    const retryAt = call.retryAt ?? Infinity;
+    const isNow = retryAt !== Infinity && !isWaiting(call, context);
+    const at = Math.min(isNow ? Math.min(retryAt, now) : retryAt, overAt);
     if (at < earliest && Math.max(at, now) < takenOverAt(call)) earliest = at;
   }
   return earliest === Infinity ? null : earliest;

@@ -138,10 +138,14 @@ export class Visitor {
     calls: Iterable<Call>,
     stop: AbortSignal,
   ): VisitAgainAt {
-    const { clock, policy } = this.#deps;
+    const { clock, policy, deadlineMs, skewMs } = this.#deps;
     const now = clock.now();
     if (stop.aborted) return now;
-    const at = nextVisitAt(calls, { now, settledNow: clock.settledNow() }, takenOverAt);
+    const at = nextVisitAt(
+      calls,
+      { now, settledNow: clock.settledNow(), deadlineMs, skewMs },
+      takenOverAt,
+    );
     return at === null ? null : Math.max(at, now + policy.floorMs);
   }
 

@@ -133,7 +133,7 @@ describe('a second visit of the same turn', () => {
 });
 
 describe('the slot is visited again before its next turn', () => {
-  const turn = { now: NOW + 10, settledNow: NOW + 10, nextTurnAt: NOW + 15 * MINUTE };
+  const turn = { ...context, nextTurnAt: NOW + 15 * MINUTE };
   test.each<[string, Partial<Call>[], number | null]>([
     ['not at all where all is well', [{ renewedAt: NOW + 1 }], null],
     [
@@ -149,9 +149,15 @@ describe('the slot is visited again before its next turn', () => {
     expect(nextVisitAt(calls, turn, () => turn.nextTurnAt)).toBe(expected);
   });
 
+  test('at once for an attempt that was planned before the clock was set back', () => {
+    const planned = { consecutiveFailures: 1, lastError: anError({ at: NOW + 2 * MINUTE }) };
+    const call = aCall({ ...before, ...planned, retryAt: NOW + 3 * MINUTE });
+    expect(nextVisitAt([call], turn, () => turn.nextTurnAt)).toBe(turn.now);
+  });
+
   test('at the end of a tracking by the settled clock, not again and again before', () => {
     const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + MINUTE });
-    const stepped = { now: NOW + 5 * MINUTE, settledNow: NOW };
+    const stepped = { ...context, now: NOW + 5 * MINUTE, settledNow: NOW };
     expect(nextVisitAt([call], stepped, () => turn.nextTurnAt)).toBe(NOW + 6 * MINUTE);
   });
 
