@@ -240,7 +240,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!standing.up || standing.outSlots.has(slot)) return;
       metrics.missedTurn();
       log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
-      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 2));
     },
   });
 
@@ -277,7 +276,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       await shares.exchange().catch((err) => log.debug({ err }, 'no shares exchanged'));
       if (Math.abs(clock.machineAheadMs()) <= period.skewMs) {
         await schedule.resume();
-        schedule.replaceIfDeaf(clock.now() - intervalMs);
+        schedule.replaceIfDeaf(period.deafMs);
       } else if (schedule.running) {
         log.error(
           { aheadMs: clock.machineAheadMs() },

@@ -14,6 +14,8 @@ export interface Periods {
   readonly turnGraceMs: number;
   /** A visit whose replica gave no sign of life for so long is made by another. */
   readonly lockMs: number;
+  /** A worker that has not asked for a job for so long is deaf: meanwhile turns have come. */
+  readonly deafMs: number;
   /** Between two signs of life of a replica. */
   readonly heartbeatMs: number;
   /** How long a replica that gives none is believed to live. */
@@ -49,6 +51,7 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
     // BullMQ makes the turns by this machine's clock, which may be off by so much.
     turnGraceMs: skewMs,
     lockMs: upTo(30_000, intervalMs / 4),
+    deafMs: upTo(60_000, intervalMs),
     heartbeatMs,
     believedMs: Math.max(1_000, 3 * heartbeatMs),
     visitRetryMs: upTo(5_000, intervalMs / 60),
