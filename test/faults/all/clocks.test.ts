@@ -118,7 +118,8 @@ describe('when Redis’s clock takes a step', () => {
       await world.bot.startCalls(20, inHalfAnHour());
       world.redis.setClock(HOUR);
       await sleep(SEEN_MS);
-      await world.startReplicas(1);
+      const late = await world.launch();
+      await late.inStep();
       for (const old of world.replicas.slice(0, 2)) await old.kill();
       await sleep(4_000);
       world.redis.setClock(0);
