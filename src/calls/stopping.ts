@@ -4,10 +4,10 @@ import { isKeepAliveTimeout, type Notice, type NoticeFate } from './notice.ts';
 import { decideAndWrite } from './optimistic.ts';
 import {
   type CallStore,
-  type SettledClock,
   type Entry,
   type Observer,
   type Random,
+  type SettledClock,
   StoreUnavailableError,
 } from './ports.ts';
 import type { Reach } from './principal.ts';
