@@ -8,6 +8,9 @@ const SETTLE_MS = 45 * 60_000;
 const HOUR = 60 * 60_000;
 const NEAR = 1_000;
 
+/** Never −0. */
+const rounded = (ms: number) => Math.round(ms / NEAR) + 0;
+
 /** A clock that reads Redis's whenever the test says so: how far that is ahead, and how much later. */
 function aClock() {
   const clock = new RefereedClock(STEP_MS, SETTLE_MS);
@@ -18,8 +21,8 @@ function aClock() {
     at += laterMs;
     clock.setBy(startMs + (at - start) + aheadMs, at, at);
     return {
-      ahead: Math.round((clock.now() - Date.now()) / NEAR),
-      settled: Math.round((clock.settledNow() - Date.now()) / NEAR),
+      ahead: rounded(clock.now() - Date.now()),
+      settled: rounded(clock.settledNow() - Date.now()),
     };
   };
   return { clock, read };
