@@ -14,7 +14,7 @@ const rounded = (ms: number) => Math.round(ms / NEAR) + 0;
 /** A clock that reads Redis's whenever the test says so: how far that is ahead, and how much later. */
 function aClock() {
   const clock = new RefereedClock(STEP_MS, SETTLE_MS);
-  const start = performance.now();
+  const start = Math.round(performance.now()); // sums of whole numbers are exact
   const startMs = Date.now();
   let at = start;
   const read = (aheadMs: number, laterMs = 1_000) => {
