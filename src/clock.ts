@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clock } from './calls/ports.ts';
+import type { SettledClock } from './calls/ports.ts';
 
 /**
  * The clock that all replicas share. Redis's clock is the referee: the instants
@@ -9,46 +9,58 @@ import type { Clock } from './calls/ports.ts';
  * party that all of them talk to. Between two readings, and while Redis is
  * away, the process's monotonic time carries on, so a jump of this machine's
  * clock does nothing. Until the first reading the machine's clock has to do.
+ *
+ * Redis's clock takes steps: after a failover to a node with another clock, or
+ * when somebody sets it. `settledNow` is the same clock without a step forward
+ * that is younger than `settleMs`:
+ *
+ *     now         12:00 ── 12:05 ═step═▶ 13:05 ── 13:06 ═back═▶ 12:06
+ *     settledNow  12:00 ── 12:05 ─────── 12:05 ── 12:06 ─────── 12:06
+ *
+ * A step back needs nothing of the kind: it makes things late, never too early.
  */
-export class RefereedClock implements Clock {
+export class RefereedClock implements SettledClock {
   /** What to add to the monotonic time for epoch ms. */
   #epochMs = Date.now() - performance.now();
-  #isSet = false;
+  /** The same, without a step forward that is not settled yet. */
+  #settledEpochMs = this.#epochMs;
   #steppedAt = Number.NEGATIVE_INFINITY;
   readonly #stepMs: number;
+  readonly #settleMs: number;
 
-  /** @param stepMs a reading that contradicts the time that has passed by more is a step, in ms */
-  constructor(stepMs: number) {
+  /**
+   * @param stepMs a reading that contradicts the time that has passed by more is a step, in ms
+   * @param settleMs a step forward is believed after so long, in ms
+   */
+  constructor(stepMs: number, settleMs: number) {
     this.#stepMs = stepMs;
+    this.#settleMs = settleMs;
   }
 
   now(): number {
     return Math.round(this.#epochMs + performance.now());
   }
 
+  settledNow(): number {
+    return Math.round(Math.min(this.#epochMs, this.#settledEpochMs) + performance.now());
+  }
+
   /**
    * Takes a reading of Redis's clock, made in between two instants of our
    * monotonic time. A slow answer says little: it only counts as far as it
-   * contradicts us for certain.
+   * contradicts us for certain. The first reading may be a step as well: a
+   * replica that starts during one knows the time by its machine only.
    */
   setBy(redisMs: number, sentAt: number, receivedAt: number): void {
     const latest = redisMs - sentAt;
     const earliest = redisMs - receivedAt;
     const before = this.#epochMs;
     this.#epochMs = Math.min(latest, Math.max(earliest, before));
-    if (this.#isSet && Math.abs(this.#epochMs - before) > this.#stepMs) {
-      this.#steppedAt = performance.now();
+    if (this.#epochMs - before > this.#stepMs) this.#steppedAt = receivedAt;
+    const isSteady = this.#epochMs - this.#settledEpochMs <= this.#stepMs;
+    if (isSteady || receivedAt - this.#steppedAt >= this.#settleMs) {
+      this.#settledEpochMs = this.#epochMs;
     }
-    this.#isSet = true;
-  }
-
-  /**
-   * How long ago Redis's clock took a step, in ms, as after a failover to a node
-   * with another clock; Infinity if never. Deadlines that were counted across a
-   * step cannot be trusted.
-   */
-  sinceStepMs(): number {
-    return performance.now() - this.#steppedAt;
   }
 
   /** How far this machine's clock, which BullMQ goes by, is ahead of ours, in ms. */

@@ -1,3 +1,4 @@
+import { SLOTS } from './calls/wheel.ts';
 import { type AccessConfig, readAccessConfig } from './config/access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-variables.ts';
 import { SERVICE_OR_LOOPBACK_URL } from './config/checks.ts';
@@ -8,6 +9,7 @@ import { readTracingConfig, type TracingConfig } from './config/tracing-variable
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
 import { LEAST_PLACES } from './limiter/fair-limiter.ts';
+import { latestCatchUpMs } from './periods.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 export { ConfigError } from './config/env-reader.ts';
@@ -23,7 +25,6 @@ export interface Config extends AppsConfig, AccessConfig {
   readonly dataDir: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
-  readonly slots: number;
   readonly rosterMaxCalls: number;
   readonly graphConnections: number;
   readonly proxy: Proxies;
@@ -56,10 +57,14 @@ export function readConfig(env: Env): Config {
   const read = new EnvReader(env);
   const intervalMs = read.duration('KEEPALIVE_INTERVAL', '15m', 1_000, GRAPH_DEADLINE_MS);
   const deadlineMs = read.duration('KEEPALIVE_DEADLINE', '45m', 1_000, GRAPH_DEADLINE_MS);
-  if (deadlineMs < 1.5 * intervalMs) {
+  const isTight = latestCatchUpMs(intervalMs, deadlineMs) >= deadlineMs - intervalMs;
+  if (deadlineMs < 1.5 * intervalMs || isTight) {
     read.fault(
       'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long',
     );
+  }
+  if (read.text('WHEEL_SLOTS') !== null) {
+    read.fault(`WHEEL_SLOTS is gone: the wheel always has ${SLOTS} slots. Remove the variable`);
   }
   const host = readHost(read);
   const hosts = readCloudHosts(read);
@@ -72,7 +77,6 @@ export function readConfig(env: Env): Config {
     dataDir: read.text('DATA_DIR') ?? '.data',
     intervalMs,
     deadlineMs,
-    slots: read.integer('WHEEL_SLOTS', 256, 1, 4_096),
     rosterMaxCalls: read.integer('ROSTER_MAX_CALLS', 2_000_000, 1, 100_000_000),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, LEAST_PLACES, 1_024),
     proxy: readProxies(read),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Calls } from './calls/calls.ts';
 import { retryPolicy } from './calls/retry.ts';
-import { slotOf, slotWidthMs } from './calls/wheel.ts';
+import { SLOTS } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { configureAccess } from './daemon/access.ts';
@@ -77,11 +77,11 @@ const WORKER_BLOCK_MS = 10_000;
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, version, log, onFatal } = options;
-  const { intervalMs, deadlineMs, slots } = config;
+  const { intervalMs, deadlineMs } = config;
   const random = Math.random;
-  const wheel = { intervalMs, slots };
+  const wheel = { intervalMs, slots: SLOTS };
   const period = periods(intervalMs, deadlineMs);
-  const clock = new RefereedClock(period.skewMs);
+  const clock = new RefereedClock(period.skewMs, deadlineMs);
   const policy = retryPolicy(intervalMs, deadlineMs);
   const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
   const userAgent = `callkeeper/${version}`;
@@ -207,7 +207,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     store,
     visitor,
     lock: (slot: number) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
-    retryGraceMs: period.watchGraceMs,
+    retryGraceMs: period.retryGraceMs,
   };
   const inOwn = {
     store: roster,
@@ -220,8 +220,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     skewMs: period.skewMs,
     clock,
-    // A visit in its turn must be over by then: the slot's width, and one request.
-    graceMs: Math.max(period.watchGraceMs, slotWidthMs(wheel) + period.graph.totalMs),
+    graceMs: period.watchGraceMs,
     log,
     keeper,
     watched: () => (link.up ? [inShared, inOwn] : [inOwn]),
@@ -229,21 +228,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       if (!link.up) return;
       metrics.missedTurn();
       log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
-      schedule.replaceIfDeaf(Math.min(turnAt, clock.now() - intervalMs / 2));
     },
   });
 
   const link: RedisLink = new RedisLink({
-    redis,
     servers,
     membership: new Membership({
       redis,
-      wheel,
+      intervalMs,
       replica,
       believedMs: period.believedMs,
       onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
     }),
-    wheel,
+    intervalMs,
     heartbeatMs: period.heartbeatMs,
     graceMs: period.outGraceMs,
     clock,
@@ -266,7 +263,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   link.on('beat', () =>
     shares.exchange().catch((err) => log.debug({ err }, 'no shares exchanged')),
   );
-  new Turns({ schedule, clock, intervalMs, period, log }).follow(link);
+  new Turns({ schedule, clock, period, log }).follow(link);
   const readiness = new Readiness({ link, schedule });
   starting.defer(() => link.stop());
 

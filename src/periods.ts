@@ -1,3 +1,5 @@
+import { retryPolicy } from './calls/retry.ts';
+import { SLOTS, slotWidthMs } from './calls/wheel.ts';
 import type { GraphTimeouts } from './graph/connections.ts';
 
 /**
@@ -12,14 +14,18 @@ export interface Periods {
   readonly turnGraceMs: number;
   /** A visit whose replica gave no sign of life for so long is made by another. */
   readonly lockMs: number;
+  /** A worker that has not asked for a job for so long is deaf: meanwhile turns have come. */
+  readonly deafMs: number;
   /** Between two signs of life of a replica. */
   readonly heartbeatMs: number;
   /** How long a replica that gives none is believed to live. */
   readonly believedMs: number;
   /** A visit that failed, as when Redis did not answer, is made again after this. */
   readonly visitRetryMs: number;
-  /** A slot is looked at so long after its turn, to see whether it was visited. */
+  /** The watch looks at a slot so long after its turn: a visit in its turn is over by then. */
   readonly watchGraceMs: number;
+  /** Whoever is to try a failing call again has so long for it before the watch does. */
+  readonly retryGraceMs: number;
   /** Without an answer from Redis for so long, it counts as out. */
   readonly outGraceMs: number;
   /** An instant so far ahead is none of the past; a machine's clock so far off is wrong. */
@@ -36,18 +42,27 @@ export interface Periods {
 
 export function periods(intervalMs: number, deadlineMs: number): Periods {
   const heartbeatMs = upTo(10_000, intervalMs / 30);
-  const requestMs = upTo(15_000, (deadlineMs - intervalMs) / 4);
+  const slackMs = deadlineMs - intervalMs;
+  const requestMs = upTo(15_000, slackMs / 4);
+  const skewMs = upTo(15_000, Math.max(500, intervalMs / 60));
+  const retryGraceMs = upTo(45_000, intervalMs / 20);
   return {
     lookOverMs: upTo(30_000, intervalMs / 30),
-    turnGraceMs: upTo(15_000, intervalMs / 60),
+    // BullMQ makes the turns by this machine's clock, which may be off by so much.
+    turnGraceMs: skewMs,
     lockMs: upTo(30_000, intervalMs / 4),
+    deafMs: upTo(60_000, intervalMs),
     heartbeatMs,
     believedMs: Math.max(1_000, 3 * heartbeatMs),
     visitRetryMs: upTo(5_000, intervalMs / 60),
-    watchGraceMs: upTo(45_000, intervalMs / 20),
+    watchGraceMs: Math.max(
+      retryGraceMs,
+      Math.ceil(slotWidthMs({ intervalMs, slots: SLOTS }) + requestMs),
+    ),
+    retryGraceMs,
     outGraceMs: upTo(15_000, intervalMs / 8),
-    skewMs: upTo(15_000, Math.max(500, intervalMs / 60)),
-    redisTimeoutMs: upTo(5_000, Math.max(500, intervalMs / 10)),
+    skewMs,
+    redisTimeoutMs: upTo(Math.min(5_000, slackMs / 16), Math.max(500, intervalMs / 10)),
     filesPollMs: upTo(5_000, Math.max(100, intervalMs / 60)),
     webhookRetryMs: upTo(5_000, intervalMs / 40),
     webhookRetryCapMs: upTo(3_600_000, 4 * intervalMs),
@@ -59,6 +74,28 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
       tokenMs: upTo(15_000, requestMs),
     },
   };
+}
+
+/**
+ * How late a keepAlive can be that the watch has to send, in ms, counted from the turn that
+ * nobody made. The call was renewed at its turn before, an interval earlier at most; so it
+ * lives as long as this is less than the deadline without the interval, its slack.
+ *
+ *     turn before             missed turn                                    deadline
+ *     |------- interval -------|------------------- slack -------------------|
+ *     Redis and one request hang: | grace | Redis twice | request | retry |
+ *     a watch dies holding the lock: | grace | grace | grace | Redis twice |
+ *
+ * A lock lasts for two requests, which is less than two graces: whoever finds it held looks
+ * again a grace later, and the second time it is gone. The clock may also be set back unseen
+ * by up to a skew, which is less than a grace in the real wheel.
+ */
+export function latestCatchUpMs(intervalMs: number, deadlineMs: number): number {
+  const { watchGraceMs, redisTimeoutMs, graph } = periods(intervalMs, deadlineMs);
+  const firstRetryMs = 1.25 * retryPolicy(intervalMs, deadlineMs).floorMs;
+  const afterHang = watchGraceMs + graph.totalMs + firstRetryMs;
+  const afterDeath = 3 * watchGraceMs;
+  return 2 * redisTimeoutMs + Math.max(afterHang, afterDeath);
 }
 
 /** Whole: Node refuses some timers of a fraction of a ms. */

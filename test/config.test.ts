@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { generate } from 'selfsigned';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Config, ConfigError, readConfig } from '../src/config.ts';
-import { periods } from '../src/periods.ts';
+import { latestCatchUpMs, periods } from '../src/periods.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = '22222222-2222-4222-8222-222222222222';
@@ -102,7 +102,6 @@ describe('an environment that says no more than it must', () => {
       tracing: null,
       intervalMs: 900_000,
       deadlineMs: 2_700_000,
-      slots: 256,
       rosterMaxCalls: 2_000_000,
       graphConnections: 64,
       proxy: { http: null, https: null, no: null },
@@ -224,8 +223,8 @@ describe('a value is taken', () => {
     ],
     [{ KEEPALIVE_INTERVAL: '30m' }, { intervalMs: 1_800_000 }],
     [
-      { WHEEL_SLOTS: '16', GRAPH_CONNECTIONS: '8', RATE_LIMIT: '5' },
-      { slots: 16, graphConnections: 8, requestsPerSecond: 5 },
+      { WHEEL_SLOTS: '', GRAPH_CONNECTIONS: '8', RATE_LIMIT: '5' },
+      { graphConnections: 8, requestsPerSecond: 5 },
     ],
     [
       { LOG_LEVEL: 'silent', SHUTDOWN_TIMEOUT: '100ms' },
@@ -512,7 +511,10 @@ describe('a bad environment is refused', () => {
       { PORT: '8080\u001b[31m' },
       ['PORT must be a whole number from 0 to 65535, not "8080\\u001b[31m"'],
     ],
-    [{ WHEEL_SLOTS: '0' }, ['WHEEL_SLOTS must be a whole number from 1 to 4096, not "0"']],
+    ...['64', '256', 'x'].map((value): [Env, string[]] => [
+      { WHEEL_SLOTS: value },
+      ['WHEEL_SLOTS is gone: the wheel always has 256 slots. Remove the variable'],
+    ]),
     [
       { GRAPH_CONNECTIONS: '2.5' },
       ['GRAPH_CONNECTIONS must be a whole number from 4 to 1024, not "2.5"'],
@@ -875,6 +877,7 @@ describe('the periods of any interval and deadline that are accepted', () => {
         for (const ms of Object.values({ ...rest, ...graph })) expect(ms).toBeGreaterThan(0);
         const slackMs = deadlineMs - intervalMs;
         expect(rest.watchGraceMs + graph.totalMs).toBeLessThan(slackMs);
+        expect(latestCatchUpMs(intervalMs, deadlineMs)).toBeLessThan(slackMs);
         expect(rest.believedMs).toBeGreaterThanOrEqual(2 * rest.heartbeatMs);
         expect(graph.connectMs).toBeLessThanOrEqual(graph.totalMs);
         for (const ms of [rest.lockMs, rest.believedMs]) expect(Number.isInteger(ms)).toBe(true);

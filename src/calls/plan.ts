@@ -1,6 +1,7 @@
 import { type Call, forget, type GoneCall } from './call.ts';
 import { deadlineAt } from './deadline.ts';
 import type { Entry } from './ports.ts';
+import { isWaiting } from './retry.ts';
 
 /** What a visit is to do with the calls it read. */
 export interface VisitPlan {
@@ -14,6 +15,8 @@ export interface VisitContext {
   /** The turn the visit is for: the planned instant, not when it began. */
   readonly turnAt: number;
   readonly now: number;
+  /** See `SettledClock`. */
+  readonly settledNow: number;
   readonly deadlineMs: number;
   /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
   readonly skewMs: number;
@@ -30,25 +33,25 @@ export interface VisitContext {
  * a call.
  */
 export function planVisit(entries: readonly Entry[], context: VisitContext): VisitPlan {
-  const { now, deadlineMs } = context;
+  const { now, settledNow, deadlineMs } = context;
   const stop = entries
-    .filter(({ call }) => isOver(call, now))
+    .filter(({ call }) => isOver(call, settledNow))
     .map((entry) => ({ entry, gone: forget(entry.call, 'untracked', now) }));
   const post = entries
-    .filter(({ call }) => !isOver(call, now) && isDue(call, context))
+    .filter(({ call }) => !isOver(call, settledNow) && isDue(call, context))
     .sort((a, b) => deadlineAt(a.call, deadlineMs) - deadlineAt(b.call, deadlineMs));
   return { post, stop };
 }
 
 /** Whether its tracking was to end by itself, and has. */
-export function isOver(call: Call, now: number): boolean {
-  return call.trackUntil !== null && call.trackUntil <= now;
+export function isOver(call: Call, settledNow: number): boolean {
+  return call.trackUntil !== null && call.trackUntil <= settledNow;
 }
 
 function isDue(call: Call, context: VisitContext): boolean {
-  const { turnAt, now, deadlineMs, skewMs, retryGraceMs = 0 } = context;
-  const { renewedAt, retryAt, consecutiveFailures } = call;
-  if (retryAt !== null && retryAt > now - retryGraceMs && retryAt <= now + deadlineMs) return false;
+  const { turnAt, now, skewMs } = context;
+  const { renewedAt, consecutiveFailures } = call;
+  if (isWaiting(call, context)) return false;
   if (renewedAt === null || consecutiveFailures > 0) return true;
   return renewedAt < turnAt || renewedAt > now + skewMs;
 }
@@ -65,12 +68,14 @@ export function wasVisited(entries: readonly Entry[], turnAt: number): boolean {
  * or when its tracking ends, if that comes before the turn.
  */
 export function lookAgainAt(
-  { retryAt, trackUntil }: Call,
-  { now, nextTurnAt, deadlineMs }: { now: number; nextTurnAt: number; deadlineMs: number },
+  call: Call,
+  context: Omit<VisitContext, 'turnAt'> & { readonly nextTurnAt: number },
 ): number | null {
-  // No attempt is planned past the deadline: a clock was wrong, and the call is due.
-  const attemptAt = retryAt !== null && retryAt > now + deadlineMs ? now : retryAt;
-  const endsAt = trackUntil !== null && trackUntil < nextTurnAt ? trackUntil : null;
-  const at = Math.min(attemptAt ?? Infinity, endsAt ?? Infinity);
+  const { now, settledNow, nextTurnAt, retryGraceMs = 0 } = context;
+  const { retryAt, trackUntil } = call;
+  const waitsUntil = isWaiting(call, context) ? (retryAt ?? now) + retryGraceMs : now;
+  const attemptAt = retryAt === null ? Infinity : waitsUntil;
+  const overAt = (trackUntil ?? Infinity) + (now - settledNow);
+  const at = Math.min(attemptAt, overAt < nextTurnAt ? overAt : Infinity);
   return at === Infinity ? null : at;
 }

@@ -9,6 +9,15 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/**
+ * What a clock step decided would be final: a call that expires, a tracking that ends. Whatever
+ * takes something off for good goes by `settledNow`; see `RefereedClock`.
+ */
+export interface SettledClock extends Clock {
+  /** Never later than `now`: the same without a step forward in the last deadline. */
+  settledNow(): number;
+}
+
 /** Chance in [0, 1), passed in for the same reason. */
 export type Random = () => number;
 

@@ -34,6 +34,8 @@ export interface ConfiguredApps {
 
 export interface RegistrationContext extends ConfiguredApps {
   readonly now: number;
+  /** See `SettledClock`. */
+  readonly settledNow: number;
   readonly random: Random;
   /** Why a webhook may not be told, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
@@ -49,7 +51,7 @@ export function faultOf(
   context: RegistrationContext,
   reach: Reach = null,
 ): Invalid | null {
-  const { now, apps, defaultApp } = context;
+  const { now, settledNow, apps, defaultApp } = context;
   const { app, startedAt = null, trackUntil = null } = request;
   if (!apps.has(app ?? defaultApp)) {
     const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
@@ -58,7 +60,7 @@ export function faultOf(
   if (startedAt !== null && startedAt > now + CLOCK_SKEW_MS) {
     return invalid('startedAt', 'must not lie in the future');
   }
-  if (trackUntil !== null && trackUntil <= now) {
+  if (trackUntil !== null && trackUntil <= settledNow) {
     return invalid('trackUntil', 'must lie in the future');
   }
   return null;

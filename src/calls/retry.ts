@@ -64,6 +64,28 @@ function backOffMs(call: Call, outcome: Outcome, policy: RetryPolicy): number {
   return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
 }
 
+/**
+ * Whether a call waits for its next attempt. A wait that begins in the future was planned by
+ * a clock that was set back since: nobody knows how much of it is over, so it does not count.
+ * No wait is longer than the deadline, `Retry-After` included.
+ */
+export function isWaiting(call: Call, context: WaitContext): boolean {
+  const { now, skewMs, deadlineMs, retryGraceMs = 0 } = context;
+  const { retryAt, consecutiveFailures, trackedAt, lastError } = call;
+  if (retryAt === null || retryAt <= now - retryGraceMs || retryAt > now + deadlineMs) return false;
+  const plannedAt = consecutiveFailures > 0 ? lastError?.at : trackedAt;
+  return plannedAt === undefined || plannedAt <= now + skewMs;
+}
+
+export interface WaitContext {
+  readonly now: number;
+  readonly deadlineMs: number;
+  /** An instant so far ahead is none of the past, in ms. */
+  readonly skewMs: number;
+  /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
+  readonly retryGraceMs?: number;
+}
+
 export interface RetryContext {
   readonly now: number;
   readonly deadlineAt: number;

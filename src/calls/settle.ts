@@ -5,9 +5,9 @@ import type { Put, Random, Remove } from './ports.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
 
 export interface SettleContext {
-  /** No call expires before this, epoch ms: the clock took a step, and deadlines mean nothing yet. */
-  readonly noneExpiresBefore?: number;
   readonly now: number;
+  /** See `SettledClock`: deadlines are kept by it. */
+  readonly settledNow: number;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
   readonly random: Random;
@@ -69,6 +69,14 @@ function isSameRequest(asked: Call, current: Call): boolean {
   return current.app === app && current.tenantId === tenantId && current.trackedAt === trackedAt;
 }
 
+/**
+ * A deadline as far ahead of now as it is of the settled clock. No deadline is further ahead
+ * than one deadline: such a one was counted from an instant before the clock was set back.
+ */
+function expiresAt(call: Call, { now, settledNow, deadlineMs }: SettleContext): number {
+  return Math.min(now + deadlineMs, deadlineAt(call, deadlineMs) + (now - settledNow));
+}
+
 type Failure = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;
 
 function fail(current: Call, outcome: Failure, context: SettleContext): Settlement {
@@ -77,10 +85,7 @@ function fail(current: Call, outcome: Failure, context: SettleContext): Settleme
     consecutiveFailures: current.consecutiveFailures + 1,
     lastError: outcome.error,
   };
-  const limit = Math.max(
-    deadlineAt(current, context.deadlineMs),
-    context.noneExpiresBefore ?? Number.NEGATIVE_INFINITY,
-  );
+  const limit = expiresAt(current, context);
   if (context.now >= limit) return { gone: forget(failing, 'expired', context.now) };
   const retryAt = nextRetryAt(failing, outcome, { ...context, deadlineAt: limit });
   const isAtRisk = limit - context.now < context.deadlineMs * AT_RISK_SHARE;

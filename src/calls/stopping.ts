@@ -4,10 +4,10 @@ import { isKeepAliveTimeout, type Notice, type NoticeFate } from './notice.ts';
 import { decideAndWrite } from './optimistic.ts';
 import {
   type CallStore,
-  type Clock,
   type Entry,
   type Observer,
   type Random,
+  type SettledClock,
   StoreUnavailableError,
 } from './ports.ts';
 import type { Reach } from './principal.ts';
@@ -21,7 +21,7 @@ export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenant
 const BY_REQUEST: End = { resultInfo: null, tenantId: null };
 
 export interface StoppingDeps {
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly random: Random;
   /** Of which apps the calls are; those of others are as good as unknown. */
   readonly reach: Reach;

@@ -135,7 +135,8 @@ export class Tracking {
 
   #context(): RegistrationContext {
     const { clock, configured, policy, random, webhookFault } = this.#deps;
-    const context = { ...configured(), now: clock.now(), policy, random };
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const context = { ...configured(), ...at, policy, random };
     return webhookFault ? { ...context, webhookFault } : context;
   }
 

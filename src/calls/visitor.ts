@@ -1,13 +1,13 @@
 import { type Call, GONE_FOR_MS } from './call.ts';
 import { planVisit } from './plan.ts';
-import type { CallKeeper, CallStore, Clock } from './ports.ts';
+import type { CallKeeper, CallStore, SettledClock } from './ports.ts';
 import type { RetryPolicy } from './retry.ts';
 import { slotWidthMs, type Wheel } from './wheel.ts';
 
 export interface VisitorDeps {
   readonly store: CallStore;
   readonly keeper: CallKeeper;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
@@ -53,6 +53,7 @@ export class Visitor {
     const { post, stop: over } = planVisit(entries, {
       turnAt,
       now: clock.now(),
+      settledNow: clock.settledNow(),
       deadlineMs,
       skewMs,
     });
@@ -66,7 +67,7 @@ export class Visitor {
       later.map(({ call }) => call),
       policy.firstMs,
     );
-    await store.forgetGone(slot, clock.now() - GONE_FOR_MS);
+    await store.forgetGone(slot, clock.settledNow() - GONE_FOR_MS);
     return isHandedOver ? 'done' : 'cut';
   }
 

@@ -9,8 +9,12 @@ import { crc32 } from 'node:zlib';
  */
 export interface Wheel {
   readonly intervalMs: number;
+  /** {@link SLOTS}; tests of a single part take fewer. */
   readonly slots: number;
 }
+
+/** A constant: replicas cannot disagree on it, and a call never moves to another slot. */
+export const SLOTS = 256;
 
 /** The slot a call stands in: 0 … slots − 1. */
 export function slotOf(callId: string, wheel: Wheel): number {

@@ -33,7 +33,7 @@ export interface KeeperParts {
 
 /** The keeper of this replica, and those who visit slots for it, in Redis and in memory. */
 export function buildKeeper(parts: KeeperParts) {
-  const { graph, store, roster, observer, clock, deadlineMs, period, tracing, log } = parts;
+  const { graph, store, roster, observer, period, tracing, log } = parts;
   // An ending that Redis does not know yet is announced when it does, by one replica.
   const localObserver: Observer = {
     ...observer,
@@ -54,7 +54,6 @@ export function buildKeeper(parts: KeeperParts) {
     requestMs: period.graph.totalMs,
     uptime: () => performance.now(),
     skewMs,
-    noneExpiresBefore: (now) => now - clock.sinceStepMs() + deadlineMs,
     bind: tracing ? tracing.bind : null,
   });
   const visitor = (of: MirroredStore | Roster): Visits => {

@@ -6,9 +6,8 @@ import type { RedisLink } from '../store/redis-link.ts';
 
 export interface TurnsOptions {
   readonly schedule: Pick<Schedule, 'resume' | 'suspend' | 'replaceIfDeaf' | 'running'>;
-  readonly clock: Pick<RefereedClock, 'now' | 'machineAheadMs'>;
-  readonly intervalMs: number;
-  readonly period: Pick<Periods, 'skewMs' | 'lockMs' | 'outGraceMs'>;
+  readonly clock: Pick<RefereedClock, 'machineAheadMs'>;
+  readonly period: Pick<Periods, 'skewMs' | 'lockMs' | 'deafMs' | 'outGraceMs'>;
   readonly log: Logger;
 }
 
@@ -36,11 +35,11 @@ export class Turns {
   }
 
   async #takeOrLeave(): Promise<void> {
-    const { schedule, clock, intervalMs, period, log } = this.#options;
+    const { schedule, clock, period, log } = this.#options;
     const aheadMs = clock.machineAheadMs();
     if (Math.abs(aheadMs) <= period.skewMs) {
       await schedule.resume();
-      schedule.replaceIfDeaf(clock.now() - intervalMs);
+      schedule.replaceIfDeaf(period.deafMs);
     } else if (schedule.running) {
       log.error({ aheadMs }, 'local clock differs from Redis: not taking turns');
       await schedule.suspend(AbortSignal.timeout(period.lockMs));

@@ -2,7 +2,7 @@ import { deadlineAt } from '../calls/deadline.ts';
 import { laneOf } from '../calls/lane.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { isOver } from '../calls/plan.ts';
-import type { Clock, Entry, KeepAliveSender } from '../calls/ports.ts';
+import type { Entry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
 import { faredBy } from './fared.ts';
 import type { Pending } from './pending.ts';
@@ -18,7 +18,7 @@ export interface DispatchOptions {
   readonly places: number;
   /** How long one request may take, in ms. */
   readonly requestMs: number;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   /** Monotonic, in ms. */
   readonly uptime: () => number;
   readonly deadlineMs: number;
@@ -110,7 +110,7 @@ export class Dispatch {
       return () => onDropped(pending, { kind: 'renewed', sentAt: renewedAt });
     }
     pending.call = call;
-    if (isOver(call, now)) return () => onOver(pending);
+    if (isOver(call, clock.settledNow())) return () => onOver(pending);
     if (laneOf(call) === pending.lane && sender.ready(call)) return null;
     return () => this.#addAgain(pending);
   }

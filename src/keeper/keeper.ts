@@ -131,7 +131,7 @@ export class Keeper implements CallKeeper {
     const now = clock.now();
     const pending = toPending(call, now, deadlineMs, bind?.() ?? null);
     this.#pending.set(call.id, pending);
-    if (isOver(call, now)) this.#stop(pending);
+    if (isOver(call, clock.settledNow())) this.#stop(pending);
     else this.#dispatch.add(pending);
     return pending;
   }

@@ -3,23 +3,26 @@ import { type Call, forget } from '../calls/call.ts';
 import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { isOver } from '../calls/plan.ts';
-import { type Clock, type Entry, type Random, StoreUnavailableError } from '../calls/ports.ts';
+import {
+  type Entry,
+  type Random,
+  type SettledClock,
+  StoreUnavailableError,
+} from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
-import { settle } from '../calls/settle.ts';
+import { type SettleContext, settle } from '../calls/settle.ts';
 import type { Pending } from './pending.ts';
 import { UNREAD } from './read-calls.ts';
 import type { Registries, Registry } from './registries.ts';
 
 export interface OutcomesOptions {
   readonly registries: Registries;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly random: Random;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
   /** How long a write waits for more outcomes, in ms. */
   readonly gatherMs: number;
-  /** See `SettleContext`. */
-  readonly noneExpiresBefore: (now: number) => number;
   readonly onWritten: (settled: Settled, effect: Decision) => void;
 }
 
@@ -81,9 +84,10 @@ export class Outcomes {
   }
 
   async #write({ store, observer }: Registry, batch: readonly Settled[]): Promise<Decision[]> {
-    const { registries, clock, noneExpiresBefore } = this.#options;
+    const { registries, clock } = this.#options;
     const now = clock.now();
-    const context = { ...this.#options, now, noneExpiresBefore: noneExpiresBefore(now) };
+    const settledNow = clock.settledNow();
+    const context = { ...this.#options, now, settledNow };
     const subjects = batch.map((settled) => {
       const { id, call } = settled.pending;
       const latest = registries.latest(call);
@@ -93,7 +97,7 @@ export class Outcomes {
       if (current === null) return null;
       const { asked, outcome } = settled;
       if (outcome !== null) return settle(asked, current.call, outcome, context);
-      return endOf(current, now);
+      return endOf(current, context);
     });
     for (const effect of effects) {
       if (effect === null) continue;
@@ -105,6 +109,6 @@ export class Outcomes {
 }
 
 /** Unless its tracking was prolonged meanwhile. */
-function endOf({ call }: Entry, now: number): Decision {
-  return isOver(call, now) ? { gone: forget(call, 'untracked', now) } : null;
+function endOf({ call }: Entry, { now, settledNow }: SettleContext): Decision {
+  return isOver(call, settledNow) ? { gone: forget(call, 'untracked', now) } : null;
 }

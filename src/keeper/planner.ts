@@ -1,6 +1,6 @@
 import type { Call } from '../calls/call.ts';
 import { lookAgainAt, planVisit } from '../calls/plan.ts';
-import type { Clock } from '../calls/ports.ts';
+import type { SettledClock } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { Agenda, type Planned } from './agenda.ts';
@@ -9,7 +9,7 @@ import type { Registries } from './registries.ts';
 
 export interface PlannerOptions {
   readonly registries: Registries;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
@@ -42,12 +42,11 @@ export class Planner {
 
   /** @param graceMs how much longer an attempt is left to whoever else has planned it */
   plan(call: Call, graceMs = 0): void {
-    const { clock, wheel, policy, deadlineMs } = this.#options;
+    const { clock, wheel, policy } = this.#options;
     const now = clock.now();
     // A grace past the turn, as its visit may have read the slot a moment before the call came.
     const nextTurnAt = turnAfter(slotOf(call.id, wheel), now, wheel) + policy.firstMs;
-    const retryAt = call.retryAt === null ? null : call.retryAt + graceMs;
-    const at = lookAgainAt({ ...call, retryAt }, { now, nextTurnAt, deadlineMs });
+    const at = lookAgainAt(call, { ...this.#context(graceMs), nextTurnAt });
     // Never hot, whatever the record says.
     if (at !== null)
       this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
@@ -63,7 +62,7 @@ export class Planner {
   }
 
   async #look(due: readonly Planned[]): Promise<void> {
-    const { registries, clock, deadlineMs, skewMs, onDue } = this.#options;
+    const { registries, onDue } = this.#options;
     const entries = await readCalls(
       registries,
       due.map(({ id }) => id),
@@ -72,10 +71,14 @@ export class Planner {
     for (const [i, { graceMs }] of due.entries()) {
       const entry = entries[i];
       if (!entry) continue; // it left; or nobody can tell, and then the watch has it
-      const context = { turnAt, now: clock.now(), deadlineMs, skewMs, retryGraceMs: graceMs };
-      const { post, stop } = planVisit([entry], context);
+      const { post, stop } = planVisit([entry], { turnAt, ...this.#context(graceMs) });
       if (post.length + stop.length > 0) onDue(entry.call);
       else this.plan(entry.call, graceMs);
     }
+  }
+
+  #context(retryGraceMs: number) {
+    const { clock, deadlineMs, skewMs } = this.#options;
+    return { now: clock.now(), settledNow: clock.settledNow(), deadlineMs, skewMs, retryGraceMs };
   }
 }

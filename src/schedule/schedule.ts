@@ -22,11 +22,19 @@ export interface ScheduleOptions {
   readonly turnGraceMs: number;
   readonly lockMs: number;
   readonly visitRetryMs: number;
+  /** A worker that takes no turn for half of it, or does not ask for any in all of it, is deaf, in ms. */
+  readonly deafMs: number;
   readonly log: Logger;
   readonly onRepair: (ailment: string) => void;
   readonly onWorkerReplaced: () => void;
   /** Told of jobs, where traces are wanted. */
   readonly telemetry: QueueTelemetry | null;
+}
+
+interface Run {
+  worker: WheelWorker;
+  readonly suspended: AbortController;
+  readonly looking: Promise<void>;
 }
 
 /**
@@ -41,7 +49,7 @@ export class Schedule {
   #isStopped = false;
   #queue: Queue<VisitData> | null = null;
   #schedulers: Schedulers | null = null;
-  #run: { worker: WheelWorker; suspended: AbortController; looking: Promise<void> } | null = null;
+  #run: Run | null = null;
 
   constructor(options: ScheduleOptions) {
     this.#options = options;
@@ -83,13 +91,16 @@ export class Schedule {
 
   /**
    * A worker may go deaf: it says that it runs and waits, and never takes a job
-   * again. Whoever sees turns that it ought to have taken since `since` says so
-   * here; if it has taken nothing, another takes its place.
+   * again. If it has not even asked for one for so long, another takes its place.
+   * To be idle is not to be deaf: other replicas may be faster at each turn.
    */
-  replaceIfDeaf(since: number): void {
+  replaceIfDeaf(forMs: number): void {
     const run = this.#run;
-    if (!run?.worker.isIdleSince(since)) return;
-    this.#options.log.warn({ since }, 'the worker takes no jobs: it is replaced');
+    if (run?.worker.isDeafFor(forMs)) this.#replaceWorker(run);
+  }
+
+  #replaceWorker(run: Run): void {
+    this.#options.log.warn('the worker takes no jobs: it is replaced');
     void run.worker.stop(AbortSignal.timeout(this.#options.lockMs));
     run.worker = this.#startWorker();
     this.#options.onWorkerReplaced();
@@ -125,7 +136,16 @@ export class Schedule {
       return false;
     }
     this.#queue = queue;
-    this.#schedulers = new Schedulers({ ...this.#options, queue, graceMs: turnGraceMs });
+    this.#schedulers = new Schedulers({
+      ...this.#options,
+      queue,
+      graceMs: turnGraceMs,
+      // It ought to have taken them, and had nothing else to do.
+      onUntaken: (forMs) => {
+        const isLong = forMs > this.#options.deafMs / 2;
+        if (isLong && this.#run?.worker.isIdleFor(forMs)) this.#replaceWorker(this.#run);
+      },
+    });
     return true;
   }
 

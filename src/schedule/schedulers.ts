@@ -20,8 +20,8 @@ interface Ill {
   readonly next: number;
 }
 
-/** Of a job that a worker will take, or has taken. */
-const STATES_UNDER_WAY: ReadonlySet<string> = new Set(['delayed', 'waiting', 'active']);
+/** Of a job that a worker ought to have taken. */
+const STATES_READY: ReadonlySet<string> = new Set(['delayed', 'waiting']);
 
 export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
@@ -29,6 +29,8 @@ export interface SchedulersOptions {
   readonly clock: Clock;
   /** A turn that has not begun so long after its time counts as missed, unless its job only waits, in ms. */
   readonly graceMs: number;
+  /** Told of turns past their grace that stand ready and nobody takes: for how long, in ms. */
+  readonly onUntaken: (forMs: number) => void;
   readonly log: Logger;
   readonly onRepair: (ailment: NonNullable<Ailment>) => void;
 }
@@ -87,12 +89,16 @@ export class Schedulers {
    * would be more work for those that are behind, and visit the slot in the same moment.
    */
   async #isLateOnly({ slot, ailment, next }: Ill): Promise<boolean> {
-    const { queue, wheel, clock } = this.#options;
+    const { queue, wheel, clock, onUntaken } = this.#options;
     // Once the slot's next turn has come too, this one is missed, whatever became of its job.
     if (ailment !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
     const job = await queue.getJob(turnJobId(slot, next)).catch(() => undefined); // not readable
     // One whose hash was lost is made anew by BullMQ, with nothing in it.
-    return job?.name === 'turn' && STATES_UNDER_WAY.has(await job.getState());
+    if (job?.name !== 'turn') return false;
+    const state = await job.getState();
+    const isReady = STATES_READY.has(state);
+    if (isReady) onUntaken(clock.now() - next);
+    return isReady || state === 'active';
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { planVisit, type VisitContext, wasVisited } from '../calls/plan.ts';
-import type { CallKeeper, CallStore, Clock } from '../calls/ports.ts';
+import type { CallKeeper, CallStore, SettledClock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
@@ -21,7 +21,7 @@ export interface WatchOptions {
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly skewMs: number;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   /** A slot is looked at so long after its turn: well inside the slack, in ms. */
   readonly graceMs: number;
   /** What to go by now: Redis, and this replica's own roster for what cannot be looked at there. */
@@ -86,10 +86,14 @@ export class Watch {
   }
 
   async #watch(): Promise<void> {
-    const { clock, wheel, graceMs } = this.#options;
+    const { clock, wheel, graceMs, skewMs } = this.#options;
     const { signal } = this.#stopped;
+    let before = clock.now();
     while (!signal.aborted) {
       const now = clock.now();
+      // The clock was set back: what was planned before is later than it was meant to be.
+      if (now < before - skewMs) this.lookSoon();
+      before = now;
       let nextAt = now + MOST_SLEEP_MS;
       for (const [slot, look] of this.#looks.entries()) {
         if (look.busy) continue;
@@ -109,7 +113,7 @@ export class Watch {
   }
 
   #begin(slot: number, look: Look): void {
-    const { clock, wheel, graceMs, log } = this.#options;
+    const { clock, graceMs, log } = this.#options;
     look.busy = true;
     const running = this.#lookSomewhere(slot, look)
       .catch((err) => {
@@ -117,13 +121,20 @@ export class Watch {
         return clock.now() + graceMs;
       })
       .then((againAt) => {
-        const nextTurnAt = turnAfter(slot, Math.max(look.turnAt, clock.now() - graceMs), wheel);
+        const nextTurnAt = this.#turnAfter(slot, look.turnAt);
         if (againAt !== null && againAt < nextTurnAt) look.at = againAt;
         else Object.assign(look, { at: nextTurnAt + graceMs, turnAt: nextTurnAt });
         look.busy = false;
       })
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
+  }
+
+  /** The next to wait for; a turn in the future was one of a clock that was set back since. */
+  #turnAfter(slot: number, turnAt: number): number {
+    const { clock, wheel, graceMs } = this.#options;
+    const now = clock.now();
+    return turnAfter(slot, Math.min(now, Math.max(turnAt, now - graceMs)), wheel);
   }
 
   /** Where Redis does not let a slot be looked at, or its visit fails, memory has to do. */
@@ -144,7 +155,8 @@ export class Watch {
     const { deadlineMs, skewMs, clock, graceMs, keeper, onMissed } = this.#options;
     const { store, visitor, lock, retryGraceMs } = watched;
     const entries = await store.readSlot(slot);
-    const context: VisitContext = { turnAt, now: clock.now(), deadlineMs, skewMs, retryGraceMs };
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const context: VisitContext = { turnAt, ...at, deadlineMs, skewMs, retryGraceMs };
     const { post, stop } = planVisit(entries, context);
     const due = [...post, ...stop.map(({ entry }) => entry)];
     const missed = due.filter(({ call }) => !keeper.holds(call.id));

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { DelayedError, type Job, type Telemetry, Worker } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -31,12 +32,27 @@ export interface WheelWorkerOptions {
  */
 const CONCURRENCY = 8;
 
+/**
+ * Notes when it last asked Redis for a job. One that waits asks every 10 s at most, and whenever
+ * a turn comes, whoever then takes it; one that went deaf has stopped asking.
+ */
+class NotingWorker extends Worker<VisitData> {
+  /** Monotonic; before the first time it is still connecting. */
+  askedAt = Infinity;
+
+  protected override getBlockTimeout(blockUntil: number): number {
+    this.askedAt = performance.now();
+    return super.getBlockTimeout(blockUntil);
+  }
+}
+
 /** Takes the wheel's jobs and makes the visits they ask for. */
 export class WheelWorker {
   readonly #options: WheelWorkerOptions;
   readonly #stop = new AbortController();
-  #worker: Worker<VisitData> | null = null;
+  #worker: NotingWorker | null = null;
   #busy = 0;
+  /** Monotonic. */
   #lastBusyAt = 0;
 
   constructor(options: WheelWorkerOptions) {
@@ -44,9 +60,9 @@ export class WheelWorker {
   }
 
   start(): void {
-    const { connections, prefix, lockMs, clock, telemetry, log } = this.#options;
-    this.#lastBusyAt = clock.now();
-    this.#worker ??= new Worker<VisitData>(QUEUE_NAME, (job, token) => this.#process(job, token), {
+    const { connections, prefix, lockMs, telemetry, log } = this.#options;
+    this.#lastBusyAt = performance.now();
+    this.#worker ??= new NotingWorker(QUEUE_NAME, (job, token) => this.#process(job, token), {
       connection: connections.redis,
       prefix,
       concurrency: CONCURRENCY,
@@ -58,9 +74,15 @@ export class WheelWorker {
     this.#worker.on('error', (err) => log.debug({ err }, 'worker'));
   }
 
-  /** Whether it has been without work since `since` (epoch ms); while it works it is not. */
-  isIdleSince(since: number): boolean {
-    return this.#busy === 0 && this.#lastBusyAt < since;
+  /** Whether it has been without work for so long; while it works it is not. */
+  isIdleFor(ms: number): boolean {
+    return this.#busy === 0 && performance.now() - this.#lastBusyAt > ms;
+  }
+
+  /** Whether it has been without work for so long, and has not asked for any either. */
+  isDeafFor(ms: number): boolean {
+    const askedAt = this.#worker?.askedAt ?? Infinity;
+    return this.isIdleFor(ms) && performance.now() - askedAt > ms;
   }
 
   /**
@@ -93,9 +115,11 @@ export class WheelWorker {
       againAt += retryMs;
     } finally {
       this.#busy--;
-      this.#lastBusyAt = clock.now();
+      this.#lastBusyAt = performance.now();
     }
-    await job.moveToDelayed(againAt, token);
+    // BullMQ goes by this machine's clock. If that is ahead of ours, an instant of ours would
+    // have come already, and the job run again and again until it comes by ours too.
+    await job.moveToDelayed(Date.now() + Math.ceil(againAt - clock.now()), token);
     throw new DelayedError();
   }
 

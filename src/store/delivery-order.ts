@@ -26,7 +26,7 @@ export class RedisDeliveryOrder {
     for (const { callId, jobId, place } of items) {
       const key = deliveriesKey(callId);
       await Promise.all([
-        this.#redis.zadd(key, 'NX', scoreOf(place), `${place} ${jobId}`),
+        this.#redis.zadd(key, 'NX', scoreOf(place), `${sortable(place)} ${jobId}`),
         this.#redis.expire(key, KEPT_S),
       ]);
     }
@@ -56,7 +56,16 @@ export class RedisDeliveryOrder {
   }
 }
 
-/** Sorts as places do: of one ms there are hardly a thousand events of one call. */
+/** What has one score is sorted as text. */
+function sortable(place: string): string {
+  const [ms = '', n = ''] = place.split('-');
+  return `${ms}-${n.padStart(9, '0')}`;
+}
+
+/**
+ * Sorts as places do. More than a thousand of one ms are there where Redis's clock was set back:
+ * its stream then goes on counting in the last ms that it has seen.
+ */
 function scoreOf(place: string): number {
   const [ms = 0, n = 0] = place.split('-').map(Number);
   return ms * 1_000 + Math.min(n, 999);

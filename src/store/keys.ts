@@ -32,7 +32,7 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
   };
 }
 
-/** Hash: the shape of the wheel that is laid, and the marker that this Redis holds our data. */
+/** Hash: the interval of the replicas, and the marker that this Redis holds our data. */
 export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${TAG}:replicas`;
@@ -43,8 +43,6 @@ export function shareKey(replica: string): string {
 
 /** Written to see whether Redis takes writes; nobody reads it. */
 export const PROBE_KEY = `${TAG}:probe`;
-/** Held while the wheel is laid anew. */
-export const LAYING_KEY = `${TAG}:laying`;
 /** Stream: what is tracked and what leaves the schedule. */
 export const EVENTS_KEY = `${TAG}:events`;
 /** Held by the replica that hands events on to webhooks. */

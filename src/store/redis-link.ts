@@ -1,20 +1,16 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import type { Wheel } from '../calls/wheel.ts';
 import type { Cause } from './cause.ts';
-import type { RedisClient } from './connection.ts';
 import { Emitter } from './emitter.ts';
-import { layAnew } from './laying.ts';
-import type { Membership, Verdict } from './membership.ts';
+import type { Membership } from './membership.ts';
 import type { Servers } from './servers.ts';
 import { UnsuitableRedisError } from './suitable.ts';
 
 export interface RedisLinkOptions {
-  readonly redis: RedisClient;
   readonly servers: Pick<Servers, 'assertSuitable' | 'countChanges' | 'causeOf'>;
   readonly membership: Pick<Membership, 'join' | 'leave'>;
-  readonly wheel: Wheel;
+  readonly intervalMs: number;
   readonly heartbeatMs: number;
   /** With no answer for this long Redis counts as out, in ms. */
   readonly graceMs: number;
@@ -42,21 +38,17 @@ export interface Recovered {
   readonly isFirst: boolean;
 }
 
-/** Replicas that live turn a wheel of another shape in this Redis. */
+/** Living replicas of this Redis have another interval. */
 export class OtherWheelError extends Error {
   readonly code = 'OTHER_WHEEL';
-  constructor(laid: Wheel, wheel: Wheel, others: readonly string[]) {
+  constructor(laidMs: number, intervalMs: number, others: readonly string[]) {
     super(
-      `this Redis turns a wheel of ${describe(laid)}, and ${others.join(', ')} live on it; ` +
-        `this replica is configured for ${describe(wheel)}. Give all replicas the same ` +
-        'KEEPALIVE_INTERVAL and WHEEL_SLOTS, or stop the others first: the wheel is then laid anew.',
+      `${others.join(', ')} keep calls alive every ${laidMs / 1_000} s on this Redis; ` +
+        `this replica is configured for every ${intervalMs / 1_000} s. Give all replicas the same ` +
+        'KEEPALIVE_INTERVAL, or stop the others first.',
     );
     this.name = 'OtherWheelError';
   }
-}
-
-function describe({ intervalMs, slots }: Wheel): string {
-  return `${intervalMs / 1_000} s in ${slots} slots`;
 }
 
 /**
@@ -140,11 +132,13 @@ export class RedisLink extends Emitter<LinkEvents> {
   }
 
   async #report(): Promise<void> {
-    const { servers, membership, log } = this.#options;
+    const { servers, membership, intervalMs, log } = this.#options;
     const isSettled = this.up && servers.countChanges() === this.#known;
     if (!isSettled) await servers.assertSuitable();
     const verdict = await membership.join();
-    if (verdict.kind === 'different') return this.#onDifferent(verdict);
+    if (verdict.kind === 'different') {
+      throw new OtherWheelError(verdict.laidMs, intervalMs, verdict.others);
+    }
     const hasLost = this.#joined && (verdict.isOlder || verdict.era !== this.#era);
     if (hasLost) log.error('Redis has lost data: it is written back from memory');
     this.#era = verdict.era;
@@ -169,18 +163,6 @@ export class RedisLink extends Emitter<LinkEvents> {
     this.#joined = true;
     this.#state = 'up';
     if (this.#out.signal.aborted) this.#out = new AbortController();
-  }
-
-  async #onDifferent({ laid, others }: Verdict & { kind: 'different' }): Promise<void> {
-    const { redis, wheel, log } = this.#options;
-    if (others.length > 0) throw new OtherWheelError(laid, wheel, others);
-    const done = await layAnew(redis, laid, wheel);
-    log.info(
-      { from: laid, to: wheel, done },
-      'the wheel is laid anew: no replica turns the old one',
-    );
-    if (done) return this.#report();
-    throw new Error('another replica is laying the wheel anew');
   }
 
   async #onSilence(error: unknown): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Call, GoneCall } from '../calls/call.ts';
 import { pieces } from '../calls/pieces.ts';
 import {
@@ -94,8 +95,9 @@ export class RedisCallStore implements CallStore {
 
   /** A short lock on a slot; false if somebody else holds it. It expires by itself. */
   async tryLock(slot: number, forMs: number): Promise<boolean> {
-    const set = () => this.#redis.set(this.#keys(slot).lock, '1', 'PX', Math.ceil(forMs), 'NX');
-    return (await this.#run(set)) !== null;
+    const { lock } = this.#keys(slot);
+    const hold = () => this.#redis.holdLock(lock, randomUUID(), Math.ceil(forMs));
+    return (await this.#run(hold)) === 1;
   }
 
   async readGone(slot: number): Promise<GoneCall[]> {

@@ -1,5 +1,8 @@
 import type { Result } from 'ioredis';
 
+/** No replica asks to be believed for longer (`Periods.believedMs`). */
+const MOST_BELIEVED_MS = 60_000;
+
 /**
  * Writes changes of calls of one slot, each if the value it is based on still
  * stands, and appends their events in the same step: no such change without its
@@ -103,36 +106,36 @@ return #ids
 `;
 
 /**
- * Says that a replica lives, and which wheel it turns; an error while the wheel
- * is being laid anew. KEYS: wheel, replicas, laying. ARGV: replica, for how long
- * to believe it (ms), interval (ms), slots, the era that begins if one does.
- * Returns {verdict, interval, slots, living replicas, era, beat, now}; the verdict
- * is `joined`, or `different`, with the wheel that is laid; then the replica is
- * not counted. The era names the time since this Redis last lost its data: where
- * no wheel is laid, its data is not there either, and a new era begins. The beat
- * counts the signs of life of all replicas: one that is not greater than the last
- * means that Redis has gone back to older data. The instants are by Redis's clock
- * (ms), the one that all replicas share.
+ * Says that a replica lives, and with which interval. KEYS: wheel, replicas. ARGV: replica, for
+ * how long to believe it (ms), interval (ms), the era that begins if one does. Returns {verdict,
+ * interval, living replicas, era, beat, now}; the verdict is `joined`, or `different` if other
+ * living replicas have another interval; then this one is not counted. With nobody else left the
+ * new interval counts. The era names the time since this Redis last lost its data: without an
+ * interval the data is not there either, and a new era begins. The beat counts the signs of life
+ * of all replicas: one that is not greater than the last means that Redis has gone back to older
+ * data. The instants are by Redis's clock (ms), the one that all replicas share. A replica that
+ * is to be believed for longer than anybody asks for was written before that clock was set back.
  */
 const joinWheel = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('EXISTS', KEYS[3]) == 1 then
-  return redis.error_reply('LAYING the wheel is being laid anew')
-end
-local laid = redis.call('HMGET', KEYS[1], 'intervalMs', 'slots')
-if not laid[1] or not laid[2] then
-  redis.call('HSET', KEYS[1], 'intervalMs', ARGV[3], 'slots', ARGV[4], 'era', ARGV[5])
-elseif laid[1] ~= ARGV[3] or laid[2] ~= ARGV[4] then
-  local others = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, '+inf')
-  return {'different', laid[1], laid[2], others, '', 0, now}
+local laid = redis.call('HGET', KEYS[1], 'intervalMs')
+if laid and laid ~= ARGV[3] then
+  local others = {}
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, now + ${MOST_BELIEVED_MS})) do
+    if id ~= ARGV[1] then others[#others + 1] = id end
+  end
+  if #others > 0 then return {'different', laid, others, '', 0, now} end
 end
 -- First a write that wants memory: after one that wants none, Redis lets these pass without it.
 local beat = redis.call('HINCRBY', KEYS[1], 'beat', 1)
+if not laid then redis.call('HSET', KEYS[1], 'era', ARGV[4]) end
+if laid ~= ARGV[3] then redis.call('HSET', KEYS[1], 'intervalMs', ARGV[3]) end
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now + ${MOST_BELIEVED_MS}, '+inf')
 local era = redis.call('HGET', KEYS[1], 'era') or ''
-return {'joined', ARGV[3], ARGV[4], redis.call('ZRANGE', KEYS[2], 0, -1), era, beat, now}
+return {'joined', ARGV[3], redis.call('ZRANGE', KEYS[2], 0, -1), era, beat, now}
 `;
 
 /** KEYS: lock. ARGV: the key to it. */
@@ -141,10 +144,14 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 `;
 
-/** Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). */
+/**
+ * Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). Who is said to
+ * hold it for longer than that took it before Redis's clock was set back, and holds it no more.
+ */
 const holdLock = `
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local isOurs = not holder or holder == ARGV[1]
+if not isOurs and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `;
@@ -155,13 +162,12 @@ export const SCRIPTS = {
   writeCalls: { lua: writeCalls, numberOfKeys: 4 },
   writeBack: { lua: writeBack, numberOfKeys: 4 },
   forgetGone: { lua: forgetGone, numberOfKeys: 2 },
-  joinWheel: { lua: joinWheel, numberOfKeys: 3 },
+  joinWheel: { lua: joinWheel, numberOfKeys: 2 },
 };
 
 export type JoinReply = [
   verdict: 'joined' | 'different',
   intervalMs: string,
-  slots: string,
   replicas: string[],
   era: string,
   beat: number,
@@ -190,11 +196,9 @@ declare module 'ioredis' {
     joinWheel(
       wheel: string,
       replicas: string,
-      laying: string,
       replica: string,
       ttlMs: number,
       intervalMs: number,
-      slots: number,
       newEra: string,
     ): Result<JoinReply, Context>;
   }

@@ -1,7 +1,8 @@
+import { performance } from 'node:perf_hooks';
 import { DelayedError, type Job, type Queue, Worker } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { Clock, Random } from '../calls/ports.ts';
+import type { Random, SettledClock } from '../calls/ports.ts';
 import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
 import type { Attempt, Sender } from './sender.ts';
@@ -20,7 +21,7 @@ export interface DelivererOptions {
   readonly order: DeliveryOrder;
   readonly targets: Targets;
   readonly sender: Pick<Sender, 'send'>;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly random: Random;
   /** A delivery whose replica gave no sign of life for so long is made by another, in ms. */
   readonly lockMs: number;
@@ -49,6 +50,7 @@ export class Deliverer {
   readonly #underWay = new Map<string, number>();
   #worker: Worker<Delivery> | null = null;
   #busy = 0;
+  /** Monotonic. */
   #lastBusyAt = 0;
 
   constructor(options: DelivererOptions) {
@@ -56,8 +58,8 @@ export class Deliverer {
   }
 
   start(): void {
-    const { connections, prefix, lockMs, clock, log } = this.#options;
-    this.#lastBusyAt = clock.now();
+    const { connections, prefix, lockMs, log } = this.#options;
+    this.#lastBusyAt = performance.now();
     this.#worker ??= new Worker<Delivery>(QUEUE_NAME, (job, token) => this.#take(job, token), {
       connection: connections.redis,
       prefix,
@@ -82,9 +84,9 @@ export class Deliverer {
     this.#options.connections.disconnect();
   }
 
-  /** Whether it has been without work since `since` (epoch ms); while it works it is not. */
-  isIdleSince(since: number): boolean {
-    return this.#busy === 0 && this.#lastBusyAt < since;
+  /** Whether it has been without work for so long; while it works it is not. */
+  isIdleFor(ms: number): boolean {
+    return this.#busy === 0 && performance.now() - this.#lastBusyAt > ms;
   }
 
   async #take(job: Job<Delivery>, token: string | undefined): Promise<void> {
@@ -93,14 +95,14 @@ export class Deliverer {
       await this.#process(job, token);
     } finally {
       this.#busy--;
-      this.#lastBusyAt = this.#options.clock.now();
+      this.#lastBusyAt = performance.now();
     }
   }
 
   async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {
     const { order, targets, clock, retry } = this.#options;
     const { url, app, at } = job.data;
-    const ageMs = clock.now() - at;
+    const ageMs = clock.settledNow() - at;
     if (!(await this.#isItsTurn(job))) {
       // Woken when its turn comes; this is for when that is missed.
       return delay(job, token, clamp(ageMs, 1_000, 300_000));
@@ -150,7 +152,8 @@ export class Deliverer {
     for (;;) {
       const first = await order.first(callId);
       if (first === null || first.jobId === job.id) return true;
-      const isOld = clock.now() - Number.parseInt(first.place, 10) > LOST_AFTER_MS;
+      // Also from the future, where Redis's clock was set back since.
+      const isOld = Math.abs(clock.now() - Number.parseInt(first.place, 10)) > LOST_AFTER_MS;
       if (!isOld || (await queue.getJob(first.jobId))) return false;
       await order.remove(callId, first.jobId);
     }

@@ -1,4 +1,5 @@
 import { type ConnectionOptions, Queue } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
 
 /** One event for one receiver. Its job's id is the event's, so it stands in the queue once. */
 export interface Delivery {
@@ -32,6 +33,20 @@ export function openQueue(connection: ConnectionOptions, prefix: string): Queue<
     },
     streams: { events: { maxLen: 100 } },
   });
+}
+
+/**
+ * Whether a delivery is there that a worker ought to have taken: one that waits, or one whose
+ * time came over a grace ago. BullMQ sorts what is put off by its instant times 4,096.
+ */
+export async function hasUntaken(
+  queue: Queue<Delivery>,
+  redis: Redis | Cluster,
+  graceMs: number,
+): Promise<boolean> {
+  if ((await queue.getWaitingCount()) > 0) return true;
+  const [, score] = await redis.zrange(queue.toKey('delayed'), '0', '0', 'WITHSCORES');
+  return score !== undefined && Number(score) / 4_096 < Date.now() - graceMs;
 }
 
 /** BullMQ takes no colon in an id. */

@@ -1,7 +1,8 @@
+import { performance } from 'node:perf_hooks';
 import type { Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import { Deliverer, type DelivererOptions, type WorkerConnections } from './deliverer.ts';
-import { type Delivery, openQueue } from './delivery-queue.ts';
+import { type Delivery, hasUntaken, openQueue } from './delivery-queue.ts';
 import { Forwarder, type ForwarderOptions } from './forwarder.ts';
 import { Sender, type SenderOptions } from './sender.ts';
 
@@ -32,7 +33,7 @@ export class Webhooks {
   #queue: Queue<Delivery> | null = null;
   #forwarder: Forwarder | null = null;
   #deliverer: Deliverer | null = null;
-  /** When the deliveries in the queue were last counted. */
+  /** When the queue was last looked at for deliveries that nobody takes; monotonic. */
   #countedAt = 0;
 
   constructor(options: WebhooksOptions) {
@@ -85,17 +86,15 @@ export class Webhooks {
 
   /**
    * After a failover of Redis a worker may wait for ever, though there are
-   * deliveries. Where these are all put off, another in its place costs little.
+   * deliveries to make. One that has none to make is not deaf.
    */
   async #replaceIfDeaf(deliverer: Deliverer): Promise<void> {
-    const { clock, lockMs, log } = this.#options;
-    const since = clock.now() - 2 * lockMs;
-    if (this.#countedAt > since || !deliverer.isIdleSince(since)) return;
-    this.#countedAt = clock.now();
-    const { waiting = 0, delayed = 0 } =
-      (await this.#queue?.getJobCounts('waiting', 'delayed')) ?? {};
-    if (waiting + delayed === 0) return;
-    log[waiting > 0 ? 'warn' : 'debug']({ waiting, delayed }, 'an idle webhook worker is replaced');
+    const { redis, lockMs, log } = this.#options;
+    const now = performance.now();
+    if (now - this.#countedAt < 2 * lockMs || !deliverer.isIdleFor(2 * lockMs)) return;
+    this.#countedAt = now;
+    if (this.#queue === null || !(await hasUntaken(this.#queue, redis, lockMs))) return;
+    log.warn('a webhook worker takes no deliveries: it is replaced');
     await this.#suspend(deliverer);
     await this.#open();
   }

@@ -4,16 +4,16 @@ import type { Outcome } from '../../src/calls/outcome.ts';
 import type {
   CallStore,
   Change,
-  Clock,
   Entry,
   KeepAliveSender,
   Observer,
+  SettledClock,
   WriteResult,
 } from '../../src/calls/ports.ts';
 import { retryPolicy } from '../../src/calls/retry.ts';
 import { Visitor } from '../../src/calls/visitor.ts';
 import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
-import { Keeper, type KeeperOptions } from '../../src/keeper/keeper.ts';
+import { Keeper } from '../../src/keeper/keeper.ts';
 import type { Registries } from '../../src/keeper/registries.ts';
 
 export const SECOND = 1_000;
@@ -105,7 +105,9 @@ export function idIn(slot: number, nth = 0, wheel: Wheel = WHEEL): string {
 export const NEVER = new AbortController().signal;
 
 /** Time that passes only when the test says so. */
-export class FakeClock implements Clock {
+export class FakeClock implements SettledClock {
+  /** How far `now` is ahead of the settled clock. */
+  unsettledMs = 0;
   #now: number;
   readonly #sleepers = new Set<{ at: number; wake: () => void }>();
   /** How long each sleep was to be. */
@@ -117,6 +119,10 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  settledNow(): number {
+    return this.#now - this.unsettledMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -134,6 +140,12 @@ export class FakeClock implements Clock {
 
   set(now: number): void {
     this.#now = now;
+  }
+
+  /** The clock is set; whoever sleeps goes by the time that passes. */
+  step(ms: number): void {
+    this.#now += ms;
+    for (const sleeper of this.#sleepers) sleeper.at += ms;
   }
 
   /** Wakes whoever sleeps until then, each in its time. */
@@ -185,10 +197,10 @@ export class FakeGraph implements KeepAliveSender {
   readonly sent: { id: string; at: number; call: Call }[] = [];
   mostInFlight = 0;
   answer: (call: Call, sentAt: number) => Outcome | Promise<Outcome> = (_, at) => renewed(at);
-  readonly #clock: Clock;
+  readonly #clock: SettledClock;
   #inFlight = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: SettledClock) {
     this.#clock = clock;
   }
 
@@ -343,7 +355,6 @@ export interface WorldOptions {
   local?: CallStore;
   isLocal?: Registries['isLocal'];
   latest?: Registries['latest'];
-  noneExpiresBefore?: KeeperOptions['noneExpiresBefore'];
 }
 
 /** A keeper and a visitor of a store in memory, and all around them. */
@@ -373,7 +384,6 @@ export function aKeeperOf<S extends CallStore>(store: S, over: WorldOptions = {}
     requestMs: 15 * SECOND,
     uptime: () => clock.now(),
     random: () => 0.5,
-    noneExpiresBefore: over.noneExpiresBefore ?? (() => Number.NEGATIVE_INFINITY),
     bind: null,
   });
   const visitor = new Visitor({ ...common, store, keeper });

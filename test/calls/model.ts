@@ -105,6 +105,7 @@ export async function holdsToModel(store: CallStore, taken: readonly Step[]): Pr
 
   const context = () => ({
     now: clock.now(),
+    settledNow: clock.settledNow(),
     random: Math.random,
     apps: new Map([['default', { tenantId: TENANT }]]),
     defaultApp: 'default',

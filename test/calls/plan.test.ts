@@ -2,10 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Call, forget } from '../../src/calls/call.ts';
 import { lookAgainAt, planVisit, wasVisited } from '../../src/calls/plan.ts';
-import { aCall, anError, DEADLINE_MS, MINUTE, NOW, SKEW_MS } from './fixture.ts';
+import { aCall, anError, DEADLINE_MS, MINUTE, NOW, SECOND, SKEW_MS } from './fixture.ts';
 
 const entryOf = (call: Call) => ({ call, version: '1' });
-const context = { turnAt: NOW, now: NOW + 10, deadlineMs: DEADLINE_MS, skewMs: SKEW_MS };
+const context = {
+  turnAt: NOW,
+  now: NOW + 10,
+  settledNow: NOW + 10,
+  deadlineMs: DEADLINE_MS,
+  skewMs: SKEW_MS,
+};
 const planned = (...calls: Call[]) => {
   const { post, stop } = planVisit(calls.map(entryOf), context);
   return { post: post.map(({ call }) => call.id), stop: stop.map(({ entry }) => entry.call.id) };
@@ -27,6 +33,38 @@ describe('a visit posts', () => {
       'one whose next attempt lies so far ahead that the clock was set back since',
       { retryAt: NOW + 11 + DEADLINE_MS },
       true,
+    ],
+    [
+      'one whose failure lies in the future: the clock was set back, and nobody knows for how long it waited',
+      {
+        consecutiveFailures: 3,
+        lastError: anError({ at: NOW + 2 * MINUTE }),
+        retryAt: NOW + 2 * MINUTE + SECOND,
+      },
+      true,
+    ],
+    [
+      'one that Graph asked to wait, with a clock that was set back since',
+      {
+        consecutiveFailures: 1,
+        lastError: anError({ at: NOW + 30 * MINUTE, status: 429 }),
+        retryAt: NOW + 40 * MINUTE,
+      },
+      true,
+    ],
+    [
+      'one that was tracked in the future: its first keepAlive waits for nobody',
+      { trackedAt: NOW + 5 * MINUTE, retryAt: NOW + 5 * MINUTE + 5 * SECOND },
+      true,
+    ],
+    [
+      'none that another replica, a little ahead, saw fail',
+      {
+        consecutiveFailures: 1,
+        lastError: anError({ at: NOW + 10 + SKEW_MS }),
+        retryAt: NOW + MINUTE,
+      },
+      false,
     ],
     ['none whose next attempt is yet to come', { retryAt: NOW + 11 }, false],
     ['one whose next attempt has come', { retryAt: NOW + 10 }, true],
@@ -63,6 +101,15 @@ describe('a visit posts', () => {
 });
 
 describe('a visit takes off the schedule', () => {
+  test('none whose trackUntil has come by a step of the clock alone', () => {
+    const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + 30 * MINUTE });
+    const now = NOW + 60 * MINUTE;
+    const stopped = (settledNow: number) =>
+      planVisit([entryOf(call)], { ...context, now, settledNow }).stop.length;
+    expect(stopped(NOW + 10)).toBe(0);
+    expect(stopped(NOW + 30 * MINUTE)).toBe(1);
+  });
+
   test('those whose trackUntil has come, due or not', () => {
     const call = aCall({ ...before, trackUntil: NOW + 10, retryAt: NOW + MINUTE });
     const { post, stop } = planVisit([entryOf(call)], context);
@@ -86,7 +133,7 @@ describe('a second visit of the same turn', () => {
 });
 
 describe('a call is looked at again', () => {
-  const turn = { now: NOW + 10, nextTurnAt: NOW + 15 * MINUTE, deadlineMs: 45 * MINUTE };
+  const turn = { ...context, nextTurnAt: NOW + 15 * MINUTE };
   const until = (at: number) => ({ renewedAt: NOW + 1, trackUntil: at });
   test.each<[string, Partial<Call>, number | null]>([
     ['not at all where all is well', { renewedAt: NOW + 1 }, null],
@@ -99,13 +146,27 @@ describe('a call is looked at again', () => {
   ])('%s', (_, over, expected) => {
     expect(lookAgainAt(aCall({ ...before, ...over }), turn)).toBe(expected);
   });
+
+  test('at once for an attempt that was planned before the clock was set back', () => {
+    const planned = { consecutiveFailures: 1, lastError: anError({ at: NOW + 2 * MINUTE }) };
+    const call = aCall({ ...before, ...planned, retryAt: NOW + 3 * MINUTE });
+    expect(lookAgainAt(call, turn)).toBe(turn.now);
+  });
+
+  test('at the end of a tracking by the settled clock, not again and again before', () => {
+    const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + MINUTE });
+    const stepped = { ...turn, now: NOW + 5 * MINUTE, settledNow: NOW };
+    expect(lookAgainAt(call, stepped)).toBe(NOW + 6 * MINUTE);
+  });
 });
 
 describe('an attempt that somebody has planned', () => {
   test('is left to them for a grace', () => {
     const call = aCall({ ...before, consecutiveFailures: 1, retryAt: NOW + 20 });
-    const context = { turnAt: NOW, deadlineMs: 45 * MINUTE, skewMs: MINUTE, retryGraceMs: 30 };
-    const at = (now: number) => planVisit([{ call, version: '' }], { ...context, now }).post.length;
+    const at = (now: number) => {
+      const graced = { ...context, now, settledNow: now, retryGraceMs: 30 };
+      return planVisit([{ call, version: '' }], graced).post.length;
+    };
     expect([at(NOW + 49), at(NOW + 50)]).toEqual([0, 1]);
   });
 });

@@ -14,6 +14,7 @@ const ID = 'call-0001';
 const OTHER_TENANT = '22222222-2222-4222-8222-222222222222';
 const context: RegistrationContext = {
   now: NOW,
+  settledNow: NOW,
   random: () => 0.5,
   apps: new Map([
     ['default', { tenantId: TENANT }],

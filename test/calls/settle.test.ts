@@ -20,6 +20,7 @@ import {
 const SENT = NOW + 15 * MINUTE;
 const context: SettleContext = {
   now: SENT + SECOND,
+  settledNow: SENT + SECOND,
   deadlineMs: DEADLINE_MS,
   policy: POLICY,
   random: () => 0.5,
@@ -30,6 +31,8 @@ const asked = aCall({
   consecutiveFailures: 2,
   retryAt: SENT,
 });
+
+const at = (now: number) => ({ now, settledNow: now });
 
 /** What became of the call, in a word. */
 function verdict(current: Call, outcome: Outcome, over: Partial<SettleContext> = {}): string {
@@ -98,8 +101,8 @@ describe('an outcome', () => {
     ['throttled', throttled(SENT, 10)],
   ])('%s past the deadline gives the call up, with the last error', (_, outcome) => {
     const now = NOW + DEADLINE_MS;
-    expect(verdict(asked, outcome, { now: now - 1 })).toBe('failing');
-    const settlement = settle(asked, asked, outcome, { ...context, now });
+    expect(verdict(asked, outcome, at(now - 1))).toBe('failing');
+    const settlement = settle(asked, asked, outcome, { ...context, ...at(now) });
     expect(settlement).toMatchObject({
       gone: { removal: 'expired', goneAt: now, retryAt: null, consecutiveFailures: 3 },
     });
@@ -107,9 +110,9 @@ describe('an outcome', () => {
   });
 
   test('renewed past the deadline keeps the call: Graph had not ended it', () => {
-    expect(
-      verdict(asked, renewed(NOW + DEADLINE_MS + MINUTE), { now: NOW + 2 * DEADLINE_MS }),
-    ).toBe('renewed');
+    expect(verdict(asked, renewed(NOW + DEADLINE_MS + MINUTE), at(NOW + 2 * DEADLINE_MS))).toBe(
+      'renewed',
+    );
   });
 });
 
@@ -187,12 +190,43 @@ describe('a failure', () => {
 
   test('is told of once when less than a third of the deadline is left', () => {
     const now = NOW + (2 / 3) * DEADLINE_MS;
-    expect(settle(asked, asked, failed(now), { ...context, now })).not.toHaveProperty('tell');
-    const first = settle(asked, asked, failed(now + 1), { ...context, now: now + 1 });
+    expect(settle(asked, asked, failed(now), { ...context, ...at(now) })).not.toHaveProperty(
+      'tell',
+    );
+    const first = settle(asked, asked, failed(now + 1), { ...context, ...at(now + 1) });
     expect(first).toMatchObject({ tell: 'at-risk', next: { atRiskAt: now + 1 } });
     const atRisk = { ...asked, atRiskAt: now + 1 };
-    const second = settle(atRisk, atRisk, failed(now + 2), { ...context, now: now + 2 });
+    const second = settle(atRisk, atRisk, failed(now + 2), { ...context, ...at(now + 2) });
     expect(second).toMatchObject({ next: { atRiskAt: now + 1 } });
     expect(second).not.toHaveProperty('tell');
+  });
+});
+
+describe('a clock that takes a step', () => {
+  const HOUR = 60 * MINUTE;
+  const ahead = { now: SENT + HOUR, settledNow: SENT };
+
+  test('forward gives no call up that the settled clock does not', () => {
+    expect(verdict(asked, failed(SENT), ahead)).toBe('failing');
+    const settledNow = NOW + DEADLINE_MS;
+    const now = settledNow + HOUR;
+    expect(verdict(asked, failed(SENT), { now: now - 1, settledNow: settledNow - 1 })).toBe(
+      'failing',
+    );
+    expect(verdict(asked, failed(SENT), { now, settledNow })).toBe('expired');
+  });
+
+  test('forward calls no call at risk, and has it tried again as soon as without it', () => {
+    const settlement = settle(asked, asked, failed(SENT), { ...context, ...ahead });
+    expect(settlement).not.toHaveProperty('tell');
+    expect(settlement).toMatchObject({ next: { retryAt: ahead.now + 4 * SECOND } });
+  });
+
+  test('back leaves no deadline further ahead than one deadline: attempts grow denser as before', () => {
+    const now = NOW - HOUR;
+    const settlement = settle(asked, asked, throttled(now, 24 * HOUR), { ...context, ...at(now) });
+    expect(settlement).toMatchObject({
+      next: { retryAt: now + DEADLINE_MS - POLICY.reserveMs },
+    });
   });
 });

@@ -8,7 +8,7 @@ import { aSchedule } from '../schedule/fixture.ts';
 
 const PREFIX = '{workers}';
 const WORKERS = 8;
-/** The blocking connection's socket may say nothing for 15 s; who takes nothing for longer is deaf. */
+/** The blocking connection's socket may say nothing for 15 s; who asks for nothing for longer is deaf. */
 const DEAF_MS = 20_000;
 const PATIENCE = { timeout: 90_000, interval: 500 };
 
@@ -51,7 +51,7 @@ describe('every worker of a Cluster takes jobs again', () => {
       const before = schedules.map(({ visitor }) => visitor.turns.length);
       await vi.waitFor(() => {
         // As the daemon does with each sign of life.
-        for (const { schedule } of schedules) schedule.replaceIfDeaf(Date.now() - DEAF_MS);
+        for (const { schedule } of schedules) schedule.replaceIfDeaf(DEAF_MS);
         const taken = schedules.map(({ visitor }, i) => visitor.turns.length - (before[i] ?? 0));
         expect(Math.min(...taken)).toBeGreaterThan(0);
       }, PATIENCE);

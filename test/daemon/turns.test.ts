@@ -18,12 +18,12 @@ function someTurns(aheadMs = 0) {
     suspend: vi.fn<() => Promise<void>>(async () => {
       schedule.running = false;
     }),
-    replaceIfDeaf: vi.fn<(at: number) => void>(),
+    replaceIfDeaf: vi.fn<(forMs: number) => void>(),
   };
-  const clock = { now: () => 10_000, machineAheadMs: () => aheadMs };
-  const period = { skewMs: 500, lockMs: 1_000, outGraceMs: 1_000 };
+  const clock = { machineAheadMs: () => aheadMs };
+  const period = { skewMs: 500, lockMs: 1_000, deafMs: 6_000, outGraceMs: 1_000 };
   const link = new FakeLink();
-  const turns = new Turns({ schedule, clock, intervalMs: 4_000, period, log: silent });
+  const turns = new Turns({ schedule, clock, period, log: silent });
   turns.follow(link as unknown as RedisLink);
   return {
     schedule,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { freePort } from '../free-port.ts';
+import { FakedClock } from './faked-clock.ts';
 import { reapAtExit } from './reap.ts';
 
 export interface RedisProcessOptions {
@@ -13,6 +14,8 @@ export interface RedisProcessOptions {
   readonly host?: string;
   /** Default one that is free. */
   readonly port?: number;
+  /** Its clock can be set while it runs. */
+  readonly movableClock?: boolean;
 }
 
 /**
@@ -24,12 +27,14 @@ export class RedisProcess {
   readonly host: string;
   readonly port: number;
   readonly #directory: string;
+  readonly #clock: FakedClock | null;
   #child: ChildProcess | null = null;
 
   private constructor(port: number, directory: string, options: RedisProcessOptions) {
     this.host = options.host ?? '127.0.0.1';
     this.port = port;
     this.#directory = directory;
+    this.#clock = options.movableClock ? new FakedClock(join(directory, 'clock'), 0) : null;
     this.client = connect(this.host, port);
   }
 
@@ -69,6 +74,12 @@ export class RedisProcess {
     child.kill('SIGCONT');
     child.kill(signal);
     await exited;
+  }
+
+  /** As a failover to a node with another clock does. Takes a second to be seen. */
+  setClock(aheadS: number): void {
+    if (!this.#clock) throw new Error('start Redis with a clock that can be set');
+    this.#clock.set(aheadS);
   }
 
   freeze(): void {
@@ -118,6 +129,7 @@ export class RedisProcess {
     const user = ['--user', CONTROL, 'on', `>${CONTROL}`, '~*', '&*', '+@all'];
     const child = spawn('redis-server', [...own, ...data, ...user, ...options], {
       stdio: 'ignore',
+      env: { ...process.env, ...this.#clock?.envForRedis },
     });
     reapAtExit(child);
     this.#child = child;

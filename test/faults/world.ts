@@ -34,6 +34,8 @@ export interface WorldOptions {
   clocksAheadS?: readonly (number | undefined)[];
   /** Every replica's clock can be set while it runs. */
   movableClocks?: boolean;
+  /** Redis's clock can be set while it runs. */
+  movableRedisClock?: boolean;
   /** Replicas find Redis by a name of their own, which can come to stand for another address. */
   named?: boolean;
   /** Of the replicas that are started first: another version of this repository. */
@@ -76,8 +78,8 @@ export class World implements AsyncDisposable {
     await simulator.start();
     await writeFile(join(directory, 'ca.pem'), simulator.caCertificate);
     await writeFile(join(directory, 'secret'), DEFAULT_SECRET);
-    const { group } = options;
-    const starting = group ? group.start().then(() => null) : RedisProcess.start();
+    const { group, movableRedisClock: movableClock = false } = options;
+    const starting = group ? group.start().then(() => null) : RedisProcess.start({ movableClock });
     const redis = await starting.catch(async (error) => {
       await simulator.stop();
       throw error;

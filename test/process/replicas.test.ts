@@ -144,7 +144,7 @@ test('a replica killed in the middle of a visit costs no call its deadline', SLO
 });
 
 test(
-  'a replica with another wheel is refused while one lives, and lays it anew after',
+  'a replica with another interval is refused while one lives, and takes over after',
   SLOW,
   async () => {
     const world = await newWorld({ deadlineMs: 45_000 });
@@ -156,12 +156,11 @@ test(
     const env = {
       ...deadline,
       REDIS_URL: redis.url,
-      WHEEL_SLOTS: '64',
       KEEPALIVE_INTERVAL: '5s',
     };
     const refused = world.replica(env);
     expect(await refused.exit()).toBe(1);
-    expect(refused.output).toContain('this Redis turns a wheel of 4 s in 256 slots');
+    expect(refused.output).toContain('keep calls alive every 4 s on this Redis');
 
     expect(await first.stop()).toBe(0);
     const second = await world.replica(env).ready();

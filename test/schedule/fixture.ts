@@ -69,6 +69,7 @@ export async function aSchedule(
     // Long enough for a machine that is busy with other tests.
     turnGraceMs: wheel.intervalMs / 4,
     lockMs: 30_000,
+    deafMs: 20_000,
     visitRetryMs: 50,
     log: silent,
     onRepair: (ailment) => repairs.push(ailment),

@@ -116,6 +116,7 @@ describe('a look over the schedulers', () => {
     const prefix = newPrefix();
     const queue = openQueue(redis, prefix);
     const repairs: string[] = [];
+    const untaken: number[] = [];
     const schedulers = () =>
       new Schedulers({
         queue,
@@ -124,21 +125,24 @@ describe('a look over the schedulers', () => {
         graceMs,
         log: silent,
         onRepair: (ailment) => repairs.push(ailment),
+        onUntaken: (forMs) => untaken.push(forMs),
       });
     const nexts = async () => {
       const standing = await queue.getJobSchedulers(0, -1, true);
       return new Map(standing.map(({ key, next }) => [key, next]));
     };
-    return { queue, prefix, repairs, schedulers, nexts, wheel };
+    return { queue, prefix, repairs, untaken, schedulers, nexts, wheel };
   }
 
   test('leaves a turn alone that is late, while its job is there for a worker to take', async () => {
     const wheel = { intervalMs: 5_000, slots: 1 };
-    const { queue, repairs, schedulers, nexts } = await aLook(wheel, 50);
+    const { queue, repairs, untaken, schedulers, nexts } = await aLook(wheel, 50);
     await schedulers().lookOver();
+    expect(untaken).toEqual([]);
     const next = (await nexts()).get(schedulerId(0)) ?? Number.NaN;
     await expect.poll(() => Date.now()).toBeGreaterThan(next + 50);
     expect(await schedulers().lookOver()).toBe(0);
+    expect(untaken).toEqual([expect.closeTo(Date.now() - next, -3)]);
     await (await queue.getJob(turnJobId(0, next)))?.promote();
     expect(await schedulers().lookOver()).toBe(0);
 
@@ -146,7 +150,7 @@ describe('a look over the schedulers', () => {
     await expect.poll(() => Date.now()).toBeGreaterThan(next + wheel.intervalMs);
     expect(await schedulers().lookOver()).toBe(1);
     expect(repairs).toEqual(['missing', 'overdue']);
-    expect(await queue.getJob(`made-up-0-${next + wheel.intervalMs}`)).toBeDefined();
+    expect(await queue.getJob(`made-up-missed-0-${next + wheel.intervalMs}`)).toBeDefined();
   });
 
   test('makes up for a turn whose job Redis has lost but for its place, or cannot be read', async () => {
@@ -251,6 +255,7 @@ describe('a look over the schedulers', () => {
       graceMs: 1,
       log: silent,
       onRepair: () => undefined,
+      onUntaken: () => undefined,
     });
     await expect(schedulers.lookOver()).rejects.toThrow();
   });

@@ -4,6 +4,7 @@ import { turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import { Watch } from '../../src/schedule/watch.ts';
 import {
   aCall,
+  anError,
   aWorld,
   DEADLINE_MS,
   failed,
@@ -157,6 +158,41 @@ describe('the watch', () => {
     await clock.advance(GRACE);
     expect(graph.ids).toEqual([idIn(SLOT)]);
     expect(missed[0]?.turnAt).toBe(turnAtOrBefore(SLOT, turnAt - MINUTE, WHEEL));
+    await watch.stop();
+  });
+
+  test.each([
+    ['35 seconds', 35 * SECOND],
+    ['less than it was going to wait', 2 * MINUTE],
+    ['an hour', 60 * MINUTE],
+  ])(
+    'tries a failing call again within a grace of the clock being set back by %s',
+    async (_, ms) => {
+      const { watch, store, clock, graph, turnAt } = aWatch();
+      const tracked = { trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 14 * MINUTE };
+      store.put(aCall({ id: idIn(SLOT), ...tracked }));
+      graph.answer = (_, at) => ({ kind: 'failed', sentAt: at, error: anError({ at }) });
+      watch.start();
+      await clock.advance(MINUTE + GRACE + SECOND);
+      const before = graph.sent.length;
+      expect(before).toBeGreaterThan(0);
+      clock.step(-(SKEW_MS + ms));
+      await clock.advance(2 * GRACE);
+      expect(graph.sent.length).toBeGreaterThan(before);
+      await watch.stop();
+    },
+  );
+
+  test('does not read a slot over and over for the end of a tracking that a step of the clock brought', async () => {
+    const { watch, store, clock, turnAt, reads } = aWatch();
+    const trackUntil = turnAt + 10 * MINUTE;
+    store.put(aCall({ id: idIn(SLOT), renewedAt: turnAt + 1, trackedAt: turnAt, trackUntil }));
+    clock.step(20 * MINUTE);
+    clock.unsettledMs = 20 * MINUTE;
+    watch.start();
+    await clock.advance(MINUTE);
+    expect(reads.length).toBeLessThan(20);
+    expect(store.get(idIn(SLOT))).not.toBeNull();
     await watch.stop();
   });
 

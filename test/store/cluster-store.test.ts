@@ -1,15 +1,13 @@
-import { beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { forget } from '../../src/calls/call.ts';
 import type { Change } from '../../src/calls/ports.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
-import { REPLICAS_KEY, slotKeys } from '../../src/store/keys.ts';
-import { layAnew } from '../../src/store/laying.ts';
-import { Membership } from '../../src/store/membership.ts';
+import { REPLICAS_KEY } from '../../src/store/keys.ts';
 import { Shares } from '../../src/store/shares.ts';
-import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
+import { aCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { behavesAsStore } from './conformance.ts';
-import { aRedisStore, DONE, events, fast, SOON } from './fixture.ts';
+import { aRedisStore, DONE, events, fast } from './fixture.ts';
 
 const cluster = clusterForFile();
 beforeEach(() => cluster.flush());
@@ -60,33 +58,4 @@ test('the replicas tell each other of their work in a Cluster too', async () => 
   await b?.exchange();
   await a?.exchange();
   expect(a?.others).toEqual([{ replica: 'b', version: '1', keepAlives: 1 }]);
-});
-
-test('in a Cluster the wheel is laid anew', async () => {
-  const { store } = await aRedisStore(cluster);
-  const ids = SLOTS.map((slot) => idIn(slot));
-  await store.write(ids.map(track));
-  await store.remember(3, [aGoneCall({ id: idIn(3, 1) })], () => false);
-  const redis = await fast(cluster);
-  const join = (wheel = WHEEL) =>
-    new Membership({
-      redis,
-      wheel,
-      replica: 'one',
-      believedMs: 1,
-      onClock: () => undefined,
-    }).join();
-  expect(await join()).toMatchObject({ kind: 'joined' });
-  const other = { intervalMs: WHEEL.intervalMs, slots: 7 };
-  await vi.waitFor(async () => expect(await join(other)).toMatchObject({ others: [] }), SOON);
-  expect(await layAnew(redis, WHEEL, other)).toBe(true);
-  expect(await join(other)).toMatchObject({ kind: 'joined' });
-  const anew = (await aRedisStore(cluster, other)).store;
-  const slots = Array.from({ length: other.slots }, (_, slot) => slot);
-  const found = (await Promise.all(slots.map((slot) => anew.readSlot(slot)))).flat();
-  expect(found.map(({ call }) => call.id).toSorted()).toEqual(ids.toSorted());
-  expect(await anew.findGone([idIn(3, 1)])).toEqual([aGoneCall({ id: idIn(3, 1) })]);
-  for (const slot of SLOTS) {
-    expect(await cluster.client.exists(slotKeys(slot, WHEEL.slots).calls)).toBe(0);
-  }
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
-import type { Clock } from '../../src/calls/ports.ts';
+import type { SettledClock } from '../../src/calls/ports.ts';
 import type { Wheel } from '../../src/calls/wheel.ts';
 import { connectBlocking, connectFast, type RedisClient } from '../../src/store/connection.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
@@ -23,8 +23,9 @@ export const DONE = expect.objectContaining({ done: true });
 /** Events of a real Redis are waited for generously; they come within moments. */
 export const SOON = { timeout: 15_000, interval: 20 };
 
-export const realClock: Clock = {
+export const realClock: SettledClock = {
   now: () => Date.now(),
+  settledNow: () => Date.now(),
   sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
 };
 

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Wheel } from '../../src/calls/wheel.ts';
 import type { RedisClient } from '../../src/store/connection.ts';
 import { connectFast } from '../../src/store/connection.ts';
 import { REPLICAS_KEY, WHEEL_KEY } from '../../src/store/keys.ts';
@@ -11,17 +10,17 @@ import { fast, SOON, silent } from './fixture.ts';
 const server = redisForFile();
 beforeEach(() => server.flush());
 
-const WHEEL = { intervalMs: 900_000, slots: 256 };
+const INTERVAL_MS = 900_000;
 
 const living = async () => (await server.client.zrange(REPLICAS_KEY, '0', '-1')).toSorted();
 
 async function aMember(
   replica: string,
-  over: { redis?: RedisClient; wheel?: Wheel; believedMs?: number; onClock?: OnClock } = {},
+  over: { redis?: RedisClient; intervalMs?: number; believedMs?: number; onClock?: OnClock } = {},
 ) {
   return new Membership({
     redis: over.redis ?? (await fast(server)),
-    wheel: WHEEL,
+    intervalMs: INTERVAL_MS,
     replica,
     believedMs: 60_000,
     onClock: () => undefined,
@@ -30,42 +29,41 @@ async function aMember(
 }
 
 describe('a replica', () => {
-  test('that is the first lays the wheel, the others join it', async () => {
+  test('that is the first sets the interval, the others join it', async () => {
     const [a, b] = [await aMember('a'), await aMember('b')];
     expect(await a.join()).toMatchObject({ kind: 'joined' });
     expect(await b.join()).toMatchObject({ kind: 'joined', isOlder: false });
     expect(await a.join()).toMatchObject({ kind: 'joined', isOlder: false });
-    expect(await server.client.hgetall(WHEEL_KEY)).toMatchObject({
-      intervalMs: '900000',
-      slots: '256',
-    });
+    expect(await server.client.hget(WHEEL_KEY, 'intervalMs')).toBe('900000');
     expect(await living()).toEqual(['a', 'b']);
   });
 
-  test.each([
-    ['of another interval', { intervalMs: 5_000, slots: 256 }],
-    ['with another number of slots', { intervalMs: 900_000, slots: 16 }],
-  ])('%s is told who lives on the wheel that is laid, and does not count', async (_, wheel) => {
-    const other = await aMember('other', { wheel });
+  test('with another interval is told who lives with the one that counts, and is not counted', async () => {
+    const other = await aMember('other', { intervalMs: 5_000 });
     await (await aMember('a')).join();
     await (await aMember('b')).join();
-    expect(await other.join()).toEqual({ kind: 'different', laid: WHEEL, others: ['a', 'b'] });
+    expect(await other.join()).toEqual({
+      kind: 'different',
+      laidMs: INTERVAL_MS,
+      others: ['a', 'b'],
+    });
     expect(await living()).toEqual(['a', 'b']);
-    expect(await server.client.hget(WHEEL_KEY, 'slots')).toBe('256');
+    expect(await server.client.hget(WHEEL_KEY, 'intervalMs')).toBe('900000');
   });
 
   test('that left does not count any more', async () => {
     const a = await aMember('a');
     await a.join();
     await a.leave();
-    const other = await aMember('other', { wheel: { ...WHEEL, slots: 16 } });
-    expect(await other.join()).toEqual({ kind: 'different', laid: WHEEL, others: [] });
+    const other = await aMember('other', { intervalMs: 5_000 });
+    expect(await other.join()).toMatchObject({ kind: 'joined' });
+    expect(await a.join()).toEqual({ kind: 'different', laidMs: 5_000, others: ['other'] });
   });
 
   test('that gives no sign of life is believed for a while, by Redis’s clock', async () => {
     await (await aMember('dead', { believedMs: 50 })).join();
     await (await aMember('alive')).join();
-    const other = await aMember('other', { wheel: { ...WHEEL, slots: 16 } });
+    const other = await aMember('other', { intervalMs: 5_000 });
     await vi.waitFor(async () => {
       expect(await other.join()).toMatchObject({ others: ['alive'] });
     }, SOON);
@@ -73,6 +71,23 @@ describe('a replica', () => {
     const until = Number(await server.client.zscore(REPLICAS_KEY, 'alive'));
     expect(until / 1_000 - Number(seconds)).toBeGreaterThan(0);
     expect(until / 1_000 - Number(seconds)).toBeLessThanOrEqual(61);
+  });
+
+  test('that changes the interval alone keeps the data: nothing counts as lost', async () => {
+    const before = await (await aMember('a')).join();
+    await (await aMember('a')).leave();
+    const after = await (await aMember('b', { intervalMs: 5_000 })).join();
+    expect(after).toEqual({ ...before, kind: 'joined', isOlder: false });
+  });
+
+  test('that is said to live for hours, since Redis’s clock was set back, is not believed', async () => {
+    await (await aMember('a')).join();
+    const hour = Number(await server.client.zscore(REPLICAS_KEY, 'a')) + 3_600_000;
+    await server.client.zadd(REPLICAS_KEY, hour, 'a');
+    expect(await (await aMember('b', { intervalMs: 5_000 })).join()).toMatchObject({
+      kind: 'joined',
+    });
+    expect(await living()).toEqual(['b']);
   });
 
   test('lays the wheel again after Redis lost its data', async () => {

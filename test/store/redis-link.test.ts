@@ -42,16 +42,15 @@ function aLink(url: string, graceMs = 100) {
   const redis = connectFast(connection);
   const membership = new Membership({
     redis,
-    wheel: WHEEL,
+    intervalMs: WHEEL.intervalMs,
     replica: 'one',
     believedMs: 60_000,
     onClock: () => undefined,
   });
   const link = new RedisLink({
-    redis,
     servers: new Servers({ redis, connection }),
     membership,
-    wheel: WHEEL,
+    intervalMs: WHEEL.intervalMs,
     heartbeatMs: 50,
     graceMs,
     clock: realClock,

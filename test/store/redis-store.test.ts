@@ -293,6 +293,15 @@ describe('the lock of a slot', () => {
     await server.client.del(keys.lock);
     expect(await store.tryLock(SLOT, 60_000)).toBe(true);
   });
+
+  test('is not believed for longer than it was taken for, as after Redis’s clock was set back', async () => {
+    const { store } = await aRedisStore(server);
+    await store.tryLock(SLOT, 60_000);
+    await server.client.pexpire(keys.lock, 3_600_000);
+    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    expect(await server.client.pttl(keys.lock)).toBeLessThanOrEqual(60_000);
+    expect(await store.tryLock(SLOT, 60_000)).toBe(false);
+  });
 });
 
 describe('a registry that does not answer', () => {

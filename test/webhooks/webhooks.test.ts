@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type Call, forget } from '../../src/calls/call.ts';
 import type { EventType } from '../../src/calls/event.ts';
+import type { SettledClock } from '../../src/calls/ports.ts';
 import { encodeCall } from '../../src/store/codec.ts';
 import { connectWorker } from '../../src/store/connection.ts';
 import { RedisDeliveryOrder } from '../../src/store/delivery-order.ts';
@@ -34,11 +35,12 @@ interface Over {
   readonly capMs?: number;
   /** Of the first worker alone. */
   readonly url?: string;
+  readonly clock?: SettledClock;
 }
 
 /** One replica's webhooks, which look for events all the time. */
 async function someWebhooks(over: Over = {}) {
-  const { targets, forMs = 60_000, timeoutMs = 5_000, capMs = 100, url } = over;
+  const { targets, forMs = 60_000, timeoutMs = 5_000, capMs = 100, url, clock = realClock } = over;
   const urls = url === undefined ? [] : [url];
   const redis = await fast(server);
   const replica = randomUUID();
@@ -65,7 +67,7 @@ async function someWebhooks(over: Over = {}) {
     allowPrivate: true,
     timeoutMs,
     userAgent: 'callkeeper/1.2.3',
-    clock: realClock,
+    clock,
     random: Math.random,
     log: silent,
     onAttempt: (outcome) => attempts.push(outcome),
@@ -111,6 +113,14 @@ test('a worker that takes no deliveries though there are some is replaced', asyn
   const receiver = await aReceiver();
   // It waits in an empty database for what stands in another.
   const { attempts } = await someWebhooks({ url: `${server.url}/1` });
+  await tell('ended', `${receiver.url}/hook`);
+  await vi.waitFor(() => expect(attempts).toEqual(['delivered']), SOON);
+});
+
+test('a clock that is days ahead for a while gives no delivery up', async () => {
+  const receiver = await aReceiver();
+  const clock = { ...realClock, now: () => Date.now() + 2 * 24 * 3_600_000 };
+  const { attempts } = await someWebhooks({ clock });
   await tell('ended', `${receiver.url}/hook`);
   await vi.waitFor(() => expect(attempts).toEqual(['delivered']), SOON);
 });

@@ -6,6 +6,9 @@ import { scenario } from '../scenario.ts';
 const OFF = 45 * 60;
 const HOUR = 60 * 60;
 
+/** As Graph's answers have one. */
+const REQUEST_ID = '33333333-3333-4333-8333-333333333333';
+
 /** The simulator's certificate is minutes old: a clock behind must not fail on that alone. */
 const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
 
@@ -69,4 +72,67 @@ describe('no call passes its deadline with the clock', () => {
       await sleep(6_000);
     },
   );
+});
+
+/** For libfaketime to see that the clock was set, and for a heartbeat to tell it. */
+const SEEN_MS = 2_000;
+
+describe('when Redis’s clock takes a step', () => {
+  const moving = { movableRedisClock: true };
+
+  for (const [title, fault] of [
+    ['fail', { kind: 'status', status: 503 }],
+    [
+      'are throttled',
+      { kind: 'status', status: 429, headers: { 'retry-after': '2', 'request-id': REQUEST_ID } },
+    ],
+    ['hang', { kind: 'hang' }],
+  ] as const) {
+    scenario(`back by ten seconds while calls ${title}, none is lost`, moving, async (world) => {
+      world.simulator.graphFaults.set(fault);
+      await sleep(1_500);
+      world.redis.setClock(-10);
+      await sleep(SEEN_MS);
+      world.simulator.graphFaults.clear();
+    });
+  }
+
+  const inHalfAnHour = () => ({ trackUntil: new Date(Date.now() + HOUR * 500).toISOString() });
+
+  scenario(
+    'ahead by an hour for 6 s, no tracking ends that has half an hour left',
+    moving,
+    async (world) => {
+      await world.bot.startCalls(20, inHalfAnHour());
+      world.redis.setClock(HOUR);
+      await sleep(6_000);
+      world.redis.setClock(0);
+      await sleep(SEEN_MS);
+    },
+  );
+
+  scenario(
+    'ahead while a replica starts, that one ends no tracking either',
+    moving,
+    async (world) => {
+      await world.bot.startCalls(20, inHalfAnHour());
+      world.redis.setClock(HOUR);
+      await sleep(SEEN_MS);
+      const late = await world.launch();
+      await late.inStep();
+      for (const old of world.replicas.slice(0, 2)) await old.kill();
+      await sleep(4_000);
+      world.redis.setClock(0);
+      await sleep(SEEN_MS);
+    },
+  );
+
+  scenario('ahead while calls fail, none expires by it', moving, async (world) => {
+    world.simulator.graphFaults.set({ kind: 'status', status: 503 });
+    world.redis.setClock(HOUR);
+    await sleep(SEEN_MS + 1_500);
+    world.redis.setClock(0);
+    world.simulator.graphFaults.clear();
+    await sleep(SEEN_MS);
+  });
 });
