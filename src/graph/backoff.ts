@@ -15,21 +15,27 @@ export class Backoff {
   #failures = 0;
   #until = Number.NEGATIVE_INFINITY;
   #askedUntil = Number.NEGATIVE_INFINITY;
+  #failedAt = Number.NEGATIVE_INFINITY;
 
   constructor(random: Random) {
     this.#random = random;
   }
 
-  /** @param withinMs a wait that the other side asked for is not kept if it ends later, from now */
-  ready(now: number, withinMs = Number.POSITIVE_INFINITY): boolean {
-    if (now < this.#until) return false;
-    return now >= this.#askedUntil || this.#askedUntil > now + withinMs;
+  /**
+   * @param leftMs until a deadline: a pause is cut to half of that, but is one of {@link FIRST_MS}
+   * @param reserveMs a wait that the other side asked for is not kept if it ends so near to it
+   */
+  ready(now: number, leftMs = Number.POSITIVE_INFINITY, reserveMs = 0): boolean {
+    const isCut = this.#until > now + leftMs / 2 && now >= this.#failedAt + FIRST_MS;
+    if (now < this.#until && !isCut) return false;
+    return now >= this.#askedUntil || this.#askedUntil > now + leftMs - reserveMs;
   }
 
   /** @param askedMs the wait that the other side asked for, if it did */
   failed(now: number, askedMs = 0): void {
     const ceiling = Math.min(FIRST_MS * 2 ** this.#failures, MAX_MS);
     const own = ceiling * (0.5 + this.#random() / 2);
+    this.#failedAt = now;
     this.#until = now + own;
     this.#askedUntil = now + Math.min(askedMs, MAX_ASKED_MS);
     this.#failures += 1;

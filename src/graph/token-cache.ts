@@ -138,7 +138,7 @@ export class TokenCache {
     if (this.#flight !== null) return this.#flight;
     const { uptime, reserveMs } = this.#options;
     const failure = this.#lastFailure;
-    if (failure !== null && !this.#pause.ready(uptime(), leftMs - reserveMs)) throw failure;
+    if (failure !== null && !this.#pause.ready(uptime(), leftMs, reserveMs)) throw failure;
     this.#flight = this.#acquire(claims).finally(() => {
       this.#flight = null;
     });

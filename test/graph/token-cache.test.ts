@@ -158,7 +158,18 @@ describe('a token', () => {
     for (world.now = 0; world.now < 10_000; world.now += 100) {
       await expect(cache.get(0)).rejects.toThrow('busy');
     }
-    expect(world.asked.length).toBeLessThanOrEqual(5);
+    expect(world.asked.length).toBeLessThanOrEqual(10);
+  });
+
+  test('is asked for within half of what is left to a deadline, however often it failed', async () => {
+    const { cache, world, fail, issue } = makeCache();
+    world.next = fail;
+    for (world.now = 0; world.now < 100_000; world.now += 500) {
+      await expect(cache.get()).rejects.toThrow(TokenError);
+    }
+    world.next = async () => issue();
+    await expect(cache.get(60 * 60_000)).rejects.toThrow(TokenError);
+    expect(await cache.get(4_000)).toMatch(/^token-/);
   });
 
   test('is at hand from when it was got until it expires', async () => {
