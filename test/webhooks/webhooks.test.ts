@@ -78,16 +78,11 @@ async function someWebhooks(over: Over = {}) {
   return { webhooks, attempts, count };
 }
 
-async function tell(
-  type: EventType,
-  webhookUrl: string | null,
-  id = ID,
-  more: string[] = [],
-): Promise<string> {
+async function tell(type: EventType, webhookUrl: string | null, id = ID): Promise<string> {
   const call = aCall({ id, webhookUrl });
   const isRemoval = type === 'ended' || type === 'expired' || type === 'untracked';
   const text = encodeCall(isRemoval ? forget(call, type, NOW) : call);
-  const fields = ['type', type, 'id', id, 'call', text, ...more];
+  const fields = ['type', type, 'id', id, 'call', text];
   return (await server.client.xadd(EVENTS_KEY, '*', ...fields)) ?? '';
 }
 
@@ -170,21 +165,6 @@ describe('the owner of a call', () => {
     await vi.waitFor(() => expect(count('delivered')).toBe(1), SOON);
     const [first = 0, again = 0] = toldAt;
     expect(again - first).toBeGreaterThan(900); // with a firstMs of 20
-  });
-
-  test('hears once of an event that stands in the stream twice, as a Cluster may have it', async () => {
-    const receiver = await aReceiver();
-    receiver.answer = () => 500;
-    const { count } = await someWebhooks();
-    const own = ['event', `3/256:${Date.now()}-2`];
-    for (let i = 0; i < 2; i++) await tell('at-risk', receiver.url, ID, own);
-    await tell('ended', receiver.url);
-    await vi.waitFor(() => expect(count('failed')).toBeGreaterThan(1), SOON);
-    receiver.answer = () => 204;
-    await vi.waitFor(() => expect(receiver.typesOf(ID)).toContain('call.ended'), SOON);
-    await vi.waitFor(() => expect(count('delivered')).toBe(2), SOON);
-    expect(receiver.told[0]).toMatchObject({ id: own[1], event: { id: own[1] } });
-    await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
   });
 
   test('that says that it is gone is told no more; others are', async () => {
