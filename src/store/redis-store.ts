@@ -28,6 +28,7 @@ const WRITE_COUNT = 500;
 /** The registry in Redis: one hash a slot. */
 export class RedisCallStore implements CallStore {
   readonly #redis: RedisClient;
+  readonly #holder = randomUUID();
   readonly #wheel: Wheel;
   readonly #onUnreadable: OnUnreadable;
 
@@ -93,10 +94,10 @@ export class RedisCallStore implements CallStore {
     return this.#run(() => rememberGone(this.#place(slot), gone, isNews));
   }
 
-  /** A short lock on a slot; false if somebody else holds it. It expires by itself. */
+  /** A short lock on a slot; false if another store holds it. It expires by itself. */
   async tryLock(slot: number, forMs: number): Promise<boolean> {
     const { lock } = this.#keys(slot);
-    const hold = () => this.#redis.holdLock(lock, randomUUID(), Math.ceil(forMs));
+    const hold = () => this.#redis.holdLock(lock, this.#holder, Math.ceil(forMs));
     return (await this.#run(hold)) === 1;
   }
 

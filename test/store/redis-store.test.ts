@@ -286,19 +286,29 @@ describe('what Redis has lost', () => {
 describe('the lock of a slot', () => {
   test('is held by one at a time, until it expires', async () => {
     const { store } = await aRedisStore(server);
+    const { store: other } = await aRedisStore(server);
     expect(await store.tryLock(SLOT, 60_000)).toBe(true);
-    expect(await store.tryLock(SLOT, 60_000)).toBe(false);
-    expect(await store.tryLock(SLOT + 1, 60_000)).toBe(true);
+    expect(await other.tryLock(SLOT, 60_000)).toBe(false);
+    expect(await other.tryLock(SLOT + 1, 60_000)).toBe(true);
     expect(await server.client.pttl(keys.lock)).toBeGreaterThan(0);
     await server.client.del(keys.lock);
+    expect(await other.tryLock(SLOT, 60_000)).toBe(true);
+  });
+
+  test('does not keep its holder from the slot’s next turn', async () => {
+    const { store } = await aRedisStore(server);
     expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    await server.client.pexpire(keys.lock, 1_000);
+    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    expect(await server.client.pttl(keys.lock)).toBeGreaterThan(1_000);
   });
 
   test('is not believed for longer than it was taken for, as after Redis’s clock was set back', async () => {
     const { store } = await aRedisStore(server);
     await store.tryLock(SLOT, 60_000);
     await server.client.pexpire(keys.lock, 3_600_000);
-    expect(await store.tryLock(SLOT, 60_000)).toBe(true);
+    const { store: other } = await aRedisStore(server);
+    expect(await other.tryLock(SLOT, 60_000)).toBe(true);
     expect(await server.client.pttl(keys.lock)).toBeLessThanOrEqual(60_000);
     expect(await store.tryLock(SLOT, 60_000)).toBe(false);
   });
