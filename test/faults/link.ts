@@ -15,7 +15,6 @@ export class Link {
   #port = 0;
   #held = false;
   #delayMs = 0;
-  #clockAheadMs = 0;
 
   private constructor(farPort: number) {
     this.#farPort = farPort;
@@ -67,14 +66,6 @@ export class Link {
     this.#delayMs = delayMs;
   }
 
-  /**
-   * What Redis says of its clock comes through ahead by this. Its own clock cannot be
-   * moved: libfaketime does not go together with the allocator of redis-server (jemalloc).
-   */
-  setClock(aheadMs: number): void {
-    this.#clockAheadMs = aheadMs;
-  }
-
   /** Nobody listens any more. */
   async refuse(): Promise<void> {
     const server = this.#server;
@@ -122,16 +113,8 @@ export class Link {
       const delay = this.#delayMs > 0 ? sleep(this.#delayMs) : null;
       before = before.then(async () => {
         await delay;
-        to.write(this.#clockAheadMs === 0 ? chunk : shifted(chunk, this.#clockAheadMs));
+        to.write(chunk);
       });
     });
   }
-}
-
-/** The answer to a sign of life (`joinWheel` in scripts.ts), with another instant at its end. */
-function shifted(chunk: Buffer, byMs: number): Buffer {
-  const text = chunk.toString('latin1');
-  const told = /(\*7\r\n\$6\r\njoined\r\n[\s\S]*?:)(\d{13})(?=\r\n)/g;
-  const moved = text.replace(told, (_, before, at) => `${before}${Number(at) + byMs}`);
-  return Buffer.from(moved, 'latin1');
 }

@@ -36,6 +36,7 @@ async function soak(): Promise<number> {
     replicas: 3,
     linked: true,
     movableClocks: true,
+    movableRedisClock: true,
     env: { NODE_TLS_REJECT_UNAUTHORIZED: '0', LOG_LEVEL: 'info' },
     simulator: { seed },
     random: seeded(seed + 1),
