@@ -39,8 +39,8 @@ const MOST_AT_ONCE = 256;
  * **The rule.** A free place goes to the waiting lane that holds the fewest places (max–min
  * fairness; ties round robin), and within the lane to the nearest deadline. Each lane has a
  * window: it starts at one place, grows by one with each success (so it doubles with each round
- * of answers), and is halved, down to one, by each request that gets no answer, is throttled or
- * is refused. A lane is *doubtful* until its first success, and while its recent requests fail
+ * of answers), and is halved, down to one, by a request that gets no answer or is throttled: once
+ * a round, however many of the round do. A lane is *doubtful* until its first success, and while its recent requests fail
  * (each success earns a credit, each failure halves them); all doubtful lanes together hold at
  * most a quarter of the places. A lane that succeeds but takes long is *slow*; all slow lanes
  * together hold at most half.
@@ -52,6 +52,12 @@ const MOST_AT_ONCE = 256;
  * out. A lane that recovers waits for its next probe (one time limit, times the number of doubtful
  * lanes over a quarter of the places), and then has its whole window back within as many answer
  * times as the window has binary digits.
+ *
+ * **A lane that fails in part** keeps the places that its healthy calls need. With up to a fifth of
+ * its requests throttled or timed out it can use three quarters of all places; with up to half of
+ * them, three quarters of a quarter, as it is doubtful most of the time. The places that its failing
+ * requests hold count as well: one that times out holds its place as long as many that succeed.
+ * Requests that are answered with failures of their own, such as refusals, never cut the window.
  *
  * What waits is held as it was given, in one heap a lane: no promise, no closure.
  */
@@ -130,7 +136,7 @@ export class FairLimiter<T extends Waiting> {
       this.#busy--;
       group.busy--;
       lane.busy--;
-      lane.learn(fared, uptime() - since, places);
+      lane.learn(fared, since, uptime(), places);
       this.#place(lane);
       this.#admit();
     };

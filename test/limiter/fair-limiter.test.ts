@@ -72,6 +72,15 @@ describe('the fair limiter', () => {
     expect(held('a')).toBe(1);
   });
 
+  test('halves a window once a round, however many requests of the round fail', () => {
+    const { add, end, held, earn } = aLimiter(64);
+    earn('a', 64, 100);
+    for (let i = 0; i < 500; i++) add('a', i);
+    for (let i = 0; i < 20; i++) end('a', 'trouble', 5);
+    for (let i = 0; i < 20; i++) end('a', 'unused');
+    expect(held('a')).toBe(32);
+  });
+
   test('lets a lane that has hung for an hour have all places again within seven rounds', () => {
     const { add, end, held, earn } = aLimiter(64);
     earn('a', 64);
