@@ -1,4 +1,5 @@
 import type { Call } from '../calls/call.ts';
+import { laneOf } from '../calls/lane.ts';
 import type { Decision } from '../calls/optimistic.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { isOver } from '../calls/plan.ts';
@@ -144,7 +145,8 @@ export class Keeper implements CallKeeper {
   #join(known: Pending, call: Call): Pending {
     const { clock, policy } = this.#options;
     if (known.isSent) {
-      if (call.registration > known.call.registration) known.isAgain = true;
+      const isMoved = laneOf(call) !== known.lane;
+      if (isMoved || call.registration > known.call.registration) known.isAgain = true;
       return known;
     }
     known.call = call;
@@ -171,7 +173,7 @@ export class Keeper implements CallKeeper {
     if (effect && 'next' in effect) this.#planner.plan(effect.next);
     if (isWaiting && !(effect && 'gone' in effect)) return;
     this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), effect });
-    if (pending.isAgain) this.#planner.lookNow(pending.id);
+    if (pending.isAgain && outcome?.kind !== 'renewed') this.#planner.lookNow(pending.id);
   }
 
   #done(pending: Pending, result: KeepAliveResult): void {

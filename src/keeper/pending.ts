@@ -19,7 +19,7 @@ export interface Pending {
   /** Whether its outcome is on its way, or known. */
   isSent: boolean;
   isDone: boolean;
-  /** It was tracked again after the request went out: to be looked at again. */
+  /** It was tracked again, or moved to another app or tenant, after the request went out. */
   isAgain: boolean;
   /** Who wants to know the outcome; null for most. */
   waiters: ((result: KeepAliveResult) => void)[] | null;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { type Entry, StoreUnavailableError } from '../../src/calls/ports.ts';
+import { inTenant } from '../../src/calls/words.ts';
 import {
   aCall,
   aKeeperOf,
@@ -17,6 +18,7 @@ import {
   refused,
   renewed,
   SECOND,
+  TENANT,
   throttled,
   type WorldOptions,
 } from '../calls/fixture.ts';
@@ -164,6 +166,69 @@ describe('the keeper', () => {
     await clock.advance(6 * SECOND);
     expect(graph.sent).toHaveLength(2);
     expect(store.get(ID)?.registration).toBe('r2');
+  });
+
+  test.each([
+    ['for the first time', { renewedAt: null, trackedAt: NOW }],
+    ['in its turn', {}],
+  ])(
+    'posts a call %s again, if its request fails while Graph names its tenant',
+    async (_, more: Partial<Call>) => {
+      const { keeper, store, graph, clock, quiet, calls } = await due(1, more);
+      const gate = Promise.withResolvers<void>();
+      graph.answer = async ({ tenantId }, at) => {
+        if (tenantId === OTHER_TENANT) return renewed(at);
+        await gate.promise;
+        return refused(at);
+      };
+      keeper.keep(calls);
+      await idle();
+      const named = inTenant(calls[0] as Call, OTHER_TENANT);
+      store.put(named);
+      keeper.keep([named]);
+      gate.resolve();
+      await quiet();
+      await clock.advance(6 * SECOND);
+      expect(graph.sent.map(({ call }) => call.tenantId)).toEqual([TENANT, OTHER_TENANT]);
+      expect(store.get(ID)?.renewedAt).toBeGreaterThanOrEqual(NOW);
+    },
+  );
+
+  test('posts a call again that the bot moves to another app while its request fails', async () => {
+    const { keeper, store, graph, clock, quiet, calls } = await due();
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async ({ app }, at) => {
+      if (app === 'second') return renewed(at);
+      await gate.promise;
+      return failed(at);
+    };
+    keeper.keep(calls);
+    await idle();
+    const moved = { ...(calls[0] as Call), app: 'second', registration: 'r2' };
+    store.put(moved);
+    keeper.keep([moved]);
+    gate.resolve();
+    await quiet();
+    await clock.advance(6 * SECOND);
+    expect(graph.sent.map(({ call }) => call.app)).toEqual(['default', 'second']);
+  });
+
+  test('keeps to the back-off of a call that is tracked again while its request fails', async () => {
+    const { keeper, store, graph, clock, quiet, calls } = await due(1, { consecutiveFailures: 5 });
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async (_, at) => {
+      await gate.promise;
+      return failed(at);
+    };
+    keeper.keep(calls);
+    await idle();
+    const again = { ...(calls[0] as Call), registration: 'r2' };
+    store.put(again);
+    keeper.keep([again]);
+    gate.resolve();
+    await quiet();
+    await clock.advance(6 * SECOND);
+    expect(graph.sent).toHaveLength(1);
   });
 
   test('does not raise from the dead a call that was stopped while its request was in flight', async () => {
