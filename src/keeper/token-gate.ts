@@ -1,8 +1,9 @@
+import type { Call } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { KeepAliveSender } from '../calls/ports.ts';
 import { FairLimiter, type Release, type Waiting } from '../limiter/fair-limiter.ts';
 import { inChunks } from './chunks.ts';
-import type { Pending } from './pending.ts';
+import type { Bound, Pending } from './pending.ts';
 
 export interface TokenGateOptions {
   readonly sender: KeepAliveSender;
@@ -17,7 +18,11 @@ export interface TokenGateOptions {
 
 /** The calls that wait for the token of one app in one tenant. */
 interface Gate extends Waiting {
-  readonly first: Pending;
+  /** The app and tenant: the lane of its calls. */
+  readonly of: string;
+  /** Whose token is asked for, as it was when the gate was made: it may move to another tenant. */
+  readonly asked: Call;
+  readonly bound: Bound | null;
   readonly calls: Pending[];
   nearestDeadlineAt: number;
 }
@@ -46,17 +51,17 @@ export class TokenGate {
   }
 
   add(pending: Pending): void {
-    const { lane, deadlineAt, call } = pending;
+    const { lane, deadlineAt, call, bound } = pending;
     const known = this.#gates.get(lane);
     if (known) {
       known.calls.push(pending);
       known.nearestDeadlineAt = Math.min(known.nearestDeadlineAt, deadlineAt);
       return;
     }
-    const calls = [pending];
-    const gate = { lane: call.app, deadlineAt, nearestDeadlineAt: deadlineAt, first: pending };
-    this.#gates.set(lane, { ...gate, calls });
-    this.#limiter.add(this.#gates.get(lane) as Gate);
+    const turn = { lane: call.app, deadlineAt, nearestDeadlineAt: deadlineAt };
+    const gate: Gate = { ...turn, of: lane, asked: call, bound, calls: [pending] };
+    this.#gates.set(lane, gate);
+    this.#limiter.add(gate);
   }
 
   /** Takes out all that waits. */
@@ -69,10 +74,10 @@ export class TokenGate {
 
   async #ask(gate: Gate, release: Release): Promise<void> {
     const { sender, now, onOpen, onFailed } = this.#options;
-    const { first, calls } = gate;
-    const ask = () => sender.prepare(first.call, gate.nearestDeadlineAt - now());
-    const outcome = await (first.bound ? first.bound(ask) : ask());
-    if (this.#gates.get(first.lane) === gate) this.#gates.delete(first.lane);
+    const { of, asked, bound, calls } = gate;
+    const ask = () => sender.prepare(asked, gate.nearestDeadlineAt - now());
+    const outcome = await (bound ? bound(ask) : ask());
+    if (this.#gates.get(of) === gate) this.#gates.delete(of);
     // A refusal is a quick and clear answer: it says nothing against the app's other tenants.
     if (outcome === null) release('ok');
     else release(outcome.kind === 'refused' ? 'unused' : 'trouble');
