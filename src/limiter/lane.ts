@@ -19,7 +19,7 @@ export interface Waiting {
 export type Fared = 'ok' | 'failed' | 'trouble' | 'unused';
 
 /** Which share of the places a lane takes part in; see {@link FairLimiter}. */
-export type Standing = 'doubtful' | 'slow' | 'prompt';
+export type Standing = 'new' | 'doubtful' | 'slow' | 'prompt';
 
 /** From this credit on a lane is trusted. A lane is one success short of it when it is new. */
 const TRUSTED_FROM = 4;
@@ -42,6 +42,8 @@ export class Lane<T extends Waiting> {
   /** When the window was cut last: what was admitted before says nothing about the new one. */
   #cutAt = Number.NEGATIVE_INFINITY;
   #credit = TRUSTED_FROM - 1;
+  /** Nothing is known of it: no request of it has ended. */
+  #isNew = true;
   #answerMs: number | null = null;
 
   constructor(name: string) {
@@ -58,6 +60,7 @@ export class Lane<T extends Waiting> {
 
   /** @param slowMs answers that take longer on average make a lane slow */
   standing(slowMs: number): Standing {
+    if (this.#isNew) return 'new';
     if (this.#credit < TRUSTED_FROM) return 'doubtful';
     return this.#answerMs !== null && this.#answerMs > slowMs ? 'slow' : 'prompt';
   }
@@ -65,6 +68,7 @@ export class Lane<T extends Waiting> {
   /** Learns from a request that was admitted at `since` and has ended now (monotonic, in ms). */
   learn(fared: Fared, since: number, now: number, places: number): void {
     if (fared === 'unused') return;
+    this.#isNew = false;
     if (fared === 'ok') {
       this.#window = Math.min(places, this.#window + 1);
       this.#credit = Math.min(MOST_CREDIT, this.#credit + 1);

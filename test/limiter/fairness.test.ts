@@ -118,11 +118,10 @@ function beside(places: number, bad: readonly Kind[], healthy: number, load: num
 }
 
 /**
- * What the header of the limiter states: a lane that is new, or was in doubt, waits for its probe
- * behind the other doubtful ones; and a lane that begins to hang keeps its places for one time limit.
+ * What the header of the limiter states: a new lane waits behind the others that are new; and a lane that begins to hang keeps its places for one time limit.
  */
 const worstCaseMs = (places: number, lanes: number) =>
-  TIME_LIMIT_MS * (Math.ceil(lanes / Math.floor(places / 4)) + 2);
+  TIME_LIMIT_MS * (Math.floor((lanes - 1) / Math.floor(places / 4)) + 1);
 
 describe('a healthy lane', () => {
   test('is on time beside any mix of lanes that fail in any way, if it needs less than its share', () => {
@@ -157,6 +156,24 @@ describe('a healthy lane', () => {
     expect(missing).toBe(0);
     expect(worstWaitMs).toBeLessThanOrEqual(worstCaseMs(64, 1_001));
   });
+
+  test.each([1_000, 5_000])(
+    'is on time though it is new and %i lanes hang that were tried before',
+    (count) => {
+      const isHung = (lane: string) => lane.startsWith('hung');
+      const { due, run, worstWaitMs, renewed } = play(64, (lane) =>
+        isHung(lane) ? BEHAVIOURS.hangs : () => well(ANSWER_MS),
+      );
+      for (let i = 0; i < count; i++) due(`hung ${i}`, 0, 15 * MINUTE);
+      const at = (count / 16) * TIME_LIMIT_MS + TIME_LIMIT_MS;
+      for (let i = 0; i < 500; i++) due(`new ${i}`, at);
+      run(at + 5 * MINUTE);
+      for (let i = 0; i < 500; i++) {
+        expect(renewed(`new ${i}`)).toBe(1);
+        expect(worstWaitMs(`new ${i}`)).toBeLessThanOrEqual(Math.ceil(500 / 16) * ANSWER_MS);
+      }
+    },
+  );
 
   test('is on time while another one has 100,000 new calls', () => {
     const { due, run, worstWaitMs, renewed, late } = play(64, () => () => well(100));
