@@ -49,6 +49,7 @@ export class Keeper implements CallKeeper {
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
   #isClosed = false;
+  readonly #refused: Call[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -105,6 +106,11 @@ export class Keeper implements CallKeeper {
     return waiting.map(({ call }) => call);
   }
 
+  /** The calls that were handed in since {@link close}, for others to take up. */
+  refused(): readonly Call[] {
+    return this.#refused;
+  }
+
   /** After {@link close}: resolves when the requests in flight have come back and are written. */
   async settled(): Promise<void> {
     await this.#planner.stop();
@@ -125,7 +131,10 @@ export class Keeper implements CallKeeper {
   }
 
   #take(call: Call): Pending | null {
-    if (this.#isClosed) return null;
+    if (this.#isClosed) {
+      this.#refused.push(call);
+      return null;
+    }
     const known = this.#pending.get(call.id);
     if (known) return this.#join(known, call);
     const { clock, deadlineMs, bind } = this.#options;

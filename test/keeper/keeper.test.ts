@@ -515,7 +515,9 @@ describe('a keeper that stops', () => {
     expect([...waiting.map(({ id }) => id), ...inFlight].toSorted()).toEqual(
       calls.map(({ id }) => id).toSorted(),
     );
+    expect(keeper.refused()).toEqual([]);
     keeper.keep(calls);
+    expect(keeper.refused()).toEqual(calls);
     const settled = keeper.settled();
     gate.resolve();
     await clock.through(settled);
