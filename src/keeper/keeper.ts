@@ -67,7 +67,8 @@ export class Keeper implements CallKeeper {
     });
     this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
     this.#onDemand = new OnDemand({
-      join: (call) => this.#takeAndWait(call),
+      join: (call, signal) => this.#takeAndWait(call, signal),
+      waiting: (id) => this.#pending.get(id)?.waiters?.size ?? 0,
       isOnItsWay: (id) => this.#pending.has(id),
       late: () => ({ outcome: this.#unsent('queued'), effect: null }),
       clock,
@@ -118,15 +119,13 @@ export class Keeper implements CallKeeper {
     await this.#outcomes.settled();
   }
 
-  #takeAndWait(call: Call): Promise<KeepAliveResult> {
+  #takeAndWait(call: Call, signal: AbortSignal): Promise<KeepAliveResult> {
     return new Promise((resolve) => {
       const pending = this.#take(call);
-      if (pending === null) {
-        resolve({ outcome: this.#unsent('stopping'), effect: null });
-      } else {
-        pending.waiters ??= [];
-        pending.waiters.push(resolve);
-      }
+      if (pending === null) return resolve({ outcome: this.#unsent('stopping'), effect: null });
+      pending.waiters ??= new Set();
+      pending.waiters.add(resolve);
+      signal.addEventListener('abort', () => pending.waiters?.delete(resolve), { once: true });
     });
   }
 
@@ -137,9 +136,9 @@ export class Keeper implements CallKeeper {
     }
     const known = this.#pending.get(call.id);
     if (known) return this.#join(known, call);
-    const { clock, deadlineMs, bind } = this.#options;
+    const { clock, bind } = this.#options;
     const now = clock.now();
-    const pending = toPending(call, now, deadlineMs, bind?.() ?? null);
+    const pending = toPending(call, now, this.#options, bind?.() ?? null);
     this.#pending.set(call.id, pending);
     if (isOver(call, clock.settledNow())) this.#stop(pending);
     else this.#dispatch.add(pending);
@@ -152,14 +151,15 @@ export class Keeper implements CallKeeper {
    * pace of a refusal: to come back sooner changes nothing.
    */
   #join(known: Pending, call: Call): Pending {
-    const { clock, policy } = this.#options;
+    const { clock } = this.#options;
     if (known.isSent) {
       const isMoved = laneOf(call) !== known.lane;
       if (isMoved || call.registration > known.call.registration) known.isAgain = true;
       return known;
     }
     known.call = call;
-    if (clock.now() - known.since > policy.refusedCapMs) {
+    if (clock.now() > known.queuedUntil) {
+      known.queuedUntil = Infinity; // until the failure is written, and its next attempt is due
       const outcome = { ...this.#unsent('queued'), kind: 'refused' as const };
       this.#outcomes.add({ pending: known, asked: call, outcome, isWaiting: true });
     }
@@ -180,7 +180,11 @@ export class Keeper implements CallKeeper {
 
   #written({ pending, outcome, isWaiting }: Settled, effect: Decision): void {
     if (effect && 'next' in effect) this.#planner.plan(effect.next);
-    if (isWaiting && !(effect && 'gone' in effect)) return;
+    if (isWaiting && !(effect && 'gone' in effect)) {
+      const nextAt = effect === null ? null : effect.next.retryAt;
+      pending.queuedUntil = (nextAt ?? this.#options.clock.now()) - 1;
+      return;
+    }
     this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), effect });
     if (pending.isAgain && outcome?.kind !== 'renewed') this.#planner.lookNow(pending.id);
   }

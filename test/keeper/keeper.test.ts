@@ -457,13 +457,14 @@ describe('a keepAlive on demand', () => {
     });
   });
 
-  test('joins the one that is in flight: 150 requests are one at Graph', async () => {
+  test('joins the one that is in flight: 64 requests are one at Graph, and no more may wait', async () => {
     const { keeper, graph, clock, calls } = await due();
     graph.answer = async (_, at) => {
       await clock.sleep(SECOND);
       return renewed(at);
     };
-    const asked = Array.from({ length: 150 }, () => keeper.keepNow(calls[0] as Call));
+    const asked = Array.from({ length: 64 }, () => keeper.keepNow(calls[0] as Call));
+    expect(await keeper.keepNow(calls[0] as Call)).toEqual({ retryAfterMs: POLICY.firstMs });
     const results = await clock.through(Promise.all(asked));
     for (const result of results) expect(result).toMatchObject({ outcome: renewed(NOW) });
     expect(graph.sent).toHaveLength(1);
@@ -488,6 +489,31 @@ describe('a keepAlive on demand', () => {
     expect(store.get(ID)?.consecutiveFailures).toBe(1);
     await clock.advance(3 * SECOND);
     expect(store.get(ID)?.consecutiveFailures).toBe(0);
+  });
+
+  test('for a call that waits is one failure in five minutes, and nobody waits for it for longer', async () => {
+    const { keeper, store, graph, clock, calls } = await due(2, { renewedAt: NOW });
+    graph.answer = hang;
+    keeper.keep(calls);
+    await clock.advance(POLICY.refusedCapMs + SECOND);
+    let writes = 0;
+    store.before = (op) => {
+      if (op === 'write') writes++;
+    };
+    const results: unknown[] = [];
+    // Each of them is answered before the next comes: there is never more than one.
+    for (let i = 0; i < 65; i++) {
+      const result = keeper.keepNow(calls[1] as Call);
+      results.push(i < 5 ? await clock.through(result) : void result);
+    }
+    await clock.advance(SECOND);
+    expect(results.slice(0, 5)).toMatchObject(Array(5).fill({ outcome: { kind: 'failed' } }));
+    expect(writes).toBe(1);
+    expect(store.get(calls[1]?.id ?? '')?.consecutiveFailures).toBe(1);
+    // Sixty wait: those that were answered do not count any more.
+    const next = Array.from({ length: 5 }, () => keeper.keepNow(calls[1] as Call));
+    const answers = await clock.through(Promise.all(next));
+    expect(answers.filter((answer) => 'retryAfterMs' in answer)).toHaveLength(1);
   });
 
   test('is not waited for without end behind requests that hang', async () => {
