@@ -185,6 +185,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     blockMs: Math.ceil(period.heartbeatMs),
     log,
+    // Its first keepAlive is made by whoever took it, unless that replica dies or stops first.
+    onTracked: (call) => keeper.plan([call], period.retryGraceMs),
     onUnreadable: () => metrics.unreadableValue(),
   });
   starting.defer(() => feed.stop());
@@ -376,9 +378,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         // Where Redis is out there is nobody to hand visits to.
         const handOver = AbortSignal.any([limit, link.out]);
         const waiting = keeper.close();
+        const apiClosed = app.close().finally(() => clearTimeout(draining));
+        // Calls that are tracked while the API is drained come too late for this replica.
+        const last = () => apiClosed.then(() => schedule.handOver(keeper.refused()));
         await Promise.all([
-          app.close().finally(() => clearTimeout(draining)),
-          schedule.handOver(waiting).then(() => schedule.stop(handOver)),
+          apiClosed,
+          schedule.handOver(waiting).then(() => schedule.stop(handOver, last)),
           watch.stop(),
           keeper.settled(),
           webhooks?.stop(handOver),

@@ -8,6 +8,8 @@ export interface Planned {
   readonly at: number;
   /** How much longer than its record says it is left to others, in ms. */
   readonly graceMs: number;
+  /** It is due unless it waits for its next attempt, whatever its last renewal says. */
+  readonly isAgain?: boolean;
 }
 
 /** The clock may be set meanwhile: nobody sleeps for longer than this, in ms. */

@@ -3,15 +3,16 @@ import type { Fared } from '../limiter/fair-limiter.ts';
 
 /** What an outcome says of the lane: whether its requests come back, and do what they are for. */
 export function faredBy(outcome: Outcome): Fared {
+  if (outcome.sentAt === null) return 'unused'; // no token, say
   switch (outcome.kind) {
     case 'renewed':
     case 'ended':
       return 'ok';
     case 'throttled':
-    case 'refused':
       return 'trouble';
+    case 'refused':
+      return 'failed';
     case 'failed':
-      if (outcome.sentAt === null) return 'unused';
       return outcome.error.status === null ? 'trouble' : 'failed';
   }
 }

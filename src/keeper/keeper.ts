@@ -1,4 +1,5 @@
 import type { Call } from '../calls/call.ts';
+import { laneOf } from '../calls/lane.ts';
 import type { Decision } from '../calls/optimistic.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { isOver } from '../calls/plan.ts';
@@ -48,6 +49,7 @@ export class Keeper implements CallKeeper {
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
   #isClosed = false;
+  readonly #refused: Call[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -65,7 +67,8 @@ export class Keeper implements CallKeeper {
     });
     this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
     this.#onDemand = new OnDemand({
-      join: (call) => this.#takeAndWait(call),
+      join: (call, signal) => this.#takeAndWait(call, signal),
+      waiting: (id) => this.#pending.get(id)?.waiters?.size ?? 0,
       isOnItsWay: (id) => this.#pending.has(id),
       late: () => ({ outcome: this.#unsent('queued'), effect: null }),
       clock,
@@ -104,6 +107,11 @@ export class Keeper implements CallKeeper {
     return waiting.map(({ call }) => call);
   }
 
+  /** The calls that were handed in since {@link close}, for others to take up. */
+  refused(): readonly Call[] {
+    return this.#refused;
+  }
+
   /** After {@link close}: resolves when the requests in flight have come back and are written. */
   async settled(): Promise<void> {
     await this.#planner.stop();
@@ -111,25 +119,26 @@ export class Keeper implements CallKeeper {
     await this.#outcomes.settled();
   }
 
-  #takeAndWait(call: Call): Promise<KeepAliveResult> {
+  #takeAndWait(call: Call, signal: AbortSignal): Promise<KeepAliveResult> {
     return new Promise((resolve) => {
       const pending = this.#take(call);
-      if (pending === null) {
-        resolve({ outcome: this.#unsent('stopping'), effect: null });
-      } else {
-        pending.waiters ??= [];
-        pending.waiters.push(resolve);
-      }
+      if (pending === null) return resolve({ outcome: this.#unsent('stopping'), effect: null });
+      pending.waiters ??= new Set();
+      pending.waiters.add(resolve);
+      signal.addEventListener('abort', () => pending.waiters?.delete(resolve), { once: true });
     });
   }
 
   #take(call: Call): Pending | null {
-    if (this.#isClosed) return null;
+    if (this.#isClosed) {
+      this.#refused.push(call);
+      return null;
+    }
     const known = this.#pending.get(call.id);
     if (known) return this.#join(known, call);
-    const { clock, deadlineMs, bind } = this.#options;
+    const { clock, bind } = this.#options;
     const now = clock.now();
-    const pending = toPending(call, now, deadlineMs, bind?.() ?? null);
+    const pending = toPending(call, now, this.#options, bind?.() ?? null);
     this.#pending.set(call.id, pending);
     if (isOver(call, clock.settledNow())) this.#stop(pending);
     else this.#dispatch.add(pending);
@@ -142,13 +151,15 @@ export class Keeper implements CallKeeper {
    * pace of a refusal: to come back sooner changes nothing.
    */
   #join(known: Pending, call: Call): Pending {
-    const { clock, policy } = this.#options;
+    const { clock } = this.#options;
     if (known.isSent) {
-      if (call.registration > known.call.registration) known.isAgain = true;
+      const isMoved = laneOf(call) !== known.lane;
+      if (isMoved || call.registration > known.call.registration) known.isAgain = true;
       return known;
     }
     known.call = call;
-    if (clock.now() - known.since > policy.refusedCapMs) {
+    if (clock.now() > known.queuedUntil) {
+      known.queuedUntil = Infinity; // until the failure is written, and its next attempt is due
       const outcome = { ...this.#unsent('queued'), kind: 'refused' as const };
       this.#outcomes.add({ pending: known, asked: call, outcome, isWaiting: true });
     }
@@ -169,9 +180,13 @@ export class Keeper implements CallKeeper {
 
   #written({ pending, outcome, isWaiting }: Settled, effect: Decision): void {
     if (effect && 'next' in effect) this.#planner.plan(effect.next);
-    if (isWaiting && !(effect && 'gone' in effect)) return;
+    if (isWaiting && !(effect && 'gone' in effect)) {
+      const nextAt = effect === null ? null : effect.next.retryAt;
+      pending.queuedUntil = (nextAt ?? this.#options.clock.now()) - 1;
+      return;
+    }
     this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), effect });
-    if (pending.isAgain) this.#planner.lookNow(pending.id);
+    if (pending.isAgain && outcome?.kind !== 'renewed') this.#planner.lookNow(pending.id);
   }
 
   #done(pending: Pending, result: KeepAliveResult): void {

@@ -3,7 +3,9 @@ import type { Clock, KeepAliveResult, TooSoon } from '../calls/ports.ts';
 
 export interface OnDemandOptions {
   /** Hands the call over, or joins the keepAlive that is on its way. */
-  readonly join: (call: Call) => Promise<KeepAliveResult>;
+  readonly join: (call: Call, signal: AbortSignal) => Promise<KeepAliveResult>;
+  /** How many wait for the outcome of a call. */
+  readonly waiting: (id: string) => number;
   readonly isOnItsWay: (id: string) => boolean;
   /** What to answer if there is no outcome in time. */
   readonly late: () => KeepAliveResult;
@@ -17,6 +19,9 @@ export interface OnDemandOptions {
 /** Calls that were asked for within the floor; more than this many are not told apart. */
 const MOST_REMEMBERED = 10_000;
 
+/** More than this many do not wait for one call at once. */
+const MOST_WAITING = 64;
+
 /** KeepAlives that somebody asks for and waits for: one at a time for each call, and not too often. */
 export class OnDemand {
   readonly #options: OnDemandOptions;
@@ -28,7 +33,8 @@ export class OnDemand {
   }
 
   async ask(call: Call): Promise<KeepAliveResult | TooSoon> {
-    const { join, isOnItsWay, late, clock, floorMs, waitMs } = this.#options;
+    const { join, waiting, isOnItsWay, late, clock, floorMs, waitMs } = this.#options;
+    if (waiting(call.id) >= MOST_WAITING) return { retryAfterMs: floorMs };
     if (!isOnItsWay(call.id)) {
       const now = clock.now();
       const sinceMs = now - (this.#askedAt.get(call.id) ?? Number.NEGATIVE_INFINITY);
@@ -37,7 +43,7 @@ export class OnDemand {
     }
     const enough = new AbortController();
     const timeout = clock.sleep(waitMs, enough.signal).then(late);
-    return await Promise.race([join(call), timeout]).finally(() => enough.abort());
+    return await Promise.race([join(call, enough.signal), timeout]).finally(() => enough.abort());
   }
 
   #remember(id: string, now: number): void {

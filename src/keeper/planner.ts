@@ -52,8 +52,9 @@ export class Planner {
       this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
   }
 
+  /** Its last request says nothing about the call as it stands now: another one is due. */
   lookNow(id: string): void {
-    this.#agenda.add({ id, at: this.#options.clock.now(), graceMs: 0 });
+    this.#agenda.add({ id, at: 0, graceMs: 0, isAgain: true });
   }
 
   async stop(): Promise<void> {
@@ -67,10 +68,10 @@ export class Planner {
       registries,
       due.map(({ id }) => id),
     );
-    const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
-    for (const [i, { graceMs }] of due.entries()) {
+    for (const [i, { graceMs, isAgain }] of due.entries()) {
       const entry = entries[i];
       if (!entry) continue; // it left; or nobody can tell, and then the watch has it
+      const turnAt = isAgain ? Infinity : -Infinity; // nothing is due for its slot's turn
       const { post, stop } = planVisit([entry], { turnAt, ...this.#context(graceMs) });
       if (post.length + stop.length > 0) onDue(entry.call);
       else this.plan(entry.call, graceMs);

@@ -1,8 +1,11 @@
+import { crc32 } from 'node:zlib';
+import type { Call } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { KeepAliveSender } from '../calls/ports.ts';
-import { FairLimiter, type Release, type Waiting } from '../limiter/fair-limiter.ts';
+import { FairLimiter, type Fared, type Release, type Waiting } from '../limiter/fair-limiter.ts';
 import { inChunks } from './chunks.ts';
-import type { Pending } from './pending.ts';
+import type { Bound, Pending } from './pending.ts';
+import { RecentSet } from './recent-set.ts';
 
 export interface TokenGateOptions {
   readonly sender: KeepAliveSender;
@@ -16,24 +19,49 @@ export interface TokenGateOptions {
 }
 
 /** The calls that wait for the token of one app in one tenant. */
-interface Gate extends Waiting {
-  readonly first: Pending;
+interface Gate {
+  /** The app and tenant: the lane of its calls. */
+  readonly of: string;
+  /** Whose token is asked for, as it was when the gate was made: it may move to another tenant. */
+  readonly asked: Call;
+  readonly bound: Bound | null;
   readonly calls: Pending[];
   nearestDeadlineAt: number;
+  /** Of its turns the first that comes counts. */
+  isAsked: boolean;
+}
+
+/** A gate's turn to ask. It has another one when a call joins that is much nearer to its deadline. */
+interface Turn extends Waiting {
+  readonly gate: Gate;
 }
 
 /** Tokens asked for at once. One answer serves all calls of its tenant. */
 const TOKEN_PLACES = 16;
 
+/** How many lanes the tenants of an app share that have given no token yet. */
+const UNPROVEN_LANES = 4;
+
+/** A call that is so much nearer to its deadline than the others is worth another turn, in ms. */
+const NEARER_MS = 10_000;
+
+/** Later than any deadline, in ms: refused tenants have their turns after all others. */
+const REFUSED_LATER_MS = 1e14;
+
 /**
  * Holds calls back until there is a token for them, so that none of them takes a place of the
- * limiter meanwhile. Tokens have a limiter of their own with one lane an app: tenants that
- * somebody made up wait in the lane of the app that was named, a few requests at once.
+ * limiter meanwhile. Tokens have a limiter of their own. The tenants of an app that have given a
+ * token share one lane. All others may be made up: they share a few lanes, a few requests at once,
+ * and in these a tenant that Entra has refused waits behind all that it has not. So a new tenant
+ * waits behind no more than one first request for each of the made-up ones.
  */
 export class TokenGate {
   readonly #options: TokenGateOptions;
   readonly #gates = new Map<string, Gate>();
-  readonly #limiter: FairLimiter<Gate>;
+  readonly #limiter: FairLimiter<Turn>;
+  /** Apps and tenants. */
+  readonly #proven = new RecentSet();
+  readonly #refused = new RecentSet();
 
   constructor(options: TokenGateOptions) {
     this.#options = options;
@@ -41,22 +69,18 @@ export class TokenGate {
       places: TOKEN_PLACES,
       slowMs: options.slowMs,
       uptime: options.uptime,
-      admit: (gate, release) => void this.#ask(gate, release),
+      admit: ({ gate }, release) => void this.#admit(gate, release),
     });
   }
 
   add(pending: Pending): void {
-    const { lane, deadlineAt, call } = pending;
+    const { lane, deadlineAt, call, bound } = pending;
     const known = this.#gates.get(lane);
-    if (known) {
-      known.calls.push(pending);
-      known.nearestDeadlineAt = Math.min(known.nearestDeadlineAt, deadlineAt);
-      return;
-    }
-    const calls = [pending];
-    const gate = { lane: call.app, deadlineAt, nearestDeadlineAt: deadlineAt, first: pending };
-    this.#gates.set(lane, { ...gate, calls });
-    this.#limiter.add(this.#gates.get(lane) as Gate);
+    const gate = known ?? this.#create(lane, call, bound);
+    gate.calls.push(pending);
+    const isNearer = deadlineAt < gate.nearestDeadlineAt - NEARER_MS;
+    gate.nearestDeadlineAt = Math.min(gate.nearestDeadlineAt, deadlineAt);
+    if (isNearer && !gate.isAsked) this.#limiter.add(this.#turnOf(gate));
   }
 
   /** Takes out all that waits. */
@@ -67,18 +91,48 @@ export class TokenGate {
     return calls;
   }
 
-  async #ask(gate: Gate, release: Release): Promise<void> {
-    const { sender, now, onOpen, onFailed } = this.#options;
-    const { first, calls } = gate;
-    const ask = () => sender.prepare(first.call, gate.nearestDeadlineAt - now());
-    const outcome = await (first.bound ? first.bound(ask) : ask());
-    if (this.#gates.get(first.lane) === gate) this.#gates.delete(first.lane);
-    // A refusal is a quick and clear answer: it says nothing against the app's other tenants.
-    if (outcome === null) release('ok');
-    else release(outcome.kind === 'refused' ? 'unused' : 'trouble');
-    await inChunks(calls, (pending) => {
+  #create(of: string, asked: Call, bound: Bound | null): Gate {
+    const gate = { of, asked, bound, calls: [], nearestDeadlineAt: Infinity, isAsked: false };
+    this.#gates.set(of, gate);
+    return gate;
+  }
+
+  #turnOf(gate: Gate): Turn {
+    const { of, asked, nearestDeadlineAt: deadlineAt } = gate;
+    if (this.#proven.has(of)) return { gate, lane: asked.app, deadlineAt };
+    const lane = `${asked.app}?${crc32(of) % UNPROVEN_LANES}`;
+    const laterMs = this.#refused.has(of) ? REFUSED_LATER_MS : 0;
+    return { gate, lane, deadlineAt: deadlineAt + laterMs };
+  }
+
+  async #admit(gate: Gate, release: Release): Promise<void> {
+    if (gate.isAsked) return release('unused');
+    gate.isAsked = true;
+    const { onOpen, onFailed } = this.#options;
+    const outcome = await this.#ask(gate);
+    if (this.#gates.get(gate.of) === gate) this.#gates.delete(gate.of);
+    release(this.#learn(gate, outcome));
+    await inChunks(gate.calls, (pending) => {
       if (outcome === null) onOpen(pending);
       else onFailed(pending, outcome);
     });
+  }
+
+  #ask({ asked, bound, nearestDeadlineAt }: Gate): Promise<Outcome | null> {
+    const { sender, now } = this.#options;
+    const ask = () => sender.prepare(asked, nearestDeadlineAt - now());
+    return bound ? bound(ask) : ask();
+  }
+
+  #learn({ of }: Gate, outcome: Outcome | null): Fared {
+    if (outcome === null) {
+      this.#proven.add(of);
+      this.#refused.delete(of);
+      return 'ok';
+    }
+    if (outcome.kind !== 'refused') return 'trouble';
+    this.#refused.add(of);
+    // A refusal is a quick and clear answer: it says nothing against tenants that are known.
+    return this.#proven.delete(of) ? 'unused' : 'failed';
   }
 }

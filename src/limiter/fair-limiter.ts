@@ -22,10 +22,14 @@ export const LEAST_PLACES = 4;
 
 /** The share of all places that the lanes of a standing hold together at most. */
 const SHARES: readonly (readonly [Standing, number])[] = [
+  ['new', 1 / 4],
   ['doubtful', 1 / 4],
   ['slow', 1 / 2],
   ['prompt', 1],
 ];
+
+/** The share that all lanes but the prompt ones hold together at most. */
+const SHARE_OF_OTHERS = 3 / 4;
 
 /** So many idle lanes are remembered; a forgotten one starts again as a new lane. */
 const MOST_LANES = 20_000;
@@ -39,26 +43,36 @@ const MOST_AT_ONCE = 256;
  * **The rule.** A free place goes to the waiting lane that holds the fewest places (max–min
  * fairness; ties round robin), and within the lane to the nearest deadline. Each lane has a
  * window: it starts at one place, grows by one with each success (so it doubles with each round
- * of answers), and is halved, down to one, by each request that gets no answer, is throttled or
- * is refused. A lane is *doubtful* until its first success, and while its recent requests fail
- * (each success earns a credit, each failure halves them); all doubtful lanes together hold at
- * most a quarter of the places. A lane that succeeds but takes long is *slow*; all slow lanes
- * together hold at most half.
+ * of answers), and is halved, down to one, by a request that gets no answer or is throttled: once
+ * a round, however many of the round do. A lane is *new* until its first request comes back, and
+ * *doubtful* until its first success and while its recent requests fail (each success earns a
+ * credit, each failure halves them). A lane that succeeds but takes long is *slow*. All new lanes
+ * together hold at most a quarter of the places, all doubtful ones another quarter, all slow ones
+ * half, and all of these three quarters.
  *
- * **The worst case.** However many lanes hang, fail or are made up, three quarters of the places
- * stay with the lanes that succeed, and a quarter of all with those that succeed promptly. They
- * are late only where they need more than that, or for the duration of one request: when a lane
- * that had earned a large window begins to hang, it keeps its places until those requests time
- * out. A lane that recovers waits for its next probe (one time limit, times the number of doubtful
- * lanes over a quarter of the places), and then has its whole window back within as many answer
- * times as the window has binary digits.
+ * **The worst case.** However many lanes hang or fail, three quarters of the places stay with the
+ * lanes that succeed, once each of the others was tried; half of them while some are new; and
+ * always a quarter of all with those that succeed promptly. They are late only where they need more
+ * than that, or for the duration of one request: when a lane that had earned a large window begins
+ * to hang, it keeps its places until those requests time out. A new lane
+ * waits behind the lanes that are as new as it is, for one time limit times their number over a
+ * quarter of the places if all of them hang, and behind no lane that was tried. A lane that recovers
+ * waits for its next probe (one time limit, times the number of doubtful lanes over a quarter of
+ * the places), and then has its whole window back within as many answer times as the window has
+ * binary digits.
+ *
+ * **A lane that fails in part** keeps the places that its healthy calls need. With up to a fifth of
+ * its requests throttled or timed out it can use three quarters of all places; with up to half of
+ * them, three quarters of a quarter, as it is doubtful most of the time. The places that its failing
+ * requests hold count as well: one that times out holds its place as long as many that succeed.
+ * Requests that are answered with failures of their own, such as refusals, never cut the window.
  *
  * What waits is held as it was given, in one heap a lane: no promise, no closure.
  */
 export class FairLimiter<T extends Waiting> {
   readonly #options: FairLimiterOptions<T>;
   readonly #lanes = new Map<string, Lane<T>>();
-  /** In the order of {@link SHARES}: of two lanes with as few places the doubtful one is next. */
+  /** In the order of {@link SHARES}: of lanes with as few places a new one is next, then a doubtful one. */
   readonly #groups: ReadonlyMap<Standing, LaneGroup<T>>;
   /** The set in which each lane that wants a place stands. */
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
@@ -111,11 +125,17 @@ export class FairLimiter<T extends Waiting> {
   #next(): Lane<T> | null {
     if (this.#busy >= this.#options.places) return null;
     let fewest: Lane<T> | null = null;
-    for (const group of this.#groups.values()) {
+    for (const [standing, group] of this.#groups) {
+      if (standing !== 'prompt' && this.#isFullOfOthers) continue;
       const lane = group.next();
       if (lane !== null && (fewest === null || lane.busy < fewest.busy)) fewest = lane;
     }
     return fewest;
+  }
+
+  get #isFullOfOthers(): boolean {
+    const prompt = this.#groups.get('prompt') as LaneGroup<T>;
+    return this.#busy - prompt.busy >= Math.floor(this.#options.places * SHARE_OF_OTHERS);
   }
 
   #occupy(lane: Lane<T>): Release {
@@ -130,7 +150,7 @@ export class FairLimiter<T extends Waiting> {
       this.#busy--;
       group.busy--;
       lane.busy--;
-      lane.learn(fared, uptime() - since, places);
+      lane.learn(fared, since, uptime(), places);
       this.#place(lane);
       this.#admit();
     };

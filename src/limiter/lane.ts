@@ -12,14 +12,14 @@ export interface Waiting {
  * How a request fared:
  *
  * - `ok`: it did what it was sent for
- * - `failed`: it was answered, with a failure
- * - `trouble`: no answer, or one that asks for fewer requests (throttled, refused)
+ * - `failed`: it was answered, with a failure of its own (a refusal is a call's, not the lane's)
+ * - `trouble`: no answer, or one that asks for fewer requests (throttled)
  * - `unused`: nothing was sent; says nothing about the lane
  */
 export type Fared = 'ok' | 'failed' | 'trouble' | 'unused';
 
 /** Which share of the places a lane takes part in; see {@link FairLimiter}. */
-export type Standing = 'doubtful' | 'slow' | 'prompt';
+export type Standing = 'new' | 'doubtful' | 'slow' | 'prompt';
 
 /** From this credit on a lane is trusted. A lane is one success short of it when it is new. */
 const TRUSTED_FROM = 4;
@@ -27,6 +27,9 @@ const MOST_CREDIT = 8;
 
 /** The weight of the newest answer in the mean answer time. */
 const NEWEST_SHARE = 1 / 4;
+
+/** A window is cut once in so many answer times: it then grows if no more than half fails. */
+const ROUND_ANSWERS = 2;
 
 /** One lane: what waits in it, what it has in flight, and what it has shown of itself. */
 export class Lane<T extends Waiting> {
@@ -36,7 +39,11 @@ export class Lane<T extends Waiting> {
   busy = 0;
   /** How many places it may hold. */
   #window = 1;
+  /** When the window was cut last: what was admitted before says nothing about the new one. */
+  #cutAt = Number.NEGATIVE_INFINITY;
   #credit = TRUSTED_FROM - 1;
+  /** Nothing is known of it: no request of it has ended. */
+  #isNew = true;
   #answerMs: number | null = null;
 
   constructor(name: string) {
@@ -53,21 +60,34 @@ export class Lane<T extends Waiting> {
 
   /** @param slowMs answers that take longer on average make a lane slow */
   standing(slowMs: number): Standing {
+    if (this.#isNew) return 'new';
     if (this.#credit < TRUSTED_FROM) return 'doubtful';
     return this.#answerMs !== null && this.#answerMs > slowMs ? 'slow' : 'prompt';
   }
 
-  /** Learns from a request that has ended. `tookMs` is how long it held its place. */
-  learn(fared: Fared, tookMs: number, places: number): void {
+  /** Learns from a request that was admitted at `since` and has ended now (monotonic, in ms). */
+  learn(fared: Fared, since: number, now: number, places: number): void {
     if (fared === 'unused') return;
+    this.#isNew = false;
     if (fared === 'ok') {
       this.#window = Math.min(places, this.#window + 1);
       this.#credit = Math.min(MOST_CREDIT, this.#credit + 1);
-      this.#answerMs ??= tookMs;
-      this.#answerMs += (tookMs - this.#answerMs) * NEWEST_SHARE;
+      this.#answerMs ??= now - since;
+      this.#answerMs += (now - since - this.#answerMs) * NEWEST_SHARE;
       return;
     }
     this.#credit = Math.floor(this.#credit / 2);
-    if (fared === 'trouble') this.#window = Math.max(1, Math.floor(this.#window / 2));
+    if (fared === 'trouble') this.#cut(since, now);
+  }
+
+  /**
+   * Once a round, as TCP does, however many of the round fail. A round is two answer times at
+   * least: throttled requests come back sooner than the successes that the window grows by.
+   */
+  #cut(since: number, now: number): void {
+    const roundMs = ROUND_ANSWERS * (this.#answerMs ?? 0);
+    if (since < this.#cutAt || now - this.#cutAt < roundMs) return;
+    this.#window = Math.max(1, Math.floor(this.#window / 2));
+    this.#cutAt = now;
   }
 }

@@ -83,10 +83,11 @@ export class Schedule {
     await run.looking;
   }
 
-  async stop(limit: AbortSignal): Promise<void> {
+  /** @param last what is yet to be handed over, after the last turn and before the queue is closed */
+  async stop(limit: AbortSignal, last = () => Promise.resolve()): Promise<void> {
     this.#isStopped = true;
     await this.suspend(limit);
-    await this.#queue?.close();
+    await last().finally(() => this.#queue?.close());
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Call } from '../calls/call.ts';
 import type { Clock } from '../calls/ports.ts';
 import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
@@ -18,6 +19,8 @@ export interface EventFeedOptions {
   readonly clock: Clock;
   readonly blockMs: number;
   readonly log: Logger;
+  /** Another replica has tracked the call, or again. */
+  readonly onTracked: (call: Call) => void;
   readonly onUnreadable: () => void;
 }
 
@@ -85,7 +88,7 @@ export class EventFeed {
   }
 
   #apply(fields: readonly string[]): void {
-    const { roster, onUnreadable } = this.#options;
+    const { roster, onTracked, onUnreadable } = this.#options;
     const field = (name: string) => fieldOf(fields, name);
     const id = field('id');
     try {
@@ -93,7 +96,9 @@ export class EventFeed {
       if (PUTS.has(field('type'))) {
         const call = decodeCall(id, field('call'));
         // The echo of what stands here must not undo what has happened to it since.
-        if (call.registration > known && !roster.hasLeft(call)) roster.put(call);
+        if (call.registration <= known || roster.hasLeft(call)) return;
+        roster.put(call);
+        if (field('type') === 'tracked') onTracked(call);
       } else {
         const gone = decodeGoneCall(id, field('call'));
         if (gone.registration >= known) roster.remove(gone);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { type Entry, StoreUnavailableError } from '../../src/calls/ports.ts';
+import { inTenant } from '../../src/calls/words.ts';
 import {
   aCall,
   aKeeperOf,
@@ -17,6 +18,7 @@ import {
   refused,
   renewed,
   SECOND,
+  TENANT,
   throttled,
   type WorldOptions,
 } from '../calls/fixture.ts';
@@ -164,6 +166,69 @@ describe('the keeper', () => {
     await clock.advance(6 * SECOND);
     expect(graph.sent).toHaveLength(2);
     expect(store.get(ID)?.registration).toBe('r2');
+  });
+
+  test.each([
+    ['for the first time', { renewedAt: null, trackedAt: NOW }],
+    ['in its turn', {}],
+  ])(
+    'posts a call %s again, if its request fails while Graph names its tenant',
+    async (_, more: Partial<Call>) => {
+      const { keeper, store, graph, clock, quiet, calls } = await due(1, more);
+      const gate = Promise.withResolvers<void>();
+      graph.answer = async ({ tenantId }, at) => {
+        if (tenantId === OTHER_TENANT) return renewed(at);
+        await gate.promise;
+        return refused(at);
+      };
+      keeper.keep(calls);
+      await idle();
+      const named = inTenant(calls[0] as Call, OTHER_TENANT);
+      store.put(named);
+      keeper.keep([named]);
+      gate.resolve();
+      await quiet();
+      await clock.advance(6 * SECOND);
+      expect(graph.sent.map(({ call }) => call.tenantId)).toEqual([TENANT, OTHER_TENANT]);
+      expect(store.get(ID)?.renewedAt).toBeGreaterThanOrEqual(NOW);
+    },
+  );
+
+  test('posts a call again that the bot moves to another app while its request fails', async () => {
+    const { keeper, store, graph, clock, quiet, calls } = await due();
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async ({ app }, at) => {
+      if (app === 'second') return renewed(at);
+      await gate.promise;
+      return failed(at);
+    };
+    keeper.keep(calls);
+    await idle();
+    const moved = { ...(calls[0] as Call), app: 'second', registration: 'r2' };
+    store.put(moved);
+    keeper.keep([moved]);
+    gate.resolve();
+    await quiet();
+    await clock.advance(6 * SECOND);
+    expect(graph.sent.map(({ call }) => call.app)).toEqual(['default', 'second']);
+  });
+
+  test('keeps to the back-off of a call that is tracked again while its request fails', async () => {
+    const { keeper, store, graph, clock, quiet, calls } = await due(1, { consecutiveFailures: 5 });
+    const gate = Promise.withResolvers<void>();
+    graph.answer = async (_, at) => {
+      await gate.promise;
+      return failed(at);
+    };
+    keeper.keep(calls);
+    await idle();
+    const again = { ...(calls[0] as Call), registration: 'r2' };
+    store.put(again);
+    keeper.keep([again]);
+    gate.resolve();
+    await quiet();
+    await clock.advance(6 * SECOND);
+    expect(graph.sent).toHaveLength(1);
   });
 
   test('does not raise from the dead a call that was stopped while its request was in flight', async () => {
@@ -392,13 +457,14 @@ describe('a keepAlive on demand', () => {
     });
   });
 
-  test('joins the one that is in flight: 150 requests are one at Graph', async () => {
+  test('joins the one that is in flight: 64 requests are one at Graph, and no more may wait', async () => {
     const { keeper, graph, clock, calls } = await due();
     graph.answer = async (_, at) => {
       await clock.sleep(SECOND);
       return renewed(at);
     };
-    const asked = Array.from({ length: 150 }, () => keeper.keepNow(calls[0] as Call));
+    const asked = Array.from({ length: 64 }, () => keeper.keepNow(calls[0] as Call));
+    expect(await keeper.keepNow(calls[0] as Call)).toEqual({ retryAfterMs: POLICY.firstMs });
     const results = await clock.through(Promise.all(asked));
     for (const result of results) expect(result).toMatchObject({ outcome: renewed(NOW) });
     expect(graph.sent).toHaveLength(1);
@@ -423,6 +489,31 @@ describe('a keepAlive on demand', () => {
     expect(store.get(ID)?.consecutiveFailures).toBe(1);
     await clock.advance(3 * SECOND);
     expect(store.get(ID)?.consecutiveFailures).toBe(0);
+  });
+
+  test('for a call that waits is one failure in five minutes, and nobody waits for it for longer', async () => {
+    const { keeper, store, graph, clock, calls } = await due(2, { renewedAt: NOW });
+    graph.answer = hang;
+    keeper.keep(calls);
+    await clock.advance(POLICY.refusedCapMs + SECOND);
+    let writes = 0;
+    store.before = (op) => {
+      if (op === 'write') writes++;
+    };
+    const results: unknown[] = [];
+    // Each of them is answered before the next comes: there is never more than one.
+    for (let i = 0; i < 65; i++) {
+      const result = keeper.keepNow(calls[1] as Call);
+      results.push(i < 5 ? await clock.through(result) : void result);
+    }
+    await clock.advance(SECOND);
+    expect(results.slice(0, 5)).toMatchObject(Array(5).fill({ outcome: { kind: 'failed' } }));
+    expect(writes).toBe(1);
+    expect(store.get(calls[1]?.id ?? '')?.consecutiveFailures).toBe(1);
+    // Sixty wait: those that were answered do not count any more.
+    const next = Array.from({ length: 5 }, () => keeper.keepNow(calls[1] as Call));
+    const answers = await clock.through(Promise.all(next));
+    expect(answers.filter((answer) => 'retryAfterMs' in answer)).toHaveLength(1);
   });
 
   test('is not waited for without end behind requests that hang', async () => {
@@ -450,7 +541,9 @@ describe('a keeper that stops', () => {
     expect([...waiting.map(({ id }) => id), ...inFlight].toSorted()).toEqual(
       calls.map(({ id }) => id).toSorted(),
     );
+    expect(keeper.refused()).toEqual([]);
     keeper.keep(calls);
+    expect(keeper.refused()).toEqual(calls);
     const settled = keeper.settled();
     gate.resolve();
     await clock.through(settled);

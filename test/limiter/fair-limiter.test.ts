@@ -72,6 +72,15 @@ describe('the fair limiter', () => {
     expect(held('a')).toBe(1);
   });
 
+  test('halves a window once a round, however many requests of the round fail', () => {
+    const { add, end, held, earn } = aLimiter(64);
+    earn('a', 64, 100);
+    for (let i = 0; i < 500; i++) add('a', i);
+    for (let i = 0; i < 20; i++) end('a', 'trouble', 5);
+    for (let i = 0; i < 20; i++) end('a', 'unused');
+    expect(held('a')).toBe(32);
+  });
+
   test('lets a lane that has hung for an hour have all places again within seven rounds', () => {
     const { add, end, held, earn } = aLimiter(64);
     earn('a', 64);
@@ -95,29 +104,31 @@ describe('the fair limiter', () => {
     expect([held('big'), held('small')]).toEqual([4, 4]);
   });
 
-  test('leaves three quarters of the places to others, however many lanes fail or are made up', () => {
+  test('leaves three quarters of the places to others once all lanes that fail were tried', () => {
     const { limiter, inside, add, end, held, earn } = aLimiter(16);
     for (let lane = 0; lane < 1_000; lane++) for (let i = 0; i < 3; i++) add(`bad-${lane}`, i);
     expect(inside).toHaveLength(4);
     for (let i = 0; i < 500; i++) end(inside[0]?.item.lane ?? '', 'trouble');
+    expect(inside).toHaveLength(8); // four for those that were not tried yet
+    for (let i = 0; i < 1_500; i++) end(inside[0]?.item.lane ?? '', 'trouble');
     expect(inside).toHaveLength(4);
     const good = inside.findIndex(({ item }) => item.lane === 'good');
     expect(good).toBe(-1);
-    // A lane that is as new as they are has its turn among them, and is then one of those it can trust.
+    // A new lane does not wait for those that were tried, and is then one that can be trusted.
     add('good', 1_000_000);
-    for (let i = 0; i < 1_000 && held('good') === 0; i++)
-      end(inside[0]?.item.lane ?? '', 'trouble');
+    expect(held('good')).toBe(1);
     end('good', 'ok');
     earn('good', 16);
     for (let i = 0; i < 100; i++) add('good', 1_000_000 + i);
     expect(held('good')).toBe(12);
-    expect(limiter.drain().length).toBeGreaterThan(1_000);
+    expect(limiter.drain().length).toBeGreaterThan(900);
   });
 
   test('keeps lanes that fail every second request among the doubtful ones', () => {
     const { inside, add, end } = aLimiter(16);
     const turns = new Map<string, number>();
     for (let lane = 0; lane < 30; lane++) for (let i = 0; i < 100; i++) add(`half-${lane}`, i);
+    for (let i = 0; i < 60; i++) end(inside[0]?.item.lane ?? '', 'failed', 10); // none is new then
     for (let i = 0; i < 2_000; i++) {
       const lane = inside[0]?.item.lane ?? '';
       const turn = turns.get(lane) ?? 0;
@@ -135,6 +146,24 @@ describe('the fair limiter', () => {
     expect(inside).toHaveLength(8);
     for (let i = 0; i < 50; i++) add('prompt', 1_000_000);
     expect(held('prompt')).toBe(8);
+  });
+
+  test('keeps a quarter of the places for prompt lanes, whatever all others want', () => {
+    const { inside, add, held, earn, end } = aLimiter(16);
+    earn('prompt', 16, 100);
+    for (let lane = 0; lane < 20; lane++) {
+      earn(`slow-${lane}`, 8, 9_000);
+      add(`doubtful-${lane}`);
+      end(`doubtful-${lane}`, 'trouble');
+    }
+    for (let i = 0; i < 10; i++) {
+      for (let lane = 0; lane < 20; lane++) {
+        for (const kind of ['slow', 'doubtful', 'new']) add(`${kind}-${lane}`, i);
+      }
+    }
+    expect(inside).toHaveLength(12);
+    for (let i = 0; i < 50; i++) add('prompt', 1_000_000);
+    expect(held('prompt')).toBe(4);
   });
 
   test('learns nothing from a place that was not used', () => {

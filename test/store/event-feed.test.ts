@@ -20,6 +20,7 @@ async function aFeed() {
   const roster = aRoster();
   const block = await blocking(server);
   let unreadable = 0;
+  const told: string[] = [];
   const feed = new EventFeed({
     read: redis,
     block,
@@ -28,10 +29,11 @@ async function aFeed() {
     clock: realClock,
     blockMs: 100,
     log: silent,
+    onTracked: ({ id }) => told.push(id),
     onUnreadable: () => unreadable++,
   });
   onTestFinished(() => feed.stop());
-  return { store, roster, feed, block, unreadable: () => unreadable };
+  return { store, roster, feed, block, told, unreadable: () => unreadable };
 }
 
 const tracked = (id: string, registration = 'r1'): Change => ({
@@ -47,6 +49,15 @@ async function remove(store: CallStore, id: string): Promise<void> {
 }
 
 describe('the feed of events', () => {
+  test('says once which calls others have tracked, and nothing about those of this replica', async () => {
+    const { store, roster, feed, told } = await aFeed();
+    await feed.follow();
+    const own = tracked(ONE);
+    roster.apply(own, 'v1');
+    await store.write([own, tracked(TWO)]);
+    await vi.waitFor(() => expect(told).toEqual([TWO]), SOON);
+  });
+
   test('tells the roster of what others track, and of what leaves', async () => {
     const { store, roster, feed } = await aFeed();
     await feed.follow();

@@ -30,6 +30,7 @@ async function aLog({ recent, follows = true }: { recent?: number; follows?: boo
     clock: realClock,
     blockMs: 100,
     log: silent,
+    onTracked: () => undefined,
     onUnreadable: () => undefined,
   });
   onTestFinished(() => feed.stop());

@@ -19,7 +19,8 @@ const schema = {
   description:
     'Posts to Graph once, in its turn like all other keepAlives, and answers with the outcome, ' +
     'which counts for the call as well. A request for a call whose keepAlive is in flight joins ' +
-    'it and gets the same outcome; one that follows another too closely gets 429.',
+    'it and gets the same outcome; one that follows another too closely gets 429, and so does ' +
+    'one that would be the 65th to wait for the same keepAlive.',
   params: Type.Object({ id: CallId }),
   response: {
     200: Type.Object(
@@ -65,6 +66,6 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
 
 function tooSoon(id: string, retryAfterMs: number): Problem {
   const seconds = Math.ceil(retryAfterMs / 1_000);
-  const detail = `${id} had a keepAlive on demand a moment ago; ask again in ${seconds} s`;
+  const detail = `${id} was asked for a moment ago, or by too many; ask again in ${seconds} s`;
   return new Problem(problemBody('rate-limited', detail), { 'retry-after': String(seconds) });
 }

@@ -1,0 +1,24 @@
+/** More than this many are not told apart. */
+const MOST = 20_000;
+
+/** Names that were added lately; those that were not for longest are forgotten first. */
+export class RecentSet {
+  readonly #names = new Set<string>();
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  add(name: string): void {
+    this.#names.delete(name);
+    this.#names.add(name);
+    for (const oldest of this.#names) {
+      if (this.#names.size <= MOST) break;
+      this.#names.delete(oldest);
+    }
+  }
+
+  delete(name: string): boolean {
+    return this.#names.delete(name);
+  }
+}
