@@ -1,0 +1,270 @@
+import { type Announcement, announcementOf } from '../calls/announcement.ts';
+import { merge } from '../calls/merge.ts';
+import { StoreUnavailableError } from '../calls/ports.ts';
+import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type Head,
+  readHead,
+  UnreadableError,
+} from './record-codec.ts';
+
+/** A write that counts only if `expected` still stands in Redis; '' is for "nothing stands". */
+export interface Write {
+  readonly id: string;
+  readonly expected: string;
+  readonly text: string;
+  /** null for a tracked call. */
+  readonly removedAt: number | null;
+  readonly announcement: Announcement | null;
+}
+
+/** The registry in Redis. Its methods reject with {@link StoreUnavailableError}. */
+export interface SharedRegistry {
+  /** The texts of a slot's tracked calls, by id. */
+  readSlot(slot: number): Promise<ReadonlyMap<string, string>>;
+  /** The texts of those of a slot that were removed since an instant, by id. */
+  readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
+  /** The text of each call, tracked or removed; '' for none. */
+  read(ids: readonly string[]): Promise<string[]>;
+  /** For each write the text that stands now: the one written, or the one that was in its way. */
+  write(writes: readonly Write[]): Promise<string[]>;
+}
+
+export interface RegistryOptions {
+  readonly local: LocalRegistry;
+  readonly shared: SharedRegistry;
+  /** Whether to ask Redis at all. */
+  readonly isUp: () => boolean;
+  readonly now: () => number;
+  /** Whether a tracked call is so far past its deadline that it must not come back. */
+  readonly isStale: (head: Head) => boolean;
+  readonly onAnnounced: (announcement: Announcement, record: CallRecord) => void;
+  readonly onUnreadable: (id: string, error: UnreadableError) => void;
+}
+
+/** A call to change, and how: `decide` returns what to add to what is known, null for nothing. */
+export interface Change {
+  readonly id: string;
+  decide(current: CallRecord): CallRecord | null;
+}
+
+/**
+ * - `stored`: Redis has it.
+ * - `kept`: Redis did not answer; this replica alone knows of it until the next sync.
+ * - `refused`: a later version of Callkeeper wrote the record. Nothing has changed.
+ */
+export interface Changed {
+  readonly kind: 'stored' | 'kept' | 'refused';
+  readonly before: CallRecord;
+  readonly after: CallRecord;
+}
+
+/** How a slot is compared with Redis. */
+export interface SyncOptions {
+  /**
+   * Compares also the calls that were removed since this instant, as after Redis was away; null
+   * leaves them out, as a visit must not pay for them.
+   */
+  readonly removedSince: number | null;
+}
+
+/** What a sync did, in calls. */
+export interface Synced {
+  /** Learned from Redis. */
+  readonly learned: number;
+  /** Written to Redis. */
+  readonly pushed: number;
+}
+
+/** A change on its way: `expected` is the text that Redis is believed to hold. */
+interface Open {
+  readonly change: Change;
+  readonly index: number;
+  readonly expected: string;
+}
+
+interface Draft extends Open {
+  /** What was known here when it was made. */
+  readonly base: string;
+  readonly before: CallRecord;
+  readonly after: CallRecord;
+  readonly write: Write;
+}
+
+/** More rounds than any honest race needs: somebody is writing the same calls in a loop. */
+const MAX_ROUNDS = 32;
+
+/**
+ * All that is known of the calls: this replica's copy, and Redis. There is one way to write,
+ * `update`, and one way to repair, `sync`; both merge, and neither asks why the two differ.
+ */
+export class Registry {
+  readonly #options: RegistryOptions;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** What this replica and Redis know of calls; what this replica knows if Redis does not answer. */
+  async read(ids: readonly string[]): Promise<CallRecord[]> {
+    const { local, shared, isUp } = this.#options;
+    const texts = isUp() ? await shared.read(ids).catch(ifUnavailable) : null;
+    return ids.map((id, i) => {
+      this.#learn(id, texts?.[i] ?? '');
+      return local.get(id);
+    });
+  }
+
+  /**
+   * Changes calls by what is known of them here and in Redis. If Redis does not answer, the
+   * change holds here until a sync brings it to Redis. One result a change, in their order.
+   */
+  async update(changes: readonly Change[]): Promise<Changed[]> {
+    const { local, isUp } = this.#options;
+    const open = changes.map((change, index) => ({
+      change,
+      index,
+      expected: local.text(change.id),
+    }));
+    const results: Changed[] = [];
+    const left = isUp() ? await this.#write(open, results) : open;
+    for (const item of left) {
+      const { base, before, after, write } = this.#draft(item);
+      results[item.index] = { kind: 'kept', before, after: local.put(base, after, write.text) };
+      local.setAcknowledged(item.change.id, false);
+    }
+    return results;
+  }
+
+  /**
+   * Exchanges a slot with Redis: afterwards both know what either knew. Empty, older and
+   * failed-over Redis are the same case.
+   *
+   * @throws StoreUnavailableError if Redis does not answer; then some of it may have been done
+   */
+  async sync(slot: number, { removedSince }: SyncOptions): Promise<Synced> {
+    const { local, shared } = this.#options;
+    const there = new Map(await shared.readSlot(slot));
+    if (removedSince !== null) {
+      for (const [id, text] of await shared.readRemoved(slot, removedSince)) there.set(id, text);
+    }
+    this.#dropStale(slot, there);
+    const here = [...local.tracked(slot).keys()];
+    if (removedSince !== null) here.push(...local.removed(slot).keys());
+    const missing = here.filter((id) => !there.has(id));
+    if (missing.length > 0) {
+      const texts = await shared.read(missing);
+      for (const [i, id] of missing.entries()) there.set(id, texts[i] ?? '');
+    }
+    return await this.#exchange(there);
+  }
+
+  async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
+    const { local } = this.#options;
+    let learned = 0;
+    const behind: Open[] = [];
+    for (const [id, text] of there) {
+      const known = local.text(id);
+      if (known !== text) {
+        if (this.#learn(id, text) === 'newer') continue;
+        if (local.text(id) !== known) learned++;
+      }
+      if (local.text(id) === text) local.setAcknowledged(id, true);
+      else
+        behind.push({ change: { id, decide: () => null }, index: behind.length, expected: text });
+    }
+    const left = await this.#write(behind, []);
+    if (left.length > 0) throw new StoreUnavailableError('Redis went away during a sync');
+    return { learned, pushed: behind.length };
+  }
+
+  /** Drops what only this replica knows and nobody can want any more. */
+  #dropStale(slot: number, there: ReadonlyMap<string, string>): void {
+    const { local, isStale } = this.#options;
+    for (const [id, text] of local.tracked(slot)) {
+      if (!there.has(id) && isStale(readHead(text))) local.drop(id);
+    }
+  }
+
+  /** Writes until all is written or Redis does not answer; returns what is left. */
+  async #write(all: readonly Open[], results: Changed[]): Promise<readonly Open[]> {
+    let open = all;
+    for (let round = 0; open.length > 0; round++) {
+      if (round === MAX_ROUNDS) throw new StoreUnavailableError('a call is contended');
+      const drafts = open.map((item) => this.#draft(item));
+      const writes = drafts.map(({ write }) => write);
+      const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
+      if (stands === null) return open;
+      open = drafts.flatMap((draft, i) => this.#conclude(draft, stands[i] ?? '', results));
+    }
+    return open;
+  }
+
+  /** Takes in how a write went; returns it again if it has to be tried on what stands there. */
+  #conclude(draft: Draft, stands: string, results: Changed[]): Open[] {
+    const { local, onAnnounced } = this.#options;
+    const { change, index, base, before, after, write } = draft;
+    if (stands === write.text) {
+      results[index] = { kind: 'stored', before, after: local.put(base, after, write.text) };
+      if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
+      if (write.announcement) onAnnounced(write.announcement, after);
+      return [];
+    }
+    if (this.#learn(change.id, stands) === 'newer') {
+      results[index] = { kind: 'refused', before, after: before };
+      return [];
+    }
+    return [{ change, index, expected: stands }];
+  }
+
+  #draft(item: Open): Draft {
+    const { local, now } = this.#options;
+    const { id } = item.change;
+    const base = local.text(id);
+    const before = local.get(id);
+    const added = item.change.decide(before);
+    const after = added === null ? before : merge(before, added);
+    const isKnown = after.tracking !== null || after.stop !== null;
+    const stood = item.expected === base ? before : this.#decode(id, item.expected);
+    const write = {
+      id,
+      expected: item.expected,
+      text: isKnown ? encodeRecord(after) : item.expected,
+      removedAt: removedOf(after)?.at ?? null,
+      announcement: announcementOf(stood, after, now()),
+    };
+    return { ...item, base, before, after, write };
+  }
+
+  /** What Redis knows by a text; nothing, if it cannot be read. */
+  #decode(id: string, text: string): CallRecord {
+    try {
+      return text === '' ? emptyRecord(id) : decodeRecord(id, text);
+    } catch (error) {
+      if (error instanceof UnreadableError) return emptyRecord(id);
+      throw error;
+    }
+  }
+
+  /** Learns what a text says. One that cannot be read changes nothing. */
+  #learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {
+    const { local, onUnreadable } = this.#options;
+    if (text === '' || text === local.text(id)) return 'learned';
+    try {
+      local.merge(decodeRecord(id, text));
+      return 'learned';
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      onUnreadable(id, error);
+      return error.newer ? 'newer' : 'unreadable';
+    }
+  }
+}
+
+function ifUnavailable(error: unknown): null {
+  if (error instanceof StoreUnavailableError) return null;
+  throw error;
+}
