@@ -35,7 +35,7 @@ export function merge(a: CallRecord, b: CallRecord): CallRecord {
   return withoutDeadParts({
     id: a.id,
     tracking: later(a.tracking, b.tracking, (part) => [part.generation]),
-    stop: later(a.stop, b.stop, (part) => [part.generation]),
+    stops: mergeStops(a.stops, b.stops),
     ending: later(a.ending, b.ending, (part) => [part.generation, part.sentAt]),
     expiry: later(a.expiry, b.expiry, (part) => [part.generation, part.renewedAt]),
     renewedAt: latest(a.renewedAt, b.renewedAt),
@@ -48,16 +48,25 @@ export function merge(a: CallRecord, b: CallRecord): CallRecord {
  * grows. So a record stays small, and the laws of the merge hold.
  */
 function withoutDeadParts(record: CallRecord): CallRecord {
-  const { tracking, stop, ending, expiry, renewedAt, failure } = record;
+  const { tracking, stops, ending, expiry, renewedAt, failure } = record;
   const isOld = (part: { generation: string } | null) =>
     part !== null && tracking !== null && part.generation < tracking.generation;
   return {
     ...record,
-    stop: isOld(stop) ? null : stop,
+    stops: Object.fromEntries(Object.entries(stops).filter(([, stop]) => !isOld(stop))),
     ending: isOld(ending) ? null : ending,
     expiry: isOld(expiry) ? null : expiry,
     failure: failure !== null && failure.at <= (renewedAt ?? 0) ? null : failure,
   };
+}
+
+/** In the order of the apps, so that equal stops have equal texts. */
+function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord['stops'] {
+  const apps = new Set([...Object.keys(a), ...Object.keys(b)]);
+  const merged = [...apps].sort().map((app) => {
+    return [app, later(a[app] ?? null, b[app] ?? null, (stop) => [stop.generation])];
+  });
+  return Object.fromEntries(merged) as CallRecord['stops'];
 }
 
 type Rank = readonly (string | number)[];

@@ -44,7 +44,7 @@ export const TrackingSchema = Type.Object({
   webhookUrl: orNull(Type.String()),
 });
 
-/** The last word that the call is not wanted any more. */
+/** A word that the call is not wanted any more. */
 export const StopSchema = Type.Object({
   /** Stops every tracking up to this generation. */
   generation: Type.String(),
@@ -93,7 +93,11 @@ export const FailureSchema = Type.Object({
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),
-  stop: orNull(StopSchema),
+  /**
+   * The last stop by the app whose calls it may stop, or `*` for all apps: whoever stops a call
+   * that is not known yet may not be allowed to touch it.
+   */
+  stops: Type.Record(Type.String(), StopSchema),
   ending: orNull(EndingSchema),
   expiry: orNull(ExpirySchema),
   /** When the last successful keepAlive was *sent*: a slow answer must not stretch trust. */
@@ -110,6 +114,9 @@ export type Expiry = Readonly<Static<typeof ExpirySchema>>;
 export type Failure = Readonly<Static<typeof FailureSchema>>;
 export type CallRecord = { readonly id: string } & Readonly<Static<typeof RecordSchema>>;
 
+/** The stops that count for calls of every app. */
+export const ALL_APPS = '*';
+
 export type RemovedState = 'ended' | 'expired' | 'untracked';
 
 /** How and when a call was removed from the schedule. */
@@ -122,7 +129,7 @@ export function emptyRecord(id: string): CallRecord {
   return {
     id,
     tracking: null,
-    stop: null,
+    stops: {},
     ending: null,
     expiry: null,
     renewedAt: null,
@@ -135,11 +142,13 @@ export function emptyRecord(id: string): CallRecord {
  * counts: a bot that stops a call which Graph has ended says nothing new.
  */
 export function removedOf(record: CallRecord): Removed | null {
-  const { tracking, stop, ending, expiry } = record;
+  const { tracking, stops, ending, expiry } = record;
   const generation = tracking?.generation ?? '';
   const renewedAt = renewalOf(record) ?? 0;
   const reasons: Removed[] = [];
-  if (stop && stop.generation >= generation) reasons.push({ state: 'untracked', at: stop.at });
+  for (const stop of [stops[ALL_APPS], stops[tracking?.app ?? ALL_APPS]]) {
+    if (stop && stop.generation >= generation) reasons.push({ state: 'untracked', at: stop.at });
+  }
   if (ending?.generation === generation && ending.sentAt >= renewedAt) {
     reasons.push({ state: 'ended', at: ending.at });
   }

@@ -227,7 +227,7 @@ export class Registry {
     const before = local.get(id);
     const added = item.change.decide(before);
     const after = added === null ? before : merge(before, added);
-    const isKnown = after.tracking !== null || after.stop !== null;
+    const isKnown = after.tracking !== null || Object.keys(after.stops).length > 0;
     const stood = item.expected === base ? before : this.#decode(id, item.expected);
     const write = {
       id,

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { merge } from '../../src/calls/merge.ts';
-import { type CallRecord, emptyRecord, removedOf, stateOf } from '../../src/calls/record.ts';
+import {
+  ALL_APPS,
+  type CallRecord,
+  emptyRecord,
+  removedOf,
+  stateOf,
+} from '../../src/calls/record.ts';
 
 const RUNS = { numRuns: 3_000 };
 
@@ -34,13 +40,15 @@ const aRecord: fc.Arbitrary<CallRecord> = fc.record({
       trackUntil: fc.constant(null),
     }),
   ),
-  stop: part(
+  stops: fc.dictionary(
+    fc.constantFrom(ALL_APPS, 'default', 'other'),
     fc.record({
       generation,
       at: instant,
       reason: fc.constant('request' as const),
       resultInfo: fc.constant(null),
     }),
+    { maxKeys: 2 },
   ),
   ending: part(fc.record({ generation, sentAt: instant, at: instant, error })),
   expiry: part(fc.record({ generation, renewedAt: instant, at: instant })),
@@ -105,7 +113,7 @@ describe('merge', () => {
         expect(merged.renewedAt ?? 0).toBe(latest);
         const words = [a.tracking, b.tracking].map((word) => word?.generation ?? '');
         expect(merged.tracking?.generation ?? '').toBe(words.sort().at(-1));
-        for (const { stop } of [a, b]) {
+        for (const stop of [a.stops[ALL_APPS] ?? null, b.stops[ALL_APPS] ?? null]) {
           const isOver = stop !== null && stop.generation >= (merged.tracking?.generation ?? '');
           if (isOver) expect(removedOf(merged)).not.toBeNull();
         }
@@ -138,7 +146,9 @@ describe('the state of a merged record', () => {
   test('is untracked if a replica that did not know the call was asked to stop it', () => {
     const blindStop = {
       ...empty,
-      stop: { generation: 'c', at: 20, reason: 'request' as const, resultInfo: null },
+      stops: {
+        [ALL_APPS]: { generation: 'c', at: 20, reason: 'request' as const, resultInfo: null },
+      },
     };
     expect(stateOf(blindStop)).toBeNull();
     expect(stateOf(merge(blindStop, tracked))).toBe('untracked');
@@ -147,7 +157,9 @@ describe('the state of a merged record', () => {
   test('is tracked if the bot tracked the call again after a stop', () => {
     const stopped = merge(tracked, {
       ...empty,
-      stop: { generation: 'c', at: 20, reason: 'request' as const, resultInfo: null },
+      stops: {
+        [ALL_APPS]: { generation: 'c', at: 20, reason: 'request' as const, resultInfo: null },
+      },
     });
     const again = { ...empty, tracking: { ...tracking, generation: 'd', trackedAt: 30 } };
     expect(stateOf(merge(stopped, again))).toBe('tracked');
@@ -165,7 +177,10 @@ describe('the state of a merged record', () => {
     });
     expect(stateOf(ended)).toBe('ended');
     const stop = { generation: 'c', at: 20, reason: 'request' as const, resultInfo: null };
-    expect(removedOf(merge(ended, { ...empty, stop }))).toEqual({ state: 'ended', at: 12 });
+    expect(removedOf(merge(ended, { ...empty, stops: { [ALL_APPS]: stop } }))).toEqual({
+      state: 'ended',
+      at: 12,
+    });
   });
 
   test('ignores an ending that was seen before the last renewal', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
+import { ALL_APPS, type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { decodeRecord } from '../../src/store/record-codec.ts';
 import { Registry, type SharedRegistry, type Write } from '../../src/store/registry.ts';
@@ -235,7 +235,9 @@ class World {
     this.wanted.set(id, false);
     const generation = String(++this.words).padStart(6, '0');
     const stop = { generation, at: this.now, reason: 'request' as const, resultInfo: null };
-    await this.#at(replica).registry.update([{ id, decide: () => ({ ...emptyRecord(id), stop }) }]);
+    await this.#at(replica).registry.update([
+      { id, decide: () => ({ ...emptyRecord(id), stops: { [ALL_APPS]: stop } }) },
+    ]);
   }
 
   /** A keepAlive, if the replica thinks that the call is tracked. */

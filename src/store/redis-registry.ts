@@ -1,0 +1,131 @@
+import { pieces } from '../calls/pieces.ts';
+import { StoreUnavailableError } from '../calls/ports.ts';
+import { slotOf, type Wheel } from '../calls/wheel.ts';
+import type { RedisClient } from './connection.ts';
+import { giveWay } from './give-way.ts';
+import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, slotKeys } from './keys.ts';
+import type { SharedRegistry, Write } from './registry.ts';
+
+/** Changes that one script makes at once, to keep Redis free for others in between. */
+const WRITE_SIZE = 500;
+/** Fields that one command reads at once, for the same reason. */
+const READ_SIZE = 500;
+/** Removed calls that one script prunes at once. */
+const PRUNE_SIZE = 1_000;
+
+export interface RedisRegistryOptions {
+  readonly redis: RedisClient;
+  readonly wheel: Wheel;
+  /** Whether some replica takes what webhooks have to deliver out of its stream again. */
+  readonly hasWebhooks: boolean;
+}
+
+/** The registry in Redis: for each slot a hash of tracked calls, and apart from it the removed. */
+export class RedisRegistry implements SharedRegistry {
+  readonly #options: RedisRegistryOptions;
+
+  constructor(options: RedisRegistryOptions) {
+    this.#options = options;
+  }
+
+  async readSlot(slot: number): Promise<ReadonlyMap<string, string>> {
+    const texts = new Map<string, string>();
+    let cursor = '0';
+    do {
+      const [next, flat] = await this.#run((redis) =>
+        redis.hscan(this.#keys(slot).tracked, cursor, 'COUNT', READ_SIZE),
+      );
+      for (let i = 0; i < flat.length; i += 2) texts.set(flat[i] ?? '', flat[i + 1] ?? '');
+      await giveWay(flat.length / 2);
+      cursor = next;
+    } while (cursor !== '0');
+    return texts;
+  }
+
+  async readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>> {
+    const { removed, removedAt } = this.#keys(slot);
+    const texts = new Map<string, string>();
+    const ids = await this.#run((redis) => redis.zrangebyscore(removedAt, since, '+inf'));
+    for (const chunk of pieces(ids, READ_SIZE)) {
+      const found = await this.#run((redis) => redis.hmget(removed, ...chunk));
+      for (const [i, id] of chunk.entries()) if (found[i]) texts.set(id, found[i]);
+    }
+    return texts;
+  }
+
+  async read(ids: readonly string[]): Promise<string[]> {
+    const texts = new Map<string, string>();
+    const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options.wheel));
+    const reads = [...bySlot].flatMap(([slot, inSlot]) =>
+      [...pieces(inSlot, READ_SIZE)].map(async (chunk) => {
+        const { tracked, removed } = this.#keys(slot);
+        // Tracked first: a call that is removed in between is found among the removed.
+        const found = [
+          await this.#run((redis) => redis.hmget(tracked, ...chunk)),
+          await this.#run((redis) => redis.hmget(removed, ...chunk)),
+        ];
+        for (const [i, id] of chunk.entries()) {
+          texts.set(id, found[0]?.[i] ?? found[1]?.[i] ?? '');
+        }
+      }),
+    );
+    await Promise.all(reads);
+    return ids.map((id) => texts.get(id) ?? '');
+  }
+
+  async write(writes: readonly Write[]): Promise<string[]> {
+    const results: string[] = [];
+    const indexed = writes.map((write, index) => ({ ...write, index }));
+    const runs = [...pieces(indexed, WRITE_SIZE)].map(async (chunk) => {
+      const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options.wheel));
+      const order = [...bySlot.values()].flat();
+      const stands = await this.#writeBySlot(bySlot);
+      for (const [i, { index, text }] of order.entries()) {
+        const stood = stands[i];
+        results[index] = typeof stood === 'string' ? stood : text;
+      }
+    });
+    await Promise.all(runs);
+    return results;
+  }
+
+  /** Forgets all calls of a slot that were removed before an instant. */
+  async prune(slot: number, before: number): Promise<void> {
+    const { removed, removedAt } = this.#keys(slot);
+    const prune = () => {
+      return this.#run((redis) => redis.pruneRemoved(removed, removedAt, before, PRUNE_SIZE));
+    };
+    let pruned = PRUNE_SIZE;
+    while (pruned === PRUNE_SIZE) pruned = await prune();
+  }
+
+  #writeBySlot(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<(string | number)[]> {
+    const keys: string[] = [EVENTS_KEY, HANDOVER_KEY];
+    const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 1 : 0];
+    for (const [slot, writes] of bySlot) {
+      const { tracked, removed, removedAt } = this.#keys(slot);
+      keys.push(tracked, removed, removedAt);
+      args.push(writes.length, ...writes.flatMap(toArgs));
+    }
+    return this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
+  }
+
+  #keys(slot: number) {
+    return slotKeys(slot, this.#options.wheel.slots);
+  }
+
+  async #run<T>(command: (redis: RedisClient) => Promise<T>): Promise<T> {
+    try {
+      return await command(this.#options.redis);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new StoreUnavailableError(`Redis: ${reason}`, { cause: error });
+    }
+  }
+}
+
+/** See the script `writeRecords`. */
+function toArgs({ id, expected, text, removedAt, announcement }: Write): (string | number)[] {
+  const { type = '', name = '', at = 0 } = announcement ?? {};
+  return [id, expected, text, removedAt ?? '', type, name, at];
+}
