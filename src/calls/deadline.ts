@@ -11,7 +11,10 @@ export const AT_RISK_SHARE = 1 / 3;
  * somebody since, or there is no call: its start then says nothing, and the
  * deadline counts from its tracking.
  */
-export function deadlineAt(call: Call, deadlineMs: number): number {
+export function deadlineAt(
+  call: Pick<Call, 'renewedAt' | 'startedAt' | 'trackedAt'>,
+  deadlineMs: number,
+): number {
   if (call.renewedAt !== null) return call.renewedAt + deadlineMs;
   const { startedAt, trackedAt } = call;
   const known = startedAt !== null && startedAt + deadlineMs > trackedAt;

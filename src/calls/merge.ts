@@ -34,7 +34,11 @@ import type { CallRecord } from './record.ts';
 export function merge(a: CallRecord, b: CallRecord): CallRecord {
   return withoutDeadParts({
     id: a.id,
-    tracking: later(a.tracking, b.tracking, (part) => [part.generation]),
+    // Graph's word on the tenant is no new word of the bot's; it only replaces a default.
+    tracking: later(a.tracking, b.tracking, (part) => [
+      part.generation,
+      part.tenantIsDefault ? 0 : 1,
+    ]),
     stops: mergeStops(a.stops, b.stops),
     ending: later(a.ending, b.ending, (part) => [part.generation, part.sentAt]),
     expiry: later(a.expiry, b.expiry, (part) => [part.generation, part.renewedAt]),

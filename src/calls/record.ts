@@ -35,6 +35,8 @@ export const TrackingSchema = Type.Object({
   generation: Type.String(),
   app: Type.String(),
   tenantId: Type.String(),
+  /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
+  tenantIsDefault: Type.Boolean(),
   trackedAt: Instant,
   /** When the call began at Graph, if the bot said so. */
   startedAt: orNull(Instant),
@@ -53,7 +55,7 @@ export const StopSchema = Type.Object({
   resultInfo: orNull(ResultInfoSchema),
 });
 
-/** Graph said that the call is over. */
+/** Graph's 404: the call is over. */
 export const EndingSchema = Type.Object({
   /** The tracking that it was seen under: it ends no later one. */
   generation: Type.String(),
