@@ -1,3 +1,4 @@
+import type { Timing } from './plan.ts';
 import {
   ALL_APPS,
   type CallError,
@@ -14,11 +15,13 @@ import {
 export type { CallError, RemovedState, ResultInfo } from './record.ts';
 
 /** What a record says about a tracked call, for whoever acts on it or shows it. */
-export interface Call extends Tracking {
+export interface Call extends Tracking, Timing {
   /** Graph's id of the call; see {@link parseCallId}. */
   readonly id: string;
   /** When the last successful keepAlive was sent. */
   readonly renewedAt: number | null;
+  /** When the last attempt failed; null if the call is not failing. */
+  readonly failedAt: number | null;
   /** The next attempt of a failing call. */
   readonly retryAt: number | null;
   readonly consecutiveFailures: number;
@@ -49,6 +52,7 @@ export function callOf(record: CallRecord): Call | RemovedCall | null {
     ...tracking,
     id,
     renewedAt: renewalOf(record),
+    failedAt: failure?.at ?? null,
     retryAt: failure?.retryAt ?? null,
     consecutiveFailures: failure?.count ?? 0,
     atRiskAt: failure?.atRiskAt ?? null,

@@ -2,14 +2,12 @@ import { type Call, callOf } from './call.ts';
 import { AT_RISK_SHARE, deadlineAt } from './deadline.ts';
 import type { Outcome } from './outcome.ts';
 import type { Random } from './ports.ts';
+import { hasEnded, isOver, type PlanContext } from './plan.ts';
 import { type CallRecord, emptyRecord, failureOf, stateOf } from './record.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
+import { trackingOver } from './words.ts';
 
-export interface LearnContext {
-  readonly now: number;
-  /** See `SettledClock`: deadlines are kept by it. */
-  readonly settledNow: number;
-  readonly deadlineMs: number;
+export interface LearnContext extends PlanContext {
   readonly policy: RetryPolicy;
   readonly random: Random;
 }
@@ -41,6 +39,19 @@ export function learnedFrom(
       return { ...added, ...learnedFromFailure(outcome, call, current, context) };
     }
   }
+}
+
+/**
+ * What the clock alone adds to what is known of a call: that its tracking has ended, or that its
+ * deadline is long past. null for nothing: the bot may have prolonged the tracking meanwhile.
+ */
+export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
+  const call = stateOf(current) === 'tracked' ? callOf(current) : null;
+  if (call === null || !isOver(call, context)) return null;
+  if (hasEnded(call, context)) return trackingOver(current, context.now);
+  const { generation, renewedAt } = call;
+  const expiry = { generation, renewedAt: renewedAt ?? 0, at: context.now };
+  return { ...emptyRecord(current.id), expiry };
 }
 
 type Failed = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;

@@ -32,6 +32,8 @@ export interface ConfiguredApps {
 
 export interface TrackContext extends ConfiguredApps {
   readonly now: number;
+  /** See `SettledClock`. */
+  readonly settledNow: number;
   /** Why a webhook may not be used for the calls of an app, or null. */
   readonly webhookFault?: ((url: string, app: string) => string | null) | undefined;
 }
@@ -45,7 +47,7 @@ export function faultOf(
   context: TrackContext,
   reach: Reach = null,
 ): Invalid | null {
-  const { now, apps, defaultApp } = context;
+  const { now, settledNow, apps, defaultApp } = context;
   const { app, startedAt = null, trackUntil = null } = request;
   if (!apps.has(app ?? defaultApp)) {
     const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
@@ -54,7 +56,7 @@ export function faultOf(
   if (startedAt !== null && startedAt > now + CLOCK_SKEW_MS) {
     return invalid('startedAt', 'must not lie in the future');
   }
-  if (trackUntil !== null && trackUntil <= now) {
+  if (trackUntil !== null && trackUntil <= settledNow) {
     return invalid('trackUntil', 'must lie in the future');
   }
   return null;

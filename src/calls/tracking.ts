@@ -1,6 +1,6 @@
 import { type Call, isRemoved, callOf, trackedCallOf } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
-import type { CallKeeper, CallRegistry, Clock, Observer, Random } from './ports.ts';
+import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
 import { StoreUnavailableError } from './ports.ts';
 import { isWithin, type Reach } from './principal.ts';
 import { beyondReach, type Forbidden, forbidden, passedOver } from './reach.ts';
@@ -27,7 +27,7 @@ export interface TrackingDeps {
   readonly registry: CallRegistry;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan'>;
   readonly observer: Observer;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly random: Random;
   /** The apps whose calls may be seen and touched; null: all. */
   readonly reach: Reach;
@@ -147,7 +147,8 @@ export class Tracking {
 
   #context(): ConfiguredApps & TrackContext & { random: Random } {
     const { clock, configured, random, webhookFault } = this.#deps;
-    return { ...configured(), now: clock.now(), random, webhookFault };
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    return { ...configured(), ...at, random, webhookFault };
   }
 
   /** Whether what is known of the call is of an app within reach. */

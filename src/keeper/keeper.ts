@@ -1,8 +1,7 @@
-import type { Call } from '../calls/call.ts';
-import type { Decision } from '../calls/optimistic.ts';
+import { type Call, isRemoved, type RemovedCall } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { isOver } from '../calls/plan.ts';
-import type { CallKeeper, KeepAliveResult, TooSoon } from '../calls/ports.ts';
+import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/ports.ts';
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { OnDemand } from './on-demand.ts';
 import { Outcomes, type OutcomesOptions, type Settled } from './outcomes.ts';
@@ -13,6 +12,7 @@ import { type Unsent, unsent } from './unsent.ts';
 export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'onDropped'> &
   Omit<OutcomesOptions, 'gatherMs' | 'onWritten'> &
   Omit<PlannerOptions, 'onDue'> & {
+    readonly observer: Observer;
     /** Captures the current context for traces; null if there are none. */
     readonly bind: (() => Bound) | null;
   };
@@ -56,18 +56,18 @@ export class Keeper implements CallKeeper {
       ...options,
       onAttempted: (pending, outcome) => this.#attempted(pending, outcome),
       onOver: (pending) => this.#stop(pending),
-      onDropped: (pending, outcome) => this.#done(pending, { outcome, effect: null }),
+      onDropped: (pending, outcome) => this.#done(pending, { outcome, call: null }),
     });
     this.#outcomes = new Outcomes({
       ...options,
       gatherMs: Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE),
-      onWritten: (settled, effect) => this.#written(settled, effect),
+      onWritten: (settled, call) => this.#written(settled, call),
     });
     this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
     this.#onDemand = new OnDemand({
       join: (call) => this.#takeAndWait(call),
       isOnItsWay: (id) => this.#pending.has(id),
-      late: () => ({ outcome: this.#unsent('queued'), effect: null }),
+      late: () => ({ outcome: this.#unsent('queued'), call: null }),
       clock,
       floorMs: policy.firstMs,
       waitMs: 2 * requestMs,
@@ -99,7 +99,7 @@ export class Keeper implements CallKeeper {
   close(): Call[] {
     this.#isClosed = true;
     const waiting = this.#dispatch.close();
-    const result = { outcome: this.#unsent('stopping'), effect: null };
+    const result = { outcome: this.#unsent('stopping'), call: null };
     for (const pending of waiting) this.#done(pending, result);
     return waiting.map(({ call }) => call);
   }
@@ -115,7 +115,7 @@ export class Keeper implements CallKeeper {
     return new Promise((resolve) => {
       const pending = this.#take(call);
       if (pending === null) {
-        resolve({ outcome: this.#unsent('stopping'), effect: null });
+        resolve({ outcome: this.#unsent('stopping'), call: null });
       } else {
         pending.waiters ??= [];
         pending.waiters.push(resolve);
@@ -127,11 +127,11 @@ export class Keeper implements CallKeeper {
     if (this.#isClosed) return null;
     const known = this.#pending.get(call.id);
     if (known) return this.#join(known, call);
-    const { clock, deadlineMs, bind } = this.#options;
-    const now = clock.now();
-    const pending = toPending(call, now, deadlineMs, bind?.() ?? null);
+    const { clock, timings, bind } = this.#options;
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const pending = toPending(call, at.now, timings.deadlineMs, bind?.() ?? null);
     this.#pending.set(call.id, pending);
-    if (isOver(call, clock.settledNow())) this.#stop(pending);
+    if (isOver(call, { ...timings, ...at })) this.#stop(pending);
     else this.#dispatch.add(pending);
     return pending;
   }
@@ -144,7 +144,7 @@ export class Keeper implements CallKeeper {
   #join(known: Pending, call: Call): Pending {
     const { clock, policy } = this.#options;
     if (known.isSent) {
-      if (call.registration > known.call.registration) known.isAgain = true;
+      if (call.generation > known.call.generation) known.isAgain = true;
       return known;
     }
     known.call = call;
@@ -158,7 +158,7 @@ export class Keeper implements CallKeeper {
   #attempted(pending: Pending, outcome: Outcome): void {
     if (pending.isDone) return;
     pending.isSent = true;
-    this.#options.registries.shared.observer.attempted(pending.call, outcome);
+    this.#options.observer.attempted(pending.call, outcome);
     this.#outcomes.add({ pending, asked: pending.call, outcome });
   }
 
@@ -167,10 +167,11 @@ export class Keeper implements CallKeeper {
     this.#outcomes.add({ pending, asked: pending.call, outcome: null });
   }
 
-  #written({ pending, outcome, isWaiting }: Settled, effect: Decision): void {
-    if (effect && 'next' in effect) this.#planner.plan(effect.next);
-    if (isWaiting && !(effect && 'gone' in effect)) return;
-    this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), effect });
+  #written({ pending, outcome, isWaiting }: Settled, call: Call | RemovedCall | null): void {
+    const isOnSchedule = call !== null && !isRemoved(call);
+    if (isOnSchedule) this.#planner.plan(call);
+    if (isWaiting && isOnSchedule) return;
+    this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), call });
     if (pending.isAgain) this.#planner.lookNow(pending.id);
   }
 

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
 import type { StreamedEventLog } from './event-log.ts';
 import { EVENTS_KEY } from './keys.ts';
-import type { Roster } from './roster.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import { decodeRecord, UnreadableError } from './record-codec.ts';
 import { fieldOf, type StreamEntry } from './stream-entry.ts';
 
 export interface EventFeedOptions {
@@ -12,7 +12,7 @@ export interface EventFeedOptions {
   readonly read: RedisClient;
   /** Of the feed's own: it blocks. */
   readonly block: RedisClient;
-  readonly roster: Roster;
+  readonly local: Pick<LocalRegistry, 'merge'>;
   /** Told of what is read, for those who follow the events from outside. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
@@ -21,15 +21,12 @@ export interface EventFeedOptions {
   readonly onUnreadable: () => void;
 }
 
-/** The events after which a call stands on the schedule; after all others it does not. */
-const PUTS: ReadonlySet<string> = new Set(['tracked', 'restored', 'at-risk', 'recovered']);
-
 type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 
 /**
- * Keeps the roster fresh: what any replica tracks, stops or takes off the
+ * Keeps the local registry fresh: what any replica tracks, stops or takes off the
  * schedule is here within moments. What is missed all the same, as while Redis
- * was away, comes with the next read of the slot.
+ * was away, comes with the next sync of the slot.
  */
 export class EventFeed {
   readonly #options: EventFeedOptions;
@@ -71,7 +68,7 @@ export class EventFeed {
         const args = ['COUNT', 500, 'BLOCK', blockMs, 'STREAMS', EVENTS_KEY, from] as const;
         const reply = (await block.xread(...args)) as StreamReply;
         const entries = reply?.[0]?.[1] ?? [];
-        for (const [, fields] of entries) this.#apply(fields);
+        for (const [, fields] of entries) this.#learn(fields);
         // Unless told meanwhile to follow from elsewhere.
         if (this.#after !== from) continue;
         this.#after = entries.at(-1)?.[0] ?? from;
@@ -84,20 +81,10 @@ export class EventFeed {
     }
   }
 
-  #apply(fields: readonly string[]): void {
-    const { roster, onUnreadable } = this.#options;
-    const field = (name: string) => fieldOf(fields, name);
-    const id = field('id');
+  #learn(fields: readonly string[]): void {
+    const { local, onUnreadable } = this.#options;
     try {
-      const known = roster.peek(id)?.call.registration ?? '';
-      if (PUTS.has(field('type'))) {
-        const call = decodeCall(id, field('call'));
-        // The echo of what stands here must not undo what has happened to it since.
-        if (call.registration > known && !roster.hasLeft(call)) roster.put(call);
-      } else {
-        const gone = decodeGoneCall(id, field('call'));
-        if (gone.registration >= known) roster.remove(gone);
-      }
+      local.merge(decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call')));
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       onUnreadable();

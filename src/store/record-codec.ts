@@ -1,13 +1,14 @@
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { isCallId } from '../calls/call.ts';
+import type { Timing } from '../calls/plan.ts';
 import { type CallRecord, failureOf, RecordSchema, renewalOf } from '../calls/record.ts';
 
 /**
  * How a record is stored, in Redis and in memory: a head of fixed width, then JSON.
  *
- *   1 renewedAt trackedAt startedAt retryAt trackUntil failing app \n [[…],…]
- *   │ └── 9 base-36 digits each, 0 for none ──────────┘  0 or 1      parts by position (RecordSchema)
+ *   1 renewedAt trackedAt startedAt failedAt retryAt trackUntil app \n [[…],…]
+ *   │ └── 9 base-36 digits each, 0 for none ──────────────────┘         parts by position (RecordSchema)
  *   └ version
  *
  * Visits and counts read the head alone: a replica that passes over a thousand calls to find
@@ -15,7 +16,7 @@ import { type CallRecord, failureOf, RecordSchema, renewalOf } from '../calls/re
  */
 const VERSION = '1';
 const DIGITS = 9;
-const HEAD_LENGTH = 1 + 5 * DIGITS + 1;
+const HEAD_LENGTH = 1 + 6 * DIGITS;
 
 /** A text that is not a record as we write it. */
 export class UnreadableError extends Error {
@@ -29,14 +30,8 @@ export class UnreadableError extends Error {
   }
 }
 
-/** What a visit has to know about a call to find out whether it is due. 0 means none. */
-export interface Head {
-  readonly renewedAt: number;
-  readonly trackedAt: number;
-  readonly startedAt: number;
-  readonly retryAt: number;
-  readonly trackUntil: number;
-  readonly isFailing: boolean;
+/** What visits and counts have to know of a tracked call. */
+export interface Head extends Timing {
   readonly app: string;
 }
 
@@ -47,26 +42,27 @@ export function encodeRecord(record: CallRecord): string {
     renewalOf(record),
     tracking?.trackedAt,
     tracking?.startedAt,
+    failure?.at,
     failure?.retryAt,
     tracking?.trackUntil,
   ];
   const { id: _, ...parts } = record;
   const body = JSON.stringify(pack(SHAPE, parts));
   const digits = head.map(formatInstant).join('');
-  return `${VERSION}${digits}${failure ? 1 : 0}${tracking?.app ?? ''}\n${body}`;
+  return `${VERSION}${digits}${tracking?.app ?? ''}\n${body}`;
 }
 
 /** Only of a text that {@link decodeRecord} has read or {@link encodeRecord} has made. */
 export function readHead(text: string): Head {
   const instant = (i: number) =>
-    Number.parseInt(text.slice(1 + i * DIGITS, 1 + (i + 1) * DIGITS), 36);
+    Number.parseInt(text.slice(1 + i * DIGITS, 1 + (i + 1) * DIGITS), 36) || null;
   return {
     renewedAt: instant(0),
-    trackedAt: instant(1),
+    trackedAt: instant(1) ?? 0,
     startedAt: instant(2),
-    retryAt: instant(3),
-    trackUntil: instant(4),
-    isFailing: text[HEAD_LENGTH - 1] === '1',
+    failedAt: instant(3),
+    retryAt: instant(4),
+    trackUntil: instant(5),
     app: text.slice(HEAD_LENGTH, text.indexOf('\n')),
   };
 }

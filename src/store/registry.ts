@@ -1,6 +1,12 @@
 import { type Announcement, announcementOf } from '../calls/announcement.ts';
 import { merge } from '../calls/merge.ts';
-import { StoreUnavailableError } from '../calls/ports.ts';
+import {
+  type CallRegistry,
+  type Change,
+  type Changed,
+  type Schedule,
+  StoreUnavailableError,
+} from '../calls/ports.ts';
 import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import {
@@ -45,23 +51,6 @@ export interface RegistryOptions {
   readonly onUnreadable: (id: string, error: UnreadableError) => void;
 }
 
-/** A call to change, and how: `decide` returns what to add to what is known, null for nothing. */
-export interface Change {
-  readonly id: string;
-  decide(current: CallRecord): CallRecord | null;
-}
-
-/**
- * - `stored`: Redis has it.
- * - `kept`: Redis did not answer; this replica alone knows of it until the next sync.
- * - `refused`: a later version of Callkeeper wrote the record. Nothing has changed.
- */
-export interface Changed {
-  readonly kind: 'stored' | 'kept' | 'refused';
-  readonly before: CallRecord;
-  readonly after: CallRecord;
-}
-
 /** How a slot is compared with Redis. */
 export interface SyncOptions {
   /**
@@ -101,11 +90,42 @@ const MAX_ROUNDS = 32;
  * All that is known of the calls: this replica's copy, and Redis. There is one way to write,
  * `update`, and one way to repair, `sync`; both merge, and neither asks why the two differ.
  */
-export class Registry {
+export class Registry implements CallRegistry {
   readonly #options: RegistryOptions;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+  }
+
+  get(id: string): CallRecord {
+    return this.#options.local.get(id);
+  }
+
+  isAcknowledged(id: string): boolean {
+    return this.#options.local.isAcknowledged(id);
+  }
+
+  /** Brings to Redis what it has not confirmed yet. Returns whether that is all. */
+  async flush(): Promise<boolean> {
+    const { local } = this.#options;
+    const ids = [...local.unacknowledged];
+    if (ids.length > 0) await this.update(ids.map((id) => ({ id, decide: () => null })));
+    return local.unacknowledged.size === 0;
+  }
+
+  async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]> {
+    const { local, shared, isUp } = this.#options;
+    const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
+    const reading = which === 'tracked' ? () => shared.readSlot(slot) : () => shared.readRemoved(slot, 0);
+    const read = isUp() ? await reading().catch(ifUnavailable) : null;
+    const ids = new Set([...(read?.keys() ?? []), ...known.keys()]);
+    const records: CallRecord[] = [];
+    for (const id of ids) {
+      const text = read?.get(id);
+      if (text !== undefined) records.push(merge(this.#decode(id, text), local.get(id)));
+      else if (read === null || !local.isAcknowledged(id)) records.push(local.get(id));
+    }
+    return records.filter((record) => (removedOf(record) === null) === (which === 'tracked'));
   }
 
   /** What this replica and Redis know of calls; what this replica knows if Redis does not answer. */
