@@ -1,4 +1,5 @@
 import type { EventType } from './event.ts';
+import { saysTheSame } from './words.ts';
 import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
 
 /** What to publish about a change of a record. */
@@ -29,7 +30,8 @@ export function announcementOf(
   const wasState = stateOf(before);
   if (removed !== null) return wasState === removed.state ? null : named(removed.state, removed.at);
   const isNewWord = before.tracking?.generation !== tracking.generation;
-  if (isNewWord) return named('tracked', now);
+  const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
+  if (isNewWord && (isVisible || wasState !== 'tracked')) return named('tracked', now);
   // Given up, and renewed by somebody all the same.
   if (wasState !== 'tracked') return named('tracked', now, `/${renewalOf(after) ?? 0}`);
   const [wasAtRisk, isAtRisk] = [before, after].map((one) => failureOf(one)?.atRiskAt ?? null);

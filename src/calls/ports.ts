@@ -72,7 +72,7 @@ export interface CallRegistry {
 }
 
 /** The tracked calls by their slots, for those who visit them. */
-export interface Schedule {
+export interface Slots {
   /**
    * The timings of a slot's calls, brought up to date with Redis if that answers. They are read
    * anew by each iteration.

@@ -1,3 +1,4 @@
+import { announcementOf } from './announcement.ts';
 import { type Call, isRemoved, callOf, trackedCallOf } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
@@ -134,9 +135,12 @@ export class Tracking {
 
   /** Does at once what cannot wait for the slot's turn. */
   #keep(before: CallRecord, after: CallRecord): void {
-    const { keeper } = this.#deps;
+    const { keeper, observer, clock } = this.#deps;
     const call = trackedCallOf(after);
     if (call === null || before === after) return;
+    if (announcementOf(before, after, clock.now())?.type === 'tracked') {
+      observer.tracked(call, stateOf(before) !== 'tracked');
+    }
     const was = trackedCallOf(before);
     // In another tenant, or by another app, it may not fail.
     const hasMoved = was !== null && call.consecutiveFailures > 0 && isElsewhere(was, call);

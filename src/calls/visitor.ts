@@ -1,10 +1,10 @@
 import { type Call, REMEMBERED_MS } from './call.ts';
 import { type PlanContext, planVisit } from './plan.ts';
-import type { CallKeeper, Schedule, SettledClock } from './ports.ts';
+import type { CallKeeper, SettledClock, Slots } from './ports.ts';
 import { slotWidthMs, type Wheel } from './wheel.ts';
 
 export interface VisitorDeps {
-  readonly schedule: Schedule;
+  readonly slots: Slots;
   readonly keeper: CallKeeper;
   readonly clock: SettledClock;
   readonly wheel: Wheel;
@@ -41,21 +41,21 @@ export class Visitor {
 
   /** Visits a slot for its turn at `turnAt`. */
   async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<Visited> {
-    const { schedule, keeper, clock, timings } = this.#deps;
+    const { slots, keeper, clock, timings } = this.#deps;
     const earlyMs = turnAt - clock.now();
     // Taken by a worker whose machine's clock is wrong: the watch makes up for the turn.
     if (earlyMs > timings.skewMs) return 'done';
     // Or a little fast. What is sent before the turn would count as of the turn before.
     if (earlyMs > 0) await clock.sleep(earlyMs, stop);
-    const calls = await schedule.read(slot);
+    const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt });
-    keeper.keep(over.flatMap((id) => schedule.call(id) ?? []));
+    keeper.keep(over.flatMap((id) => slots.call(id) ?? []));
     const isHandedOver = await this.#handOver(due, turnAt, stop);
     // Whoever made the last attempt plans the next one; this is for when they are gone.
-    const waiting = later.flatMap((id) => schedule.call(id) ?? []);
+    const waiting = later.flatMap((id) => slots.call(id) ?? []);
     keeper.plan(waiting, timings.firstMs);
-    await schedule.prune(slot, at.settledNow - REMEMBERED_MS);
+    await slots.prune(slot, at.settledNow - REMEMBERED_MS);
     return isHandedOver ? 'done' : 'cut';
   }
 
@@ -78,6 +78,6 @@ export class Visitor {
   }
 
   #calls(ids: readonly string[]): Call[] {
-    return ids.flatMap((id) => this.#deps.schedule.call(id) ?? []);
+    return ids.flatMap((id) => this.#deps.slots.call(id) ?? []);
   }
 }

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { type Call, type CallError, type GoneCall, isGone } from '../calls/call.ts';
+import { type Call, type CallError, type RemovedCall, isRemoved } from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { formatInstant, formatInstantOrNull } from './instant.ts';
@@ -115,12 +115,12 @@ export function callAnswer(description: string) {
 }
 
 /** Makes a call ready to be told; `durable` is false where only this replica holds it. */
-export type PresentCall = (call: Call | GoneCall, durable: boolean) => CallResource;
+export type PresentCall = (call: Call | RemovedCall, durable: boolean) => CallResource;
 
 export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
   return (call, durable) => ({
     id: call.id,
-    state: isGone(call) ? call.removal : 'tracked',
+    state: isRemoved(call) ? call.state : 'tracked',
     durable,
     app: call.app,
     tenantId: call.tenantId,
@@ -130,17 +130,17 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
     startedAt: formatInstantOrNull(call.startedAt),
     trackUntil: formatInstantOrNull(call.trackUntil),
     renewedAt: formatInstantOrNull(call.renewedAt),
-    dueAt: isGone(call) ? null : formatInstant(dueAt(call, wheel)),
+    dueAt: isRemoved(call) ? null : formatInstant(dueAt(call, wheel)),
     deadlineAt: formatInstant(deadlineAt(call, deadlineMs)),
-    ...(isGone(call) ? presentEnd(call) : {}),
+    ...(isRemoved(call) ? presentEnd(call) : {}),
     consecutiveFailures: call.consecutiveFailures,
     atRiskAt: formatInstantOrNull(call.atRiskAt),
     lastError: call.lastError && presentError(call.lastError),
   });
 }
 
-function presentEnd({ goneAt, resultInfo }: GoneCall) {
-  return { goneAt: formatInstant(goneAt), ...(resultInfo === null ? {} : { resultInfo }) };
+function presentEnd({ removedAt, resultInfo }: RemovedCall) {
+  return { goneAt: formatInstant(removedAt), ...(resultInfo === null ? {} : { resultInfo }) };
 }
 
 export function presentError(error: CallError): LastError {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { type PlanContext, planVisit, wasVisited } from '../calls/plan.ts';
-import type { CallKeeper, Schedule, SettledClock } from '../calls/ports.ts';
+import type { CallKeeper, SettledClock, Slots } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
@@ -11,7 +11,7 @@ export interface WatchOptions {
   readonly clock: SettledClock;
   /** A slot is looked at so long after its turn: well inside the slack, in ms. */
   readonly graceMs: number;
-  readonly schedule: Pick<Schedule, 'read' | 'call'>;
+  readonly slots: Pick<Slots, 'read' | 'call'>;
   readonly visitor: Visits;
   /**
    * So that one replica at a time makes up for a slot; false: another one is at it. The lock
@@ -133,14 +133,14 @@ export class Watch {
 
   /** @returns when to look again before the next turn, or null. */
   async #look(slot: number, { turnAt }: Look): Promise<number | null> {
-    const { schedule, visitor, lock, clock, timings, graceMs, keeper, onMissed } = this.#options;
+    const { slots, visitor, lock, clock, timings, graceMs, keeper, onMissed } = this.#options;
     const retryGraceMs = this.#options.retryGraceMs();
-    const calls = await schedule.read(slot);
+    const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
     const missed = [...due, ...over].filter((id) => !keeper.holds(id));
     if (missed.length === 0) {
-      const waiting = later.flatMap((id) => schedule.call(id) ?? []);
+      const waiting = later.flatMap((id) => slots.call(id) ?? []);
       keeper.plan(waiting, retryGraceMs);
       return null;
     }

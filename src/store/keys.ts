@@ -32,7 +32,7 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
   };
 }
 
-/** Hash: the interval of the replicas, and the marker that this Redis holds our data. */
+/** String: the interval of the replicas, ms; the marker that this Redis holds our data. */
 export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${TAG}:replicas`;

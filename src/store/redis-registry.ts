@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { pieces } from '../calls/pieces.ts';
 import { StoreUnavailableError } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
@@ -89,6 +90,13 @@ export class RedisRegistry implements SharedRegistry {
     return results;
   }
 
+  /** A short lock on a slot; false if somebody else holds it. It expires by itself. */
+  async tryLock(slot: number, forMs: number): Promise<boolean> {
+    const { lock } = this.#keys(slot);
+    const hold = (redis: RedisClient) => redis.holdLock(lock, randomUUID(), Math.ceil(forMs));
+    return (await this.#run(hold)) === 1;
+  }
+
   /** Forgets all calls of a slot that were removed before an instant. */
   async prune(slot: number, before: number): Promise<void> {
     const { removed, removedAt } = this.#keys(slot);
@@ -119,10 +127,14 @@ export class RedisRegistry implements SharedRegistry {
       return await command(this.#options.redis);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      if (reason.startsWith('WRONGTYPE')) throw new WrongTypeError(reason, { cause: error });
       throw new StoreUnavailableError(`Redis: ${reason}`, { cause: error });
     }
   }
 }
+
+/** A key of ours holds something that is not ours: what stands under it cannot be served. */
+export class WrongTypeError extends StoreUnavailableError {}
 
 /** See the script `writeRecords`. */
 function toArgs({ id, expected, text, removedAt, announcement }: Write): (string | number)[] {

@@ -4,7 +4,6 @@ import {
   type CallRegistry,
   type Change,
   type Changed,
-  type Schedule,
   StoreUnavailableError,
 } from '../calls/ports.ts';
 import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
@@ -66,6 +65,8 @@ export interface Synced {
   readonly learned: number;
   /** Written to Redis. */
   readonly pushed: number;
+  /** Of these the tracked calls that Redis did not know. */
+  readonly lost: number;
 }
 
 /** A change on its way: `expected` is the text that Redis is believed to hold. */
@@ -103,6 +104,11 @@ export class Registry implements CallRegistry {
 
   isAcknowledged(id: string): boolean {
     return this.#options.local.isAcknowledged(id);
+  }
+
+  /** How many calls Redis has not confirmed yet, as this replica knows them. */
+  get unacknowledged(): number {
+    return this.#options.local.unacknowledged.size;
   }
 
   /** Brings to Redis what it has not confirmed yet. Returns whether that is all. */
@@ -198,7 +204,10 @@ export class Registry implements CallRegistry {
     }
     const left = await this.#write(behind, []);
     if (left.length > 0) throw new StoreUnavailableError('Redis went away during a sync');
-    return { learned, pushed: behind.length };
+    const lost = behind.filter(
+      ({ expected, change: { id } }) => expected === '' && removedOf(local.get(id)) === null,
+    );
+    return { learned, pushed: behind.length, lost: lost.length };
   }
 
   /** Drops what only this replica knows and nobody can want any more. */
