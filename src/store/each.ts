@@ -2,7 +2,7 @@ import { isCluster, type RedisClient } from './connection.ts';
 
 /** A command by its name, or a script by ours, and its arguments. */
 export type Command = readonly [name: CommandName, ...args: (string | number)[]];
-type CommandName = 'hget' | 'hsetnx' | 'zadd' | 'writeCalls';
+type CommandName = 'hsetnx' | 'zadd';
 
 export type Reply = [error: Error | null, value: unknown];
 
