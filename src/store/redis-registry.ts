@@ -74,16 +74,16 @@ export class RedisRegistry implements SharedRegistry {
     return ids.map((id) => texts.get(id) ?? '');
   }
 
-  async write(writes: readonly Write[]): Promise<string[]> {
-    const results: string[] = [];
+  async write(writes: readonly Write[]): Promise<(true | string)[]> {
+    const results: (true | string)[] = [];
     const indexed = writes.map((write, index) => ({ ...write, index }));
     const runs = [...pieces(indexed, WRITE_SIZE)].map(async (chunk) => {
       const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options.wheel));
       const order = [...bySlot.values()].flat();
       const stands = await this.#writeBySlot(bySlot);
-      for (const [i, { index, text }] of order.entries()) {
+      for (const [i, { index }] of order.entries()) {
         const stood = stands[i];
-        results[index] = typeof stood === 'string' ? stood : text;
+        results[index] = typeof stood === 'string' ? stood : true;
       }
     });
     await Promise.all(runs);

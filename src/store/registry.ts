@@ -34,8 +34,8 @@ export interface SharedRegistry {
   readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
   /** The text of each call, tracked or removed; '' for none. */
   read(ids: readonly string[]): Promise<string[]>;
-  /** For each write the text that stands now: the one written, or the one that was in its way. */
-  write(writes: readonly Write[]): Promise<string[]>;
+  /** For each write true, or the text that stands instead of the one expected. */
+  write(writes: readonly Write[]): Promise<(true | string)[]>;
 }
 
 export interface RegistryOptions {
@@ -233,13 +233,14 @@ export class Registry implements CallRegistry {
   }
 
   /** Takes in how a write went; returns it again if it has to be tried on what stands there. */
-  #conclude(draft: Draft, stands: string, results: Changed[]): Open[] {
+  #conclude(draft: Draft, stands: true | string, results: Changed[]): Open[] {
     const { local, onAnnounced } = this.#options;
     const { change, index, base, before, after, write } = draft;
-    if (stands === write.text) {
+    // Another replica that knows the same may have written it first.
+    if (stands === true || stands === write.text) {
       results[index] = { kind: 'stored', before, after: local.put(base, after, write.text) };
       if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
-      if (write.announcement) onAnnounced(write.announcement, after);
+      if (stands === true && write.announcement) onAnnounced(write.announcement, after);
       return [];
     }
     if (this.#learn(change.id, stands) === 'newer') {

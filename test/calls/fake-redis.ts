@@ -37,7 +37,7 @@ export class FakeRedis implements SharedRegistry {
     return ids.map((id) => this.texts.get(id) ?? '');
   }
 
-  async write(writes: readonly Write[]): Promise<string[]> {
+  async write(writes: readonly Write[]): Promise<(true | string)[]> {
     await this.#start('write');
     const stands = writes.map((write) => this.#writeOne(write));
     await this.afterWrite();
@@ -49,12 +49,12 @@ export class FakeRedis implements SharedRegistry {
     for (const id of this.#in(slot, true).keys()) if (!kept.has(id)) this.texts.delete(id);
   }
 
-  #writeOne({ id, expected, text, announcement }: Write): string {
+  #writeOne({ id, expected, text, announcement }: Write): true | string {
     const stands = this.texts.get(id) ?? '';
     if (stands !== expected) return stands;
     if (text !== '') this.texts.set(id, text);
     if (announcement) this.published.push({ ...announcement, id });
-    return text;
+    return true;
   }
 
   #in(slot: number, isRemoved: boolean, since = Number.NEGATIVE_INFINITY): Map<string, string> {

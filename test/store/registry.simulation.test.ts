@@ -96,7 +96,7 @@ class FakeRedis {
     };
   }
 
-  #write({ id, expected, text, announcement }: Write): string {
+  #write({ id, expected, text, announcement }: Write): true | string {
     const stands = this.texts.get(id) ?? '';
     if (stands !== expected) return stands;
     if (this.diesAfter-- <= 0) {
@@ -109,7 +109,7 @@ class FakeRedis {
       this.events.push({ id, text });
       this.published.set(id, announcement.type);
     }
-    return text;
+    return true;
   }
 
   #in(slot: number, isWanted: (state: ReturnType<typeof stateOf>) => boolean) {
