@@ -32,7 +32,8 @@ const aRecord: fc.Arbitrary<CallRecord> = fc.record({
     fc.record({
       generation,
       app: fc.constantFrom('default', 'other'),
-      tenantId: fc.constant('t'),
+      tenantId: fc.constantFrom('t', 'u'),
+      tenantIsDefault: fc.boolean(),
       labels: fc.constant({}),
       webhookUrl: fc.constant(null),
       trackedAt: instant,
@@ -128,6 +129,7 @@ describe('the state of a merged record', () => {
     generation: 'b',
     app: 'default',
     tenantId: 't',
+    tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
     trackedAt: 1,

@@ -220,6 +220,7 @@ class World {
       generation,
       app: 'default',
       tenantId: 't',
+      tenantIsDefault: true,
       trackedAt: this.now,
       startedAt: null,
       trackUntil: null,
