@@ -117,8 +117,8 @@ export interface CallKeeper {
    * @param graceMs how much longer an attempt is left to whoever else has planned it
    */
   plan(calls: Iterable<Call>, graceMs?: number): void;
-  /** Whether the call is on its way already, or planned. */
-  holds(id: string): boolean;
+  /** Whether the call is on its way already, or is to be looked at again by an instant. */
+  holds(id: string, by: number): boolean;
   /** A keepAlive on demand: joins one that is in flight or waits. */
   keepNow(call: Call): Promise<KeepAliveResult | TooSoon>;
 }

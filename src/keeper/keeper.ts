@@ -86,8 +86,8 @@ export class Keeper implements CallKeeper {
     return this.#onDemand.ask(call);
   }
 
-  holds(id: string): boolean {
-    return this.#pending.has(id) || this.#planner.has(id);
+  holds(id: string, by: number): boolean {
+    return this.#pending.has(id) || this.#planner.has(id, by);
   }
 
   /** Whether anything is on its way. */

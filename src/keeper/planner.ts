@@ -33,8 +33,8 @@ export class Planner {
     });
   }
 
-  has(id: string): boolean {
-    return this.#agenda.has(id);
+  has(id: string, by: number): boolean {
+    return this.#agenda.has(id, by);
   }
 
   /** @param graceMs how much longer an attempt is left to whoever else has planned it */

@@ -138,7 +138,8 @@ export class Watch {
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
-    const missed = [...due, ...over].filter((id) => !keeper.holds(id));
+    // What was planned for much later was planned before the clock was set back.
+    const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
     if (missed.length === 0) {
       const waiting = later.flatMap((id) => slots.call(id) ?? []);
       keeper.plan(waiting, retryGraceMs);
