@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { type Call, type CallError, type RemovedCall, isRemoved } from '../calls/call.ts';
+import { type Call, type CallError, isRemoved, type RemovedCall } from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { formatInstant, formatInstantOrNull } from './instant.ts';
@@ -68,6 +68,15 @@ export const CallSchema = Type.Object(
         },
         { description: 'Why Graph ended it, where a notification told.' },
       ),
+    ),
+    reason: Type.Optional(
+      Type.Unsafe<RemovedCall['reason']>({
+        type: ['string', 'null'],
+        enum: ['request', 'notification', 'track-until', null],
+        description:
+          'What stopped an untracked call: a `DELETE` request, a notification from Graph, or its ' +
+          '`trackUntil`. Null for a call that ended or expired; absent while it is tracked.',
+      }),
     ),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
@@ -139,8 +148,9 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
   });
 }
 
-function presentEnd({ removedAt, resultInfo }: RemovedCall) {
-  return { goneAt: formatInstant(removedAt), ...(resultInfo === null ? {} : { resultInfo }) };
+function presentEnd({ removedAt, reason, resultInfo }: RemovedCall) {
+  const end = { reason, goneAt: formatInstant(removedAt) };
+  return resultInfo === null ? end : { ...end, resultInfo };
 }
 
 export function presentError(error: CallError): LastError {
