@@ -56,7 +56,6 @@ export class Metrics implements Observer, GraphObserver {
   readonly #notifications;
   readonly #timedOut;
   readonly #deliveries;
-  readonly #eventsMissed;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -176,11 +175,6 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['outcome'],
       registers,
     });
-    this.#eventsMissed = new Counter({
-      name: 'callkeeper_webhook_events_missed_total',
-      help: 'Events that were gone from the stream before they were handed on to webhooks.',
-      registers,
-    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry, ...EVENT_LOOP });
@@ -271,10 +265,6 @@ export class Metrics implements Observer, GraphObserver {
 
   webhookAttempted(outcome: string): void {
     this.#deliveries.inc({ outcome });
-  }
-
-  webhookEventsMissed(count: number): void {
-    this.#eventsMissed.inc(count);
   }
 
   unreadableValue(): void {
