@@ -1,6 +1,6 @@
 import type { EventType } from './event.ts';
-import { saysTheSame } from './words.ts';
 import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
+import { saysTheSame } from './words.ts';
 
 /** What to publish about a change of a record. */
 export interface Announcement {
@@ -28,10 +28,17 @@ export function announcementOf(
   };
   const removed = removedOf(after);
   const wasState = stateOf(before);
-  if (removed !== null) return wasState === removed.state ? null : named(removed.state, removed.at);
+  if (removed !== null) {
+    const { state, at } = removed;
+    if (wasState === state) return null;
+    // A renewal undoes an expiry: the call may expire again.
+    return named(state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '');
+  }
   const isNewWord = before.tracking?.generation !== tracking.generation;
   const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
   if (isNewWord && (isVisible || wasState !== 'tracked')) return named('tracked', now);
+  // Graph has named the tenant, which is no word of the bot's.
+  if (!isNewWord && isVisible) return named('tracked', now, `/${tracking.tenantId}`);
   // Given up, and renewed by somebody all the same.
   if (wasState !== 'tracked') return named('tracked', now, `/${renewalOf(after) ?? 0}`);
   const [wasAtRisk, isAtRisk] = [before, after].map((one) => failureOf(one)?.atRiskAt ?? null);

@@ -1,4 +1,3 @@
-
 /** What is known of the calls of one app in one slot, in little room: a replica holds a million calls. */
 export interface Digest {
   /** With at least one failure since their last success. */

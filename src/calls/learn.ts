@@ -1,8 +1,8 @@
 import { type Call, callOf } from './call.ts';
 import { AT_RISK_SHARE, deadlineAt } from './deadline.ts';
 import type { Outcome } from './outcome.ts';
-import type { Random } from './ports.ts';
 import { hasEnded, isOver, type PlanContext } from './plan.ts';
+import type { Random } from './ports.ts';
 import { type CallRecord, emptyRecord, failureOf, stateOf } from './record.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
 import { trackingOver } from './words.ts';

@@ -1,5 +1,5 @@
-import type { Tracking } from './record.ts';
 import { isWithin, type Reach } from './principal.ts';
+import type { Tracking } from './record.ts';
 
 /**
  * What a bot says of a call when it has it tracked. A field that is absent stays

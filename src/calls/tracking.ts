@@ -1,11 +1,17 @@
 import { announcementOf } from './announcement.ts';
-import { type Call, isRemoved, callOf, trackedCallOf } from './call.ts';
+import { type Call, callOf, isRemoved, trackedCallOf } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
 import { StoreUnavailableError } from './ports.ts';
 import { isWithin, type Reach } from './principal.ts';
 import { beyondReach, type Forbidden, forbidden, passedOver } from './reach.ts';
-import { type CallRecord, emptyRecord, stateOf, type Tracking as Word } from './record.ts';
+import {
+  ALL_APPS,
+  type CallRecord,
+  emptyRecord,
+  stateOf,
+  type Tracking as Word,
+} from './record.ts';
 import {
   type ConfiguredApps,
   faultOf,
@@ -51,7 +57,8 @@ export class Tracking {
     const context = this.#context();
     const { reach } = this.#deps;
     // One that names no app leaves a known call in its own.
-    const beyond = request.app === undefined ? null : beyondReach(reach, request.app ?? context.defaultApp);
+    const beyond =
+      request.app === undefined ? null : beyondReach(reach, request.app ?? context.defaultApp);
     return beyond ?? faultOf(request, context, reach);
   }
 
@@ -94,20 +101,23 @@ export class Tracking {
     const context = this.#context();
     const fates = new Map<string, NoticeFate>();
     await this.#update(notices, (current, { id, tenantId }) => {
-      const known = this.#isVisible(current) || stateOf(current) === 'tracked' ? callOf(current) : null;
+      const known =
+        this.#isVisible(current) || stateOf(current) === 'tracked' ? callOf(current) : null;
       const why = known && passedOver(this.#deps.reach, known, tenantId);
       if (why || (known && isRemoved(known) && !wasGivenUp(known))) {
         fates.set(id, why ?? 'ignored');
         return null;
       }
       if (known === null || isRemoved(known)) {
-        fates.set(id, 'tracked');
         const request = { id, tenantId: tenantId ?? undefined, app: known ? undefined : app };
-        return trackingWord(request, current, context, this.#isVisible(current));
+        const word = trackingWord(request, current, context, this.#isVisible(current));
+        const isLate = wasStoppedUnseen(current, word.app);
+        fates.set(id, isLate ? 'ignored' : 'tracked');
+        return isLate ? null : word;
       }
       const next = inTenant(current.tracking as Word, tenantId);
       fates.set(id, next.tenantId === known.tenantId ? 'ignored' : 'updated');
-      return next;
+      return next === current.tracking ? null : next;
     });
     return fates;
   }
@@ -171,11 +181,18 @@ export class Tracking {
     if (tracked && !this.#isVisible(current)) {
       return forbidden('the id is of a call of another app');
     }
-    return beyondReach(this.#deps.reach, word.app) ?? faultOfWebhook(request, word, tracked, context);
+    return (
+      beyondReach(this.#deps.reach, word.app) ?? faultOfWebhook(request, word, tracked, context)
+    );
   }
 }
 
 /** Whether only we think that the call is over. */
 function wasGivenUp(call: ReturnType<typeof callOf>): boolean {
   return call !== null && isRemoved(call) && call.state === 'expired' && call.resultInfo === null;
+}
+
+/** Whether a call of the app was stopped that nobody had tracked: its end came first. */
+function wasStoppedUnseen({ tracking, stops }: CallRecord, app: string): boolean {
+  return tracking === null && [ALL_APPS, app].some((each) => Object.hasOwn(stops, each));
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { stopOf } from './call.ts';
 import type { Random } from './ports.ts';
+import type { Reach } from './principal.ts';
 import {
   ALL_APPS,
   type CallRecord,
@@ -10,7 +11,6 @@ import {
   stateOf,
   type Tracking,
 } from './record.ts';
-import type { Reach } from './principal.ts';
 import type { ConfiguredApps, TrackRequest } from './track-request.ts';
 
 /** What gives a word its place among all words about a call. */
