@@ -12,7 +12,7 @@ export interface EventFeedOptions {
   readonly read: RedisClient;
   /** Of the feed's own: it blocks. */
   readonly block: RedisClient;
-  readonly local: Pick<LocalRegistry, 'merge'>;
+  readonly local: Pick<LocalRegistry, 'merge' | 'drop'>;
   /** Told of what is read, for those who follow the events from outside. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
@@ -83,10 +83,13 @@ export class EventFeed {
 
   #learn(fields: readonly string[]): void {
     const { local, onUnreadable } = this.#options;
+    const id = fieldOf(fields, 'id');
     try {
-      local.merge(decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call')));
+      local.merge(decodeRecord(id, fieldOf(fields, 'call')));
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
+      // Of a later version of Callkeeper, which has the call from now on: see Registry.
+      if (error.newer) local.drop(id);
       onUnreadable();
     }
   }

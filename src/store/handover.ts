@@ -1,7 +1,7 @@
 import type { PlacedEvent } from '../calls/event.ts';
 import type { RedisClient } from './connection.ts';
 import { FORWARDING_KEY, HANDOVER_KEY } from './keys.ts';
-import { decodeEvent } from './stream-entry.ts';
+import { decodeEvent, isOfLaterVersion, type StreamEntry } from './stream-entry.ts';
 
 export interface HandoverOptions {
   /** Fails fast. */
@@ -36,17 +36,31 @@ export class Handover {
     await redis.unlockSlot(FORWARDING_KEY, replica);
   }
 
+  /**
+   * The oldest of them. What a later version of Callkeeper wrote is left to that version, which
+   * gets its turn at them: here the rest goes on.
+   */
   async take(): Promise<{ places: string[]; events: PlacedEvent[] }> {
     const { redis } = this.#options;
-    const entries = await redis.xrange(HANDOVER_KEY, '-', '+', 'COUNT', BATCH_SIZE);
-    const events = entries.flatMap((entry) => {
-      const event = decodeEvent(entry);
-      return event ? [{ place: entry[0], event }] : [];
-    });
-    return { places: entries.map(([place]) => place), events };
+    let from = '-';
+    for (;;) {
+      const entries = await redis.xrange(HANDOVER_KEY, from, '+', 'COUNT', BATCH_SIZE);
+      const ours = entries.filter((entry) => !isOfLaterVersion(entry));
+      if (ours.length > 0) return { places: ours.map(([place]) => place), events: placed(ours) };
+      if (entries.length > 0) await this.release();
+      if (entries.length < BATCH_SIZE) return { places: [], events: [] };
+      from = `(${entries.at(-1)?.[0]}`;
+    }
   }
 
   async ack(places: readonly string[]): Promise<void> {
     await this.#options.redis.xdel(HANDOVER_KEY, ...places);
   }
+}
+
+function placed(entries: readonly StreamEntry[]): PlacedEvent[] {
+  return entries.flatMap((entry) => {
+    const event = decodeEvent(entry);
+    return event ? [{ place: entry[0], event }] : [];
+  });
 }

@@ -32,3 +32,13 @@ export function decodeEvent([, fields]: StreamEntry): CallEvent | null {
     throw error;
   }
 }
+
+/** Whether a later version of Callkeeper wrote the entry: it is that version's to read. */
+export function isOfLaterVersion([, fields]: StreamEntry): boolean {
+  try {
+    decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call'));
+    return false;
+  } catch (error) {
+    return error instanceof UnreadableError && error.newer;
+  }
+}
