@@ -24,6 +24,7 @@ export interface RedisRegistryOptions {
 /** The registry in Redis: for each slot a hash of tracked calls, and apart from it the removed. */
 export class RedisRegistry implements SharedRegistry {
   readonly #options: RedisRegistryOptions;
+  readonly #holder = randomUUID();
 
   constructor(options: RedisRegistryOptions) {
     this.#options = options;
@@ -74,26 +75,26 @@ export class RedisRegistry implements SharedRegistry {
     return ids.map((id) => texts.get(id) ?? '');
   }
 
-  async write(writes: readonly Write[]): Promise<(true | string)[]> {
-    const results: (true | string)[] = [];
+  async write(writes: readonly Write[]): Promise<(true | string | null)[]> {
+    const results: (true | string | null)[] = [];
     const indexed = writes.map((write, index) => ({ ...write, index }));
     const runs = [...pieces(indexed, WRITE_SIZE)].map(async (chunk) => {
       const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options.wheel));
       const order = [...bySlot.values()].flat();
       const stands = await this.#writeBySlot(bySlot);
       for (const [i, { index }] of order.entries()) {
-        const stood = stands[i];
-        results[index] = typeof stood === 'string' ? stood : true;
+        const stood = stands[i] ?? null;
+        results[index] = stood === 1 ? true : stood;
       }
     });
     await Promise.all(runs);
     return results;
   }
 
-  /** A short lock on a slot; false if somebody else holds it. It expires by itself. */
+  /** A short lock on a slot; false if another registry holds it. It expires by itself. */
   async tryLock(slot: number, forMs: number): Promise<boolean> {
     const { lock } = this.#keys(slot);
-    const hold = (redis: RedisClient) => redis.holdLock(lock, randomUUID(), Math.ceil(forMs));
+    const hold = (redis: RedisClient) => redis.holdLock(lock, this.#holder, Math.ceil(forMs));
     return (await this.#run(hold)) === 1;
   }
 
@@ -107,7 +108,25 @@ export class RedisRegistry implements SharedRegistry {
     while (pruned === PRUNE_SIZE) pruned = await prune();
   }
 
-  #writeBySlot(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<(string | number)[]> {
+  /** If the keys of a slot are not ours, the other slots are written all the same. */
+  async #writeBySlot(
+    bySlot: ReadonlyMap<number, readonly Write[]>,
+  ): Promise<(1 | string | null)[]> {
+    try {
+      return await this.#writeAtOnce(bySlot);
+    } catch (error) {
+      if (!(error instanceof WrongTypeError)) throw error;
+      const stands: (1 | string | null)[] = [];
+      for (const [slot, writes] of bySlot) {
+        if (await this.#isOurs(slot))
+          stands.push(...(await this.#writeAtOnce(new Map([[slot, writes]]))));
+        else stands.push(...writes.map(() => null));
+      }
+      return stands;
+    }
+  }
+
+  #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<(1 | string)[]> {
     const keys: string[] = [EVENTS_KEY, HANDOVER_KEY];
     const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 1 : 0];
     for (const [slot, writes] of bySlot) {
@@ -116,6 +135,19 @@ export class RedisRegistry implements SharedRegistry {
       args.push(writes.length, ...writes.flatMap(toArgs));
     }
     return this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
+  }
+
+  async #isOurs(slot: number): Promise<boolean> {
+    const { tracked, removed, removedAt } = this.#keys(slot);
+    try {
+      await this.#run((redis) => redis.hlen(tracked));
+      await this.#run((redis) => redis.hlen(removed));
+      await this.#run((redis) => redis.zcard(removedAt));
+      return true;
+    } catch (error) {
+      if (error instanceof WrongTypeError) return false;
+      throw error;
+    }
   }
 
   #keys(slot: number) {
