@@ -1,4 +1,4 @@
-import type { Timing } from './plan.ts';
+import type { Timing } from './deadline.ts';
 import {
   ALL_APPS,
   type CallError,

@@ -28,7 +28,11 @@ export function learnedFrom(
   const added = emptyRecord(current.id);
   switch (outcome.kind) {
     case 'renewed':
-      return { ...added, renewedAt: outcome.sentAt };
+      return {
+        ...added,
+        renewedAt: outcome.sentAt,
+        tracking: trackedBefore(outcome.sentAt, asked, current),
+      };
     case 'ended': {
       const { sentAt, error } = outcome;
       return { ...added, ending: { generation: asked.generation, sentAt, at: context.now, error } };
@@ -36,7 +40,9 @@ export function learnedFrom(
     default: {
       const call = stateOf(current) === 'tracked' ? callOf(current) : null;
       if (call === null || !isSameRequest(asked, call)) return null;
-      return { ...added, ...learnedFromFailure(outcome, call, current, context) };
+      const learned = learnedFromFailure(outcome, call, current, context);
+      const tracking = trackedBefore(learned.failure?.at ?? context.now, asked, current);
+      return { ...added, tracking, ...learned };
     }
   }
 }
@@ -52,6 +58,19 @@ export function learnedFromClock(current: CallRecord, context: LearnContext): Ca
   const { generation, renewedAt } = call;
   const expiry = { generation, renewedAt: renewedAt ?? 0, at: context.now };
   return { ...emptyRecord(current.id), expiry };
+}
+
+/**
+ * The tracking if it claims to be later than an attempt that was made for it: a clock was ahead,
+ * and what the attempt came to would seem to belong to an earlier tracking. null if all is well.
+ */
+function trackedBefore(
+  attemptAt: number,
+  asked: Call,
+  { tracking }: CallRecord,
+): CallRecord['tracking'] {
+  if (tracking?.trackedAt !== asked.trackedAt || tracking.trackedAt <= attemptAt) return null;
+  return { ...tracking, trackedAt: attemptAt };
 }
 
 type Failed = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;

@@ -34,10 +34,12 @@ import type { CallRecord } from './record.ts';
 export function merge(a: CallRecord, b: CallRecord): CallRecord {
   return withoutDeadParts({
     id: a.id,
-    // Graph's word on the tenant is no new word of the bot's; it only replaces a default.
+    // Graph's word on the tenant is no new word of the bot's; it only replaces a default. Nor is
+    // an earlier `trackedAt`: the clock that said the later one was ahead.
     tracking: later(a.tracking, b.tracking, (part) => [
       part.generation,
       part.tenantIsDefault ? 0 : 1,
+      -part.trackedAt,
     ]),
     stops: mergeStops(a.stops, b.stops),
     ending: later(a.ending, b.ending, (part) => [part.generation, part.sentAt]),

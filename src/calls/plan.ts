@@ -1,15 +1,6 @@
-import { deadlineAt } from './deadline.ts';
+import { deadlineAt, type Timing } from './deadline.ts';
 
-/** What has to be known of a tracked call to plan its next keepAlive. Instants in epoch ms. */
-export interface Timing {
-  readonly renewedAt: number | null;
-  readonly trackedAt: number;
-  readonly startedAt: number | null;
-  /** When the last attempt failed; null if the call is not failing. */
-  readonly failedAt: number | null;
-  readonly retryAt: number | null;
-  readonly trackUntil: number | null;
-}
+export type { Timing } from './deadline.ts';
 
 /** What a visit is to do with the calls it read, by id. */
 export interface VisitPlan {

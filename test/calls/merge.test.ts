@@ -124,6 +124,28 @@ describe('merge', () => {
   });
 });
 
+describe('a word that differs within one generation', () => {
+  const word = (over: object) => ({
+    ...empty,
+    tracking: {
+      ...{ generation: 'b', app: 'default', tenantId: 't', tenantIsDefault: true, labels: {} },
+      ...{ webhookUrl: null, trackedAt: 10, startedAt: null, trackUntil: null, ...over },
+    },
+  });
+
+  test('is in the tenant that somebody named', () => {
+    const named = word({ tenantId: 'a', tenantIsDefault: false, trackedAt: 11 });
+    expect(merge(word({}), named)).toEqual(named);
+    expect(merge(named, word({}))).toEqual(named);
+  });
+
+  test('was tracked at the earlier instant: the clock that says the later one was ahead', () => {
+    const early = word({ trackedAt: 9 });
+    expect(merge(word({}), early)).toEqual(early);
+    expect(merge(early, word({}))).toEqual(early);
+  });
+});
+
 describe('the state of a merged record', () => {
   const tracking = {
     generation: 'b',

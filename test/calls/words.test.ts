@@ -224,7 +224,9 @@ describe('two words', () => {
   };
 
   test('say the same if nobody who reads the call can tell them apart', () => {
-    expect(saysTheSame(word(), word({ generation: 'r2', tenantIsDefault: false }))).toBe(true);
+    expect(
+      saysTheSame(word(), word({ generation: 'r2', tenantIsDefault: false, trackedAt: NOW + 1 })),
+    ).toBe(true);
     const one = word({ labels: { a: '1', b: '2' } });
     expect(saysTheSame(one, word({ labels: { b: '2', a: '1' } }))).toBe(true);
     expect(saysTheSame(word({ labels: {} }), word({ labels: {} }))).toBe(true);
@@ -237,7 +239,6 @@ describe('two words', () => {
     [{ webhookUrl: 'https://bot.example/' }],
     [{ startedAt: NOW }],
     [{ trackUntil: NOW }],
-    [{ trackedAt: NOW + 1 }],
   ])('do not if one has %j', (over) => {
     expect(saysTheSame(word(), word(over))).toBe(false);
     expect(saysTheSame(word(over), word())).toBe(false);
