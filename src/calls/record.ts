@@ -148,7 +148,9 @@ export function removedOf(record: CallRecord): Removed | null {
   const generation = tracking?.generation ?? '';
   const renewedAt = renewalOf(record) ?? 0;
   const reasons: Removed[] = [];
-  for (const stop of [stops[ALL_APPS], stops[tracking?.app ?? ALL_APPS]]) {
+  // Of a call that nobody is known to have tracked every stop counts: the record is not on a wheel.
+  const counting = tracking ? [stops[ALL_APPS], stops[tracking.app]] : Object.values(stops);
+  for (const stop of counting) {
     if (stop && stop.generation >= generation) reasons.push({ state: 'untracked', at: stop.at });
   }
   if (ending?.generation === generation && ending.sentAt >= renewedAt) {

@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
-import type { SettledClock } from '../calls/ports.ts';
+import { pieces } from '../calls/pieces.ts';
+import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Watch } from '../schedule/watch.ts';
 import type { EventFeed } from '../store/event-feed.ts';
-import { WrongTypeError } from '../store/redis-registry.ts';
 import type { Recovered, RedisLink } from '../store/redis-link.ts';
+import { WrongTypeError } from '../store/redis-registry.ts';
 import type { Registry } from '../store/registry.ts';
 
 export interface RecoveryOptions {
@@ -22,6 +23,9 @@ export interface RecoveryOptions {
   /** The daemon cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
+
+/** Slots that are compared at once: one after another, the ways to Redis and back add up to seconds. */
+const SYNCS_AT_ONCE = 16;
 
 /**
  * Brings Redis and this replica together: all slots when Redis is back or has lost data, and with
@@ -52,7 +56,8 @@ export class Recovery {
   /** Before the replica stops: what it alone knows is lost with it, unless Redis takes it now. */
   async saveLast(): Promise<void> {
     const { registry, log } = this.#options;
-    if (registry.unacknowledged === 0 || (await registry.flush())) return;
+    if (registry.unacknowledged > 0) await registry.flush();
+    if (registry.unacknowledged === 0) return;
     log.error(
       { calls: registry.unacknowledged },
       'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
@@ -67,7 +72,7 @@ export class Recovery {
   async #onBeat(): Promise<void> {
     const { registry } = this.#options;
     if (registry.unacknowledged > 0 && !(await registry.flush())) {
-      throw new Error('Redis does not take what this replica knows');
+      throw new StoreUnavailableError('Redis does not take what this replica knows');
     }
     if (this.#mayHaveLost) await this.#syncAll(false);
   }
@@ -83,7 +88,7 @@ export class Recovery {
     const removedSince = clock.settledNow() - rememberMs;
     const sum = { learned: 0, pushed: 0, lost: 0 };
     const unreadable: number[] = [];
-    for (let slot = 0; slot < wheel.slots; slot++) {
+    const syncOne = async (slot: number) => {
       try {
         const synced = await registry.sync(slot, { removedSince });
         for (const key of ['learned', 'pushed', 'lost'] as const) sum[key] += synced[key];
@@ -91,7 +96,9 @@ export class Recovery {
         if (!(error instanceof WrongTypeError)) throw error;
         unreadable.push(slot);
       }
-    }
+    };
+    const slots = Array.from({ length: wheel.slots }, (_, slot) => slot);
+    for (const some of pieces(slots, SYNCS_AT_ONCE)) await Promise.all(some.map(syncOne));
     this.#mayHaveLost = false;
     if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
     metrics.callsWrittenBack(sum.lost);

@@ -68,7 +68,12 @@ export class Census {
     for (const [id, text] of this.#local.tracked(slot)) {
       const head = readHead(text);
       const isFailing = head.failedAt !== null;
-      digester.add({ id, app: head.app, deadlineAt: deadlineAt(head, this.#deadlineMs), isFailing });
+      digester.add({
+        id,
+        app: head.app,
+        deadlineAt: deadlineAt(head, this.#deadlineMs),
+        isFailing,
+      });
       if (++read % PIECE === 0) await giveWay(PIECE);
     }
     const digest = digester.done();

@@ -36,13 +36,7 @@ export class Membership {
   async join(): Promise<Verdict> {
     const { redis, intervalMs, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();
-    const reply = await redis.joinWheel(
-      WHEEL_KEY,
-      REPLICAS_KEY,
-      replica,
-      believedMs,
-      intervalMs,
-    );
+    const reply = await redis.joinWheel(WHEEL_KEY, REPLICAS_KEY, replica, believedMs, intervalMs);
     if (!Array.isArray(reply) || !Number.isInteger(reply[4])) {
       // The answer to another command: whatever comes on this connection is out of step.
       redis.disconnect(true);

@@ -72,12 +72,12 @@ export function decodeRecord(id: string, text: string): CallRecord {
   if (!isCallId(id)) throw new UnreadableError('its id is not the id of a call');
   const version = text[0] ?? '';
   if (version !== VERSION) {
-    const isNewer = /^[2-9a-z]/.test(version);
+    const isNewer = /^[2-9]/.test(version);
     throw new UnreadableError(`it has version "${version}", not ${VERSION}`, isNewer);
   }
   const parts = unpack(SHAPE, parse(text.slice(text.indexOf('\n') + 1)));
   if (!IS_RECORD.Check(parts)) throw new UnreadableError('it does not have the fields of a record');
-  return { id, ...parts };
+  return { ...parts, id };
 }
 
 function parse(text: string): unknown {
@@ -114,7 +114,7 @@ function pack(shape: Shape, value: object): unknown[] {
 }
 
 function unpack(shape: Shape, packed: unknown): unknown {
-  if (!Array.isArray(packed)) return packed;
+  if (!Array.isArray(packed)) throw new UnreadableError('its parts are not lists');
   const value: Record<string, unknown> = {};
   for (const [i, [name, inner]] of shape.entries()) {
     const field: unknown = packed[i] ?? null;

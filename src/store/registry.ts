@@ -34,8 +34,11 @@ export interface SharedRegistry {
   readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
   /** The text of each call, tracked or removed; '' for none. */
   read(ids: readonly string[]): Promise<string[]>;
-  /** For each write true, or the text that stands instead of the one expected. */
-  write(writes: readonly Write[]): Promise<(true | string)[]>;
+  /**
+   * For each write true, or the text that stands instead of the one expected, or null if Redis
+   * cannot keep this call, though it serves.
+   */
+  write(writes: readonly Write[]): Promise<(true | string | null)[]>;
 }
 
 export interface RegistryOptions {
@@ -111,18 +114,26 @@ export class Registry implements CallRegistry {
     return this.#options.local.unacknowledged.size;
   }
 
-  /** Brings to Redis what it has not confirmed yet. Returns whether that is all. */
+  /**
+   * Brings to Redis what it has not confirmed yet. Returns whether Redis has answered: it may
+   * still not take a call, as one that a later version wrote, and serve for all others.
+   */
   async flush(): Promise<boolean> {
-    const { local } = this.#options;
+    const { local, isUp } = this.#options;
     const ids = [...local.unacknowledged];
-    if (ids.length > 0) await this.update(ids.map((id) => ({ id, decide: () => null })));
-    return local.unacknowledged.size === 0;
+    const open = ids.map((id, index) => ({
+      change: { id, decide: () => null },
+      index,
+      expected: local.text(id),
+    }));
+    return isUp() && (await this.#write(open, [])).isAnswered;
   }
 
   async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]> {
     const { local, shared, isUp } = this.#options;
     const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
-    const reading = which === 'tracked' ? () => shared.readSlot(slot) : () => shared.readRemoved(slot, 0);
+    const reading =
+      which === 'tracked' ? () => shared.readSlot(slot) : () => shared.readRemoved(slot, 0);
     const read = isUp() ? await reading().catch(ifUnavailable) : null;
     const ids = new Set([...(read?.keys() ?? []), ...known.keys()]);
     const records: CallRecord[] = [];
@@ -156,10 +167,10 @@ export class Registry implements CallRegistry {
       expected: local.text(change.id),
     }));
     const results: Changed[] = [];
-    const left = isUp() ? await this.#write(open, results) : open;
+    const left = isUp() ? (await this.#write(open, results)).left : open;
     for (const item of left) {
-      const { base, before, after, write } = this.#draft(item);
-      results[item.index] = { kind: 'kept', before, after: local.put(base, after, write.text) };
+      const draft = this.#draft(item);
+      results[item.index] = { kind: 'kept', before: draft.before, after: this.#keep(draft) };
       local.setAcknowledged(item.change.id, false);
     }
     return results;
@@ -195,15 +206,16 @@ export class Registry implements CallRegistry {
     for (const [id, text] of there) {
       const known = local.text(id);
       if (known !== text) {
-        if (this.#learn(id, text) === 'newer') continue;
+        const how = this.#learn(id, text);
+        if (how === 'newer' || (how === 'unreadable' && known === '')) continue;
         if (local.text(id) !== known) learned++;
       }
       if (local.text(id) === text) local.setAcknowledged(id, true);
       else
         behind.push({ change: { id, decide: () => null }, index: behind.length, expected: text });
     }
-    const left = await this.#write(behind, []);
-    if (left.length > 0) throw new StoreUnavailableError('Redis went away during a sync');
+    const { isAnswered } = await this.#write(behind, []);
+    if (!isAnswered) throw new StoreUnavailableError('Redis went away during a sync');
     const lost = behind.filter(
       ({ expected, change: { id } }) => expected === '' && removedOf(local.get(id)) === null,
     );
@@ -218,27 +230,32 @@ export class Registry implements CallRegistry {
     }
   }
 
-  /** Writes until all is written or Redis does not answer; returns what is left. */
-  async #write(all: readonly Open[], results: Changed[]): Promise<readonly Open[]> {
+  /** Writes until all is written that Redis takes, or Redis does not answer. */
+  async #write(all: readonly Open[], results: Changed[]) {
+    const left: Open[] = [];
     let open = all;
     for (let round = 0; open.length > 0; round++) {
       if (round === MAX_ROUNDS) throw new StoreUnavailableError('a call is contended');
       const drafts = open.map((item) => this.#draft(item));
       const writes = drafts.map(({ write }) => write);
       const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
-      if (stands === null) return open;
-      open = drafts.flatMap((draft, i) => this.#conclude(draft, stands[i] ?? '', results));
+      if (stands === null) return { left: [...left, ...open], isAnswered: false };
+      left.push(...open.filter((_, i) => stands[i] === null));
+      open = drafts.flatMap((draft, i) => {
+        const stood = stands[i] ?? null;
+        return stood === null ? [] : this.#conclude(draft, stood, results);
+      });
     }
-    return open;
+    return { left, isAnswered: true };
   }
 
   /** Takes in how a write went; returns it again if it has to be tried on what stands there. */
   #conclude(draft: Draft, stands: true | string, results: Changed[]): Open[] {
     const { local, onAnnounced } = this.#options;
-    const { change, index, base, before, after, write } = draft;
+    const { change, index, before, after, write } = draft;
     // Another replica that knows the same may have written it first.
     if (stands === true || stands === write.text) {
-      results[index] = { kind: 'stored', before, after: local.put(base, after, write.text) };
+      results[index] = { kind: 'stored', before, after: this.#keep(draft) };
       if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
       if (stands === true && write.announcement) onAnnounced(write.announcement, after);
       return [];
@@ -257,16 +274,20 @@ export class Registry implements CallRegistry {
     const before = local.get(id);
     const added = item.change.decide(before);
     const after = added === null ? before : merge(before, added);
-    const isKnown = after.tracking !== null || Object.keys(after.stops).length > 0;
     const stood = item.expected === base ? before : this.#decode(id, item.expected);
     const write = {
       id,
       expected: item.expected,
-      text: isKnown ? encodeRecord(after) : item.expected,
+      // With nothing to say, also what cannot be read stays as it is.
+      text: saysAnything(after) ? encodeRecord(after) : item.expected,
       removedAt: removedOf(after)?.at ?? null,
       announcement: announcementOf(stood, after, now()),
     };
     return { ...item, base, before, after, write };
+  }
+
+  #keep({ base, after, write }: Draft): CallRecord {
+    return saysAnything(after) ? this.#options.local.put(base, after, write.text) : after;
   }
 
   /** What Redis knows by a text; nothing, if it cannot be read. */
@@ -279,7 +300,10 @@ export class Registry implements CallRegistry {
     }
   }
 
-  /** Learns what a text says. One that cannot be read changes nothing. */
+  /**
+   * Learns what a text says. One that cannot be read changes nothing, but if a later version of
+   * Callkeeper wrote it, what is known here is out of date: the call is left to that version.
+   */
   #learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {
     const { local, onUnreadable } = this.#options;
     if (text === '' || text === local.text(id)) return 'learned';
@@ -289,9 +313,15 @@ export class Registry implements CallRegistry {
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       onUnreadable(id, error);
-      return error.newer ? 'newer' : 'unreadable';
+      if (!error.newer) return 'unreadable';
+      local.drop(id);
+      return 'newer';
     }
   }
+}
+
+function saysAnything({ tracking, stops }: CallRecord): boolean {
+  return tracking !== null || Object.keys(stops).length > 0;
 }
 
 function ifUnavailable(error: unknown): null {

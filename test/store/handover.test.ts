@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Handover } from '../../src/store/handover.ts';
-import { HANDOVER_KEY } from '../../src/store/keys.ts';
+import { EVENTS_KEY, HANDOVER_KEY } from '../../src/store/keys.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
 import { aRemovedCall, recordOf } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
@@ -65,5 +65,39 @@ describe('the handover', () => {
     expect((await one.take()).places).toEqual([]);
     expect(await redis.xlen(HANDOVER_KEY)).toBe(250);
     expect(await other.hold()).toBe(true);
+  });
+
+  test('takes each event once, and again what a dead replica had taken, before what is new', async () => {
+    const { one, other, publish } = await aHandover();
+    const text = textOf('call-0001');
+    const places: (string | null)[] = [];
+    for (let i = 0; i < 250; i++) places.push(await publish('call-0001', text));
+    expect((await one.take()).places).toEqual(places.slice(0, 100));
+    places.push(await publish('call-0001', text));
+    const taken: string[] = [];
+    for (let { places } = await other.take(); places.length > 0; { places } = await other.take()) {
+      taken.push(...places);
+      await other.ack(places);
+    }
+    expect(taken).toEqual(places);
+  });
+
+  test('loses nothing when the stream of events is trimmed', async () => {
+    const { redis, one, publish } = await aHandover();
+    await publish('call-0001', textOf('call-0001'));
+    await redis.xadd(EVENTS_KEY, '*', 'type', 'ended');
+    await redis.xtrim(EVENTS_KEY, 'MAXLEN', 0);
+    expect((await one.take()).events).toHaveLength(1);
+  });
+
+  test('goes on with what comes after Redis has lost its data', async () => {
+    const { one, publish } = await aHandover();
+    await publish('call-0001', textOf('call-0001'));
+    const { places } = await one.take();
+    await server.flush();
+    await one.ack(places);
+    expect((await one.take()).places).toEqual([]);
+    const place = await publish('call-0002', textOf('call-0002'));
+    expect((await one.take()).places).toEqual([place]);
   });
 });

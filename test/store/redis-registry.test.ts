@@ -30,7 +30,10 @@ const remove = (id: string, expected: string, text: string, removedAt: number): 
 describe('a write to Redis', () => {
   test('counts only if the expected text stands, and says what stands otherwise', async () => {
     const registry = await aRegistry();
-    expect(await registry.write([put(ONE, '', 'a'), put(ELSEWHERE, '', 'x')])).toEqual([true, true]);
+    expect(await registry.write([put(ONE, '', 'a'), put(ELSEWHERE, '', 'x')])).toEqual([
+      true,
+      true,
+    ]);
     expect(await registry.write([put(ONE, '', 'b'), put(ONE, 'a', 'c')])).toEqual(['a', true]);
     expect(await registry.read([ONE, ELSEWHERE, TWO])).toEqual(['c', 'x', '']);
   });
