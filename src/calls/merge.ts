@@ -1,4 +1,4 @@
-import type { CallRecord } from './record.ts';
+import type { CallRecord, Stop } from './record.ts';
 
 /*
  * The one place that decides which of two views of a call wins.
@@ -70,9 +70,14 @@ function withoutDeadParts(record: CallRecord): CallRecord {
 function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord['stops'] {
   const apps = new Set([...Object.keys(a), ...Object.keys(b)]);
   const merged = [...apps].sort().map((app) => {
-    return [app, later(a[app] ?? null, b[app] ?? null, (stop) => [stop.generation])];
+    return [app, later(stopIn(a, app), stopIn(b, app), (stop) => [stop.generation])];
   });
   return Object.fromEntries(merged) as CallRecord['stops'];
+}
+
+/** An app may have the name of something that every object has, such as `constructor`. */
+function stopIn(stops: CallRecord['stops'], app: string): Stop | null {
+  return Object.hasOwn(stops, app) ? (stops[app] ?? null) : null;
 }
 
 type Rank = readonly (string | number)[];

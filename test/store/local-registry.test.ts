@@ -41,20 +41,21 @@ describe('the local registry', () => {
     expect([...local.tracked(SLOT + 1).keys()]).toEqual([]);
   });
 
-  test.each([ALL_APPS, 'default'])(
-    'has the stop of a call that it does not know, for %s, among the removed',
-    (app) => {
-      const local = aLocal();
-      const stop = { generation: 'r9', at: NOW, reason: 'request' as const, resultInfo: null };
-      local.merge({ ...emptyRecord(ONE), stops: { [app]: stop } });
-      expect([...local.tracked(SLOT).keys()]).toEqual([]);
-      expect([...local.removed(SLOT).keys()]).toEqual([ONE]);
-      local.merge(tracked(ONE));
-      expect(stateOf(local.get(ONE))).toBe('untracked');
-      local.dropRemoved(SLOT, NOW + 1);
-      expect(local.text(ONE)).toBe('');
-    },
-  );
+  test.each([
+    [ALL_APPS, 'default'],
+    ['default', 'default'],
+    ['constructor', 'constructor'], // which every object has
+  ])('has the stop of a call that it does not know, for %s, among the removed', (stops, app) => {
+    const local = aLocal();
+    const stop = { generation: 'r9', at: NOW, reason: 'request' as const, resultInfo: null };
+    local.merge({ ...emptyRecord(ONE), stops: { [stops]: stop } });
+    expect([...local.tracked(SLOT).keys()]).toEqual([]);
+    expect([...local.removed(SLOT).keys()]).toEqual([ONE]);
+    local.merge(recordOf(aCall({ id: ONE, app })));
+    expect(stateOf(local.get(ONE))).toBe('untracked');
+    local.dropRemoved(SLOT, NOW + 1);
+    expect(local.text(ONE)).toBe('');
+  });
 
   test('does not believe a renewal in the future, whoever tells of it', () => {
     const local = aLocal();
