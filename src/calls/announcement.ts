@@ -36,7 +36,9 @@ export function announcementOf(
   }
   const isNewWord = before.tracking?.generation !== tracking.generation;
   const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
-  if (isNewWord && (isVisible || wasState !== 'tracked')) return named('tracked', now);
+  // Tracked afresh: it was removed in between, also if Redis has forgotten that.
+  const isAfresh = before.tracking?.trackedAt !== tracking.trackedAt;
+  if (isNewWord && (isVisible || isAfresh || wasState !== 'tracked')) return named('tracked', now);
   // Graph has named the tenant, which is no word of the bot's.
   if (!isNewWord && isVisible) return named('tracked', now, `/${tracking.tenantId}`);
   // Given up, and renewed by somebody all the same.
