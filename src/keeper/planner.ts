@@ -66,7 +66,10 @@ export class Planner {
       const record = records[i];
       const call = record ? trackedCallOf(record) : null;
       if (call === null) continue; // it was removed meanwhile
-      const { due: now, over } = planVisit([[call.id, call]], { turnAt, ...this.#context(graceMs) });
+      const { due: now, over } = planVisit([[call.id, call]], {
+        turnAt,
+        ...this.#context(graceMs),
+      });
       if (now.length + over.length > 0) onDue(call);
       else this.plan(call, graceMs);
     }
