@@ -25,7 +25,6 @@ export interface Config extends AppsConfig, AccessConfig {
   readonly dataDir: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
-  readonly rosterMaxCalls: number;
   readonly graphConnections: number;
   readonly proxy: Proxies;
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
@@ -77,7 +76,6 @@ export function readConfig(env: Env): Config {
     dataDir: read.text('DATA_DIR') ?? '.data',
     intervalMs,
     deadlineMs,
-    rosterMaxCalls: read.integer('ROSTER_MAX_CALLS', 2_000_000, 1, 100_000_000),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, LEAST_PLACES, 1_024),
     proxy: readProxies(read),
     ...readAppsConfig(read, hosts),

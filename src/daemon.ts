@@ -12,6 +12,7 @@ import { configureApps } from './daemon/apps.ts';
 import { buildKeeper } from './daemon/keeper.ts';
 import { Readiness } from './daemon/readiness.ts';
 import { Recovery } from './daemon/recovery.ts';
+import { buildRegistry } from './daemon/registry.ts';
 import { Turns } from './daemon/turns.ts';
 import { buildWebhooks } from './daemon/webhooks.ts';
 import { Graph } from './graph/graph.ts';
@@ -22,7 +23,7 @@ import { LogObserver, tellAll } from './log-observer.ts';
 import { Metrics } from './metrics.ts';
 import { admit } from './notifications/admission.ts';
 import { GraphTokenVerifier } from './notifications/graph-token.ts';
-import { RosterOverviews } from './overviews.ts';
+import { LocalOverviews } from './overviews.ts';
 import { periods } from './periods.ts';
 import { Schedule } from './schedule/schedule.ts';
 import { Watch } from './schedule/watch.ts';
@@ -37,10 +38,7 @@ import { EventFeed } from './store/event-feed.ts';
 import { StreamedEventLog } from './store/event-log.ts';
 import { QUEUE_PREFIX } from './store/keys.ts';
 import { Membership } from './store/membership.ts';
-import { MirroredStore } from './store/mirrored-store.ts';
 import { RedisLink } from './store/redis-link.ts';
-import { RedisCallStore } from './store/redis-store.ts';
-import { Roster } from './store/roster.ts';
 import { Servers } from './store/servers.ts';
 import { Shares } from './store/shares.ts';
 import type { Tracing, TracingOptions } from './tracing/tracing.ts';
@@ -103,31 +101,29 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => forQueues.disconnect());
   const servers = new Servers({ redis, connection });
 
-  const roster = new Roster({
+  const { local, shared, registry, slots, census } = buildRegistry({
+    redis,
+    hasWebhooks: config.webhooks !== null,
     wheel,
     deadlineMs,
-    mostCalls: config.rosterMaxCalls,
-    onUnheld: (unheld) => {
-      if (unheld === 0) log.info('the roster has room for all calls again');
-      else log.warn('the roster is full (ROSTER_MAX_CALLS): without Redis some calls are not kept');
-    },
+    skewMs: period.skewMs,
+    clock,
+    isUp: () => link.up,
+    observer: () => observer,
+    onLost: (calls) => recovery.noteLoss(calls),
+    metrics: () => metrics,
+    log,
   });
   const metrics: Metrics = new Metrics({
     version,
     wheel,
     deadlineMs,
     clock,
-    summary: (now) => roster.summary(now),
+    summary: (now) => census.summary(now),
     storeUp: () => link.up,
     turning: () => schedule.running,
   });
   const observer = tellAll([metrics, new LogObserver(log)]);
-  const inRedis = new RedisCallStore(redis, wheel, (where, err) => {
-    metrics.unreadableValue();
-    log.warn({ ...where, err }, 'a value in Redis cannot be read; it is skipped');
-  });
-  const store = new MirroredStore(inRedis, roster);
-
   const shares = new Shares({
     redis,
     replica,
@@ -159,28 +155,25 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const watched = { pollMs: period.filesPollMs, clock, log };
   const { configured, watch: appsWatch } = configureApps({ config, graph, metrics, watched });
   starting.defer(() => appsWatch?.stop());
-  const { keeper, registries, visitor, localVisitor } = buildKeeper({
+  const { keeper, timings, visitor } = buildKeeper({
     graph,
     connections: config.graphConnections,
-    store,
-    roster,
+    registry,
+    slots,
     observer,
-    isServed: () => link.up,
     clock,
     random,
     wheel,
     deadlineMs,
-    policy,
     period,
     tracing,
-    log,
   });
 
   const eventLog = new StreamedEventLog({ redis, clock });
   const feed = new EventFeed({
     read: redis,
     block: connectBlocking(connection, period.heartbeatMs),
-    roster,
+    local,
     eventLog,
     clock,
     blockMs: Math.ceil(period.heartbeatMs),
@@ -205,27 +198,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     telemetry: tracing?.telemetry ?? null,
   });
 
-  const inShared = {
-    store,
-    visitor,
-    lock: (slot: number) => inRedis.tryLock(slot, 2 * period.graph.totalMs),
-    retryGraceMs: period.retryGraceMs,
-  };
-  const inOwn = {
-    store: roster,
-    visitor: localVisitor,
-    lock: () => Promise.resolve(true),
-    retryGraceMs: 0,
-  };
   const watch = new Watch({
     wheel,
-    deadlineMs,
-    skewMs: period.skewMs,
+    timings,
     clock,
     graceMs: period.watchGraceMs,
+    slots,
+    visitor,
+    lock: async (slot) =>
+      !link.up || (await shared.tryLock(slot, 2 * period.graph.totalMs).catch(() => true)),
+    // Without Redis nobody else is known to have planned anything.
+    retryGraceMs: () => (link.up ? period.retryGraceMs : 0),
     log,
     keeper,
-    watched: () => (link.up ? [inShared, inOwn] : [inOwn]),
     onMissed: (slot, turnAt, calls) => {
       if (!link.up) return;
       metrics.missedTurn();
@@ -248,14 +233,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     log,
   });
-  const recovery = new Recovery({
-    store: inRedis,
-    roster,
+  const recovery: Recovery = new Recovery({
+    registry,
     feed,
     watch,
-    observer,
     metrics,
     wheel,
+    rememberMs: 2 * deadlineMs,
     replica,
     clock,
     log,
@@ -296,17 +280,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => webhooks?.stop(AbortSignal.abort()));
 
   const calls = new Calls({
-    shared: registries.shared,
-    own: registries.local,
+    registry,
     keeper,
-    isUnsaved: (id) => roster.isUnsaved(id),
+    observer,
     clock,
     random,
     configured,
     reach: null,
     webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
-    wheel,
-    policy,
+    slots: SLOTS,
   });
   const jwt = config.notificationsJwt;
   const tokens = {
@@ -328,7 +310,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const app = await buildApp({
     calls,
     events: eventLog,
-    overviews: new RosterOverviews({ roster, shares, link, deadlineMs, clock }),
+    overviews: new LocalOverviews({ census, registry, shares, link, deadlineMs, clock }),
     admitNotifications:
       verifier &&
       ((authorization, named) => admit({ ...configured(), verifier }, authorization, named)),
@@ -389,7 +371,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           webhooks?.stop(handOver),
         ]);
         // One of our own is being started again; any other may never come back.
-        if (embedded && roster.hasUnsaved) await untilAnswers(redis, limit);
+        if (embedded && registry.unacknowledged > 0) await untilAnswers(redis, limit);
         await recovery.saveLast();
         await running.disposeAsync();
       });

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Call, GoneCall } from './calls/call.ts';
+import type { Call, RemovedCall } from './calls/call.ts';
 import type { Notice } from './calls/notice.ts';
 import type { Outcome } from './calls/outcome.ts';
 import type { Observer } from './calls/ports.ts';
@@ -53,17 +53,17 @@ export class LogObserver implements Observer {
     );
   }
 
-  timedOut({ id, renewedAt, resultInfo }: GoneCall): void {
+  timedOut({ id, renewedAt, resultInfo }: RemovedCall): void {
     this.#log.error(
       { event: 'timed-out', call: id, renewedAt, resultInfo },
       'Graph ended a call for want of a keepAlive',
     );
   }
 
-  removed(call: GoneCall): void {
-    const { id, removal, renewedAt, resultInfo, lastError: error } = call;
-    const told = { event: removal, call: id, renewedAt, ...(resultInfo ? { resultInfo } : {}) };
-    switch (removal) {
+  removed(call: RemovedCall): void {
+    const { id, state, renewedAt, resultInfo, lastError: error } = call;
+    const told = { event: state, call: id, renewedAt, ...(resultInfo ? { resultInfo } : {}) };
+    switch (state) {
       case 'expired':
         this.#log.error({ ...told, error }, 'call passed its deadline: given up');
         break;

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
-import type { Call, GoneCall } from './calls/call.ts';
+import type { Call, RemovedCall } from './calls/call.ts';
 import { deadlineAt, dueAt } from './calls/deadline.ts';
 import type { NoticeFate } from './calls/notice.ts';
 import { countFates } from './calls/notified.ts';
@@ -7,14 +7,14 @@ import type { Outcome } from './calls/outcome.ts';
 import type { Clock, Observer } from './calls/ports.ts';
 import type { Wheel } from './calls/wheel.ts';
 import type { GraphObserver, RequestOutcome } from './graph/graph.ts';
-import type { RosterSummary } from './store/roster.ts';
+import type { Summary } from './store/census.ts';
 
 export interface MetricsOptions {
   readonly version: string;
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly clock: Clock;
-  readonly summary: (now: number) => Promise<RosterSummary>;
+  readonly summary: (now: number) => Promise<Summary>;
   readonly storeUp: () => boolean;
   /** Whether this replica takes turns of the wheel. */
   readonly turning: () => boolean;
@@ -56,7 +56,6 @@ export class Metrics implements Observer, GraphObserver {
   readonly #notifications;
   readonly #timedOut;
   readonly #deliveries;
-  readonly #eventsMissed;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -176,11 +175,6 @@ export class Metrics implements Observer, GraphObserver {
       labelNames: ['outcome'],
       registers,
     });
-    this.#eventsMissed = new Counter({
-      name: 'callkeeper_webhook_events_missed_total',
-      help: 'Events that were gone from the stream before they were handed on to webhooks.',
-      registers,
-    });
     this.#startAtZero();
     this.#addGauges();
     collectDefaultMetrics({ register: this.registry, ...EVENT_LOOP });
@@ -206,8 +200,8 @@ export class Metrics implements Observer, GraphObserver {
     }
   }
 
-  removed(call: GoneCall): void {
-    this.#removed.inc({ reason: call.removal });
+  removed(call: RemovedCall): void {
+    this.#removed.inc({ reason: call.state });
   }
 
   notified(counts: Readonly<Record<NoticeFate, number>>): void {
@@ -273,10 +267,6 @@ export class Metrics implements Observer, GraphObserver {
     this.#deliveries.inc({ outcome });
   }
 
-  webhookEventsMissed(count: number): void {
-    this.#eventsMissed.inc(count);
-  }
-
   unreadableValue(): void {
     this.#unreadable.inc();
   }
@@ -328,7 +318,7 @@ export class Metrics implements Observer, GraphObserver {
           this.set(await read());
         },
       });
-    let counting: Promise<RosterSummary> | null = null;
+    let counting: Promise<Summary> | null = null;
     /** Once for all gauges of a scrape. */
     const count = () => {
       counting ??= summary(clock.now()).finally(() => {
@@ -358,11 +348,6 @@ export class Metrics implements Observer, GraphObserver {
         const { nearestDeadlineAt: nearest } = await count();
         return (nearest === null ? deadlineMs : nearest - clock.now()) / SECOND;
       },
-    );
-    gauge(
-      'callkeeper_roster_unheld_calls',
-      'Tracked calls that this replica has no room for in memory (ROSTER_MAX_CALLS).',
-      async () => (await count()).unheld,
     );
     gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));
     gauge('callkeeper_wheel_turning', 'Whether this replica takes turns of the wheel.', () =>

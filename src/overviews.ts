@@ -1,15 +1,17 @@
 import { performance } from 'node:perf_hooks';
+import { trackedCallOf } from './calls/call.ts';
 import type { SlotDigest } from './calls/digest.ts';
 import type { Counts, Overview, Overviews } from './calls/overview.ts';
-import type { Clock } from './calls/ports.ts';
+import type { CallRegistry, Clock } from './calls/ports.ts';
 import { isWithin, type Reach } from './calls/principal.ts';
 import { tally } from './calls/tally.ts';
+import type { Census } from './store/census.ts';
 import type { RedisLink } from './store/redis-link.ts';
-import type { Roster } from './store/roster.ts';
 import type { Shares } from './store/shares.ts';
 
 export interface OverviewsOptions {
-  readonly roster: Pick<Roster, 'digests' | 'peek' | 'unheld'>;
+  readonly census: Pick<Census, 'digests'>;
+  readonly registry: Pick<CallRegistry, 'get'>;
   readonly shares: Pick<Shares, 'own' | 'others'>;
   readonly link: Pick<RedisLink, 'up' | 'cause'>;
   readonly deadlineMs: number;
@@ -34,7 +36,7 @@ interface Count {
  * takes a second the first time, in pieces, and afterwards what the slots take
  * that have changed.
  */
-export class RosterOverviews implements Overviews {
+export class LocalOverviews implements Overviews {
   readonly #options: OverviewsOptions;
   #count: Promise<Count> | null = null;
   /** Monotonic. */
@@ -50,12 +52,11 @@ export class RosterOverviews implements Overviews {
       this.#count = this.#countCalls();
     }
     const counts = this.#within(reach, await this.#count);
-    const { roster, shares, link, clock } = this.#options;
+    const { shares, link, clock } = this.#options;
     const { up, cause } = link;
     return {
       ...counts,
       now: clock.now(),
-      unheld: roster.unheld,
       redis: { up, cause: up ? null : (cause?.what ?? null) },
       replicas: [shares.own, ...(up ? shares.others : [])],
     };
@@ -64,7 +65,7 @@ export class RosterOverviews implements Overviews {
   async #countCalls(): Promise<Count> {
     const startedAt = performance.now();
     try {
-      const digests = await this.#options.roster.digests();
+      const digests = await this.#options.census.digests();
       return { countedAt: this.#options.clock.now(), digests, made: new Map() };
     } finally {
       const now = performance.now();
@@ -75,11 +76,11 @@ export class RosterOverviews implements Overviews {
   #within(reach: Reach, { countedAt, digests, made }: Count): Counts {
     const known = made.get(reach);
     if (known) return known;
-    const { roster, deadlineMs } = this.#options;
+    const { registry, deadlineMs } = this.#options;
     const counted = tally(digests, reach, countedAt, deadlineMs);
     const callsOf = (ids: readonly string[]) =>
       ids
-        .flatMap((id) => roster.peek(id)?.call ?? [])
+        .flatMap((id) => trackedCallOf(registry.get(id)) ?? [])
         // Since it was counted it may have become another app's.
         .filter(({ app }) => isWithin(reach, app));
     const nearest = callsOf(counted.nearest);

@@ -102,7 +102,6 @@ describe('an environment that says no more than it must', () => {
       tracing: null,
       intervalMs: 900_000,
       deadlineMs: 2_700_000,
-      rosterMaxCalls: 2_000_000,
       graphConnections: 64,
       proxy: { http: null, https: null, no: null },
       apiKeys: null,
@@ -525,10 +524,6 @@ describe('a bad environment is refused', () => {
       ['GRAPH_CONNECTIONS must be a whole number from 4 to 1024, not "3"'],
     ],
     [{ RATE_LIMIT: 'none' }, ['RATE_LIMIT must be a whole number from 1 to 1000000, not "none"']],
-    [
-      { ROSTER_MAX_CALLS: '0' },
-      ['ROSTER_MAX_CALLS must be a whole number from 1 to 100000000, not "0"'],
-    ],
     [{ HOST: 'no host', AUTH: 'none' }, ['HOST must be an address or a host name, not "no host"']],
     [{ HOST: '[::1]', AUTH: 'none' }, ['HOST must be an address or a host name, not "[::1]"']],
     [{ HOST: '0.0.0.0' }, [open('0.0.0.0')]],

@@ -1,19 +1,16 @@
 import { Metrics } from '../src/metrics.ts';
-import type { RosterSummary } from '../src/store/roster.ts';
+import type { Summary } from '../src/store/census.ts';
 import { DEADLINE_MS, FakeClock, WHEEL } from './calls/fixture.ts';
 
-const EMPTY: RosterSummary = {
+const EMPTY: Summary = {
   tracked: 0,
   failing: 0,
   atRisk: 0,
   nearestDeadlineAt: null,
-  unheld: 0,
 };
 
 /** Metrics over a clock and states of the test's own. */
-export function someMetrics(
-  summary: (now: number) => RosterSummary | Promise<RosterSummary> = () => EMPTY,
-) {
+export function someMetrics(summary: (now: number) => Summary | Promise<Summary> = () => EMPTY) {
   const clock = new FakeClock();
   const up = { value: true };
   const turning = { value: true };

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Call, Removal } from '../src/calls/call.ts';
+import type { Call, RemovedState } from '../src/calls/call.ts';
 import { countFates } from '../src/calls/notified.ts';
+import { Census } from '../src/store/census.ts';
 import {
   aCall,
-  aGoneCall,
+  aRegistry,
+  aRemovedCall,
   DEADLINE_MS,
   ended,
   failed,
@@ -16,7 +18,6 @@ import {
   WHEEL,
 } from './calls/fixture.ts';
 import { someMetrics } from './metrics-fixture.ts';
-import { aRoster } from './store/fixture.ts';
 
 const NAMES = [
   ['callkeeper_tracked_calls', 'gauge'],
@@ -82,9 +83,9 @@ describe('the metrics', () => {
         for (const outcome of [renewed(NOW), ended(NOW), failed(null), refused(NOW)])
           metrics.attempted(call, outcome);
         metrics.removed(
-          aGoneCall({
+          aRemovedCall({
             ...call,
-            removal: (['ended', 'expired', 'untracked'] as const)[i % 3] as Removal,
+            state: (['ended', 'expired', 'untracked'] as const)[i % 3] as RemovedState,
           }),
         );
         metrics.requestDone('renewed', i);
@@ -92,7 +93,6 @@ describe('the metrics', () => {
         metrics.schedulerRepaired('missing');
         metrics.unreadableValue();
         metrics.webhookAttempted('failed');
-        metrics.webhookEventsMissed(2);
       }
     };
     const ours = async () =>
@@ -118,11 +118,13 @@ describe('the metrics', () => {
 });
 
 describe('the gauges', () => {
-  test('are read from the roster, at the time of asking', async () => {
-    const roster = aRoster();
-    const { clock, up, read } = someMetrics((now) => roster.summary(now));
-    roster.put(aCall({ id: idIn(0), renewedAt: NOW - 10 * MINUTE }));
-    roster.put(aCall({ id: idIn(1), renewedAt: NOW - 20 * MINUTE, consecutiveFailures: 1 }));
+  test('are read from the local registry, at the time of asking', async () => {
+    const { local, put } = aRegistry();
+    const census = new Census(local, WHEEL.slots, DEADLINE_MS);
+    const { clock, up, read } = someMetrics((now) => census.summary(now));
+    const trackedAt = NOW - 30 * MINUTE;
+    put(aCall({ id: idIn(0), trackedAt, renewedAt: NOW - 10 * MINUTE }));
+    put(aCall({ id: idIn(1), trackedAt, renewedAt: NOW - 20 * MINUTE, consecutiveFailures: 1 }));
     let values = await read();
     expect(values.get('callkeeper_tracked_calls')).toBe(2);
     expect(values.get('callkeeper_calls_failing')).toBe(1);
@@ -133,8 +135,7 @@ describe('the gauges', () => {
     values = await read();
     expect(values.get('callkeeper_min_margin_seconds')).toBe(-60);
     expect(values.get('callkeeper_store_up')).toBe(0);
-    roster.remove(aGoneCall({ id: idIn(0) }));
-    roster.remove(aGoneCall({ id: idIn(1) }));
+    put(aRemovedCall({ id: idIn(0) }), aRemovedCall({ id: idIn(1) }));
     values = await read();
     expect(values.get('callkeeper_tracked_calls')).toBe(0);
     // Not zero, which would be an alarm where there is nothing to be alarmed for.
@@ -234,7 +235,7 @@ describe('what is observed', () => {
     metrics.requestDone('unauthorized', 250);
     metrics.requestDone('renewed', 750);
     metrics.tokenRequested('success');
-    metrics.removed(aGoneCall({ removal: 'expired' }));
+    metrics.removed(aRemovedCall({ state: 'expired' }));
     const values = await read();
     expect(values.get('callkeeper_keepalives_total{outcome="unauthorized"}')).toBe(1);
     expect(values.get('callkeeper_keepalives_total{outcome="renewed"}')).toBe(1);

@@ -1,8 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import { RosterOverviews } from '../src/overviews.ts';
+import type { Call } from '../src/calls/call.ts';
+import { LocalOverviews } from '../src/overviews.ts';
 import type { Cause } from '../src/store/cause.ts';
-import { aCall, DEADLINE_MS, idIn, NOW } from './calls/fixture.ts';
-import { aRoster } from './store/fixture.ts';
+import { Census } from '../src/store/census.ts';
+import { aCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from './calls/fixture.ts';
+import { aLocal } from './store/fixture.ts';
 
 const SHARES = {
   own: { replica: 'a', version: '1', keepAlives: 1 },
@@ -10,25 +12,28 @@ const SHARES = {
 };
 
 function someOverviews() {
-  const roster = aRoster();
-  const digests = vi.spyOn(roster, 'digests');
+  const local = aLocal();
+  const census = new Census(local, WHEEL.slots, DEADLINE_MS);
+  const digests = vi.spyOn(census, 'digests');
+  const put = (call: Call) => void local.merge(recordOf(call));
   const link = { up: true, cause: null as Cause | null };
-  const overviews = new RosterOverviews({
-    roster,
+  const overviews = new LocalOverviews({
+    census,
+    registry: local,
     shares: SHARES,
     link,
     deadlineMs: DEADLINE_MS,
     clock: { now: () => NOW, sleep: async () => undefined },
   });
-  return { roster, digests, link, overviews };
+  return { census, put, digests, link, overviews };
 }
 
 test('the calls are counted once for all who ask at a time, and again when that is old', async () => {
-  const { roster, digests, overviews } = someOverviews();
-  roster.put(aCall({ id: idIn(0) }));
+  const { put, digests, overviews } = someOverviews();
+  put(aCall({ id: idIn(0) }));
   const both = await Promise.all([overviews.read(null), overviews.read(null)]);
   expect(both.map(({ tally }) => tally.tracked)).toEqual([1, 1]);
-  roster.put(aCall({ id: idIn(1) }));
+  put(aCall({ id: idIn(1) }));
   expect((await overviews.read(null)).tally.tracked).toBe(1);
   expect(digests).toHaveBeenCalledTimes(1);
   await vi.waitFor(async () => expect((await overviews.read(null)).tally.tracked).toBe(2), {
@@ -38,9 +43,9 @@ test('the calls are counted once for all who ask at a time, and again when that 
 });
 
 test('who may see the calls of some apps is told of these alone', async () => {
-  const { roster, overviews } = someOverviews();
-  roster.put(aCall({ id: idIn(0), app: 'reception' }));
-  roster.put(aCall({ id: idIn(1), app: 'recorder', consecutiveFailures: 1 }));
+  const { put, overviews } = someOverviews();
+  put(aCall({ id: idIn(0), app: 'reception' }));
+  put(aCall({ id: idIn(1), app: 'recorder', consecutiveFailures: 1 }));
   const { tally, nearest } = await overviews.read(new Set(['reception']));
   expect(tally).toMatchObject({ tracked: 1, failing: 0 });
   expect(nearest.map(({ id }) => id)).toEqual([idIn(0)]);
@@ -48,11 +53,11 @@ test('who may see the calls of some apps is told of these alone', async () => {
 });
 
 test('a call that another app has taken over since it was counted is not told of', async () => {
-  const { roster, digests, overviews } = someOverviews();
-  roster.put(aCall({ id: idIn(0), app: 'reception' }));
+  const { census, put, digests, overviews } = someOverviews();
+  put(aCall({ id: idIn(0), app: 'reception' }));
   digests.mockImplementationOnce(async () => {
-    const counted = await roster.digests();
-    roster.put(aCall({ id: idIn(0), app: 'recorder' }));
+    const counted = await census.digests();
+    put(aCall({ id: idIn(0), app: 'recorder', generation: 'r2' }));
     return counted;
   });
   expect((await overviews.read(new Set(['reception']))).nearest).toEqual([]);

@@ -19,6 +19,12 @@ const STATES = {
   untracked: 'stopped',
 };
 
+const STOPPED_BY = {
+  request: 'a request',
+  notification: "Graph's notification",
+  'track-until': 'the end of its tracking time',
+};
+
 /** The page at `#/calls/ID`: one call, for as long as the signal lets it. */
 export class CallView {
   #id;
@@ -152,6 +158,7 @@ function factsOf(call, now) {
     Began: instant(call.startedAt),
     'Tracked until': instant(call.trackUntil),
     'Left the schedule': instant(call.goneAt ?? null),
+    'Stopped by': call.reason ? STOPPED_BY[call.reason] : '',
     Why: resultInfo ? `${resultInfo.message} (${resultInfo.code})` : '',
     Webhook: call.webhookUrl ?? '',
     Stored: call.durable ? '' : 'not all of it: Redis is out, the latest is in memory alone',

@@ -118,7 +118,7 @@ function lossOf(lost, ms) {
 }
 
 /** @param {GetOverviewAnswer} overview */
-function faults({ redis, tracked, unheld, unready }) {
+function faults({ redis, tracked, unready }) {
   /** @type {Notice[]} */
   const found = [];
   if (!redis.up) {
@@ -128,10 +128,6 @@ function faults({ redis, tracked, unheld, unready }) {
   } else if (unready.length > 0) {
     const text = `The replica that answers is not ready: ${unready.join('; ')}.`;
     found.push({ key: 'unready', text });
-  }
-  if (unheld > 0) {
-    const text = `This replica has no room in memory for ${plural(unheld, 'call')}, which are not counted here (ROSTER_MAX_CALLS).`;
-    found.push({ key: 'unheld', text });
   }
   return found;
 }

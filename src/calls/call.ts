@@ -1,35 +1,28 @@
-/**
- * A tracked call: an id that we have promised to keep alive. All instants are
- * epoch milliseconds.
- */
-export interface Call {
+import type { Timing } from './deadline.ts';
+import {
+  ALL_APPS,
+  type CallError,
+  type CallRecord,
+  failureOf,
+  type RemovedState,
+  type ResultInfo,
+  removedOf,
+  renewalOf,
+  type Stop,
+  type Tracking,
+} from './record.ts';
+
+export type { CallError, RemovedState, ResultInfo } from './record.ts';
+
+/** What a record says about a tracked call, for whoever acts on it or shows it. */
+export interface Call extends Tracking, Timing {
   /** Graph's id of the call; see {@link parseCallId}. */
   readonly id: string;
-  /** Name of the configured app whose credentials keep it alive. */
-  readonly app: string;
-  readonly tenantId: string;
-  /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
-  readonly tenantIsDefault: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly webhookUrl: string | null;
-  /**
-   * Identity of the bot's last word on the call, new each time it has it tracked
-   * or stopped, and greater (as text) than those before. An ending counts only
-   * for the registration it was observed under, so a late 404 cannot remove a
-   * call that was tracked again.
-   */
-  readonly registration: string;
-  readonly trackedAt: number;
-  /** When the call began at Graph, if the bot said so. */
-  readonly startedAt: number | null;
-  /** Tracking stops by itself then. */
-  readonly trackUntil: number | null;
-  /** When the last successful keepAlive was *sent*: a slow answer must not stretch trust. */
+  /** When the last successful keepAlive was sent. */
   readonly renewedAt: number | null;
-  /**
-   * No attempt by a visit of the slot before this instant: the back-off of a
-   * failing call, or, for one just tracked, the time its first keepAlive has.
-   */
+  /** When the last attempt failed; null if the call is not failing. */
+  readonly failedAt: number | null;
+  /** The next attempt of a failing call. */
   readonly retryAt: number | null;
   readonly consecutiveFailures: number;
   /** Since when the call is at risk: failing, with less than a third of the deadline left. */
@@ -37,46 +30,67 @@ export interface Call {
   readonly lastError: CallError | null;
 }
 
-/** Why the last keepAlive failed, with what Microsoft support asks for. */
-export interface CallError {
-  readonly at: number;
-  /** HTTP status, or null where no answer came. */
-  readonly status: number | null;
-  /** Graph's `error.code`, or ours for what is not Graph's: `foreign`, `token`, `timeout`… */
-  readonly code: string | null;
-  readonly message: string;
-  /** Graph's `request-id`. */
-  readonly requestId: string | null;
-  /** The `client-request-id` we sent. */
-  readonly clientRequestId: string | null;
-  /** Graph's `x-ms-ags-diagnostic`. */
-  readonly diagnostic: string | null;
-  /** Graph's `Date` header, verbatim. */
-  readonly date: string | null;
-}
-
-/** Why a call left the schedule: Graph said so; its deadline passed; it was told to stop. */
-export type Removal = 'ended' | 'expired' | 'untracked';
-
-/** A call that has left the schedule, remembered for {@link GONE_FOR_MS}. */
-export interface GoneCall extends Call {
-  readonly removal: Removal;
-  readonly goneAt: number;
-  /** Why it ended by Graph's word, where a notification told. */
+/** A call that was removed from the schedule; it can be asked for for {@link REMEMBERED_MS}. */
+export interface RemovedCall extends Call {
+  readonly state: RemovedState;
+  readonly removedAt: number;
+  /** What stopped an `untracked` call; null for the others. */
+  readonly reason: Stop['reason'] | null;
+  /** Why it is over, if a notification said so. */
   readonly resultInfo: ResultInfo | null;
-  /** The last stop counts only for calls of these apps: whoever sent it may touch no others. */
-  readonly onlyApps?: readonly string[] | undefined;
 }
 
-/** Graph's `resultInfo`. */
-export interface ResultInfo {
-  readonly code: number;
-  readonly subcode: number | null;
-  readonly message: string;
+/** How long a removed call can still be asked for. */
+export const REMEMBERED_MS = 24 * 60 * 60 * 1000;
+
+/** null for a record of a call that nobody is known to have tracked. */
+export function callOf(record: CallRecord): Call | RemovedCall | null {
+  const { id, tracking, ending } = record;
+  if (tracking === null) return null;
+  const failure = failureOf(record);
+  const call = {
+    ...tracking,
+    id,
+    renewedAt: renewalOf(record),
+    failedAt: failure?.at ?? null,
+    retryAt: failure?.retryAt ?? null,
+    consecutiveFailures: failure?.count ?? 0,
+    atRiskAt: failure?.atRiskAt ?? null,
+    lastError: failure?.error ?? null,
+  };
+  const removed = removedOf(record);
+  if (removed === null) return call;
+  const { state, at: removedAt } = removed;
+  const stop = stopOf(record);
+  return {
+    ...call,
+    lastError: state === 'ended' ? (ending?.error ?? null) : call.lastError,
+    retryAt: null,
+    state,
+    removedAt,
+    reason: state === 'untracked' ? (stop?.reason ?? null) : null,
+    resultInfo: stop?.resultInfo ?? null,
+  };
 }
 
-/** How long a call that left the schedule can still be asked for. */
-export const GONE_FOR_MS = 24 * 60 * 60 * 1000;
+/** The tracked call that a record describes; null if there is none, or it was removed. */
+export function trackedCallOf(record: CallRecord): Call | null {
+  const call = callOf(record);
+  return call === null || isRemoved(call) ? null : call;
+}
+
+export function isRemoved(call: Call | RemovedCall): call is RemovedCall {
+  return 'removedAt' in call;
+}
+
+/** The stop that counts for a call; of two the earlier, unless only the other says why. */
+export function stopOf({ tracking, stops }: CallRecord): Stop | null {
+  const apps = new Set([ALL_APPS, tracking?.app ?? ALL_APPS]);
+  const found = [...apps].flatMap((app) => stops[app] ?? []);
+  const counting = found.filter(({ generation }) => generation >= (tracking?.generation ?? ''));
+  counting.sort((a, b) => Number(!a.resultInfo) - Number(!b.resultInfo) || a.at - b.at);
+  return counting[0] ?? null;
+}
 
 const CALL_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
 /** Microsoft writes the same GUID with hyphens and, in some notifications and logs, without. */
@@ -101,103 +115,4 @@ export function parseCallId(text: string): string | null {
 
 export function isCallId(text: string): boolean {
   return CALL_ID.test(text);
-}
-
-export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
-  return { ...call, retryAt: null, removal, goneAt, resultInfo: null };
-}
-
-/**
- * The call as it left, if only somebody else knows how: under their registration, and with what
- * they saw of its end.
- */
-export function forgetAs(call: Call, gone: GoneCall): GoneCall {
-  const { registration, removal, goneAt, resultInfo } = gone;
-  const left = forget({ ...call, ...lastSeen(call, gone) }, removal, goneAt);
-  return { ...left, registration, resultInfo };
-}
-
-/**
- * A call that two replicas took off the schedule, each on its own. It leaves once: how it left
- * first stands, and the other adds what it alone saw of the end.
- */
-export function joinEnds(first: GoneCall, other: GoneCall): GoneCall {
-  const [later, earlier] =
-    other.registration > first.registration ? [other, first] : [first, other];
-  return {
-    ...first,
-    ...lastSeen(first, other),
-    registration: later.registration,
-    onlyApps: later.onlyApps,
-    resultInfo: later.resultInfo ?? earlier.resultInfo,
-  };
-}
-
-/** The evidence of an ending before any other, else the latest; and the latest renewal. */
-function lastSeen(a: Call | GoneCall, b: GoneCall) {
-  const isBetter = isEnding(a) === isEnding(b) ? seenAt(b) > seenAt(a) : isEnding(b);
-  const { consecutiveFailures, atRiskAt, lastError } = isBetter ? b : a;
-  const renewedAt = (b.renewedAt ?? 0) > (a.renewedAt ?? 0) ? b.renewedAt : a.renewedAt;
-  return { renewedAt, consecutiveFailures, atRiskAt, lastError };
-}
-
-function isEnding(call: Call | GoneCall): boolean {
-  return isGone(call) && call.removal === 'ended' && call.lastError !== null;
-}
-
-function seenAt({ renewedAt, lastError }: Call): number {
-  return Math.max(renewedAt ?? 0, lastError?.at ?? 0);
-}
-
-/**
- * The memory of a stop: a call that was not known here was told to stop. Whoever
- * knows it under an earlier registration learns so from this; it is not shown.
- *
- * @param apps the apps whose calls the sender may stop; null: all
- */
-export function tombstone(
-  id: string,
-  registration: string,
-  goneAt: number,
-  apps: Iterable<string> | null = null,
-): GoneCall {
-  return {
-    id,
-    app: '',
-    tenantId: '',
-    tenantIsDefault: true,
-    labels: {},
-    webhookUrl: null,
-    registration,
-    trackedAt: goneAt,
-    startedAt: null,
-    trackUntil: null,
-    renewedAt: null,
-    retryAt: null,
-    consecutiveFailures: 0,
-    atRiskAt: null,
-    lastError: null,
-    removal: 'untracked',
-    goneAt,
-    resultInfo: null,
-    ...(apps === null ? {} : { onlyApps: [...apps] }),
-  };
-}
-
-/** Whether a call has left the schedule by this record: under its registration or a later one. */
-export function covers(gone: GoneCall, call: Call): boolean {
-  return gone.registration >= call.registration && isFor(gone, call);
-}
-
-/** Whether who stopped a call that was not known may stop this one. */
-export function isFor({ onlyApps }: GoneCall, { app }: Call): boolean {
-  return onlyApps === undefined || onlyApps.includes(app);
-}
-
-export function isTombstone(gone: GoneCall): boolean {
-  return gone.app === '';
-}
-
-export function isGone(call: Call | GoneCall): call is GoneCall {
-  return 'removal' in call;
 }

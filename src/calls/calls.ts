@@ -1,26 +1,14 @@
-import { type Call, type GoneCall, isTombstone } from './call.ts';
+import { type Call, callOf, type RemovedCall, trackedCallOf } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
-import {
-  type CallKeeper,
-  type CallStore,
-  type Observer,
-  StoreUnavailableError,
-  type TooSoon,
-} from './ports.ts';
+import type { CallKeeper, CallRegistry, TooSoon } from './ports.ts';
 import { isWithin, meet, type Reach } from './principal.ts';
 import type { Forbidden } from './reach.ts';
-import type { Invalid, TrackRequest } from './registration.ts';
 import { Stopping } from './stopping.ts';
+import type { Invalid, TrackRequest } from './track-request.ts';
 import { type Tracked, Tracking, type TrackingDeps } from './tracking.ts';
-import type { Wheel } from './wheel.ts';
-
-/** `durable` is false where Redis did not answer: this replica alone knows of it until then. */
-export type TrackResult =
-  | Extract<Tracked, Invalid | Forbidden>
-  | (Extract<Tracked, { call: Call }> & { readonly durable: boolean });
 
 /** How many notifications had which fate. */
 export type NotifyResult =
@@ -31,25 +19,14 @@ export type NotifyResult =
 /** What a keepAlive on demand came to, and the call afterwards. */
 export interface KeptNow {
   readonly outcome: Outcome;
-  readonly call: Call | GoneCall;
-}
-
-/** Where calls are kept. */
-export interface Keeping {
-  readonly store: CallStore;
-  /** Told of what is tracked and stopped there. */
-  readonly observer: Observer;
+  readonly call: Call | RemovedCall;
 }
 
 export interface CallsDeps extends TrackingDeps {
-  /** Shared by the replicas. */
-  readonly shared: Keeping;
-  /** This replica's own, for while the shared one does not answer. */
-  readonly own: Keeping;
+  readonly registry: CallRegistry;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan' | 'keepNow'>;
-  readonly wheel: Wheel;
-  /** Whether something of the call is known here that Redis has yet to learn. */
-  readonly isUnsaved: (id: string) => boolean;
+  /** How many slots the wheel has. */
+  readonly slots: number;
 }
 
 /** The calls for whoever asks, and of what can be asked the part that is wanted. */
@@ -58,10 +35,8 @@ export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'wit
 }
 
 /**
- * What a bot can ask for. While the shared registry does not answer, this
- * replica's own copy does; asking again is always safe. Whether a call is within
- * reach is decided by what stands there when it is written, not by what was read
- * before.
+ * What a bot can ask for. Whether a call is within reach is decided by what is known of it when
+ * it is written, not by what was read before. Asking again is always safe.
  */
 export class Calls {
   readonly #deps: CallsDeps;
@@ -79,20 +54,18 @@ export class Calls {
    * Tracks calls; what a request does not name of a known call stays as it is. One result a
    * request, in their order. Requests for the same id count as if they came one after another.
    */
-  track(requests: readonly TrackRequest[]): Promise<TrackResult[]> {
-    return this.#inEither(async (keeping, durable) => {
-      const tracking = new Tracking(this.#deps, keeping);
-      const faults = requests.map((request) => tracking.faultOf(request));
-      const words = new Map<string, TrackRequest>();
-      for (const [i, request] of requests.entries()) {
-        if (!faults[i]) words.set(request.id, following(words.get(request.id), request));
-      }
-      const results = await tracking.track([...words.values()]);
-      return requests.map(({ id }, i) => {
-        const result = faults[i] ?? results.get(id);
-        if (!result) throw new Error(`no result came for ${id}`);
-        return 'call' in result ? { ...result, durable } : result;
-      });
+  async track(requests: readonly TrackRequest[]): Promise<Tracked[]> {
+    const tracking = new Tracking(this.#deps);
+    const faults = requests.map((request) => tracking.faultOf(request));
+    const words = new Map<string, TrackRequest>();
+    for (const [i, request] of requests.entries()) {
+      if (!faults[i]) words.set(request.id, following(words.get(request.id), request));
+    }
+    const results = await tracking.track([...words.values()]);
+    return requests.map(({ id }, i) => {
+      const result = faults[i] ?? results.get(id);
+      if (!result) throw new Error(`no result came for ${id}`);
+      return result;
     });
   }
 
@@ -100,11 +73,9 @@ export class Calls {
    * Stops tracking a call; one that is not tracked is as good as stopped.
    * `stopped` says whether it was tracked until now.
    */
-  untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
-    return this.#inEither(async (keeping, durable) => {
-      const fate = await new Stopping(this.#deps, keeping).untrack(id);
-      return { durable, stopped: fate === 'stopped' };
-    });
+  async untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
+    const { fate, durable } = await new Stopping(this.#deps).untrack(id);
+    return { durable, stopped: fate === 'stopped' };
   }
 
   /**
@@ -122,69 +93,46 @@ export class Calls {
       readonly reach?: Reach;
     },
   ): Promise<NotifyResult> {
+    const { observer } = this.#deps;
     const deps = { ...this.#deps, reach: meet(this.#deps.reach, of.reach ?? null) };
-    return this.#inEither(async (keeping) => {
-      const fault = new Tracking(this.#deps, keeping).faultOf({ id: '', app: of.app ?? null });
-      if (fault) return fault;
-      const notified = new Notified(new Tracking(deps, keeping), new Stopping(deps, keeping));
-      const fates = await notified.take(notices, of.app);
-      for (const [notice, fate] of fates) {
-        if (isMisdirected(fate)) keeping.observer.misdirected(notice, fate);
-      }
-      const counts = countFates(fates.values(), of.total);
-      keeping.observer.notified(counts);
-      return { kind: 'taken', ...counts };
-    });
+    const fault = new Tracking(this.#deps).faultOf({ id: '', app: of.app ?? null });
+    if (fault) return fault;
+    const fates = await new Notified(new Tracking(deps), new Stopping(deps)).take(notices, of.app);
+    for (const [notice, fate] of fates) {
+      if (isMisdirected(fate)) observer.misdirected(notice, fate);
+    }
+    const counts = countFates(fates.values(), of.total);
+    observer.notified(counts);
+    return { kind: 'taken', ...counts };
   }
 
-  /** Whether Redis knows of the call what is known of it here. */
+  /** Whether Redis has what is known of the call here. */
   isDurable(id: string): boolean {
-    return !this.#deps.isUnsaved(id);
+    return this.#deps.registry.isAcknowledged(id);
   }
 
   /** A call that is tracked, or has been within 24 h. */
-  find(id: string): Promise<Call | GoneCall | null> {
-    return this.#inItsOwn(id, async ({ store }) => {
-      const [[entry], [gone]] = await Promise.all([store.find([id]), store.findGone([id])]);
-      const call = entry?.call ?? (gone && !isTombstone(gone) ? gone : null);
-      return call && this.#isOthers(call) ? null : call;
-    });
+  async find(id: string): Promise<Call | RemovedCall | null> {
+    const [record] = await this.#deps.registry.read([id]);
+    const call = record ? callOf(record) : null;
+    return call && isWithin(this.#deps.reach, call.app) ? call : null;
   }
 
-  /** One page of the calls; rejects with `CursorError` where the cursor is none. */
+  /** One page of the calls; rejects with `CursorError` if the cursor is not one. */
   list(query: Omit<ListQuery, 'reach'>): Promise<ListPage> {
-    const { reach, wheel } = this.#deps;
-    return this.#inEither(({ store }) => listCalls(store, wheel.slots, { ...query, reach }));
+    const { registry, reach, slots } = this.#deps;
+    return listCalls(registry, slots, { ...query, reach });
   }
 
   /** One keepAlive now, outside the schedule; null if the call is not tracked. */
   async keepAliveNow(id: string): Promise<KeptNow | TooSoon | null> {
-    const entry = await this.#inItsOwn(id, async ({ store }) => (await store.find([id]))[0]);
-    if (!entry || this.#isOthers(entry.call)) return null;
-    const result = await this.#deps.keeper.keepNow(entry.call);
+    const { registry, keeper, reach } = this.#deps;
+    const [record] = await registry.read([id]);
+    const call = record ? trackedCallOf(record) : null;
+    if (!call || !isWithin(reach, call.app)) return null;
+    const result = await keeper.keepNow(call);
     if ('retryAfterMs' in result) return result;
-    const { outcome, effect } = result;
-    if (effect !== null) return { outcome, call: 'gone' in effect ? effect.gone : effect.next };
-    return { outcome, call: (await this.find(id)) ?? entry.call };
-  }
-
-  /** Reads of one call: what Redis has yet to learn is known here. */
-  #inItsOwn<T>(id: string, act: (keeping: Keeping) => Promise<T>): Promise<T> {
-    return this.isDurable(id) ? this.#inEither(act) : act(this.#deps.own);
-  }
-
-  async #inEither<T>(act: (keeping: Keeping, durable: boolean) => Promise<T>): Promise<T> {
-    const { shared, own } = this.#deps;
-    try {
-      return await act(shared, true);
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
-      return act(own, false);
-    }
-  }
-
-  #isOthers({ app }: Call): boolean {
-    return !isWithin(this.#deps.reach, app);
+    return { outcome: result.outcome, call: result.call ?? (await this.find(id)) ?? call };
   }
 }
 

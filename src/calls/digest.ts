@@ -1,6 +1,3 @@
-import type { Call } from './call.ts';
-import { deadlineAt } from './deadline.ts';
-
 /** What is known of the calls of one app in one slot, in little room: a replica holds a million calls. */
 export interface Digest {
   /** With at least one failure since their last success. */
@@ -33,21 +30,15 @@ class Counted {
 
 /** The calls of a slot are added one by one, so that whoever does it may pause. */
 export class Digester {
-  readonly #deadlineMs: number;
   readonly #apps = new Map<string, Counted>();
 
-  constructor(deadlineMs: number) {
-    this.#deadlineMs = deadlineMs;
-  }
-
-  add(call: Call): void {
-    const counted = this.#apps.get(call.app) ?? new Counted();
-    this.#apps.set(call.app, counted);
-    const at = deadlineAt(call, this.#deadlineMs);
-    const near = { id: call.id, deadlineAt: at };
-    counted.deadlines.push(at);
+  add({ id, app, deadlineAt, isFailing }: Near & { app: string; isFailing: boolean }): void {
+    const counted = this.#apps.get(app) ?? new Counted();
+    this.#apps.set(app, counted);
+    const near = { id, deadlineAt };
+    counted.deadlines.push(deadlineAt);
     counted.nearest.add(near);
-    if (call.consecutiveFailures === 0) return;
+    if (!isFailing) return;
     counted.failing++;
     counted.nearestFailing.add(near);
   }

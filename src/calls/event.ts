@@ -1,7 +1,7 @@
-import type { Call, GoneCall, Removal } from './call.ts';
+import type { Call, RemovedCall, RemovedState } from './call.ts';
 
 /** What is told of a call; `tracked` also when it is tracked again, or Redis had lost it. */
-export type EventType = 'tracked' | 'at-risk' | 'recovered' | Removal;
+export type EventType = 'tracked' | 'at-risk' | 'recovered' | RemovedState;
 
 export interface CallEvent {
   /** The same each time the event is told: by it a repeat is recognised. */
@@ -10,7 +10,7 @@ export interface CallEvent {
   /** When it was told first, epoch ms. */
   readonly at: number;
   /** The call as it stood then. */
-  readonly call: Call | GoneCall;
+  readonly call: Call | RemovedCall;
 }
 
 /** Some events that follow one another. */

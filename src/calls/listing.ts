@@ -1,9 +1,9 @@
-import { type Call, type GoneCall, isTombstone, type Removal } from './call.ts';
-import type { CallStore } from './ports.ts';
+import { type Call, callOf, isRemoved, type RemovedCall, type RemovedState } from './call.ts';
+import type { CallRegistry } from './ports.ts';
 import { isWithin, type Reach } from './principal.ts';
 
 export interface ListQuery {
-  readonly state: 'tracked' | Removal;
+  readonly state: 'tracked' | RemovedState;
   readonly app?: string | undefined;
   /** Calls of other apps are not there. */
   readonly reach: Reach;
@@ -17,7 +17,7 @@ export interface ListQuery {
 
 /** Follow `next` until it is null: a page of a sparse filter may hold few calls, or none. */
 export interface ListPage {
-  readonly calls: readonly (Call | GoneCall)[];
+  readonly calls: readonly (Call | RemovedCall)[];
   readonly next: string | null;
 }
 
@@ -45,18 +45,18 @@ interface Position {
  * are of all, as the metrics do.
  */
 export async function listCalls(
-  store: CallStore,
+  registry: Pick<CallRegistry, 'readSlot'>,
   slots: number,
   query: ListQuery,
 ): Promise<ListPage> {
   const start =
     query.cursor === undefined ? { slot: 0, after: '' } : parseCursor(query.cursor, slots);
-  const found: (Call | GoneCall)[] = [];
+  const found: (Call | RemovedCall)[] = [];
   let lookedAt = 0;
   let { slot } = start;
   for (let atOnce = 1; slot < slots; atOnce = Math.min(MOST_SLOTS_AT_ONCE, atOnce * 2)) {
     const range = Array.from({ length: Math.min(atOnce, slots - slot) }, (_, i) => slot + i);
-    const read = await Promise.all(range.map((s) => readState(store, s, query.state)));
+    const read = await Promise.all(range.map((s) => readState(registry, s, query.state)));
     for (const [i, calls] of read.entries()) {
       const after = slot + i === start.slot ? start.after : '';
       for (const call of calls.sort(byId)) {
@@ -77,13 +77,13 @@ export async function listCalls(
 }
 
 async function readState(
-  store: CallStore,
+  registry: Pick<CallRegistry, 'readSlot'>,
   slot: number,
   state: ListQuery['state'],
-): Promise<(Call | GoneCall)[]> {
-  if (state === 'tracked') return (await store.readSlot(slot)).map(({ call }) => call);
-  const gone = await store.readGone(slot);
-  return gone.filter((call) => call.removal === state && !isTombstone(call));
+): Promise<(Call | RemovedCall)[]> {
+  const records = await registry.readSlot(slot, state === 'tracked' ? 'tracked' : 'removed');
+  const calls = records.map(callOf).filter((call) => call !== null);
+  return calls.filter((call) => (isRemoved(call) ? call.state : 'tracked') === state);
 }
 
 /** Whether a call is within reach, of the app, where one is named, and has all the labels. */

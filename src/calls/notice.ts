@@ -1,4 +1,4 @@
-import type { ResultInfo } from './call.ts';
+import type { ResultInfo } from './record.ts';
 
 /** What Graph has notified a bot of one of its calls. */
 export type Notice =

@@ -45,7 +45,8 @@ export class Notified {
   async #end(endings: Extract<Notice, { kind: 'over' }>[], fates: Map<Notice, NoticeFate>) {
     const says = (ending: { resultInfo: unknown }) => Number(ending.resultInfo !== null);
     for (const ending of endings.toSorted((a, b) => says(b) - says(a))) {
-      fates.set(ending, await this.#stopping.untrack(ending.id, ending));
+      const { fate } = await this.#stopping.untrack(ending.id, ending);
+      fates.set(ending, fate);
     }
   }
 }

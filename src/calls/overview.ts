@@ -17,8 +17,6 @@ export interface Counts {
 export interface Overview extends Counts {
   /** By the clock of the replica, epoch ms; the calls were counted a little before. */
   readonly now: number;
-  /** Tracked calls, of any app, that this replica has no room for in memory: they are not counted. */
-  readonly unheld: number;
   readonly redis: {
     readonly up: boolean;
     /** Why it is not, if that is known. */

@@ -1,27 +1,34 @@
-import { type Call, forget, type GoneCall } from './call.ts';
-import { deadlineAt } from './deadline.ts';
-import type { Entry } from './ports.ts';
-import { isWaiting } from './retry.ts';
+import { deadlineAt, type Timing } from './deadline.ts';
 
-/** What a visit is to do with the calls it read. */
+export type { Timing } from './deadline.ts';
+
+/** What a visit is to do with the calls it read, by id. */
 export interface VisitPlan {
   /** To keep alive now, the nearest deadline first. */
-  readonly post: readonly Entry[];
-  /** To take off the schedule: their `trackUntil` has come. */
-  readonly stop: readonly { readonly entry: Entry; readonly gone: GoneCall }[];
+  readonly due: readonly string[];
+  /** To take off the schedule: their `trackUntil` has come, or their deadline is long past. */
+  readonly over: readonly string[];
+  /** To be looked at again before the slot's next turn. */
+  readonly later: readonly string[];
 }
 
-export interface VisitContext {
-  /** The turn the visit is for: the planned instant, not when it began. */
-  readonly turnAt: number;
+export interface PlanContext {
   readonly now: number;
   /** See `SettledClock`. */
   readonly settledNow: number;
+  readonly intervalMs: number;
   readonly deadlineMs: number;
   /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
   readonly skewMs: number;
+  /** How long a new call is left to the replica that accepted it, in ms. */
+  readonly firstMs: number;
   /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
   readonly retryGraceMs?: number;
+}
+
+export interface VisitContext extends PlanContext {
+  /** The turn the visit is for: the planned instant, not when it began. */
+  readonly turnAt: number;
 }
 
 /**
@@ -32,35 +39,70 @@ export interface VisitContext {
  * before it is given up: one keepAlive too many is harmless, one too few ends
  * a call.
  */
-export function planVisit(entries: readonly Entry[], context: VisitContext): VisitPlan {
-  const { now, settledNow, deadlineMs } = context;
-  const stop = entries
-    .filter(({ call }) => isOver(call, settledNow))
-    .map((entry) => ({ entry, gone: forget(entry.call, 'untracked', now) }));
-  const post = entries
-    .filter(({ call }) => !isOver(call, settledNow) && isDue(call, context))
-    .sort((a, b) => deadlineAt(a.call, deadlineMs) - deadlineAt(b.call, deadlineMs));
-  return { post, stop };
+export function planVisit(
+  calls: Iterable<readonly [id: string, timing: Timing]>,
+  context: VisitContext,
+): VisitPlan {
+  const due: { id: string; at: number }[] = [];
+  const over: string[] = [];
+  const later: string[] = [];
+  for (const [id, timing] of calls) {
+    if (isOver(timing, context)) over.push(id);
+    else if (isDue(timing, context)) due.push({ id, at: deadlineAt(timing, context.deadlineMs) });
+    else if (waitsUntil(timing, context) !== null || timing.trackUntil !== null) later.push(id);
+  }
+  due.sort((a, b) => a.at - b.at);
+  return { due: due.map(({ id }) => id), over, later };
 }
 
-/** Whether its tracking was to end by itself, and has. */
-export function isOver(call: Call, settledNow: number): boolean {
-  return call.trackUntil !== null && call.trackUntil <= settledNow;
+/**
+ * Whether a call is to be taken off the schedule without another keepAlive: its tracking was to
+ * end by itself, or its deadline is past by more than an interval, so Graph has ended it long ago.
+ */
+export function isOver(timing: Timing, context: PlanContext): boolean {
+  return hasEnded(timing, context) || isLongPast(timing, context);
 }
 
-function isDue(call: Call, context: VisitContext): boolean {
+export function hasEnded({ trackUntil }: Timing, { settledNow }: PlanContext): boolean {
+  return trackUntil !== null && trackUntil <= settledNow;
+}
+
+function isLongPast(timing: Timing, { settledNow, intervalMs, deadlineMs }: PlanContext): boolean {
+  return settledNow > deadlineAt(timing, deadlineMs) + intervalMs;
+}
+
+function isDue(timing: Timing, context: VisitContext): boolean {
   const { turnAt, now, skewMs } = context;
-  const { renewedAt, consecutiveFailures } = call;
-  if (isWaiting(call, context)) return false;
-  if (renewedAt === null || consecutiveFailures > 0) return true;
+  const { renewedAt, failedAt } = timing;
+  if (isWaiting(timing, context)) return false;
+  if (renewedAt === null || failedAt !== null) return true;
   return renewedAt < turnAt || renewedAt > now + skewMs;
 }
 
+/**
+ * Whether a call waits for its next attempt. A wait that begins in the future was planned by
+ * a clock that was set back since: nobody knows how much of it is over, so it does not count.
+ * No wait is longer than the deadline, `Retry-After` included.
+ */
+function isWaiting(timing: Timing, context: PlanContext): boolean {
+  const { now, skewMs, deadlineMs, retryGraceMs = 0 } = context;
+  const until = waitsUntil(timing, context);
+  if (until === null || until <= now - retryGraceMs || until > now + deadlineMs) return false;
+  return (timing.failedAt ?? timing.trackedAt) <= now + skewMs;
+}
+
+function waitsUntil(timing: Timing, { firstMs }: PlanContext): number | null {
+  const { renewedAt, trackedAt, failedAt, retryAt } = timing;
+  if (failedAt !== null) return retryAt;
+  return renewedAt === null ? trackedAt + firstMs : null;
+}
+
 /** Whether any of a slot's calls shows that somebody has visited it since its turn. */
-export function wasVisited(entries: readonly Entry[], turnAt: number): boolean {
-  return entries.some(
-    ({ call }) => (call.renewedAt ?? 0) >= turnAt || (call.lastError?.at ?? 0) >= turnAt,
-  );
+export function wasVisited(calls: Iterable<Timing>, turnAt: number): boolean {
+  for (const { renewedAt, failedAt } of calls) {
+    if ((renewedAt ?? 0) >= turnAt || (failedAt ?? 0) >= turnAt) return true;
+  }
+  return false;
 }
 
 /**
@@ -68,14 +110,14 @@ export function wasVisited(entries: readonly Entry[], turnAt: number): boolean {
  * or when its tracking ends, if that comes before the turn.
  */
 export function lookAgainAt(
-  call: Call,
-  context: Omit<VisitContext, 'turnAt'> & { readonly nextTurnAt: number },
+  timing: Timing,
+  context: PlanContext & { readonly nextTurnAt: number },
 ): number | null {
   const { now, settledNow, nextTurnAt, retryGraceMs = 0 } = context;
-  const { retryAt, trackUntil } = call;
-  const waitsUntil = isWaiting(call, context) ? (retryAt ?? now) + retryGraceMs : now;
-  const attemptAt = retryAt === null ? Infinity : waitsUntil;
-  const overAt = (trackUntil ?? Infinity) + (now - settledNow);
+  const until = waitsUntil(timing, context);
+  const waitingUntil = isWaiting(timing, context) ? (until ?? now) + retryGraceMs : now;
+  const attemptAt = until === null ? Infinity : waitingUntil;
+  const overAt = (timing.trackUntil ?? Infinity) + (now - settledNow);
   const at = Math.min(attemptAt, overAt < nextTurnAt ? overAt : Infinity);
   return at === Infinity ? null : at;
 }

@@ -1,6 +1,8 @@
-import type { Call, GoneCall } from './call.ts';
+import type { Call, RemovedCall } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import type { Outcome } from './outcome.ts';
+import type { Timing } from './plan.ts';
+import type { CallRecord } from './record.ts';
 
 /** Wall time, epoch ms. Passed in, so that the domain is tested with a clock of its own. */
 export interface Clock {
@@ -38,60 +40,48 @@ export interface KeepAliveSender {
   send(call: Call): Promise<Outcome>;
 }
 
-/** A call as it was read, with the version that a write back must still find there. */
-export interface Entry {
-  readonly call: Call;
-  /** Opaque; equal versions mean equal values. */
-  readonly version: string;
+/** A call to change, and how: `decide` returns what to add to what is known, null for nothing. */
+export interface Change {
+  readonly id: string;
+  decide(current: CallRecord): CallRecord | null;
 }
 
 /**
- * A write that counts only if what it is based on still stands: `expected` is
- * the version read, or null for "no such call is tracked".
+ * - `stored`: Redis has it.
+ * - `kept`: Redis did not answer; this replica alone knows of it until the next sync.
+ * - `refused`: a later version of Callkeeper wrote the record. Nothing has changed.
  */
-export type Change =
-  | ({ readonly id: string; readonly expected: string | null } & Put)
-  | ({ readonly id: string; readonly expected: string } & Remove);
-
-/** Puts the call, and tells of it where `tell` says as what. */
-export interface Put {
-  readonly next: Call;
-  readonly tell?: 'tracked' | 'at-risk' | 'recovered';
+export interface Changed {
+  readonly kind: 'stored' | 'kept' | 'refused';
+  readonly before: CallRecord;
+  readonly after: CallRecord;
 }
 
-/** Takes the call off the schedule, remembers it, and tells of it. */
-export interface Remove {
-  readonly gone: GoneCall;
+/** All that is known of the calls; see `Registry` in store/. A tracked call is on the schedule. */
+export interface CallRegistry {
+  /** What this replica knows of a call. */
+  get(id: string): CallRecord;
+  /** What this replica and Redis know of calls, in the order of the ids. */
+  read(ids: readonly string[]): Promise<CallRecord[]>;
+  /** All tracked or all removed calls of a slot, in no order. */
+  readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]>;
+  /** Changes calls by what is known of them. One result a change, in their order. */
+  update(changes: readonly Change[]): Promise<Changed[]>;
+  /** Whether Redis has what this replica knows of the call. */
+  isAcknowledged(id: string): boolean;
 }
 
-/**
- * `version` is that of the call that was put, null where it was taken off; `current`
- * what stands there instead, null where the call is not tracked (any more).
- */
-export type WriteResult =
-  | { readonly done: true; readonly version: string | null }
-  | { readonly done: false; readonly current: Entry | null };
-
-/**
- * The registry, which is also the schedule: a call that stands here is visited.
- * Methods reject with {@link StoreUnavailableError} where the store does not
- * answer; a write may then have happened or not.
- */
-export interface CallStore {
-  /** All calls of a slot, in no order. Values that cannot be read are skipped and reported. */
-  readSlot(slot: number): Promise<Entry[]>;
-  /** In the order of the ids; null where a call is not tracked. */
-  find(ids: readonly string[]): Promise<(Entry | null)[]>;
-  /** What has left the schedule within {@link GONE_FOR_MS}, tombstones included; in the order of the ids. */
-  findGone(ids: readonly string[]): Promise<(GoneCall | null)[]>;
-  /** Each change on its own, in order; one result a change. */
-  write(changes: readonly Change[]): Promise<WriteResult[]>;
-  /** Remembers that a call is not wanted, unless it is tracked after all: then false. */
-  stopUnknown(gone: GoneCall): Promise<boolean>;
-  /** All of a slot that is remembered to have left the schedule, tombstones included, in no order. */
-  readGone(slot: number): Promise<GoneCall[]>;
-  /** Forgets some of those that left the schedule before an instant; all, if asked often enough. */
-  forgetGone(slot: number, before: number): Promise<void>;
+/** The tracked calls by their slots, for those who visit them. */
+export interface Slots {
+  /**
+   * The timings of a slot's calls, brought up to date with Redis if that answers. They are read
+   * anew by each iteration.
+   */
+  read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
+  /** A tracked call as this replica knows it. */
+  call(id: string): Call | null;
+  /** Forgets the calls of a slot that were removed before an instant. */
+  prune(slot: number, before: number): Promise<void>;
 }
 
 /** The store did not answer, or answered that it cannot serve now. */
@@ -103,10 +93,10 @@ export class StoreUnavailableError extends Error {
   }
 }
 
-/** What a keepAlive on demand came to, and what it did to the call (null: nothing). */
+/** What a keepAlive on demand came to, and the call afterwards; null if it was not written. */
 export interface KeepAliveResult {
   readonly outcome: Outcome;
-  readonly effect: Put | Remove | null;
+  readonly call: Call | RemovedCall | null;
 }
 
 /** A keepAlive on demand that follows another one too closely. */
@@ -127,8 +117,8 @@ export interface CallKeeper {
    * @param graceMs how much longer an attempt is left to whoever else has planned it
    */
   plan(calls: Iterable<Call>, graceMs?: number): void;
-  /** Whether the call is on its way already, or planned. */
-  holds(id: string): boolean;
+  /** Whether the call is on its way already, or is to be looked at again by an instant. */
+  holds(id: string, by: number): boolean;
   /** A keepAlive on demand: joins one that is in flight or waits. */
   keepNow(call: Call): Promise<KeepAliveResult | TooSoon>;
 }
@@ -140,11 +130,11 @@ export interface Observer {
   attempted(call: Call, outcome: Outcome): void;
   /** Once, when it becomes so. */
   atRisk(call: Call): void;
-  removed(call: GoneCall): void;
+  removed(call: RemovedCall): void;
   /** Graph's notifications were taken: how many had which fate. */
   notified(counts: Readonly<Record<NoticeFate, number>>): void;
   /** A notification was ignored although it is of a call of ours. */
   misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;
   /** By its notification Graph ended a call that we were to keep alive, for want of a keepAlive. */
-  timedOut(call: GoneCall): void;
+  timedOut(call: RemovedCall): void;
 }

@@ -1,5 +1,4 @@
-import { type Call, type GoneCall, isGone, isTombstone } from './call.ts';
-import type { Notice } from './notice.ts';
+import type { Call } from './call.ts';
 import { isWithin, type Reach } from './principal.ts';
 import { isOfAnotherTenant } from './words.ts';
 
@@ -18,20 +17,12 @@ export function beyondReach(reach: Reach, app: string): Forbidden | null {
   return forbidden(`calls of the app ${app} are not within the reach of this key`);
 }
 
-/** Whether a record is of calls beyond reach only. */
-export function isOthers(reach: Reach, call: Call | GoneCall | null): boolean {
-  if (call === null) return false;
-  if (!isGone(call) || !isTombstone(call)) return !isWithin(reach, call.app);
-  return call.onlyApps !== undefined && !call.onlyApps.some((app) => isWithin(reach, app));
-}
-
-/** Why a notification of a call does not count, if it does not; a tombstone is no call. */
+/** Why a notification about a call does not count, or null. */
 export function passedOver(
   reach: Reach,
-  call: Call | GoneCall | null,
-  { tenantId }: Pick<Notice, 'tenantId'>,
+  call: Call,
+  tenantId: string | null,
 ): 'other_app' | 'other_tenant' | null {
-  if (call === null || (isGone(call) && isTombstone(call))) return null;
-  if (isOthers(reach, call)) return 'other_app';
+  if (!isWithin(reach, call.app)) return 'other_app';
   return isOfAnotherTenant(call, tenantId) ? 'other_tenant' : null;
 }

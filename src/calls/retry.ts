@@ -1,4 +1,3 @@
-import type { Call } from './call.ts';
 import type { Outcome } from './outcome.ts';
 import type { Random } from './ports.ts';
 
@@ -12,7 +11,7 @@ export interface RetryPolicy {
   readonly refusedCapMs: number;
   /** What a long `Retry-After` must leave before the deadline for further attempts. */
   readonly reserveMs: number;
-  /** How long the visit of a new call has it for itself before the slot's visit may post it. */
+  /** How long a new call is left to the replica that accepted it before others may post it. */
   readonly firstMs: number;
 }
 
@@ -37,15 +36,16 @@ export function retryPolicy(intervalMs: number, deadlineMs: number): RetryPolicy
  * deadline, so that the attempts grow denser towards it: an outage that ends
  * shortly before the deadline is still noticed in time; the last one is at the
  * deadline itself. Graph's `Retry-After` is kept unless it reaches into the
- * reserve before the deadline: then obeying it would end the call. `call` is
- * the call after this failure was counted.
+ * reserve before the deadline: then obeying it would end the call.
+ *
+ * @param failures in a row, this one included
  */
 export function nextRetryAt(
-  call: Call,
+  failures: number,
   outcome: Outcome,
   { now, deadlineAt, policy, random }: RetryContext,
 ): number {
-  const backOff = backOffMs(call, outcome, policy);
+  const backOff = backOffMs(failures, outcome, policy);
   const jittered = backOff * (0.75 + 0.5 * random());
   const left = deadlineAt - now;
   const asked = outcome.kind === 'throttled' ? (outcome.retryAfterMs ?? 0) : 0;
@@ -57,33 +57,11 @@ export function nextRetryAt(
   return Math.floor(Math.min(now + delay, Math.max(now, deadlineAt)));
 }
 
-function backOffMs(call: Call, outcome: Outcome, policy: RetryPolicy): number {
-  const growing = policy.floorMs * 2 ** Math.min(call.consecutiveFailures - 1, 30);
+function backOffMs(failures: number, outcome: Outcome, policy: RetryPolicy): number {
+  const growing = policy.floorMs * 2 ** Math.min(failures - 1, 30);
   if (outcome.kind !== 'refused') return Math.min(policy.capMs, growing);
   // Entra does not know the tenant: it costs a token request each time, and seldom passes by itself.
   return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
-}
-
-/**
- * Whether a call waits for its next attempt. A wait that begins in the future was planned by
- * a clock that was set back since: nobody knows how much of it is over, so it does not count.
- * No wait is longer than the deadline, `Retry-After` included.
- */
-export function isWaiting(call: Call, context: WaitContext): boolean {
-  const { now, skewMs, deadlineMs, retryGraceMs = 0 } = context;
-  const { retryAt, consecutiveFailures, trackedAt, lastError } = call;
-  if (retryAt === null || retryAt <= now - retryGraceMs || retryAt > now + deadlineMs) return false;
-  const plannedAt = consecutiveFailures > 0 ? lastError?.at : trackedAt;
-  return plannedAt === undefined || plannedAt <= now + skewMs;
-}
-
-export interface WaitContext {
-  readonly now: number;
-  readonly deadlineMs: number;
-  /** An instant so far ahead is none of the past, in ms. */
-  readonly skewMs: number;
-  /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
-  readonly retryGraceMs?: number;
 }
 
 export interface RetryContext {

@@ -1,82 +1,89 @@
-import { isTombstone } from './call.ts';
-import { findLast, UNKNOWN } from './last.ts';
+import { callOf } from './call.ts';
 import { isKeepAliveTimeout, type Notice, type NoticeFate } from './notice.ts';
-import { decideAndWrite } from './optimistic.ts';
 import {
-  type CallStore,
-  type Entry,
+  type CallRegistry,
+  type Clock,
   type Observer,
   type Random,
-  type SettledClock,
   StoreUnavailableError,
 } from './ports.ts';
 import type { Reach } from './principal.ts';
 import { passedOver } from './reach.ts';
-import { type RegistrationContext, unregister } from './registration.ts';
-import { inTenant } from './words.ts';
+import { type CallRecord, removedOf, stateOf } from './record.ts';
+import { inTenant, stopWord } from './words.ts';
 
-/** What is said of a call's end; null where nothing is. */
+/** What is said of a call's end; null for nothing. */
 export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
 
-const BY_REQUEST: End = { resultInfo: null, tenantId: null };
-
 export interface StoppingDeps {
-  readonly clock: SettledClock;
+  readonly registry: CallRegistry;
+  readonly observer: Observer;
+  readonly clock: Clock;
   readonly random: Random;
-  /** Of which apps the calls are; those of others are as good as unknown. */
+  /** The apps whose calls may be seen and touched; null: all. */
   readonly reach: Reach;
 }
 
-/** Writes to one registry that calls are over, as a bot or Graph says. */
+/** What a stop came to. */
+export interface Stopped {
+  readonly fate: NoticeFate;
+  /** Whether Redis has it. */
+  readonly durable: boolean;
+}
+
+/** Takes the words of bots, and of Graph's notifications, that calls are over. */
 export class Stopping {
   readonly #deps: StoppingDeps;
-  readonly #store: CallStore;
-  readonly #observer: Observer;
 
-  constructor(deps: StoppingDeps, { store, observer }: { store: CallStore; observer: Observer }) {
+  constructor(deps: StoppingDeps) {
     this.#deps = deps;
-    this.#store = store;
-    this.#observer = observer;
   }
 
-  /** Stops a call. The stop of one that is not known is remembered, for whoever may know it. */
-  async untrack(id: string, end: End = BY_REQUEST): Promise<NoticeFate> {
-    const { clock, random, reach } = this.#deps;
-    const context = { now: clock.now(), random };
-    let [{ entry, gone } = UNKNOWN] = await findLast(this.#store, [id]);
-    const why = passedOver(this.#deps.reach, entry?.call ?? gone, end);
-    if (why) return why;
-    if (entry === null) {
-      const known = gone && isTombstone(gone) ? null : gone;
-      const resultInfo = end.resultInfo ?? gone?.resultInfo ?? null;
-      const said = { resultInfo, reach, before: gone?.registration };
-      const stopped = unregister(id, known, context, said);
-      if (await this.#store.stopUnknown(stopped)) {
-        const wasOurs = gone !== null && gone.removal !== 'untracked';
-        if (wasOurs && isKeepAliveTimeout(end.resultInfo)) this.#observer.timedOut(stopped);
-        return 'ignored';
-      }
-      [entry = null] = await this.#store.find([id]); // tracked this very moment
-      if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
-    }
-    return await this.#stop(entry, end, context);
-  }
-
-  async #stop(
-    entry: Entry,
-    end: End,
-    context: Pick<RegistrationContext, 'now' | 'random'>,
-  ): Promise<NoticeFate> {
-    const { id } = entry.call;
+  /**
+   * Stops a call. The stop of one that is not known here is remembered for whoever may know it.
+   *
+   * @param end what Graph's notification says; null: the bot asked for it
+   */
+  async untrack(id: string, end: End | null = null): Promise<Stopped> {
+    const { registry, observer } = this.#deps;
     let why: NoticeFate | null = null;
-    const [effect] = await decideAndWrite(this.#store, [{ id, entry }], (current) => {
-      why = passedOver(this.#deps.reach, current?.call ?? null, end);
-      if (current === null || why) return null;
-      return { gone: unregister(id, inTenant(current.call, end.tenantId), context, end) };
-    });
-    if (!effect || !('gone' in effect)) return why ?? 'ignored';
-    this.#observer.removed(effect.gone);
-    if (isKeepAliveTimeout(end.resultInfo)) this.#observer.timedOut(effect.gone);
-    return 'stopped';
+    const [changed] = await registry.update([
+      {
+        id,
+        decide: (current) => {
+          const call = callOf(current);
+          why = call && passedOver(this.#deps.reach, call, end?.tenantId ?? null);
+          return why === null ? this.#word(current, end) : null;
+        },
+      },
+    ]);
+    if (!changed || changed.kind === 'refused') {
+      throw new StoreUnavailableError(`a later version of Callkeeper wrote ${id}`);
+    }
+    const { before, after } = changed;
+    const durable = changed.kind === 'stored';
+    if (why !== null) return { fate: why, durable };
+    const removed = removedOf(before);
+    const call = callOf(after);
+    const wasOurs = before.tracking !== null && removed?.state !== 'untracked';
+    if (wasOurs && call && 'removedAt' in call && isKeepAliveTimeout(end?.resultInfo ?? null)) {
+      observer.timedOut(call);
+    }
+    return { fate: stateOf(before) === 'tracked' ? 'stopped' : 'ignored', durable };
+  }
+
+  #word(current: CallRecord, end: End | null): CallRecord {
+    const { clock, random, reach } = this.#deps;
+    const { tracking } = current;
+    const word = stopWord(
+      current,
+      { now: clock.now(), random },
+      {
+        reason: end === null ? 'request' : 'notification',
+        resultInfo: end?.resultInfo ?? null,
+        reach,
+      },
+    );
+    return tracking ? { ...word, tracking: inTenant(tracking, end?.tenantId ?? null) } : word;
   }
 }

@@ -1,170 +1,198 @@
-import { type Call, type GoneCall, isGone } from './call.ts';
-import { findLast, type Last, UNKNOWN } from './last.ts';
+import { announcementOf } from './announcement.ts';
+import { type Call, callOf, isRemoved, trackedCallOf } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
-import { type Decision, decideAndWrite } from './optimistic.ts';
-import type { CallKeeper, CallStore, Observer } from './ports.ts';
-import { beyondReach, type Forbidden, forbidden, isOthers, passedOver } from './reach.ts';
+import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
+import { StoreUnavailableError } from './ports.ts';
+import { isWithin, type Reach } from './principal.ts';
+import { beyondReach, type Forbidden, forbidden, passedOver } from './reach.ts';
+import {
+  ALL_APPS,
+  type CallRecord,
+  emptyRecord,
+  stateOf,
+  type Tracking as Word,
+} from './record.ts';
 import {
   type ConfiguredApps,
   faultOf,
   faultOfWebhook,
   type Invalid,
-  type RegistrationContext,
-  register,
+  type TrackContext,
   type TrackRequest,
-} from './registration.ts';
-import type { RetryPolicy } from './retry.ts';
-import type { StoppingDeps } from './stopping.ts';
-import { inTenant, saysTheSame } from './words.ts';
+} from './track-request.ts';
+import { inTenant, isElsewhere, trackingWord } from './words.ts';
 
-/** What became of a request to track; `updated` also if it changed nothing. */
+/** `durable` is false if Redis did not answer: this replica alone knows of it until it does. */
 export type Tracked =
-  | { readonly kind: 'created' | 'updated'; readonly call: Call }
+  | { readonly kind: 'created' | 'updated'; readonly call: Call; readonly durable: boolean }
   | Invalid
   | Forbidden;
 
 export type Established = Extract<Notice, { kind: 'established' }>;
 
-export interface TrackingDeps extends StoppingDeps {
+export interface TrackingDeps {
+  readonly registry: CallRegistry;
+  readonly keeper: Pick<CallKeeper, 'keep' | 'plan'>;
+  readonly observer: Observer;
+  readonly clock: SettledClock;
+  readonly random: Random;
+  /** The apps whose calls may be seen and touched; null: all. */
+  readonly reach: Reach;
   /** Those that count now: they may be replaced while the daemon runs. */
   readonly configured: () => ConfiguredApps;
-  /** Why a webhook may not be told, or null. */
+  /** Why a webhook may not be used for the calls of an app, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
-  readonly policy: RetryPolicy;
-  readonly keeper: Pick<CallKeeper, 'keep' | 'plan'>;
 }
 
-/**
- * Writes to one registry what bots, and Graph's notifications, say of calls that go on. Every word is decided on what stands there when it is written.
- */
+/** Takes the words of bots, and of Graph's notifications, that calls go on. */
 export class Tracking {
   readonly #deps: TrackingDeps;
-  readonly #store: CallStore;
-  readonly #observer: Observer;
 
-  constructor(deps: TrackingDeps, { store, observer }: { store: CallStore; observer: Observer }) {
+  constructor(deps: TrackingDeps) {
     this.#deps = deps;
-    this.#store = store;
-    this.#observer = observer;
   }
 
   /** What is wrong with a request whatever the call is like. */
   faultOf(request: TrackRequest): Invalid | Forbidden | null {
     const context = this.#context();
-    // One that names no app leaves a call that is known in its own.
-    const { app } = request;
+    const { reach } = this.#deps;
+    // One that names no app leaves a known call in its own.
     const beyond =
-      app === undefined ? null : beyondReach(this.#deps.reach, app ?? context.defaultApp);
-    return beyond ?? faultOf(request, context, this.#deps.reach);
+      request.app === undefined ? null : beyondReach(reach, request.app ?? context.defaultApp);
+    return beyond ?? faultOf(request, context, reach);
   }
 
   /**
-   * Tracks calls, by requests without a fault, one an id. Every request is a new word under a new
-   * registration, also if it changes nothing: otherwise a stop before it, which a replica without
-   * Redis may have taken, would win over it later. Only a change is an event.
+   * Tracks calls, by requests without a fault, one an id. Every request is a new word, also if it
+   * changes nothing: otherwise a stop before it, which a replica without Redis may have taken,
+   * would win over it later. Only a change is published.
    */
   async track(requests: readonly TrackRequest[]): Promise<Map<string, Tracked>> {
     const context = this.#context();
     const results = new Map<string, Tracked>();
-    await this.#write(requests, (current, { id, word, gone }) => {
-      const last = current ?? (isOthers(this.#deps.reach, gone) ? null : gone);
-      const next = register(word, last, context, (current ?? gone)?.registration);
-      const fault = this.#faultIn(word, next, current, context);
-      results.set(id, fault ?? { kind: current === null ? 'created' : 'updated', call: next });
-      return fault ? null : put(current, next);
+    const faults = new Map<string, Invalid | Forbidden>();
+    const changed = await this.#update(requests, (current, request) => {
+      faults.delete(request.id);
+      const word = trackingWord(request, current, context, this.#isVisible(current));
+      const fault = this.#faultIn(request, word, current, context);
+      if (fault) faults.set(request.id, fault);
+      return fault ? null : word;
     });
+    for (const { before, after, durable } of changed) {
+      const fault = faults.get(after.id);
+      const kind = stateOf(before) === 'tracked' ? 'updated' : 'created';
+      const call = callOf(after);
+      if (fault) results.set(after.id, fault);
+      else if (call) results.set(after.id, { kind, call, durable });
+    }
     return results;
   }
 
   /**
    * Takes Graph's word that calls are established, one an id, and tracks those that are not known.
-   * Ids are not used again: for a call that has left it is late news, unless the call was given
-   * up here, and Graph has not told of its end either. The tenant that Graph names replaces one
+   * Ids are not used again: for a removed call it is late news, unless the call was given up
+   * here, and Graph has not told of its end either. The tenant that Graph names replaces one
    * that nobody named.
    */
-  async establish(notices: readonly Established[], app: string | undefined) {
+  async establish(
+    notices: readonly Established[],
+    app: string | undefined,
+  ): Promise<Map<string, NoticeFate>> {
     const context = this.#context();
     const fates = new Map<string, NoticeFate>();
-    await this.#write(notices, (current, { id, word, gone }) => {
-      const tenantId = word.tenantId ?? undefined;
-      const last = current ?? (isOthers(this.#deps.reach, gone) ? null : gone);
-      const why = passedOver(this.#deps.reach, last, word);
-      if (why || (last && isGone(last) && !wasGivenUp(last))) {
+    await this.#update(notices, (current, { id, tenantId }) => {
+      const known =
+        this.#isVisible(current) || stateOf(current) === 'tracked' ? callOf(current) : null;
+      const why = known && passedOver(this.#deps.reach, known, tenantId);
+      if (why || (known && isRemoved(known) && !wasGivenUp(known))) {
         fates.set(id, why ?? 'ignored');
         return null;
       }
-      if (current === null) {
-        fates.set(id, 'tracked');
-        const request = { id, tenantId, app: last ? undefined : app };
-        return put(null, register(request, last, context, gone?.registration));
+      if (known === null || isRemoved(known)) {
+        const request = { id, tenantId: tenantId ?? undefined, app: known ? undefined : app };
+        const word = trackingWord(request, current, context, this.#isVisible(current));
+        const isLate = wasStoppedUnseen(current, word.app);
+        fates.set(id, isLate ? 'ignored' : 'tracked');
+        return isLate ? null : word;
       }
-      const next = inTenant(current, word.tenantId);
-      fates.set(id, saysTheSame(current, next) ? 'ignored' : 'updated');
-      return next === current ? null : put(current, next);
+      const next = inTenant(current.tracking as Word, tenantId);
+      fates.set(id, next.tenantId === known.tenantId ? 'ignored' : 'updated');
+      return next === current.tracking ? null : next;
     });
     return fates;
   }
 
-  async #write<T extends { readonly id: string }>(
+  async #update<T extends { readonly id: string }>(
     words: readonly T[],
-    decide: (current: Call | null, subject: Last & { id: string; word: T }) => Decision,
-  ): Promise<void> {
-    const lasts = await findLast(
-      this.#store,
-      words.map(({ id }) => id),
+    decide: (current: CallRecord, word: T) => Word | null,
+  ) {
+    const { registry } = this.#deps;
+    const changed = await registry.update(
+      words.map((word) => ({
+        id: word.id,
+        decide: (current) => {
+          const tracking = decide(current, word);
+          return tracking && { ...emptyRecord(word.id), tracking };
+        },
+      })),
     );
-    const known = new Set<string>();
-    const effects = await decideAndWrite(
-      this.#store,
-      words.map((word, i) => ({ id: word.id, word, ...(lasts[i] ?? UNKNOWN) })),
-      (current, subject) => {
-        if (current === null) known.delete(subject.id);
-        else known.add(subject.id);
-        return decide(current?.call ?? null, subject);
-      },
-    );
-    const puts = effects.filter((effect) => effect !== null && 'next' in effect);
-    for (const { next, tell } of puts) {
-      if (tell === 'tracked') this.#observer.tracked(next, !known.has(next.id));
+    if (changed.some(({ kind }) => kind === 'refused')) {
+      throw new StoreUnavailableError('a later version of Callkeeper wrote the call');
     }
-    const { keeper } = this.#deps;
-    const calls = Map.groupBy(puts, ({ next }) => wantsKeepAlive(next));
-    keeper.keep((calls.get(true) ?? []).map(({ next }) => next));
-    keeper.plan((calls.get(false) ?? []).map(({ next }) => next));
+    for (const { before, after } of changed) this.#keep(before, after);
+    return changed.map((one) => ({ ...one, durable: one.kind === 'stored' }));
   }
 
-  #context(): RegistrationContext {
-    const { clock, configured, policy, random, webhookFault } = this.#deps;
+  /** Does at once what cannot wait for the slot's turn. */
+  #keep(before: CallRecord, after: CallRecord): void {
+    const { keeper, observer, clock } = this.#deps;
+    const call = trackedCallOf(after);
+    if (call === null || before === after) return;
+    if (announcementOf(before, after, clock.now())?.type === 'tracked') {
+      observer.tracked(call, stateOf(before) !== 'tracked');
+    }
+    const was = trackedCallOf(before);
+    // In another tenant, or by another app, it may not fail.
+    const hasMoved = was !== null && call.consecutiveFailures > 0 && isElsewhere(was, call);
+    if (call.renewedAt === null && was?.renewedAt == null) keeper.keep([call]);
+    else if (hasMoved) keeper.keep([call]);
+    else keeper.plan([call]);
+  }
+
+  #context(): ConfiguredApps & TrackContext & { random: Random } {
+    const { clock, configured, random, webhookFault } = this.#deps;
     const at = { now: clock.now(), settledNow: clock.settledNow() };
-    const context = { ...configured(), ...at, policy, random };
-    return webhookFault ? { ...context, webhookFault } : context;
+    return { ...configured(), ...at, random, webhookFault };
+  }
+
+  /** Whether what is known of the call is of an app within reach. */
+  #isVisible({ tracking }: CallRecord): boolean {
+    return tracking !== null && isWithin(this.#deps.reach, tracking.app);
   }
 
   /** What is wrong with a request for what the call is like, or would be. */
   #faultIn(
     request: TrackRequest,
-    next: Call,
-    current: Call | null,
-    context: RegistrationContext,
+    word: Word,
+    current: CallRecord,
+    context: TrackContext,
   ): Invalid | Forbidden | null {
-    if (isOthers(this.#deps.reach, current)) return forbidden('the id is of a call of another app');
+    const tracked = stateOf(current) === 'tracked' ? current.tracking : null;
+    if (tracked && !this.#isVisible(current)) {
+      return forbidden('the id is of a call of another app');
+    }
     return (
-      beyondReach(this.#deps.reach, next.app) ?? faultOfWebhook(request, next, current, context)
+      beyondReach(this.#deps.reach, word.app) ?? faultOfWebhook(request, word, tracked, context)
     );
   }
 }
 
-/** Publishes only what is new: a call, or something said of it. */
-function put(current: Call | null, next: Call): Decision {
-  return current && saysTheSame(current, next) ? { next } : { next, tell: 'tracked' };
-}
-
-/** Whether it wants a keepAlive at once: it is new, or has just moved to an app or tenant where it may not fail. */
-function wantsKeepAlive({ renewedAt, retryAt, consecutiveFailures }: Call): boolean {
-  return renewedAt === null || (consecutiveFailures > 0 && retryAt === null);
-}
-
 /** Whether only we think that the call is over. */
-function wasGivenUp({ removal, resultInfo }: GoneCall): boolean {
-  return removal === 'expired' && resultInfo === null;
+function wasGivenUp(call: ReturnType<typeof callOf>): boolean {
+  return call !== null && isRemoved(call) && call.state === 'expired' && call.resultInfo === null;
+}
+
+/** Whether a call of the app was stopped that nobody had tracked: its end came first. */
+function wasStoppedUnseen({ tracking, stops }: CallRecord, app: string): boolean {
+  return tracking === null && [ALL_APPS, app].some((each) => Object.hasOwn(stops, each));
 }

@@ -1,18 +1,15 @@
-import { type Call, GONE_FOR_MS } from './call.ts';
-import { planVisit } from './plan.ts';
-import type { CallKeeper, CallStore, SettledClock } from './ports.ts';
-import type { RetryPolicy } from './retry.ts';
+import { type Call, REMEMBERED_MS } from './call.ts';
+import { type PlanContext, planVisit } from './plan.ts';
+import type { CallKeeper, SettledClock, Slots } from './ports.ts';
 import { slotWidthMs, type Wheel } from './wheel.ts';
 
 export interface VisitorDeps {
-  readonly store: CallStore;
+  readonly slots: Slots;
   readonly keeper: CallKeeper;
   readonly clock: SettledClock;
   readonly wheel: Wheel;
-  readonly deadlineMs: number;
-  readonly policy: RetryPolicy;
-  /** See `VisitContext`. */
-  readonly skewMs: number;
+  /** The parts of a plan's context that stay the same. */
+  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
 }
 
 /** What whoever turns the wheel asks of a visitor. */
@@ -32,7 +29,8 @@ const PACE_MS = 20;
 
 /**
  * Visits slots: reads the calls, hands those that are due to the keeper, and is done. It waits for
- * no request. Rejects only with what the store rejects with; a visit may be repeated at any time.
+ * no request. If Redis does not answer it goes by what this replica knows. A visit may be
+ * repeated at any time.
  */
 export class Visitor {
   readonly #deps: VisitorDeps;
@@ -43,36 +41,26 @@ export class Visitor {
 
   /** Visits a slot for its turn at `turnAt`. */
   async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<Visited> {
-    const { store, keeper, clock, deadlineMs, skewMs, policy } = this.#deps;
+    const { slots, keeper, clock, timings } = this.#deps;
     const earlyMs = turnAt - clock.now();
     // Taken by a worker whose machine's clock is wrong: the watch makes up for the turn.
-    if (earlyMs > skewMs) return 'done';
+    if (earlyMs > timings.skewMs) return 'done';
     // Or a little fast. What is sent before the turn would count as of the turn before.
     if (earlyMs > 0) await clock.sleep(earlyMs, stop);
-    const entries = await store.readSlot(slot);
-    const { post, stop: over } = planVisit(entries, {
-      turnAt,
-      now: clock.now(),
-      settledNow: clock.settledNow(),
-      deadlineMs,
-      skewMs,
-    });
-    keeper.keep(over.map(({ entry }) => entry.call));
-    const due = post.map(({ call }) => call);
+    const calls = await slots.read(slot);
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt });
+    keeper.keep(over.flatMap((id) => slots.call(id) ?? []));
     const isHandedOver = await this.#handOver(due, turnAt, stop);
-    const handled = new Set([...post, ...over.map(({ entry }) => entry)]);
-    const later = entries.filter((entry) => !handled.has(entry));
     // Whoever made the last attempt plans the next one; this is for when they are gone.
-    keeper.plan(
-      later.map(({ call }) => call),
-      policy.firstMs,
-    );
-    await store.forgetGone(slot, clock.settledNow() - GONE_FOR_MS);
+    const waiting = later.flatMap((id) => slots.call(id) ?? []);
+    keeper.plan(waiting, timings.firstMs);
+    await slots.prune(slot, at.settledNow - REMEMBERED_MS);
     return isHandedOver ? 'done' : 'cut';
   }
 
   /** Those of a large slot are spread over its width, unless the visit is late. */
-  async #handOver(due: readonly Call[], turnAt: number, stop: AbortSignal): Promise<boolean> {
+  async #handOver(due: readonly string[], turnAt: number, stop: AbortSignal): Promise<boolean> {
     const { keeper, clock, wheel } = this.#deps;
     const width = slotWidthMs(wheel);
     let from = 0;
@@ -80,12 +68,16 @@ export class Visitor {
       if (stop.aborted) return false;
       const waitMs = turnAt + (i / due.length) * width - clock.now();
       if (waitMs < PACE_MS) continue;
-      keeper.keep(due.slice(from, i));
+      keeper.keep(this.#calls(due.slice(from, i)));
       from = i;
       await clock.sleep(Math.min(waitMs, width), stop);
     }
     if (stop.aborted) return false;
-    keeper.keep(due.slice(from));
+    keeper.keep(this.#calls(due.slice(from)));
     return true;
+  }
+
+  #calls(ids: readonly string[]): Call[] {
+    return ids.flatMap((id) => this.#deps.slots.call(id) ?? []);
   }
 }

@@ -1,33 +1,144 @@
-import type { Call } from './call.ts';
+import { stopOf } from './call.ts';
+import type { Random } from './ports.ts';
+import type { Reach } from './principal.ts';
+import {
+  ALL_APPS,
+  type CallRecord,
+  emptyRecord,
+  type ResultInfo,
+  type Stop,
+  stateOf,
+  type Tracking,
+} from './record.ts';
+import type { ConfiguredApps, TrackRequest } from './track-request.ts';
 
-/** Whether Graph names a tenant that is not the call's. One that nobody named cannot be wrong. */
-export function isOfAnotherTenant(call: Call, tenantId: string | null): boolean {
-  if (tenantId === null || call.tenantIsDefault) return false;
-  return call.tenantId.toLowerCase() !== tenantId;
+/** What gives a word its place among all words about a call. */
+export interface Moment {
+  readonly now: number;
+  readonly random: Random;
 }
 
 /**
- * The call in the tenant that Graph names, if nobody has named one before; otherwise the call
- * itself. It keeps its registration: Graph's word on the tenant is no word of the bot's, and a
- * stop that is under way elsewhere stands.
+ * The bot's word that a call is wanted: what the request does not name stays as it was said
+ * before. A call that was removed begins afresh, unless it was we who gave it up (`expired`):
+ * then what was said of it still holds.
+ *
+ * @param isVisible whether who asks may see what is known of the call
  */
-export function inTenant<C extends Call>(call: C, tenantId: string | null): C {
-  if (tenantId === null || !call.tenantIsDefault) return call;
-  const isSame = call.tenantId.toLowerCase() === tenantId;
-  return { ...call, tenantId, tenantIsDefault: false, retryAt: isSame ? call.retryAt : null };
+export function trackingWord(
+  request: TrackRequest,
+  current: CallRecord,
+  { apps, defaultApp, ...moment }: ConfiguredApps & Moment,
+  isVisible: boolean,
+): Tracking {
+  const state = stateOf(current);
+  const tracked = isVisible && state === 'tracked' ? current.tracking : null;
+  const said = tracked ?? (isVisible && state === 'expired' ? current.tracking : null);
+  const app = (request.app === undefined ? said?.app : request.app) ?? defaultApp;
+  return {
+    generation: newGeneration(moment, current),
+    app,
+    ...tenantOf(request.tenantId, said, apps.get(app)?.tenantId),
+    trackedAt: tracked?.trackedAt ?? moment.now,
+    startedAt: keep(request.startedAt, tracked?.startedAt),
+    trackUntil: keep(request.trackUntil, said?.trackUntil),
+    labels: keep(request.labels, said?.labels) ?? {},
+    webhookUrl: keep(request.webhookUrl, said?.webhookUrl),
+  };
 }
 
-const WORDS = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil'] as const;
-
-/** Whether two records of a call say the same of it, as somebody who reads it can tell. */
-export function saysTheSame(a: Call, b: Call): boolean {
-  return WORDS.every((word) => a[word] === b[word]) && haveSameLabels(a, b);
+function keep<T>(named: T | null | undefined, before: T | null | undefined): T | null {
+  return named === undefined ? (before ?? null) : named;
 }
 
-function haveSameLabels({ labels }: Call, other: Call): boolean {
+/** A tenant that nobody named is the app's own, also after the call moves to another app. */
+function tenantOf(
+  named: string | null | undefined,
+  said: Tracking | null,
+  ofApp: string | undefined,
+): Pick<Tracking, 'tenantId' | 'tenantIsDefault'> {
+  const tenantId = named ?? (named === undefined && !said?.tenantIsDefault ? said?.tenantId : null);
+  if (tenantId != null) return { tenantId, tenantIsDefault: false };
+  return { tenantId: ofApp ?? said?.tenantId ?? '', tenantIsDefault: true };
+}
+
+/** The call in the tenant that Graph names, if nobody has named one before; otherwise as it is. */
+export function inTenant(tracking: Tracking, tenantId: string | null): Tracking {
+  if (tenantId === null || !tracking.tenantIsDefault) return tracking;
+  return { ...tracking, tenantId, tenantIsDefault: false };
+}
+
+/** Whether Graph names a tenant that is not the call's. One that nobody named cannot be wrong. */
+export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): boolean {
+  if (tenantId === null || tracking.tenantIsDefault) return false;
+  return tracking.tenantId.toLowerCase() !== tenantId;
+}
+
+const VISIBLE = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil'] as const;
+
+/** Whether two words say the same, as somebody who reads the call can tell. */
+export function saysTheSame(a: Tracking, b: Tracking): boolean {
+  return VISIBLE.every((word) => a[word] === b[word]) && haveSameLabels(a, b);
+}
+
+function haveSameLabels({ labels }: Tracking, other: Tracking): boolean {
   const pairs = Object.entries(labels);
   if (pairs.length !== Object.keys(other.labels).length) return false;
   return pairs.every(
     ([key, value]) => Object.hasOwn(other.labels, key) && other.labels[key] === value,
   );
+}
+
+/** Whether Graph is asked for the call with other credentials, or in another tenant. */
+export function isElsewhere(a: Tracking, b: Tracking): boolean {
+  return a.app !== b.app || a.tenantId !== b.tenantId;
+}
+
+/**
+ * The word that a call is not wanted any more. It counts against every word made before it,
+ * also against those that are not known here.
+ *
+ * @param reach the apps whose calls the sender may stop, for a call that is not known
+ */
+export function stopWord(
+  current: CallRecord,
+  moment: Moment,
+  said: { reason: Stop['reason']; resultInfo: ResultInfo | null; reach: Reach },
+): CallRecord {
+  const { reason, resultInfo, reach } = said;
+  const before = stateOf(current) === 'tracked' ? null : stopOf(current);
+  const stop: Stop = {
+    generation: newGeneration(moment, current),
+    at: before?.at ?? moment.now,
+    reason: before?.reason ?? reason,
+    resultInfo: resultInfo ?? before?.resultInfo ?? null,
+  };
+  const apps = reach === null ? [ALL_APPS] : reach;
+  return {
+    ...emptyRecord(current.id),
+    stops: Object.fromEntries([...apps].map((app) => [app, stop])),
+  };
+}
+
+/**
+ * The end of a tracking at its `trackUntil`. It stops no later word: the bot may have prolonged
+ * the tracking at another replica.
+ */
+export function trackingOver(current: CallRecord, now: number): CallRecord | null {
+  if (current.tracking === null || stateOf(current) !== 'tracked') return null;
+  const { generation } = current.tracking;
+  const stop: Stop = { generation, at: now, reason: 'track-until', resultInfo: null };
+  return { ...emptyRecord(current.id), stops: { [ALL_APPS]: stop } };
+}
+
+/**
+ * Sorts by the instant, and after all words that are known of the call whatever the clock says;
+ * chance tells apart what two replicas made in the same ms.
+ */
+export function newGeneration({ now, random }: Moment, { tracking, stops }: CallRecord): string {
+  const chance = Math.floor(random() * 36 ** 4);
+  const fresh = now.toString(36).padStart(9, '0') + chance.toString(36).padStart(4, '0');
+  const known = [tracking, ...Object.values(stops)].map((word) => word?.generation ?? '');
+  const last = known.sort().at(-1) ?? '';
+  return fresh > last ? fresh : `${last}0`;
 }

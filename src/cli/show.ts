@@ -6,6 +6,12 @@ import { paint, printable, printableJson } from './printable.ts';
 import { connect, readId } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
+const STOPPED_BY = {
+  request: 'a request',
+  notification: "Graph's notification",
+  'track-until': 'its trackUntil',
+};
+
 export const run = command({
   usage: `Usage: callkeeper show ID [options]
 
@@ -49,6 +55,7 @@ function describe(call: Call, now: number): string {
     ['due', ahead(call.dueAt)],
     ['deadline', isTracked ? ahead(call.deadlineAt) : call.deadlineAt],
     ['gone', call.goneAt && ago(call.goneAt)],
+    ['stopped by', call.reason && STOPPED_BY[call.reason]],
     ['result', result && `${result.code}, ${result.subcode ?? 'no subcode'}: ${result.message}`],
     ['failures', call.consecutiveFailures],
     ['at risk', ago(call.atRiskAt)],

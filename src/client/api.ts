@@ -32,6 +32,8 @@ export interface Call {
     readonly subcode: number | null;
     readonly message: string;
   } | undefined;
+  /** What stopped an untracked call: a `DELETE` request, a notification from Graph, or its `trackUntil`. Null for a call that ended or expired; absent while it is tracked. */
+  readonly reason?: 'request' | 'notification' | 'track-until' | null | undefined;
   /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
   readonly consecutiveFailures: number;
@@ -49,7 +51,7 @@ export interface CommsNotifications {
 
 /** What happened to a call, and the call as it stood. */
 export interface Event {
-  /** The same each time the event is told: by it a repeat is recognised. */
+  /** The event's name: the call's id, its generation, and what happened, with slashes between. A repeat has the same id, also after Redis lost its data. Compare it, do not parse it. */
   readonly id: string;
   readonly type: 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered';
   /** When it was told first. RFC 3339, UTC, ms. */
@@ -75,8 +77,6 @@ export interface GetOverviewAnswer {
   readonly failing: number;
   /** Of these, with less than a third of the deadline left. */
   readonly atRisk: number;
-  /** Tracked calls, of any app, that the replica has no room for: not counted here. */
-  readonly unheld: number;
   /** What is left to the call nearest to its deadline, in ms; null: no call. */
   readonly minMarginMs: number | null;
   /** How many calls have what is left to them in each of these equal parts of the deadline, from 0 on; those past it are in the first part. */

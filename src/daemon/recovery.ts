@@ -1,36 +1,39 @@
 import type { Logger } from 'pino';
-import type { Clock, Observer } from '../calls/ports.ts';
+import { pieces } from '../calls/pieces.ts';
+import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Watch } from '../schedule/watch.ts';
 import type { EventFeed } from '../store/event-feed.ts';
-import { reconcile } from '../store/reconcile.ts';
 import type { Recovered, RedisLink } from '../store/redis-link.ts';
-import type { RedisCallStore } from '../store/redis-store.ts';
-import type { Roster } from '../store/roster.ts';
+import { WrongTypeError } from '../store/redis-registry.ts';
+import type { Registry } from '../store/registry.ts';
 
 export interface RecoveryOptions {
-  readonly store: RedisCallStore;
-  readonly roster: Roster;
+  readonly registry: Pick<Registry, 'sync' | 'flush' | 'unacknowledged'>;
   readonly feed: Pick<EventFeed, 'follow'>;
   readonly watch: Pick<Watch, 'lookSoon'>;
-  readonly observer: Pick<Observer, 'removed'>;
   readonly metrics: Pick<Metrics, 'callsWrittenBack'>;
   readonly wheel: Wheel;
+  /** Calls that were removed within this time are compared too, in ms. */
+  readonly rememberMs: number;
   readonly replica: string;
-  readonly clock: Clock;
+  readonly clock: SettledClock;
   readonly log: Logger;
   /** The daemon cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
 
+/** Slots that are compared at once: one after another, the ways to Redis and back add up to seconds. */
+const SYNCS_AT_ONCE = 16;
+
 /**
- * Brings Redis and the local registry together: all slots once Redis is back, and
- * with each heartbeat the slots in which Redis has yet to learn of something.
+ * Brings Redis and this replica together: all slots when Redis is back or has lost data, and with
+ * each heartbeat what Redis has not confirmed yet.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
-  /** Calls were missing in some slots: they may be in the others too. */
+  /** Redis had lost calls of some slots: it may have lost others too. */
   #mayHaveLost = false;
 
   constructor(options: RecoveryOptions) {
@@ -44,18 +47,19 @@ export class Recovery {
     link.on('refused', (error) => this.#onRefused(error));
   }
 
+  /** A visit has found that Redis had lost calls. */
+  noteLoss(calls: number): void {
+    this.#options.metrics.callsWrittenBack(calls);
+    this.#mayHaveLost = true;
+  }
+
   /** Before the replica stops: what it alone knows is lost with it, unless Redis takes it now. */
   async saveLast(): Promise<void> {
-    const { store, roster, clock, log } = this.#options;
-    if (!roster.hasUnsaved) return;
-    const saving = reconcile(store, roster, roster.unsavedSlots, clock);
-    const err = await saving.then(
-      () => null,
-      (error: unknown) => error,
-    );
-    if (err === null && !roster.hasUnsaved) return;
+    const { registry, log } = this.#options;
+    if (registry.unacknowledged > 0) await registry.flush();
+    if (registry.unacknowledged === 0) return;
     log.error(
-      { err },
+      { calls: registry.unacknowledged },
       'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
     );
   }
@@ -66,41 +70,40 @@ export class Recovery {
   }
 
   async #onBeat(): Promise<void> {
-    const { unsavedSlots } = this.#options.roster;
-    if (unsavedSlots.length > 0) {
-      const restored = await this.#sync(unsavedSlots, false);
-      if (restored > 0) this.#mayHaveLost = true;
+    const { registry } = this.#options;
+    if (registry.unacknowledged > 0 && !(await registry.flush())) {
+      throw new StoreUnavailableError('Redis does not take what this replica knows');
     }
     if (this.#mayHaveLost) await this.#syncAll(false);
   }
 
   /** Whoever keeps calls alive from memory must not give up, whatever Redis has become. */
   #onRefused(error: Error): void {
-    const { roster, onFatal } = this.#options;
-    if (!roster.hasUnsaved) onFatal(error);
+    const { registry, onFatal } = this.#options;
+    if (registry.unacknowledged === 0) onFatal(error);
   }
 
   async #syncAll(isFirst: boolean): Promise<void> {
-    const { wheel } = this.#options;
-    await this.#sync(
-      Array.from({ length: wheel.slots }, (_, slot) => slot),
-      isFirst,
-    );
+    const { registry, watch, metrics, wheel, rememberMs, replica, clock, log } = this.#options;
+    const removedSince = clock.settledNow() - rememberMs;
+    const sum = { learned: 0, pushed: 0, lost: 0 };
+    const unreadable: number[] = [];
+    const syncOne = async (slot: number) => {
+      try {
+        const synced = await registry.sync(slot, { removedSince });
+        for (const key of ['learned', 'pushed', 'lost'] as const) sum[key] += synced[key];
+      } catch (error) {
+        if (!(error instanceof WrongTypeError)) throw error;
+        unreadable.push(slot);
+      }
+    };
+    const slots = Array.from({ length: wheel.slots }, (_, slot) => slot);
+    for (const some of pieces(slots, SYNCS_AT_ONCE)) await Promise.all(some.map(syncOne));
     this.#mayHaveLost = false;
-  }
-
-  /** @returns how many calls Redis had lost */
-  async #sync(slots: readonly number[], isFirst: boolean): Promise<number> {
-    const { store, roster, watch, observer, metrics, wheel, replica, clock, log } = this.#options;
-    const merged = await reconcile(store, roster, slots, clock);
-    const { updated, restored, left, unreadable } = merged;
-    for (const call of left) observer.removed(call);
     if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
-    metrics.callsWrittenBack(restored);
+    metrics.callsWrittenBack(sum.lost);
     // A visit that found a slot empty meanwhile counts its turn as done.
-    if (restored > 0) watch.lookSoon();
-    const { tracked } = roster;
-    log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');
-    return restored;
+    if (sum.lost > 0) watch.lookSoon();
+    log.info({ replica, ...wheel, ...sum, isFirst }, 'in step with Redis');
   }
 }

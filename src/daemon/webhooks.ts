@@ -3,7 +3,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Periods } from '../periods.ts';
 import type { RedisClient } from '../store/connection.ts';
 import { RedisDeliveryOrder } from '../store/delivery-order.ts';
-import { StreamedEventGroup } from '../store/event-group.ts';
+import { Handover } from '../store/handover.ts';
 import { QUEUE_PREFIX } from '../store/keys.ts';
 import { Webhooks, type WebhooksOptions } from '../webhooks/webhooks.ts';
 
@@ -32,18 +32,7 @@ export function buildWebhooks(parts: WebhooksParts): Webhooks {
     ...webhooks,
     redis: forQueues,
     prefix: QUEUE_PREFIX,
-    group: new StreamedEventGroup({
-      redis,
-      replica,
-      holdMs: period.believedMs,
-      onMissed: (count) => {
-        metrics.webhookEventsMissed(count ?? 1);
-        rest.log.error(
-          { count },
-          'webhooks are not told of events: they were too many for the stream',
-        );
-      },
-    }),
+    group: new Handover({ redis, replica, holdMs: period.believedMs }),
     order: new RedisDeliveryOrder(redis),
     lookMs: period.heartbeatMs,
     lockMs: period.lockMs,

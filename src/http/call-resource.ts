@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { type Call, type CallError, type GoneCall, isGone } from '../calls/call.ts';
+import { type Call, type CallError, isRemoved, type RemovedCall } from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { formatInstant, formatInstantOrNull } from './instant.ts';
@@ -69,6 +69,15 @@ export const CallSchema = Type.Object(
         { description: 'Why Graph ended it, where a notification told.' },
       ),
     ),
+    reason: Type.Optional(
+      Type.Unsafe<RemovedCall['reason']>({
+        type: ['string', 'null'],
+        enum: ['request', 'notification', 'track-until', null],
+        description:
+          'What stopped an untracked call: a `DELETE` request, a notification from Graph, or its ' +
+          '`trackUntil`. Null for a call that ended or expired; absent while it is tracked.',
+      }),
+    ),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
     atRiskAt: InstantOrNull(
@@ -115,12 +124,12 @@ export function callAnswer(description: string) {
 }
 
 /** Makes a call ready to be told; `durable` is false where only this replica holds it. */
-export type PresentCall = (call: Call | GoneCall, durable: boolean) => CallResource;
+export type PresentCall = (call: Call | RemovedCall, durable: boolean) => CallResource;
 
 export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
   return (call, durable) => ({
     id: call.id,
-    state: isGone(call) ? call.removal : 'tracked',
+    state: isRemoved(call) ? call.state : 'tracked',
     durable,
     app: call.app,
     tenantId: call.tenantId,
@@ -130,17 +139,18 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
     startedAt: formatInstantOrNull(call.startedAt),
     trackUntil: formatInstantOrNull(call.trackUntil),
     renewedAt: formatInstantOrNull(call.renewedAt),
-    dueAt: isGone(call) ? null : formatInstant(dueAt(call, wheel)),
+    dueAt: isRemoved(call) ? null : formatInstant(dueAt(call, wheel)),
     deadlineAt: formatInstant(deadlineAt(call, deadlineMs)),
-    ...(isGone(call) ? presentEnd(call) : {}),
+    ...(isRemoved(call) ? presentEnd(call) : {}),
     consecutiveFailures: call.consecutiveFailures,
     atRiskAt: formatInstantOrNull(call.atRiskAt),
     lastError: call.lastError && presentError(call.lastError),
   });
 }
 
-function presentEnd({ goneAt, resultInfo }: GoneCall) {
-  return { goneAt: formatInstant(goneAt), ...(resultInfo === null ? {} : { resultInfo }) };
+function presentEnd({ removedAt, reason, resultInfo }: RemovedCall) {
+  const end = { reason, goneAt: formatInstant(removedAt) };
+  return resultInfo === null ? end : { ...end, resultInfo };
 }
 
 export function presentError(error: CallError): LastError {

@@ -6,8 +6,10 @@ import { formatInstant } from './instant.ts';
 export const EventSchema = Type.Object(
   {
     id: Type.String({
-      description: 'The same each time the event is told: by it a repeat is recognised.',
-      examples: ['1770091506789-0'],
+      description:
+        "The event's name: the call's id, its generation, and what happened, with slashes between. A " +
+        'repeat has the same id, also after Redis lost its data. Compare it, do not parse it.',
+      examples: ['2e1a0b00-2db4-4022-9570-243709c565ab/0ml5tx3lx1k3f/ended'],
     }),
     type: Type.Enum(
       [

@@ -22,7 +22,6 @@ export const OverviewSchema = Type.Object(
     tracked: Count('Calls on the schedule.'),
     failing: Count('Of these, with a failure since their last success.'),
     atRisk: Count('Of these, with less than a third of the deadline left.'),
-    unheld: Count('Tracked calls, of any app, that the replica has no room for: not counted here.'),
     minMarginMs: Type.Unsafe<number | null>({
       type: ['integer', 'null'],
       description: 'What is left to the call nearest to its deadline, in ms; null: no call.',
@@ -90,7 +89,7 @@ export interface OverviewContext {
 export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
   const { version, wheel, deadlineMs, present, isDurable, ready } = context;
   const resourceOf = (call: Call) => present(call, isDurable(call.id));
-  const { now, countedAt, tally, unheld, redis, replicas } = overview;
+  const { now, countedAt, tally, redis, replicas } = overview;
   const { nearestDeadlineAt: first } = tally;
   return {
     at: formatInstant(now),
@@ -101,7 +100,6 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
     tracked: tally.tracked,
     failing: tally.failing,
     atRisk: tally.atRisk,
-    unheld,
     minMarginMs: first === null ? null : first - now,
     margins: [...tally.margins],
     nearest: overview.nearest.map(resourceOf),

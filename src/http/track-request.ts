@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CALL_ID_PATTERN, parseCallId } from '../calls/call.ts';
 import { INSTANT_GRAMMAR, parseInstant } from '../calls/instant.ts';
-import type { TrackRequest } from '../calls/registration.ts';
+import type { TrackRequest } from '../calls/track-request.ts';
 import type { Fault } from './problems.ts';
 import { faultsOf } from './validation.ts';
 

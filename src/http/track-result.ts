@@ -1,4 +1,4 @@
-import type { TrackResult } from '../calls/calls.ts';
+import type { Tracked } from '../calls/tracking.ts';
 import type { CallResource, PresentCall } from './call-resource.ts';
 import { invalidBody, type ProblemBody, problemBody } from './problems.ts';
 
@@ -9,7 +9,7 @@ export type PresentedResult =
 
 /** `base` is the JSON pointer to the call's fields in the body. */
 export function presentResult(
-  result: TrackResult,
+  result: Tracked,
   present: PresentCall,
   base: string,
 ): PresentedResult {

@@ -38,8 +38,9 @@ export class Agenda {
     this.#onDue = onDue;
   }
 
-  has(id: string): boolean {
-    return this.#planned.has(id);
+  /** Whether the call is to be looked at by an instant. */
+  has(id: string, by: number): boolean {
+    return (this.#planned.get(id)?.at ?? Number.POSITIVE_INFINITY) <= by;
   }
 
   add(item: Planned): void {

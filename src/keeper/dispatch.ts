@@ -1,18 +1,17 @@
+import { trackedCallOf } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import { laneOf } from '../calls/lane.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import { isOver } from '../calls/plan.ts';
-import type { Entry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
+import { isOver, type PlanContext } from '../calls/plan.ts';
+import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
 import { faredBy } from './fared.ts';
 import type { Pending } from './pending.ts';
-import { readCalls, UNREAD } from './read-calls.ts';
-import type { Registries } from './registries.ts';
 import { TokenGate } from './token-gate.ts';
 import { unsent } from './unsent.ts';
 
 export interface DispatchOptions {
-  readonly registries: Registries;
+  readonly registry: Pick<CallRegistry, 'get'>;
   readonly sender: KeepAliveSender;
   /** Requests in flight at most. */
   readonly places: number;
@@ -21,7 +20,8 @@ export interface DispatchOptions {
   readonly clock: SettledClock;
   /** Monotonic, in ms. */
   readonly uptime: () => number;
-  readonly deadlineMs: number;
+  /** The parts of a plan's context that stay the same. */
+  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   /** The request came back, or there could be none. */
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
@@ -72,23 +72,8 @@ export class Dispatch {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  /** Much may have happened while it waited: the bot may have stopped it. */
   #admitted(pending: Pending, release: Release): void {
-    const latest = this.#options.registries.latest(pending.call);
-    if (latest === undefined) this.#track(this.#readAndGoOn(pending, release));
-    else this.#goOn(pending, latest, release);
-  }
-
-  /** The local registry had no room for it, or has forgotten that it left: only Redis knows. */
-  async #readAndGoOn(pending: Pending, release: Release): Promise<void> {
-    const { call } = pending;
-    const [read] = await readCalls(this.#options.registries, [call.id]);
-    // Redis does not answer either: one keepAlive too many is harmless, one too few ends a call.
-    this.#goOn(pending, read === undefined ? { call, version: UNREAD } : read, release);
-  }
-
-  #goOn(pending: Pending, latest: Entry | null, release: Release): void {
-    const instead = this.#insteadOf(pending, latest);
+    const instead = this.#insteadOf(pending);
     if (instead === null) {
       this.#track(this.#send(pending, release));
     } else {
@@ -97,20 +82,23 @@ export class Dispatch {
     }
   }
 
-  /** What is to be done instead of sending; null if it is to be sent. */
-  #insteadOf(pending: Pending, latest: Entry | null): (() => void) | null {
-    const { clock, sender, onOver, onDropped } = this.#options;
-    const now = clock.now();
+  /**
+   * What is to be done instead of sending; null if it is to be sent. Much may have happened while
+   * the call waited: the bot may have stopped it, or another replica may have renewed it.
+   */
+  #insteadOf(pending: Pending): (() => void) | null {
+    const { registry, clock, timings, sender, onOver, onDropped } = this.#options;
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
     if (pending.isDone) return () => undefined;
-    if (this.#isClosed) return () => onDropped(pending, unsent('stopping', now));
-    if (latest === null) return () => onDropped(pending, unsent('stopped', now));
-    const { call } = latest;
+    if (this.#isClosed) return () => onDropped(pending, unsent('stopping', at.now));
+    const call = trackedCallOf(registry.get(pending.id));
+    if (call === null) return () => onDropped(pending, unsent('stopped', at.now));
     const { renewedAt } = call;
     if (renewedAt !== null && renewedAt > (pending.call.renewedAt ?? 0)) {
       return () => onDropped(pending, { kind: 'renewed', sentAt: renewedAt });
     }
     pending.call = call;
-    if (isOver(call, clock.settledNow())) return () => onOver(pending);
+    if (isOver(call, { ...timings, ...at })) return () => onOver(pending);
     if (laneOf(call) === pending.lane && sender.ready(call)) return null;
     return () => this.#addAgain(pending);
   }
@@ -118,7 +106,7 @@ export class Dispatch {
   /** The token has expired, or the call was tracked again under another app or tenant. */
   #addAgain(pending: Pending): void {
     pending.lane = laneOf(pending.call);
-    pending.deadlineAt = deadlineAt(pending.call, this.#options.deadlineMs);
+    pending.deadlineAt = deadlineAt(pending.call, this.#options.timings.deadlineMs);
     this.add(pending);
   }
 

@@ -1,9 +1,8 @@
-import type { Call } from '../calls/call.ts';
+import { type Call, isRemoved, type RemovedCall } from '../calls/call.ts';
 import { laneOf } from '../calls/lane.ts';
-import type { Decision } from '../calls/optimistic.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { isOver } from '../calls/plan.ts';
-import type { CallKeeper, KeepAliveResult, TooSoon } from '../calls/ports.ts';
+import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/ports.ts';
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { OnDemand } from './on-demand.ts';
 import { Outcomes, type OutcomesOptions, type Settled } from './outcomes.ts';
@@ -14,6 +13,7 @@ import { type Unsent, unsent } from './unsent.ts';
 export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'onDropped'> &
   Omit<OutcomesOptions, 'gatherMs' | 'onWritten'> &
   Omit<PlannerOptions, 'onDue'> & {
+    readonly observer: Observer;
     /** Captures the current context for traces; null if there are none. */
     readonly bind: (() => Bound) | null;
   };
@@ -58,19 +58,19 @@ export class Keeper implements CallKeeper {
       ...options,
       onAttempted: (pending, outcome) => this.#attempted(pending, outcome),
       onOver: (pending) => this.#stop(pending),
-      onDropped: (pending, outcome) => this.#done(pending, { outcome, effect: null }),
+      onDropped: (pending, outcome) => this.#done(pending, { outcome, call: null }),
     });
     this.#outcomes = new Outcomes({
       ...options,
       gatherMs: Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE),
-      onWritten: (settled, effect) => this.#written(settled, effect),
+      onWritten: (settled, call) => this.#written(settled, call),
     });
     this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
     this.#onDemand = new OnDemand({
       join: (call, signal) => this.#takeAndWait(call, signal),
       waiting: (id) => this.#pending.get(id)?.waiters?.size ?? 0,
       isOnItsWay: (id) => this.#pending.has(id),
-      late: () => ({ outcome: this.#unsent('queued'), effect: null }),
+      late: () => ({ outcome: this.#unsent('queued'), call: null }),
       clock,
       floorMs: policy.firstMs,
       waitMs: 2 * requestMs,
@@ -89,8 +89,8 @@ export class Keeper implements CallKeeper {
     return this.#onDemand.ask(call);
   }
 
-  holds(id: string): boolean {
-    return this.#pending.has(id) || this.#planner.has(id);
+  holds(id: string, by: number): boolean {
+    return this.#pending.has(id) || this.#planner.has(id, by);
   }
 
   /** Whether anything is on its way. */
@@ -102,7 +102,7 @@ export class Keeper implements CallKeeper {
   close(): Call[] {
     this.#isClosed = true;
     const waiting = this.#dispatch.close();
-    const result = { outcome: this.#unsent('stopping'), effect: null };
+    const result = { outcome: this.#unsent('stopping'), call: null };
     for (const pending of waiting) this.#done(pending, result);
     return waiting.map(({ call }) => call);
   }
@@ -122,7 +122,7 @@ export class Keeper implements CallKeeper {
   #takeAndWait(call: Call, signal: AbortSignal): Promise<KeepAliveResult> {
     return new Promise((resolve) => {
       const pending = this.#take(call);
-      if (pending === null) return resolve({ outcome: this.#unsent('stopping'), effect: null });
+      if (pending === null) return resolve({ outcome: this.#unsent('stopping'), call: null });
       pending.waiters ??= new Set();
       pending.waiters.add(resolve);
       signal.addEventListener('abort', () => pending.waiters?.delete(resolve), { once: true });
@@ -136,11 +136,12 @@ export class Keeper implements CallKeeper {
     }
     const known = this.#pending.get(call.id);
     if (known) return this.#join(known, call);
-    const { clock, bind } = this.#options;
-    const now = clock.now();
-    const pending = toPending(call, now, this.#options, bind?.() ?? null);
+    const { clock, timings, policy, bind } = this.#options;
+    const { deadlineMs } = timings;
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const pending = toPending(call, at.now, { deadlineMs, policy }, bind?.() ?? null);
     this.#pending.set(call.id, pending);
-    if (isOver(call, clock.settledNow())) this.#stop(pending);
+    if (isOver(call, { ...timings, ...at })) this.#stop(pending);
     else this.#dispatch.add(pending);
     return pending;
   }
@@ -154,7 +155,7 @@ export class Keeper implements CallKeeper {
     const { clock } = this.#options;
     if (known.isSent) {
       const isMoved = laneOf(call) !== known.lane;
-      if (isMoved || call.registration > known.call.registration) known.isAgain = true;
+      if (isMoved || call.generation > known.call.generation) known.isAgain = true;
       return known;
     }
     known.call = call;
@@ -169,7 +170,7 @@ export class Keeper implements CallKeeper {
   #attempted(pending: Pending, outcome: Outcome): void {
     if (pending.isDone) return;
     pending.isSent = true;
-    this.#options.registries.shared.observer.attempted(pending.call, outcome);
+    this.#options.observer.attempted(pending.call, outcome);
     this.#outcomes.add({ pending, asked: pending.call, outcome });
   }
 
@@ -178,14 +179,14 @@ export class Keeper implements CallKeeper {
     this.#outcomes.add({ pending, asked: pending.call, outcome: null });
   }
 
-  #written({ pending, outcome, isWaiting }: Settled, effect: Decision): void {
-    if (effect && 'next' in effect) this.#planner.plan(effect.next);
-    if (isWaiting && !(effect && 'gone' in effect)) {
-      const nextAt = effect === null ? null : effect.next.retryAt;
-      pending.queuedUntil = (nextAt ?? this.#options.clock.now()) - 1;
+  #written({ pending, outcome, isWaiting }: Settled, call: Call | RemovedCall | null): void {
+    const isOnSchedule = call !== null && !isRemoved(call);
+    if (isOnSchedule) this.#planner.plan(call);
+    if (isWaiting && (call === null || isOnSchedule)) {
+      pending.queuedUntil = (call?.retryAt ?? this.#options.clock.now()) - 1;
       return;
     }
-    this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), effect });
+    this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), call });
     if (pending.isAgain && outcome?.kind !== 'renewed') this.#planner.lookNow(pending.id);
   }
 

@@ -1,29 +1,21 @@
 import { Batches } from '../calls/batches.ts';
-import { type Call, forget } from '../calls/call.ts';
-import { type Decision, decideAndWrite } from '../calls/optimistic.ts';
+import { type Call, callOf, type RemovedCall } from '../calls/call.ts';
+import { type LearnContext, learnedFrom, learnedFromClock } from '../calls/learn.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import { isOver } from '../calls/plan.ts';
-import {
-  type Entry,
-  type Random,
-  type SettledClock,
-  StoreUnavailableError,
-} from '../calls/ports.ts';
-import type { RetryPolicy } from '../calls/retry.ts';
-import { type SettleContext, settle } from '../calls/settle.ts';
+import type { PlanContext } from '../calls/plan.ts';
+import type { CallRegistry, SettledClock } from '../calls/ports.ts';
+import type { CallRecord } from '../calls/record.ts';
 import type { Pending } from './pending.ts';
-import { UNREAD } from './read-calls.ts';
-import type { Registries, Registry } from './registries.ts';
 
-export interface OutcomesOptions {
-  readonly registries: Registries;
+export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'> {
+  /** The parts of a plan's context that stay the same. */
+  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly registry: CallRegistry;
   readonly clock: SettledClock;
-  readonly random: Random;
-  readonly deadlineMs: number;
-  readonly policy: RetryPolicy;
   /** How long a write waits for more outcomes, in ms. */
   readonly gatherMs: number;
-  readonly onWritten: (settled: Settled, effect: Decision) => void;
+  /** With the call as it is known afterwards; null if it is not known, or was not written. */
+  readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
 }
 
 /** What is to be written for a call. */
@@ -31,7 +23,7 @@ export interface Settled {
   readonly pending: Pending;
   /** The call as it was when the request was sent. */
   readonly asked: Call;
-  /** null: its `trackUntil` has come, and it leaves the schedule without a request. */
+  /** null: it is over by the clock, and leaves the schedule without a request. */
   readonly outcome: Outcome | null;
   /** It only failed to get a place in time, and goes on waiting for one. */
   readonly isWaiting?: boolean;
@@ -40,75 +32,44 @@ export interface Settled {
 /** At most this many outcomes are written at once, to keep each write short. */
 const WRITE_BATCH = 200;
 
-/**
- * Writes outcomes to the registry, in batches. If Redis does not take them the local registry
- * does: what this replica knows is not lost, and Redis learns of it when it is back.
- */
+/** Writes outcomes to the registry, in batches. */
 export class Outcomes {
   readonly #options: OutcomesOptions;
-  readonly #shared: Batches<Settled>;
-  readonly #local: Batches<Settled>;
+  readonly #batches: Batches<Settled>;
 
   constructor(options: OutcomesOptions) {
     this.#options = options;
-    const { shared, local } = options.registries;
-    this.#shared = this.#batches((batch) =>
-      this.#write(shared, batch).catch((error: unknown) => {
-        if (!(error instanceof StoreUnavailableError)) throw error;
-        return this.#write(local, batch);
-      }),
-    );
-    this.#local = this.#batches((batch) => this.#write(local, batch));
+    const { clock, gatherMs } = options;
+    const gather = (signal: AbortSignal) => clock.sleep(gatherMs, signal);
+    this.#batches = new Batches<Settled>(WRITE_BATCH, gather, (batch) => this.#write(batch));
   }
 
   add(settled: Settled): void {
-    const { pending } = settled;
-    const batches = this.#options.registries.isLocal(pending.id) ? this.#local : this.#shared;
-    batches.add(settled);
-    if (pending.waiters) batches.hurry();
+    this.#batches.add(settled);
+    if (settled.pending.waiters) this.#batches.hurry();
   }
 
   /** To be called when nothing is added any more. Resolves when all is written. */
   async settled(): Promise<void> {
-    await Promise.all([this.#shared.settled(), this.#local.settled()]);
+    await this.#batches.settled();
   }
 
-  #batches(write: (batch: Settled[]) => Promise<Decision[]>): Batches<Settled> {
-    const { clock, gatherMs, onWritten } = this.#options;
-    const gather = (signal: AbortSignal) => clock.sleep(gatherMs, signal);
-    return new Batches<Settled>(WRITE_BATCH, gather, async (batch) => {
-      // Without an effect the record is as it was: the slot's turn or the watch takes the call up.
-      const effects: Decision[] = await write(batch).catch(() => []);
-      for (const [i, settled] of batch.entries()) onWritten(settled, effects[i] ?? null);
-    });
-  }
-
-  async #write({ store, observer }: Registry, batch: readonly Settled[]): Promise<Decision[]> {
-    const { registries, clock } = this.#options;
-    const now = clock.now();
-    const settledNow = clock.settledNow();
-    const context = { ...this.#options, now, settledNow };
-    const subjects = batch.map((settled) => {
-      const { id, call } = settled.pending;
-      const latest = registries.latest(call);
-      return { id, entry: latest === undefined ? { call, version: UNREAD } : latest, settled };
-    });
-    const effects = await decideAndWrite(store, subjects, (current, { settled }) => {
-      if (current === null) return null;
-      const { asked, outcome } = settled;
-      if (outcome !== null) return settle(asked, current.call, outcome, context);
-      return endOf(current, context);
-    });
-    for (const effect of effects) {
-      if (effect === null) continue;
-      if ('gone' in effect) observer.removed(effect.gone);
-      else if (effect.tell === 'at-risk') observer.atRisk(effect.next);
+  async #write(batch: readonly Settled[]): Promise<void> {
+    const { registry, clock, timings, policy, random, onWritten } = this.#options;
+    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const context = { ...timings, ...at, policy, random };
+    const changes = batch.map(({ pending, asked, outcome }) => ({
+      id: pending.id,
+      decide: (current: CallRecord) =>
+        outcome === null
+          ? learnedFromClock(current, context)
+          : learnedFrom(outcome, asked, current, context),
+    }));
+    // Without a write the record is as it was: the slot's turn or the watch takes the call up.
+    const changed = await registry.update(changes).catch(() => []);
+    for (const [i, settled] of batch.entries()) {
+      const after = changed[i]?.after;
+      onWritten(settled, after ? callOf(after) : null);
     }
-    return effects;
   }
-}
-
-/** Unless its tracking was prolonged meanwhile. */
-function endOf({ call }: Entry, { now, settledNow }: SettleContext): Decision {
-  return isOver(call, settledNow) ? { gone: forget(call, 'untracked', now) } : null;
 }

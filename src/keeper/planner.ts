@@ -1,20 +1,17 @@
-import type { Call } from '../calls/call.ts';
-import { lookAgainAt, planVisit } from '../calls/plan.ts';
-import type { SettledClock } from '../calls/ports.ts';
+import { type Call, trackedCallOf } from '../calls/call.ts';
+import { lookAgainAt, type PlanContext, planVisit } from '../calls/plan.ts';
+import type { CallRegistry, SettledClock } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { Agenda, type Planned } from './agenda.ts';
-import { readCalls } from './read-calls.ts';
-import type { Registries } from './registries.ts';
 
 export interface PlannerOptions {
-  readonly registries: Registries;
+  readonly registry: Pick<CallRegistry, 'read'>;
   readonly clock: SettledClock;
   readonly wheel: Wheel;
-  readonly deadlineMs: number;
+  /** The parts of a plan's context that stay the same. */
+  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   readonly policy: RetryPolicy;
-  /** See `VisitContext`. */
-  readonly skewMs: number;
   /** The call is due, or its `trackUntil` has come. */
   readonly onDue: (call: Call) => void;
 }
@@ -36,8 +33,8 @@ export class Planner {
     });
   }
 
-  has(id: string): boolean {
-    return this.#agenda.has(id);
+  has(id: string, by: number): boolean {
+    return this.#agenda.has(id, by);
   }
 
   /** @param graceMs how much longer an attempt is left to whoever else has planned it */
@@ -63,23 +60,22 @@ export class Planner {
   }
 
   async #look(due: readonly Planned[]): Promise<void> {
-    const { registries, onDue } = this.#options;
-    const entries = await readCalls(
-      registries,
-      due.map(({ id }) => id),
-    );
+    const { registry, onDue } = this.#options;
+    const records = await registry.read(due.map(({ id }) => id));
     for (const [i, { graceMs, isAgain }] of due.entries()) {
-      const entry = entries[i];
-      if (!entry) continue; // it left; or nobody can tell, and then the watch has it
+      const record = records[i];
+      const call = record ? trackedCallOf(record) : null;
+      if (call === null) continue; // it was removed meanwhile
       const turnAt = isAgain ? Infinity : -Infinity; // nothing is due for its slot's turn
-      const { post, stop } = planVisit([entry], { turnAt, ...this.#context(graceMs) });
-      if (post.length + stop.length > 0) onDue(entry.call);
-      else this.plan(entry.call, graceMs);
+      const context = { turnAt, ...this.#context(graceMs) };
+      const { due: now, over } = planVisit([[call.id, call]], context);
+      if (now.length + over.length > 0) onDue(call);
+      else this.plan(call, graceMs);
     }
   }
 
   #context(retryGraceMs: number) {
-    const { clock, deadlineMs, skewMs } = this.#options;
-    return { now: clock.now(), settledNow: clock.settledNow(), deadlineMs, skewMs, retryGraceMs };
+    const { clock, timings } = this.#options;
+    return { ...timings, now: clock.now(), settledNow: clock.settledNow(), retryGraceMs };
   }
 }

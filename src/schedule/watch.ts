@@ -1,12 +1,17 @@
 import type { Logger } from 'pino';
-import { planVisit, type VisitContext, wasVisited } from '../calls/plan.ts';
-import type { CallKeeper, CallStore, SettledClock } from '../calls/ports.ts';
+import { type PlanContext, planVisit, wasVisited } from '../calls/plan.ts';
+import type { CallKeeper, SettledClock, Slots } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
-/** Where the watch looks, and who visits what was missed there. */
-export interface Watched {
-  readonly store: CallStore;
+export interface WatchOptions {
+  readonly wheel: Wheel;
+  /** The parts of a plan's context that stay the same. */
+  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly clock: SettledClock;
+  /** A slot is looked at so long after its turn: well inside the slack, in ms. */
+  readonly graceMs: number;
+  readonly slots: Pick<Slots, 'read' | 'call'>;
   readonly visitor: Visits;
   /**
    * So that one replica at a time makes up for a slot; false: another one is at it. The lock
@@ -14,18 +19,7 @@ export interface Watched {
    */
   readonly lock: (slot: number) => Promise<boolean>;
   /** How long an attempt is left to whoever has planned it before the watch makes it, in ms. */
-  readonly retryGraceMs: number;
-}
-
-export interface WatchOptions {
-  readonly wheel: Wheel;
-  readonly deadlineMs: number;
-  readonly skewMs: number;
-  readonly clock: SettledClock;
-  /** A slot is looked at so long after its turn: well inside the slack, in ms. */
-  readonly graceMs: number;
-  /** What to go by now: Redis, and this replica's own roster for what cannot be looked at there. */
-  readonly watched: (slot: number) => readonly Watched[];
+  readonly retryGraceMs: () => number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   /** Told of a slot that was not visited in its turn, before it is made up for. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
@@ -44,7 +38,7 @@ interface Look {
  * scheduler lost, a worker deaf, a bug. What is looked at is the outcome, the
  * calls that ought to be renewed and are not.
  *
- * Looking is also how the roster learns of the renewals that others made: each
+ * Looking is also how the local registry learns of the renewals that others made: each
  * slot is read once an interval.
  */
 export class Watch {
@@ -86,13 +80,13 @@ export class Watch {
   }
 
   async #watch(): Promise<void> {
-    const { clock, wheel, graceMs, skewMs } = this.#options;
+    const { clock, wheel, graceMs, timings } = this.#options;
     const { signal } = this.#stopped;
     let before = clock.now();
     while (!signal.aborted) {
       const now = clock.now();
       // The clock was set back: what was planned before is later than it was meant to be.
-      if (now < before - skewMs) this.lookSoon();
+      if (now < before - timings.skewMs) this.lookSoon();
       before = now;
       let nextAt = now + MOST_SLEEP_MS;
       for (const [slot, look] of this.#looks.entries()) {
@@ -115,7 +109,7 @@ export class Watch {
   #begin(slot: number, look: Look): void {
     const { clock, graceMs, log } = this.#options;
     look.busy = true;
-    const running = this.#lookSomewhere(slot, look)
+    const running = this.#look(slot, look)
       .catch((err) => {
         log.debug({ err, slot }, 'a slot cannot be watched');
         return clock.now() + graceMs;
@@ -137,38 +131,23 @@ export class Watch {
     return turnAfter(slot, Math.min(now, Math.max(turnAt, now - graceMs)), wheel);
   }
 
-  /** Where Redis does not let a slot be looked at, or its visit fails, memory has to do. */
-  async #lookSomewhere(slot: number, look: Look): Promise<number | null> {
-    let failure: unknown;
-    for (const watched of this.#options.watched(slot)) {
-      try {
-        return await this.#look(slot, look, watched);
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
-  }
-
   /** @returns when to look again before the next turn, or null. */
-  async #look(slot: number, { turnAt }: Look, watched: Watched): Promise<number | null> {
-    const { deadlineMs, skewMs, clock, graceMs, keeper, onMissed } = this.#options;
-    const { store, visitor, lock, retryGraceMs } = watched;
-    const entries = await store.readSlot(slot);
+  async #look(slot: number, { turnAt }: Look): Promise<number | null> {
+    const { slots, visitor, lock, clock, timings, graceMs, keeper, onMissed } = this.#options;
+    const retryGraceMs = this.#options.retryGraceMs();
+    const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
-    const context: VisitContext = { turnAt, ...at, deadlineMs, skewMs, retryGraceMs };
-    const { post, stop } = planVisit(entries, context);
-    const due = [...post, ...stop.map(({ entry }) => entry)];
-    const missed = due.filter(({ call }) => !keeper.holds(call.id));
+    const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
+    // What was planned for much later was planned before the clock was set back.
+    const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
     if (missed.length === 0) {
-      keeper.plan(
-        entries.map(({ call }) => call),
-        retryGraceMs,
-      );
+      const waiting = later.flatMap((id) => slots.call(id) ?? []);
+      keeper.plan(waiting, retryGraceMs);
       return null;
     }
     if (!(await lock(slot))) return clock.now() + graceMs;
-    if (!wasVisited(entries, turnAt)) onMissed(slot, turnAt, missed.length);
+    const found = [...calls].map(([, timing]) => timing);
+    if (!wasVisited(found, turnAt)) onMissed(slot, turnAt, missed.length);
     await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
     return null;
   }

@@ -7,6 +7,7 @@ import {
   parseRedisUrl,
   type SentinelAddress,
 } from './address.ts';
+import { RECORD_SCRIPTS } from './record-scripts.ts';
 import { SCRIPTS } from './scripts.ts';
 
 /** One server, the master that Sentinels name, or a Cluster. */
@@ -100,7 +101,7 @@ function create({ url, timeoutMs }: ConnectionOptions, special: RedisOptions): R
   const single = {
     ...common,
     lazyConnect: true,
-    scripts: SCRIPTS,
+    scripts: { ...SCRIPTS, ...RECORD_SCRIPTS },
     maxLoadingRetryTime: RECONNECT_CAP_MS,
     retryStrategy: backOff,
     // A master that became a replica keeps its connections: ask for the new one.
@@ -158,7 +159,7 @@ function createCluster(
 ): Cluster {
   return new Cluster([...address.nodes], {
     lazyConnect: true,
-    scripts: SCRIPTS,
+    scripts: { ...SCRIPTS, ...RECORD_SCRIPTS },
     enableOfflineQueue,
     clusterRetryStrategy: backOff,
     // What must fail fast is told that the Cluster is down; ioredis would keep it until it times out.

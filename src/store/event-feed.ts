@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import type { Call } from '../calls/call.ts';
+import { type Call, trackedCallOf } from '../calls/call.ts';
 import type { Clock } from '../calls/ports.ts';
-import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
 import type { RedisClient } from './connection.ts';
 import type { StreamedEventLog } from './event-log.ts';
 import { EVENTS_KEY } from './keys.ts';
-import type { Roster } from './roster.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import { decodeRecord, UnreadableError } from './record-codec.ts';
 import { fieldOf, type StreamEntry } from './stream-entry.ts';
 
 export interface EventFeedOptions {
@@ -13,7 +13,7 @@ export interface EventFeedOptions {
   readonly read: RedisClient;
   /** Of the feed's own: it blocks. */
   readonly block: RedisClient;
-  readonly roster: Roster;
+  readonly local: Pick<LocalRegistry, 'drop' | 'get' | 'merge'>;
   /** Told of what is read, for those who follow the events from outside. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
@@ -24,15 +24,12 @@ export interface EventFeedOptions {
   readonly onUnreadable: () => void;
 }
 
-/** The events after which a call stands on the schedule; after all others it does not. */
-const PUTS: ReadonlySet<string> = new Set(['tracked', 'restored', 'at-risk', 'recovered']);
-
 type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 
 /**
- * Keeps the roster fresh: what any replica tracks, stops or takes off the
+ * Keeps the local registry fresh: what any replica tracks, stops or takes off the
  * schedule is here within moments. What is missed all the same, as while Redis
- * was away, comes with the next read of the slot.
+ * was away, comes with the next sync of the slot.
  */
 export class EventFeed {
   readonly #options: EventFeedOptions;
@@ -74,7 +71,7 @@ export class EventFeed {
         const args = ['COUNT', 500, 'BLOCK', blockMs, 'STREAMS', EVENTS_KEY, from] as const;
         const reply = (await block.xread(...args)) as StreamReply;
         const entries = reply?.[0]?.[1] ?? [];
-        for (const [, fields] of entries) this.#apply(fields);
+        for (const [, fields] of entries) this.#learn(fields);
         // Unless told meanwhile to follow from elsewhere.
         if (this.#after !== from) continue;
         this.#after = entries.at(-1)?.[0] ?? from;
@@ -87,24 +84,18 @@ export class EventFeed {
     }
   }
 
-  #apply(fields: readonly string[]): void {
-    const { roster, onTracked, onUnreadable } = this.#options;
-    const field = (name: string) => fieldOf(fields, name);
-    const id = field('id');
+  #learn(fields: readonly string[]): void {
+    const { local, onTracked, onUnreadable } = this.#options;
+    const id = fieldOf(fields, 'id');
     try {
-      const known = roster.peek(id)?.call.registration ?? '';
-      if (PUTS.has(field('type'))) {
-        const call = decodeCall(id, field('call'));
-        // The echo of what stands here must not undo what has happened to it since.
-        if (call.registration <= known || roster.hasLeft(call)) return;
-        roster.put(call);
-        if (field('type') === 'tracked') onTracked(call);
-      } else {
-        const gone = decodeGoneCall(id, field('call'));
-        if (gone.registration >= known) roster.remove(gone);
-      }
+      const known = local.get(id);
+      const call = trackedCallOf(local.merge(decodeRecord(id, fieldOf(fields, 'call'))));
+      const isNews = call !== null && call.generation !== known.tracking?.generation;
+      if (isNews && fieldOf(fields, 'type') === 'tracked') onTracked(call);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
+      // Of a later version of Callkeeper, which has the call from now on: see Registry.
+      if (error.newer) local.drop(id);
       onUnreadable();
     }
   }

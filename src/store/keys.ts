@@ -12,12 +12,12 @@ const TAG = '{callkeeper:1}';
 export const QUEUE_PREFIX = TAG;
 
 export interface SlotKeys {
-  /** Hash: id → encoded call. */
-  readonly calls: string;
-  /** Hash: id → encoded call that has left the schedule. */
-  readonly gone: string;
-  /** Sorted set: id by the instant it left, epoch ms. */
-  readonly goneAt: string;
+  /** Hash: id → record of a tracked call. */
+  readonly tracked: string;
+  /** Hash: id → record of a removed call. */
+  readonly removed: string;
+  /** Sorted set: id by the instant of its removal, epoch ms. */
+  readonly removedAt: string;
   /** Held by the replica that makes up for a missed turn of the slot. */
   readonly lock: string;
 }
@@ -25,14 +25,14 @@ export interface SlotKeys {
 export function slotKeys(slot: number, slots: number): SlotKeys {
   const prefix = `${TAG}:slot:${slot}/${slots}`;
   return {
-    calls: `${prefix}:calls`,
-    gone: `${prefix}:gone`,
-    goneAt: `${prefix}:gone-at`,
+    tracked: `${prefix}:tracked`,
+    removed: `${prefix}:removed`,
+    removedAt: `${prefix}:removed-at`,
     lock: `${prefix}:lock`,
   };
 }
 
-/** Hash: the interval of the replicas, and the marker that this Redis holds our data. */
+/** String: the interval of the replicas, ms; the marker that this Redis holds our data. */
 export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${TAG}:replicas`;
@@ -45,6 +45,8 @@ export function shareKey(replica: string): string {
 export const PROBE_KEY = `${TAG}:probe`;
 /** Stream: what is tracked and what leaves the schedule. */
 export const EVENTS_KEY = `${TAG}:events`;
+/** Stream: what webhooks have to deliver, until it was handed to their queue. */
+export const HANDOVER_KEY = `${TAG}:handover`;
 /** Held by the replica that hands events on to webhooks. */
 export const FORWARDING_KEY = `${TAG}:forwarding`;
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { RedisClient } from './connection.ts';
 import { REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
@@ -14,13 +13,12 @@ export interface MembershipOptions {
 }
 
 /**
- * - `joined`: this replica counts among those that turn this wheel. The era is
- *   another one where Redis was new, or has lost its data; `isOlder` where it
- *   has gone back to data from before the last sign of life.
+ * - `joined`: this replica counts among those that turn this wheel. `wasEmpty` if Redis was new,
+ *   or has lost its data.
  * - `different`: `others`, which live, have another interval.
  */
 export type Verdict =
-  | { readonly kind: 'joined'; readonly era: string; readonly isOlder: boolean }
+  | { readonly kind: 'joined'; readonly wasEmpty: boolean }
   | { readonly kind: 'different'; readonly laidMs: number; readonly others: readonly string[] };
 
 /** Told of each reading of Redis's clock; see `RefereedClock.setBy`. */
@@ -29,7 +27,6 @@ export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => v
 /** The replicas of one Redis, which must agree on the interval. Rejects with what Redis rejects with. */
 export class Membership {
   readonly #options: MembershipOptions;
-  #lastBeat = 0;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -39,27 +36,18 @@ export class Membership {
   async join(): Promise<Verdict> {
     const { redis, intervalMs, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();
-    const reply = await redis.joinWheel(
-      WHEEL_KEY,
-      REPLICAS_KEY,
-      replica,
-      believedMs,
-      intervalMs,
-      randomUUID(),
-    );
-    if (!Array.isArray(reply) || !Number.isInteger(reply[5])) {
+    const reply = await redis.joinWheel(WHEEL_KEY, REPLICAS_KEY, replica, believedMs, intervalMs);
+    if (!Array.isArray(reply) || !Number.isInteger(reply[4])) {
       // The answer to another command: whatever comes on this connection is out of step.
       redis.disconnect(true);
       throw new Error('Redis gave an answer that is none to what was asked');
     }
-    const [verdict, laidMs, replicas, era, beat, nowMs] = reply;
+    const [verdict, laidMs, replicas, wasEmpty, nowMs] = reply;
     onClock(nowMs, sentAt, performance.now());
     if (verdict === 'different') {
       return { kind: verdict, laidMs: Number(laidMs), others: replicas };
     }
-    const isOlder = beat <= this.#lastBeat;
-    this.#lastBeat = beat;
-    return { kind: verdict, era, isOlder };
+    return { kind: verdict, wasEmpty: wasEmpty === 1 };
   }
 
   async leave(): Promise<void> {

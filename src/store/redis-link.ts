@@ -74,7 +74,6 @@ export class RedisLink extends Emitter<LinkEvents> {
   #out = new AbortController();
   /** Monotonic, as is all that follows from it: the clock itself is set by the answers. */
   #answeredAt = performance.now();
-  #era: string | null = null;
   /** How many changes of servers the listeners of `recovered` know of; null: they are to hear of it again. */
   #known: number | null = null;
   #cause: Cause | null = null;
@@ -139,9 +138,8 @@ export class RedisLink extends Emitter<LinkEvents> {
     if (verdict.kind === 'different') {
       throw new OtherWheelError(verdict.laidMs, intervalMs, verdict.others);
     }
-    const hasLost = this.#joined && (verdict.isOlder || verdict.era !== this.#era);
+    const hasLost = this.#joined && verdict.wasEmpty;
     if (hasLost) log.error('Redis has lost data: it is written back from memory');
-    this.#era = verdict.era;
     // What follows is done on all connections that are made by now.
     const changes = servers.countChanges();
     if (!this.up || hasLost || changes !== this.#known) {

@@ -1,44 +1,44 @@
-import { isTombstone } from '../calls/call.ts';
+import { callOf } from '../calls/call.ts';
 import type { CallEvent, EventType } from '../calls/event.ts';
-import { decodeCall, decodeGoneCall, UnreadableError } from './codec.ts';
+import { decodeRecord, UnreadableError } from './record-codec.ts';
 
 /** As Redis gives it: fields are names and values by turns. */
 export type StreamEntry = [entryId: string, fields: string[]];
 
-/** As the scripts write them. */
-const TOLD_AS: Readonly<Record<string, EventType>> = {
-  tracked: 'tracked',
-  // Redis had lost it, or learns of it only now.
-  restored: 'tracked',
-  'at-risk': 'at-risk',
-  recovered: 'recovered',
-  ended: 'ended',
-  expired: 'expired',
-  untracked: 'untracked',
-};
-const REMOVALS: ReadonlySet<EventType> = new Set(['ended', 'expired', 'untracked']);
+const TYPES: ReadonlySet<string> = new Set<EventType>([
+  'tracked',
+  'at-risk',
+  'recovered',
+  'ended',
+  'expired',
+  'untracked',
+]);
 
 export function fieldOf(fields: readonly string[], name: string): string {
   const at = fields.indexOf(name);
   return at < 0 ? '' : (fields[at + 1] ?? '');
 }
 
-/**
- * The event that an entry of the stream holds; null where it cannot be read
- * (which the feed reports), or is none that is told: the stop of a call that
- * nobody knew.
- */
-export function decodeEvent([id, fields]: StreamEntry): CallEvent | null {
-  const type = TOLD_AS[fieldOf(fields, 'type')];
-  if (type === undefined) return null;
-  const at = Number.parseInt(id, 10); // the part before the hyphen: epoch ms
+/** The event in an entry of the stream; null if it cannot be read, which the feed reports. */
+export function decodeEvent([, fields]: StreamEntry): CallEvent | null {
+  const type = fieldOf(fields, 'type');
+  const at = Number(fieldOf(fields, 'at'));
+  if (!TYPES.has(type) || !Number.isFinite(at)) return null;
   try {
-    const [callId, text] = [fieldOf(fields, 'id'), fieldOf(fields, 'call')];
-    if (!REMOVALS.has(type)) return { id, type, at, call: decodeCall(callId, text) };
-    const call = decodeGoneCall(callId, text);
-    return isTombstone(call) ? null : { id, type, at, call };
+    const call = callOf(decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call')));
+    return call && { id: fieldOf(fields, 'name'), type: type as EventType, at, call };
   } catch (error) {
-    if (!(error instanceof UnreadableError)) throw error;
-    return null;
+    if (error instanceof UnreadableError) return null;
+    throw error;
+  }
+}
+
+/** Whether a later version of Callkeeper wrote the entry: it is that version's to read. */
+export function isOfLaterVersion([, fields]: StreamEntry): boolean {
+  try {
+    decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call'));
+    return false;
+  } catch (error) {
+    return error instanceof UnreadableError && error.newer;
   }
 }

@@ -185,10 +185,6 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    alert: 'CallkeeperRosterFull',
-    fires: [{ callkeeper_roster_unheld_calls: gauge(0, 7) }],
-  },
-  {
     alert: 'CallkeeperEventLoopLagging',
     fires: [{ nodejs_eventloop_lag_p99_seconds: gauge(0.02, 0.8) }],
     near: [{ nodejs_eventloop_lag_p99_seconds: gauge(0.02, 0.3) }],
@@ -222,7 +218,7 @@ const CASES: readonly Case[] = [
   },
   {
     alert: 'CallkeeperWebhookNotTold',
-    fires: [{ callkeeper_webhook_events_missed_total: counter(0, 1) }],
+    fires: [{ [delivered('given_up')]: counter(0, 1) }],
     near: [{ [delivered('failed')]: counter(0, 1) }],
   },
 ];

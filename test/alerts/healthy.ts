@@ -65,7 +65,6 @@ const HEALTHY: Courses = {
   callkeeper_min_margin_seconds: gauge(1_755),
   callkeeper_store_up: gauge(1),
   callkeeper_wheel_turning: gauge(1),
-  callkeeper_roster_unheld_calls: gauge(0),
   'callkeeper_reload_successful{file="apps"}': gauge(1),
   'callkeeper_reload_successful{file="access"}': gauge(1),
   'callkeeper_keepalives_total{outcome="renewed"}': counter(10),
@@ -97,7 +96,6 @@ const HEALTHY: Courses = {
   'callkeeper_webhook_deliveries_total{outcome="failed"}': counter(0),
   'callkeeper_webhook_deliveries_total{outcome="given_up"}': counter(0),
   'callkeeper_webhook_deliveries_total{outcome="refused"}': counter(0),
-  callkeeper_webhook_events_missed_total: counter(0),
 };
 
 /** Two replicas, `a` and `b`; what each does otherwise, the scraping included. */

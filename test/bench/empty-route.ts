@@ -4,17 +4,19 @@
  */
 import Fastify from 'fastify';
 import Type from 'typebox';
+import { callOf } from '../../src/calls/call.ts';
 import { callPresenter } from '../../src/http/call-resource.ts';
 import { CallId, TrackBody } from '../../src/http/track-request.ts';
 import { compileValidator } from '../../src/http/validation.ts';
 import { serve } from './rpc.ts';
-import { newCall, REAL_INTERVAL_MS, SLOTS } from './world/calls.ts';
+import { newRecord, REAL_INTERVAL_MS, SLOTS } from './world/calls.ts';
 
 const app = Fastify();
 app.setValidatorCompiler(compileValidator);
 app.setSerializerCompiler(() => JSON.stringify);
 const present = callPresenter({ intervalMs: REAL_INTERVAL_MS, slots: SLOTS }, 3 * REAL_INTERVAL_MS);
-const call = present(newCall(Date.now()), true);
+const known = callOf(newRecord(Date.now()));
+const call = known && present(known, true);
 app.post(
   '/calls/:id/track',
   { schema: { params: Type.Object({ id: CallId }), body: TrackBody } },

@@ -9,11 +9,12 @@ import { API } from './sections/api.ts';
 import { BURST } from './sections/burst.ts';
 import { COST } from './sections/cost.ts';
 import { IDLE } from './sections/idle.ts';
+import { MEMORY } from './sections/memory.ts';
 import { MILLION } from './sections/million.ts';
 import { PEERS } from './sections/peers.ts';
 import { PROFILE } from './sections/profile.ts';
 import { REPLICAS } from './sections/replicas.ts';
-import { ROSTER } from './sections/roster.ts';
+
 import type { Block, Section } from './sections/section.ts';
 import { pinThisProcess } from './world/cores.ts';
 
@@ -24,7 +25,7 @@ const SECTIONS: readonly Section[] = [
   API,
   BURST,
   REPLICAS,
-  ROSTER,
+  MEMORY,
   PROFILE,
   MILLION,
 ];

@@ -2,13 +2,21 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   CALL_ID_PATTERN,
-  covers,
-  forget,
-  isGone,
-  joinEnds,
+  callOf,
+  isRemoved,
   parseCallId,
+  stopOf,
+  trackedCallOf,
 } from '../../src/calls/call.ts';
-import { aCall, NOW } from './fixture.ts';
+import { merge } from '../../src/calls/merge.ts';
+import {
+  ALL_APPS,
+  type CallRecord,
+  emptyRecord,
+  type Stop,
+  stateOf,
+} from '../../src/calls/record.ts';
+import { aCall, anError, aRemovedCall, NOW, recordOf } from './fixture.ts';
 
 const GUID = '2E1A0B00-2DB4-4022-9570-243709C565AB';
 
@@ -109,29 +117,79 @@ describe('a call id', () => {
   });
 });
 
-describe('a call that has left the schedule', () => {
-  test('is told apart from one that has not, and has no next attempt', () => {
-    const call = aCall({ retryAt: NOW + 1 });
-    const gone = forget(call, 'ended', NOW);
-    expect(isGone(call)).toBe(false);
-    expect(isGone(gone)).toBe(true);
-    expect(gone).toEqual({
+describe('a removed call', () => {
+  test('is told apart from a tracked one, and has no next attempt', () => {
+    const call = aCall({ consecutiveFailures: 1, failedAt: NOW + 1, retryAt: NOW + 1 });
+    const tracked = recordOf(call);
+    const ending = { generation: 'r1', sentAt: NOW, at: NOW + 1, error: anError({ status: 404 }) };
+    const view = callOf({ ...tracked, ending });
+    expect(callOf(tracked)).toEqual({ ...call, lastError: anError() });
+    expect(view && isRemoved(view)).toBe(true);
+    expect(view).toEqual({
       ...call,
       retryAt: null,
-      removal: 'ended',
-      goneAt: NOW,
+      state: 'ended',
+      removedAt: NOW + 1,
+      reason: null,
       resultInfo: null,
+      lastError: anError({ status: 404 }),
+    });
+    expect([trackedCallOf(tracked)?.id, trackedCallOf({ ...tracked, ending })]).toEqual([
+      call.id,
+      null,
+    ]);
+  });
+
+  test.each(['ended', 'expired', 'untracked'] as const)('says that it is %s', (state) => {
+    const call = aRemovedCall({ state, reason: state === 'untracked' ? 'track-until' : null });
+    expect(callOf(recordOf(call))).toMatchObject({ state, removedAt: NOW, reason: call.reason });
+  });
+
+  test('says why it is over if a notification said so, however it was removed', () => {
+    const resultInfo = { code: 408, subcode: 8537, message: 'why' };
+    const stop = { generation: 'r2', at: NOW + 1, reason: 'notification', resultInfo } as const;
+    const ended = recordOf(aRemovedCall());
+    expect(callOf({ ...ended, stops: { [ALL_APPS]: stop } })).toMatchObject({
+      ...{ state: 'ended', removedAt: NOW, reason: null, resultInfo },
     });
   });
 
-  test('is over for the apps of whoever stopped it last, however it left first', () => {
-    const first = { ...forget(aCall(), 'ended', NOW), registration: 'r2' };
-    const limited = { ...first, registration: 'r3', onlyApps: ['default'] };
-    for (const joined of [joinEnds(first, limited), joinEnds(limited, first)]) {
-      expect(covers(joined, aCall({ registration: 'r3' }))).toBe(true);
-      expect(covers(joined, aCall({ registration: 'r3', app: 'other' }))).toBe(false);
-    }
-    const unlimited = { ...first, registration: 'r4' };
-    expect(covers(joinEnds(limited, unlimited), aCall({ app: 'other' }))).toBe(true);
+  test('is stopped for the apps of whoever stopped it, however it was removed first', () => {
+    const ended = recordOf(aRemovedCall());
+    const stop = (generation: string) =>
+      ({ generation, at: NOW, reason: 'request', resultInfo: null }) as const;
+    const after = (stops: CallRecord['stops'], app: string) => {
+      const again = recordOf(aCall({ app, generation: 'r3' }));
+      return stateOf(merge(merge(ended, { ...emptyRecord(ended.id), stops }), again));
+    };
+    expect(after({ default: stop('r3') }, 'default')).toBe('untracked');
+    expect(after({ default: stop('r3') }, 'other')).toBe('tracked');
+    expect(after({ default: stop('r3'), [ALL_APPS]: stop('r4') }, 'other')).toBe('untracked');
+    expect(after({ [ALL_APPS]: stop('r2') }, 'other')).toBe('tracked');
   });
+});
+
+describe('the stop that counts', () => {
+  const resultInfo = { code: 1, subcode: null, message: 'why' };
+  const stop = (over: Partial<Stop>): Stop => {
+    return { generation: 'r2', at: NOW, reason: 'request', resultInfo: null, ...over };
+  };
+  const record = recordOf(aCall());
+
+  test('is the earlier of two, unless only the other says why', () => {
+    const early = stop({ at: NOW });
+    const late = stop({ at: NOW + 1 });
+    expect(stopOf({ ...record, stops: { [ALL_APPS]: late, default: early } })).toBe(early);
+    const explained = stop({ at: NOW + 1, resultInfo });
+    expect(stopOf({ ...record, stops: { [ALL_APPS]: explained, default: early } })).toBe(explained);
+  });
+
+  test('is none from before the call was tracked, nor one for another app', () => {
+    expect(stopOf({ ...record, stops: { [ALL_APPS]: stop({ generation: 'r0' }) } })).toBeNull();
+    expect(stopOf({ ...record, stops: { other: stop({}) } })).toBeNull();
+  });
+});
+
+test('a record without a tracking is no call', () => {
+  expect(callOf(emptyRecord('call-0001'))).toBeNull();
 });

@@ -1,108 +1,108 @@
 import { describe, expect, test } from 'vitest';
 import { CursorError } from '../../src/calls/listing.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import { ALL_APPS, stateOf } from '../../src/calls/record.ts';
 import {
   aCall,
-  aGoneCall,
+  aRemovedCall,
   DEADLINE_MS,
   ended,
   failed,
   MINUTE,
   NOW,
-  POLICY,
   renewed,
   TENANT,
 } from './fixture.ts';
-import { aRegistry, ID, out, SECOND_TENANT } from './registry.ts';
+import { ID, SECOND_TENANT, someCalls } from './registry.ts';
 
 describe('tracking', () => {
   test('a new call registers it and asks for its first keepAlive', async () => {
-    const { calls, store, told, asked } = aRegistry();
+    const { calls, get, told, asked } = someCalls();
     const [result] = await calls.track([{ id: ID, labels: { bot: 'b' } }]);
-    const call = store.get(ID);
-    expect(call).toMatchObject({
-      id: ID,
-      labels: { bot: 'b' },
-      trackedAt: NOW,
-      retryAt: NOW + POLICY.firstMs,
-    });
+    const call = get(ID);
+    expect(call).toMatchObject({ id: ID, labels: { bot: 'b' }, trackedAt: NOW });
     expect(result).toEqual({ kind: 'created', call, durable: true });
     expect(asked).toEqual([[ID]]);
     expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
   });
 
-  test('a known call updates it under a new registration, and keeps its renewals', async () => {
-    const { calls, store, told, asked } = aRegistry();
-    store.put(aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - 5 }));
+  test('a known call updates it under a new generation, and keeps its renewals', async () => {
+    const { calls, put, get, told, asked } = someCalls();
+    put(aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - 5 }));
     const trackUntil = NOW + 60 * MINUTE;
     const [result] = await calls.track([{ id: ID, trackUntil }]);
     expect(result).toMatchObject({
       kind: 'updated',
       call: { trackedAt: NOW - MINUTE, renewedAt: NOW - 5, trackUntil },
     });
-    expect(store.get(ID)?.registration).not.toBe('r1');
+    expect(get(ID)?.generation).not.toBe('r1');
     expect(asked).toEqual([]);
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
   });
 
-  test('a known call without a word changes nothing and is no event, but a new word', async () => {
-    const { calls, store, told } = aRegistry();
+  test('a known call without a change is a new word, but publishes nothing', async () => {
+    const { calls, put, get, told, redis } = someCalls();
     const known = aCall({
-      ...{ app: 'second', tenantId: TENANT, tenantIsDefault: false },
+      ...{ app: 'second', tenantId: TENANT, tenantIsDefault: false, trackedAt: NOW - MINUTE },
       ...{ labels: { a: 'b' }, trackUntil: NOW + 60 * MINUTE, renewedAt: NOW - 5 },
     });
-    store.put(known);
-    const tells: unknown[] = [];
-    const write = store.write.bind(store);
-    store.write = (changes) => {
-      tells.push(...changes.map((change) => ('next' in change ? change.tell : 'gone')));
-      return write(changes);
-    };
-    // Also where it says what is so already.
+    put(known);
+    // Also if it says what is so already.
     for (const request of [{ id: ID }, { id: ID, app: 'second', labels: { a: 'b' } }]) {
       const [result] = await calls.track([request]);
-      const registration = expect.any(String) as string;
-      expect(result).toEqual({ kind: 'updated', durable: true, call: { ...known, registration } });
+      const generation = expect.any(String) as string;
+      expect(result).toEqual({ kind: 'updated', durable: true, call: { ...known, generation } });
     }
-    expect(tells).toEqual([undefined, undefined]);
+    expect(redis.published).toEqual([]);
     expect(told.trackings).toEqual([]);
     // A stop that another replica took before must not win over it.
-    expect((store.get(ID)?.registration ?? '') > known.registration).toBe(true);
+    expect((get(ID)?.generation ?? '') > known.generation).toBe(true);
   });
 
-  test('a call that fails in another tenant or app from now on has it tried there at once', async () => {
-    const { calls, store, asked } = aRegistry();
-    const failing = { renewedAt: NOW - 5, consecutiveFailures: 2, retryAt: NOW + 9 * MINUTE };
+  test('a failing call in another tenant or by another app tries it there at once', async () => {
+    const failing = {
+      trackedAt: NOW - MINUTE,
+      renewedAt: NOW - 5,
+      consecutiveFailures: 2,
+      retryAt: NOW + 9 * MINUTE,
+    };
     for (const word of [{ tenantId: SECOND_TENANT }, { app: 'second' }]) {
-      store.put(aCall(failing));
+      const { calls, put, asked } = someCalls();
+      put(aCall(failing));
       await calls.track([{ id: ID, ...word }]);
-      await calls.track([{ id: ID, labels: { a: 'b' } }]);
+      expect(asked).toEqual([[ID]]);
     }
-    store.put(aCall(failing));
+    const { calls, put, asked, planned } = someCalls();
+    put(aCall(failing));
     await calls.track([{ id: ID, labels: { a: 'b' } }]);
-    // Until it was tried, each repeat asks for it.
-    expect(asked).toEqual([[ID], [ID], [ID], [ID]]);
+    expect([asked, planned]).toEqual([[], [ID]]);
   });
 
   test('again with an end before its slot’s turn has it visited in time for that', async () => {
-    const { calls, store, asked, planned } = aRegistry();
-    store.put(aCall({ renewedAt: NOW - 5 }));
+    const { calls, put, asked, planned } = someCalls();
+    put(aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - 5 }));
     await calls.track([{ id: ID, trackUntil: NOW + 1 }]);
     expect(asked).toEqual([]);
     expect(planned).toEqual([ID]);
   });
 
-  test('again a call that has left begins anew', async () => {
-    const { calls, store } = aRegistry();
-    store.gone.set(ID, aGoneCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - 5 }));
-    const [result] = await calls.track([{ id: ID }]);
-    expect(result).toMatchObject({ kind: 'created', call: { trackedAt: NOW, renewedAt: null } });
-    expect(await calls.find(ID)).not.toHaveProperty('removal');
-  });
+  test.each(['ended', 'expired', 'untracked'] as const)(
+    'a call again that is %s begins afresh',
+    async (state) => {
+      const { calls, put, asked, told } = someCalls();
+      const trackedAt = NOW - MINUTE;
+      put(aRemovedCall({ trackedAt, renewedAt: NOW - 6, removedAt: NOW - 5, state }));
+      const [result] = await calls.track([{ id: ID }]);
+      expect(result).toMatchObject({ kind: 'created', call: { trackedAt: NOW, renewedAt: null } });
+      expect(await calls.find(ID)).not.toHaveProperty('state');
+      expect(asked).toEqual([[ID]]);
+      expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
+    },
+  );
 
   test('several calls gives a result for each in their order, and refuses only what is wrong', async () => {
-    const { calls, store, asked } = aRegistry();
-    store.put(aCall({ id: 'call-0002', renewedAt: NOW }));
+    const { calls, put, redis, asked } = someCalls();
+    put(aCall({ id: 'call-0002', renewedAt: NOW }));
     const results = await calls.track([
       { id: 'call-0001' },
       { id: 'call-0002' },
@@ -114,12 +114,12 @@ describe('tracking', () => {
     expect(
       results.map((result) => (result.kind === 'invalid' ? result.field : result.kind)),
     ).toEqual(['created', 'updated', 'app', 'startedAt', 'trackUntil', 'created']);
-    expect([...store.calls.keys()].toSorted()).toEqual(['call-0001', 'call-0002', 'call-0006']);
-    expect(asked).toEqual([['call-0001', 'call-0006']]);
+    expect([...redis.texts.keys()].toSorted()).toEqual(['call-0001', 'call-0002', 'call-0006']);
+    expect(asked.flat()).toEqual(['call-0001', 'call-0006']);
   });
 
   test('an id twice in one request takes the last, and says the same of both', async () => {
-    const { calls, store, told } = aRegistry();
+    const { calls, get, told } = someCalls();
     const results = await calls.track([
       { id: ID, labels: { take: '1' } },
       { id: ID, labels: { take: '2' } },
@@ -127,79 +127,107 @@ describe('tracking', () => {
     ]);
     expect(results.map(({ kind }) => kind)).toEqual(['created', 'created', 'invalid']);
     expect(results[0]).toEqual(results[1]);
-    expect(store.get(ID)?.labels).toEqual({ take: '2' });
+    expect(get(ID)?.labels).toEqual({ take: '2' });
     expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
   });
 
   test('an id twice in one request is as tracking it twice: the second names some of it', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, get } = someCalls();
     const trackUntil = NOW + MINUTE;
     await calls.track([
       { id: ID, app: 'second', labels: { a: '1', b: '2' }, trackUntil },
       { id: ID, labels: { a: '3' }, app: undefined },
       { id: ID, trackUntil: null },
     ]);
-    expect(store.get(ID)).toMatchObject({ app: 'second', labels: { a: '3' }, trackUntil: null });
-    expect(store.get(ID)?.labels).toEqual({ a: '3' });
+    expect(get(ID)).toMatchObject({ app: 'second', trackUntil: null });
+    expect(get(ID)?.labels).toEqual({ a: '3' });
   });
 
   test('nothing does nothing', async () => {
-    const { calls, asked } = aRegistry();
+    const { calls, asked } = someCalls();
     expect(await calls.track([])).toEqual([]);
     expect(asked).toEqual([]);
   });
 
   test('while another does makes one of them new and the other an update', async () => {
-    const { calls, store } = aRegistry();
+    let chance = 0;
+    const { calls, redis } = someCalls({ random: () => (chance += 0.1) });
     const both = await Promise.all([calls.track([{ id: ID }]), calls.track([{ id: ID }])]);
     expect(both.map(([result]) => result?.kind).toSorted()).toEqual(['created', 'updated']);
-    expect(store.calls.size).toBe(1);
+    expect(redis.texts.size).toBe(1);
+    expect(redis.published.map(({ type }) => type)).toEqual(['tracked']);
+  });
+
+  test('a call that a later version of Callkeeper wrote changes nothing, and says so', async () => {
+    const { calls, redis, asked } = someCalls();
+    redis.texts.set(ID, '2 whatever');
+    await expect(calls.track([{ id: ID }])).rejects.toThrow(StoreUnavailableError);
+    await expect(calls.untrack(ID)).rejects.toThrow(StoreUnavailableError);
+    expect(redis.texts.get(ID)).toBe('2 whatever');
+    expect(asked).toEqual([]);
   });
 });
 
 describe('stopping', () => {
-  test('a call takes it off the schedule and tells of it', async () => {
-    const { calls, store, told } = aRegistry();
-    store.put(aCall());
+  test('a call removes it from the schedule and publishes that', async () => {
+    const { calls, put, get, removed, told, redis } = someCalls();
+    put(aCall());
     expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: true });
-    expect(store.get(ID)).toBeNull();
-    expect(store.gone.get(ID)).toMatchObject({ removal: 'untracked', goneAt: NOW });
+    expect(get(ID)).toBeNull();
+    expect(removed(ID)).toMatchObject({ state: 'untracked', reason: 'request', removedAt: NOW });
     expect(told.removals).toEqual([{ id: ID, removal: 'untracked' }]);
+    expect(redis.published).toMatchObject([{ type: 'untracked', id: ID }]);
   });
 
   test('an unknown call is as good as done', async () => {
-    const { calls, told } = aRegistry();
+    const { calls, told, redis } = someCalls();
     expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: false });
     expect(told.removals).toEqual([]);
+    expect(redis.published).toEqual([]);
   });
 
-  test('a call that is tracked again in that moment stops that registration as well', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall());
-    store.before = (op) => {
-      if (op !== 'write') return;
-      store.before = () => undefined;
-      store.put(aCall({ registration: 'r2' }));
-    };
-    await calls.untrack(ID);
-    expect(store.get(ID)).toBeNull();
-    expect(store.gone.get(ID)?.registration.startsWith('r2')).toBe(true);
+  test('a call that is stopped already publishes nothing, and keeps when and why it was', async () => {
+    const { calls, put, removed, clock, redis } = someCalls();
+    put(aRemovedCall({ state: 'untracked', reason: 'notification', removedAt: NOW }));
+    clock.set(NOW + MINUTE);
+    expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: false });
+    expect(removed(ID)).toMatchObject({ reason: 'notification', removedAt: NOW });
+    expect(redis.published).toEqual([]);
+  });
+
+  test('a call that is tracked again in that moment stops that generation as well', async () => {
+    const { calls, put, get, removed, registry, putAtWrite } = someCalls();
+    put(aCall());
+    putAtWrite(aCall({ generation: 'r2', labels: { take: '2' } }));
+    expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: true });
+    expect(get(ID)).toBeNull();
+    expect(removed(ID)).toMatchObject({ state: 'untracked', labels: { take: '2' } });
+    expect((registry.get(ID).stops[ALL_APPS]?.generation ?? '') > 'r2').toBe(true);
   });
 });
 
 describe('a call is found', () => {
-  test('while it is tracked, and as gone when it has left', async () => {
-    const { calls, store } = aRegistry();
+  test('while it is tracked, and with how it was removed afterwards', async () => {
+    const { calls, put } = someCalls();
     expect(await calls.find(ID)).toBeNull();
-    store.put(aCall());
+    put(aCall());
     expect(await calls.find(ID)).toEqual(aCall());
     await calls.untrack(ID);
-    expect(await calls.find(ID)).toMatchObject({ id: ID, removal: 'untracked' });
+    expect(await calls.find(ID)).toMatchObject({ id: ID, state: 'untracked' });
+  });
+
+  test('if only Redis knows it', async () => {
+    const { calls, redis, put, local } = someCalls();
+    put(aCall());
+    local.drop(ID);
+    expect(await calls.find(ID)).toEqual(aCall());
+    redis.isAway = true;
+    expect(await calls.find(ID)).toEqual(aCall());
   });
 
   test('in the list, which refuses a cursor that is none', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall());
+    const { calls, put } = someCalls();
+    put(aCall());
     const page = await calls.list({ state: 'tracked', labels: [], limit: 10 });
     expect(page).toEqual({ calls: [aCall()], next: null });
     await expect(
@@ -210,47 +238,47 @@ describe('a call is found', () => {
 
 describe('one keepAlive now', () => {
   test('of an unknown call is none', async () => {
-    const { calls, graph } = aRegistry();
+    const { calls, graph } = someCalls();
     expect(await calls.keepAliveNow(ID)).toBeNull();
     expect(graph.sent).toEqual([]);
   });
 
   test('that succeeds gives the renewed call', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall({ trackedAt: NOW - MINUTE }));
+    const { calls, put } = someCalls();
+    put(aCall({ trackedAt: NOW - MINUTE }));
     expect(await calls.keepAliveNow(ID)).toEqual({
       outcome: renewed(NOW),
       call: aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW }),
     });
   });
 
-  test('that Graph answers with its own 404 takes the call off the schedule', async () => {
-    const { calls, store, graph, told } = aRegistry();
-    store.put(aCall());
+  test('that Graph answers with its own 404 removes the call from the schedule', async () => {
+    const { calls, put, get, graph, told } = someCalls();
+    put(aCall());
     graph.answer = (_, at) => ended(at);
     expect(await calls.keepAliveNow(ID)).toMatchObject({
       outcome: { kind: 'ended' },
-      call: { removal: 'ended' },
+      call: { state: 'ended' },
     });
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
     expect(told.removals).toEqual([{ id: ID, removal: 'ended' }]);
   });
 
   test('that fails keeps the call, and counts', async () => {
-    const { calls, store, graph } = aRegistry();
-    store.put(aCall({ renewedAt: NOW - MINUTE }));
+    const { calls, put, get, graph } = someCalls();
+    put(aCall({ trackedAt: NOW - MINUTE, renewedAt: NOW - MINUTE }));
     graph.answer = (_, at) => failed(at);
     const result = await calls.keepAliveNow(ID);
     expect(result).toMatchObject({ outcome: { kind: 'failed' }, call: { consecutiveFailures: 1 } });
-    expect(result).toEqual({ outcome: failed(NOW), call: store.get(ID) });
+    expect(result).toEqual({ outcome: failed(NOW), call: get(ID) });
   });
 
-  test('gives the call as it stands, where the outcome changes nothing any more', async () => {
-    const { calls, store, graph } = aRegistry();
-    store.put(aCall());
-    const again = aCall({ registration: 'r2', labels: { take: '2' } });
+  test('gives the call as it stands if the outcome changes nothing any more', async () => {
+    const { calls, put, graph } = someCalls();
+    put(aCall());
+    const again = aCall({ generation: 'r2', labels: { take: '2' } });
     graph.answer = (_, at) => {
-      store.put(again);
+      put(again);
       return ended(at);
     };
     expect(await calls.keepAliveNow(ID)).toMatchObject({ call: again });
@@ -259,15 +287,17 @@ describe('one keepAlive now', () => {
 
 describe('the last word on a call', () => {
   test('is the one that the bot said last, though the clock stands still, or was set back', async () => {
-    const { calls, store, clock } = aRegistry();
+    const { calls, clock, registry } = someCalls();
     const said: string[] = [];
     for (let times = 0; times < 3; times++) {
       await calls.track([{ id: ID }]);
-      said.push(store.get(ID)?.registration ?? '');
-      await calls.untrack(ID);
-      said.push(store.gone.get(ID)?.registration ?? '');
-      await calls.untrack(ID);
-      said.push(store.gone.get(ID)?.registration ?? '');
+      expect(stateOf(registry.get(ID))).toBe('tracked');
+      said.push(registry.get(ID).tracking?.generation ?? '');
+      for (let stops = 0; stops < 2; stops++) {
+        await calls.untrack(ID);
+        expect(stateOf(registry.get(ID))).toBe('untracked');
+        said.push(registry.get(ID).stops[ALL_APPS]?.generation ?? '');
+      }
       clock.set(clock.now() - 1_000);
     }
     expect(said).toEqual(said.toSorted());
@@ -275,56 +305,62 @@ describe('the last word on a call', () => {
   });
 });
 
-describe('while the shared registry does not answer', () => {
+describe('while Redis does not answer', () => {
   test('tracking is taken by this replica alone, and says so', async () => {
-    const { calls, own, asked, store } = aRegistry();
-    out(store);
+    const { calls, registry, asked, redis } = someCalls();
+    redis.isAway = true;
     const [result] = await calls.track([{ id: ID }]);
     expect(result).toMatchObject({ kind: 'created', durable: false });
-    expect(own.get(ID)).not.toBeNull();
+    expect(stateOf(registry.get(ID))).toBe('tracked');
     expect(asked).toEqual([[ID]]);
+    expect(calls.isDurable(ID)).toBe(false);
   });
 
   test('stopping is too, also of a call that this replica does not know', async () => {
-    const { calls, own, store } = aRegistry();
-    out(store);
-    own.put(aCall());
+    const { calls, put, registry, redis } = someCalls();
+    put(aCall());
+    redis.isAway = true;
     expect(await calls.untrack(ID)).toEqual({ durable: false, stopped: true });
-    expect(own.get(ID)).toBeNull();
+    expect(await calls.find(ID)).toMatchObject({ state: 'untracked' });
     expect(await calls.untrack('call-0002')).toEqual({ durable: false, stopped: false });
-    expect(own.gone.get('call-0002')).toMatchObject({ removal: 'untracked', app: '' });
+    expect(registry.get('call-0002').stops).toHaveProperty([ALL_APPS]);
     expect(await calls.find('call-0002')).toBeNull();
   });
 
   test('reads are answered from what this replica knows', async () => {
-    const { calls, own, store, graph } = aRegistry();
-    out(store);
-    own.put(aCall({ renewedAt: NOW - DEADLINE_MS / 2 }));
+    const { calls, put, graph, redis } = someCalls();
+    const renewedAt = NOW - DEADLINE_MS / 2;
+    put(aCall({ trackedAt: renewedAt, renewedAt }));
+    redis.isAway = true;
     expect(await calls.find(ID)).toMatchObject({ id: ID });
-    store.readSlot = () => Promise.reject(new StoreUnavailableError('out'));
     expect((await calls.list({ state: 'tracked', labels: [], limit: 5 })).calls).toHaveLength(1);
     expect(await calls.keepAliveNow(ID)).toMatchObject({ outcome: { kind: 'renewed' } });
     expect(graph.ids).toEqual([ID]);
   });
 
-  test('and while it has yet to learn of a call, that call is read from what is known here', async () => {
-    const { calls, own, store } = aRegistry({ isUnsaved: (id) => id === ID });
-    own.put(aCall());
+  test('a call that is tracked is there before Redis learns of it, and durable after', async () => {
+    const { calls, put, redis, registry } = someCalls();
+    redis.isAway = true;
+    await calls.track([{ id: ID }]);
+    redis.isAway = false;
     expect(await calls.find(ID)).toMatchObject({ id: ID });
+    expect((await calls.list({ state: 'tracked', labels: [], limit: 5 })).calls).toHaveLength(1);
     expect(calls.isDurable(ID)).toBe(false);
-    expect(await calls.keepAliveNow(ID)).toMatchObject({ outcome: { kind: 'renewed' } });
-    store.put(aCall({ id: 'call-0002' }));
+    put(aCall({ id: 'call-0002' }));
     expect(await calls.find('call-0002')).toMatchObject({ id: 'call-0002' });
     expect(calls.isDurable('call-0002')).toBe(true);
+    expect(await calls.keepAliveNow(ID)).toMatchObject({ outcome: { kind: 'renewed' } });
+    expect(await registry.flush()).toBe(true);
+    expect(calls.isDurable(ID)).toBe(true);
   });
 
   test('what is wrong with the request is still said, and what is a fault of ours is not hidden', async () => {
-    const { calls, store } = aRegistry();
-    out(store);
+    const { calls, redis } = someCalls();
+    redis.isAway = true;
     expect(await calls.track([{ id: ID, app: 'none' }])).toMatchObject([
       { kind: 'invalid', field: 'app' },
     ]);
-    store.before = () => {
+    redis.before = () => {
       throw new TypeError('a bug');
     };
     await expect(calls.find(ID)).rejects.toThrow(TypeError);

@@ -1,20 +1,24 @@
-import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
+import {
+  type Call,
+  callOf,
+  isRemoved,
+  type RemovedCall,
+  trackedCallOf,
+} from '../../src/calls/call.ts';
+import { believe } from '../../src/calls/merge.ts';
 import type { Notice, NoticeFate } from '../../src/calls/notice.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
-import type {
-  CallStore,
-  Change,
-  Entry,
-  KeepAliveSender,
-  Observer,
-  SettledClock,
-  WriteResult,
-} from '../../src/calls/ports.ts';
+import type { KeepAliveSender, Observer, SettledClock } from '../../src/calls/ports.ts';
+import { ALL_APPS, type CallError, type CallRecord, emptyRecord } from '../../src/calls/record.ts';
 import { retryPolicy } from '../../src/calls/retry.ts';
 import { Visitor } from '../../src/calls/visitor.ts';
 import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
 import { Keeper } from '../../src/keeper/keeper.ts';
-import type { Registries } from '../../src/keeper/registries.ts';
+import { LocalRegistry } from '../../src/store/local-registry.ts';
+import { decodeRecord, encodeRecord } from '../../src/store/record-codec.ts';
+import { Registry } from '../../src/store/registry.ts';
+import { RegistrySlots } from '../../src/store/slots.ts';
+import { FakeRedis } from './fake-redis.ts';
 
 export const SECOND = 1_000;
 export const MINUTE = 60_000;
@@ -33,11 +37,12 @@ export function aCall(over: Partial<Call> = {}): Call {
     tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
-    registration: 'r1',
+    generation: 'r1',
     trackedAt: NOW,
     startedAt: null,
     trackUntil: null,
     renewedAt: null,
+    failedAt: null,
     retryAt: null,
     consecutiveFailures: 0,
     atRiskAt: null,
@@ -46,8 +51,44 @@ export function aCall(over: Partial<Call> = {}): Call {
   };
 }
 
-export function aGoneCall(over: Partial<GoneCall> = {}): GoneCall {
-  return { ...aCall(), removal: 'ended', goneAt: NOW, resultInfo: null, ...over };
+export function aRemovedCall(over: Partial<RemovedCall> = {}): RemovedCall {
+  return { ...aCall(), state: 'ended', removedAt: NOW, reason: null, resultInfo: null, ...over };
+}
+
+/** The record of a call: what `callOf` reads as that call. */
+export function recordOf(call: Call | RemovedCall): CallRecord {
+  const { id, generation, app, tenantId, tenantIsDefault, trackedAt } = call;
+  const { startedAt, trackUntil, labels, webhookUrl, renewedAt, consecutiveFailures } = call;
+  const base = { app, tenantId, tenantIsDefault, trackedAt, startedAt, trackUntil };
+  const failure =
+    consecutiveFailures === 0
+      ? null
+      : {
+          at: call.failedAt ?? Math.max(renewedAt ?? 0, trackedAt) + 1,
+          count: consecutiveFailures,
+          retryAt: call.retryAt ?? NOW,
+          atRiskAt: call.atRiskAt,
+          error: call.lastError ?? anError(),
+        };
+  const record = {
+    ...emptyRecord(id),
+    tracking: { generation, ...base, labels, webhookUrl },
+    renewedAt,
+    failure,
+  };
+  if (!isRemoved(call)) return record;
+  const { state, removedAt: at, reason, resultInfo } = call;
+  const stop = { generation, at, reason: reason ?? ('request' as const), resultInfo };
+  const stops = { [ALL_APPS]: stop };
+  const error = call.lastError ?? anError({ status: 404, code: '8522' });
+  switch (state) {
+    case 'untracked':
+      return { ...record, stops };
+    case 'ended':
+      return { ...record, ending: { generation, sentAt: at, at, error } };
+    case 'expired':
+      return { ...record, expiry: { generation, renewedAt: renewedAt ?? 0, at } };
+  }
 }
 
 export function anError(over: Partial<CallError> = {}): CallError {
@@ -232,79 +273,6 @@ export class FakeGraph implements KeepAliveSender {
   }
 }
 
-/** A registry in a Map, with a place to let things go wrong in. */
-export class MemoryStore implements CallStore {
-  readonly calls = new Map<string, Entry>();
-  readonly gone = new Map<string, GoneCall>();
-  readonly #wheel: Wheel;
-  #versions = 0;
-  /** Runs before each operation; what it throws the operation rejects with. */
-  before: (op: 'read' | 'find' | 'write') => void | Promise<void> = () => undefined;
-  /** Runs after each write: what it throws hides that the write was made. */
-  afterWrite: () => void | Promise<void> = () => undefined;
-
-  constructor(wheel: Wheel = WHEEL) {
-    this.#wheel = wheel;
-  }
-
-  put(...calls: Call[]): void {
-    for (const call of calls) this.calls.set(call.id, { call, version: `v${++this.#versions}` });
-  }
-
-  get(id: string): Call | null {
-    return this.calls.get(id)?.call ?? null;
-  }
-
-  async readSlot(slot: number): Promise<Entry[]> {
-    await this.before('read');
-    return [...this.calls.values()].filter(({ call }) => slotOf(call.id, this.#wheel) === slot);
-  }
-
-  async find(ids: readonly string[]): Promise<(Entry | null)[]> {
-    await this.before('find');
-    return ids.map((id) => this.calls.get(id) ?? null);
-  }
-
-  async findGone(ids: readonly string[]): Promise<(GoneCall | null)[]> {
-    return ids.map((id) => this.gone.get(id) ?? null);
-  }
-
-  async stopUnknown(tombstone: GoneCall): Promise<boolean> {
-    if (this.calls.has(tombstone.id)) return false;
-    this.gone.set(tombstone.id, tombstone);
-    return true;
-  }
-
-  async readGone(slot: number): Promise<GoneCall[]> {
-    return [...this.gone.values()].filter((gone) => slotOf(gone.id, this.#wheel) === slot);
-  }
-
-  async forgetGone(_slot: number, before: number): Promise<void> {
-    for (const [id, { goneAt }] of this.gone) if (goneAt < before) this.gone.delete(id);
-  }
-
-  async write(changes: readonly Change[]): Promise<WriteResult[]> {
-    await this.before('write');
-    const results = changes.map((change) => this.#writeOne(change));
-    await this.afterWrite();
-    return results;
-  }
-
-  #writeOne(change: Change): WriteResult {
-    if (change.expected === '') throw new Error("Redis takes '' for no call at all");
-    const current = this.calls.get(change.id) ?? null;
-    if ((current?.version ?? null) !== change.expected) return { done: false, current };
-    if ('gone' in change) {
-      this.calls.delete(change.id);
-      this.gone.set(change.id, change.gone);
-    } else {
-      this.put(change.next);
-      if (change.tell === 'tracked') this.gone.delete(change.id);
-    }
-    return { done: true, version: this.calls.get(change.id)?.version ?? null };
-  }
-}
-
 /** Writes down what it is told. */
 export class Told implements Observer {
   readonly trackings: { id: string; isNew: boolean }[] = [];
@@ -313,7 +281,7 @@ export class Told implements Observer {
   readonly notifications: Readonly<Record<NoticeFate, number>>[] = [];
   readonly misdirections: { id: string; fate: NoticeFate }[] = [];
   readonly timeouts: string[] = [];
-  readonly removals: { id: string; removal: GoneCall['removal'] }[] = [];
+  readonly removals: { id: string; removal: RemovedCall['state'] }[] = [];
 
   tracked({ id }: Call, isNew: boolean): void {
     this.trackings.push({ id, isNew });
@@ -327,8 +295,8 @@ export class Told implements Observer {
     this.risks.push(id);
   }
 
-  removed({ id, removal }: GoneCall): void {
-    this.removals.push({ id, removal });
+  removed({ id, state }: RemovedCall): void {
+    this.removals.push({ id, removal: state });
   }
 
   notified(counts: Readonly<Record<NoticeFate, number>>): void {
@@ -339,7 +307,7 @@ export class Told implements Observer {
     this.misdirections.push({ id, fate });
   }
 
-  timedOut({ id }: GoneCall): void {
+  timedOut({ id }: RemovedCall): void {
     this.timeouts.push(id);
   }
 }
@@ -351,48 +319,87 @@ export interface WorldOptions {
   told?: Told;
   sender?: KeepAliveSender;
   places?: number;
-  /** Of the local registry; by default there is no other one than the shared. */
-  local?: CallStore;
-  isLocal?: Registries['isLocal'];
-  latest?: Registries['latest'];
+  redis?: FakeRedis;
 }
 
-/** A keeper and a visitor of a store in memory, and all around them. */
-export function aWorld(over: WorldOptions = {}) {
-  return aKeeperOf(new MemoryStore(over.wheel), over);
-}
-
-export function aKeeperOf<S extends CallStore>(store: S, over: WorldOptions = {}) {
+/** A registry over a Redis in memory; `put` and `get` are for the test to write and read there. */
+export function aRegistry(over: WorldOptions = {}) {
   const { wheel = WHEEL, clock = new FakeClock(), told = new Told() } = over;
-  const { places = 64, local = store } = over;
-  const graph = new FakeGraph(clock);
-  const memory = store instanceof MemoryStore ? store : null;
-  const registries: Registries = {
-    shared: { store, observer: told },
-    local: { store: local, observer: told },
-    isLocal: over.isLocal ?? (() => false),
-    latest:
-      over.latest ??
-      (({ id }) => memory?.calls.get(id) ?? (memory?.gone.has(id) ? null : undefined)),
+  const redis = over.redis ?? new FakeRedis(wheel);
+  const local = new LocalRegistry(wheel, (record) => believe(record, clock.now() + SKEW_MS));
+  const unreadable: string[] = [];
+  const registry = new Registry({
+    local,
+    shared: redis,
+    isUp: () => true,
+    now: () => clock.now(),
+    isStale: () => false,
+    onAnnounced: ({ type }, record) => {
+      const call = callOf(record);
+      if (call && isRemoved(call)) told.removed(call);
+      else if (call && type === 'at-risk') told.atRisk(call);
+    },
+    onUnreadable: (id) => unreadable.push(id),
+  });
+  const slots = new RegistrySlots({
+    registry,
+    local,
+    shared: redis,
+    isUp: () => true,
+    rememberMs: 2 * DEADLINE_MS,
+    settledNow: () => clock.settledNow(),
+    onLost: () => undefined,
+  });
+  /** Puts calls into Redis, and into the local registry as the feed of events does. */
+  const put = (...calls: (Call | RemovedCall)[]) => {
+    for (const call of calls) {
+      redis.texts.set(call.id, encodeRecord(recordOf(call)));
+      local.merge(recordOf(call));
+    }
   };
-  const common = { clock, wheel, deadlineMs: DEADLINE_MS, policy: POLICY, skewMs: SKEW_MS };
+  const inRedis = (id: string) => {
+    const text = redis.texts.get(id);
+    return text === undefined ? emptyRecord(id) : decodeRecord(id, text);
+  };
+  /** The tracked call that stands in Redis. */
+  const get = (id: string) => trackedCallOf(inRedis(id));
+  /** The call that stands in Redis, if it was removed. */
+  const removed = (id: string) => {
+    const call = callOf(inRedis(id));
+    return call && isRemoved(call) ? call : null;
+  };
+  return { wheel, clock, told, redis, local, registry, slots, unreadable, put, get, removed };
+}
+
+/** A keeper and a visitor of a registry over a Redis in memory, and all around them. */
+export function aWorld(over: WorldOptions = {}) {
+  const world = aRegistry(over);
+  const { wheel, clock, told, registry, slots } = world;
+  const graph = new FakeGraph(clock);
+  const { intervalMs } = wheel;
+  const { firstMs } = POLICY;
+  const timings = { intervalMs, deadlineMs: DEADLINE_MS, skewMs: SKEW_MS, firstMs };
   const keeper = new Keeper({
-    ...common,
-    registries,
+    registry,
+    observer: told,
+    clock,
+    wheel,
+    timings,
+    policy: POLICY,
     sender: over.sender ?? graph,
-    places,
+    places: over.places ?? 64,
     requestMs: 15 * SECOND,
     uptime: () => clock.now(),
     random: () => 0.5,
     bind: null,
   });
-  const visitor = new Visitor({ ...common, store, keeper });
+  const visitor = new Visitor({ slots, keeper, clock, wheel, timings });
   /** Lets time pass until nothing is on its way any more; what is planned for later stays so. */
   const quiet = async () => {
     do await clock.advance(GATHER_MS);
     while (keeper.isBusy);
   };
-  return { clock, store, graph, told, visitor, keeper, quiet };
+  return { ...world, graph, keeper, visitor, timings, quiet };
 }
 
 /** About as long as a write waits for more outcomes. */

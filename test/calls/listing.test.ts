@@ -1,23 +1,44 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Call } from '../../src/calls/call.ts';
+import { type Call, isRemoved, type RemovedCall } from '../../src/calls/call.ts';
 import { CursorError, type ListQuery, listCalls } from '../../src/calls/listing.ts';
-import { aCall, aGoneCall, idsIn, MemoryStore } from './fixture.ts';
+import type { CallRegistry } from '../../src/calls/ports.ts';
+import type { CallRecord } from '../../src/calls/record.ts';
+import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
+import { aCall, aRemovedCall, idsIn, recordOf } from './fixture.ts';
 
 const SLOTS = 40;
 const anId = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{7,20}$/);
 
-function aStore(...calls: Call[]): MemoryStore {
-  const store = new MemoryStore({ intervalMs: 900_000, slots: SLOTS });
-  store.put(...calls);
-  return store;
+const A_WHEEL: Wheel = { intervalMs: 900_000, slots: SLOTS };
+
+/** All calls by their ids, and the slots that were read. */
+class FakeSlots implements Pick<CallRegistry, 'readSlot'> {
+  readonly calls = new Map<string, Call | RemovedCall>();
+  readonly read: number[] = [];
+
+  constructor(...calls: (Call | RemovedCall)[]) {
+    for (const call of calls) this.put(call);
+  }
+
+  put(call: Call | RemovedCall): void {
+    this.calls.set(call.id, call);
+  }
+
+  async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]> {
+    this.read.push(slot);
+    return [...this.calls.values()]
+      .filter(({ id }) => slotOf(id, A_WHEEL) === slot)
+      .filter((call) => isRemoved(call) === (which === 'removed'))
+      .map(recordOf);
+  }
 }
 
-async function pages(store: MemoryStore, query: Partial<ListQuery>) {
+async function pages(registry: Pick<CallRegistry, 'readSlot'>, query: Partial<ListQuery>) {
   const pages: string[][] = [];
   let cursor: string | undefined;
   do {
-    const page = await listCalls(store, SLOTS, {
+    const page = await listCalls(registry, SLOTS, {
       state: 'tracked',
       labels: [],
       reach: null,
@@ -38,7 +59,7 @@ describe('the pages', () => {
         fc.uniqueArray(anId, { maxLength: 120 }),
         fc.integer({ min: 1, max: 130 }),
         async (ids, limit) => {
-          const listed = await pages(aStore(...ids.map((id) => aCall({ id }))), { limit });
+          const listed = await pages(new FakeSlots(...ids.map((id) => aCall({ id }))), { limit });
           expect(listed.flat().toSorted()).toEqual(ids.toSorted());
           for (const page of listed.slice(0, -1)) expect(page).toHaveLength(limit);
           if (ids.length > 0) expect(listed.at(-1)).not.toEqual([]);
@@ -56,15 +77,15 @@ describe('the pages', () => {
         async (ids, limit, chance) => {
           const staying = ids.filter((_, i) => i % 2 === 0);
           const passing = ids.filter((_, i) => i % 2 === 1);
-          const store = aStore(...staying.map((id) => aCall({ id })));
+          const registry = new FakeSlots(...staying.map((id) => aCall({ id })));
           const listed: string[] = [];
           let cursor: string | undefined;
           do {
             for (const id of passing) {
-              if ((chance.next().value ?? 0) % 2 === 0) store.calls.delete(id);
-              else store.put(aCall({ id }));
+              if ((chance.next().value ?? 0) % 2 === 0) registry.calls.delete(id);
+              else registry.put(aCall({ id }));
             }
-            const page = await listCalls(store, SLOTS, {
+            const page = await listCalls(registry, SLOTS, {
               state: 'tracked',
               labels: [],
               reach: null,
@@ -87,25 +108,18 @@ describe('the pages', () => {
     const calls = Array.from({ length: 300 }, (_, i) =>
       aCall({ id: `call-${1000 + i}`, app: i % 100 === 7 ? 'rare' : 'default' }),
     );
-    expect((await pages(aStore(...calls), { app: 'rare', limit: 2 })).flat().toSorted()).toEqual([
-      'call-1007',
-      'call-1107',
-      'call-1207',
-    ]);
+    expect(
+      (await pages(new FakeSlots(...calls), { app: 'rare', limit: 2 })).flat().toSorted(),
+    ).toEqual(['call-1007', 'call-1107', 'call-1207']);
   });
 
   test('look at no more than a bounded number of calls each, and go on from there', async () => {
-    const wheel = { intervalMs: 900_000, slots: SLOTS };
-    const store = new MemoryStore(wheel);
-    const crowd = Array.from({ length: 12_000 }, (_, i) => ({
-      call: aCall({ id: `call-${i}` }),
-      version: '1',
-    }));
-    store.readSlot = async (slot) =>
-      slot === SLOTS - 1
-        ? [{ call: aCall({ id: 'call-last', app: 'rare' }), version: '1' }]
-        : crowd;
-    const first = await listCalls(store, SLOTS, {
+    const crowd = Array.from({ length: 12_000 }, (_, i) => recordOf(aCall({ id: `call-${i}` })));
+    const last = recordOf(aCall({ id: 'call-last', app: 'rare' }));
+    const registry = {
+      readSlot: async (slot: number) => (slot === SLOTS - 1 ? [last] : [...crowd]),
+    };
+    const first = await listCalls(registry, SLOTS, {
       state: 'tracked',
       labels: [],
       reach: null,
@@ -114,7 +128,7 @@ describe('the pages', () => {
     });
     expect(first.calls).toEqual([]);
     expect(first.next).not.toBeNull();
-    const all = await pages(store, { app: 'rare' });
+    const all = await pages(registry, { app: 'rare' });
     expect(all.flat()).toEqual(['call-last']);
     expect(all.length).toBeGreaterThan(2);
   });
@@ -122,31 +136,23 @@ describe('the pages', () => {
 
 describe('a list', () => {
   test('that one slot fills reads no other', async () => {
-    const store = aStore(
-      ...idsIn(0, 20, { intervalMs: 900_000, slots: SLOTS }).map((id) => aCall({ id })),
-    );
-    const read: number[] = [];
-    const readSlot = store.readSlot.bind(store);
-    store.readSlot = (slot) => {
-      read.push(slot);
-      return readSlot(slot);
-    };
-    const { calls } = await listCalls(store, SLOTS, {
+    const registry = new FakeSlots(...idsIn(0, 20, A_WHEEL).map((id) => aCall({ id })));
+    const { calls } = await listCalls(registry, SLOTS, {
       state: 'tracked',
       labels: [],
       reach: null,
       limit: 10,
     });
-    expect([calls.length, read]).toEqual([10, [0]]);
+    expect([calls.length, registry.read]).toEqual([10, [0]]);
   });
 
   test('is of one state', async () => {
-    const store = aStore(aCall({ id: 'call-tracked' }));
-    for (const removal of ['ended', 'expired', 'untracked'] as const) {
-      store.gone.set(`call-${removal}`, aGoneCall({ id: `call-${removal}`, removal }));
+    const registry = new FakeSlots(aCall({ id: 'call-tracked' }));
+    for (const state of ['ended', 'expired', 'untracked'] as const) {
+      registry.put(aRemovedCall({ id: `call-${state}`, state }));
     }
     for (const state of ['tracked', 'ended', 'expired', 'untracked'] as const) {
-      expect((await pages(store, { state })).flat()).toEqual([`call-${state}`]);
+      expect((await pages(registry, { state })).flat()).toEqual([`call-${state}`]);
     }
   });
 
@@ -166,14 +172,14 @@ describe('a list', () => {
     [[''], []],
   ])('by the labels %j has %j', async (labels, expected) => {
     const proto = JSON.parse('{"__proto__":"p"}') as Record<string, string>;
-    const store = aStore(
+    const registry = new FakeSlots(
       aCall({ id: 'call-env-a', labels: { env: 'a' } }),
       aCall({ id: 'call-env-b', labels: { env: 'b' } }),
       aCall({ id: 'call-both', labels: { env: 'a', bot: '1', eq: 'x=y' } }),
       aCall({ id: 'call-proto', labels: proto }),
       aCall({ id: 'call-none' }),
     );
-    expect((await pages(store, { labels })).flat().toSorted()).toEqual(expected);
+    expect((await pages(registry, { labels })).flat().toSorted()).toEqual(expected);
   });
 
   const cursorOf = (text: string) => Buffer.from(text).toString('base64url');
@@ -191,7 +197,7 @@ describe('a list', () => {
     ['an id too long', cursorOf(`1:${'a'.repeat(129)}`)],
     ['a mebibyte', 'A'.repeat(1 << 20)],
   ])('does not go on from a cursor with %s', async (_, cursor) => {
-    const listed = listCalls(aStore(aCall()), SLOTS, {
+    const listed = listCalls(new FakeSlots(aCall()), SLOTS, {
       state: 'tracked',
       labels: [],
       reach: null,

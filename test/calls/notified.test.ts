@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { tombstone } from '../../src/calls/call.ts';
-import { aCall, aGoneCall, ended, MINUTE, NOW, TENANT } from './fixture.ts';
-import { aRegistry, ID, out, SECOND_TENANT } from './registry.ts';
+import { callOf } from '../../src/calls/call.ts';
+import { merge } from '../../src/calls/merge.ts';
+import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
+import { encodeRecord } from '../../src/store/record-codec.ts';
+import { aCall, aRemovedCall, ended, MINUTE, NOW, recordOf, TENANT } from './fixture.ts';
+import { ID, SECOND_TENANT, someCalls } from './registry.ts';
 
 describe('what Graph notifies', () => {
   const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
@@ -10,12 +13,12 @@ describe('what Graph notifies', () => {
   const over = { kind: 'over', id: ID, tenantId: null, resultInfo } as const;
 
   test('tracks an established call, in its tenant, and asks for its first keepAlive', async () => {
-    const { calls, store, told, asked } = aRegistry();
+    const { calls, get, told, asked } = someCalls();
     expect(await calls.notify([established, established], { total: 3 })).toMatchObject({
       tracked: 1,
       stopped: 0,
     });
-    expect(store.get(ID)).toMatchObject({ tenantId: OTHER_TENANT, app: 'default' });
+    expect(get(ID)).toMatchObject({ tenantId: OTHER_TENANT, app: 'default' });
     expect(asked).toEqual([[ID]]);
     expect(told.notifications).toEqual([
       { tracked: 1, updated: 0, stopped: 0, ignored: 2, other_tenant: 0, other_app: 0 },
@@ -23,31 +26,29 @@ describe('what Graph notifies', () => {
   });
 
   test('leaves a call that is tracked as the bot had it tracked, also if it does so that moment', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, put, get } = someCalls();
     const known = aCall({ labels: { room: 'b' }, tenantIsDefault: false, tenantId: OTHER_TENANT });
-    store.put(known);
+    put(known);
     expect(await calls.notify([established], { total: 1 })).toMatchObject({
       tracked: 0,
       stopped: 0,
     });
-    expect(store.get(ID)).toEqual(known);
+    expect(get(ID)).toEqual(known);
 
-    const again = aRegistry();
-    again.store.before = (what) => {
-      if (what === 'write') again.store.put(known);
-    };
+    const again = someCalls();
+    again.putAtWrite(known);
     expect(await again.calls.notify([established], { total: 1 })).toMatchObject({
       tracked: 0,
       stopped: 0,
     });
-    expect(again.store.get(ID)).toEqual(known);
+    expect(again.get(ID)).toEqual(known);
   });
 
   test('stops a call that is over, keeps why, and counts what is our failure apart', async () => {
-    const { calls, store, told } = aRegistry();
-    store.put(aCall());
+    const { calls, put, told } = someCalls();
+    put(aCall());
     expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 1 });
-    expect(await calls.find(ID)).toMatchObject({ removal: 'untracked', resultInfo });
+    expect(await calls.find(ID)).toMatchObject({ state: 'untracked', resultInfo });
     expect(told.removals).toEqual([{ id: ID, removal: 'untracked' }]);
     expect(told.timeouts).toEqual([ID]);
     expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 0 });
@@ -55,33 +56,34 @@ describe('what Graph notifies', () => {
   });
 
   test('of a call that Graph had ended before adds why; of one that the bot stopped it is no failure', async () => {
-    const { calls, store, told } = aRegistry();
-    store.gone.set(ID, aGoneCall({ removal: 'ended' }));
-    store.gone.set('call-0002', aGoneCall({ id: 'call-0002', removal: 'untracked' }));
+    const { calls, put, clock, told } = someCalls();
+    put(aRemovedCall({ state: 'ended' }));
+    put(aRemovedCall({ id: 'call-0002', state: 'untracked' }));
+    clock.set(NOW + MINUTE);
     await calls.notify([over, { ...over, id: 'call-0002' }], { total: 2 });
-    expect(await calls.find(ID)).toMatchObject({ removal: 'ended', resultInfo });
+    expect(await calls.find(ID)).toMatchObject({ state: 'ended', resultInfo });
     expect(told.timeouts).toEqual([ID]);
     expect(told.removals).toEqual([]);
   });
 
   test('is of the app that is named; one that is not configured is refused', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, get } = someCalls();
     expect(await calls.notify([established], { total: 1, app: 'none' })).toMatchObject({
       kind: 'invalid',
       field: 'app',
     });
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
     await calls.notify([established], { total: 1, app: 'default' });
-    expect(store.get(ID)).toMatchObject({ app: 'default' });
+    expect(get(ID)).toMatchObject({ app: 'default' });
   });
 
   test('of the end of a call in another tenant is not of ours, and is told of', async () => {
-    const { calls, store, told } = aRegistry();
+    const { calls, put, get, told } = someCalls();
     const known = aCall({ tenantIsDefault: false });
-    store.put(known);
+    put(known);
     const ofAnother = { ...over, tenantId: OTHER_TENANT };
     expect(await calls.notify([ofAnother], { total: 1 })).toMatchObject({ stopped: 0 });
-    expect(store.get(ID)).toEqual(known);
+    expect(get(ID)).toEqual(known);
     const { tenantId } = aCall();
     expect(await calls.notify([{ ...over, tenantId }], { total: 1 })).toMatchObject({ stopped: 1 });
     await calls.notify([ofAnother], { total: 1 });
@@ -91,18 +93,18 @@ describe('what Graph notifies', () => {
   });
 
   test('says that a call which was given up is there after all', async () => {
-    const { calls, store } = aRegistry();
-    store.gone.set(ID, aGoneCall({ removal: 'expired' }));
+    const { calls, put, get } = someCalls();
+    put(aRemovedCall({ state: 'expired' }));
     expect(await calls.notify([established], { total: 1 })).toMatchObject({ tracked: 1 });
-    expect(store.get(ID)).not.toBeNull();
+    expect(get(ID)).not.toBeNull();
   });
 
   test('out of order does not raise a call from the dead', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, get } = someCalls();
     await calls.notify([over, established], { total: 2 });
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
     await calls.notify([established], { total: 1 });
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
   });
 });
 
@@ -111,69 +113,76 @@ describe('the tenant that Graph names', () => {
   const over = { kind: 'over', id: ID, tenantId: SECOND_TENANT, resultInfo: null } as const;
 
   test('replaces one that was only the default, and the call is tried there at once', async () => {
-    const { calls, store, told, asked } = aRegistry();
+    const { calls, put, get, told, asked } = someCalls();
     const known = aCall({ renewedAt: NOW, consecutiveFailures: 3, retryAt: NOW + 9 * MINUTE });
-    store.put(known);
+    put(known);
     expect(await calls.notify([established], { total: 1 })).toMatchObject({
       tracked: 0,
       updated: 1,
     });
-    const moved = { tenantId: SECOND_TENANT, tenantIsDefault: false, retryAt: null };
-    expect(store.get(ID)).toEqual({ ...known, ...moved });
+    const moved = { tenantId: SECOND_TENANT, tenantIsDefault: false };
+    expect(get(ID)).toEqual({ ...callOf(recordOf(known)), ...moved });
     expect(asked).toEqual([[ID]]);
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
     // The next repeat of the bot says nothing of a tenant.
     await calls.track([{ id: ID }]);
-    expect(store.get(ID)).toMatchObject({ tenantId: SECOND_TENANT });
+    expect(get(ID)).toMatchObject({ tenantId: SECOND_TENANT });
   });
 
   test('does not replace one that was named, by the bot or by Graph before', async () => {
     for (const fields of [{ tenantId: TENANT }, {}]) {
-      const { calls, store, told } = aRegistry();
+      const { calls, get, told } = someCalls();
       await calls.track([{ id: ID, ...fields }]);
       // Graph names the default itself: no change that anybody sees, but it is named now.
       await calls.notify([{ ...established, tenantId: TENANT }], { total: 1 });
-      const before = store.get(ID);
+      const before = get(ID);
       expect(await calls.notify([established], { total: 1 })).toMatchObject({ updated: 0 });
-      expect(store.get(ID)).toEqual(before);
+      expect(get(ID)).toEqual(before);
       expect(told.misdirections).toEqual([{ id: ID, fate: 'other_tenant' }]);
       expect(told.trackings).toHaveLength(1);
     }
   });
 
   test('replaces a named one again once the bot has cleared it', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, get } = someCalls();
     await calls.track([{ id: ID, tenantId: TENANT }]);
     await calls.track([{ id: ID, tenantId: null }]);
     await calls.notify([established], { total: 1 });
-    expect(store.get(ID)?.tenantId).toBe(SECOND_TENANT);
+    expect(get(ID)?.tenantId).toBe(SECOND_TENANT);
   });
 
   test('counts as well when it comes with the end of a call that has only the default', async () => {
-    const { calls, store, told } = aRegistry();
-    store.put(aCall());
+    const { calls, put, removed, told } = someCalls();
+    put(aCall());
     expect(await calls.notify([over], { total: 1 })).toMatchObject({ stopped: 1, other_tenant: 0 });
-    expect(store.gone.get(ID)).toMatchObject({ removal: 'untracked', tenantId: SECOND_TENANT });
+    expect(removed(ID)).toMatchObject({ state: 'untracked', tenantId: SECOND_TENANT });
     expect(told.misdirections).toEqual([]);
   });
 
   test('that the bot names this very moment is not replaced', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall());
-    store.before = (op) => {
-      if (op !== 'write') return;
-      store.before = () => undefined;
-      store.put(aCall({ tenantIsDefault: false }));
-    };
+    const { calls, put, get, putAtWrite } = someCalls();
+    put(aCall());
+    putAtWrite(aCall({ tenantIsDefault: false }));
     expect(await calls.notify([established], { total: 1 })).toMatchObject({ other_tenant: 1 });
-    expect(store.get(ID)?.tenantId).toBe(TENANT);
+    expect(get(ID)?.tenantId).toBe(TENANT);
   });
 
   test('leaves a stop of the bot in force, that a replica without Redis has taken', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall({ registration: 'r1' }));
+    const { calls, put, get } = someCalls();
+    put(aCall({ generation: 'r1' }));
     await calls.notify([established], { total: 1 });
-    expect(store.get(ID)?.registration).toBe('r1');
+    expect(get(ID)?.generation).toBe('r1');
+  });
+});
+
+describe('a repeated notification that a call is established', () => {
+  test('does not cut short the wait of a call that fails', async () => {
+    const { calls, put, asked, redis } = someCalls();
+    put(aCall({ consecutiveFailures: 3, retryAt: NOW + 9 * MINUTE, tenantIsDefault: false }));
+    const established = { kind: 'established', id: ID, tenantId: TENANT } as const;
+    expect(await calls.notify([established], { total: 1 })).toMatchObject({ ignored: 1 });
+    expect(asked).toEqual([]);
+    expect(redis.published).toEqual([]);
   });
 });
 
@@ -187,44 +196,40 @@ describe('several notifications of one call in one body', () => {
     ['last', [end, why]],
     ['between two without', [end, why, end]],
   ])('the ending with a reason stands where it comes %s', async (_, notices) => {
-    const { calls, store } = aRegistry();
-    store.put(aCall());
-    // The record of the one stop is what is published.
-    const written: unknown[] = [];
-    const write = store.write.bind(store);
-    store.write = (changes) => {
-      written.push(
-        ...changes.flatMap((change) => ('gone' in change ? change.gone.resultInfo : [])),
-      );
-      return write(changes);
+    const { calls, put, removed, redis } = someCalls();
+    put(aCall());
+    // The stop that counts first is what is published.
+    const published: unknown[] = [];
+    redis.afterWrite = () => {
+      if (published.length < redis.published.length) published.push(removed(ID)?.resultInfo);
     };
     expect(await calls.notify(notices, { total: notices.length })).toMatchObject({ stopped: 1 });
-    expect(written).toEqual([reason]);
-    expect(store.gone.get(ID)).toMatchObject({ resultInfo: reason });
+    expect(published).toEqual([reason]);
+    expect(removed(ID)).toMatchObject({ resultInfo: reason });
   });
 
   test('an ending that is ignored for its tenant hides none that counts', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall({ tenantIsDefault: false }));
+    const { calls, put } = someCalls();
+    put(aCall({ tenantIsDefault: false }));
     const ofAnother = { ...why, tenantId: SECOND_TENANT };
     const counts = await calls.notify([end, ofAnother], { total: 2 });
     expect(counts).toMatchObject({ stopped: 1, other_tenant: 1 });
   });
 
   test('an ending that is ignored for its app does not keep an established call away', async () => {
-    const { calls, store } = aRegistry();
-    store.gone.set(ID, aGoneCall({ app: 'second', removal: 'untracked' }));
+    const { calls, put, get } = someCalls();
+    put(aRemovedCall({ app: 'second', state: 'untracked' }));
     const established = { kind: 'established', id: ID, tenantId: null } as const;
     const of = { total: 2, app: 'default', reach: new Set(['default']) };
     expect(await calls.notify([end, established], of)).toMatchObject({ tracked: 1, other_app: 1 });
-    expect(store.get(ID)?.app).toBe('default');
+    expect(get(ID)?.app).toBe('default');
   });
 
   test('the established one that names a tenant counts', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, get } = someCalls();
     const named = { kind: 'established', id: ID, tenantId: SECOND_TENANT } as const;
     await calls.notify([named, { ...named, tenantId: null }], { total: 2 });
-    expect(store.get(ID)?.tenantId).toBe(SECOND_TENANT);
+    expect(get(ID)?.tenantId).toBe(SECOND_TENANT);
   });
 });
 
@@ -234,18 +239,17 @@ describe('late news that a call is established', () => {
   test.each([[false], [true]])(
     "leaves a call that Graph's own 404 ended (Redis out: %s)",
     async (isOut) => {
-      const { calls, store, own, graph } = aRegistry();
-      const kept = isOut ? own : store;
-      if (isOut) out(store);
-      kept.put(aCall());
+      const { calls, put, registry, redis, graph } = someCalls();
+      put(aCall());
+      redis.isAway = isOut;
       graph.answer = (_, at) => ended(at);
       await calls.keepAliveNow(ID);
-      expect(kept.gone.get(ID)?.removal).toBe('ended');
+      expect(stateOf(registry.get(ID))).toBe('ended');
       expect(await calls.notify([established], { total: 1 })).toMatchObject({
         tracked: 0,
         updated: 0,
       });
-      expect(kept.get(ID)).toBeNull();
+      expect(stateOf(registry.get(ID))).toBe('ended');
       expect(graph.ids).toHaveLength(1);
       // Only the bot raises it.
       expect(await calls.track([{ id: ID }])).toMatchObject([{ kind: 'created' }]);
@@ -253,20 +257,20 @@ describe('late news that a call is established', () => {
   );
 
   test('leaves a call that was given up and whose end Graph told of later', async () => {
-    const { calls, store } = aRegistry();
-    store.gone.set(ID, aGoneCall({ removal: 'expired' }));
+    const { calls, put, get } = someCalls();
+    put(aRemovedCall({ state: 'expired' }));
     const resultInfo = { code: 408, subcode: 8537, message: '' };
     await calls.notify([{ kind: 'over', id: ID, tenantId: null, resultInfo }], { total: 1 });
     await calls.notify([established], { total: 1 });
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
   });
 
   test('raises a call that was only given up with all that was said of it', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, put, get } = someCalls();
     const said = { app: 'second', labels: { room: 'a' }, webhookUrl: 'https://bot.example/' };
-    store.gone.set(ID, aGoneCall({ ...said, removal: 'expired', renewedAt: NOW - 90 * MINUTE }));
+    put(aRemovedCall({ ...said, state: 'expired', renewedAt: NOW - 90 * MINUTE }));
     await calls.notify([established], { total: 1 });
-    expect(store.get(ID)).toMatchObject({ ...said, tenantId: SECOND_TENANT, renewedAt: null });
+    expect(get(ID)).toMatchObject({ ...said, tenantId: SECOND_TENANT, renewedAt: null });
   });
 });
 
@@ -275,46 +279,46 @@ describe('notifications that were admitted for an app', () => {
   const ofDefault = { total: 1, app: 'default', reach: new Set(['default']) };
 
   test("stop, correct and mark no other app's call", async () => {
-    const { calls, store, told } = aRegistry();
+    const { calls, put, get, told } = someCalls();
     const others = aCall({ app: 'second' });
-    store.put(others);
+    put(others);
     expect(await calls.notify([end], ofDefault)).toMatchObject({ stopped: 0, other_app: 1 });
     const established = { kind: 'established', id: ID, tenantId: SECOND_TENANT } as const;
     expect(await calls.notify([established], ofDefault)).toMatchObject({
       updated: 0,
       other_app: 1,
     });
-    expect(store.get(ID)).toEqual(others);
+    expect(get(ID)).toEqual(others);
     expect(told.misdirections).toEqual(Array(2).fill({ id: ID, fate: 'other_app' }));
     expect(told.trackings).toEqual([]);
   });
 
   test('stop the call that becomes of another app this very moment no more', async () => {
-    const { calls, store } = aRegistry();
-    store.put(aCall());
-    store.before = (op) => {
-      if (op !== 'write') return;
-      store.before = () => undefined;
-      store.put(aCall({ app: 'second' }));
-    };
+    const { calls, put, get, putAtWrite } = someCalls();
+    put(aCall());
+    putAtWrite(aCall({ app: 'second', generation: 'r2' }));
     expect(await calls.notify([end], ofDefault)).toMatchObject({ stopped: 0, other_app: 1 });
-    expect(store.get(ID)?.app).toBe('second');
+    expect(get(ID)?.app).toBe('second');
   });
 
   test('stop one that nobody here knows for that app alone', async () => {
-    const { calls, store } = aRegistry();
+    const { calls, registry } = someCalls();
+    const stateIfTrackedBy = (app: string) =>
+      stateOf(merge(registry.get(ID), recordOf(aCall({ app, generation: '0' }))));
     await calls.notify([end], ofDefault);
-    expect(store.gone.get(ID)?.onlyApps).toEqual(['default']);
+    expect(['default', 'second'].map(stateIfTrackedBy)).toEqual(['untracked', 'tracked']);
     await calls.notify([end], { total: 1 });
-    expect(store.gone.get(ID)?.onlyApps).toBeUndefined();
+    expect(['default', 'second'].map(stateIfTrackedBy)).toEqual(['untracked', 'untracked']);
   });
 
   test('and stopped it say nothing of the call of another app by the same id', async () => {
-    const { calls, store } = aRegistry();
-    const { registration } = tombstone(ID, 'zzzz', NOW);
-    store.gone.set(ID, tombstone(ID, registration, NOW, ['second']));
+    const { calls, get, redis } = someCalls();
+    const generation = 'zzzz';
+    const stop = { generation, at: NOW, reason: 'request', resultInfo: null } as const;
+    const stopped: CallRecord = { ...emptyRecord(ID), stops: { second: stop } };
+    redis.texts.set(ID, encodeRecord(stopped));
     const established = { kind: 'established', id: ID, tenantId: null } as const;
     expect(await calls.notify([established], ofDefault)).toMatchObject({ tracked: 1 });
-    expect((store.get(ID)?.registration ?? '') > registration).toBe(true);
+    expect((get(ID)?.generation ?? '') > generation).toBe(true);
   });
 });

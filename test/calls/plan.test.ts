@@ -1,182 +1,185 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Call, forget } from '../../src/calls/call.ts';
-import { lookAgainAt, planVisit, wasVisited } from '../../src/calls/plan.ts';
-import { aCall, anError, DEADLINE_MS, MINUTE, NOW, SECOND, SKEW_MS } from './fixture.ts';
+import {
+  lookAgainAt,
+  planVisit,
+  type Timing,
+  type VisitContext,
+  wasVisited,
+} from '../../src/calls/plan.ts';
+import { DEADLINE_MS, MINUTE, NOW, POLICY, SECOND, SKEW_MS, WHEEL } from './fixture.ts';
 
-const entryOf = (call: Call) => ({ call, version: '1' });
+const { firstMs } = POLICY;
 const context = {
   turnAt: NOW,
   now: NOW + 10,
   settledNow: NOW + 10,
+  intervalMs: WHEEL.intervalMs,
   deadlineMs: DEADLINE_MS,
   skewMs: SKEW_MS,
-};
-const planned = (...calls: Call[]) => {
-  const { post, stop } = planVisit(calls.map(entryOf), context);
-  return { post: post.map(({ call }) => call.id), stop: stop.map(({ entry }) => entry.call.id) };
+  firstMs,
 };
 const before = { trackedAt: NOW - 30 * MINUTE };
+const aTiming = (over: Partial<Timing> = {}): Timing => ({
+  renewedAt: null,
+  startedAt: null,
+  failedAt: null,
+  retryAt: null,
+  trackUntil: null,
+  ...before,
+  ...over,
+});
+/** What a visit does with one call. */
+function planned(over: Partial<Timing>, at: Partial<VisitContext> = {}): string {
+  const { due, over: isOver, later } = planVisit([['id', aTiming(over)]], { ...context, ...at });
+  const found = [...due.map(() => 'due'), ...isOver.map(() => 'over'), ...later.map(() => 'later')];
+  return found.join() || 'nothing';
+}
+/** A failing call. */
+const failing = (retryAt: number, failedAt = NOW - MINUTE) => ({ failedAt, retryAt });
 
-describe('a visit posts', () => {
-  test.each<[string, Partial<Call>, boolean]>([
-    ['one renewed before this turn', { renewedAt: NOW - 1 }, true],
-    ['none renewed at this turn or after', { renewedAt: NOW }, false],
-    ['one never renewed and tracked before this turn', { trackedAt: NOW - 1 }, true],
-    ['one tracked after this turn that nobody has renewed yet', { trackedAt: NOW + 1 }, true],
+describe('a visit', () => {
+  test.each<[string, Partial<Timing>, string]>([
+    ['posts a call renewed before this turn', { renewedAt: NOW - 1 }, 'due'],
+    ['posts none renewed at this turn or after', { renewedAt: NOW }, 'nothing'],
+    ['posts a call never renewed', {}, 'due'],
+    ['leaves a new call to the replica that accepted it', { trackedAt: NOW + 1 }, 'later'],
+    ['posts a new call if that takes too long', { trackedAt: NOW + 10 - firstMs }, 'due'],
     [
-      'none just tracked: its first keepAlive is on its way',
-      { trackedAt: NOW + 1, retryAt: NOW + 11 },
-      false,
+      'posts a call whose next attempt is so far ahead that the clock was set back since',
+      failing(NOW + 11 + DEADLINE_MS),
+      'due',
     ],
     [
-      'one whose next attempt lies so far ahead that the clock was set back since',
-      { retryAt: NOW + 11 + DEADLINE_MS },
-      true,
+      'posts a call that failed in the future: nobody knows how much of the wait is over',
+      failing(NOW + 2 * MINUTE + SECOND, NOW + 2 * MINUTE),
+      'due',
     ],
     [
-      'one whose failure lies in the future: the clock was set back, and nobody knows for how long it waited',
-      {
-        consecutiveFailures: 3,
-        lastError: anError({ at: NOW + 2 * MINUTE }),
-        retryAt: NOW + 2 * MINUTE + SECOND,
-      },
-      true,
+      'posts a call that Graph asked to wait, by a clock that was set back since',
+      failing(NOW + 40 * MINUTE, NOW + 30 * MINUTE),
+      'due',
+    ],
+    ['posts a call that was tracked in the future', { trackedAt: NOW + 5 * MINUTE }, 'due'],
+    [
+      'leaves a call that another replica, a little ahead, saw fail',
+      failing(NOW + MINUTE, NOW + 10 + SKEW_MS),
+      'later',
+    ],
+    ['leaves a call whose next attempt is yet to come', failing(NOW + 11), 'later'],
+    [
+      'leaves a failing call that was renewed after the turn until its next attempt',
+      { renewedAt: NOW + 1, ...failing(NOW + 11, NOW + 5) },
+      'later',
+    ],
+    ['posts a call whose next attempt has come', failing(NOW + 10), 'due'],
+    ['posts a call past its deadline once more', { renewedAt: NOW - DEADLINE_MS }, 'due'],
+    [
+      'posts a call past its deadline by an interval',
+      { renewedAt: NOW + 10 - DEADLINE_MS - WHEEL.intervalMs },
+      'due',
     ],
     [
-      'one that Graph asked to wait, with a clock that was set back since',
-      {
-        consecutiveFailures: 1,
-        lastError: anError({ at: NOW + 30 * MINUTE, status: 429 }),
-        retryAt: NOW + 40 * MINUTE,
-      },
-      true,
+      'gives up a call past its deadline by more than an interval',
+      { renewedAt: NOW + 9 - DEADLINE_MS - WHEEL.intervalMs },
+      'over',
+    ],
+    ['posts a call whose tracking ends later', { trackUntil: NOW + 11 }, 'due'],
+    ['stops a call whose tracking ends now', { trackUntil: NOW + 10 }, 'over'],
+    [
+      'stops a call whose tracking ends now, though it waits for its next attempt',
+      { trackUntil: NOW + 10, ...failing(NOW + MINUTE) },
+      'over',
     ],
     [
-      'one that was tracked in the future: its first keepAlive waits for nobody',
-      { trackedAt: NOW + 5 * MINUTE, retryAt: NOW + 5 * MINUTE + 5 * SECOND },
-      true,
+      'looks again at a renewed call whose tracking ends later',
+      { renewedAt: NOW, trackUntil: NOW + 11 },
+      'later',
     ],
     [
-      'none that another replica, a little ahead, saw fail',
-      {
-        consecutiveFailures: 1,
-        lastError: anError({ at: NOW + 10 + SKEW_MS }),
-        retryAt: NOW + MINUTE,
-      },
-      false,
-    ],
-    ['none whose next attempt is yet to come', { retryAt: NOW + 11 }, false],
-    ['one whose next attempt has come', { retryAt: NOW + 10 }, true],
-    [
-      'one past its deadline, once more before it is given up',
-      { renewedAt: NOW - DEADLINE_MS },
-      true,
-    ],
-    ['one whose tracking ends later', { trackUntil: NOW + 11 }, true],
-    ['none whose tracking ends now', { trackUntil: NOW + 10 }, false],
-    [
-      'one renewed far ahead of the clock, which was set back since',
+      'posts a call renewed far ahead of the clock, which was set back since',
       { renewedAt: NOW + 10 + SKEW_MS + 1 },
-      true,
+      'due',
     ],
     [
-      'none renewed a little ahead of the clock by another replica',
+      'posts none renewed a little ahead of the clock by another replica',
       { renewedAt: NOW + 10 + SKEW_MS },
-      false,
+      'nothing',
     ],
-  ])('%s', (_, over, isDue) => {
-    expect(planned(aCall({ ...before, ...over })).post).toEqual(isDue ? ['call-0001'] : []);
+  ])('%s', (_, over, expected) => {
+    expect(planned(over)).toBe(expected);
   });
 
-  test('the nearest deadline first', () => {
+  test('posts the nearest deadline first', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: NOW - DEADLINE_MS, max: NOW - 1 })), (instants) => {
-        const calls = instants.map((renewedAt, i) => aCall({ id: `call-${i}`, renewedAt }));
-        const { post } = planVisit(calls.map(entryOf), context);
-        expect(post.map(({ call }) => call.renewedAt)).toEqual(instants.toSorted((a, b) => a - b));
+        const calls = new Map(instants.map((renewedAt, i) => [`${i}`, aTiming({ renewedAt })]));
+        const { due } = planVisit(calls, context);
+        expect(due.map((id) => calls.get(id)?.renewedAt)).toEqual(
+          instants.toSorted((a, b) => a - b),
+        );
       }),
     );
   });
-});
 
-describe('a visit takes off the schedule', () => {
-  test('none whose trackUntil has come by a step of the clock alone', () => {
-    const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + 30 * MINUTE });
-    const now = NOW + 60 * MINUTE;
-    const stopped = (settledNow: number) =>
-      planVisit([entryOf(call)], { ...context, now, settledNow }).stop.length;
-    expect(stopped(NOW + 10)).toBe(0);
-    expect(stopped(NOW + 30 * MINUTE)).toBe(1);
-  });
-
-  test('those whose trackUntil has come, due or not', () => {
-    const call = aCall({ ...before, trackUntil: NOW + 10, retryAt: NOW + MINUTE });
-    const { post, stop } = planVisit([entryOf(call)], context);
-    expect(post).toEqual([]);
-    expect(stop).toEqual([
-      {
-        entry: entryOf(call),
-        gone: forget(call, 'untracked', NOW + 10),
-      },
-    ]);
+  test('stops and gives up nothing by a step of the clock alone', () => {
+    const renewedAt = NOW + 1;
+    const now = NOW + 3 * DEADLINE_MS;
+    for (const over of [{ renewedAt, trackUntil: NOW + 30 * MINUTE }, { renewedAt }]) {
+      expect(planned(over, { now, turnAt: now })).toBe('due');
+      expect(planned(over, { now, turnAt: now, settledNow: now })).toBe('over');
+    }
   });
 });
 
 describe('a second visit of the same turn', () => {
   test('posts only what the first one did not renew', () => {
-    const calls = [0, 1, 2].map((i) => aCall({ ...before, id: `call-000${i}` }));
-    const after = calls.map((call, i) => (i === 1 ? call : { ...call, renewedAt: NOW + 5 }));
-    expect(planned(...calls).post).toHaveLength(3);
-    expect(planned(...after).post).toEqual(['call-0001']);
+    const ids = ['0', '1', '2'];
+    const after = ids.map((id) => [id, aTiming(id === '1' ? {} : { renewedAt: NOW + 5 })] as const);
+    expect(planVisit(after, context).due).toEqual(['1']);
   });
 });
 
 describe('a call is looked at again', () => {
   const turn = { ...context, nextTurnAt: NOW + 15 * MINUTE };
   const until = (at: number) => ({ renewedAt: NOW + 1, trackUntil: at });
-  test.each<[string, Partial<Call>, number | null]>([
-    ['not at all where all is well', { renewedAt: NOW + 1 }, null],
-    ['at its next attempt', { consecutiveFailures: 1, retryAt: NOW + 20 }, NOW + 20],
-    ['also after its slot’s next turn', { retryAt: turn.nextTurnAt + 1 }, turn.nextTurnAt + 1],
+  test.each<[string, Partial<Timing>, number | null]>([
+    ['not at all if all is well', { renewedAt: NOW + 1 }, null],
+    ['at its next attempt', failing(NOW + 20), NOW + 20],
+    ['also after its slot’s next turn', failing(turn.nextTurnAt + 1), turn.nextTurnAt + 1],
+    ['soon if nobody has made its first keepAlive', { trackedAt: NOW }, NOW + firstMs],
+    ['at once if that took too long', { trackedAt: NOW - MINUTE }, turn.now],
     ['at the end of its tracking', until(NOW + 50), NOW + 50],
-    ['at the earlier of both', { retryAt: NOW + 30, trackUntil: NOW + 20 }, NOW + 20],
+    ['at the earlier of both', { ...failing(NOW + 30), trackUntil: NOW + 20 }, NOW + 20],
     ['not for an end after the next turn', until(turn.nextTurnAt), null],
-    ['at once if its attempt is past every deadline', { retryAt: NOW + 46 * MINUTE }, turn.now],
+    ['at once if its attempt is past every deadline', failing(NOW + 46 * MINUTE), turn.now],
   ])('%s', (_, over, expected) => {
-    expect(lookAgainAt(aCall({ ...before, ...over }), turn)).toBe(expected);
+    expect(lookAgainAt(aTiming(over), turn)).toBe(expected);
   });
 
   test('at once for an attempt that was planned before the clock was set back', () => {
-    const planned = { consecutiveFailures: 1, lastError: anError({ at: NOW + 2 * MINUTE }) };
-    const call = aCall({ ...before, ...planned, retryAt: NOW + 3 * MINUTE });
-    expect(lookAgainAt(call, turn)).toBe(turn.now);
+    expect(lookAgainAt(aTiming(failing(NOW + 3 * MINUTE, NOW + 2 * MINUTE)), turn)).toBe(turn.now);
   });
 
   test('at the end of a tracking by the settled clock, not again and again before', () => {
-    const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + MINUTE });
     const stepped = { ...turn, now: NOW + 5 * MINUTE, settledNow: NOW };
-    expect(lookAgainAt(call, stepped)).toBe(NOW + 6 * MINUTE);
+    expect(lookAgainAt(aTiming(until(NOW + MINUTE)), stepped)).toBe(NOW + 6 * MINUTE);
   });
 });
 
 describe('an attempt that somebody has planned', () => {
   test('is left to them for a grace', () => {
-    const call = aCall({ ...before, consecutiveFailures: 1, retryAt: NOW + 20 });
-    const at = (now: number) => {
-      const graced = { ...context, now, settledNow: now, retryGraceMs: 30 };
-      return planVisit([{ call, version: '' }], graced).post.length;
-    };
-    expect([at(NOW + 49), at(NOW + 50)]).toEqual([0, 1]);
+    const at = (now: number) =>
+      planned(failing(NOW + 20), { now, settledNow: now, retryGraceMs: 30 });
+    expect([at(NOW + 49), at(NOW + 50)]).toEqual(['later', 'due']);
   });
 });
 
 describe('a slot was visited since its turn', () => {
-  const entry = (over: Partial<Call>) => ({ call: aCall({ ...before, ...over }), version: '' });
   test('if a call was renewed or failed since', () => {
-    expect(wasVisited([entry({}), entry({ renewedAt: NOW })], NOW)).toBe(true);
-    expect(wasVisited([entry({ lastError: anError({ at: NOW }) })], NOW)).toBe(true);
-    expect(wasVisited([entry({ lastError: anError({ at: NOW - 1 }) })], NOW)).toBe(false);
+    expect(wasVisited([aTiming(), aTiming({ renewedAt: NOW })], NOW)).toBe(true);
+    expect(wasVisited([aTiming(failing(NOW + 1, NOW))], NOW)).toBe(true);
+    expect(wasVisited([aTiming(failing(NOW + 1, NOW - 1))], NOW)).toBe(false);
     expect(wasVisited([], NOW)).toBe(false);
   });
 });

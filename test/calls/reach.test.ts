@@ -1,93 +1,66 @@
 import { describe, expect, test } from 'vitest';
-import { type Call, covers, tombstone } from '../../src/calls/call.ts';
-import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
-import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import {
-  aCall,
-  aGoneCall,
-  aKeeperOf,
-  FakeClock,
-  MemoryStore,
-  POLICY,
-  Told,
-  WHEEL,
-} from './fixture.ts';
+import { merge } from '../../src/calls/merge.ts';
+import { ALL_APPS, type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
+import { encodeRecord } from '../../src/store/record-codec.ts';
+import { aCall, aRemovedCall, recordOf } from './fixture.ts';
+import { someCalls } from './registry.ts';
 
 const ID = 'call-of-mine';
 const OTHERS = 'call-of-another-app';
 const APPS = new Map(['mine', 'another', 'hidden'].map((name) => [name, { tenantId: 't' }]));
 
 /** The calls as somebody sees them who is limited to the app `mine`; the default is `another`. */
-function limited(over: Partial<CallsDeps> = {}) {
-  const clock = new FakeClock();
-  const asked: string[] = [];
-  const [store, own] = [new MemoryStore(), new MemoryStore()];
-  const kept = aKeeperOf(store, { clock, local: own });
-  const keeper: CallsDeps['keeper'] = {
-    keep: (calls) => void asked.push(...[...calls].map(({ id }) => id)),
-    plan: () => undefined,
-    keepNow: (call) => kept.keeper.keepNow(call),
+function limited() {
+  const world = someCalls({ configured: () => ({ apps: APPS, defaultApp: 'another' }) });
+  world.put(aCall({ id: ID, app: 'mine' }));
+  world.put(aCall({ id: OTHERS, app: 'another', labels: { theirs: 'yes' } }));
+  const all = world.calls;
+  /** Whether a call of each app that somebody tracked before counts as stopped. */
+  const stoppedFor = (id: string) => {
+    const stateFor = (app: string) =>
+      stateOf(merge(world.registry.get(id), recordOf(aCall({ id, app, generation: '0' }))));
+    return ['mine', 'another'].filter((app) => stateFor(app) === 'untracked');
   };
-  const all = new Calls({
-    shared: { store, observer: new Told() },
-    own: { store: own, observer: new Told() },
-    keeper,
-    isUnsaved: () => false,
-    clock,
-    random: () => 0.5,
-    configured: () => ({ apps: APPS, defaultApp: 'another' }),
-    reach: null,
-    wheel: WHEEL,
-    policy: POLICY,
-    ...over,
-  });
-  const { graph } = kept;
-  store.put(aCall({ id: ID, app: 'mine' }));
-  store.put(aCall({ id: OTHERS, app: 'another', labels: { theirs: 'yes' } }));
-  return { all, mine: all.within(new Set(['mine'])), store, own, graph, asked };
-}
-
-/** Somebody else is faster by a little. */
-function putAtWrite(store: MemoryStore, call: Call): void {
-  store.before = (operation) => {
-    if (operation !== 'write') return;
-    store.before = () => undefined;
-    store.put(call);
+  /** Puts the stop of a call that nobody has tracked. */
+  const putStop = (id: string, generation: string, app: string) => {
+    const stop = { generation, at: 1, reason: 'request', resultInfo: null } as const;
+    const record: CallRecord = { ...emptyRecord(id), stops: { [app]: stop } };
+    world.redis.texts.set(id, encodeRecord(record));
   };
+  return { ...world, all, mine: all.within(new Set(['mine'])), stoppedFor, putStop };
 }
 
 describe('to track', () => {
   test('a call of an app within reach is granted', async () => {
-    const { mine, store } = limited();
+    const { mine, get } = limited();
     const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
     expect(result).toMatchObject({ kind: 'created', call: { app: 'mine' } });
-    expect(store.get('call-new')).not.toBeNull();
+    expect(get('call-new')).not.toBeNull();
   });
 
   test.each([['another'], ['nobody'], [undefined]])(
     'one of the app %s is not, whether there is such an app or not',
     async (app) => {
-      const { mine, store } = limited();
+      const { mine, get } = limited();
       const [result] = await mine.track([{ id: 'call-new', app }]);
       const named = app ?? 'another';
       expect(result).toEqual({
         kind: 'forbidden',
         message: `calls of the app ${named} are not within the reach of this key`,
       });
-      expect(store.get('call-new')).toBeNull();
+      expect(get('call-new')).toBeNull();
     },
   );
 
-  test("another's call in one's own name is not, but one that has left holds nobody off", async () => {
-    const { mine, store, asked } = limited();
+  test("another's call in one's own name is not, but one that was removed holds nobody off", async () => {
+    const { mine, put, get, putStop, asked } = limited();
     const labels = { theirs: 'yes' };
-    for (const removal of ['ended', 'expired', 'untracked'] as const) {
-      const gone = aGoneCall({ id: `call-${removal}`, app: 'another', labels, removal });
-      store.gone.set(gone.id, { ...gone, registration: 'zzzz' });
+    const generation = 'zzzz';
+    for (const state of ['ended', 'expired', 'untracked'] as const) {
+      put(aRemovedCall({ id: `call-${state}`, app: 'another', labels, state, generation }));
     }
-    const others = tombstone('call-stopped', 'zzzz', 1, ['another']);
-    store.gone.set(others.id, others);
-    const before = store.get(OTHERS);
+    putStop('call-stopped', generation, 'another');
+    const before = get(OTHERS);
     const ids = ['call-ended', 'call-expired', 'call-untracked', 'call-stopped'];
     const results = await mine.track([
       { id: OTHERS, app: 'mine' },
@@ -96,31 +69,31 @@ describe('to track', () => {
     ]);
     const created = ids.map(() => 'created');
     expect(results.map(({ kind }) => kind)).toEqual(['forbidden', ...created, 'updated']);
-    expect(store.get(OTHERS)).toEqual(before);
-    expect(asked).toEqual([...ids, ID]);
+    expect(get(OTHERS)).toEqual(before);
+    expect(asked.flat()).toEqual([...ids, ID]);
     for (const id of ids) {
       // Nothing is taken over from another's, but the word is later than theirs.
-      expect(store.get(id)).toMatchObject({ app: 'mine', labels: {}, tenantId: 't' });
-      expect((store.get(id)?.registration ?? '') > 'zzzz').toBe(true);
+      expect(get(id)).toMatchObject({ app: 'mine', labels: {}, tenantId: 't' });
+      expect((get(id)?.generation ?? '') > generation).toBe(true);
     }
   });
 
   test("a repeat that names no app leaves one's own call in its app, whatever the default is", async () => {
-    const { mine, store } = limited();
+    const { mine, get } = limited();
     const results = await mine.track([{ id: ID, labels: { a: 'b' } }, { id: OTHERS }]);
     expect(results).toMatchObject([{ kind: 'updated' }, { kind: 'forbidden' }]);
-    expect(store.get(ID)).toMatchObject({ app: 'mine', labels: { a: 'b' } });
+    expect(get(ID)).toMatchObject({ app: 'mine', labels: { a: 'b' } });
     // To clear it is to ask for the default.
     expect(await mine.track([{ id: ID, app: null }])).toMatchObject([{ kind: 'forbidden' }]);
-    expect(store.get(ID)?.app).toBe('mine');
+    expect(get(ID)?.app).toBe('mine');
   });
 
   test("a call that becomes another's this very moment is not", async () => {
-    const { mine, store } = limited();
-    putAtWrite(store, aCall({ id: 'call-new', app: 'another' }));
+    const { mine, get, putAtWrite } = limited();
+    putAtWrite(aCall({ id: 'call-new', app: 'another' }));
     const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
     expect(result).toMatchObject({ kind: 'forbidden' });
-    expect(store.get('call-new')?.app).toBe('another');
+    expect(get('call-new')?.app).toBe('another');
   });
 
   test('for an app that is not configured names none but those within reach', async () => {
@@ -135,79 +108,72 @@ describe('to track', () => {
 
 describe('to stop', () => {
   test("one's own call is granted", async () => {
-    const { mine, store } = limited();
+    const { mine, get } = limited();
     expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: true });
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
   });
 
   test("another's is as to stop an unknown one, and changes nothing", async () => {
-    const { mine, store } = limited();
-    const gone = aGoneCall({ id: 'call-gone', app: 'another', removal: 'expired' });
-    store.gone.set('call-gone', gone);
+    const { mine, put, get, removed } = limited();
+    const gone = aRemovedCall({ id: 'call-gone', app: 'another', state: 'expired' });
+    put(gone);
     const unknown = await mine.untrack('call-nobody');
     expect(await mine.untrack(OTHERS)).toEqual(unknown);
     expect(await mine.untrack('call-gone')).toEqual(unknown);
-    expect(store.get(OTHERS)).not.toBeNull();
-    expect(store.gone.get('call-gone')).toEqual(gone);
+    expect(get(OTHERS)).not.toBeNull();
+    expect(removed('call-gone')).toEqual(gone);
   });
 
   test("a call that becomes another's this very moment changes nothing", async () => {
-    const { mine, store } = limited();
-    putAtWrite(store, aCall({ id: ID, app: 'another' }));
+    const { mine, get, putAtWrite } = limited();
+    putAtWrite(aCall({ id: ID, app: 'another', generation: 'r2' }));
     expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: false });
-    expect(store.get(ID)?.app).toBe('another');
+    expect(get(ID)?.app).toBe('another');
   });
 
   test('an unknown call leaves no word behind that would stop one of any app', async () => {
-    const { mine, store } = limited();
-    store.gone.set('call-stopped', tombstone('call-stopped', 'r1', 1));
+    const { mine, stoppedFor, putStop } = limited();
+    putStop('call-stopped', '1', 'hidden');
     for (const id of ['call-nobody', 'call-stopped']) {
       expect(await mine.untrack(id)).toEqual({ durable: true, stopped: false });
-      const gone = store.gone.get(id);
-      const call = (app: string) => aCall({ id, app, registration: '0' });
-      expect([gone && covers(gone, call('mine')), gone && covers(gone, call('another'))]).toEqual([
-        true,
-        false,
-      ]);
+      expect(stoppedFor(id)).toEqual(['mine']);
     }
   });
 
-  test("one's own that left is a word on one's own calls by that id alone", async () => {
-    const { mine, all, store } = limited();
-    store.gone.set(ID, aGoneCall({ id: ID, app: 'mine' }));
-    store.calls.delete(ID);
-    await mine.untrack(ID);
-    expect(store.gone.get(ID)).toMatchObject({ removal: 'ended', onlyApps: ['mine'] });
-    await all.untrack(ID);
-    expect(store.gone.get(ID)?.onlyApps).toBeUndefined();
+  test("one's own that was removed is a word on one's own calls by that id alone", async () => {
+    const { mine, put, removed, registry, all, clock } = limited();
+    put(aRemovedCall({ id: 'call-gone', app: 'mine', generation: '00' }));
+    clock.set(clock.now() + 1);
+    await mine.untrack('call-gone');
+    expect(removed('call-gone')).toMatchObject({ state: 'ended' });
+    expect(Object.keys(registry.get('call-gone').stops)).toEqual(['mine']);
+    await all.untrack('call-gone');
+    expect(Object.keys(registry.get('call-gone').stops)).toContain(ALL_APPS);
   });
 
   test('an unknown call while Redis is out is remembered for the apps within reach', async () => {
-    const { mine, store, own } = limited();
-    store.before = () => {
-      throw new StoreUnavailableError('out');
-    };
-    own.put(aCall({ id: ID, app: 'mine' }));
+    const { mine, redis, stoppedFor } = limited();
+    redis.isAway = true;
     expect(await mine.untrack('call-nobody')).toEqual({ durable: false, stopped: false });
-    expect(own.gone.get('call-nobody')).toMatchObject({ app: '', onlyApps: ['mine'] });
+    expect(stoppedFor('call-nobody')).toEqual(['mine']);
     expect(await mine.untrack(ID)).toEqual({ durable: false, stopped: true });
   });
 });
 
 describe('to see', () => {
-  test("another's call is as to see an unknown one, also once it left", async () => {
-    const { mine, all, store } = limited();
-    store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another' }));
+  test("another's call is as to see an unknown one, also once it was removed", async () => {
+    const { mine, put, all } = limited();
+    put(aRemovedCall({ id: 'call-gone', app: 'another' }));
     expect([await mine.find(OTHERS), await mine.find('call-gone')]).toEqual([null, null]);
     expect((await mine.find(ID))?.id).toBe(ID);
     expect((await all.find(OTHERS))?.id).toBe(OTHERS);
   });
 
   test("a list has one's own, and its cursor names no other", async () => {
-    const { mine, all, store } = limited();
+    const { mine, put, all } = limited();
     for (let i = 0; i < 50; i++) {
-      store.put(aCall({ id: `call-others-${i}`, app: 'another' }));
-      store.put(aCall({ id: `call-mine-${i}`, app: 'mine' }));
+      put(aCall({ id: `call-others-${i}`, app: 'another' }));
+      put(aCall({ id: `call-mine-${i}`, app: 'mine' }));
     }
     const query = { state: 'tracked', labels: [], limit: 3 } as const;
     const seen: string[] = [];
@@ -246,9 +212,9 @@ describe('notifications', () => {
   });
 
   test("change and count nothing of another's calls", async () => {
-    const { mine, store } = limited();
+    const { mine, put, get } = limited();
     const over = (id: string) => ({ kind: 'over' as const, id, tenantId: null, resultInfo: null });
-    store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another', removal: 'expired' }));
+    put(aRemovedCall({ id: 'call-gone', app: 'another', state: 'expired' }));
     const notices = [
       over(OTHERS),
       over(ID),
@@ -256,8 +222,8 @@ describe('notifications', () => {
     ];
     const result = await mine.notify(notices, { total: 3, app: 'mine' });
     expect(result).toMatchObject({ kind: 'taken', tracked: 1, updated: 0, stopped: 1 });
-    expect(store.get(OTHERS)).not.toBeNull();
-    // What has left holds nobody off: it is tracked, for the app that asks.
-    expect(store.get('call-gone')).toMatchObject({ app: 'mine', labels: {} });
+    expect(get(OTHERS)).not.toBeNull();
+    // What was removed holds nobody off: it is tracked, for the app that asks.
+    expect(get('call-gone')).toMatchObject({ app: 'mine', labels: {} });
   });
 });

@@ -1,18 +1,15 @@
-import type { Call } from '../../src/calls/call.ts';
+import type { Call, RemovedCall } from '../../src/calls/call.ts';
 import { Calls, type CallsDeps } from '../../src/calls/calls.ts';
-import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { aKeeperOf, FakeClock, MemoryStore, POLICY, TENANT, Told, WHEEL } from './fixture.ts';
+import { encodeRecord } from '../../src/store/record-codec.ts';
+import { aWorld, recordOf, TENANT } from './fixture.ts';
 
 export const ID = 'call-0001';
 export const SECOND_TENANT = '22222222-2222-4222-8222-222222222222';
 
-/** The registry that the replicas share, and this replica's own. */
-export function aRegistry(over: Partial<CallsDeps> = {}) {
-  const clock = new FakeClock();
-  const told = new Told();
-  const [store, own] = [new MemoryStore(), new MemoryStore()];
-  const latest = ({ id }: Call) => store.calls.get(id) ?? own.calls.get(id);
-  const kept = aKeeperOf(store, { clock, told, local: own, latest });
+/** The calls as bots ask for them, over a Redis in memory, and what they ask of the keeper. */
+export function someCalls(over: Partial<CallsDeps> = {}) {
+  const world = aWorld();
+  const { registry, clock, told, redis } = world;
   const asked: string[][] = [];
   const planned: string[] = [];
   const keeper: CallsDeps['keeper'] = {
@@ -21,13 +18,12 @@ export function aRegistry(over: Partial<CallsDeps> = {}) {
       if (ids.length > 0) asked.push(ids);
     },
     plan: (calls) => void planned.push(...[...calls].map(({ id }) => id)),
-    keepNow: (call) => kept.keeper.keepNow(call),
+    keepNow: (call) => world.keeper.keepNow(call),
   };
   const calls = new Calls({
-    shared: { store, observer: told },
-    own: { store: own, observer: told },
+    registry,
+    observer: told,
     keeper,
-    isUnsaved: () => false,
     clock,
     random: () => 0.5,
     configured: () => ({
@@ -38,15 +34,16 @@ export function aRegistry(over: Partial<CallsDeps> = {}) {
       defaultApp: 'default',
     }),
     reach: null,
-    wheel: WHEEL,
-    policy: POLICY,
+    slots: world.wheel.slots,
     ...over,
   });
-  return { calls, clock, told, asked, planned, store, own, graph: kept.graph };
-}
-
-export function out(store: MemoryStore): void {
-  store.before = () => {
-    throw new StoreUnavailableError('out');
+  /** Another replica writes the call to Redis right before our next write arrives there. */
+  const putAtWrite = (call: Call | RemovedCall) => {
+    redis.before = (operation) => {
+      if (operation !== 'write') return;
+      redis.before = () => undefined;
+      redis.texts.set(call.id, encodeRecord(recordOf(call)));
+    };
   };
+  return { ...world, calls, asked, planned, putAtWrite };
 }

@@ -1,17 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nextRetryAt, retryPolicy } from '../../src/calls/retry.ts';
-import {
-  aCall,
-  DEADLINE_MS,
-  failed,
-  MINUTE,
-  NOW,
-  POLICY,
-  refused,
-  SECOND,
-  throttled,
-} from './fixture.ts';
+import { DEADLINE_MS, failed, MINUTE, NOW, POLICY, refused, SECOND, throttled } from './fixture.ts';
 
 const aPolicy = fc
   .record({
@@ -66,8 +56,7 @@ describe('the next attempt of a failing call', () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         (p, outcome, random, n, share) => {
           const deadlineAt = NOW + Math.ceil(share * p.deadlineMs);
-          const call = aCall({ consecutiveFailures: n });
-          const at = nextRetryAt(call, outcome, {
+          const at = nextRetryAt(n, outcome, {
             now: NOW,
             deadlineAt,
             policy: p.policy,
@@ -90,14 +79,13 @@ describe('the next attempt of a failing call', () => {
         failures,
         fc.nat({ max: 3_000_000 }),
         (p, outcome, random, n, left) => {
-          const call = aCall({ consecutiveFailures: n });
           const context = {
             now: NOW,
             deadlineAt: NOW + left,
             policy: p.policy,
             random: () => random,
           };
-          const at = nextRetryAt(call, outcome, context);
+          const at = nextRetryAt(n, outcome, context);
           expect(at).toBeGreaterThanOrEqual(
             Math.min(NOW + left, NOW + Math.floor(p.policy.floorMs)),
           );
@@ -116,9 +104,8 @@ describe('the next attempt of a failing call', () => {
         fc.nat({ max: 3_000_000 }),
         (p, random, n, left, asked) => {
           const { policy } = p;
-          const call = aCall({ consecutiveFailures: n });
           const context = { now: NOW, deadlineAt: NOW + left, policy, random: () => random };
-          const at = nextRetryAt(call, throttled(NOW, asked), context);
+          const at = nextRetryAt(n, throttled(NOW, asked), context);
           if (asked <= left - policy.reserveMs) expect(at).toBeGreaterThanOrEqual(NOW + asked);
           // Where it has to be cut short, there is still time for another attempt.
           else if (left > 2 * policy.reserveMs) expect(at).toBeLessThan(NOW + left);
@@ -129,7 +116,7 @@ describe('the next attempt of a failing call', () => {
 
   test('is at the end of an absurd Retry-After only up to the reserve', () => {
     const context = { now: NOW, deadlineAt: NOW + 30 * MINUTE, policy: POLICY, random: () => 0.5 };
-    const at = nextRetryAt(aCall({ consecutiveFailures: 1 }), throttled(NOW, 86_400_000), context);
+    const at = nextRetryAt(1, throttled(NOW, 86_400_000), context);
     expect(at).toBe(NOW + 25 * MINUTE);
   });
 
@@ -140,8 +127,7 @@ describe('the next attempt of a failing call', () => {
         const gaps: number[] = [];
         let now = NOW + deadlineMs / 2;
         for (let n = 20; now < deadlineAt; n++) {
-          const call = aCall({ consecutiveFailures: n });
-          const at = nextRetryAt(call, failed(now), {
+          const at = nextRetryAt(n, failed(now), {
             now,
             deadlineAt,
             policy,
@@ -164,7 +150,7 @@ describe('the next attempt of a failing call', () => {
 
   test('comes after delays that double up to the cap, a longer one where only a person can mend it', () => {
     const delays = (outcome: typeof failed, n: number) =>
-      nextRetryAt(aCall({ consecutiveFailures: n }), outcome(NOW), {
+      nextRetryAt(n, outcome(NOW), {
         now: NOW,
         deadlineAt: NOW + DEADLINE_MS,
         policy: POLICY,
@@ -180,7 +166,7 @@ describe('the next attempt of a failing call', () => {
 
   test('is scattered by chance, so that calls that failed together do not return together', () => {
     const at = (random: number) =>
-      nextRetryAt(aCall({ consecutiveFailures: 5 }), failed(NOW), {
+      nextRetryAt(5, failed(NOW), {
         now: NOW,
         deadlineAt: NOW + DEADLINE_MS,
         policy: POLICY,

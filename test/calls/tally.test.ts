@@ -7,10 +7,15 @@ import { MARGIN_STEPS, tally } from '../../src/calls/tally.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
 import { aCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from './fixture.ts';
 
-/** As the roster does it: slot by slot. */
+/** As the census does it: slot by slot. */
 function digestsOf(calls: readonly Call[]) {
-  const digesters = Array.from({ length: WHEEL.slots }, () => new Digester(DEADLINE_MS));
-  for (const call of calls) digesters[slotOf(call.id, WHEEL)]?.add(call);
+  const digesters = Array.from({ length: WHEEL.slots }, () => new Digester());
+  for (const call of calls) {
+    const { id, app } = call;
+    const isFailing = call.consecutiveFailures > 0;
+    const deadline = { deadlineAt: deadlineAt(call, DEADLINE_MS), isFailing };
+    digesters[slotOf(id, WHEEL)]?.add({ id, app, ...deadline });
+  }
   return digesters.map((digester) => digester.done());
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { slotWidthMs, turnAfter } from '../../src/calls/wheel.ts';
 import {
   aCall,
+  aRemovedCall,
   aWorld,
   failed,
   idIn,
@@ -15,34 +15,35 @@ import {
   SECOND,
   SKEW_MS,
   WHEEL,
-  type WorldOptions,
 } from './fixture.ts';
 
 const SLOT = 3;
 
-/** A world at the turn of a slot, with so many calls in it that are due. */
-function atTurn(count: number, over: WorldOptions = {}) {
-  const world = aWorld(over);
+/** A world at the turn of a slot, with so many calls in it that are due unless `overOf` says. */
+function atTurn(
+  count: number,
+  overOf: (turnAt: number, nth: number) => Partial<Call> = () => ({}),
+) {
+  const world = aWorld();
   const turnAt = turnAfter(SLOT, world.clock.now(), WHEEL);
   world.clock.set(turnAt);
   const ids = idsIn(SLOT, count);
-  const put = (id: string, more: Partial<Call> = {}) =>
-    world.store.put(
-      aCall({ id, trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE, ...more }),
-    );
-  for (const id of ids) put(id);
-  return { ...world, turnAt, ids, id: ids[0] ?? '', put };
+  const past = { trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE };
+  for (const [nth, id] of ids.entries()) {
+    world.put(aCall({ id, ...past, ...overOf(turnAt, nth) }));
+  }
+  return { ...world, turnAt, ids, id: ids[0] ?? '' };
 }
 
 describe('a visit of a slot', () => {
   test('posts what is due in it, once, and nothing else', async () => {
-    const { visitor, store, graph, quiet, turnAt, ids, id } = atTurn(3);
-    store.put(aCall({ id: idIn(SLOT + 1), trackedAt: turnAt - 20 * MINUTE }));
-    store.put(aCall({ id, trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt }));
+    const isRenewed = (turnAt: number, nth: number) => (nth === 0 ? { renewedAt: turnAt } : {});
+    const { visitor, put, get, graph, quiet, turnAt, ids } = atTurn(3, isRenewed);
+    put(aCall({ id: idIn(SLOT + 1), trackedAt: turnAt - 20 * MINUTE }));
     expect(await visitor.visitSlot(SLOT, turnAt, NEVER)).toBe('done');
     await quiet();
     expect(graph.ids.toSorted()).toEqual(ids.slice(1).toSorted());
-    for (const each of ids) expect(store.get(each)?.renewedAt).toBe(turnAt);
+    for (const each of ids) expect(get(each)?.renewedAt).toBe(turnAt);
   });
 
   test('ends at once, though its calls hang', async () => {
@@ -79,15 +80,16 @@ describe('a visit of a slot', () => {
   });
 
   test('stops a call when its trackUntil has come, and later one whose time is near', async () => {
-    const { visitor, store, graph, told, clock, quiet, turnAt, put, ids } = atTurn(2);
+    const { visitor, get, removed, graph, told, clock, quiet, turnAt, ids } = atTurn(
+      2,
+      (turnAt, nth) => ({ trackUntil: turnAt + nth * 7 * MINUTE }),
+    );
     const [over = '', soon = ''] = ids;
-    put(over, { trackUntil: turnAt });
-    put(soon, { trackUntil: turnAt + 7 * MINUTE });
     await visitor.visitSlot(SLOT, turnAt, NEVER);
     await quiet();
     expect(graph.ids).toEqual([soon]);
-    expect(store.gone.get(over)?.removal).toBe('untracked');
-    expect(store.get(soon)).not.toBeNull();
+    expect(removed(over)).toMatchObject({ state: 'untracked', reason: 'track-until' });
+    expect(get(soon)).not.toBeNull();
     await clock.advance(turnAt + 7 * MINUTE + SECOND - clock.now());
     expect(told.removals.map(({ id }) => id)).toEqual([over, soon]);
     expect(graph.ids).toEqual([soon]);
@@ -101,40 +103,89 @@ describe('a visit of a slot', () => {
     expect(graph.sent).toEqual([]);
   });
 
-  test('waits for its turn where the job came a little early, so that what is sent counts for it', async () => {
-    const { visitor, store, graph, clock, quiet, turnAt, id } = atTurn(1);
+  test('waits for its turn if the job came a little early, so that what is sent counts for it', async () => {
+    const { visitor, get, graph, clock, quiet, turnAt, id } = atTurn(1);
     clock.set(turnAt - 7);
     expect(await clock.through(visitor.visitSlot(SLOT, turnAt, NEVER))).toBe('done');
     await quiet();
     expect(graph.sent).toMatchObject([{ id, at: turnAt }]);
-    expect(store.get(id)?.renewedAt).toBe(turnAt);
+    expect(get(id)?.renewedAt).toBe(turnAt);
   });
 
-  test('forgets calls that left more than a day ago', async () => {
-    const { visitor, store, turnAt } = atTurn(0);
-    const asked: [number, number][] = [];
-    store.forgetGone = async (slot, before) => void asked.push([slot, before]);
+  test('forgets calls that were removed more than a day ago', async () => {
+    const { visitor, put, removed, turnAt } = atTurn(0);
+    const [old, recent] = idsIn(SLOT, 2) as [string, string];
+    const trackedAt = turnAt - 25 * 60 * MINUTE;
+    put(aRemovedCall({ id: old, trackedAt, removedAt: turnAt - 24 * 60 * MINUTE - 1 }));
+    put(aRemovedCall({ id: recent, trackedAt, removedAt: turnAt - 24 * 60 * MINUTE }));
     await visitor.visitSlot(SLOT, turnAt, NEVER);
-    expect(asked).toEqual([[SLOT, turnAt - 24 * 60 * MINUTE]]);
+    expect([removed(old), removed(recent)?.id]).toEqual([null, recent]);
   });
 
-  test('rejects with what the store rejects with, before anything is posted', async () => {
-    const { visitor, store, graph, turnAt } = atTurn(2);
-    store.before = () => {
-      throw new StoreUnavailableError('out');
+  test('gives up a call whose deadline is past by more than an interval, and asks Graph nothing', async () => {
+    const { visitor, removed, graph, told, quiet, turnAt, id } = atTurn(1, (turnAt) => ({
+      trackedAt: turnAt - 3 * 60 * MINUTE,
+      renewedAt: turnAt - 61 * MINUTE,
+    }));
+    await visitor.visitSlot(SLOT, turnAt, NEVER);
+    await quiet();
+    expect(graph.sent).toEqual([]);
+    expect(removed(id)).toMatchObject({ state: 'expired', removedAt: expect.any(Number) });
+    expect(told.removals).toEqual([{ id, removal: 'expired' }]);
+  });
+
+  test('posts also what only Redis knows, and tells Redis what only this replica knows', async () => {
+    const { visitor, redis, local, get, graph, quiet, turnAt, ids } = atTurn(2);
+    const [lost = '', unknown = ''] = ids;
+    redis.texts.delete(lost);
+    local.drop(unknown);
+    await visitor.visitSlot(SLOT, turnAt, NEVER);
+    await quiet();
+    expect(graph.ids.toSorted()).toEqual([lost, unknown].toSorted());
+    for (const id of ids) expect(get(id)?.renewedAt).toBe(turnAt);
+  });
+
+  test('goes by what this replica knows if Redis does not answer', async () => {
+    const { visitor, redis, registry, graph, quiet, turnAt, ids } = atTurn(3);
+    redis.isAway = true;
+    expect(await visitor.visitSlot(SLOT, turnAt, NEVER)).toBe('done');
+    await quiet();
+    expect(graph.ids.toSorted()).toEqual(ids.toSorted());
+    for (const id of ids) expect(registry.get(id).renewedAt).toBe(turnAt);
+  });
+
+  test('rejects with what is a fault of ours, before anything is posted', async () => {
+    const { visitor, redis, graph, turnAt } = atTurn(2);
+    redis.before = () => {
+      throw new TypeError('a bug');
     };
-    await expect(visitor.visitSlot(SLOT, turnAt, NEVER)).rejects.toThrow(StoreUnavailableError);
+    await expect(visitor.visitSlot(SLOT, turnAt, NEVER)).rejects.toThrow(TypeError);
     expect(graph.sent).toEqual([]);
   });
 
   test('takes up a failing call whose replica is gone, a grace after its next attempt was due', async () => {
-    const { visitor, graph, clock, turnAt, put, id } = atTurn(1);
-    put(id, { consecutiveFailures: 1, retryAt: turnAt + MINUTE });
+    const { visitor, graph, clock, turnAt, id } = atTurn(1, (turnAt) => ({
+      consecutiveFailures: 1,
+      failedAt: turnAt - MINUTE,
+      retryAt: turnAt + MINUTE,
+    }));
     await visitor.visitSlot(SLOT, turnAt, NEVER);
     await clock.advance(MINUTE + SECOND);
     expect(graph.ids).toEqual([]);
     await clock.advance(5 * SECOND);
     expect(graph.ids).toEqual([id]);
+  });
+
+  test('posts a call that was tracked by a clock an hour ahead once, and counts its renewal', async () => {
+    const { visitor, get, graph, clock, quiet, turnAt, id } = atTurn(1, (turnAt) => ({
+      trackedAt: turnAt + 60 * MINUTE,
+      renewedAt: null,
+    }));
+    await visitor.visitSlot(SLOT, turnAt, NEVER);
+    await quiet();
+    await clock.advance(MINUTE);
+    expect(graph.ids).toEqual([id]);
+    expect(get(id)?.renewedAt).toBe(turnAt);
   });
 });
 
@@ -151,7 +202,7 @@ describe('a visit of a large slot', () => {
     }
   });
 
-  test('is not spread any more where the visit is late: there is nothing to wait for', async () => {
+  test('is not spread any more if the visit is late: there is nothing to wait for', async () => {
     const { visitor, graph, clock, quiet, turnAt } = atTurn(40);
     clock.set(turnAt + slotWidthMs(WHEEL));
     await visitor.visitSlot(SLOT, turnAt, NEVER);
@@ -161,8 +212,9 @@ describe('a visit of a large slot', () => {
   });
 
   test('begins with the nearest deadline', async () => {
-    const { visitor, graph, clock, quiet, turnAt, put, ids } = atTurn(30);
-    for (const [i, id] of ids.entries()) put(id, { renewedAt: turnAt - 15 * MINUTE - i * SECOND });
+    const { visitor, graph, clock, quiet, turnAt, ids } = atTurn(30, (turnAt, nth) => ({
+      renewedAt: turnAt - 15 * MINUTE - nth * SECOND,
+    }));
     await clock.through(visitor.visitSlot(SLOT, turnAt, NEVER));
     await quiet();
     expect(graph.ids).toEqual(ids.toReversed());

@@ -1,19 +1,27 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { GoneCall } from '../../src/calls/call.ts';
 import { Recovery } from '../../src/daemon/recovery.ts';
 import { Emitter } from '../../src/store/emitter.ts';
 import { slotKeys } from '../../src/store/keys.ts';
 import type { LinkEvents, RedisLink } from '../../src/store/redis-link.ts';
-import { aCall, aGoneCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
+import {
+  aCall,
+  aRemovedCall,
+  FakeClock,
+  idIn,
+  MINUTE,
+  NOW,
+  recordOf,
+  WHEEL,
+} from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { aRedisStore, aRoster } from '../store/fixture.ts';
+import { aReplica, events, LATER } from '../store/fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
 
 const [ONE, TWO] = [idIn(3), idIn(5)];
-const CLOCK = { now: () => NOW + 60_000, sleep: async () => undefined };
+const REMEMBER_MS = 90 * MINUTE;
 
 class FakeLink extends Emitter<LinkEvents> {
   recover = () => this.emit('recovered', { isFirst: false });
@@ -23,9 +31,7 @@ class FakeLink extends Emitter<LinkEvents> {
 }
 
 async function aRecovery() {
-  const { redis, store } = await aRedisStore(server);
-  const roster = aRoster();
-  const removed: GoneCall[] = [];
+  const replica = await aReplica(server);
   const lines: string[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
   const follow = vi.fn<() => Promise<void>>(async () => undefined);
@@ -33,32 +39,41 @@ async function aRecovery() {
   const callsWrittenBack = vi.fn<(count: number) => void>();
   const onFatal = vi.fn<(error: Error) => void>();
   const recovery = new Recovery({
-    store,
-    roster,
+    registry: replica.registry,
     feed: { follow },
     watch: { lookSoon },
-    observer: { removed: (call) => void removed.push(call) },
     metrics: { callsWrittenBack },
     wheel: WHEEL,
+    rememberMs: REMEMBER_MS,
     replica: 'one',
-    clock: CLOCK,
+    clock: new FakeClock(LATER),
     log,
     onFatal,
   });
   const link = new FakeLink();
   recovery.follow(link as unknown as RedisLink);
   const stored = async () => {
-    const found = await store.find([ONE, TWO]);
-    return found.flatMap((entry) => entry?.call.id ?? []);
+    const states = await Promise.all([ONE, TWO].map(replica.stored));
+    return [ONE, TWO].filter((_, i) => states[i] === 'tracked');
+  };
+  /** Calls that this replica knows, and that Redis has lost. */
+  const know = (...ids: string[]) => {
+    for (const id of ids) replica.local.merge(recordOf(aCall({ id })));
+  };
+  /** Takes a change while Redis is out. */
+  const keep = async (record: ReturnType<typeof recordOf>) => {
+    replica.link.up = false;
+    await replica.add(record);
+    replica.link.up = true;
   };
   const parts = { follow, lookSoon, callsWrittenBack, onFatal };
-  return { recovery, link, redis, roster, stored, removed, lines, ...parts };
+  return { ...replica, recovery, link, stored, know, keep, lines, ...parts };
 }
 
 describe('when Redis is back', () => {
   test('the replica follows the events, then writes back what Redis has lost', async () => {
-    const { link, roster, stored, follow, lookSoon, callsWrittenBack } = await aRecovery();
-    for (const id of [ONE, TWO]) roster.put(aCall({ id }));
+    const { link, know, stored, follow, lookSoon, callsWrittenBack } = await aRecovery();
+    know(ONE, TWO);
     follow.mockImplementationOnce(async () => expect(await stored()).toEqual([]));
     await link.recover();
     expect(follow).toHaveBeenCalledTimes(1);
@@ -67,15 +82,31 @@ describe('when Redis is back', () => {
     expect(lookSoon).toHaveBeenCalledTimes(1);
   });
 
-  test('a stop that only this replica knew is written, and told once', async () => {
-    const { link, roster, removed } = await aRecovery();
-    const gone = aGoneCall({ id: ONE });
-    roster.remove(gone);
-    roster.keep(ONE);
+  test('the watch has nothing to look at if Redis has lost nothing', async () => {
+    const { link, add, lookSoon, callsWrittenBack } = await aRecovery();
+    await add(recordOf(aCall({ id: ONE })));
+    await link.recover();
+    expect(callsWrittenBack).toHaveBeenCalledWith(0);
+    expect(lookSoon).not.toHaveBeenCalled();
+  });
+
+  test('a stop that only this replica knew is written, and published once', async () => {
+    const { link, keep, registry, announced } = await aRecovery();
+    await keep(recordOf(aRemovedCall({ id: ONE })));
     await link.recover();
     await link.recover();
-    expect(removed.map(({ id }) => id)).toEqual([ONE]);
-    expect(roster.hasUnsaved).toBe(false);
+    expect(announced).toEqual([{ type: 'ended', id: ONE }]);
+    expect((await events(server)).map(({ type }) => type)).toEqual(['ended']);
+    expect(registry.unacknowledged).toBe(0);
+  });
+
+  test('the replica learns of the calls that were removed a short while ago, not of older ones', async () => {
+    const other = await aReplica(server);
+    const gone = (id: string, removedAt: number) => recordOf(aRemovedCall({ id, removedAt }));
+    await other.add(gone(ONE, NOW), gone(TWO, LATER - REMEMBER_MS - 1));
+    const { link, local } = await aRecovery();
+    await link.recover();
+    expect([local.text(ONE) !== '', local.text(TWO) !== '']).toEqual([true, false]);
   });
 
   test('it is not back while the events or the slots cannot be had', async () => {
@@ -85,30 +116,55 @@ describe('when Redis is back', () => {
     redis.disconnect();
     await expect(link.recover()).rejects.toThrow();
   });
+
+  test('it is back although the keys of a slot are not ours, also if a call of that slot waits', async () => {
+    const { link, know, keep, stored, registry, lines } = await aRecovery();
+    know(TWO);
+    await keep(recordOf(aCall({ id: ONE })));
+    await server.client.set(slotKeys(3, WHEEL.slots).tracked, 'no hash');
+    await link.recover();
+    await link.beat();
+    expect(lines).toContain('keys in Redis are not ours');
+    expect(registry.unacknowledged).toBe(1);
+    await server.client.del(slotKeys(3, WHEEL.slots).tracked);
+    await link.beat();
+    expect(await stored()).toEqual([ONE, TWO]);
+    expect(registry.unacknowledged).toBe(0);
+  });
 });
 
 describe('with a heartbeat', () => {
-  test('only the slots are synced in which Redis has yet to learn of something', async () => {
-    const { link, roster, stored } = await aRecovery();
-    for (const id of [ONE, TWO]) roster.put(aCall({ id }));
+  test('only what Redis has yet to learn is written', async () => {
+    const { link, know, keep, stored } = await aRecovery();
+    know(ONE, TWO);
     await link.recover();
-    await server.client.del(slotKeys(5, WHEEL.slots).calls);
+    await server.client.del(slotKeys(5, WHEEL.slots).tracked);
     await link.beat();
     expect(await stored()).toEqual([ONE]);
-    roster.remove(aGoneCall({ id: ONE, registration: 'r9' }));
-    roster.keep(ONE);
+    await keep(recordOf(aRemovedCall({ id: ONE, generation: 'r9' })));
     await link.beat();
     expect(await stored()).toEqual([]);
   });
 
-  test('all slots are, if a call was missing in one of them', async () => {
-    const { link, roster, stored } = await aRecovery();
-    for (const id of [ONE, TWO]) roster.put(aCall({ id }));
-    await link.recover();
-    await server.client.del(slotKeys(3, WHEEL.slots).calls, slotKeys(5, WHEEL.slots).calls);
-    roster.keep(ONE);
+  test('all slots are synced, if a visit found that Redis had lost calls', async () => {
+    const { recovery, link, know, stored, callsWrittenBack } = await aRecovery();
+    know(ONE, TWO);
+    await link.beat();
+    expect(await stored()).toEqual([]);
+    recovery.noteLoss(3);
+    expect(callsWrittenBack).toHaveBeenLastCalledWith(3);
     await link.beat();
     expect(await stored()).toEqual([ONE, TWO]);
+    await server.flush();
+    await link.beat();
+    expect(await stored()).toEqual([]);
+  });
+
+  test('that cannot bring to Redis what it has to learn counts as not answered', async () => {
+    const { link, keep, redis } = await aRecovery();
+    await keep(recordOf(aCall({ id: ONE })));
+    redis.disconnect();
+    await expect(link.beat()).rejects.toThrow('Redis does not take what this replica knows');
   });
 });
 
@@ -119,8 +175,8 @@ test('when Redis is out the watch looks at once', async () => {
 });
 
 test('a Redis that must not be used ends the replica, unless it alone knows something', async () => {
-  const { link, roster, onFatal } = await aRecovery();
-  roster.keep(ONE);
+  const { link, keep, onFatal } = await aRecovery();
+  await keep(recordOf(aCall({ id: ONE })));
   await link.refuse(new Error('evicts'));
   expect(onFatal).not.toHaveBeenCalled();
   const other = await aRecovery();
@@ -130,19 +186,17 @@ test('a Redis that must not be used ends the replica, unless it alone knows some
 
 describe('a replica that stops', () => {
   test('has Redis take what it alone knows', async () => {
-    const { recovery, roster, stored, lines } = await aRecovery();
-    roster.put(aCall({ id: ONE }));
-    roster.keep(ONE);
+    const { recovery, keep, stored, registry, lines } = await aRecovery();
+    await keep(recordOf(aCall({ id: ONE })));
     await recovery.saveLast();
-    expect([await stored(), roster.hasUnsaved, lines.at(-1)]).toEqual([[ONE], false, undefined]);
+    expect([await stored(), registry.unacknowledged, lines.at(-1)]).toEqual([[ONE], 0, undefined]);
   });
 
   test('says so if Redis does not', async () => {
-    const { recovery, roster, redis, lines } = await aRecovery();
+    const { recovery, keep, redis, lines } = await aRecovery();
     await recovery.saveLast();
     expect(lines).toEqual([]);
-    roster.put(aCall({ id: ONE }));
-    roster.keep(ONE);
+    await keep(recordOf(aCall({ id: ONE })));
     redis.disconnect();
     await recovery.saveLast();
     expect(lines).toEqual([

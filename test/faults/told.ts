@@ -1,5 +1,5 @@
-import { decodeGoneCall, UnreadableError } from '../../src/store/codec.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
+import { decodeEvent, type StreamEntry } from '../../src/store/stream-entry.ts';
 import { DEADLINE_MS, type World } from './world.ts';
 
 export type Removal = 'ended' | 'expired' | 'untracked';
@@ -16,30 +16,24 @@ export interface Told {
 
 const REMOVALS: ReadonlySet<unknown> = new Set(['ended', 'expired', 'untracked']);
 
-/** From the events in Redis, as far as it has kept them; of one that stands there twice, once. */
+/** From the events in Redis, as far as it has kept them; of those with one name the first. */
 export async function toldByEvents({ client }: World): Promise<Told[]> {
   const entries = await client.xrange(EVENTS_KEY, '-', '+');
-  const seen = new Set<string>();
-  return entries.flatMap(([entryId, fields]) => {
-    const field = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
-    if (!REMOVALS.has(field('type'))) return [];
-    const own = fields.includes('event') ? field('event') : entryId;
-    if (seen.has(own)) return [];
-    seen.add(own);
-    const at = Number(entryId.split('-')[0]);
-    const code = codeOf(field('id'), field('call'));
-    return [{ id: field('id'), removal: field('type') as Removal, at, code }];
+  const names = new Set<string>();
+  return entries.flatMap((entry) => {
+    const event = decodeEvent(asOfThisVersion(entry));
+    if (event === null || !REMOVALS.has(event.type) || names.has(event.id)) return [];
+    names.add(event.id);
+    const { id, lastError } = event.call;
+    const at = Number(entry[0].split('-')[0]);
+    return [{ id, removal: event.type as Removal, at, code: lastError?.code ?? null }];
   });
 }
 
-/** null also for what is no call: a scenario may have put anything into the stream. */
-function codeOf(id: string, text: string): string | null {
-  try {
-    return decodeGoneCall(id, text).lastError?.code ?? null;
-  } catch (error) {
-    if (error instanceof UnreadableError) return null;
-    throw error;
-  }
+/** What nextVersion() writes differs in the version alone. */
+function asOfThisVersion([entryId, fields]: StreamEntry): StreamEntry {
+  const [call = -1] = fields.flatMap((name, i) => (i % 2 === 0 && name === 'call' ? [i + 1] : []));
+  return [entryId, fields.map((value, i) => (i === call ? value.replace(/^2/, '1') : value))];
 }
 
 /** From the logs of all replicas that ever ran. */

@@ -6,15 +6,16 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import type { KeyHolder } from '../../src/access/key-ring.ts';
-import type { Call, CallError, GoneCall } from '../../src/calls/call.ts';
-import type { Calls, CallsFor, TrackResult } from '../../src/calls/calls.ts';
+import type { Call, CallError, RemovedCall } from '../../src/calls/call.ts';
+import type { Calls, CallsFor } from '../../src/calls/calls.ts';
 import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
 import { countFates } from '../../src/calls/notified.ts';
 import type { Overview } from '../../src/calls/overview.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import type { Reach } from '../../src/calls/principal.ts';
-import type { TrackRequest } from '../../src/calls/registration.ts';
+import type { TrackRequest } from '../../src/calls/track-request.ts';
+import type { Tracked } from '../../src/calls/tracking.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
 
 export const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
@@ -29,11 +30,12 @@ export function aCall(over: Partial<Call> = {}): Call {
     tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
-    registration: 'r1',
+    generation: 'r1',
     trackedAt: NOW,
     startedAt: null,
     trackUntil: null,
     renewedAt: null,
+    failedAt: null,
     retryAt: null,
     consecutiveFailures: 0,
     atRiskAt: null,
@@ -42,8 +44,9 @@ export function aCall(over: Partial<Call> = {}): Call {
   };
 }
 
-export function aGoneCall(over: Partial<GoneCall> = {}): GoneCall {
-  return { ...aCall(), removal: 'ended', goneAt: NOW + MINUTE, resultInfo: null, ...over };
+export function aRemovedCall(over: Partial<RemovedCall> = {}): RemovedCall {
+  const end = { state: 'ended', removedAt: NOW + MINUTE, reason: null, resultInfo: null } as const;
+  return { ...aCall(), ...end, ...over };
 }
 
 export const ERROR: CallError = {
@@ -62,7 +65,7 @@ type Ports = Pick<Calls, Exclude<keyof Calls, 'within'>>;
 /** Calls in memory that write down what was asked of them; any answer may be put in place of theirs. */
 export class FakeCalls implements Ports, CallsFor {
   readonly asked: unknown[][] = [];
-  readonly known = new Map<string, Call | GoneCall>();
+  readonly known = new Map<string, Call | RemovedCall>();
   /** Whether what is asked is stored at once. */
   durable = true;
   /** For whom they were asked for, each time. */
@@ -74,7 +77,7 @@ export class FakeCalls implements Ports, CallsFor {
     return this;
   }
 
-  track(requests: readonly TrackRequest[]): Promise<TrackResult[]> {
+  track(requests: readonly TrackRequest[]): Promise<Tracked[]> {
     return this.#ask('track', [requests], async () => requests.map((r) => this.#register(r)));
   }
 
@@ -128,7 +131,7 @@ export class FakeCalls implements Ports, CallsFor {
     return other ? other(...args) : answer();
   }
 
-  #register(request: TrackRequest): TrackResult {
+  #register(request: TrackRequest): Tracked {
     if (request.app === 'nobody') {
       return { kind: 'invalid', field: 'app', message: 'no app of this name is configured' };
     }
@@ -211,7 +214,6 @@ export function anOverview(over: Partial<Overview> = {}): Overview {
     },
     nearest: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
     nearestFailing: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
-    unheld: 0,
     redis: { up: true, cause: null },
     replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
     ...over,

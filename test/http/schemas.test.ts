@@ -2,7 +2,7 @@ import type { InjectOptions } from 'fastify';
 import { Compile } from 'typebox/schema';
 import { expect, test } from 'vitest';
 import { buildOpenApi } from '../../src/http/app.ts';
-import { aCall, aGoneCall, anApp, ERROR, ID, NOW } from './fixture.ts';
+import { aCall, anApp, aRemovedCall, ERROR, ID, NOW } from './fixture.ts';
 
 type Media = Record<string, { schema: object }>;
 type Responses = Record<string, { content?: Media }>;
@@ -45,11 +45,14 @@ const document = (await buildOpenApi('1')) as Document;
 async function aBusyApp() {
   const { app, calls } = await anApp();
   calls.known.set(ID, aCall({ lastError: ERROR, renewedAt: NOW, trackUntil: NOW }));
-  calls.known.set('gone-call', aGoneCall({ id: 'gone-call' }));
+  calls.known.set(
+    'gone-call',
+    aRemovedCall({ id: 'gone-call', state: 'untracked', reason: 'notification' }),
+  );
   calls.answers.keepAliveNow = async (id) => {
     if (id === ID) return { outcome: { kind: 'renewed', sentAt: NOW }, call: aCall() };
     const kind = id === 'ended-call' ? 'ended' : 'failed';
-    return { outcome: { kind, sentAt: NOW, error: ERROR }, call: aGoneCall({ id }) };
+    return { outcome: { kind, sentAt: NOW, error: ERROR }, call: aRemovedCall({ id }) };
   };
   return app;
 }

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import { type Entry, StoreUnavailableError } from '../../src/calls/ports.ts';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { inTenant } from '../../src/calls/words.ts';
 import {
   aCall,
-  aKeeperOf,
   anError,
+  aRemovedCall,
   aWorld,
   DEADLINE_MS,
   ended,
   failed,
   idle,
-  MemoryStore,
   MINUTE,
   NOW,
   POLICY,
+  recordOf,
   refused,
   renewed,
   SECOND,
@@ -37,26 +37,25 @@ async function due(count = 1, more: Partial<Call> = {}, over: WorldOptions = {})
       ...more,
     }),
   );
-  world.store.put(...calls);
+  world.put(...calls);
   return { ...world, calls };
 }
 
-/** A second world on the same store and clock: another replica. */
-const another = (world: { store: MemoryStore; clock: ReturnType<typeof aWorld>['clock'] }) =>
-  aKeeperOf(world.store, { clock: world.clock });
+/** The call after its bot has stopped it. */
+const stopped = (call: Call) => aRemovedCall({ ...call, state: 'untracked', reason: 'request' });
 
 const hang = () => new Promise<never>(() => undefined);
 
 describe('the keeper', () => {
   test('posts a call and writes that it was renewed when the request was sent', async () => {
-    const { keeper, store, graph, clock, quiet, calls } = await due();
+    const { keeper, get, graph, clock, quiet, calls } = await due();
     graph.answer = async (_, at) => {
       await clock.sleep(9 * SECOND);
       return renewed(at);
     };
     keeper.keep(calls);
     await quiet();
-    expect(store.get(ID)).toMatchObject({ renewedAt: NOW, retryAt: null });
+    expect(get(ID)).toMatchObject({ renewedAt: NOW, retryAt: null });
   });
 
   test('has one request of a call on the way, however often it is handed in', async () => {
@@ -75,11 +74,11 @@ describe('the keeper', () => {
   });
 
   test('drops a call at once when Graph says that it is over, and tells of it once', async () => {
-    const { keeper, store, graph, told, quiet, calls } = await due();
+    const { keeper, removed, graph, told, quiet, calls } = await due();
     graph.answer = (_, at) => ended(at);
     keeper.keep(calls);
     await quiet();
-    expect(store.gone.get(ID)).toMatchObject({ removal: 'ended', lastError: { code: '8522' } });
+    expect(removed(ID)).toMatchObject({ state: 'ended', lastError: { code: '8522' } });
     expect(told.removals).toEqual([{ id: ID, removal: 'ended' }]);
   });
 
@@ -95,11 +94,11 @@ describe('the keeper', () => {
   });
 
   test('tries until the deadline, says once that the call is at risk, and then gives it up', async () => {
-    const { keeper, store, graph, told, clock, calls } = await due();
+    const { keeper, removed, graph, told, clock, calls } = await due();
     graph.answer = (_, at) => failed(at);
     keeper.keep(calls);
     await clock.advance(31 * MINUTE);
-    expect(store.gone.get(ID)?.removal).toBe('expired');
+    expect(removed(ID)?.state).toBe('expired');
     expect(told.risks).toEqual([ID]);
     expect(told.removals).toEqual([{ id: ID, removal: 'expired' }]);
     expect(graph.sent.at(-1)?.at).toBeLessThanOrEqual(NOW + 30 * MINUTE + SECOND);
@@ -107,27 +106,28 @@ describe('the keeper', () => {
   });
 
   test('leaves alone a call that somebody else has renewed when it looks at it again', async () => {
-    const { keeper, store, graph, clock, quiet, calls } = await due();
+    const { keeper, put, graph, clock, quiet, calls } = await due();
     graph.answer = (_, at) => failed(at);
     keeper.keep(calls);
     await quiet();
-    store.put({ ...(calls[0] as Call), renewedAt: clock.now() });
+    put({ ...(calls[0] as Call), renewedAt: clock.now() });
     await clock.advance(10 * MINUTE);
     expect(graph.sent).toHaveLength(1);
   });
 
   test('plans a call once, however often its trackUntil is prolonged', async () => {
-    const { keeper, store, told, clock, calls } = await due(50, { renewedAt: NOW });
+    const { keeper, put, redis, told, clock, calls } = await due(50, { renewedAt: NOW });
     for (let i = 1; i <= 60; i++) {
       const prolonged = calls.map((call) => ({
         ...call,
+        generation: `r1${String(i).padStart(2, '0')}`,
         trackUntil: NOW + 30 * SECOND + i * 1_000,
       }));
-      store.put(...prolonged);
+      put(...prolonged);
       keeper.plan(prolonged);
     }
     let reads = 0;
-    store.before = (op) => {
+    redis.before = (op) => {
       if (op === 'find') reads++;
     };
     await clock.advance(89 * SECOND);
@@ -138,18 +138,19 @@ describe('the keeper', () => {
   });
 
   test('does not stop a call whose tracking was prolonged in that very moment', async () => {
-    const { keeper, store, told, quiet, calls } = await due(1, { trackUntil: NOW });
-    store.before = (op) => {
-      if (op === 'write') store.put({ ...(calls[0] as Call), trackUntil: NOW + 60 * MINUTE });
+    const { keeper, put, get, redis, told, quiet, calls } = await due(1, { trackUntil: NOW });
+    redis.before = (op) => {
+      if (op !== 'write') return;
+      put({ ...(calls[0] as Call), generation: 'r2', trackUntil: NOW + 60 * MINUTE });
     };
     keeper.keep(calls);
     await quiet();
-    expect(store.get(ID)).not.toBeNull();
+    expect(get(ID)).not.toBeNull();
     expect(told.removals).toEqual([]);
   });
 
   test('posts again a call that was tracked again while its request was in flight', async () => {
-    const { keeper, store, graph, clock, quiet, calls } = await due();
+    const { keeper, put, get, graph, clock, quiet, calls } = await due();
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
       if (graph.sent.length > 1) return renewed(at);
@@ -158,14 +159,14 @@ describe('the keeper', () => {
     };
     keeper.keep(calls);
     await idle();
-    const again = { ...(calls[0] as Call), registration: 'r2', renewedAt: null, trackedAt: NOW };
-    store.put(again);
+    const again = { ...(calls[0] as Call), generation: 'r2', renewedAt: null, trackedAt: NOW };
+    put(again);
     keeper.keep([again]);
     gate.resolve();
     await quiet();
     await clock.advance(6 * SECOND);
     expect(graph.sent).toHaveLength(2);
-    expect(store.get(ID)?.registration).toBe('r2');
+    expect(get(ID)?.generation).toBe('r2');
   });
 
   test.each([
@@ -174,7 +175,7 @@ describe('the keeper', () => {
   ])(
     'posts a call %s again, if its request fails while Graph names its tenant',
     async (_, more: Partial<Call>) => {
-      const { keeper, store, graph, clock, quiet, calls } = await due(1, more);
+      const { keeper, put, get, graph, clock, quiet, calls } = await due(1, more);
       const gate = Promise.withResolvers<void>();
       graph.answer = async ({ tenantId }, at) => {
         if (tenantId === OTHER_TENANT) return renewed(at);
@@ -183,19 +184,20 @@ describe('the keeper', () => {
       };
       keeper.keep(calls);
       await idle();
-      const named = inTenant(calls[0] as Call, OTHER_TENANT);
-      store.put(named);
+      const call = calls[0] as Call;
+      const named = { ...call, ...inTenant(call, OTHER_TENANT) };
+      put(named);
       keeper.keep([named]);
       gate.resolve();
       await quiet();
       await clock.advance(6 * SECOND);
       expect(graph.sent.map(({ call }) => call.tenantId)).toEqual([TENANT, OTHER_TENANT]);
-      expect(store.get(ID)?.renewedAt).toBeGreaterThanOrEqual(NOW);
+      expect(get(ID)?.renewedAt).toBeGreaterThanOrEqual(NOW);
     },
   );
 
   test('posts a call again that the bot moves to another app while its request fails', async () => {
-    const { keeper, store, graph, clock, quiet, calls } = await due();
+    const { keeper, put, graph, clock, quiet, calls } = await due();
     const gate = Promise.withResolvers<void>();
     graph.answer = async ({ app }, at) => {
       if (app === 'second') return renewed(at);
@@ -204,8 +206,8 @@ describe('the keeper', () => {
     };
     keeper.keep(calls);
     await idle();
-    const moved = { ...(calls[0] as Call), app: 'second', registration: 'r2' };
-    store.put(moved);
+    const moved = { ...(calls[0] as Call), app: 'second', generation: 'r2' };
+    put(moved);
     keeper.keep([moved]);
     gate.resolve();
     await quiet();
@@ -214,7 +216,7 @@ describe('the keeper', () => {
   });
 
   test('keeps to the back-off of a call that is tracked again while its request fails', async () => {
-    const { keeper, store, graph, clock, quiet, calls } = await due(1, { consecutiveFailures: 5 });
+    const { keeper, put, graph, clock, quiet, calls } = await due(1, { consecutiveFailures: 5 });
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
       await gate.promise;
@@ -222,8 +224,8 @@ describe('the keeper', () => {
     };
     keeper.keep(calls);
     await idle();
-    const again = { ...(calls[0] as Call), registration: 'r2' };
-    store.put(again);
+    const again = { ...(calls[0] as Call), generation: 'r2' };
+    put(again);
     keeper.keep([again]);
     gate.resolve();
     await quiet();
@@ -232,19 +234,21 @@ describe('the keeper', () => {
   });
 
   test('does not raise from the dead a call that was stopped while its request was in flight', async () => {
-    const { keeper, store, graph, quiet, calls } = await due();
+    const { keeper, put, get, removed, graph, quiet, calls } = await due();
     graph.answer = (_, at) => {
-      store.calls.delete(ID);
+      put(stopped(calls[0] as Call));
       return renewed(at);
     };
     keeper.keep(calls);
     await quiet();
-    expect(store.get(ID)).toBeNull();
+    expect(get(ID)).toBeNull();
+    expect(removed(ID)?.state).toBe('untracked');
   });
 
   test('of two replicas does a call no harm, and the newest renewal counts', async () => {
-    const { keeper, store, graph, clock, quiet, calls } = await due();
-    const other = another({ store, clock });
+    const { keeper, get, redis, graph, clock, quiet, calls } = await due();
+    const other = aWorld({ redis, clock });
+    await other.registry.read([ID]);
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
       await gate.promise;
@@ -257,7 +261,7 @@ describe('the keeper', () => {
     await other.quiet();
     gate.resolve();
     await quiet();
-    expect(store.get(ID)?.renewedAt).toBe(NOW + 5);
+    expect(get(ID)?.renewedAt).toBe(NOW + 5);
   });
 });
 
@@ -277,35 +281,16 @@ describe('before it sends, the keeper', () => {
   }
 
   test('looks at the record again: a call that was stopped meanwhile is not posted', async () => {
-    const left = new Set<string>();
-    const stopped = await behind({ latest: ({ id }) => (left.has(id) ? null : undefined) });
-    left.add(stopped.waiting.id);
-    stopped.open();
-    await stopped.quiet();
-    expect(stopped.graph.ids).toEqual([ID]);
-  });
-
-  test('asks the registry about a call that the local one does not know', async () => {
-    const world = await behind({ latest: () => undefined });
-    world.store.calls.delete(world.waiting.id);
+    const world = await behind();
+    world.put(stopped(world.waiting));
     world.open();
     await world.quiet();
     expect(world.graph.ids).toEqual([ID]);
   });
 
-  test('posts a call that nobody can tell about now: one too many is harmless', async () => {
-    const world = await behind({ latest: () => undefined, local: new MemoryStore() });
-    world.store.before = () => {
-      throw new StoreUnavailableError('out');
-    };
-    world.open();
-    await world.quiet();
-    expect(world.graph.ids).toEqual([ID, world.waiting.id]);
-  });
-
   test('does not post a call that was renewed meanwhile', async () => {
     const world = await behind();
-    world.store.put({ ...world.waiting, renewedAt: NOW - 1 });
+    world.put({ ...world.waiting, renewedAt: NOW - 1 });
     world.open();
     await world.quiet();
     expect(world.graph.ids).toEqual([ID]);
@@ -313,16 +298,16 @@ describe('before it sends, the keeper', () => {
 
   test('stops a call whose trackUntil has come meanwhile', async () => {
     const world = await behind();
-    world.store.put({ ...world.waiting, trackUntil: NOW });
+    world.put({ ...world.waiting, generation: 'r2', trackUntil: NOW });
     world.open();
     await world.quiet();
     expect(world.graph.ids).toEqual([ID]);
-    expect(world.store.gone.get(world.waiting.id)?.removal).toBe('untracked');
+    expect(world.removed(world.waiting.id)?.state).toBe('untracked');
   });
 
   test('posts a call under the tenant that it has been tracked under since', async () => {
     const world = await behind();
-    world.store.put({ ...world.waiting, tenantId: OTHER_TENANT, registration: 'r2' });
+    world.put({ ...world.waiting, tenantId: OTHER_TENANT, generation: 'r2' });
     world.open();
     await world.quiet();
     expect(world.graph.sent[1]?.call.tenantId).toBe(OTHER_TENANT);
@@ -336,7 +321,7 @@ describe('before it sends, the keeper', () => {
     world.graph.token = () => token.promise;
     world.keeper.keep(world.calls);
     await idle();
-    world.store.calls.delete(ID);
+    world.put(stopped(world.calls[0] as Call));
     isAtHand = true;
     token.resolve(null);
     await world.quiet();
@@ -347,11 +332,11 @@ describe('before it sends, the keeper', () => {
 describe('a tenant without a token', () => {
   test('takes no place from others, and its calls fail with what was wrong', async () => {
     const world = await due(100, {}, { places: 4 });
-    const { keeper, store, graph, clock, quiet } = world;
+    const { keeper, put, get, graph, clock } = world;
     const strangers = Array.from({ length: 1_000 }, (_, i) =>
       aCall({ id: `made-up-${i}`, tenantId: `tenant-${i}`, trackedAt: NOW }),
     );
-    store.put(...strangers);
+    put(...strangers);
     let asking = 0;
     let mostAsking = 0;
     graph.hasToken = ({ tenantId }) => !tenantId.startsWith('tenant-');
@@ -369,21 +354,20 @@ describe('a tenant without a token', () => {
     expect(graph.sent).toHaveLength(100);
     await clock.advance(60 * SECOND);
     expect(mostAsking).toBeLessThanOrEqual(4);
-    const failing = strangers.filter(({ id }) => store.get(id)?.consecutiveFailures === 1);
+    const failing = strangers.filter(({ id }) => get(id)?.consecutiveFailures === 1);
     expect(failing.length).toBeGreaterThan(0);
     // At the slow pace of a refusal from the first time on.
     for (const { id } of failing) {
-      expect((store.get(id)?.retryAt ?? 0) - NOW).toBeGreaterThan(4 * MINUTE);
+      expect((get(id)?.retryAt ?? 0) - NOW).toBeGreaterThan(4 * MINUTE);
     }
-    await quiet;
   });
 
   test('is asked for once for all of its calls, with the nearest of their deadlines', async () => {
-    const { keeper, store, graph, quiet } = aWorld();
+    const { keeper, put, graph, quiet } = aWorld();
     const calls = Array.from({ length: 50 }, (_, i) =>
       aCall({ id: `call-${1_000 + i}`, trackedAt: NOW - (i * MINUTE) / 2 }),
     );
-    store.put(...calls);
+    put(...calls);
     let isAtHand = false;
     const asked: number[] = [];
     const gate = Promise.withResolvers<void>();
@@ -395,7 +379,7 @@ describe('a tenant without a token', () => {
       return null;
     };
     // Behind one of another tenant of the app, as there is one request at first.
-    store.put(aCall({ id: 'first-0001', tenantId: OTHER_TENANT }));
+    put(aCall({ id: 'first-0001', tenantId: OTHER_TENANT }));
     keeper.keep([aCall({ id: 'first-0001', tenantId: OTHER_TENANT })]);
     keeper.keep(calls);
     gate.resolve();
@@ -407,11 +391,12 @@ describe('a tenant without a token', () => {
 
 describe('a lane whose requests hang', () => {
   test('does not hold up another lane: not its requests, not its outcomes, not its retries', async () => {
-    const { keeper, store, graph, clock, calls } = await due(2_000, {}, { places: 8 });
+    const { keeper, put, get, graph, clock, calls } = await due(2_000, {}, { places: 8 });
+    const renewedBefore = { trackedAt: NOW - 20 * MINUTE, renewedAt: NOW - 10 * MINUTE };
     const others = Array.from({ length: 20 }, (_, i) =>
-      aCall({ id: `other-${i}`, tenantId: OTHER_TENANT, renewedAt: NOW - 10 * MINUTE }),
+      aCall({ id: `other-${100 + i}`, tenantId: OTHER_TENANT, ...renewedBefore }),
     );
-    store.put(...others);
+    put(...others);
     const attempts = new Map<string, number>();
     graph.answer = async (call, at) => {
       if (call.tenantId !== OTHER_TENANT) {
@@ -421,23 +406,23 @@ describe('a lane whose requests hang', () => {
       await clock.sleep(100);
       const attempt = (attempts.get(call.id) ?? 0) + 1;
       attempts.set(call.id, attempt);
-      return attempt === 1 && call.id === 'other-7' ? failed(at) : renewed(at);
+      return attempt === 1 && call.id === 'other-107' ? failed(at) : renewed(at);
     };
     keeper.keep(calls);
     await clock.advance(SECOND);
     keeper.keep(others);
     await clock.advance(4 * SECOND);
-    expect(others.filter(({ id }) => (store.get(id)?.renewedAt ?? 0) > NOW)).toHaveLength(20);
+    expect(others.filter(({ id }) => (get(id)?.renewedAt ?? 0) > NOW)).toHaveLength(20);
   });
 
   test('has calls that wait an interval for their turn count as failing, and expire in the end', async () => {
-    const { keeper, store, graph, told, clock, calls } = await due(50);
+    const { keeper, get, graph, told, clock, calls } = await due(50);
     graph.answer = hang;
     keeper.keep(calls);
     await clock.advance(6 * MINUTE);
-    keeper.keep(calls.map(({ id }) => store.get(id) as Call)); // as the next visit does
+    keeper.keep(calls.map(({ id }) => get(id) as Call)); // as the next visit does
     await clock.advance(SECOND);
-    const waiting = calls.slice(1).map(({ id }) => store.get(id));
+    const waiting = calls.slice(1).map(({ id }) => get(id));
     for (const call of waiting) expect(call?.lastError?.code).toBe('queued');
     await clock.advance(25 * MINUTE);
     expect(graph.sent).toHaveLength(1);
@@ -453,7 +438,7 @@ describe('a keepAlive on demand', () => {
     const result = await clock.through(keeper.keepNow(calls[0] as Call));
     expect(result).toMatchObject({
       outcome: renewed(NOW + 5),
-      effect: { next: { renewedAt: NOW + 5 } },
+      call: { renewedAt: NOW + 5 },
     });
   });
 
@@ -471,33 +456,33 @@ describe('a keepAlive on demand', () => {
   });
 
   test('is refused for a while after another one, with how long', async () => {
-    const { keeper, store, graph, clock, calls } = await due();
+    const { keeper, get, graph, clock, calls } = await due();
     const [call] = calls as [Call];
     await clock.through(keeper.keepNow(call));
     const sinceMs = clock.now() - NOW;
     expect(await keeper.keepNow(call)).toEqual({ retryAfterMs: POLICY.firstMs - sinceMs });
     clock.set(NOW + POLICY.firstMs);
-    const again = await clock.through(keeper.keepNow(store.get(ID) as Call));
+    const again = await clock.through(keeper.keepNow(get(ID) as Call));
     expect(again).toMatchObject({ outcome: renewed(NOW + POLICY.firstMs) });
     expect(graph.sent).toHaveLength(2);
   });
 
   test('that fails is planned like any other failure', async () => {
-    const { keeper, store, graph, clock, calls } = await due(1, { renewedAt: NOW });
+    const { keeper, get, graph, clock, calls } = await due(1, { renewedAt: NOW });
     graph.answer = (_, at) => (graph.sent.length === 1 ? failed(at) : renewed(at));
     await clock.through(keeper.keepNow(calls[0] as Call));
-    expect(store.get(ID)?.consecutiveFailures).toBe(1);
+    expect(get(ID)?.consecutiveFailures).toBe(1);
     await clock.advance(3 * SECOND);
-    expect(store.get(ID)?.consecutiveFailures).toBe(0);
+    expect(get(ID)?.consecutiveFailures).toBe(0);
   });
 
   test('for a call that waits is one failure in five minutes, and nobody waits for it for longer', async () => {
-    const { keeper, store, graph, clock, calls } = await due(2, { renewedAt: NOW });
+    const { keeper, redis, get, graph, clock, calls } = await due(2, { renewedAt: NOW });
     graph.answer = hang;
     keeper.keep(calls);
     await clock.advance(POLICY.refusedCapMs + SECOND);
     let writes = 0;
-    store.before = (op) => {
+    redis.before = (op) => {
       if (op === 'write') writes++;
     };
     const results: unknown[] = [];
@@ -509,7 +494,7 @@ describe('a keepAlive on demand', () => {
     await clock.advance(SECOND);
     expect(results.slice(0, 5)).toMatchObject(Array(5).fill({ outcome: { kind: 'failed' } }));
     expect(writes).toBe(1);
-    expect(store.get(calls[1]?.id ?? '')?.consecutiveFailures).toBe(1);
+    expect(get(calls[1]?.id ?? '')?.consecutiveFailures).toBe(1);
     // Sixty wait: those that were answered do not count any more.
     const next = Array.from({ length: 5 }, () => keeper.keepNow(calls[1] as Call));
     const answers = await clock.through(Promise.all(next));
@@ -528,7 +513,7 @@ describe('a keepAlive on demand', () => {
 
 describe('a keeper that stops', () => {
   test('sends no more, writes what is in flight, and gives back what only waited', async () => {
-    const { keeper, store, graph, clock, calls } = await due(20);
+    const { keeper, get, graph, clock, calls } = await due(20);
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
       await gate.promise;
@@ -548,7 +533,7 @@ describe('a keeper that stops', () => {
     gate.resolve();
     await clock.through(settled);
     expect(graph.ids).toEqual(inFlight);
-    for (const id of inFlight) expect(store.get(id)?.renewedAt).toBe(NOW);
+    for (const id of inFlight) expect(get(id)?.renewedAt).toBe(NOW);
   });
 
   test('answers those who wait for a keepAlive on demand', async () => {
@@ -562,56 +547,56 @@ describe('a keeper that stops', () => {
   });
 });
 
-describe('a registry that does not answer', () => {
-  test('has its outcomes kept in the local one, and is asked again for the next ones', async () => {
-    const local = new MemoryStore();
-    const { keeper, store, quiet, calls } = await due(2, {}, { local });
-    local.put(...calls);
-    store.before = (op) => {
+describe('a Redis that does not answer', () => {
+  test('has its outcomes kept in memory, and is asked again for the next ones', async () => {
+    const { keeper, registry, redis, get, quiet, calls } = await due(2);
+    redis.before = (op) => {
       if (op === 'write') throw new StoreUnavailableError('out');
     };
     keeper.keep(calls.slice(0, 1));
     await quiet();
-    expect(local.get(ID)?.renewedAt).toBe(NOW);
-    store.before = () => undefined;
+    expect(registry.get(ID).renewedAt).toBe(NOW);
+    expect(registry.isAcknowledged(ID)).toBe(false);
+    redis.before = () => undefined;
     keeper.keep(calls.slice(1));
     await quiet();
-    expect(store.get(calls[1]?.id ?? '')?.renewedAt).toBeGreaterThanOrEqual(NOW);
+    expect(get(calls[1]?.id ?? '')?.renewedAt).toBeGreaterThanOrEqual(NOW);
   });
 
   test('after it has written does no harm by the outcome being kept twice', async () => {
-    const local = new MemoryStore();
-    const { keeper, store, graph, told, quiet, calls } = await due(2, {}, { local });
+    const { keeper, redis, removed, graph, told, quiet, calls } = await due(2);
     graph.answer = (call, at) => (call.id === ID ? ended(at) : renewed(at));
-    store.afterWrite = () => {
+    redis.afterWrite = () => {
       throw new StoreUnavailableError('the answer was lost');
     };
     keeper.keep(calls);
     await quiet();
-    expect(store.gone.has(ID)).toBe(true);
+    expect(removed(ID)?.state).toBe('ended');
     expect(told.removals.length).toBeLessThanOrEqual(1);
   });
 
-  test('is not asked for calls that the local registry alone knows', async () => {
-    const local = new MemoryStore();
-    const [call] = (await due()).calls as [Call];
-    const latest = ({ id }: Call): Entry | undefined => local.calls.get(id);
-    const world = aKeeperOf(new MemoryStore(), { local, isLocal: () => true, latest });
-    local.put(call);
-    world.graph.answer = (_, at) => (world.graph.sent.length === 1 ? refused(at) : renewed(at));
-    world.keeper.keep([call]);
-    await world.quiet();
-    await world.clock.advance(2 * SECOND);
-    expect(local.get(ID)?.renewedAt).toBeGreaterThan(NOW);
+  test('has a call that this replica alone knows kept alive and tried again all the same', async () => {
+    const { keeper, redis, local, registry, graph, clock, quiet } = aWorld();
+    redis.isAway = true;
+    const call = aCall({ trackedAt: NOW - 20 * MINUTE });
+    local.merge(recordOf(call));
+    graph.answer = (_, at) => (graph.sent.length === 1 ? failed(at) : renewed(at));
+    keeper.keep([call]);
+    await quiet();
+    expect(registry.get(ID).failure?.count).toBe(1);
+    await clock.advance(3 * SECOND);
+    expect(registry.get(ID).renewedAt).toBeGreaterThan(NOW);
   });
 });
 
 test('a hundred thousand calls handed over at once wait for little memory, and all are given back', () => {
-  const { keeper, graph } = aWorld({ latest: (call) => ({ call, version: '' }) });
+  const { keeper, put, graph } = aWorld();
   graph.answer = hang;
   const calls = Array.from({ length: 100_000 }, (_, i) =>
-    aCall({ id: `call-${i}`, trackedAt: NOW - (i % 1_000) }),
+    aCall({ id: `call-${100_000 + i}`, trackedAt: NOW - (i % 1_000) }),
   );
+  // The first one is looked at again before it is sent.
+  put(calls[0] as Call);
   const before = process.memoryUsage().heapUsed;
   keeper.keep(calls);
   expect(graph.sent).toHaveLength(1);

@@ -32,7 +32,7 @@ function entra(isKnown: (tenantId: string) => boolean, tookMs: (call: Call) => n
 const calls = (count: number, more: Partial<Call> = {}) =>
   Array.from({ length: count }, (_, i) =>
     aCall({
-      id: `call-${i + 1}`,
+      id: `call-id-${i + 1}`,
       trackedAt: NOW - 20 * MINUTE,
       renewedAt: NOW - 15 * MINUTE,
       ...more,
@@ -43,19 +43,19 @@ describe('the token gate', () => {
   test('asks for the token that its calls wait for, though the first of them moves to another tenant', async () => {
     const isKnown = (tenantId: string) => tenantId !== MADE_UP;
     const world = entra(isKnown, ({ tenantId }) => (tenantId === BUSY ? 10 * SECOND : 0));
-    const { keeper, store, graph, clock } = world;
+    const { keeper, put, get, graph, clock } = world;
     const [busy] = calls(1, { id: 'busy-0001', tenantId: BUSY }) as [Call];
     const waiting = calls(3);
-    store.put(busy, ...waiting);
+    put(busy, ...waiting);
     keeper.keep([busy]);
     await idle();
     keeper.keep(waiting);
     const moved = { ...(waiting[0] as Call), tenantId: MADE_UP, registration: 'r2' };
-    store.put(moved);
+    put(moved);
     keeper.keep([moved]);
     await clock.advance(60 * SECOND);
-    expect(graph.ids.toSorted()).toEqual(['busy-0001', 'call-2', 'call-3']);
-    expect(store.get('call-1')?.lastError?.code).toBe('token');
+    expect(graph.ids.toSorted()).toEqual(['busy-0001', 'call-id-2', 'call-id-3']);
+    expect(get('call-id-1')?.lastError?.code).toBe('token');
   });
 
   /** Calls of as many tenants that nobody knows, all of one app. */
@@ -67,58 +67,58 @@ describe('the token gate', () => {
   const ENTRA_MS = 175;
 
   test('lets a new tenant wait behind one request for each tenant that somebody made up, no more', async () => {
-    const { keeper, store, graph, clock } = entra(isKnown, () => ENTRA_MS);
+    const { keeper, put, graph, clock } = entra(isKnown, () => ENTRA_MS);
     const strangers = madeUp(5_000);
     const legitimate = calls(1, { renewedAt: null, trackedAt: NOW + SECOND });
-    store.put(...strangers, ...legitimate);
+    put(...strangers, ...legitimate);
     keeper.keep(strangers);
     keeper.keep(legitimate);
     await clock.advance((5_000 / 4) * ENTRA_MS + 20 * SECOND);
-    expect(graph.ids).toEqual(['call-1']);
+    expect(graph.ids).toEqual(['call-id-1']);
   });
 
   test('asks for the token of a new tenant before those of tenants that were refused', async () => {
-    const { keeper, store, graph, clock, asked } = entra(isKnown, () => ENTRA_MS);
+    const { keeper, put, get, graph, clock, asked } = entra(isKnown, () => ENTRA_MS);
     const strangers = madeUp(2_000);
-    store.put(...strangers);
+    put(...strangers);
     keeper.keep(strangers);
     await clock.advance(2 * MINUTE);
     expect(new Set(asked).size).toBe(2_000);
-    keeper.keep(strangers.map(({ id }) => store.get(id) as Call)); // all want their tokens again
+    keeper.keep(strangers.map(({ id }) => get(id) as Call)); // all want their tokens again
     const legitimate = calls(5, { renewedAt: null, trackedAt: clock.now() });
-    store.put(...legitimate);
+    put(...legitimate);
     keeper.keep(legitimate);
     await clock.advance(2 * SECOND);
     expect(graph.ids).toHaveLength(5);
   });
 
   test('asks at once for the token of a tenant that has given one before', async () => {
-    const { keeper, store, graph, clock, held, quiet } = entra(isKnown, () => ENTRA_MS);
+    const { keeper, put, get, graph, clock, held, quiet } = entra(isKnown, () => ENTRA_MS);
     const known = calls(3);
-    store.put(...known);
+    put(...known);
     keeper.keep(known);
     await quiet();
     expect(graph.ids).toHaveLength(3);
     held.clear(); // it has expired
     const strangers = madeUp(2_000);
-    store.put(...strangers);
+    put(...strangers);
     keeper.keep(strangers);
     await clock.advance(SECOND);
-    keeper.keep(known.map(({ id }) => store.get(id) as Call));
+    keeper.keep(known.map(({ id }) => get(id) as Call));
     await clock.advance(SECOND);
     expect(graph.ids).toHaveLength(6);
   });
 
   test('asks sooner for the token of a tenant when a call joins that is nearer to its deadline', async () => {
-    const { keeper, store, graph, clock } = entra(isKnown, () => ENTRA_MS);
+    const { keeper, put, graph, clock } = entra(isKnown, () => ENTRA_MS);
     const strangers = madeUp(2_000);
     const patient = calls(1, { renewedAt: null, trackedAt: NOW + MINUTE });
     const urgent = calls(1, { id: 'urgent-1', renewedAt: NOW - 44 * MINUTE });
-    store.put(...strangers, ...patient, ...urgent);
+    put(...strangers, ...patient, ...urgent);
     keeper.keep(strangers);
     keeper.keep(patient);
     keeper.keep(urgent);
     await clock.advance(3 * SECOND);
-    expect(graph.ids.toSorted()).toEqual(['call-1', 'urgent-1']);
+    expect(graph.ids.toSorted()).toEqual(['call-id-1', 'urgent-1']);
   });
 });

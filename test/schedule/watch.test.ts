@@ -6,7 +6,6 @@ import {
   aCall,
   anError,
   aWorld,
-  DEADLINE_MS,
   failed,
   idIn,
   MINUTE,
@@ -27,26 +26,21 @@ function aWatch() {
   world.clock.set(turnAt - MINUTE);
   const missed: { slot: number; turnAt: number; calls: number }[] = [];
   const reads: number[] = [];
-  const read = world.store.readSlot.bind(world.store);
-  world.store.readSlot = (slot) => {
+  const read = world.slots.read.bind(world.slots);
+  world.slots.read = (slot) => {
     if (slot === SLOT) reads.push(world.clock.now());
     return read(slot);
   };
   let locked = false;
   const watch = new Watch({
     wheel: WHEEL,
-    deadlineMs: DEADLINE_MS,
-    skewMs: SKEW_MS,
+    timings: world.timings,
     clock: world.clock,
     graceMs: GRACE,
-    watched: () => [
-      {
-        store: world.store,
-        visitor: world.visitor,
-        lock: async () => !locked,
-        retryGraceMs: GRACE,
-      },
-    ],
+    slots: world.slots,
+    visitor: world.visitor,
+    lock: async () => !locked,
+    retryGraceMs: () => GRACE,
     keeper: world.keeper,
     onMissed: (slot, at, calls) => missed.push({ slot, turnAt: at, calls }),
     log: silent,
@@ -59,8 +53,8 @@ function aWatch() {
 
 describe('the watch', () => {
   test('visits a slot that was not visited in its turn, a grace after it', async () => {
-    const { watch, store, clock, graph, turnAt, missed } = aWatch();
-    store.put(
+    const { watch, put, get, clock, graph, turnAt, missed } = aWatch();
+    put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
     );
     watch.start();
@@ -69,16 +63,16 @@ describe('the watch', () => {
     await clock.advance(2 * SECOND);
     expect(graph.ids).toEqual([idIn(SLOT)]);
     expect(missed).toEqual([{ slot: SLOT, turnAt, calls: 1 }]);
-    expect(store.get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt + GRACE);
+    expect(get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt + GRACE);
     await watch.stop();
   });
 
   test('leaves alone a slot that was visited, and reads it once an interval', async () => {
-    const { watch, store, clock, graph, turnAt, missed, reads } = aWatch();
+    const { watch, put, clock, graph, turnAt, missed, reads } = aWatch();
     watch.start();
     for (let turn = 0; turn < 4; turn++) {
       await clock.advance(MINUTE);
-      store.put(
+      put(
         aCall({
           id: idIn(SLOT),
           trackedAt: turnAt - MINUTE,
@@ -94,10 +88,8 @@ describe('the watch', () => {
   });
 
   test('keeps a call alive all alone, turn after turn', async () => {
-    const { watch, store, clock, graph, turnAt } = aWatch();
-    store.put(
-      aCall({ id: idIn(SLOT), trackedAt: turnAt - 2 * MINUTE, renewedAt: turnAt - MINUTE }),
-    );
+    const { watch, put, clock, graph, turnAt } = aWatch();
+    put(aCall({ id: idIn(SLOT), trackedAt: turnAt - 2 * MINUTE, renewedAt: turnAt - MINUTE }));
     watch.start();
     await clock.advance(5 * WHEEL.intervalMs);
     expect(graph.sent).toHaveLength(5);
@@ -105,21 +97,21 @@ describe('the watch', () => {
   });
 
   test('makes the attempts of a failing call that nobody else makes', async () => {
-    const { watch, store, clock, graph, turnAt } = aWatch();
-    store.put(
+    const { watch, put, get, clock, graph, turnAt } = aWatch();
+    put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
     );
     graph.answer = (_, at) => (graph.sent.length < 4 ? failed(at) : renewed(at));
     watch.start();
     await clock.advance(10 * MINUTE);
     expect(graph.sent).toHaveLength(4);
-    expect(store.get(idIn(SLOT))?.consecutiveFailures).toBe(0);
+    expect(get(idIn(SLOT))?.consecutiveFailures).toBe(0);
     await watch.stop();
   });
 
   test('leaves a slot to the replica that is at it, and looks again', async () => {
-    const { watch, store, clock, graph, turnAt, lock } = aWatch();
-    store.put(
+    const { watch, put, clock, graph, turnAt, lock } = aWatch();
+    put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
     );
     lock(true);
@@ -133,24 +125,24 @@ describe('the watch', () => {
   });
 
   test('goes on where the store does not answer', async () => {
-    const { watch, store, clock, graph, turnAt } = aWatch();
-    store.put(
+    const { watch, put, redis, clock, graph, turnAt } = aWatch();
+    put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
     );
-    store.before = () => {
+    redis.before = () => {
       throw new StoreUnavailableError('out');
     };
     watch.start();
     await clock.advance(3 * MINUTE);
-    store.before = () => undefined;
+    redis.before = () => undefined;
     await clock.advance(2 * GRACE);
     expect(graph.ids).toEqual([idIn(SLOT)]);
     await watch.stop();
   });
 
   test('asked to look soon, does so within a grace, for the turn that has passed', async () => {
-    const { watch, store, clock, graph, turnAt, missed } = aWatch();
-    store.put(
+    const { watch, put, clock, graph, turnAt, missed } = aWatch();
+    put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 16 * MINUTE }),
     );
     watch.start();
@@ -168,9 +160,9 @@ describe('the watch', () => {
   ])(
     'tries a failing call again within a grace of the clock being set back by %s',
     async (_, ms) => {
-      const { watch, store, clock, graph, turnAt } = aWatch();
+      const { watch, put, clock, graph, turnAt } = aWatch();
       const tracked = { trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 14 * MINUTE };
-      store.put(aCall({ id: idIn(SLOT), ...tracked }));
+      put(aCall({ id: idIn(SLOT), ...tracked }));
       graph.answer = (_, at) => ({ kind: 'failed', sentAt: at, error: anError({ at }) });
       watch.start();
       await clock.advance(MINUTE + GRACE + SECOND);
@@ -184,24 +176,24 @@ describe('the watch', () => {
   );
 
   test('does not read a slot over and over for the end of a tracking that a step of the clock brought', async () => {
-    const { watch, store, clock, turnAt, reads } = aWatch();
+    const { watch, put, get, clock, turnAt, reads } = aWatch();
     const trackUntil = turnAt + 10 * MINUTE;
-    store.put(aCall({ id: idIn(SLOT), renewedAt: turnAt + 1, trackedAt: turnAt, trackUntil }));
+    put(aCall({ id: idIn(SLOT), renewedAt: turnAt + 1, trackedAt: turnAt, trackUntil }));
     clock.step(20 * MINUTE);
     clock.unsettledMs = 20 * MINUTE;
     watch.start();
     await clock.advance(MINUTE);
     expect(reads.length).toBeLessThan(20);
-    expect(store.get(idIn(SLOT))).not.toBeNull();
+    expect(get(idIn(SLOT))).not.toBeNull();
     await watch.stop();
   });
 
   test('does not read a slot over and over for a call that a keepAlive by hand has failed for', async () => {
-    const { watch, store, clock, turnAt, reads } = aWatch();
+    const { watch, put, clock, turnAt, reads } = aWatch();
     watch.start();
     await clock.advance(MINUTE + SECOND);
     const failing = { renewedAt: turnAt + 1, consecutiveFailures: 1, retryAt: turnAt + 2 * SECOND };
-    store.put(aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, ...failing }));
+    put(aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, ...failing }));
     reads.length = 0;
     await clock.advance(5 * MINUTE);
     expect(reads.length).toBeLessThan(20);
@@ -209,9 +201,9 @@ describe('the watch', () => {
   });
 
   test('can be stopped twice, before it was started, and while it visits', async () => {
-    const { watch, store, clock, graph, turnAt, quiet } = aWatch();
+    const { watch, put, get, clock, graph, turnAt, quiet } = aWatch();
     await aWatch().watch.stop();
-    store.put(
+    put(
       aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
     );
     const gate = Promise.withResolvers<void>();
@@ -227,6 +219,6 @@ describe('the watch', () => {
     await clock.through(stopped);
     await watch.stop();
     await quiet();
-    expect(store.get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt);
+    expect(get(idIn(SLOT))?.renewedAt).toBeGreaterThanOrEqual(turnAt);
   });
 });

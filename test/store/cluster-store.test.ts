@@ -1,52 +1,44 @@
 import { beforeEach, expect, test } from 'vitest';
-import { forget } from '../../src/calls/call.ts';
-import type { Change } from '../../src/calls/ports.ts';
-import { slotOf } from '../../src/calls/wheel.ts';
 import { REPLICAS_KEY } from '../../src/store/keys.ts';
 import { Shares } from '../../src/store/shares.ts';
-import { aCall, idIn, NOW, WHEEL } from '../calls/fixture.ts';
+import { aCall, aRemovedCall, idIn, recordOf, WHEEL } from '../calls/fixture.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
-import { behavesAsStore } from './conformance.ts';
-import { aRedisStore, DONE, events, fast } from './fixture.ts';
+import { aReplica, events, fast } from './fixture.ts';
 
 const cluster = clusterForFile();
 beforeEach(() => cluster.flush());
 
-behavesAsStore('the registry in a Cluster', async () => {
-  await cluster.flush();
-  return (await aRedisStore(cluster)).store;
-});
-
 const SLOTS = Array.from({ length: WHEEL.slots }, (_, slot) => slot);
-const track = (id: string): Change => ({
-  id,
-  expected: null,
-  next: aCall({ id }),
-  tell: 'tracked',
-});
+const IDS = SLOTS.map((slot) => idIn(slot));
+const tracked = IDS.map((id) => recordOf(aCall({ id })));
 const toldOf = async () => (await events(cluster)).map(({ type, id }) => `${type} ${id}`);
 
 test('all keys of the wheel are on one node of a Cluster', async () => {
-  const { store } = await aRedisStore(cluster);
-  const ids = SLOTS.map((slot) => idIn(slot));
-  await store.write(ids.map(track));
+  const { add } = await aReplica(cluster);
+  await add(...tracked);
   const nodes = await Promise.all((await cluster.masters()).map((node) => node.client.dbsize()));
   // A hash a slot, and the events.
   expect(nodes.toSorted((a, b) => a - b)).toEqual([0, 0, SLOTS.length + 1]);
 });
 
-test('in a Cluster an event is in the stream when its change is written', async () => {
-  const { store } = await aRedisStore(cluster);
-  const ids = SLOTS.map((slot) => idIn(slot));
-  expect(await store.write(ids.map(track))).toEqual(ids.map(() => DONE));
-  expect((await toldOf()).toSorted()).toEqual(ids.map((id) => `tracked ${id}`).toSorted());
-  const [one = ''] = ids;
-  const version = (await store.find([one]))[0]?.version ?? '';
-  await store.write([
-    { id: one, expected: version, gone: forget(aCall({ id: one }), 'ended', NOW) },
-  ]);
-  await store.restore(slotOf(one, WHEEL), [aCall({ id: one, registration: 'r9' })]);
-  expect((await toldOf()).slice(-2)).toEqual([`ended ${one}`, `restored ${one}`]);
+test('in a Cluster calls of all slots are written at once, each with its event', async () => {
+  const { add, stored, registry } = await aReplica(cluster);
+  const changed = await add(...tracked);
+  expect(changed.map(({ kind }) => kind)).toEqual(IDS.map(() => 'stored'));
+  expect((await toldOf()).toSorted()).toEqual(IDS.map((id) => `tracked ${id}`).toSorted());
+  const [one = ''] = IDS;
+  await add(recordOf(aRemovedCall({ id: one })));
+  expect((await toldOf()).at(-1)).toBe(`ended ${one}`);
+  expect(await stored(one)).toBe('ended');
+  expect(await registry.readSlot(0, 'removed')).toMatchObject([{ id: one }]);
+});
+
+test('a Cluster that has lost its data gets it back from a replica', async () => {
+  const { add, sync, stored } = await aReplica(cluster);
+  await add(...tracked);
+  await cluster.flush();
+  expect((await sync()).lost).toBe(IDS.length);
+  for (const id of IDS) expect(await stored(id)).toBe('tracked');
 });
 
 test('the replicas tell each other of their work in a Cluster too', async () => {

@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Call, forget, tombstone } from '../../src/calls/call.ts';
+import type { Call, RemovedCall } from '../../src/calls/call.ts';
 import type { EventGap, EventReader, PlacedEvent } from '../../src/calls/event.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { encodeCall } from '../../src/store/codec.ts';
+import { ALL_APPS, emptyRecord } from '../../src/calls/record.ts';
 import { EventFeed } from '../../src/store/event-feed.ts';
 import { StreamedEventLog } from '../../src/store/event-log.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
-import { aCall, idIn, NOW } from '../calls/fixture.ts';
+import { encodeRecord } from '../../src/store/record-codec.ts';
+import { aCall, aRemovedCall, idIn, NOW, recordOf } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { aRoster, blocking, fast, realClock, SOON, silent } from './fixture.ts';
+import { aLocal, blocking, fast, publish, realClock, SOON, silent } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
@@ -25,7 +26,7 @@ async function aLog({ recent, follows = true }: { recent?: number; follows?: boo
   const feed = new EventFeed({
     read: redis,
     block: await blocking(server),
-    roster: aRoster(),
+    local: aLocal(),
     eventLog: log,
     clock: realClock,
     blockMs: 100,
@@ -38,11 +39,8 @@ async function aLog({ recent, follows = true }: { recent?: number; follows?: boo
   return { log, feed };
 }
 
-/** Appends an event as the scripts do; gives its place. */
-async function tell(type = 'tracked', call: Call = aCall({ id: ID }), more: string[] = []) {
-  const fields = ['type', type, 'id', call.id, 'call', encodeCall(call), ...more];
-  return (await server.client.xadd(EVENTS_KEY, '*', ...fields)) ?? '';
-}
+const tell = (type = 'tracked', call: Call | RemovedCall = aCall({ id: ID })) =>
+  publish(server, type, call);
 
 async function tellMany(count: number): Promise<string[]> {
   const places = [];
@@ -77,17 +75,17 @@ describe('a reader that is up to date', () => {
     await tellMany(2);
     const { log } = await aLog();
     const read = follow(log.readAfter(null));
-    const places = [await tell(), await tell('ended', forget(aCall({ id: ID }), 'ended', NOW))];
+    const places = [await tell(), await tell('ended', aRemovedCall({ id: ID }))];
     await vi.waitFor(() => expect(read.places()).toEqual(places), SOON);
     expect(read.gaps).toEqual([]);
     const [first, second] = read.events.map(({ event }) => event);
     expect(first).toEqual({
-      id: places[0],
+      id: `${ID}/r1/tracked`,
       type: 'tracked',
-      at: Number(places[0]?.split('-')[0]),
+      at: NOW,
       call: aCall({ id: ID }),
     });
-    expect(second).toMatchObject({ type: 'ended', call: { removal: 'ended', goneAt: NOW } });
+    expect(second).toMatchObject({ type: 'ended', call: { state: 'ended', removedAt: NOW } });
   });
 
   test('costs Redis nothing, however many there are', async () => {
@@ -102,22 +100,29 @@ describe('a reader that is up to date', () => {
     expect(await streamReads()).toBe(before);
   });
 
-  test('is told of a call that Redis had lost as of one that is tracked', async () => {
-    const { log } = await aLog();
-    const read = follow(log.readAfter(null));
-    await tell('restored');
-    await vi.waitFor(() => expect(read.events).toHaveLength(1), SOON);
-    expect(read.events[0]?.event.type).toBe('tracked');
-  });
-
   test('skips what cannot be read, and the stop of a call that nobody knew', async () => {
     const { log } = await aLog();
     const reader = log.readAfter(null);
     const read = follow(reader);
-    await server.client.xadd(EVENTS_KEY, '*', 'type', 'ended', 'id', ID, 'call', '{"v":99}');
+    await server.client.xadd(
+      EVENTS_KEY,
+      '*',
+      'type',
+      'ended',
+      'id',
+      ID,
+      'call',
+      '2from the future',
+    );
     await server.client.xadd(EVENTS_KEY, '*', 'type', 'invented', 'id', ID, 'call', '{}');
     await server.client.xadd(EVENTS_KEY, '*', 'something', 'else');
-    const last = await tell('untracked', tombstone(ID, 'r1', NOW));
+    const stop = { generation: 'r1', at: NOW, reason: 'request' as const, resultInfo: null };
+    const unknown = encodeRecord({ ...emptyRecord(ID), stops: { [ALL_APPS]: stop } });
+    const last = await server.client.xadd(
+      EVENTS_KEY,
+      '*',
+      ...['type', 'untracked', 'id', ID, 'call', unknown],
+    );
     await vi.waitFor(() => expect(reader.place).toBe(last), SOON);
     expect(read.events).toEqual([]);
     const place = await tell();
@@ -253,7 +258,7 @@ describe('when Redis goes away', () => {
     await vi.waitFor(() => expect(read.places()).toEqual([last]), SOON);
     await server.flush();
     // Its ids may be smaller than those before, as when Redis's clock was set back.
-    const fields = ['type', 'tracked', 'id', ID, 'call', encodeCall(aCall({ id: ID }))];
+    const fields = ['type', 'tracked', 'id', ID, 'call', encodeRecord(recordOf(aCall({ id: ID })))];
     await server.client.xadd(EVENTS_KEY, '1-1', ...fields);
     await feed.follow();
     await vi.waitFor(() => expect(read.places()).toEqual([last, '1-1']), SOON);

@@ -1,13 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { expect, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
+import type { Call, RemovedCall } from '../../src/calls/call.ts';
+import { believe } from '../../src/calls/merge.ts';
 import type { SettledClock } from '../../src/calls/ports.ts';
-import type { Wheel } from '../../src/calls/wheel.ts';
+import { type CallRecord, stateOf } from '../../src/calls/record.ts';
 import { connectBlocking, connectFast, type RedisClient } from '../../src/store/connection.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
-import { RedisCallStore } from '../../src/store/redis-store.ts';
-import { Roster } from '../../src/store/roster.ts';
-import { DEADLINE_MS, WHEEL } from '../calls/fixture.ts';
+import { LocalRegistry } from '../../src/store/local-registry.ts';
+import { decodeRecord, encodeRecord } from '../../src/store/record-codec.ts';
+import { RedisRegistry } from '../../src/store/redis-registry.ts';
+import { Registry, type RegistryOptions } from '../../src/store/registry.ts';
+import { fieldOf } from '../../src/store/stream-entry.ts';
+import { NOW, recordOf, SKEW_MS, WHEEL } from '../calls/fixture.ts';
 
 /** A server, or a Cluster of them. */
 export interface SomeRedis {
@@ -16,9 +21,6 @@ export interface SomeRedis {
 }
 
 export const silent = pino({ level: 'silent' });
-
-/** Of a write that has happened. */
-export const DONE = expect.objectContaining({ done: true });
 
 /** Events of a real Redis are waited for generously; they come within moments. */
 export const SOON = { timeout: 15_000, interval: 20 };
@@ -44,11 +46,6 @@ export function countTurns(): () => number {
   };
 }
 
-export function aRoster(over: Partial<ConstructorParameters<typeof Roster>[0]> = {}): Roster {
-  const room = { mostCalls: 1_000_000, onUnheld: () => undefined };
-  return new Roster({ wheel: WHEEL, deadlineMs: DEADLINE_MS, ...room, ...over });
-}
-
 /** The daemon's own connection for commands; closed when the test is over. */
 export async function fast(server: SomeRedis, timeoutMs = 5_000): Promise<RedisClient> {
   const redis = connectFast({ url: server.url, timeoutMs, log: silent });
@@ -68,21 +65,73 @@ export async function ready(redis: RedisClient): Promise<void> {
   if (redis.status !== 'ready') await new Promise((done) => redis.once('ready', done));
 }
 
-/** A registry in Redis, and what it found there that it cannot read. */
-export async function aRedisStore(server: SomeRedis, wheel: Wheel = WHEEL) {
+/** One replica's registry, over a real Redis; the parts of it for the test to look at. */
+export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions> = {}) {
   const redis = await fast(server);
-  const unreadable: { slot: number; id: string; message: string }[] = [];
-  const store = new RedisCallStore(redis, wheel, (where, { message }) => {
-    unreadable.push({ ...where, message });
+  const link = { up: true };
+  const shared = new RedisRegistry({ redis, wheel: WHEEL, hasWebhooks: true });
+  const local = aLocal();
+  const announced: { type: string; id: string }[] = [];
+  const unreadable: { id: string; message: string }[] = [];
+  const registry = new Registry({
+    local,
+    shared,
+    isUp: () => link.up,
+    now: () => LATER,
+    isStale: () => false,
+    onAnnounced: ({ type }, { id }) => void announced.push({ type, id }),
+    onUnreadable: (id, { message }) => void unreadable.push({ id, message }),
+    ...over,
   });
-  return { redis, store, unreadable };
+  /** Adds to what is known of a call, as everybody does who learns something of it. */
+  const add = async (...records: CallRecord[]) => {
+    return registry.update(records.map((record) => ({ id: record.id, decide: () => record })));
+  };
+  const sync = async (removedSince: number | null = 0) => {
+    const sum = { learned: 0, pushed: 0, lost: 0 };
+    for (let slot = 0; slot < WHEEL.slots; slot++) {
+      const synced = await registry.sync(slot, { removedSince });
+      for (const key of ['learned', 'pushed', 'lost'] as const) sum[key] += synced[key];
+    }
+    return sum;
+  };
+  /** The state of a call in Redis. */
+  const stored = async (id: string) => {
+    const [text = ''] = await shared.read([id]);
+    return text === '' ? null : stateOf(decodeRecord(id, text));
+  };
+  return { redis, link, shared, local, registry, announced, unreadable, add, sync, stored };
+}
+
+/** An instant at which all that the tests say has happened. */
+export const LATER = NOW + 60_000;
+
+export function aLocal(): LocalRegistry {
+  return new LocalRegistry(WHEEL, (record) => believe(record, LATER + SKEW_MS));
 }
 
 /** What the stream of events says, oldest first. */
-export async function events(server: SomeRedis) {
-  const entries = await server.client.xrange(EVENTS_KEY, '-', '+');
+export async function events(server: SomeRedis, key = EVENTS_KEY) {
+  const entries = await server.client.xrange(key, '-', '+');
   return entries.map(([, fields]) => {
-    const [type, id, call] = [fields[1] ?? '', fields[3] ?? '', fields[5] ?? ''];
-    return { type, id, call, names: fields.filter((_, i) => i % 2 === 0) };
+    const [type, name, at] = [
+      fieldOf(fields, 'type'),
+      fieldOf(fields, 'name'),
+      fieldOf(fields, 'at'),
+    ];
+    return { type, name, at: Number(at), id: fieldOf(fields, 'id'), call: fieldOf(fields, 'call') };
   });
+}
+
+/** Appends an event as the registry does; gives its place. */
+export async function publish(
+  server: SomeRedis,
+  type: string,
+  call: Call | RemovedCall,
+  { key = EVENTS_KEY, at = NOW } = {},
+) {
+  const name = `${call.id}/${call.generation}/${type}`;
+  const text = encodeRecord(recordOf(call));
+  const fields = ['type', type, 'name', name, 'at', `${at}`, 'id', call.id, 'call', text];
+  return (await server.client.xadd(key, '*', ...fields)) ?? '';
 }

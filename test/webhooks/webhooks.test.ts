@@ -1,19 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Call, forget } from '../../src/calls/call.ts';
+import type { Call } from '../../src/calls/call.ts';
 import type { EventType } from '../../src/calls/event.ts';
 import type { SettledClock } from '../../src/calls/ports.ts';
-import { encodeCall } from '../../src/store/codec.ts';
 import { connectWorker } from '../../src/store/connection.ts';
 import { RedisDeliveryOrder } from '../../src/store/delivery-order.ts';
-import { StreamedEventGroup } from '../../src/store/event-group.ts';
-import { EVENTS_KEY, QUEUE_PREFIX } from '../../src/store/keys.ts';
+import { Handover } from '../../src/store/handover.ts';
+import { HANDOVER_KEY, QUEUE_PREFIX } from '../../src/store/keys.ts';
 import type { DeliveryOutcome } from '../../src/webhooks/ports.ts';
 import type { Targets } from '../../src/webhooks/targets.ts';
 import { Webhooks } from '../../src/webhooks/webhooks.ts';
-import { aCall, idIn, NOW } from '../calls/fixture.ts';
+import { aCall, aRemovedCall, idIn } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { fast, realClock, SOON, silent } from '../store/fixture.ts';
+import { fast, publish, realClock, SOON, silent } from '../store/fixture.ts';
 import { Receiver, SECRET } from './receiver.ts';
 
 const server = redisForFile();
@@ -50,7 +49,7 @@ async function someWebhooks(over: Over = {}) {
     connectWorker: () =>
       connectWorker({ url: urls.pop() ?? server.url, timeoutMs: 5_000, log: silent }, 10_000),
     prefix: QUEUE_PREFIX,
-    group: new StreamedEventGroup({ redis, replica, holdMs: 1_000, onMissed: () => undefined }),
+    group: new Handover({ redis, replica, holdMs: 1_000 }),
     order: new RedisDeliveryOrder(redis),
     targets: {
       of: (call: Call) => call.webhookUrl,
@@ -78,12 +77,15 @@ async function someWebhooks(over: Over = {}) {
   return { webhooks, attempts, count };
 }
 
+let words = 0;
+
+/** Hands an event over, each under a name of its own; gives the name. */
 async function tell(type: EventType, webhookUrl: string | null, id = ID): Promise<string> {
-  const call = aCall({ id, webhookUrl });
+  const over = { id, webhookUrl, generation: `r${++words}` };
   const isRemoval = type === 'ended' || type === 'expired' || type === 'untracked';
-  const text = encodeCall(isRemoval ? forget(call, type, NOW) : call);
-  const fields = ['type', type, 'id', id, 'call', text];
-  return (await server.client.xadd(EVENTS_KEY, '*', ...fields)) ?? '';
+  const call = isRemoval ? aRemovedCall({ ...over, state: type }) : aCall(over);
+  await publish(server, type, call, { key: HANDOVER_KEY, at: Date.now() });
+  return `${id}/${over.generation}/${type}`;
 }
 
 async function keysLeft(): Promise<string[]> {

@@ -2,7 +2,8 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import { parseCallId } from '../../calls/call.ts';
-import type { CallsFor, TrackResult } from '../../calls/calls.ts';
+import type { CallsFor } from '../../calls/calls.ts';
+import type { Tracked } from '../../calls/tracking.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { CallRef, type PresentCall } from '../call-resource.ts';
@@ -90,7 +91,7 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
 };
 
 /** A line a call, as if each had come alone. */
-function auditItem(request: FastifyRequest, call: string, result: TrackResult): void {
+function auditItem(request: FastifyRequest, call: string, result: Tracked): void {
   if (result.kind === 'forbidden') request.forbid(result.message);
   else if (result.kind !== 'invalid') {
     audit(request, { action: 'track', call, outcome: result.kind });

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { pino } from 'pino';
-import type { Call } from '../../../src/calls/call.ts';
-import { newRegistration } from '../../../src/calls/registration.ts';
+import { type CallRecord, emptyRecord } from '../../../src/calls/record.ts';
 import type { Wheel } from '../../../src/calls/wheel.ts';
+import { newGeneration } from '../../../src/calls/words.ts';
 import { connectFast } from '../../../src/store/connection.ts';
-import { RedisCallStore } from '../../../src/store/redis-store.ts';
+import { encodeRecord } from '../../../src/store/record-codec.ts';
+import { RedisRegistry } from '../../../src/store/redis-registry.ts';
 import { TENANT } from './microsoft.ts';
 
 export const SLOTS = 256;
@@ -14,24 +15,23 @@ export const REAL_INTERVAL_MS = 15 * 60_000;
 /** Written at once. */
 const BATCH = 10_000;
 
-/** A call as it stands after its first keepAlive. */
-export function newCall(now: number): Call {
+/** What is known of a call after its first keepAlive. */
+export function newRecord(now: number): CallRecord {
+  const empty = emptyRecord(randomUUID());
   return {
-    id: randomUUID(),
-    app: 'default',
-    tenantId: TENANT,
-    tenantIsDefault: true,
-    labels: {},
-    webhookUrl: null,
-    registration: newRegistration(now, Math.random),
-    trackedAt: now,
-    startedAt: null,
-    trackUntil: null,
+    ...empty,
+    tracking: {
+      generation: newGeneration({ now, random: Math.random }, empty),
+      app: 'default',
+      tenantId: TENANT,
+      tenantIsDefault: true,
+      trackedAt: now,
+      startedAt: null,
+      trackUntil: null,
+      labels: {},
+      webhookUrl: null,
+    },
     renewedAt: now,
-    retryAt: null,
-    consecutiveFailures: 0,
-    atRiskAt: null,
-    lastError: null,
   };
 }
 
@@ -41,11 +41,14 @@ export async function writeCalls(redisUrl: string, wheel: Wheel, count: number):
   const redis = connectFast({ url: redisUrl, timeoutMs: 60_000, log });
   if (redis.status !== 'ready') await once(redis, 'ready');
   try {
-    const store = new RedisCallStore(redis, wheel, () => undefined);
+    const registry = new RedisRegistry({ redis, wheel, hasWebhooks: false });
     const now = Date.now();
     for (let i = 0; i < count; i += BATCH) {
-      const calls = Array.from({ length: Math.min(BATCH, count - i) }, () => newCall(now));
-      await store.write(calls.map((next) => ({ id: next.id, expected: null, next })));
+      const records = Array.from({ length: Math.min(BATCH, count - i) }, () => newRecord(now));
+      const common = { expected: '', removedAt: null, announcement: null };
+      await registry.write(
+        records.map((record) => ({ ...common, id: record.id, text: encodeRecord(record) })),
+      );
     }
   } finally {
     redis.disconnect();

@@ -25,7 +25,7 @@ export class Turns implements AsyncDisposable {
   static async open({ client }: BenchRedis, wheel: Wheel): Promise<Turns> {
     const sizes = await Promise.all(
       Array.from({ length: wheel.slots }, (_, slot) =>
-        client.hlen(slotKeys(slot, wheel.slots).calls),
+        client.hlen(slotKeys(slot, wheel.slots).tracked),
       ),
     );
     const queue = openQueue(client, QUEUE_PREFIX);

@@ -92,22 +92,6 @@ describe('no call passes its deadline when the name of Redis', () => {
   );
 });
 
-describe('no call passes its deadline when the rosters', () => {
-  scenario(
-    'have room for half of the calls only',
-    { env: { ROSTER_MAX_CALLS: '40' } },
-    async (world) => {
-      await sleep(5_000);
-      const metrics = await readMetrics(world);
-      expect(metrics.get('callkeeper_roster_unheld_calls')).toBe(2 * 40);
-      expect(metrics.get('callkeeper_tracked_calls')).toBe(2 * 80);
-      for (const { lines } of world.replicas) {
-        expect(lines.some(({ msg }) => msg.includes('ROSTER_MAX_CALLS'))).toBe(true);
-      }
-    },
-  );
-});
-
 describe('no call passes its deadline when BullMQ', () => {
   for (const pattern of ['repeat*', 'delayed', 'repeat:*:*', '*']) {
     scenario(`loses its keys ${pattern}`, { metricsEqualLedger: true }, async (world) => {

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
-import { previousCommit } from '../previous-commit.ts';
+import { describe, expect } from 'vitest';
 import { scenario } from '../scenario.ts';
 import { until } from '../world.ts';
 
@@ -76,24 +75,6 @@ describe('no call passes its deadline when replicas', () => {
     await sleep(2_000);
     for (const replica of world.replicas.slice(1)) await replica.stop();
   });
-
-  const previous = previousCommit();
-  test.skipIf(previous !== null)('of the commit before are replaced (git does not have it)');
-  if (previous !== null) {
-    scenario(
-      'of the commit before are replaced by those of this one, with calls coming and going',
-      { replicas: 2, source: previous },
-      async (world) => {
-        for (let i = 0; i < 2; i++) {
-          const [next] = await world.startReplicas(1);
-          await world.bot.startCalls(5, {}, next);
-          await world.bot.startCalls(5, {}, world.replica(i));
-          await Promise.all([world.replica(i).stop(), world.bot.startCalls(5)]);
-          expect(world.replica(i).exitCode).toBe(0);
-        }
-      },
-    );
-  }
 
   scenario(
     'are stopped while Redis is out, and what they alone knew is kept by others',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { problemType } from '../../../src/http/problems.ts';
-import { aCall, aGoneCall, anApp, ERROR, ID, MINUTE, NOW } from '../fixture.ts';
+import { aCall, anApp, aRemovedCall, ERROR, ID, MINUTE, NOW } from '../fixture.ts';
 
 test('a call is found, in whatever case its GUID comes', async () => {
   const { app, calls } = await anApp();
@@ -24,7 +24,7 @@ test('a call is found, in whatever case its GUID comes', async () => {
     webhookUrl: 'https://bot.example.com/',
     lastError: { ...ERROR, at: '2026-02-03T04:05:06.789Z' },
   });
-  expect(answer.body).not.toContain('registration');
+  expect(answer.body).not.toContain('generation');
   expect(calls.asked).toEqual([['find', ID]]);
 });
 
@@ -83,7 +83,7 @@ test.each([
 
 test('a page holds calls and where the next one begins', async () => {
   const { app, calls } = await anApp();
-  calls.answers.list = async () => ({ calls: [aCall(), aGoneCall()], next: 'MTY6' });
+  calls.answers.list = async () => ({ calls: [aCall(), aRemovedCall()], next: 'MTY6' });
   const { calls: listed, next } = (await app.inject('/calls')).json();
   expect(listed.map(({ state }: { state: string }) => state)).toEqual(['tracked', 'ended']);
   expect(next).toBe('MTY6');

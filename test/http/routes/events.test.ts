@@ -6,7 +6,7 @@ import { hashOf } from '../../../src/access/key-ring.ts';
 import type { PlacedEvent } from '../../../src/calls/event.ts';
 import { problemType } from '../../../src/http/problems.ts';
 import { EventClient } from '../event-client.ts';
-import { aCall, aGoneCall, anApp, type Fixture, ID, identifyBy, NOW } from '../fixture.ts';
+import { aCall, anApp, aRemovedCall, type Fixture, ID, identifyBy, NOW } from '../fixture.ts';
 
 const SOON = { timeout: 15_000, interval: 10 };
 
@@ -26,7 +26,7 @@ async function open(
 }
 
 function ended(place: string, over: object = {}): PlacedEvent {
-  const event = { id: `event-${place}`, type: 'ended', at: NOW, call: aGoneCall(over) } as const;
+  const event = { id: `event-${place}`, type: 'ended', at: NOW, call: aRemovedCall(over) } as const;
   return { place, event };
 }
 
@@ -39,7 +39,7 @@ describe('GET /events', () => {
     expect(client.response.headers.get('cache-control')).toBe('no-store');
     fixture.events.tell({ events: [ended('101-0'), ended('102-0')], place: '103-0' });
     await vi.waitFor(() => expect(client.events).toHaveLength(2), SOON);
-    fixture.calls.known.set(ID, aGoneCall());
+    fixture.calls.known.set(ID, aRemovedCall());
     const call = (await fixture.app.inject(`/calls/${ID}`)).json();
     expect(client.frames.slice(0, 3)).toEqual([
       { retry: expect.stringMatching(/^\d+$/), id: '100-0' },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../../src/calls/outcome.ts';
 import { problemType } from '../../../src/http/problems.ts';
-import { aCall, aGoneCall, anApp, ERROR, ID, NOW } from '../fixture.ts';
+import { aCall, anApp, aRemovedCall, ERROR, ID, NOW } from '../fixture.ts';
 
 const request = { method: 'POST', url: `/calls/${ID}/keepAlive` } as const;
 
@@ -25,7 +25,7 @@ test('a call that is not tracked is not asked for', async () => {
 test('an ending by Graph is told apart, with the call as it was', async () => {
   const { app, calls } = await anApp();
   const outcome = { kind: 'ended', sentAt: NOW, error: { ...ERROR, status: 404 } } as const;
-  calls.answers.keepAliveNow = async () => ({ outcome, call: aGoneCall() });
+  calls.answers.keepAliveNow = async () => ({ outcome, call: aRemovedCall() });
   const answer = await app.inject(request);
   expect(answer.statusCode).toBe(404);
   expect(answer.json()).toMatchObject({

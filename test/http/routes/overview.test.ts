@@ -18,7 +18,6 @@ test('it tells how all calls are, with the ms that are left and the slots one by
     tracked: 2,
     failing: 1,
     atRisk: 1,
-    unheld: 0,
     minMarginMs: 10 * MINUTE,
     nearest: [{ id: ID, durable: false, consecutiveFailures: 1 }],
     nearestFailing: [{ id: ID, durable: false }],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { aCall, aGoneCall, anApp, ID, MINUTE, NOW } from '../fixture.ts';
+import { aCall, anApp, aRemovedCall, ID, MINUTE, NOW } from '../fixture.ts';
 
 const url = `/calls/${ID}/track`;
 
@@ -74,7 +74,7 @@ test('what the domain refuses is told with its field', async () => {
 
 test('a call that left the schedule says when, and has no next keepAlive', async () => {
   const { app, calls } = await anApp();
-  calls.known.set(ID, aGoneCall({ removal: 'expired', renewedAt: NOW, goneAt: NOW + MINUTE }));
+  calls.known.set(ID, aRemovedCall({ state: 'expired', renewedAt: NOW, removedAt: NOW + MINUTE }));
   const answer = await app.inject(`/calls/${ID}`);
   expect(answer.json()).toMatchObject({
     state: 'expired',
@@ -83,4 +83,22 @@ test('a call that left the schedule says when, and has no next keepAlive', async
     deadlineAt: '2026-02-03T04:50:06.789Z',
     goneAt: '2026-02-03T04:06:06.789Z',
   });
+});
+
+test.each([
+  ['untracked', 'request'],
+  ['untracked', 'notification'],
+  ['untracked', 'track-until'],
+  ['ended', null],
+  ['expired', null],
+] as const)('a call that is %s has the reason %s', async (state, reason) => {
+  const { app, calls } = await anApp();
+  calls.known.set(ID, aRemovedCall({ state, reason }));
+  expect((await app.inject(`/calls/${ID}`)).json()).toMatchObject({ state, reason });
+});
+
+test('a tracked call has no reason for its removal', async () => {
+  const { app, calls } = await anApp();
+  calls.known.set(ID, aCall());
+  expect((await app.inject(`/calls/${ID}`)).json()).not.toHaveProperty('reason');
 });

@@ -1,0 +1,118 @@
+import { type Call, callOf } from './call.ts';
+import { AT_RISK_SHARE, deadlineAt } from './deadline.ts';
+import type { Outcome } from './outcome.ts';
+import { hasEnded, isOver, type PlanContext } from './plan.ts';
+import type { Random } from './ports.ts';
+import { type CallRecord, emptyRecord, failureOf, stateOf } from './record.ts';
+import { nextRetryAt, type RetryPolicy } from './retry.ts';
+import { trackingOver } from './words.ts';
+
+export interface LearnContext extends PlanContext {
+  readonly policy: RetryPolicy;
+  readonly random: Random;
+}
+
+/**
+ * What the outcome of a keepAlive adds to what is known of a call; null for nothing. A renewal
+ * and an ending are facts, and the merge decides what they mean. A failure counts only if
+ * nobody has renewed or changed the call since it was asked for.
+ *
+ * @param asked the call as it was when the request was sent
+ */
+export function learnedFrom(
+  outcome: Outcome,
+  asked: Call,
+  current: CallRecord,
+  context: LearnContext,
+): CallRecord | null {
+  const added = emptyRecord(current.id);
+  switch (outcome.kind) {
+    case 'renewed':
+      return {
+        ...added,
+        renewedAt: outcome.sentAt,
+        tracking: trackedBefore(outcome.sentAt, asked, current),
+      };
+    case 'ended': {
+      const { sentAt, error } = outcome;
+      return { ...added, ending: { generation: asked.generation, sentAt, at: context.now, error } };
+    }
+    default: {
+      const call = stateOf(current) === 'tracked' ? callOf(current) : null;
+      if (call === null || !isSameRequest(asked, call)) return null;
+      const learned = learnedFromFailure(outcome, call, current, context);
+      const tracking = trackedBefore(learned.failure?.at ?? context.now, asked, current);
+      return { ...added, tracking, ...learned };
+    }
+  }
+}
+
+/**
+ * What the clock alone adds to what is known of a call: that its tracking has ended, or that its
+ * deadline is long past. null for nothing: the bot may have prolonged the tracking meanwhile.
+ */
+export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
+  const call = stateOf(current) === 'tracked' ? callOf(current) : null;
+  if (call === null || !isOver(call, context)) return null;
+  if (hasEnded(call, context)) return trackingOver(current, context.now);
+  const { generation, renewedAt } = call;
+  const expiry = { generation, renewedAt: renewedAt ?? 0, at: context.now };
+  return { ...emptyRecord(current.id), expiry };
+}
+
+/**
+ * The tracking if it claims to be later than an attempt that was made for it: a clock was ahead,
+ * and what the attempt came to would seem to belong to an earlier tracking. null if all is well.
+ */
+function trackedBefore(
+  attemptAt: number,
+  asked: Call,
+  { tracking }: CallRecord,
+): CallRecord['tracking'] {
+  if (tracking?.trackedAt !== asked.trackedAt || tracking.trackedAt <= attemptAt) return null;
+  return { ...tracking, trackedAt: attemptAt };
+}
+
+type Failed = Exclude<Outcome, { kind: 'renewed' | 'ended' }>;
+
+function learnedFromFailure(
+  outcome: Failed,
+  call: Call,
+  current: CallRecord,
+  context: LearnContext,
+): Pick<CallRecord, 'failure'> | Pick<CallRecord, 'failure' | 'expiry'> {
+  const { now, deadlineMs } = context;
+  const { generation, renewedAt } = call;
+  const before = failureOf(current);
+  const count = (before?.count ?? 0) + 1;
+  const expiresAt = expiryAt(call, context);
+  const isExpired = now >= expiresAt;
+  const retryAt = isExpired
+    ? now
+    : nextRetryAt(count, outcome, { ...context, deadlineAt: expiresAt });
+  const isAtRisk = expiresAt - now < deadlineMs * AT_RISK_SHARE;
+  const atRiskAt = before?.atRiskAt ?? (isAtRisk && !isExpired ? now : null);
+  // Later than the failure before, also if the clock was set back.
+  const at = Math.max(now, (before?.at ?? 0) + 1, (renewedAt ?? 0) + 1);
+  const failure = { at, count, retryAt, atRiskAt, error: outcome.error };
+  if (!isExpired) return { failure };
+  return { failure, expiry: { generation, renewedAt: renewedAt ?? 0, at: now } };
+}
+
+/**
+ * The deadline, as far ahead of now as it is of the settled clock. No deadline is further ahead
+ * than one deadline: such a one was counted from an instant before the clock was set back.
+ */
+function expiryAt(call: Call, { now, settledNow, deadlineMs }: LearnContext): number {
+  return Math.min(now + deadlineMs, deadlineAt(call, deadlineMs) + (now - settledNow));
+}
+
+/** Whether Graph would be asked now as it was asked then, and nobody has renewed the call since. */
+function isSameRequest(asked: Call, call: Call): boolean {
+  return (
+    call.app === asked.app &&
+    call.tenantId === asked.tenantId &&
+    call.trackedAt === asked.trackedAt &&
+    call.renewedAt === asked.renewedAt
+  );
+}

@@ -1,0 +1,116 @@
+import type { CallRecord, Stop } from './record.ts';
+
+/*
+ * The one place that decides which of two views of a call wins.
+ *
+ * Replicas, Redis and the stream of events each hold a view of a call, and each may be behind:
+ * Redis may come back empty or old, a replica may have been cut off, an event may come twice or
+ * late. A call that is missing somewhere may have been removed or lost there. Nobody can tell,
+ * so nobody tries. Instead a view is one record, and two records always combine like this:
+ *
+ *      replica A's record              replica B's record
+ *   ┌──────────────────────┐        ┌──────────────────────┐
+ *   │ tracking  gen 7  ◄───┼── later ── tracking  gen 5    │
+ *   │ stop      –          │  wins  │  stop      gen 4     │   each part has an order of its
+ *   │ ending    –          │ in each│  ending    –         │   own, and the later part wins
+ *   │ expiry    for 10:00  │  part  │  expiry    –         │
+ *   │ renewedAt 10:00      ├──────► │  renewedAt 10:15     │
+ *   └──────────────────────┘        └──────────────────────┘
+ *        merged: tracking gen 7, expiry for 10:00, renewedAt 10:15
+ *        state:  tracked, because the expiry was for an earlier renewal
+ *
+ * The maximum of an order is commutative, associative and idempotent, and so is the merge. So
+ * it does not matter in which order records meet, how often, or by which way; two parties that
+ * have exchanged their records agree. The state of a call is a function of its record
+ * (`removedOf`), and a merge only ever adds knowledge to it:
+ *
+ *   track ───► tracked ──── stop ≥ its generation ───► untracked
+ *                 │  ▲ └──── Graph's 404 ────────────► ended      (a later track is a new word)
+ *                 │  └────── a later renewal ──┐
+ *                 └───────── deadline ─────────┴─────► expired
+ */
+
+/** Combines what two parties know about one call. Both records must have the same id. */
+export function merge(a: CallRecord, b: CallRecord): CallRecord {
+  return withoutDeadParts({
+    id: a.id,
+    // Graph's word on the tenant is no new word of the bot's; it only replaces a default. Nor is
+    // an earlier `trackedAt`: the clock that said the later one was ahead.
+    tracking: later(a.tracking, b.tracking, (part) => [
+      part.generation,
+      part.tenantIsDefault ? 0 : 1,
+      -part.trackedAt,
+    ]),
+    stops: mergeStops(a.stops, b.stops),
+    ending: later(a.ending, b.ending, (part) => [part.generation, part.sentAt]),
+    expiry: later(a.expiry, b.expiry, (part) => [part.generation, part.renewedAt]),
+    renewedAt: latest(a.renewedAt, b.renewedAt),
+    failure: later(a.failure, b.failure, (part) => [part.at]),
+  });
+}
+
+/**
+ * Drops the parts that can never count again, as what they would have to be later than only
+ * grows. So a record stays small, and the laws of the merge hold.
+ */
+function withoutDeadParts(record: CallRecord): CallRecord {
+  const { tracking, stops, ending, expiry, renewedAt, failure } = record;
+  const isOld = (part: { generation: string } | null) =>
+    part !== null && tracking !== null && part.generation < tracking.generation;
+  return {
+    ...record,
+    stops: Object.fromEntries(Object.entries(stops).filter(([, stop]) => !isOld(stop))),
+    ending: isOld(ending) ? null : ending,
+    expiry: isOld(expiry) ? null : expiry,
+    failure: failure !== null && failure.at <= (renewedAt ?? 0) ? null : failure,
+  };
+}
+
+/** In the order of the apps, so that equal stops have equal texts. */
+function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord['stops'] {
+  const apps = new Set([...Object.keys(a), ...Object.keys(b)]);
+  const merged = [...apps].sort().map((app) => {
+    return [app, later(stopIn(a, app), stopIn(b, app), (stop) => [stop.generation])];
+  });
+  return Object.fromEntries(merged) as CallRecord['stops'];
+}
+
+/** An app may have the name of something that every object has, such as `constructor`. */
+function stopIn(stops: CallRecord['stops'], app: string): Stop | null {
+  return Object.hasOwn(stops, app) ? (stops[app] ?? null) : null;
+}
+
+type Rank = readonly (string | number)[];
+
+function later<T extends object>(a: T | null, b: T | null, rankOf: (part: T) => Rank): T | null {
+  if (a === null || b === null || a === b) return a ?? b;
+  return compare([...rankOf(a), JSON.stringify(a)], [...rankOf(b), JSON.stringify(b)]) < 0 ? b : a;
+}
+
+function latest(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+/** The text of a part breaks a tie, so that everybody breaks it the same way. */
+function compare(a: Rank, b: Rank): number {
+  for (const [i, value] of a.entries()) {
+    const other = b[i] as typeof value;
+    if (value !== other) return value < other ? -1 : 1;
+  }
+  return 0;
+}
+
+/**
+ * A record without what cannot be true: an instant ahead of now, by more than clocks may differ,
+ * was written by a clock that was wrong. To be applied before a merge, to whatever comes in.
+ */
+export function believe(record: CallRecord, latestAt: number): CallRecord {
+  const { renewedAt, failure } = record;
+  const isFuture = (at: number | null | undefined) => (at ?? 0) > latestAt;
+  if (!isFuture(renewedAt) && !isFuture(failure?.at)) return record;
+  return {
+    ...record,
+    renewedAt: isFuture(renewedAt) ? null : renewedAt,
+    failure: isFuture(failure?.at) ? null : failure,
+  };
+}

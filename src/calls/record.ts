@@ -1,0 +1,183 @@
+import Type, { type Static, type TSchema } from 'typebox';
+
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+/** Epoch ms by the shared clock. */
+const Instant = Type.Number();
+
+/** Why the last keepAlive failed, with what Microsoft support asks for. */
+export const CallErrorSchema = Type.Object({
+  at: Instant,
+  /** HTTP status; null if no answer came. */
+  status: orNull(Type.Number()),
+  /** Graph's `error.code`, or ours for what is not Graph's: `token`, `timeout`, `ECONNRESET`… */
+  code: orNull(Type.String()),
+  message: Type.String(),
+  /** Graph's `request-id`. */
+  requestId: orNull(Type.String()),
+  /** The `client-request-id` that we sent. */
+  clientRequestId: orNull(Type.String()),
+  /** Graph's `x-ms-ags-diagnostic`. */
+  diagnostic: orNull(Type.String()),
+  /** Graph's `Date` header, verbatim. */
+  date: orNull(Type.String()),
+});
+
+/** Graph's `resultInfo` of a call that is over. */
+export const ResultInfoSchema = Type.Object({
+  code: Type.Number(),
+  subcode: orNull(Type.Number()),
+  message: Type.String(),
+});
+
+/** The bot's last word that the call is wanted. */
+export const TrackingSchema = Type.Object({
+  /** Greater, as text, than those of all earlier words about the call. */
+  generation: Type.String(),
+  app: Type.String(),
+  tenantId: Type.String(),
+  /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
+  tenantIsDefault: Type.Boolean(),
+  trackedAt: Instant,
+  /** When the call began at Graph, if the bot said so. */
+  startedAt: orNull(Instant),
+  /** Tracking stops by itself then. */
+  trackUntil: orNull(Instant),
+  labels: Type.Record(Type.String(), Type.String()),
+  webhookUrl: orNull(Type.String()),
+});
+
+/** A word that the call is not wanted any more. */
+export const StopSchema = Type.Object({
+  /** Stops every tracking up to this generation. */
+  generation: Type.String(),
+  at: Instant,
+  reason: Type.Enum(['request', 'notification', 'track-until']),
+  resultInfo: orNull(ResultInfoSchema),
+});
+
+/** Graph's 404: the call is over. */
+export const EndingSchema = Type.Object({
+  /** The tracking that it was seen under: it ends no later one. */
+  generation: Type.String(),
+  /** When the request that Graph answered was sent: a renewal sent later proves it wrong. */
+  sentAt: Instant,
+  at: Instant,
+  error: CallErrorSchema,
+});
+
+/** A replica saw the deadline pass. */
+export const ExpirySchema = Type.Object({
+  generation: Type.String(),
+  /** The renewal that it expired for, 0 for none: a later renewal by anybody undoes it. */
+  renewedAt: Instant,
+  at: Instant,
+});
+
+/** The last attempt that failed. */
+export const FailureSchema = Type.Object({
+  /** When the attempt was made: a renewal sent later means that the call has recovered. */
+  at: Instant,
+  /** Failures in a row, this one included. */
+  count: Type.Number(),
+  /** When the next attempt is planned. */
+  retryAt: Instant,
+  /** Since when the call is at risk. */
+  atRiskAt: orNull(Instant),
+  error: CallErrorSchema,
+});
+
+/**
+ * Everything that anybody knows about one call. A removed call is the same record in another
+ * state, and the stop of a call that nobody knows is a record too, so absence says nothing.
+ *
+ * A part is replaced by a later one and never taken back. That is what lets any two records of
+ * a call be merged in any order: see merge.ts. To add a field, add it at the end of its part.
+ */
+export const RecordSchema = Type.Object({
+  tracking: orNull(TrackingSchema),
+  /**
+   * The last stop by the app whose calls it may stop, or `*` for all apps: whoever stops a call
+   * that is not known yet may not be allowed to touch it.
+   */
+  stops: Type.Record(Type.String(), StopSchema),
+  ending: orNull(EndingSchema),
+  expiry: orNull(ExpirySchema),
+  /** When the last successful keepAlive was *sent*: a slow answer must not stretch trust. */
+  renewedAt: orNull(Instant),
+  failure: orNull(FailureSchema),
+});
+
+export type CallError = Readonly<Static<typeof CallErrorSchema>>;
+export type ResultInfo = Readonly<Static<typeof ResultInfoSchema>>;
+export type Tracking = Readonly<Static<typeof TrackingSchema>>;
+export type Stop = Readonly<Static<typeof StopSchema>>;
+export type Ending = Readonly<Static<typeof EndingSchema>>;
+export type Expiry = Readonly<Static<typeof ExpirySchema>>;
+export type Failure = Readonly<Static<typeof FailureSchema>>;
+export type CallRecord = { readonly id: string } & Readonly<Static<typeof RecordSchema>>;
+
+/** The stops that count for calls of every app. */
+export const ALL_APPS = '*';
+
+export type RemovedState = 'ended' | 'expired' | 'untracked';
+
+/** How and when a call was removed from the schedule. */
+export interface Removed {
+  readonly state: RemovedState;
+  readonly at: number;
+}
+
+export function emptyRecord(id: string): CallRecord {
+  return {
+    id,
+    tracking: null,
+    stops: {},
+    ending: null,
+    expiry: null,
+    renewedAt: null,
+    failure: null,
+  };
+}
+
+/**
+ * How a call was removed; null while it is tracked. If several reasons hold, the earliest
+ * counts: a bot that stops a call which Graph has ended says nothing new.
+ */
+export function removedOf(record: CallRecord): Removed | null {
+  const { tracking, stops, ending, expiry } = record;
+  const generation = tracking?.generation ?? '';
+  const renewedAt = renewalOf(record) ?? 0;
+  const reasons: Removed[] = [];
+  // Of a call that nobody is known to have tracked every stop counts: the record is not on a wheel.
+  const counting = tracking ? [stops[ALL_APPS], stops[tracking.app]] : Object.values(stops);
+  for (const stop of counting) {
+    if (stop && stop.generation >= generation) reasons.push({ state: 'untracked', at: stop.at });
+  }
+  if (ending?.generation === generation && ending.sentAt >= renewedAt) {
+    reasons.push({ state: 'ended', at: ending.at });
+  }
+  if (expiry?.generation === generation && expiry.renewedAt >= renewedAt) {
+    reasons.push({ state: 'expired', at: expiry.at });
+  }
+  if (reasons.length === 0) return null;
+  return reasons.reduce((first, next) => (next.at < first.at ? next : first));
+}
+
+/** null for a call that nobody is known to have tracked. */
+export function stateOf(record: CallRecord): 'tracked' | RemovedState | null {
+  if (record.tracking === null) return null;
+  return removedOf(record)?.state ?? 'tracked';
+}
+
+/** The renewal that counts: one from before this tracking belongs to an earlier one. */
+export function renewalOf({ tracking, renewedAt }: CallRecord): number | null {
+  if (renewedAt === null || tracking === null || renewedAt < tracking.trackedAt) return null;
+  return renewedAt;
+}
+
+/** The failure that counts: the call has not been renewed since, nor tracked afresh. */
+export function failureOf(record: CallRecord): Failure | null {
+  const { tracking, failure } = record;
+  if (failure === null || tracking === null || failure.at < tracking.trackedAt) return null;
+  return failure.at > (renewalOf(record) ?? 0) ? failure : null;
+}

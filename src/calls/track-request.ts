@@ -1,0 +1,86 @@
+import { isWithin, type Reach } from './principal.ts';
+import type { Tracking } from './record.ts';
+
+/**
+ * What a bot says of a call when it has it tracked. A field that is absent stays
+ * as it was; null sets it back to its default. Instants in epoch ms.
+ */
+export interface TrackRequest {
+  /** Canonical; see `parseCallId`. */
+  readonly id: string;
+  readonly app?: string | null | undefined;
+  readonly tenantId?: string | null | undefined;
+  readonly startedAt?: number | null | undefined;
+  readonly trackUntil?: number | null | undefined;
+  /** The whole map: labels that it does not have are gone. */
+  readonly labels?: Readonly<Record<string, string>> | null | undefined;
+  readonly webhookUrl?: string | null | undefined;
+}
+
+/** A request that cannot be granted, though it is well-formed. */
+export interface Invalid {
+  readonly kind: 'invalid';
+  readonly field: keyof TrackRequest;
+  readonly message: string;
+}
+
+export interface ConfiguredApps {
+  /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
+  readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
+  readonly defaultApp: string;
+}
+
+export interface TrackContext extends ConfiguredApps {
+  readonly now: number;
+  /** See `SettledClock`. */
+  readonly settledNow: number;
+  /** Why a webhook may not be used for the calls of an app, or null. */
+  readonly webhookFault?: ((url: string, app: string) => string | null) | undefined;
+}
+
+/** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/** What is wrong with a request whatever the call is like. @param reach only these apps are named */
+export function faultOf(
+  request: TrackRequest,
+  context: TrackContext,
+  reach: Reach = null,
+): Invalid | null {
+  const { now, settledNow, apps, defaultApp } = context;
+  const { app, startedAt = null, trackUntil = null } = request;
+  if (!apps.has(app ?? defaultApp)) {
+    const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
+    return invalid('app', `no app of this name is configured; there is ${names}`);
+  }
+  if (startedAt !== null && startedAt > now + CLOCK_SKEW_MS) {
+    return invalid('startedAt', 'must not lie in the future');
+  }
+  if (trackUntil !== null && trackUntil <= settledNow) {
+    return invalid('trackUntil', 'must lie in the future');
+  }
+  return null;
+}
+
+/**
+ * Whether the webhook may be used for the app: asked if the request names a
+ * webhook, or moves a call to another app, which may not use it.
+ *
+ * @param last what was said of the call before, if it is tracked
+ */
+export function faultOfWebhook(
+  request: TrackRequest,
+  next: Tracking,
+  last: Tracking | null,
+  { webhookFault }: TrackContext,
+): Invalid | null {
+  if (next.webhookUrl === null || (request.webhookUrl == null && next.app === last?.app)) {
+    return null;
+  }
+  const fault = webhookFault?.(next.webhookUrl, next.app) ?? null;
+  return fault === null ? null : invalid('webhookUrl', fault);
+}
+
+function invalid(field: keyof TrackRequest, message: string): Invalid {
+  return { kind: 'invalid', field, message };
+}

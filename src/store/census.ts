@@ -1,0 +1,84 @@
+import { deadlineAt } from '../calls/deadline.ts';
+import { Digester, type SlotDigest } from '../calls/digest.ts';
+import { tally } from '../calls/tally.ts';
+import { giveWay, PIECE } from './give-way.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import { readHead } from './record-codec.ts';
+
+/** How all tracked calls are at an instant. */
+export interface Summary {
+  readonly tracked: number;
+  /** With at least one failure since their last success. */
+  readonly failing: number;
+  /** With less than a third of the deadline left. */
+  readonly atRisk: number;
+  /** Of the call nearest to its deadline; null if there is no call. */
+  readonly nearestDeadlineAt: number | null;
+}
+
+interface Counted {
+  readonly version: number;
+  readonly digest: SlotDigest;
+}
+
+/** Counts the calls of the local registry, slot by slot; a slot that has not changed is not read. */
+export class Census {
+  readonly #local: LocalRegistry;
+  readonly #slots: number;
+  readonly #deadlineMs: number;
+  readonly #counted: (Counted | undefined)[] = [];
+
+  constructor(local: LocalRegistry, slots: number, deadlineMs: number) {
+    this.#local = local;
+    this.#slots = slots;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  async summary(now: number): Promise<Summary> {
+    const digests = await this.digests();
+    const { tracked, failing, atRisk, nearestDeadlineAt } = tally(
+      digests,
+      null,
+      now,
+      this.#deadlineMs,
+    );
+    return { tracked, failing, atRisk, nearestDeadlineAt };
+  }
+
+  /** Of each slot. A long count yields to the event loop. */
+  async digests(): Promise<SlotDigest[]> {
+    const digests: SlotDigest[] = [];
+    let read = 0;
+    for (let slot = 0; slot < this.#slots; slot++) {
+      digests.push(await this.#digest(slot));
+      read += this.#local.tracked(slot).size;
+      if (read < PIECE) continue;
+      await giveWay(read);
+      read = 0;
+    }
+    return digests;
+  }
+
+  async #digest(slot: number): Promise<SlotDigest> {
+    const version = this.#local.version(slot);
+    const counted = this.#counted[slot];
+    if (counted?.version === version) return counted.digest;
+    const digester = new Digester();
+    let read = 0;
+    for (const [id, text] of this.#local.tracked(slot)) {
+      const head = readHead(text);
+      const isFailing = head.failedAt !== null;
+      digester.add({
+        id,
+        app: head.app,
+        deadlineAt: deadlineAt(head, this.#deadlineMs),
+        isFailing,
+      });
+      if (++read % PIECE === 0) await giveWay(PIECE);
+    }
+    const digest = digester.done();
+    // What changed while it yielded is counted the next time.
+    this.#counted[slot] = { version, digest };
+    return digest;
+  }
+}

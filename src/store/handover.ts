@@ -1,0 +1,66 @@
+import type { PlacedEvent } from '../calls/event.ts';
+import type { RedisClient } from './connection.ts';
+import { FORWARDING_KEY, HANDOVER_KEY } from './keys.ts';
+import { decodeEvent, isOfLaterVersion, type StreamEntry } from './stream-entry.ts';
+
+export interface HandoverOptions {
+  /** Fails fast. */
+  readonly redis: RedisClient;
+  readonly replica: string;
+  /** A replica that gives no sign for so long is succeeded by another, in ms. */
+  readonly holdMs: number;
+}
+
+/** Events that are taken at once. */
+const BATCH_SIZE = 100;
+
+/**
+ * The events that webhooks have to deliver. They stay in a stream of their own until they stand
+ * in the queue of deliveries; the trimming of the stream of events does not touch them. One
+ * replica at a time takes them, so that their order is kept.
+ */
+export class Handover {
+  readonly #options: HandoverOptions;
+
+  constructor(options: HandoverOptions) {
+    this.#options = options;
+  }
+
+  async hold(): Promise<boolean> {
+    const { redis, replica, holdMs } = this.#options;
+    return (await redis.holdLock(FORWARDING_KEY, replica, Math.ceil(holdMs))) === 1;
+  }
+
+  async release(): Promise<void> {
+    const { redis, replica } = this.#options;
+    await redis.unlockSlot(FORWARDING_KEY, replica);
+  }
+
+  /**
+   * The oldest of them. What a later version of Callkeeper wrote is left to that version, which
+   * gets its turn at them: here the rest goes on.
+   */
+  async take(): Promise<{ places: string[]; events: PlacedEvent[] }> {
+    const { redis } = this.#options;
+    let from = '-';
+    for (;;) {
+      const entries = await redis.xrange(HANDOVER_KEY, from, '+', 'COUNT', BATCH_SIZE);
+      const ours = entries.filter((entry) => !isOfLaterVersion(entry));
+      if (ours.length > 0) return { places: ours.map(([place]) => place), events: placed(ours) };
+      if (entries.length > 0) await this.release();
+      if (entries.length < BATCH_SIZE) return { places: [], events: [] };
+      from = `(${entries.at(-1)?.[0]}`;
+    }
+  }
+
+  async ack(places: readonly string[]): Promise<void> {
+    await this.#options.redis.xdel(HANDOVER_KEY, ...places);
+  }
+}
+
+function placed(entries: readonly StreamEntry[]): PlacedEvent[] {
+  return entries.flatMap((entry) => {
+    const event = decodeEvent(entry);
+    return event ? [{ place: entry[0], event }] : [];
+  });
+}

@@ -1,0 +1,117 @@
+import type { Result } from 'ioredis';
+
+/**
+ * Writes records, each if the text that it is based on still stands, and publishes what the
+ * change has to announce in the same step: no change without its event, no event without its
+ * change.
+ *
+ * KEYS: the stream of events, the stream of what webhooks have to deliver, then for each slot
+ * its tracked calls, its removed calls, and the instants of their removal. ARGV: how many events
+ * to keep, whether there are webhooks (0 or 1), then for each slot the number of its writes, and
+ * for each write: id, the text expected ('' for none), the text, when the call was removed ('' if
+ * it is tracked), and the event to publish: type ('' for none), name, instant. Returns for each
+ * write 1, or the text that stands instead.
+ *
+ * What needs memory comes first: if Redis is out of it, the script fails before it has written.
+ */
+const writeRecords = `
+local function publish(id, text, type, name, at)
+  local fields = {'type', type, 'name', name, 'at', at, 'id', id, 'call', text}
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(fields))
+  if ARGV[2] == '1' and type ~= 'tracked' then redis.call('XADD', KEYS[2], '*', unpack(fields)) end
+end
+
+local function readTexts(tracked, removed, ids)
+  local texts, missing = {}, {}
+  for i, text in ipairs(redis.call('HMGET', tracked, unpack(ids))) do
+    if text then texts[ids[i]] = text else missing[#missing + 1] = ids[i] end
+  end
+  if #missing == 0 then return texts, {} end
+  local isRemoved = {}
+  for i, text in ipairs(redis.call('HMGET', removed, unpack(missing))) do
+    if text then
+      texts[missing[i]] = text
+      isRemoved[missing[i]] = true
+    end
+  end
+  return texts, isRemoved
+end
+
+local results = {}
+local at = 3
+for key = 3, #KEYS, 3 do
+  local tracked, removed, removedAt = KEYS[key], KEYS[key + 1], KEYS[key + 2]
+  local last = at + 7 * ARGV[at]
+  local ids = {}
+  for i = at + 1, last, 7 do ids[#ids + 1] = ARGV[i] end
+  local texts, isRemoved = readTexts(tracked, removed, ids)
+  local changed = {}
+  for i = at + 1, last, 7 do
+    local id, expected, text, goneAt, type, name, instant = unpack(ARGV, i, i + 6)
+    local stands = texts[id] or ''
+    if stands ~= expected then
+      results[#results + 1] = stands
+    else
+      results[#results + 1] = 1
+      if text ~= stands then
+        texts[id] = text
+        changed[id] = goneAt
+      end
+      if type ~= '' then publish(id, text, type, name, instant) end
+    end
+  end
+  local puts, gone, back = {}, {}, {}
+  for id, goneAt in pairs(changed) do
+    if goneAt == '' then
+      puts[#puts + 1] = id
+      puts[#puts + 1] = texts[id]
+      if isRemoved[id] then back[#back + 1] = id end
+    else
+      redis.call('HSET', removed, id, texts[id])
+      redis.call('ZADD', removedAt, goneAt, id)
+      gone[#gone + 1] = id
+    end
+  end
+  if #puts > 0 then redis.call('HSET', tracked, unpack(puts)) end
+  if #gone > 0 then redis.call('HDEL', tracked, unpack(gone)) end
+  if #back > 0 then
+    redis.call('HDEL', removed, unpack(back))
+    redis.call('ZREM', removedAt, unpack(back))
+  end
+  at = last + 1
+end
+return results
+`;
+
+/**
+ * Forgets calls that were removed before an instant. KEYS: removed, removed-at. ARGV: epoch ms,
+ * how many at most. Returns how many it has forgotten.
+ */
+const pruneRemoved = `
+local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])
+if #ids > 0 then
+  redis.call('HDEL', KEYS[1], unpack(ids))
+  redis.call('ZREM', KEYS[2], unpack(ids))
+end
+return #ids
+`;
+
+export const RECORD_SCRIPTS = {
+  writeRecords: { lua: writeRecords },
+  pruneRemoved: { lua: pruneRemoved, numberOfKeys: 2 },
+};
+
+declare module 'ioredis' {
+  interface RedisCommander<Context> {
+    writeRecords(
+      numberOfKeys: number,
+      ...keysAndArgs: (string | number)[]
+    ): Result<(1 | string)[], Context>;
+    pruneRemoved(
+      removed: string,
+      removedAt: string,
+      before: number,
+      most: number,
+    ): Result<number, Context>;
+  }
+}

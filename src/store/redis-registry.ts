@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { pieces } from '../calls/pieces.ts';
+import { StoreUnavailableError } from '../calls/ports.ts';
+import { slotOf, type Wheel } from '../calls/wheel.ts';
+import type { RedisClient } from './connection.ts';
+import { giveWay } from './give-way.ts';
+import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, slotKeys } from './keys.ts';
+import type { SharedRegistry, Write } from './registry.ts';
+
+/** Changes that one script makes at once, to keep Redis free for others in between. */
+const WRITE_SIZE = 500;
+/** Fields that one command reads at once, for the same reason. */
+const READ_SIZE = 500;
+/** Removed calls that one script prunes at once. */
+const PRUNE_SIZE = 1_000;
+
+export interface RedisRegistryOptions {
+  readonly redis: RedisClient;
+  readonly wheel: Wheel;
+  /** Whether some replica takes what webhooks have to deliver out of its stream again. */
+  readonly hasWebhooks: boolean;
+}
+
+/** The registry in Redis: for each slot a hash of tracked calls, and apart from it the removed. */
+export class RedisRegistry implements SharedRegistry {
+  readonly #options: RedisRegistryOptions;
+  readonly #holder = randomUUID();
+
+  constructor(options: RedisRegistryOptions) {
+    this.#options = options;
+  }
+
+  async readSlot(slot: number): Promise<ReadonlyMap<string, string>> {
+    const texts = new Map<string, string>();
+    let cursor = '0';
+    do {
+      const [next, flat] = await this.#run((redis) =>
+        redis.hscan(this.#keys(slot).tracked, cursor, 'COUNT', READ_SIZE),
+      );
+      for (let i = 0; i < flat.length; i += 2) texts.set(flat[i] ?? '', flat[i + 1] ?? '');
+      await giveWay(flat.length / 2);
+      cursor = next;
+    } while (cursor !== '0');
+    return texts;
+  }
+
+  async readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>> {
+    const { removed, removedAt } = this.#keys(slot);
+    const texts = new Map<string, string>();
+    const ids = await this.#run((redis) => redis.zrangebyscore(removedAt, since, '+inf'));
+    for (const chunk of pieces(ids, READ_SIZE)) {
+      const found = await this.#run((redis) => redis.hmget(removed, ...chunk));
+      for (const [i, id] of chunk.entries()) if (found[i]) texts.set(id, found[i]);
+    }
+    return texts;
+  }
+
+  async read(ids: readonly string[]): Promise<string[]> {
+    const texts = new Map<string, string>();
+    const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options.wheel));
+    const reads = [...bySlot].flatMap(([slot, inSlot]) =>
+      [...pieces(inSlot, READ_SIZE)].map(async (chunk) => {
+        const { tracked, removed } = this.#keys(slot);
+        // Tracked first: a call that is removed in between is found among the removed.
+        const found = [
+          await this.#run((redis) => redis.hmget(tracked, ...chunk)),
+          await this.#run((redis) => redis.hmget(removed, ...chunk)),
+        ];
+        for (const [i, id] of chunk.entries()) {
+          texts.set(id, found[0]?.[i] ?? found[1]?.[i] ?? '');
+        }
+      }),
+    );
+    await Promise.all(reads);
+    return ids.map((id) => texts.get(id) ?? '');
+  }
+
+  async write(writes: readonly Write[]): Promise<(true | string | null)[]> {
+    const results: (true | string | null)[] = [];
+    const indexed = writes.map((write, index) => ({ ...write, index }));
+    const runs = [...pieces(indexed, WRITE_SIZE)].map(async (chunk) => {
+      const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options.wheel));
+      const order = [...bySlot.values()].flat();
+      const stands = await this.#writeBySlot(bySlot);
+      for (const [i, { index }] of order.entries()) {
+        const stood = stands[i] ?? null;
+        results[index] = stood === 1 ? true : stood;
+      }
+    });
+    await Promise.all(runs);
+    return results;
+  }
+
+  /** A short lock on a slot; false if another registry holds it. It expires by itself. */
+  async tryLock(slot: number, forMs: number): Promise<boolean> {
+    const { lock } = this.#keys(slot);
+    const hold = (redis: RedisClient) => redis.holdLock(lock, this.#holder, Math.ceil(forMs));
+    return (await this.#run(hold)) === 1;
+  }
+
+  /** Forgets all calls of a slot that were removed before an instant. */
+  async prune(slot: number, before: number): Promise<void> {
+    const { removed, removedAt } = this.#keys(slot);
+    const prune = () => {
+      return this.#run((redis) => redis.pruneRemoved(removed, removedAt, before, PRUNE_SIZE));
+    };
+    let pruned = PRUNE_SIZE;
+    while (pruned === PRUNE_SIZE) pruned = await prune();
+  }
+
+  /** If the keys of a slot are not ours, the other slots are written all the same. */
+  async #writeBySlot(
+    bySlot: ReadonlyMap<number, readonly Write[]>,
+  ): Promise<(1 | string | null)[]> {
+    try {
+      return await this.#writeAtOnce(bySlot);
+    } catch (error) {
+      if (!(error instanceof WrongTypeError)) throw error;
+      const stands: (1 | string | null)[] = [];
+      for (const [slot, writes] of bySlot) {
+        if (await this.#isOurs(slot))
+          stands.push(...(await this.#writeAtOnce(new Map([[slot, writes]]))));
+        else stands.push(...writes.map(() => null));
+      }
+      return stands;
+    }
+  }
+
+  #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<(1 | string)[]> {
+    const keys: string[] = [EVENTS_KEY, HANDOVER_KEY];
+    const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 1 : 0];
+    for (const [slot, writes] of bySlot) {
+      const { tracked, removed, removedAt } = this.#keys(slot);
+      keys.push(tracked, removed, removedAt);
+      args.push(writes.length, ...writes.flatMap(toArgs));
+    }
+    return this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
+  }
+
+  async #isOurs(slot: number): Promise<boolean> {
+    const { tracked, removed, removedAt } = this.#keys(slot);
+    try {
+      await this.#run((redis) => redis.hlen(tracked));
+      await this.#run((redis) => redis.hlen(removed));
+      await this.#run((redis) => redis.zcard(removedAt));
+      return true;
+    } catch (error) {
+      if (error instanceof WrongTypeError) return false;
+      throw error;
+    }
+  }
+
+  #keys(slot: number) {
+    return slotKeys(slot, this.#options.wheel.slots);
+  }
+
+  async #run<T>(command: (redis: RedisClient) => Promise<T>): Promise<T> {
+    try {
+      return await command(this.#options.redis);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason.startsWith('WRONGTYPE')) throw new WrongTypeError(reason, { cause: error });
+      throw new StoreUnavailableError(`Redis: ${reason}`, { cause: error });
+    }
+  }
+}
+
+/** A key of ours holds something that is not ours: what stands under it cannot be served. */
+export class WrongTypeError extends StoreUnavailableError {}
+
+/** See the script `writeRecords`. */
+function toArgs({ id, expected, text, removedAt, announcement }: Write): (string | number)[] {
+  const { type = '', name = '', at = 0 } = announcement ?? {};
+  return [id, expected, text, removedAt ?? '', type, name, at];
+}

@@ -1,0 +1,330 @@
+import { type Announcement, announcementOf } from '../calls/announcement.ts';
+import { merge } from '../calls/merge.ts';
+import {
+  type CallRegistry,
+  type Change,
+  type Changed,
+  StoreUnavailableError,
+} from '../calls/ports.ts';
+import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  type Head,
+  readHead,
+  UnreadableError,
+} from './record-codec.ts';
+
+/** A write that counts only if `expected` still stands in Redis; '' is for "nothing stands". */
+export interface Write {
+  readonly id: string;
+  readonly expected: string;
+  readonly text: string;
+  /** null for a tracked call. */
+  readonly removedAt: number | null;
+  readonly announcement: Announcement | null;
+}
+
+/** The registry in Redis. Its methods reject with {@link StoreUnavailableError}. */
+export interface SharedRegistry {
+  /** The texts of a slot's tracked calls, by id. */
+  readSlot(slot: number): Promise<ReadonlyMap<string, string>>;
+  /** The texts of those of a slot that were removed since an instant, by id. */
+  readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
+  /** The text of each call, tracked or removed; '' for none. */
+  read(ids: readonly string[]): Promise<string[]>;
+  /**
+   * For each write true, or the text that stands instead of the one expected, or null if Redis
+   * cannot keep this call, though it serves.
+   */
+  write(writes: readonly Write[]): Promise<(true | string | null)[]>;
+}
+
+export interface RegistryOptions {
+  readonly local: LocalRegistry;
+  readonly shared: SharedRegistry;
+  /** Whether to ask Redis at all. */
+  readonly isUp: () => boolean;
+  readonly now: () => number;
+  /** Whether a tracked call is so far past its deadline that it must not come back. */
+  readonly isStale: (head: Head) => boolean;
+  readonly onAnnounced: (announcement: Announcement, record: CallRecord) => void;
+  readonly onUnreadable: (id: string, error: UnreadableError) => void;
+}
+
+/** How a slot is compared with Redis. */
+export interface SyncOptions {
+  /**
+   * Compares also the calls that were removed since this instant, as after Redis was away; null
+   * leaves them out, as a visit must not pay for them.
+   */
+  readonly removedSince: number | null;
+}
+
+/** What a sync did, in calls. */
+export interface Synced {
+  /** Learned from Redis. */
+  readonly learned: number;
+  /** Written to Redis. */
+  readonly pushed: number;
+  /** Of these the tracked calls that Redis did not know. */
+  readonly lost: number;
+}
+
+/** A change on its way: `expected` is the text that Redis is believed to hold. */
+interface Open {
+  readonly change: Change;
+  readonly index: number;
+  readonly expected: string;
+}
+
+interface Draft extends Open {
+  /** What was known here when it was made. */
+  readonly base: string;
+  readonly before: CallRecord;
+  readonly after: CallRecord;
+  readonly write: Write;
+}
+
+/** More rounds than any honest race needs: somebody is writing the same calls in a loop. */
+const MAX_ROUNDS = 32;
+
+/**
+ * All that is known of the calls: this replica's copy, and Redis. There is one way to write,
+ * `update`, and one way to repair, `sync`; both merge, and neither asks why the two differ.
+ */
+export class Registry implements CallRegistry {
+  readonly #options: RegistryOptions;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  get(id: string): CallRecord {
+    return this.#options.local.get(id);
+  }
+
+  isAcknowledged(id: string): boolean {
+    return this.#options.local.isAcknowledged(id);
+  }
+
+  /** How many calls Redis has not confirmed yet, as this replica knows them. */
+  get unacknowledged(): number {
+    return this.#options.local.unacknowledged.size;
+  }
+
+  /**
+   * Brings to Redis what it has not confirmed yet. Returns whether Redis has answered: it may
+   * still not take a call, as one that a later version wrote, and serve for all others.
+   */
+  async flush(): Promise<boolean> {
+    const { local, isUp } = this.#options;
+    const ids = [...local.unacknowledged];
+    const open = ids.map((id, index) => ({
+      change: { id, decide: () => null },
+      index,
+      expected: local.text(id),
+    }));
+    return isUp() && (await this.#write(open, [])).isAnswered;
+  }
+
+  async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]> {
+    const { local, shared, isUp } = this.#options;
+    const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
+    const reading =
+      which === 'tracked' ? () => shared.readSlot(slot) : () => shared.readRemoved(slot, 0);
+    const read = isUp() ? await reading().catch(ifUnavailable) : null;
+    const ids = new Set([...(read?.keys() ?? []), ...known.keys()]);
+    const records: CallRecord[] = [];
+    for (const id of ids) {
+      const text = read?.get(id);
+      if (text !== undefined) records.push(merge(this.#decode(id, text), local.get(id)));
+      else if (read === null || !local.isAcknowledged(id)) records.push(local.get(id));
+    }
+    return records.filter((record) => (removedOf(record) === null) === (which === 'tracked'));
+  }
+
+  /** What this replica and Redis know of calls; what this replica knows if Redis does not answer. */
+  async read(ids: readonly string[]): Promise<CallRecord[]> {
+    const { local, shared, isUp } = this.#options;
+    const texts = isUp() ? await shared.read(ids).catch(ifUnavailable) : null;
+    return ids.map((id, i) => {
+      this.#learn(id, texts?.[i] ?? '');
+      return local.get(id);
+    });
+  }
+
+  /**
+   * Changes calls by what is known of them here and in Redis. If Redis does not answer, the
+   * change holds here until a sync brings it to Redis. One result a change, in their order.
+   */
+  async update(changes: readonly Change[]): Promise<Changed[]> {
+    const { local, isUp } = this.#options;
+    const open = changes.map((change, index) => ({
+      change,
+      index,
+      expected: local.text(change.id),
+    }));
+    const results: Changed[] = [];
+    const left = isUp() ? (await this.#write(open, results)).left : open;
+    for (const item of left) {
+      const draft = this.#draft(item);
+      results[item.index] = { kind: 'kept', before: draft.before, after: this.#keep(draft) };
+      local.setAcknowledged(item.change.id, false);
+    }
+    return results;
+  }
+
+  /**
+   * Exchanges a slot with Redis: afterwards both know what either knew. Empty, older and
+   * failed-over Redis are the same case.
+   *
+   * @throws StoreUnavailableError if Redis does not answer; then some of it may have been done
+   */
+  async sync(slot: number, { removedSince }: SyncOptions): Promise<Synced> {
+    const { local, shared } = this.#options;
+    const there = new Map(await shared.readSlot(slot));
+    if (removedSince !== null) {
+      for (const [id, text] of await shared.readRemoved(slot, removedSince)) there.set(id, text);
+    }
+    this.#dropStale(slot, there);
+    const here = [...local.tracked(slot).keys()];
+    if (removedSince !== null) here.push(...local.removed(slot).keys());
+    const missing = here.filter((id) => !there.has(id));
+    if (missing.length > 0) {
+      const texts = await shared.read(missing);
+      for (const [i, id] of missing.entries()) there.set(id, texts[i] ?? '');
+    }
+    return await this.#exchange(there);
+  }
+
+  async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
+    const { local } = this.#options;
+    let learned = 0;
+    const behind: Open[] = [];
+    for (const [id, text] of there) {
+      const known = local.text(id);
+      if (known !== text) {
+        const how = this.#learn(id, text);
+        if (how === 'newer' || (how === 'unreadable' && known === '')) continue;
+        if (local.text(id) !== known) learned++;
+      }
+      if (local.text(id) === text) local.setAcknowledged(id, true);
+      else
+        behind.push({ change: { id, decide: () => null }, index: behind.length, expected: text });
+    }
+    const { isAnswered } = await this.#write(behind, []);
+    if (!isAnswered) throw new StoreUnavailableError('Redis went away during a sync');
+    const lost = behind.filter(
+      ({ expected, change: { id } }) => expected === '' && removedOf(local.get(id)) === null,
+    );
+    return { learned, pushed: behind.length, lost: lost.length };
+  }
+
+  /** Drops what only this replica knows and nobody can want any more. */
+  #dropStale(slot: number, there: ReadonlyMap<string, string>): void {
+    const { local, isStale } = this.#options;
+    for (const [id, text] of local.tracked(slot)) {
+      if (!there.has(id) && isStale(readHead(text))) local.drop(id);
+    }
+  }
+
+  /** Writes until all is written that Redis takes, or Redis does not answer. */
+  async #write(all: readonly Open[], results: Changed[]) {
+    const left: Open[] = [];
+    let open = all;
+    for (let round = 0; open.length > 0; round++) {
+      if (round === MAX_ROUNDS) throw new StoreUnavailableError('a call is contended');
+      const drafts = open.map((item) => this.#draft(item));
+      const writes = drafts.map(({ write }) => write);
+      const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
+      if (stands === null) return { left: [...left, ...open], isAnswered: false };
+      left.push(...open.filter((_, i) => stands[i] === null));
+      open = drafts.flatMap((draft, i) => {
+        const stood = stands[i] ?? null;
+        return stood === null ? [] : this.#conclude(draft, stood, results);
+      });
+    }
+    return { left, isAnswered: true };
+  }
+
+  /** Takes in how a write went; returns it again if it has to be tried on what stands there. */
+  #conclude(draft: Draft, stands: true | string, results: Changed[]): Open[] {
+    const { local, onAnnounced } = this.#options;
+    const { change, index, before, after, write } = draft;
+    // Another replica that knows the same may have written it first.
+    if (stands === true || stands === write.text) {
+      results[index] = { kind: 'stored', before, after: this.#keep(draft) };
+      if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
+      if (stands === true && write.announcement) onAnnounced(write.announcement, after);
+      return [];
+    }
+    if (this.#learn(change.id, stands) === 'newer') {
+      results[index] = { kind: 'refused', before, after: before };
+      return [];
+    }
+    return [{ change, index, expected: stands }];
+  }
+
+  #draft(item: Open): Draft {
+    const { local, now } = this.#options;
+    const { id } = item.change;
+    const base = local.text(id);
+    const before = local.get(id);
+    const added = item.change.decide(before);
+    const after = added === null ? before : merge(before, added);
+    const stood = item.expected === base ? before : this.#decode(id, item.expected);
+    const write = {
+      id,
+      expected: item.expected,
+      // With nothing to say, also what cannot be read stays as it is.
+      text: saysAnything(after) ? encodeRecord(after) : item.expected,
+      removedAt: removedOf(after)?.at ?? null,
+      announcement: announcementOf(stood, after, now()),
+    };
+    return { ...item, base, before, after, write };
+  }
+
+  #keep({ base, after, write }: Draft): CallRecord {
+    return saysAnything(after) ? this.#options.local.put(base, after, write.text) : after;
+  }
+
+  /** What Redis knows by a text; nothing, if it cannot be read. */
+  #decode(id: string, text: string): CallRecord {
+    try {
+      return text === '' ? emptyRecord(id) : decodeRecord(id, text);
+    } catch (error) {
+      if (error instanceof UnreadableError) return emptyRecord(id);
+      throw error;
+    }
+  }
+
+  /**
+   * Learns what a text says. One that cannot be read changes nothing, but if a later version of
+   * Callkeeper wrote it, what is known here is out of date: the call is left to that version.
+   */
+  #learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {
+    const { local, onUnreadable } = this.#options;
+    if (text === '' || text === local.text(id)) return 'learned';
+    try {
+      local.merge(decodeRecord(id, text));
+      return 'learned';
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      onUnreadable(id, error);
+      if (!error.newer) return 'unreadable';
+      local.drop(id);
+      return 'newer';
+    }
+  }
+}
+
+function saysAnything({ tracking, stops }: CallRecord): boolean {
+  return tracking !== null || Object.keys(stops).length > 0;
+}
+
+function ifUnavailable(error: unknown): null {
+  if (error instanceof StoreUnavailableError) return null;
+  throw error;
+}

@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest';
+import { announcementOf } from '../../src/calls/announcement.ts';
+import { merge } from '../../src/calls/merge.ts';
+import { ALL_APPS, type CallRecord, emptyRecord, type Stop } from '../../src/calls/record.ts';
+import { inTenant } from '../../src/calls/words.ts';
+import { aCall, anError, aRemovedCall, MINUTE, NOW, recordOf } from './fixture.ts';
+
+const ID = 'call-0001';
+const LATER = NOW + MINUTE;
+const unknown = emptyRecord(ID);
+const tracked = recordOf(aCall({ renewedAt: NOW }));
+const again = (over: object = {}) => recordOf(aCall({ renewedAt: NOW, generation: 'r2', ...over }));
+const atRisk = (over: object = {}) => {
+  const failing = { consecutiveFailures: 2, failedAt: NOW + 20, retryAt: NOW + 30 };
+  return recordOf(aCall({ renewedAt: NOW, ...failing, atRiskAt: NOW + 10, ...over }));
+};
+const stop: Stop = { generation: 'r3', at: NOW + 5, reason: 'request', resultInfo: null };
+
+/** What is published when `added` becomes known, `at` later. */
+const announce = (before: CallRecord, added: CallRecord) =>
+  announcementOf(before, merge(before, added), LATER);
+
+describe('what is published', () => {
+  test.each<[string, CallRecord, CallRecord, object | null]>([
+    [
+      'is that a new call is tracked',
+      unknown,
+      tracked,
+      { type: 'tracked', name: `${ID}/r1/tracked`, at: LATER },
+    ],
+    [
+      'is that a call is tracked again with another word',
+      tracked,
+      again({ labels: { a: 'b' } }),
+      { type: 'tracked', name: `${ID}/r2/tracked`, at: LATER },
+    ],
+    ['is nothing when the bot repeats itself', tracked, again(), null],
+    ['is nothing when nothing has changed', tracked, tracked, null],
+    ['is nothing about a renewal', tracked, { ...unknown, renewedAt: LATER }, null],
+    [
+      'is that a removed call is tracked again, also with the same word',
+      recordOf(aRemovedCall()),
+      recordOf(aCall({ generation: 'r2' })),
+      { type: 'tracked', name: `${ID}/r2/tracked`, at: LATER },
+    ],
+    [
+      'is nothing about the stop of a call that nobody knows',
+      unknown,
+      { ...unknown, stops: { [ALL_APPS]: stop } },
+      null,
+    ],
+    [
+      'is that a call was stopped, and when',
+      tracked,
+      { ...unknown, stops: { [ALL_APPS]: stop } },
+      { type: 'untracked', name: `${ID}/r1/untracked`, at: NOW + 5 },
+    ],
+    [
+      'is that a call was stopped, once it is known',
+      { ...unknown, stops: { [ALL_APPS]: stop } },
+      tracked,
+      { type: 'untracked', name: `${ID}/r1/untracked`, at: NOW + 5 },
+    ],
+    [
+      'is nothing about a second stop',
+      recordOf(aRemovedCall({ state: 'untracked' })),
+      { ...unknown, stops: { [ALL_APPS]: stop } },
+      null,
+    ],
+    [
+      'is nothing about the stop of a call that Graph has ended',
+      recordOf(aRemovedCall()),
+      { ...unknown, stops: { [ALL_APPS]: stop } },
+      null,
+    ],
+    [
+      'is that a call has ended, also if Redis did not know of it',
+      unknown,
+      recordOf(aRemovedCall({ removedAt: NOW + 7 })),
+      { type: 'ended', name: `${ID}/r1/ended`, at: NOW + 7 },
+    ],
+    [
+      'is that a call has expired, with the renewal that it expired for',
+      tracked,
+      { ...unknown, expiry: { generation: 'r1', renewedAt: NOW, at: NOW + 7 } },
+      { type: 'expired', name: `${ID}/r1/expired/${NOW}`, at: NOW + 7 },
+    ],
+    [
+      'is that a call which was given up is tracked, when somebody has renewed it',
+      recordOf(aRemovedCall({ state: 'expired', renewedAt: NOW })),
+      { ...unknown, renewedAt: NOW + 8 },
+      { type: 'tracked', name: `${ID}/r1/tracked/${NOW + 8}`, at: LATER },
+    ],
+    [
+      'is that a call is at risk, and since when',
+      tracked,
+      atRisk(),
+      { type: 'at-risk', name: `${ID}/r1/at-risk/${NOW}`, at: NOW + 10 },
+    ],
+    [
+      'is nothing when a call at risk fails again',
+      atRisk(),
+      atRisk({ failedAt: NOW + 40, consecutiveFailures: 3 }),
+      null,
+    ],
+    [
+      'is that a call at risk has recovered',
+      atRisk(),
+      { ...unknown, renewedAt: LATER },
+      { type: 'recovered', name: `${ID}/r1/recovered/${NOW}`, at: LATER },
+    ],
+    [
+      'is nothing when a failing call that is not at risk is renewed',
+      atRisk({ atRiskAt: null }),
+      { ...unknown, renewedAt: LATER },
+      null,
+    ],
+    [
+      'is that a call at risk has ended, and not that it has recovered',
+      atRisk(),
+      {
+        ...unknown,
+        ending: { generation: 'r1', sentAt: LATER, at: LATER, error: anError({ status: 404 }) },
+      },
+      { type: 'ended', name: `${ID}/r1/ended`, at: LATER },
+    ],
+  ])('%s', (_, before, added, expected) => {
+    expect(announce(before, added)).toEqual(expected);
+  });
+
+  test('is that Graph has named the tenant, under a name of its own', () => {
+    const { tracking } = tracked;
+    if (tracking === null) throw new Error('it is tracked');
+    const named = { ...unknown, tracking: inTenant(tracking, 'another') };
+    expect(announce(tracked, named)).toMatchObject({ name: `${ID}/r1/tracked/another` });
+    const same = { ...unknown, tracking: inTenant(tracking, tracking.tenantId) };
+    expect(announce(tracked, same)).toBeNull();
+  });
+});
+
+describe('an event', () => {
+  test('has the same name whoever publishes it, and whenever', () => {
+    const records = [tracked, atRisk(), recordOf(aRemovedCall()), again()];
+    for (const record of records) {
+      const first = announcementOf(unknown, record, NOW);
+      const repeat = announcementOf(unknown, record, LATER);
+      expect(first?.name).toBe(repeat?.name);
+      expect(first).not.toBeNull();
+    }
+  });
+
+  test('that a call has expired again after a renewal has another name', () => {
+    const expired = (renewedAt: number) =>
+      recordOf(aRemovedCall({ state: 'expired', renewedAt, removedAt: renewedAt + 1 }));
+    const first = announce(tracked, expired(NOW));
+    const renewed = merge(expired(NOW), { ...unknown, renewedAt: NOW + 10 });
+    const second = announce(renewed, expired(NOW + 10));
+    expect([first?.type, second?.type]).toEqual(['expired', 'expired']);
+    expect(first?.name).not.toBe(second?.name);
+  });
+
+  test('that a call is at risk again after a renewal has another name', () => {
+    const first = announce(tracked, atRisk());
+    const renewedAt = NOW + 50;
+    const later = { renewedAt, failedAt: NOW + 60, atRiskAt: NOW + 60 };
+    const second = announce(recordOf(aCall({ renewedAt })), atRisk(later));
+    expect([first?.type, second?.type]).toEqual(['at-risk', 'at-risk']);
+    expect(first?.name).not.toBe(second?.name);
+  });
+});

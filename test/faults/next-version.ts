@@ -1,0 +1,32 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+
+const REPO = new URL('../../', import.meta.url).pathname;
+const NEEDED = ['src', 'config', 'package.json', 'test/faults/affliction.ts'];
+const CODEC = 'src/store/record-codec.ts';
+
+/** What a version does that changes the form of records: it writes the new one and reads both. */
+const CHANGES: readonly (readonly [from: string, to: string])[] = [
+  ["const VERSION = '1';", "const VERSION = '2';"],
+  ['if (version !== VERSION) {', "if (version !== VERSION && version !== '1') {"],
+];
+
+/** For a test file: these sources, as of a version whose records this one cannot read. */
+export function nextVersion(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-next-'));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  for (const path of NEEDED) {
+    cpSync(join(REPO, path), join(directory, path), { recursive: true });
+  }
+  symlinkSync(join(REPO, 'node_modules'), join(directory, 'node_modules'));
+  const codec = join(directory, CODEC);
+  let text = readFileSync(codec, 'utf8');
+  for (const [from, to] of CHANGES) {
+    if (!text.includes(from)) throw new Error(`${CODEC} has no ${from}`);
+    text = text.replace(from, to);
+  }
+  writeFileSync(codec, text);
+  return directory;
+}

@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  ALL_APPS,
+  type CallError,
+  type CallRecord,
+  emptyRecord,
+  failureOf,
+  renewalOf,
+} from '../../src/calls/record.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  readHead,
+  UnreadableError,
+} from '../../src/store/record-codec.ts';
+import { aCall, anError, NOW, recordOf } from '../calls/fixture.ts';
+
+const ID = 'call-0001';
+
+const instant = fc.integer({ min: 0, max: 8_640_000_000_000 });
+const text = fc.string({ unit: 'grapheme' });
+const app = fc.string({ unit: 'grapheme' }).filter((name) => !name.includes('\n'));
+const someError: fc.Arbitrary<CallError> = fc.record({
+  at: instant,
+  status: fc.option(fc.integer({ min: 100, max: 599 })),
+  code: fc.option(text),
+  message: text,
+  requestId: fc.option(text),
+  clientRequestId: fc.option(text),
+  diagnostic: fc.option(text),
+  date: fc.option(text),
+});
+/** As JSON.parse makes it: `__proto__` is a name like others. */
+const named = <T>(names: fc.Arbitrary<string>, values: fc.Arbitrary<T>) =>
+  fc
+    .array(fc.tuple(names, values))
+    .map((pairs) => pairs.map((pair) => pair.map((one) => JSON.stringify(one)).join(':')))
+    .map((members) => JSON.parse(`{${members.join(',')}}`) as Record<string, T>);
+const aStop = fc.record({
+  generation: text,
+  at: instant,
+  reason: fc.constantFrom('request' as const, 'notification' as const, 'track-until' as const),
+  resultInfo: fc.option(fc.record({ code: fc.nat(), subcode: fc.option(fc.nat()), message: text })),
+});
+const anyRecord: fc.Arbitrary<CallRecord> = fc.record({
+  id: fc.constant(ID),
+  tracking: fc.option(
+    fc.record({
+      generation: text,
+      app,
+      tenantId: text,
+      tenantIsDefault: fc.boolean(),
+      trackedAt: instant,
+      startedAt: fc.option(instant),
+      trackUntil: fc.option(instant),
+      labels: named(fc.oneof(text, fc.constantFrom('__proto__', 'constructor')), text),
+      webhookUrl: fc.option(fc.webUrl()),
+    }),
+  ),
+  stops: named(fc.oneof(fc.constant(ALL_APPS), app), aStop),
+  ending: fc.option(
+    fc.record({ generation: text, sentAt: instant, at: instant, error: someError }),
+  ),
+  expiry: fc.option(fc.record({ generation: text, renewedAt: instant, at: instant })),
+  renewedAt: fc.option(instant),
+  failure: fc.option(
+    fc.record({
+      at: instant,
+      count: fc.nat(),
+      retryAt: instant,
+      atRiskAt: fc.option(instant),
+      error: someError,
+    }),
+  ),
+});
+
+describe('a record', () => {
+  test('comes out of its encoding as it went in', () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const encoded = encodeRecord(record);
+        expect(decodeRecord(ID, encoded)).toEqual(record);
+        expect(encodeRecord(decodeRecord(ID, encoded))).toBe(encoded);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('has a head that says what the record says', () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const { tracking } = record;
+        const failure = failureOf(record);
+        // A head has no room to tell the start of 1970 from nothing.
+        const orNull = (at: number | null | undefined) => at || null;
+        expect(readHead(encodeRecord(record))).toEqual({
+          app: tracking?.app ?? '',
+          trackedAt: tracking?.trackedAt ?? 0,
+          startedAt: orNull(tracking?.startedAt),
+          trackUntil: orNull(tracking?.trackUntil),
+          renewedAt: orNull(renewalOf(record)),
+          failedAt: orNull(failure?.at),
+          retryAt: orNull(failure?.retryAt),
+        });
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('that has nothing special takes little room', () => {
+    const call = aCall({ generation: 'mlxkq1v3f0abc', renewedAt: NOW });
+    expect(encodeRecord(recordOf(call)).length).toBeLessThanOrEqual(200);
+  });
+
+  test('with labels of hostile names pollutes nothing', () => {
+    const labels = JSON.parse('{"__proto__":"p","constructor":"c"}') as Record<string, string>;
+    const decoded = decodeRecord(ID, encodeRecord(recordOf(aCall({ labels }))));
+    const read = decoded.tracking?.labels ?? {};
+    expect(Object.entries(read)).toEqual([
+      ['__proto__', 'p'],
+      ['constructor', 'c'],
+    ]);
+    expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+    expect(({} as Record<string, unknown>).p).toBeUndefined();
+  });
+});
+
+const GOOD = encodeRecord(
+  recordOf(aCall({ renewedAt: NOW, consecutiveFailures: 1, failedAt: NOW + 1 })),
+);
+const [HEAD = ''] = GOOD.split('\n');
+const withBody = (body: unknown) => `${HEAD}\n${JSON.stringify(body)}`;
+
+describe('a text is not read as a record', () => {
+  test.each<[string, string]>([
+    ['that is empty', ''],
+    ['that is garbage', '\u0000\u0001 garbage'],
+    ['that has a head alone', HEAD],
+    ['that was cut off', GOOD.slice(0, -5)],
+    ['of a version before the first', `0${GOOD.slice(1)}`],
+    ['whose body is a number', withBody(42)],
+    ['whose body is null', withBody(null)],
+    ['whose body is a text', withBody('record')],
+    ['whose body is an object', withBody({ ...emptyRecord('call-0002'), id: 'call-0002' })],
+    ['whose body is empty', withBody([])],
+    ['without stops', withBody([null, null])],
+    ['whose tracking is a text', withBody(['r1', {}])],
+    ['whose tracking is an object', withBody([recordOf(aCall()).tracking, {}])],
+    ['whose tracking lacks its parts', withBody([['r1'], {}])],
+    ['whose labels are a list', withBody([['r1', 'a', 't', true, NOW, null, null, ['x']], {}])],
+    ['whose labels are numbers', withBody([['r1', 'a', 't', true, NOW, null, null, { x: 1 }], {}])],
+    ['that was tracked at a text', withBody([['r1', 'a', 't', true, 'now', null, null, {}], {}])],
+    ['that was renewed at infinity', GOOD.replace(`${NOW},[`, '1e999,[')],
+    ['whose stop has no reason we know', withBody([null, { '*': { generation: 'r', at: 1 } }])],
+  ])('%s', (_, value) => {
+    expect(() => decodeRecord(ID, value)).toThrow(UnreadableError);
+    expect(() => decodeRecord(ID, value)).toThrow(expect.objectContaining({ newer: false }));
+  });
+
+  test('under what is not the id of a call', () => {
+    expect(() => decodeRecord('', GOOD)).toThrow(UnreadableError);
+    expect(() => decodeRecord('call 0001', GOOD)).toThrow(UnreadableError);
+  });
+
+  test('of a newer version, which is told apart', () => {
+    expect(() => decodeRecord(ID, `2${GOOD.slice(1)}`)).toThrow(
+      expect.objectContaining({ newer: true, message: 'it has version "2", not 1' }),
+    );
+  });
+
+  test('whatever it is, without any other error than that it is unreadable', () => {
+    const parts = fc.array(fc.oneof(fc.jsonValue(), fc.constantFrom(null, {}, ['r1', 'a'], NOW)));
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string({ unit: 'binary' }), fc.json(), parts.map(withBody)),
+        (value) => {
+          try {
+            const record = decodeRecord(ID, value);
+            expect(decodeRecord(ID, encodeRecord(record))).toEqual(record);
+          } catch (error) {
+            if (!(error instanceof UnreadableError)) throw error;
+          }
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('without the fields that this version does not know yet, which a later one put at the end', () => {
+    const record = recordOf(aCall());
+    const [tracking = [], ...rest] = JSON.parse(encodeRecord(record).split('\n')[1] ?? '');
+    const longer = [...tracking, null, 'new in a tracking'];
+    const body = [longer, ...rest, ...Array.from({ length: 9 }, () => 'new')];
+    while (longer.length < 10) longer.splice(-1, 0, null);
+    body.splice(2, 4, null, null, null, null);
+    body.push('new in a record');
+    expect(decodeRecord(ID, withBody(body))).toEqual(record);
+  });
+});
+
+test('an error of Graph is kept with all that Microsoft asks for', () => {
+  const lastError = anError({ diagnostic: '{"ServerInfo":{}}', date: 'Tue, 03 Feb 2026 04:05:06' });
+  const record = recordOf(aCall({ consecutiveFailures: 2, lastError }));
+  expect(decodeRecord(ID, encodeRecord(record)).failure?.error).toEqual(lastError);
+});

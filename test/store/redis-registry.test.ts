@@ -1,0 +1,129 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { StoreUnavailableError } from '../../src/calls/ports.ts';
+import { EVENTS_KEY, HANDOVER_KEY, slotKeys } from '../../src/store/keys.ts';
+import { RedisRegistry } from '../../src/store/redis-registry.ts';
+import type { Write } from '../../src/store/registry.ts';
+import { idIn, idsIn, WHEEL } from '../calls/fixture.ts';
+import { redisForFile } from '../redis/redis-server.ts';
+import { fast } from './fixture.ts';
+
+const server = redisForFile();
+beforeEach(() => server.flush());
+
+const SLOT = 3;
+const [ONE, TWO] = [idIn(SLOT, 0), idIn(SLOT, 1)];
+const ELSEWHERE = idIn(SLOT + 1, 0);
+
+async function aRegistry(over: { hasWebhooks?: boolean; timeoutMs?: number } = {}) {
+  const redis = await fast(server, over.timeoutMs);
+  return new RedisRegistry({ redis, wheel: WHEEL, hasWebhooks: over.hasWebhooks ?? true });
+}
+
+const put = (id: string, expected: string, text: string): Write => {
+  return { id, expected, text, removedAt: null, announcement: null };
+};
+const remove = (id: string, expected: string, text: string, removedAt: number): Write => {
+  const announcement = { type: 'ended' as const, name: `${id}/g/ended`, at: removedAt };
+  return { id, expected, text, removedAt, announcement };
+};
+
+describe('a write to Redis', () => {
+  test('counts only if the expected text stands, and says what stands otherwise', async () => {
+    const registry = await aRegistry();
+    expect(await registry.write([put(ONE, '', 'a'), put(ELSEWHERE, '', 'x')])).toEqual([
+      true,
+      true,
+    ]);
+    expect(await registry.write([put(ONE, '', 'b'), put(ONE, 'a', 'c')])).toEqual(['a', true]);
+    expect(await registry.read([ONE, ELSEWHERE, TWO])).toEqual(['c', 'x', '']);
+  });
+
+  test('of several changes of one call makes them one after the other', async () => {
+    const registry = await aRegistry();
+    const writes = [put(ONE, '', 'a'), put(ONE, 'a', 'b'), put(ONE, 'a', 'c'), put(ONE, 'b', 'd')];
+    expect(await registry.write(writes)).toEqual([true, true, 'b', true]);
+    expect(await registry.read([ONE])).toEqual(['d']);
+  });
+
+  test('keeps removed calls apart, and compares with them too', async () => {
+    const registry = await aRegistry();
+    await registry.write([put(ONE, '', 'a'), put(TWO, '', 'b')]);
+    await registry.write([remove(ONE, 'a', 'gone', 50)]);
+    expect(await registry.readSlot(SLOT)).toEqual(new Map([[TWO, 'b']]));
+    expect(await registry.readRemoved(SLOT, 50)).toEqual(new Map([[ONE, 'gone']]));
+    expect(await registry.readRemoved(SLOT, 51)).toEqual(new Map());
+    expect(await registry.write([put(ONE, '', 'again')])).toEqual(['gone']);
+    expect(await registry.write([put(ONE, 'gone', 'again')])).toEqual([true]);
+    expect(await registry.readSlot(SLOT)).toEqual(
+      new Map([
+        [TWO, 'b'],
+        [ONE, 'again'],
+      ]),
+    );
+    expect(await registry.readRemoved(SLOT, 0)).toEqual(new Map());
+  });
+
+  test('publishes its event in the same step, and an ending for the webhooks too', async () => {
+    const registry = await aRegistry();
+    const announcement = { type: 'tracked' as const, name: `${ONE}/g/tracked`, at: 7 };
+    await registry.write([{ ...put(ONE, '', 'a'), announcement }]);
+    await registry.write([remove(ONE, 'a', 'gone', 50), remove(TWO, 'not there', 'gone', 50)]);
+    const redis = await fast(server);
+    const fieldsOf = async (key: string) => {
+      const entries = await redis.xrange(key, '-', '+');
+      return entries.map(([, fields]) => fields.filter((_, i) => i % 2 === 1));
+    };
+    const tracked = ['tracked', `${ONE}/g/tracked`, '7', ONE, 'a'];
+    const ended = ['ended', `${ONE}/g/ended`, '50', ONE, 'gone'];
+    expect(await fieldsOf(EVENTS_KEY)).toEqual([tracked, ended]);
+    expect(await fieldsOf(HANDOVER_KEY)).toEqual([ended]);
+  });
+
+  test('leaves nothing for webhooks if there are none', async () => {
+    const registry = await aRegistry({ hasWebhooks: false });
+    await registry.write([remove(ONE, '', 'gone', 50)]);
+    const redis = await fast(server);
+    expect(await redis.exists(HANDOVER_KEY)).toBe(0);
+  });
+
+  test('of more calls than one script takes reports each in its place', async () => {
+    const registry = await aRegistry();
+    const ids = [...idsIn(SLOT, 700), ...idsIn(SLOT + 1, 700)];
+    const texts = ids.map((id) => `text of ${id}`);
+    const writes = ids.map((id, i) => put(id, '', texts[i] ?? ''));
+    expect(await registry.write(writes)).toEqual(texts.map(() => true));
+    expect((await registry.readSlot(SLOT)).size).toBe(700);
+    expect(await registry.read(ids)).toEqual(texts);
+  });
+});
+
+describe('pruning', () => {
+  test('forgets all that was removed before an instant, however many they are', async () => {
+    const registry = await aRegistry();
+    const ids = idsIn(SLOT, 2_500);
+    await registry.write(ids.map((id, i) => remove(id, '', 'gone', i)));
+    await registry.prune(SLOT, 2_400);
+    expect(await registry.readRemoved(SLOT, 0)).toEqual(
+      new Map(ids.slice(2_400).map((id) => [id, 'gone'])),
+    );
+    const redis = await fast(server);
+    expect(await redis.hlen(slotKeys(SLOT, WHEEL.slots).removed)).toBe(100);
+  });
+});
+
+describe('a Redis that cannot serve', () => {
+  test('makes reads and writes reject as unavailable', async () => {
+    const registry = await aRegistry({ timeoutMs: 500 });
+    const redis = await fast(server);
+    await redis.config('SET', 'maxmemory', '1');
+    try {
+      await expect(registry.write([put(ONE, '', 'a')])).rejects.toThrow(StoreUnavailableError);
+      await redis.config('SET', 'maxmemory', '0');
+      await redis.set(slotKeys(SLOT, WHEEL.slots).tracked, 'not a hash');
+      await expect(registry.readSlot(SLOT)).rejects.toThrow(StoreUnavailableError);
+      await expect(registry.read([ONE])).rejects.toThrow(StoreUnavailableError);
+    } finally {
+      await redis.config('SET', 'maxmemory', '0');
+    }
+  });
+});
