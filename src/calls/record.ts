@@ -111,8 +111,6 @@ export type CallError = Readonly<Static<typeof CallErrorSchema>>;
 export type ResultInfo = Readonly<Static<typeof ResultInfoSchema>>;
 export type Tracking = Readonly<Static<typeof TrackingSchema>>;
 export type Stop = Readonly<Static<typeof StopSchema>>;
-export type Ending = Readonly<Static<typeof EndingSchema>>;
-export type Expiry = Readonly<Static<typeof ExpirySchema>>;
 export type Failure = Readonly<Static<typeof FailureSchema>>;
 export type CallRecord = { readonly id: string } & Readonly<Static<typeof RecordSchema>>;
 
