@@ -193,7 +193,14 @@ function wantsNewConnection(last: CallError | null): boolean {
 }
 
 /** The last request was not sent: that says nothing of a connection. */
-const UNSENT: ReadonlySet<string | null> = new Set(['token', 'app']);
+const UNSENT: ReadonlySet<string | null> = new Set([
+  'token',
+  'app',
+  'internal',
+  'queued',
+  'stopping',
+  'stopped',
+]);
 
 function byName(apps: readonly App[]): ReadonlyMap<string, Target> {
   return new Map(apps.map((app) => [app.name, { app, endpoint: keepAliveEndpoint(app) }]));

@@ -212,7 +212,9 @@ describe('a connection', () => {
       expect(outcomes.map(({ kind }) => kind)).toEqual(['renewed', 'renewed']);
       expect(connections).toBe(before + 2);
     }
-    for (const last of [{ code: 'token' }, { status: 500 }, { status: 429 }]) {
+    const unsent = ['token', 'app', 'internal', 'queued', 'stopping', 'stopped'];
+    const codes = unsent.map((code) => ({ code, status: null }));
+    for (const last of [...codes, { status: 500 }, { status: 429 }]) {
       const before = connections;
       await send({ lastError: makeError(last) });
       expect(connections).toBe(before);
