@@ -4,6 +4,7 @@ import type { CallRegistry, SettledClock } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { Agenda, type Planned } from './agenda.ts';
+import { inChunks } from './chunks.ts';
 
 export interface PlannerOptions {
   readonly registry: Pick<CallRegistry, 'read'>;
@@ -62,16 +63,16 @@ export class Planner {
   async #look(due: readonly Planned[]): Promise<void> {
     const { registry, onDue } = this.#options;
     const records = await registry.read(due.map(({ id }) => id));
-    for (const [i, { graceMs, isAgain }] of due.entries()) {
+    await inChunks([...due.entries()], ([i, { graceMs, isAgain }]) => {
       const record = records[i];
       const call = record ? trackedCallOf(record) : null;
-      if (call === null) continue; // it was removed meanwhile
+      if (call === null) return; // it was removed meanwhile
       const turnAt = isAgain ? Infinity : -Infinity; // nothing is due for its slot's turn
       const context = { turnAt, ...this.#context(graceMs) };
       const { due: now, over } = planVisit([[call.id, call]], context);
       if (now.length + over.length > 0) onDue(call);
       else this.plan(call, graceMs);
-    }
+    });
   }
 
   #context(retryGraceMs: number) {

@@ -34,7 +34,7 @@ const SHARE_OF_OTHERS = 3 / 4;
 /** So many idle lanes are remembered; a forgotten one starts again as a new lane. */
 const MOST_LANES = 20_000;
 
-/** At most this many items are admitted before the event loop gets a turn. */
+/** At most this many items are admitted, or need no place, before the event loop gets a turn. */
 const MOST_AT_ONCE = 256;
 
 /**
@@ -78,6 +78,9 @@ export class FairLimiter<T extends Waiting> {
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
   #isAdmitting = false;
+  #isResting = false;
+  /** Places given back without a request since the last rest: that takes no time. */
+  #unused = 0;
 
   constructor(options: FairLimiterOptions<T>) {
     const { places } = options;
@@ -108,18 +111,27 @@ export class FairLimiter<T extends Waiting> {
   }
 
   #admit(): void {
-    if (this.#isAdmitting) return; // an item was given back, or added, by `admit` itself
+    if (this.#isAdmitting || this.#isResting) return; // an item was given back, or added, by `admit` itself
     this.#isAdmitting = true;
     let count = 0;
     for (let lane = this.#next(); lane !== null; lane = this.#next()) {
-      if (count++ === MOST_AT_ONCE) {
-        setImmediate(() => this.#admit());
+      if (count++ === MOST_AT_ONCE || this.#unused >= MOST_AT_ONCE) {
+        this.#rest();
         break;
       }
       const item = lane.waiting.pop() as T;
       this.#options.admit(item, this.#occupy(lane));
     }
     this.#isAdmitting = false;
+  }
+
+  #rest(): void {
+    this.#isResting = true;
+    setImmediate(() => {
+      this.#isResting = false;
+      this.#unused = 0;
+      this.#admit();
+    });
   }
 
   #next(): Lane<T> | null {
@@ -147,6 +159,7 @@ export class FairLimiter<T extends Waiting> {
     lane.busy++;
     this.#place(lane);
     return (fared) => {
+      if (fared === 'unused') this.#unused++;
       this.#busy--;
       group.busy--;
       lane.busy--;

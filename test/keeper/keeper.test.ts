@@ -589,6 +589,18 @@ describe('a Redis that does not answer', () => {
   });
 });
 
+test('twenty thousand calls that need no request let the event loop have its turns', async () => {
+  const { keeper, graph, told } = aWorld({ latest: (call) => ({ call, version: '' }) });
+  graph.send = async () => ({ kind: 'failed', sentAt: null, error: anError({ code: 'app' }) });
+  keeper.keep(Array.from({ length: 20_000 }, (_, i) => aCall({ id: `call-${i}` })));
+  const seen: number[] = [];
+  while (told.attempts.length < 20_000) {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push(told.attempts.length);
+  }
+  expect(seen.length).toBeGreaterThan(20_000 / 1_000);
+});
+
 test('a hundred thousand calls handed over at once wait for little memory, and all are given back', () => {
   const { keeper, put, graph } = aWorld();
   graph.answer = hang;
