@@ -363,13 +363,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         const apiClosed = app.close().finally(() => clearTimeout(draining));
         // Calls that are tracked while the API is drained come too late for this replica.
         const last = () => apiClosed.then(() => schedule.handOver(keeper.refused()));
-        await Promise.all([
+        const parts = await Promise.allSettled([
           apiClosed,
           schedule.handOver(waiting).then(() => schedule.stop(handOver, last)),
           watch.stop(),
           keeper.settled(),
           webhooks?.stop(handOver),
         ]);
+        // One part that fails must not cost the others what is yet to be written.
+        for (const part of parts) {
+          if (part.status === 'rejected') log.error({ err: part.reason }, 'a part did not stop');
+        }
         // One of our own is being started again; any other may never come back.
         if (embedded && registry.unacknowledged > 0) await untilAnswers(redis, limit);
         await recovery.saveLast();

@@ -35,7 +35,7 @@ const MAX_TENANTS = 10_000;
 /** The tokens of the configured apps, one cache for each app and tenant. */
 export class Tokens {
   readonly #options: TokensOptions;
-  /** By app and tenant, in the order of their making. */
+  /** By app and tenant, in the order of their last use. */
   readonly #held = new Map<string, Held>();
   /** Of managed identities that apps trust, by identity and audience. */
   readonly #assertions = new Map<string, TokenCache>();
@@ -47,7 +47,11 @@ export class Tokens {
   of(app: App, tenantId: string): TokenCache {
     const key = `${app.name} ${tenantId}`;
     const known = this.#held.get(key);
-    if (known !== undefined) return known.cache;
+    if (known !== undefined) {
+      this.#held.delete(key);
+      this.#held.set(key, known);
+      return known.cache;
+    }
     const cache = this.#create(app, tenantId);
     if (this.#held.size >= MAX_TENANTS) this.#forgetOne();
     this.#held.set(key, { app, tenantId, cache });
@@ -71,7 +75,7 @@ export class Tokens {
     }
   }
 
-  /** The oldest without a token, if there is one: somebody may have made those tenants up. */
+  /** The least recently used without a token, if there is one: somebody may have made those tenants up. */
   #forgetOne(): void {
     let oldest: string | null = null;
     for (const [key, { cache }] of this.#held) {

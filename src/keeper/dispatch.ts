@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { trackedCallOf } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import { laneOf } from '../calls/lane.ts';
@@ -22,6 +23,7 @@ export interface DispatchOptions {
   readonly uptime: () => number;
   /** The parts of a plan's context that stay the same. */
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly log: Pick<Logger, 'error'>;
   /** The request came back, or there could be none. */
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
@@ -115,13 +117,20 @@ export class Dispatch {
     const { call, bound } = pending;
     pending.isSent = true;
     const send = () => sender.send(call);
-    const outcome = await (bound ? bound(send) : send());
-    release(faredBy(outcome));
-    onAttempted(pending, outcome);
+    let outcome: Outcome = unsent('internal', this.#options.clock.now());
+    try {
+      outcome = await (bound ? bound(send) : send());
+    } finally {
+      // Whatever is thrown must take neither the place nor the call out of use.
+      release(faredBy(outcome));
+      onAttempted(pending, outcome);
+    }
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#inFlight.delete(tracked));
+    const tracked = work
+      .catch((err: unknown) => this.#options.log.error({ err }, 'keepAlive failed unexpectedly'))
+      .finally(() => this.#inFlight.delete(tracked));
     this.#inFlight.add(tracked);
   }
 }

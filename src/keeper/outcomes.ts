@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { Batches } from '../calls/batches.ts';
 import { type Call, callOf, type RemovedCall } from '../calls/call.ts';
 import { type LearnContext, learnedFrom, learnedFromClock } from '../calls/learn.ts';
@@ -14,6 +15,7 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly clock: SettledClock;
   /** How long a write waits for more outcomes, in ms. */
   readonly gatherMs: number;
+  readonly log: Pick<Logger, 'error'>;
   /** With the call as it is known afterwards; null if it is not known, or was not written. */
   readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
 }
@@ -55,7 +57,7 @@ export class Outcomes {
   }
 
   async #write(batch: readonly Settled[]): Promise<void> {
-    const { registry, clock, timings, policy, random, onWritten } = this.#options;
+    const { registry, clock, timings, policy, random, log, onWritten } = this.#options;
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const context = { ...timings, ...at, policy, random };
     const changes = batch.map(({ pending, asked, outcome }) => ({
@@ -66,7 +68,10 @@ export class Outcomes {
           : learnedFrom(outcome, asked, current, context),
     }));
     // Without a write the record is as it was: the slot's turn or the watch takes the call up.
-    const changed = await registry.update(changes).catch(() => []);
+    const changed = await registry.update(changes).catch((err: unknown) => {
+      log.error({ err, calls: batch.length }, 'outcomes cannot be written');
+      return [];
+    });
     for (const [i, settled] of batch.entries()) {
       const after = changed[i]?.after;
       onWritten(settled, after ? callOf(after) : null);

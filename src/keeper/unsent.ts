@@ -5,6 +5,7 @@ export type Unsent = Extract<Outcome, { kind: 'failed' }> & { readonly sentAt: n
 const MESSAGES = {
   stopping: 'This replica is stopping; ask another one.',
   stopped: 'The call left the schedule before its request was sent.',
+  internal: 'an error inside of Callkeeper; see its log',
   queued: 'It waits for its turn: the requests of its app and tenant before it do not come back.',
 } as const;
 

@@ -379,6 +379,7 @@ export function aWorld(over: WorldOptions = {}) {
   const { intervalMs } = wheel;
   const { firstMs } = POLICY;
   const timings = { intervalMs, deadlineMs: DEADLINE_MS, skewMs: SKEW_MS, firstMs };
+  const errors: object[] = [];
   const keeper = new Keeper({
     registry,
     observer: told,
@@ -392,6 +393,7 @@ export function aWorld(over: WorldOptions = {}) {
     uptime: () => clock.now(),
     random: () => 0.5,
     bind: null,
+    log: { error: (fields: object, msg?: string) => errors.push({ ...fields, msg }) },
   });
   const visitor = new Visitor({ slots, keeper, clock, wheel, timings });
   /** Lets time pass until nothing is on its way any more; what is planned for later stays so. */
@@ -399,7 +401,7 @@ export function aWorld(over: WorldOptions = {}) {
     do await clock.advance(GATHER_MS);
     while (keeper.isBusy);
   };
-  return { ...world, graph, keeper, visitor, timings, quiet };
+  return { ...world, graph, keeper, visitor, timings, quiet, errors };
 }
 
 /** About as long as a write waits for more outcomes. */

@@ -589,6 +589,34 @@ describe('a Redis that does not answer', () => {
   });
 });
 
+describe('an error that nobody expected', () => {
+  test('while a request is sent takes neither its place nor its call out of use', async () => {
+    const { keeper, store, graph, clock, errors, calls } = await due(8, {}, { places: 4 });
+    let isBroken = true;
+    graph.answer = (_, at) => {
+      if (isBroken) throw new Error('a bug');
+      return renewed(at);
+    };
+    keeper.keep(calls);
+    await clock.advance(2 * SECOND);
+    expect(errors[0]).toMatchObject({ err: { message: 'a bug' } });
+    expect(store.get(ID)?.lastError?.code).toBe('internal');
+    isBroken = false;
+    await clock.advance(5 * MINUTE);
+    for (const { id } of calls) expect(store.get(id)?.renewedAt).toBeGreaterThan(NOW);
+  });
+
+  test('while outcomes are written is logged', async () => {
+    const { keeper, store, errors, quiet, calls } = await due();
+    store.before = (op) => {
+      if (op === 'write') throw new Error('a bug');
+    };
+    keeper.keep(calls);
+    await quiet();
+    expect(errors).toMatchObject([{ err: { message: 'a bug' }, calls: 1 }]);
+  });
+});
+
 test('twenty thousand calls that need no request let the event loop have its turns', async () => {
   const { keeper, graph, told } = aWorld({ latest: (call) => ({ call, version: '' }) });
   graph.send = async () => ({ kind: 'failed', sentAt: null, error: anError({ code: 'app' }) });
