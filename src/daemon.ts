@@ -167,6 +167,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     period,
     tracing,
+    log,
+    onFatal,
   });
 
   const eventLog = new StreamedEventLog({ redis, clock });
@@ -210,6 +212,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // Without Redis nobody else is known to have planned anything.
     retryGraceMs: () => (link.up ? period.retryGraceMs : 0),
     log,
+    onFatal,
     keeper,
     onMissed: (slot, turnAt, calls) => {
       if (!link.up) return;
@@ -232,6 +235,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     graceMs: period.outGraceMs,
     clock,
     log,
+    onFatal,
   });
   const recovery: Recovery = new Recovery({
     registry,

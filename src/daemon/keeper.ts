@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Observer } from '../calls/ports.ts';
 import { retryPolicy } from '../calls/retry.ts';
 import { Visitor, type Visits } from '../calls/visitor.ts';
@@ -23,6 +24,8 @@ export interface KeeperParts {
   readonly deadlineMs: number;
   readonly period: Periods;
   readonly tracing: Tracing | null;
+  readonly log: Logger;
+  readonly onFatal: (error: Error) => void;
 }
 
 /** The keeper of this replica, and the visitor that hands it the calls of a slot. */

@@ -26,6 +26,7 @@ const MOST_STALE = 1_000;
 export class Agenda {
   readonly #clock: Clock;
   readonly #onDue: (due: readonly Planned[]) => void;
+  readonly #onFatal: ((error: Error) => void) | undefined;
   readonly #planned = new Map<string, Planned>();
   #heap = newHeap();
   #stopped = false;
@@ -33,9 +34,15 @@ export class Agenda {
   #wake = new AbortController();
   #sleepsUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, onDue: (due: readonly Planned[]) => void) {
+  /** @param onFatal it throws where nothing should: this replica cannot go on */
+  constructor(
+    clock: Clock,
+    onDue: (due: readonly Planned[]) => void,
+    onFatal?: (error: Error) => void,
+  ) {
     this.#clock = clock;
     this.#onDue = onDue;
+    this.#onFatal = onFatal;
   }
 
   /** Whether the call is to be looked at by an instant. */
@@ -50,7 +57,7 @@ export class Agenda {
     this.#heap.push(item);
     if (this.#heap.length > this.#planned.size + MOST_STALE) this.#rebuild();
     if (item.at < this.#sleepsUntil) this.#wake.abort();
-    this.#running ??= this.#run();
+    this.#running ??= this.#run().catch(this.#onFatal);
   }
 
   async stop(): Promise<void> {

@@ -13,6 +13,8 @@ export interface PlannerOptions {
   /** The parts of a plan's context that stay the same. */
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   readonly policy: RetryPolicy;
+  /** See {@link Agenda}. */
+  readonly onFatal?: (error: Error) => void;
   /** The call is due, or its `trackUntil` has come. */
   readonly onDue: (call: Call) => void;
 }
@@ -28,10 +30,14 @@ export class Planner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    this.#agenda = new Agenda(options.clock, (due) => {
-      const looking = this.#look(due).finally(() => this.#looking.delete(looking));
-      this.#looking.add(looking);
-    });
+    this.#agenda = new Agenda(
+      options.clock,
+      (due) => {
+        const looking = this.#look(due).finally(() => this.#looking.delete(looking));
+        this.#looking.add(looking);
+      },
+      options.onFatal,
+    );
   }
 
   has(id: string, by: number): boolean {

@@ -23,6 +23,8 @@ export interface WatchOptions {
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   /** Told of a slot that was not visited in its turn, before it is made up for. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
+  /** It throws where nothing should: this replica cannot go on. */
+  readonly onFatal?: (error: Error) => void;
   readonly log: Logger;
 }
 
@@ -59,7 +61,7 @@ export class Watch {
   }
 
   start(): void {
-    this.#watching = this.#watch();
+    this.#watching = this.#watch().catch(this.#options.onFatal);
   }
 
   /** Looks at all slots within a grace, as when there is nobody else any more who would. */

@@ -15,6 +15,8 @@ export interface RedisLinkOptions {
   /** With no answer for this long Redis counts as out, in ms. */
   readonly graceMs: number;
   readonly clock: Clock;
+  /** It throws where nothing should: this replica cannot go on. */
+  readonly onFatal?: (error: Error) => void;
   readonly log: Logger;
 }
 
@@ -105,7 +107,7 @@ export class RedisLink extends Emitter<LinkEvents> {
   }
 
   start(): void {
-    this.#beating = this.#beat();
+    this.#beating = this.#beat().catch(this.#options.onFatal);
   }
 
   async stop(): Promise<void> {

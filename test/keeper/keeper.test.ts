@@ -591,7 +591,7 @@ describe('a Redis that does not answer', () => {
 
 describe('an error that nobody expected', () => {
   test('while a request is sent takes neither its place nor its call out of use', async () => {
-    const { keeper, store, graph, clock, errors, calls } = await due(8, {}, { places: 4 });
+    const { keeper, get, graph, clock, errors, calls } = await due(8, {}, { places: 4 });
     let isBroken = true;
     graph.answer = (_, at) => {
       if (isBroken) throw new Error('a bug');
@@ -600,15 +600,15 @@ describe('an error that nobody expected', () => {
     keeper.keep(calls);
     await clock.advance(2 * SECOND);
     expect(errors[0]).toMatchObject({ err: { message: 'a bug' } });
-    expect(store.get(ID)?.lastError?.code).toBe('internal');
+    expect(get(ID)?.lastError?.code).toBe('internal');
     isBroken = false;
     await clock.advance(5 * MINUTE);
-    for (const { id } of calls) expect(store.get(id)?.renewedAt).toBeGreaterThan(NOW);
+    for (const { id } of calls) expect(get(id)?.renewedAt).toBeGreaterThan(NOW);
   });
 
   test('while outcomes are written is logged', async () => {
-    const { keeper, store, errors, quiet, calls } = await due();
-    store.before = (op) => {
+    const { keeper, redis, errors, quiet, calls } = await due();
+    redis.before = (op) => {
       if (op === 'write') throw new Error('a bug');
     };
     keeper.keep(calls);
@@ -618,9 +618,11 @@ describe('an error that nobody expected', () => {
 });
 
 test('twenty thousand calls that need no request let the event loop have its turns', async () => {
-  const { keeper, graph, told } = aWorld({ latest: (call) => ({ call, version: '' }) });
+  const { keeper, put, graph, told } = aWorld();
+  const calls = Array.from({ length: 20_000 }, (_, i) => aCall({ id: `call-${10_000 + i}` }));
+  put(...calls);
   graph.send = async () => ({ kind: 'failed', sentAt: null, error: anError({ code: 'app' }) });
-  keeper.keep(Array.from({ length: 20_000 }, (_, i) => aCall({ id: `call-${i}` })));
+  keeper.keep(calls);
   const seen: number[] = [];
   while (told.attempts.length < 20_000) {
     await new Promise((resolve) => setImmediate(resolve));
