@@ -22,15 +22,15 @@ export interface DispatchOptions {
   /** Monotonic, in ms. */
   readonly uptime: () => number;
   readonly deadlineMs: number;
-  /** The request came back, or there could be none. */
+  /** The request was answered or timed out, or none could be sent. */
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
   readonly onOver: (pending: Pending) => void;
-  /** Nothing was sent, as nothing needs to be; `outcome` is for those who wait for one. */
+  /** Nothing had to be sent; `outcome` is for callers who wait for one. */
   readonly onDropped: (pending: Pending, outcome: Outcome) => void;
 }
 
-/** Lets calls wait for their tokens and for their places, looks at each one again, and sends. */
+/** Makes each call wait for its token and its place, checks it again, and sends its request. */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #gate: TokenGate;
@@ -61,25 +61,25 @@ export class Dispatch {
     else this.#gate.add(pending);
   }
 
-  /** Sends nothing from now on. Returns what only waited. */
+  /** Stops sending. Returns the calls that were still waiting. */
   close(): Pending[] {
     this.#isClosed = true;
     return [...this.#gate.drain(), ...this.#limiter.drain()].filter(({ isDone }) => !isDone);
   }
 
-  /** After {@link close}: resolves when the requests in flight have come back. */
+  /** After {@link close}: resolves when all requests in flight have ended. */
   async settled(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  /** Much may have happened while it waited: the bot may have stopped it. */
+  /** Checks the call again: the bot may have stopped it while it waited. */
   #admitted(pending: Pending, release: Release): void {
     const latest = this.#options.registries.latest(pending.call);
     if (latest === undefined) this.#track(this.#readAndGoOn(pending, release));
     else this.#goOn(pending, latest, release);
   }
 
-  /** The local registry had no room for it, or has forgotten that it left: only Redis knows. */
+  /** For a call that only Redis knows: the local registry had no room for it, or forgot its removal. */
   async #readAndGoOn(pending: Pending, release: Release): Promise<void> {
     const { call } = pending;
     const [read] = await readCalls(this.#options.registries, [call.id]);
@@ -97,7 +97,7 @@ export class Dispatch {
     }
   }
 
-  /** What is to be done instead of sending; null if it is to be sent. */
+  /** What to do instead of sending; null: send. */
   #insteadOf(pending: Pending, latest: Entry | null): (() => void) | null {
     const { clock, sender, onOver, onDropped } = this.#options;
     const now = clock.now();

@@ -26,14 +26,14 @@ export interface OutcomesOptions {
   readonly onWritten: (settled: Settled, effect: Decision) => void;
 }
 
-/** What is to be written for a call. */
+/** An outcome to be written. */
 export interface Settled {
   readonly pending: Pending;
   /** The call as it was when the request was sent. */
   readonly asked: Call;
   /** null: its `trackUntil` has come, and it leaves the schedule without a request. */
   readonly outcome: Outcome | null;
-  /** It only failed to get a place in time, and goes on waiting for one. */
+  /** The call got no place in time, and goes on waiting for one. */
   readonly isWaiting?: boolean;
 }
 
@@ -41,8 +41,8 @@ export interface Settled {
 const WRITE_BATCH = 200;
 
 /**
- * Writes outcomes to the registry, in batches. If Redis does not take them the local registry
- * does: what this replica knows is not lost, and Redis learns of it when it is back.
+ * Writes outcomes to the registry, in batches. If Redis fails, it writes them to the local
+ * registry, which sync brings to Redis when that is back.
  */
 export class Outcomes {
   readonly #options: OutcomesOptions;
@@ -68,7 +68,7 @@ export class Outcomes {
     if (pending.waiters) batches.hurry();
   }
 
-  /** To be called when nothing is added any more. Resolves when all is written. */
+  /** Resolves when everything is written. Call it only after the last `add`. */
   async settled(): Promise<void> {
     await Promise.all([this.#shared.settled(), this.#local.settled()]);
   }
@@ -77,7 +77,7 @@ export class Outcomes {
     const { clock, gatherMs, onWritten } = this.#options;
     const gather = (signal: AbortSignal) => clock.sleep(gatherMs, signal);
     return new Batches<Settled>(WRITE_BATCH, gather, async (batch) => {
-      // Without an effect the record is as it was: the slot's turn or the watch takes the call up.
+      // If the write failed, the record is unchanged: the slot's turn or the watch finds the call.
       const effects: Decision[] = await write(batch).catch(() => []);
       for (const [i, settled] of batch.entries()) onWritten(settled, effects[i] ?? null);
     });
@@ -108,7 +108,7 @@ export class Outcomes {
   }
 }
 
-/** Unless its tracking was prolonged meanwhile. */
+/** Ends the tracking, unless the bot prolonged it meanwhile. */
 function endOf({ call }: Entry, { now, settledNow }: SettleContext): Decision {
   return isOver(call, settledNow) ? { gone: forget(call, 'untracked', now) } : null;
 }

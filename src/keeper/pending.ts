@@ -3,25 +3,25 @@ import { deadlineAt } from '../calls/deadline.ts';
 import { laneOf } from '../calls/lane.ts';
 import type { KeepAliveResult } from '../calls/ports.ts';
 
-/** Runs something in the context, for traces, that was current when it was made. */
+/** Runs a function in the trace context in which it was created. */
 export type Bound = <R>(act: () => R) => R;
 
-/** A call that is to have a keepAlive, from when it was handed over until the outcome is written. */
+/** A call on its way to a keepAlive, from when it was handed over until its outcome is written. */
 export interface Pending {
   readonly id: string;
-  /** As it was when it was last looked at. */
+  /** As it was last read. */
   call: Call;
-  /** These two of the call as it was when it began to wait; they must not change while it does. */
+  /** This and `deadlineAt` are set when the call begins to wait, and must not change while it does. */
   lane: string;
   deadlineAt: number;
   /** When it was handed over, epoch ms. */
   readonly since: number;
-  /** Whether its outcome is on its way, or known. */
+  /** Whether its request is in flight, or has ended. */
   isSent: boolean;
   isDone: boolean;
-  /** It was tracked again after the request went out: to be looked at again. */
+  /** The bot tracked it again after the request was sent: check it again. */
   isAgain: boolean;
-  /** Who wants to know the outcome; null for most. */
+  /** Callers who wait for the outcome; null for most calls. */
   waiters: ((result: KeepAliveResult) => void)[] | null;
   readonly bound: Bound | null;
 }

@@ -20,8 +20,8 @@ export interface PlannerOptions {
 }
 
 /**
- * Remembers what calls want between their slots' turns: their next attempts, and the end of their
- * tracking. When the time has come it goes by what the record says then, not by what it said.
+ * Plans what calls need between their slots' turns: their next attempts, and the end of their
+ * tracking. When an instant comes, it reads the record again and decides by that.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -40,14 +40,14 @@ export class Planner {
     return this.#agenda.has(id);
   }
 
-  /** @param graceMs how much longer an attempt is left to whoever else has planned it */
+  /** @param graceMs how long past its time an attempt is left to the replica that planned it */
   plan(call: Call, graceMs = 0): void {
     const { clock, wheel, policy } = this.#options;
     const now = clock.now();
-    // A grace past the turn, as its visit may have read the slot a moment before the call came.
+    // A little after the turn, because its visit may have read the slot just before the call came.
     const nextTurnAt = turnAfter(slotOf(call.id, wheel), now, wheel) + policy.firstMs;
     const at = lookAgainAt(call, { ...this.#context(graceMs), nextTurnAt });
-    // Never hot, whatever the record says.
+    // Never sooner than the floor, or a bad record would make this loop busy.
     if (at !== null)
       this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
   }
@@ -70,7 +70,7 @@ export class Planner {
     const turnAt = Number.NEGATIVE_INFINITY; // nothing is due for its slot's turn
     for (const [i, { graceMs }] of due.entries()) {
       const entry = entries[i];
-      if (!entry) continue; // it left; or nobody can tell, and then the watch has it
+      if (!entry) continue; // removed; or it cannot be read, and the watch takes care of it
       const { post, stop } = planVisit([entry], { turnAt, ...this.#context(graceMs) });
       if (post.length + stop.length > 0) onDue(entry.call);
       else this.plan(entry.call, graceMs);

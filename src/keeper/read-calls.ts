@@ -1,14 +1,14 @@
 import { type Entry, StoreUnavailableError } from '../calls/ports.ts';
 import type { Registries } from './registries.ts';
 
-/** The version of a call that could not be read: it equals none, so a write looks at what stands. */
+/** The version of a call that could not be read. It equals no other, so a write reads the record first. */
 export const UNREAD = 'unread';
 
 const CHUNK = 500;
 
 /**
- * Reads records from the registry that has the last word about each: null if the call is not
- * tracked, undefined if that cannot be told now. In the order of the ids.
+ * Reads records, each from the registry that has the last word about it, in the order of the ids.
+ * null: the call is not tracked; undefined: unknown for now.
  */
 export async function readCalls(
   registries: Registries,
@@ -39,7 +39,7 @@ async function readChunk(
     return await shared.store.find(ids);
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error;
-    // What the local registry does not have may still stand in Redis.
+    // A call that the local registry does not have may still be in Redis.
     return (await local.store.find(ids)).map((entry) => entry ?? undefined);
   }
 }

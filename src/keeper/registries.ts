@@ -1,7 +1,7 @@
 import type { Call } from '../calls/call.ts';
 import type { CallStore, Entry, Observer } from '../calls/ports.ts';
 
-/** Where calls are kept, and who is told when their state changes there. */
+/** A store of calls, and the observer of state changes in it. */
 export interface Registry {
   readonly store: CallStore;
   readonly observer: Observer;
@@ -11,13 +11,13 @@ export interface Registry {
 export interface Registries {
   /** In Redis. */
   readonly shared: Registry;
-  /** In this process; for while Redis does not answer. */
+  /** In this process, for use while Redis does not answer. */
   readonly local: Registry;
-  /** Whether only the local registry can tell of the call now, or knows all that is known. */
+  /** Whether the local registry has the last word about the call now. */
   isLocal(id: string): boolean;
   /**
-   * The call as this replica knows it now, without asking Redis: null if it has left the
-   * schedule, undefined if the local registry does not know it.
+   * The call as this replica knows it now, without asking Redis: null if it was removed,
+   * undefined if the local registry does not know it.
    */
   latest(call: Call): Entry | null | undefined;
 }

@@ -6,11 +6,11 @@ import type { Pending } from './pending.ts';
 
 export interface TokenGateOptions {
   readonly sender: KeepAliveSender;
-  /** A token that takes longer is slow to come, in ms. */
+  /** A token request that takes longer counts as slow, in ms. */
   readonly slowMs: number;
   readonly now: () => number;
   readonly uptime: () => number;
-  /** There is a token for it. */
+  /** The call has a token. */
   readonly onOpen: (pending: Pending) => void;
   readonly onFailed: (pending: Pending, outcome: Outcome) => void;
 }
@@ -22,13 +22,13 @@ interface Gate extends Waiting {
   nearestDeadlineAt: number;
 }
 
-/** Tokens asked for at once. One answer serves all calls of its tenant. */
+/** Token requests in flight at most. One answer serves all calls of its app and tenant. */
 const TOKEN_PLACES = 16;
 
 /**
- * Holds calls back until there is a token for them, so that none of them takes a place of the
- * limiter meanwhile. Tokens have a limiter of their own with one lane an app: tenants that
- * somebody made up wait in the lane of the app that was named, a few requests at once.
+ * Holds calls back until there is a token for them, so that they take no place of the limiter
+ * meanwhile. Token requests have their own limiter, with one lane for each app: made-up tenants
+ * delay only the app that they were named with.
  */
 export class TokenGate {
   readonly #options: TokenGateOptions;
@@ -59,7 +59,7 @@ export class TokenGate {
     this.#limiter.add(this.#gates.get(lane) as Gate);
   }
 
-  /** Takes out all that waits. */
+  /** Removes and returns all calls that wait. */
   drain(): Pending[] {
     this.#limiter.drain();
     const calls = [...this.#gates.values()].flatMap((gate) => gate.calls.splice(0));
@@ -73,7 +73,7 @@ export class TokenGate {
     const ask = () => sender.prepare(first.call, gate.nearestDeadlineAt - now());
     const outcome = await (first.bound ? first.bound(ask) : ask());
     if (this.#gates.get(first.lane) === gate) this.#gates.delete(first.lane);
-    // A refusal is a quick and clear answer: it says nothing against the app's other tenants.
+    // A refusal is quick and clear. It is no evidence against the app's other tenants.
     if (outcome === null) release('ok');
     else release(outcome.kind === 'refused' ? 'unused' : 'trouble');
     await inChunks(calls, (pending) => {

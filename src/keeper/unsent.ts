@@ -5,10 +5,10 @@ export type Unsent = Extract<Outcome, { kind: 'failed' }> & { readonly sentAt: n
 const MESSAGES = {
   stopping: 'This replica is stopping; ask another one.',
   stopped: 'The call left the schedule before its request was sent.',
-  queued: 'It waits for its turn: the requests of its app and tenant before it do not come back.',
+  queued: 'It waits for its turn: earlier requests of its app and tenant get no answer.',
 } as const;
 
-/** A keepAlive that was not sent, for a reason of ours. */
+/** The outcome of a keepAlive that this replica decided not to send. */
 export function unsent(code: keyof typeof MESSAGES, now: number): Unsent {
   const error = {
     at: now,

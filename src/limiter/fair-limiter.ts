@@ -3,38 +3,38 @@ import { LaneGroup } from './lane-group.ts';
 
 export type { Fared, Waiting } from './lane.ts';
 
-/** Gives a place back. Must be called exactly once, with how the request fared. */
+/** Frees the place. Call it exactly once, with how the request fared. */
 export type Release = (fared: Fared) => void;
 
 export interface FairLimiterOptions<T> {
   /** How many requests are in flight at most; at least {@link LEAST_PLACES}. */
   readonly places: number;
-  /** A lane whose answers take longer on average is slow, in ms. */
+  /** A lane is slow if its answers take longer than this on average, in ms. */
   readonly slowMs: number;
   /** Monotonic, in ms. */
   readonly uptime: () => number;
-  /** It is `item`'s turn. Must not throw. */
+  /** Called when it is `item`'s turn. Must not throw. */
   readonly admit: (item: T, release: Release) => void;
 }
 
-/** With fewer places there is no quarter to keep for others. */
+/** A quarter of fewer places would be less than one. */
 export const LEAST_PLACES = 4;
 
-/** The share of all places that the lanes of a standing hold together at most. */
+/** The largest share of all places that the lanes of each standing may hold together. */
 const SHARES: readonly (readonly [Standing, number])[] = [
   ['doubtful', 1 / 4],
   ['slow', 1 / 2],
   ['prompt', 1],
 ];
 
-/** So many idle lanes are remembered; a forgotten one starts again as a new lane. */
+/** Beyond this many lanes idle ones are forgotten; a forgotten lane starts again as a new one. */
 const MOST_LANES = 20_000;
 
-/** At most this many items are admitted before the event loop gets a turn. */
+/** After this many admissions in a row the limiter yields to the event loop. */
 const MOST_AT_ONCE = 256;
 
 /**
- * Decides which request is sent next, so that a lane that fails never makes another one late.
+ * Decides which request is sent next, so that a failing lane never delays another one.
  *
  * **The rule.** A free place goes to the waiting lane that holds the fewest places (max–min
  * fairness; ties round robin), and within the lane to the nearest deadline. Each lane has a
@@ -46,21 +46,21 @@ const MOST_AT_ONCE = 256;
  * together hold at most half.
  *
  * **The worst case.** However many lanes hang, fail or are made up, three quarters of the places
- * stay with the lanes that succeed, and a quarter of all with those that succeed promptly. They
- * are late only where they need more than that, or for the duration of one request: when a lane
- * that had earned a large window begins to hang, it keeps its places until those requests time
- * out. A lane that recovers waits for its next probe (one time limit, times the number of doubtful
- * lanes over a quarter of the places), and then has its whole window back within as many answer
- * times as the window has binary digits.
+ * are left to lanes that succeed, and a quarter of all places to lanes that succeed promptly.
+ * Those lanes are late in two cases only. They may need more places than that. Or a lane that had
+ * earned a large window begins to hang: it keeps its places until those requests time out. A lane
+ * that recovers first waits for its next probe, which takes one request time-out, times the number
+ * of doubtful lanes divided by a quarter of the places. Its window then doubles with each round of
+ * answers until it is as large as before.
  *
- * What waits is held as it was given, in one heap a lane: no promise, no closure.
+ * Each lane keeps its waiting items in one heap, without a promise or closure for each.
  */
 export class FairLimiter<T extends Waiting> {
   readonly #options: FairLimiterOptions<T>;
   readonly #lanes = new Map<string, Lane<T>>();
-  /** In the order of {@link SHARES}: of two lanes with as few places the doubtful one is next. */
+  /** In the order of {@link SHARES}: if two lanes hold equally few places, the doubtful one is next. */
   readonly #groups: ReadonlyMap<Standing, LaneGroup<T>>;
-  /** The set in which each lane that wants a place stands. */
+  /** For each lane that wants a place, the set of its group that it is in. */
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
   #isAdmitting = false;
@@ -74,15 +74,16 @@ export class FairLimiter<T extends Waiting> {
     );
   }
 
-  /** Admits the item when its turn has come, at once if there is a place for it. */
+  /** Admits the item when its turn comes, or at once if there is a place for it. */
   add(item: T): void {
     const lane = this.#lane(item.lane);
     lane.waiting.push(item);
-    if (!this.#wanting.has(lane)) this.#place(lane); // or it would lose its turn among equals
+    // Placed again, a lane would lose its turn among equals.
+    if (!this.#wanting.has(lane)) this.#place(lane);
     this.#admit();
   }
 
-  /** Takes out all that waits, in no order. What was admitted is not affected. */
+  /** Removes and returns all waiting items, in no order. Admitted items are not affected. */
   drain(): T[] {
     const drained: T[] = [];
     for (const lane of this.#lanes.values()) {
@@ -94,7 +95,7 @@ export class FairLimiter<T extends Waiting> {
   }
 
   #admit(): void {
-    if (this.#isAdmitting) return; // an item was given back, or added, by `admit` itself
+    if (this.#isAdmitting) return; // `admit` itself released or added an item
     this.#isAdmitting = true;
     let count = 0;
     for (let lane = this.#next(); lane !== null; lane = this.#next()) {
@@ -136,7 +137,7 @@ export class FairLimiter<T extends Waiting> {
     };
   }
 
-  /** Puts the lane where it is looked for, after anything about it has changed. */
+  /** Puts the lane into the right set of its group. Call it after any change of the lane. */
   #place(lane: Lane<T>): void {
     this.#wanting.get(lane)?.delete(lane);
     this.#wanting.delete(lane);

@@ -1,8 +1,8 @@
 import TinyQueue from 'tinyqueue';
 
-/** What waits in a lane. Must not change while it waits. */
+/** An item in a lane. It must not change while it waits. */
 export interface Waiting {
-  /** What fails together: an app in a tenant. */
+  /** Names what fails together: an app in a tenant. */
   readonly lane: string;
   /** Epoch ms. The nearest goes first within its lane. */
   readonly deadlineAt: number;
@@ -11,24 +11,24 @@ export interface Waiting {
 /**
  * How a request fared:
  *
- * - `ok`: it did what it was sent for
- * - `failed`: it was answered, with a failure
+ * - `ok`: it succeeded
+ * - `failed`: the answer was a failure
  * - `trouble`: no answer, or one that asks for fewer requests (throttled, refused)
- * - `unused`: nothing was sent; says nothing about the lane
+ * - `unused`: nothing was sent, which says nothing about the lane
  */
 export type Fared = 'ok' | 'failed' | 'trouble' | 'unused';
 
-/** Which share of the places a lane takes part in; see {@link FairLimiter}. */
+/** Which share of the places a lane may use; see {@link FairLimiter}. */
 export type Standing = 'doubtful' | 'slow' | 'prompt';
 
-/** From this credit on a lane is trusted. A lane is one success short of it when it is new. */
+/** A lane with at least this credit is trusted. A new lane is one success short of it. */
 const TRUSTED_FROM = 4;
 const MOST_CREDIT = 8;
 
 /** The weight of the newest answer in the mean answer time. */
 const NEWEST_SHARE = 1 / 4;
 
-/** One lane: what waits in it, what it has in flight, and what it has shown of itself. */
+/** One lane: its waiting items, its requests in flight, and how its recent requests fared. */
 export class Lane<T extends Waiting> {
   readonly name: string;
   readonly waiting = new TinyQueue<T>([], (a, b) => a.deadlineAt - b.deadlineAt);
@@ -51,13 +51,13 @@ export class Lane<T extends Waiting> {
     return this.waiting.length > 0 && this.busy < this.#window;
   }
 
-  /** @param slowMs answers that take longer on average make a lane slow */
+  /** @param slowMs a lane is slow if its answers take longer than this on average */
   standing(slowMs: number): Standing {
     if (this.#credit < TRUSTED_FROM) return 'doubtful';
     return this.#answerMs !== null && this.#answerMs > slowMs ? 'slow' : 'prompt';
   }
 
-  /** Learns from a request that has ended. `tookMs` is how long it held its place. */
+  /** Takes the result of a request into account. `tookMs` is how long it held its place. */
   learn(fared: Fared, tookMs: number, places: number): void {
     if (fared === 'unused') return;
     if (fared === 'ok') {
