@@ -8,7 +8,7 @@ export interface Call {
   /** Name of the configured app whose credentials keep it alive. */
   readonly app: string;
   readonly tenantId: string;
-  /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
+  /** `tenantId` is the app's own: neither the bot nor Graph has named one. */
   readonly tenantIsDefault: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly webhookUrl: string | null;
@@ -42,7 +42,7 @@ export interface CallError {
   readonly at: number;
   /** HTTP status, or null where no answer came. */
   readonly status: number | null;
-  /** Graph's `error.code`, or ours for what is not Graph's: `foreign`, `token`, `timeout`… */
+  /** Graph's `error.code`, or our own if Graph did not answer: `foreign`, `token`, `timeout`… */
   readonly code: string | null;
   readonly message: string;
   /** Graph's `request-id`. */
@@ -62,9 +62,9 @@ export type Removal = 'ended' | 'expired' | 'untracked';
 export interface GoneCall extends Call {
   readonly removal: Removal;
   readonly goneAt: number;
-  /** Why it ended by Graph's word, where a notification told. */
+  /** Why Graph ended the call, if a notification said so. */
   readonly resultInfo: ResultInfo | null;
-  /** The last stop counts only for calls of these apps: whoever sent it may touch no others. */
+  /** The last stop counts only for calls of these apps: its sender may touch no others. */
   readonly onlyApps?: readonly string[] | undefined;
 }
 
@@ -108,8 +108,8 @@ export function forget(call: Call, removal: Removal, goneAt: number): GoneCall {
 }
 
 /**
- * The call as it left, if only somebody else knows how: under their registration, and with what
- * they saw of its end.
+ * The removed call, by the record `gone` that somebody else wrote: with the registration of that
+ * record, and with what its writer saw of the end.
  */
 export function forgetAs(call: Call, gone: GoneCall): GoneCall {
   const { registration, removal, goneAt, resultInfo } = gone;
@@ -118,8 +118,8 @@ export function forgetAs(call: Call, gone: GoneCall): GoneCall {
 }
 
 /**
- * A call that two replicas took off the schedule, each on its own. It leaves once: how it left
- * first stands, and the other adds what it alone saw of the end.
+ * Joins the records of two replicas that each removed the same call. The first removal stands; the
+ * other adds what only its replica saw of the end.
  */
 export function joinEnds(first: GoneCall, other: GoneCall): GoneCall {
   const [later, earlier] =
@@ -133,7 +133,7 @@ export function joinEnds(first: GoneCall, other: GoneCall): GoneCall {
   };
 }
 
-/** The evidence of an ending before any other, else the latest; and the latest renewal. */
+/** The evidence of an ending if there is one, else the latest evidence; and the latest renewal. */
 function lastSeen(a: Call | GoneCall, b: GoneCall) {
   const isBetter = isEnding(a) === isEnding(b) ? seenAt(b) > seenAt(a) : isEnding(b);
   const { consecutiveFailures, atRiskAt, lastError } = isBetter ? b : a;
@@ -150,8 +150,8 @@ function seenAt({ renewedAt, lastError }: Call): number {
 }
 
 /**
- * The memory of a stop: a call that was not known here was told to stop. Whoever
- * knows it under an earlier registration learns so from this; it is not shown.
+ * Records the stop of a call that is not known here. A replica that knows the call under an earlier
+ * registration then stops it. No API shows this record.
  *
  * @param apps the apps whose calls the sender may stop; null: all
  */
@@ -184,12 +184,12 @@ export function tombstone(
   };
 }
 
-/** Whether a call has left the schedule by this record: under its registration or a later one. */
+/** Whether this record removes the call: it has the call's registration or a later one. */
 export function covers(gone: GoneCall, call: Call): boolean {
   return gone.registration >= call.registration && isFor(gone, call);
 }
 
-/** Whether who stopped a call that was not known may stop this one. */
+/** Whether the sender of the stop may stop this call. */
 export function isFor({ onlyApps }: GoneCall, { app }: Call): boolean {
   return onlyApps === undefined || onlyApps.includes(app);
 }

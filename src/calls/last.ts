@@ -1,7 +1,7 @@
 import type { GoneCall } from './call.ts';
 import type { CallStore, Entry } from './ports.ts';
 
-/** What is known of a call: as it stands on the schedule, or as it left it. */
+/** The last record of a call: tracked, or removed. */
 export interface Last {
   readonly entry: Entry | null;
   readonly gone: GoneCall | null;

@@ -20,7 +20,7 @@ export interface VisitContext {
   readonly deadlineMs: number;
   /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
   readonly skewMs: number;
-  /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
+  /** For this long after its time, in ms, an attempt is left to the replica that planned it. */
   readonly retryGraceMs?: number;
 }
 
@@ -56,7 +56,7 @@ function isDue(call: Call, context: VisitContext): boolean {
   return renewedAt < turnAt || renewedAt > now + skewMs;
 }
 
-/** Whether any of a slot's calls shows that somebody has visited it since its turn. */
+/** Whether any of the slot's calls shows that the slot was visited since its turn. */
 export function wasVisited(entries: readonly Entry[], turnAt: number): boolean {
   return entries.some(
     ({ call }) => (call.renewedAt ?? 0) >= turnAt || (call.lastError?.at ?? 0) >= turnAt,
@@ -64,8 +64,8 @@ export function wasVisited(entries: readonly Entry[], turnAt: number): boolean {
 }
 
 /**
- * When a call has to be looked at again apart from its slot's turns, or null: at its next attempt,
- * or when its tracking ends, if that comes before the turn.
+ * When to check a call between its slot's turns: at its next attempt, or when its tracking ends, if
+ * that comes before the turn. Otherwise null.
  */
 export function lookAgainAt(
   call: Call,

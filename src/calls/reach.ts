@@ -3,7 +3,7 @@ import type { Notice } from './notice.ts';
 import { isWithin, type Reach } from './principal.ts';
 import { isOfAnotherTenant } from './words.ts';
 
-/** The call belongs, or would belong, to an app that is not within reach. */
+/** The call belongs, or would belong, to an app that the client may not touch. */
 export interface Forbidden {
   readonly kind: 'forbidden';
   readonly message: string;
@@ -18,14 +18,14 @@ export function beyondReach(reach: Reach, app: string): Forbidden | null {
   return forbidden(`calls of the app ${app} are not within the reach of this key`);
 }
 
-/** Whether a record is of calls beyond reach only. */
+/** Whether the record can only be about calls beyond reach. */
 export function isOthers(reach: Reach, call: Call | GoneCall | null): boolean {
   if (call === null) return false;
   if (!isGone(call) || !isTombstone(call)) return !isWithin(reach, call.app);
   return call.onlyApps !== undefined && !call.onlyApps.some((app) => isWithin(reach, app));
 }
 
-/** Why a notification of a call does not count, if it does not; a tombstone is no call. */
+/** Why a notification about a call does not count; null if it does. A tombstone is no call. */
 export function passedOver(
   reach: Reach,
   call: Call | GoneCall | null,

@@ -4,8 +4,8 @@ import { isWithin, type Reach } from './principal.ts';
 import type { RetryPolicy } from './retry.ts';
 
 /**
- * What a bot says of a call when it has it tracked. A field that is absent stays
- * as it was; null sets it back to its default. Instants in epoch ms.
+ * A bot's request to track a call. A missing field stays as it was; null resets it
+ * to its default. Instants in epoch ms.
  */
 export interface TrackRequest {
   /** Canonical; see `parseCallId`. */
@@ -14,7 +14,7 @@ export interface TrackRequest {
   readonly tenantId?: string | null | undefined;
   readonly startedAt?: number | null | undefined;
   readonly trackUntil?: number | null | undefined;
-  /** The whole map: labels that it does not have are gone. */
+  /** The whole map: it replaces all labels. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   readonly webhookUrl?: string | null | undefined;
 }
@@ -45,7 +45,7 @@ export interface RegistrationContext extends ConfiguredApps {
 /** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** What is wrong with a request whatever the call is like. @param reach only these apps are named */
+/** Finds faults that do not depend on the call. @param reach messages name only these apps */
 export function faultOf(
   request: TrackRequest,
   context: RegistrationContext,
@@ -67,8 +67,8 @@ export function faultOf(
 }
 
 /**
- * Whether the webhook may be told for the app: asked if the request names a
- * webhook, or moves a call to another app, where its webhook may not do.
+ * Checks that the app may use the webhook, if the request names a webhook or moves
+ * the call to another app, which may not be allowed to use it.
  */
 export function faultOfWebhook(
   request: TrackRequest,
@@ -84,13 +84,12 @@ export function faultOfWebhook(
 }
 
 /**
- * The call as it is tracked from now on: what the request does not name stays as
- * it was said before. A tracked call also keeps its renewals. A call that left
- * the schedule begins afresh, unless it was we who gave it up (`expired`): then
- * what was said of it still holds.
+ * Applies a track request: the fields that it does not name stay as they were. A
+ * tracked call also keeps its renewals. A removed call starts from scratch, unless
+ * we gave it up (`expired`): then its fields stay.
  *
- * @param last what is known of the call, also if it has left the schedule
- * @param before the registration of the last word on the call, which may be another app's
+ * @param last the last record of the call, tracked or removed
+ * @param before the registration of the last record of this id, which may be another app's
  */
 export function register(
   request: TrackRequest,
@@ -126,7 +125,7 @@ function keep<T>(named: T | null | undefined, before: T | null | undefined): T |
   return named === undefined ? (before ?? null) : named;
 }
 
-/** A tenant that nobody named is the app's own, also after the call moves to another app. */
+/** If nobody named a tenant, it is the app's own, also after the call moves to another app. */
 function tenantOf(
   named: string | null | undefined,
   said: Call | null,
@@ -137,19 +136,18 @@ function tenantOf(
   return { tenantId: ofApp ?? said?.tenantId ?? '', tenantIsDefault: true };
 }
 
-/** Whether Graph is asked for the call with other credentials, or in another tenant. */
+/** Whether the two need different credentials, or are in different tenants. */
 function isElsewhere(a: Pick<Call, 'app' | 'tenantId'>, b: Pick<Call, 'app' | 'tenantId'>) {
   return a.app !== b.app || a.tenantId !== b.tenantId;
 }
 
 /**
- * The call as it is remembered once the bot has it stopped. To stop is a word as
- * new as to track: it counts against every registration made before it, also
- * against one that is not known here.
+ * Applies a stop. Like a track request it makes a new registration, so it counts
+ * against every earlier one, also against one that is not known here.
  *
- * @param last the call that is known; null: none is, and a tombstone is left
- * @param said `resultInfo` of Graph; `reach`: the apps whose calls the sender may stop; `before`:
- *   the registration of the last word on the call
+ * @param last the known call; null: there is none, and the result is a tombstone
+ * @param said `resultInfo`: Graph's; `reach`: the apps whose calls the sender may stop; `before`:
+ *   the registration of the last record of this id
  */
 export function unregister(
   id: string,

@@ -60,14 +60,14 @@ export function nextRetryAt(
 function backOffMs(call: Call, outcome: Outcome, policy: RetryPolicy): number {
   const growing = policy.floorMs * 2 ** Math.min(call.consecutiveFailures - 1, 30);
   if (outcome.kind !== 'refused') return Math.min(policy.capMs, growing);
-  // Entra does not know the tenant: it costs a token request each time, and seldom passes by itself.
+  // Without a request, Entra does not know the tenant: a retry costs a token request and seldom helps.
   return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
 }
 
 /**
- * Whether a call waits for its next attempt. A wait that begins in the future was planned by
- * a clock that was set back since: nobody knows how much of it is over, so it does not count.
- * No wait is longer than the deadline, `Retry-After` included.
+ * Whether a call waits for its next attempt. If the wait was planned in the future, the clock was
+ * set back since: how much of the wait is over is unknown, so it does not count. No wait is longer
+ * than the deadline, `Retry-After` included.
  */
 export function isWaiting(call: Call, context: WaitContext): boolean {
   const { now, skewMs, deadlineMs, retryGraceMs = 0 } = context;
@@ -80,9 +80,9 @@ export function isWaiting(call: Call, context: WaitContext): boolean {
 export interface WaitContext {
   readonly now: number;
   readonly deadlineMs: number;
-  /** An instant so far ahead is none of the past, in ms. */
+  /** An instant further ahead than this is in the future, in ms. */
   readonly skewMs: number;
-  /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
+  /** For this long after its time, in ms, an attempt is left to the replica that planned it. */
   readonly retryGraceMs?: number;
 }
 

@@ -6,7 +6,7 @@ import { nextRetryAt, type RetryPolicy } from './retry.ts';
 
 export interface SettleContext {
   readonly now: number;
-  /** See `SettledClock`: deadlines are kept by it. */
+  /** See `SettledClock`: deadlines go by it. */
   readonly settledNow: number;
   readonly deadlineMs: number;
   readonly policy: RetryPolicy;
@@ -19,12 +19,12 @@ export type Settlement = Put | Remove | null;
 /**
  * The one place that decides what an outcome does to a call.
  *
- * `asked` is the call as it was when the keepAlive was sent, `current` as it
- * stands now. They differ where somebody wrote in between; then a renewal still
- * counts (Graph renewed the call, whoever asked), and the newest one wins. An
- * ending counts only for the registration it was observed under, and a failure
- * only for the same tracking in the same app and tenant: a bot that repeats
- * itself hides no failure. Neither counts after a later success.
+ * `asked` is the call as it was when the keepAlive was sent, `current` as it is
+ * now. They differ if somebody wrote in between. A renewal counts all the same
+ * (Graph renewed the call, whoever asked), and the newest one wins. An ending
+ * counts only for the registration with which the request was sent. A failure
+ * counts only for the same tracking in the same app and tenant, so a repeated
+ * track request hides no failure. Neither counts after a later success.
  */
 export function settle(
   asked: Call,
@@ -63,15 +63,15 @@ function renew(current: Call, sentAt: number): Settlement {
   return current.atRiskAt === null ? { next } : { next, tell: 'recovered' };
 }
 
-/** Whether Graph would be asked now as it was asked then. */
+/** Whether a request now would be the same as the one that was sent. */
 function isSameRequest(asked: Call, current: Call): boolean {
   const { app, tenantId, trackedAt } = asked;
   return current.app === app && current.tenantId === tenantId && current.trackedAt === trackedAt;
 }
 
 /**
- * A deadline as far ahead of now as it is of the settled clock. No deadline is further ahead
- * than one deadline: such a one was counted from an instant before the clock was set back.
+ * The deadline, moved so that it is as far ahead of now as it is of the settled clock. It is at most
+ * one full deadline ahead: if it seems further, the clock was set back since the last success.
  */
 function expiresAt(call: Call, { now, settledNow, deadlineMs }: SettleContext): number {
   return Math.min(now + deadlineMs, deadlineAt(call, deadlineMs) + (now - settledNow));

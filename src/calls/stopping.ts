@@ -15,7 +15,7 @@ import { passedOver } from './reach.ts';
 import { type RegistrationContext, unregister } from './registration.ts';
 import { inTenant } from './words.ts';
 
-/** What is said of a call's end; null where nothing is. */
+/** What a notification says about a call's end; null if it says nothing. */
 export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
 
 const BY_REQUEST: End = { resultInfo: null, tenantId: null };
@@ -23,11 +23,11 @@ const BY_REQUEST: End = { resultInfo: null, tenantId: null };
 export interface StoppingDeps {
   readonly clock: SettledClock;
   readonly random: Random;
-  /** Of which apps the calls are; those of others are as good as unknown. */
+  /** The apps whose calls may be stopped; other calls count as unknown. */
   readonly reach: Reach;
 }
 
-/** Writes to one registry that calls are over, as a bot or Graph says. */
+/** Stops calls in one registry, when a bot or Graph says that they are over. */
 export class Stopping {
   readonly #deps: StoppingDeps;
   readonly #store: CallStore;
@@ -39,7 +39,7 @@ export class Stopping {
     this.#observer = observer;
   }
 
-  /** Stops a call. The stop of one that is not known is remembered, for whoever may know it. */
+  /** Stops a call. If it is not known, the stop is recorded for replicas that know the call. */
   async untrack(id: string, end: End = BY_REQUEST): Promise<NoticeFate> {
     const { clock, random, reach } = this.#deps;
     const context = { now: clock.now(), random };
@@ -56,7 +56,7 @@ export class Stopping {
         if (wasOurs && isKeepAliveTimeout(end.resultInfo)) this.#observer.timedOut(stopped);
         return 'ignored';
       }
-      [entry = null] = await this.#store.find([id]); // tracked this very moment
+      [entry = null] = await this.#store.find([id]); // tracked a moment ago
       if (entry === null) throw new StoreUnavailableError(`${id} cannot be read`);
     }
     return await this.#stop(entry, end, context);

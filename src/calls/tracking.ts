@@ -17,7 +17,7 @@ import type { RetryPolicy } from './retry.ts';
 import type { StoppingDeps } from './stopping.ts';
 import { inTenant, saysTheSame } from './words.ts';
 
-/** What became of a request to track; `updated` also if it changed nothing. */
+/** The result of a track request; `updated` also if it changed nothing. */
 export type Tracked =
   | { readonly kind: 'created' | 'updated'; readonly call: Call }
   | Invalid
@@ -26,16 +26,17 @@ export type Tracked =
 export type Established = Extract<Notice, { kind: 'established' }>;
 
 export interface TrackingDeps extends StoppingDeps {
-  /** Those that count now: they may be replaced while the daemon runs. */
+  /** The current apps: they may be replaced while the daemon runs. */
   readonly configured: () => ConfiguredApps;
-  /** Why a webhook may not be told, or null. */
+  /** Why a webhook may not be used; null if it may. */
   readonly webhookFault?: (url: string, app: string) => string | null;
   readonly policy: RetryPolicy;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan'>;
 }
 
 /**
- * Writes to one registry what bots, and Graph's notifications, say of calls that go on. Every word is decided on what stands there when it is written.
+ * Writes track requests, and Graph's notifications of established calls, to one registry. Each is
+ * decided by the record at the moment of the write.
  */
 export class Tracking {
   readonly #deps: TrackingDeps;
@@ -48,10 +49,10 @@ export class Tracking {
     this.#observer = observer;
   }
 
-  /** What is wrong with a request whatever the call is like. */
+  /** Finds faults of a request that do not depend on the call. */
   faultOf(request: TrackRequest): Invalid | Forbidden | null {
     const context = this.#context();
-    // One that names no app leaves a call that is known in its own.
+    // If the request names no app, a known call keeps its own.
     const { app } = request;
     const beyond =
       app === undefined ? null : beyondReach(this.#deps.reach, app ?? context.defaultApp);
@@ -59,9 +60,9 @@ export class Tracking {
   }
 
   /**
-   * Tracks calls, by requests without a fault, one an id. Every request is a new word under a new
-   * registration, also if it changes nothing: otherwise a stop before it, which a replica without
-   * Redis may have taken, would win over it later. Only a change is an event.
+   * Tracks calls. The requests must be without a fault, with one for each id. Every request makes a
+   * new registration, even if it changes nothing: otherwise an earlier stop, which a replica without
+   * Redis may have taken, would win later. Only a change is published.
    */
   async track(requests: readonly TrackRequest[]): Promise<Map<string, Tracked>> {
     const context = this.#context();
@@ -77,10 +78,10 @@ export class Tracking {
   }
 
   /**
-   * Takes Graph's word that calls are established, one an id, and tracks those that are not known.
-   * Ids are not used again: for a call that has left it is late news, unless the call was given
-   * up here, and Graph has not told of its end either. The tenant that Graph names replaces one
-   * that nobody named.
+   * Applies Graph's notifications that calls are established, one for each id: tracks those that are
+   * not known. Graph never reuses an id, so for a removed call the notification is late and ignored,
+   * unless we gave the call up and Graph has not reported its end. The tenant that Graph names
+   * replaces one that nobody named.
    */
   async establish(notices: readonly Established[], app: string | undefined) {
     const context = this.#context();
@@ -140,7 +141,7 @@ export class Tracking {
     return webhookFault ? { ...context, webhookFault } : context;
   }
 
-  /** What is wrong with a request for what the call is like, or would be. */
+  /** Finds faults of a request that depend on the call, as it is or as it would be. */
   #faultIn(
     request: TrackRequest,
     next: Call,
@@ -154,17 +155,17 @@ export class Tracking {
   }
 }
 
-/** Publishes only what is new: a call, or something said of it. */
+/** Publishes an event only if the call is new or has changed. */
 function put(current: Call | null, next: Call): Decision {
   return current && saysTheSame(current, next) ? { next } : { next, tell: 'tracked' };
 }
 
-/** Whether it wants a keepAlive at once: it is new, or has just moved to an app or tenant where it may not fail. */
+/** Whether it needs a keepAlive at once: it is new, or was failing and has just moved. */
 function wantsKeepAlive({ renewedAt, retryAt, consecutiveFailures }: Call): boolean {
   return renewedAt === null || (consecutiveFailures > 0 && retryAt === null);
 }
 
-/** Whether only we think that the call is over. */
+/** Whether we gave the call up, and Graph did not end it. */
 function wasGivenUp({ removal, resultInfo }: GoneCall): boolean {
   return removal === 'expired' && resultInfo === null;
 }

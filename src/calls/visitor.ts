@@ -18,21 +18,21 @@ export interface VisitorDeps {
 /** What whoever turns the wheel asks of a visitor. */
 export type Visits = Pick<Visitor, 'visitSlot'>;
 
-/** `cut`: told to stop before it was done; somebody else has to make it again. */
+/** `cut`: stopped before it was done; another replica has to repeat it. */
 export type Visited = 'done' | 'cut';
 
 /** A slot with fewer due calls is handed over at once instead of spread over its width. */
 const SPREAD_FROM = 16;
 
 /**
- * The calls of a large slot are handed over in steps of this, some at once: to wake up for each
- * would cost more than the waiting is worth.
+ * The calls of a large slot are handed over in steps of this, several in each: to wake up for every
+ * single call would cost too much.
  */
 const PACE_MS = 20;
 
 /**
- * Visits slots: reads the calls, hands those that are due to the keeper, and is done. It waits for
- * no request. Rejects only with what the store rejects with; a visit may be repeated at any time.
+ * Visits slots: reads the calls and hands those that are due to the keeper, without waiting for any
+ * request. Rejects only with errors of the store. A visit may be repeated at any time.
  */
 export class Visitor {
   readonly #deps: VisitorDeps;
@@ -62,7 +62,7 @@ export class Visitor {
     const isHandedOver = await this.#handOver(due, turnAt, stop);
     const handled = new Set([...post, ...over.map(({ entry }) => entry)]);
     const later = entries.filter((entry) => !handled.has(entry));
-    // Whoever made the last attempt plans the next one; this is for when they are gone.
+    // The replica that made the last attempt plans the next one; this is for when it has died.
     keeper.plan(
       later.map(({ call }) => call),
       policy.firstMs,
@@ -71,7 +71,7 @@ export class Visitor {
     return isHandedOver ? 'done' : 'cut';
   }
 
-  /** Those of a large slot are spread over its width, unless the visit is late. */
+  /** Spreads the calls of a large slot over its width, unless the visit is late. */
   async #handOver(due: readonly Call[], turnAt: number, stop: AbortSignal): Promise<boolean> {
     const { keeper, clock, wheel } = this.#deps;
     const width = slotWidthMs(wheel);

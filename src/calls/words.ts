@@ -1,6 +1,6 @@
 import type { Call } from './call.ts';
 
-/** Whether Graph names a tenant that is not the call's. One that nobody named cannot be wrong. */
+/** Whether Graph names a tenant other than the call's. A default tenant matches any. */
 export function isOfAnotherTenant(call: Call, tenantId: string | null): boolean {
   if (tenantId === null || call.tenantIsDefault) return false;
   return call.tenantId.toLowerCase() !== tenantId;
@@ -8,8 +8,8 @@ export function isOfAnotherTenant(call: Call, tenantId: string | null): boolean 
 
 /**
  * The call in the tenant that Graph names, if nobody has named one before; otherwise the call
- * itself. It keeps its registration: Graph's word on the tenant is no word of the bot's, and a
- * stop that is under way elsewhere stands.
+ * itself. It keeps its registration, because the tenant comes from Graph and not from the bot: a
+ * stop that is under way elsewhere must still win.
  */
 export function inTenant<C extends Call>(call: C, tenantId: string | null): C {
   if (tenantId === null || !call.tenantIsDefault) return call;
@@ -19,7 +19,7 @@ export function inTenant<C extends Call>(call: C, tenantId: string | null): C {
 
 const WORDS = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil'] as const;
 
-/** Whether two records of a call say the same of it, as somebody who reads it can tell. */
+/** Whether two records of a call look the same to API clients. */
 export function saysTheSame(a: Call, b: Call): boolean {
   return WORDS.every((word) => a[word] === b[word]) && haveSameLabels(a, b);
 }

@@ -16,7 +16,7 @@ export interface Pending {
   deadlineAt: number;
   /** When it was handed over, epoch ms. */
   readonly since: number;
-  /** Whether its request is in flight, or has ended. */
+  /** Whether its request was sent, or its outcome is known. */
   isSent: boolean;
   isDone: boolean;
   /** The bot tracked it again after the request was sent: check it again. */

@@ -1,7 +1,7 @@
 import { type Entry, StoreUnavailableError } from '../calls/ports.ts';
 import type { Registries } from './registries.ts';
 
-/** The version of a call that could not be read. It equals no other, so a write reads the record first. */
+/** The version of a call that could not be read. It equals none, so a write reads the record first. */
 export const UNREAD = 'unread';
 
 const CHUNK = 500;

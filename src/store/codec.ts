@@ -15,7 +15,7 @@ interface Encoded {
   v: typeof FORMAT;
   a: string;
   t: string;
-  /** The tenant was named: it is not only the app's default. */
+  /** Somebody named the tenant: it is not just the app's default. */
   tn?: 1;
   r: string;
   at: number;

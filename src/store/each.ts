@@ -7,10 +7,10 @@ type CommandName = 'hget' | 'hsetnx' | 'zadd' | 'writeCalls';
 export type Reply = [error: Error | null, value: unknown];
 
 /**
- * Sends all at once and resolves with a reply for each, in order. In a Cluster
- * each command is sent by itself: while the slot moves, a node refers some of
- * them to another, and ioredis can follow that only for a whole pipeline. A
- * command that fails does so alone.
+ * Sends all commands at once and resolves with their replies, in order; each may
+ * fail by itself. In a Cluster it uses no pipeline: while the hash slot moves, a
+ * node redirects some commands to another node, and ioredis can follow only if
+ * the whole pipeline is redirected.
  */
 export async function sendEach(redis: RedisClient, commands: readonly Command[]): Promise<Reply[]> {
   if (commands.length > 1 && !isCluster(redis)) {

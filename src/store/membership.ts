@@ -14,9 +14,9 @@ export interface MembershipOptions {
 }
 
 /**
- * - `joined`: this replica counts among those that turn this wheel. The era is
- *   another one where Redis was new, or has lost its data; `isOlder` where it
- *   has gone back to data from before the last sign of life.
+ * - `joined`: this replica now turns this wheel with the others. The era differs
+ *   from the last one if Redis was new or has lost its data; `isOlder` is true if
+ *   Redis has gone back to data from before the last heartbeat.
  * - `different`: `others`, which live, have another interval.
  */
 export type Verdict =
@@ -26,7 +26,7 @@ export type Verdict =
 /** Told of each reading of Redis's clock; see `RefereedClock.setBy`. */
 export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => void;
 
-/** The replicas of one Redis, which must agree on the interval. Rejects with what Redis rejects with. */
+/** The replicas of one Redis, which must agree on the interval. Rejects with Redis's errors. */
 export class Membership {
   readonly #options: MembershipOptions;
   #lastBeat = 0;

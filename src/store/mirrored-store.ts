@@ -53,9 +53,9 @@ export class MirroredStore implements CallStore {
   }
 
   /**
-   * Redis may have lost a call that is known here. Then its stop stays unsaved, until both are
-   * brought together and it is told of: Redis gets no more than the mark of it by now. A call
-   * that the stop is not for stays as it is.
+   * Redis may have lost a call that is known here. Then Redis gets only a tombstone for now, and
+   * the stop stays unacknowledged until a sync writes and publishes it. If the stop does not apply
+   * to the call that is known here, that call stays as it is.
    */
   async stopUnknown(gone: GoneCall): Promise<boolean> {
     const known = this.#roster.peek(gone.id)?.call ?? (await this.#untold(gone.id));

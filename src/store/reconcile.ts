@@ -104,14 +104,17 @@ async function update(
 }
 
 /**
- * What a replica that knows `known` of a call has to write where `current`
- * stands in Redis. A registration made later replaces an earlier one; a renewal
- * sent later replaces an earlier one, under whichever registration; that it left
- * counts for its own registration and those before it, but not against a success
- * that the deadline did not know of, or that came after Graph said that it is
- * over. The tenant that a notification named under the same registration replaces
- * the default one. A renewal in the future of `now` is none: it was
- * written by a clock that was wrong.
+ * Merges a replica's record `known` into the record `current` of Redis; returns what
+ * to write.
+ *
+ * - A later registration replaces an earlier one.
+ * - A later renewal replaces an earlier one, whatever their registrations.
+ * - A removal counts for its own registration and earlier ones. It does not count if
+ *   the call expired without knowledge of a later success, or if a success came after
+ *   Graph said that the call is over.
+ * - A tenant that a notification named under the same registration replaces the
+ *   default one.
+ * - A renewal later than `now` is ignored: it was written by a wrong clock.
  */
 export function merge(known: Call | GoneCall, current: Call, now: number): Decision {
   const renewal = ({ renewedAt }: Call) => (renewedAt === null || renewedAt > now ? 0 : renewedAt);

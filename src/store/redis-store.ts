@@ -94,7 +94,7 @@ export class RedisCallStore implements CallStore {
     return this.#run(() => rememberGone(this.#place(slot), gone, isNews));
   }
 
-  /** A short lock on a slot; false if another store holds it. It expires by itself. */
+  /** Takes a short lock on a slot, which expires by itself; false if another store holds it. */
   async tryLock(slot: number, forMs: number): Promise<boolean> {
     const { lock } = this.#keys(slot);
     const hold = () => this.#redis.holdLock(lock, this.#holder, Math.ceil(forMs));

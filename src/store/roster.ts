@@ -101,8 +101,8 @@ export class Roster implements CallStore {
   }
 
   /**
-   * The call as it is known here: null if it has left the schedule, undefined if there was no room
-   * for it, or if it is forgotten that it left.
+   * The call as it is known here: null if it was removed, undefined if there was no room for it,
+   * or if its removal is forgotten.
    */
   latest(call: Call): Entry | null | undefined {
     return this.peek(call.id) ?? (this.hasLeft(call) ? null : undefined);

@@ -1,22 +1,21 @@
 import type { Result } from 'ioredis';
 
-/** No replica asks to be believed for longer (`Periods.believedMs`). */
+/** The longest lease that a replica may ask for, in ms (`Periods.believedMs`). */
 const MOST_BELIEVED_MS = 60_000;
 
 /**
- * Writes changes of calls of one slot, each if the value it is based on still
- * stands, and appends their events in the same step: no such change without its
- * event, no event without its change.
+ * Writes changes of calls of one slot, each if the value it is based on is still
+ * current, and appends their events in the same step. So there is no change without
+ * its event, and no event without its change.
  *
  * KEYS: calls, gone, gone-at, events. ARGV: how many events to keep, then for each
  * change: op (`put`, `tracked`, `at-risk`, `recovered`, or the removal), id, the
  * value expected (empty: none), the new value, and for removals the instant (epoch
- * ms). Returns for each change 1, or the value that stands there instead (empty:
- * none).
+ * ms). Returns for each change 1, or the current value instead (empty: none).
  *
- * All values are read at once, and all puts written at once: of what a renewal
- * costs Redis, most would be the calls from Lua. A thousand changes at most, as
- * their fields and values are handed over on Lua's stack.
+ * It reads all values at once and writes all puts at once, because calls from Lua
+ * are most of what a renewal costs Redis. A thousand changes at most, because their
+ * fields and values go onto Lua's stack.
  */
 const writeCalls = `
 local puts = {['put'] = true, ['tracked'] = true, ['at-risk'] = true, ['recovered'] = true}
@@ -62,12 +61,12 @@ return results
 `;
 
 /**
- * Writes back what Redis has lost, or never heard of, where the call is not on
- * the schedule. KEYS as for writeCalls. ARGV: how many events to keep, then for
- * each item: op (`restored`; the removal; `remembered`, a removal that has been
- * told of), id, value, the value that was read in `gone` (empty: none), and for
- * removals the instant (epoch ms). What was written in `gone` meanwhile stands.
- * Returns for each 1 if it was written, otherwise 0.
+ * Writes back what Redis has lost, or never knew, unless the call is tracked there.
+ * KEYS as for writeCalls. ARGV: how many events to keep, then for each item: op
+ * (`restored`; the removal; `remembered`, a removal that was already published), id,
+ * value, the value that was read in `gone` (empty: none), and for removals the
+ * instant (epoch ms). If `gone` has changed since it was read, it stays as it is.
+ * Returns for each item 1 if it was written, otherwise 0.
  */
 const writeBack = `
 local results = {}
@@ -106,15 +105,17 @@ return #ids
 `;
 
 /**
- * Says that a replica lives, and with which interval. KEYS: wheel, replicas. ARGV: replica, for
- * how long to believe it (ms), interval (ms), the era that begins if one does. Returns {verdict,
- * interval, living replicas, era, beat, now}; the verdict is `joined`, or `different` if other
- * living replicas have another interval; then this one is not counted. With nobody else left the
- * new interval counts. The era names the time since this Redis last lost its data: without an
- * interval the data is not there either, and a new era begins. The beat counts the signs of life
- * of all replicas: one that is not greater than the last means that Redis has gone back to older
- * data. The instants are by Redis's clock (ms), the one that all replicas share. A replica that
- * is to be believed for longer than anybody asks for was written before that clock was set back.
+ * Takes a replica's heartbeat, with its interval. KEYS: wheel, replicas. ARGV: replica, its lease
+ * (ms), interval (ms), the name of the next era. Returns {verdict, interval, living replicas, era,
+ * beat, now}.
+ *
+ * The verdict is `joined`, or `different` if other living replicas have another interval; then this
+ * one is not counted. If there is no other living replica, the new interval counts. The era names
+ * the time since this Redis last lost its data: without an interval the data is lost too, and a new
+ * era begins. The beat counts the heartbeats of all replicas: if it is not greater than the last
+ * one, Redis has gone back to older data. The instants are by Redis's clock (ms), which all replicas
+ * share. A lease that is longer than any replica asks for dates from before that clock was set back,
+ * and no longer counts.
  */
 const joinWheel = `
 local time = redis.call('TIME')
@@ -145,8 +146,8 @@ return 0
 `;
 
 /**
- * Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). Who is said to
- * hold it for longer than that took it before Redis's clock was set back, and holds it no more.
+ * Takes a lock, or renews it. KEYS: lock. ARGV: holder, for how long (ms). A lock that would last
+ * longer than that dates from before Redis's clock was set back, and no longer counts.
  */
 const holdLock = `
 local holder = redis.call('GET', KEYS[1])

@@ -24,9 +24,8 @@ export function fieldOf(fields: readonly string[], name: string): string {
 }
 
 /**
- * The event that an entry of the stream holds; null where it cannot be read
- * (which the feed reports), or is none that is told: the stop of a call that
- * nobody knew.
+ * The event in an entry of the stream; null if it cannot be read (which the feed
+ * reports), or if it is not for clients: the stop of an unknown call.
  */
 export function decodeEvent([id, fields]: StreamEntry): CallEvent | null {
   const type = TOLD_AS[fieldOf(fields, 'type')];

@@ -50,7 +50,7 @@ export async function restoreCalls(place: Place, calls: readonly Call[]): Promis
     for (const { call, left, gone } of read) {
       if (!hasLeft(call, gone)) items.push({ op: 'restored', call, left, goneAt: 0 });
       else if (gone !== 'newer' && gone !== null && isTombstone(gone)) {
-        // Whoever took the stop did not know the call.
+        // The replica that took the stop did not know the call.
         stopped.push(forgetAs(call, gone));
       }
     }
@@ -60,12 +60,12 @@ export async function restoreCalls(place: Place, calls: readonly Call[]): Promis
 }
 
 /**
- * Writes down that calls of a slot have left the schedule, unless they are
- * tracked, or are known to have left it under this registration or a later one;
- * then only what these knew of the end, and Redis did not, is added.
- * Returns those that were written, without those that were added to.
+ * Writes the removals of calls of a slot to Redis, unless the calls are tracked
+ * there. If Redis already has a removal under this registration or a later one,
+ * only adds what Redis did not know of the end. Returns the calls whose removals
+ * were new to Redis.
  *
- * @param isNews whether nobody has been told of it yet
+ * @param isNews whether the removal is not published yet
  */
 export async function rememberGone(
   place: Place,
@@ -117,7 +117,7 @@ async function write(
   return done.map((one) => one === 1);
 }
 
-/** Under this registration or a later one. Of two tombstones the later one stands, whoever left it. */
+/** Whether `gone` removes the call, under its registration or a later one. The later tombstone wins. */
 function hasLeft(call: Call | GoneCall, gone: Left): boolean {
   if (gone === 'newer' || gone === null) return gone === 'newer';
   if (isGone(call) && isTombstone(call)) return gone.registration >= call.registration;
