@@ -59,7 +59,7 @@ export interface Daemon {
   readonly url: string;
   /** Where the metrics are, where that is a listener of their own. */
   readonly metricsUrl: string | null;
-  /** Reads APPS_FILE and ACCESS_FILE again, where there are any; what comes of it is in the log. */
+  /** Reads APPS_FILE and ACCESS_FILE again, if there are any, and logs the result. */
   reloadFiles(): Promise<void>;
   /**
    * Unready at once; then the API is drained, visits in flight are finished or
@@ -383,7 +383,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           keeper.settled(),
           webhooks?.stop(handOver),
         ]);
-        // One of our own is being started again; any other may never come back.
+        // The embedded server is being restarted; any other Redis may never come back.
         if (embedded && roster.hasUnsaved) await untilAnswers(redis, limit);
         await recovery.saveLast();
         await running.disposeAsync();

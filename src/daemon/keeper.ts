@@ -19,7 +19,7 @@ export interface KeeperParts {
   readonly store: MirroredStore;
   readonly roster: Roster;
   readonly observer: Observer;
-  /** Whether Redis serves the slot of the call now. */
+  /** Whether Redis serves the call's slot now. */
   readonly isServed: (id: string) => boolean;
   readonly clock: RefereedClock;
   readonly random: () => number;
@@ -31,10 +31,10 @@ export interface KeeperParts {
   readonly log: Logger;
 }
 
-/** The keeper of this replica, and those who visit slots for it, in Redis and in memory. */
+/** Builds the replica's keeper, and the visitors of slots in Redis and in memory. */
 export function buildKeeper(parts: KeeperParts) {
   const { graph, store, roster, observer, period, tracing, log } = parts;
-  // An ending that Redis does not know yet is announced when it does, by one replica.
+  // A removal that Redis does not know yet is published when a replica writes it there.
   const localObserver: Observer = {
     ...observer,
     removed: ({ id, removal }) => log.debug({ call: id, removal }, 'call left the schedule here'),

@@ -25,12 +25,12 @@ export interface RecoveryOptions {
 }
 
 /**
- * Brings Redis and the local registry together: all slots once Redis is back, and
- * with each heartbeat the slots in which Redis has yet to learn of something.
+ * Syncs the local registry with Redis: all slots when Redis is back, and with each
+ * heartbeat the slots that have something unacknowledged.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
-  /** Calls were missing in some slots: they may be in the others too. */
+  /** Redis has lost calls in some slots, and may have lost more in others. */
   #mayHaveLost = false;
 
   constructor(options: RecoveryOptions) {
@@ -44,7 +44,7 @@ export class Recovery {
     link.on('refused', (error) => this.#onRefused(error));
   }
 
-  /** Before the replica stops: what it alone knows is lost with it, unless Redis takes it now. */
+  /** Before the replica stops: writes to Redis what only this replica knows, or else it is lost. */
   async saveLast(): Promise<void> {
     const { store, roster, clock, log } = this.#options;
     if (!roster.hasUnsaved) return;
@@ -74,7 +74,7 @@ export class Recovery {
     if (this.#mayHaveLost) await this.#syncAll(false);
   }
 
-  /** Whoever keeps calls alive from memory must not give up, whatever Redis has become. */
+  /** A replica that keeps calls alive from memory must not give up, whatever is wrong with Redis. */
   #onRefused(error: Error): void {
     const { roster, onFatal } = this.#options;
     if (!roster.hasUnsaved) onFatal(error);
@@ -97,7 +97,7 @@ export class Recovery {
     for (const call of left) observer.removed(call);
     if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
     metrics.callsWrittenBack(restored);
-    // A visit that found a slot empty meanwhile counts its turn as done.
+    // Meanwhile a visit may have found a slot empty, and counted its turn as done.
     if (restored > 0) watch.lookSoon();
     const { tracked } = roster;
     log.info({ replica, ...wheel, tracked, updated, restored, isFirst }, 'in step with Redis');

@@ -71,7 +71,7 @@ export class Tokens {
     }
   }
 
-  /** The oldest without a token, if there is one: somebody may have made those tenants up. */
+  /** Prefers the oldest without a token, because its tenant may be made up. */
   #forgetOne(): void {
     let oldest: string | null = null;
     for (const [key, { cache }] of this.#held) {

@@ -17,7 +17,7 @@ export interface AdmissionOptions {
 }
 
 interface AdmissionPluginOptions extends AdmissionOptions {
-  /** The `Keep-Alive` header for those who showed a valid key. */
+  /** The `Keep-Alive` header for clients that showed a valid key. */
   readonly keepAlive: string;
 }
 
@@ -76,7 +76,7 @@ export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, optio
   });
   const know = (request: FastifyRequest, reply: FastifyReply) => {
     app.connections.know(request.raw.socket);
-    // Node names the short time of anonymous connections.
+    // Node would announce the short time-out of anonymous connections.
     if (reply.raw.shouldKeepAlive) reply.header('keep-alive', options.keepAlive);
   };
   app.addHook('onRequest', async (request, reply) => {

@@ -40,7 +40,7 @@ const Instant = (description: string) =>
     examples: ['2026-02-03T04:05:06.789Z'],
   });
 
-/** Absent: stays as it is. null: back to the default. */
+/** Absent: the field stays as it is. null: resets it to its default. */
 function Clearable<T extends TSchema & { type: string }>(schema: T) {
   return Type.Optional(Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] }));
 }

@@ -9,11 +9,11 @@ export interface Watched {
   readonly store: CallStore;
   readonly visitor: Visits;
   /**
-   * So that one replica at a time makes up for a slot; false: another one is at it. The lock
-   * expires by itself, when the requests have come back.
+   * Lets only one replica at a time make up for a slot; false: another one does. The lock expires
+   * by itself, when the requests have ended.
    */
   readonly lock: (slot: number) => Promise<boolean>;
-  /** How long an attempt is left to whoever has planned it before the watch makes it, in ms. */
+  /** How long an attempt is left to the replica that planned it, before the watch makes it, in ms. */
   readonly retryGraceMs: number;
 }
 
@@ -91,7 +91,7 @@ export class Watch {
     let before = clock.now();
     while (!signal.aborted) {
       const now = clock.now();
-      // The clock was set back: what was planned before is later than it was meant to be.
+      // The clock was set back: what was planned before would now come too late.
       if (now < before - skewMs) this.lookSoon();
       before = now;
       let nextAt = now + MOST_SLEEP_MS;
@@ -130,7 +130,7 @@ export class Watch {
     this.#running.add(running);
   }
 
-  /** The next to wait for; a turn in the future was one of a clock that was set back since. */
+  /** The next turn to wait for. If `turnAt` is in the future, the clock was set back since. */
   #turnAfter(slot: number, turnAt: number): number {
     const { clock, wheel, graceMs } = this.#options;
     const now = clock.now();

@@ -10,7 +10,7 @@ import { MOST_NOTIFICATIONS } from '../limits.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
 
-/** For which configured app notifications are (undefined: the default), and of whose calls they may speak. */
+/** The app of the notifications (undefined: the default), and the apps whose calls they may change. */
 interface Admitted {
   readonly kind: 'admitted';
   readonly app: string | undefined;
@@ -146,7 +146,7 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
   done();
 };
 
-/** Whoever may ask at all is believed; if they name an app, they speak of its calls alone. */
+/** Trusts every client that may ask. If it names an app, only that app's calls may change. */
 function asNamed(app: string | undefined): Admitted {
   return { kind: 'admitted', app, reach: app === undefined ? null : new Set([app]) };
 }
