@@ -24,7 +24,7 @@ export interface Periods {
   readonly visitRetryMs: number;
   /** The watch looks at a slot this long after its turn, when a timely visit is over. */
   readonly watchGraceMs: number;
-  /** For this long after its time a retry is left to the replica that planned it; then the watch makes it. */
+  /** For this long a retry is left to the replica that planned it; then the watch makes it. */
   readonly retryGraceMs: number;
   /** Without an answer from Redis for so long, it counts as out. */
   readonly outGraceMs: number;

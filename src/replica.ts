@@ -32,7 +32,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
     hangUp: () => {
       if (!config.appsFile && !config.accessFile) return requests.stop('SIGHUP');
       // During the start the files have just been read, and later changes are noticed anyway.
-      log.info({ signal: 'SIGHUP' }, 'reading the files anew');
+      log.info({ signal: 'SIGHUP' }, 'reading the files again');
       daemon?.reloadFiles().catch((err: unknown) => die(opened, err));
     },
   });
@@ -72,7 +72,7 @@ async function stop(daemon: Daemon, opened: Log): Promise<void> {
   await opened.exit(Number(process.exitCode ?? 0));
 }
 
-/** Ends the process after an unexpected error, with the cause in the log, rather than go on half alive. */
+/** Ends the process after an unexpected error, with the cause in the log. It must not run half alive. */
 async function die(opened: Log, err: unknown): Promise<void> {
   opened.log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
   await opened.exit(1);

@@ -23,7 +23,7 @@ export class Backoff {
 
   /**
    * @param leftMs until a deadline; a pause is at most half of that, and at least {@link FIRST_MS}
-   * @param reserveMs a pause that the server asked for does not count if it ends this near to the deadline
+   * @param reserveMs a pause that the server asked for does not count if it ends this near to it
    */
   ready(now: number, leftMs = Number.POSITIVE_INFINITY, reserveMs = 0): boolean {
     const isCut = this.#until > now + leftMs / 2 && now >= this.#failedAt + FIRST_MS;

@@ -35,7 +35,9 @@ function refuseOddLines(text: string): void {
     throw new Error('the file has literal \\n instead of line breaks');
   }
   if (/-----BEGIN [A-Z ]+-----[^\r\n]*\S/.test(text)) {
-    throw new Error('the file has lost its line breaks: BEGIN and END want lines of their own');
+    throw new Error(
+      'the file has lost its line breaks: BEGIN and END must be on lines of their own',
+    );
   }
 }
 

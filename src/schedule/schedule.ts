@@ -118,7 +118,10 @@ export class Schedule {
       return { slot, turnAt: turnAtOrBefore(slot, clock.now(), wheel) };
     });
     await this.#schedulers.makeUp(turns, `${process.pid}-${performance.now()}`).catch((err) => {
-      log.warn({ err, slots: slots.size }, 'slots cannot be handed over: the watch takes them');
+      log.warn(
+        { err, slots: slots.size },
+        'slots cannot be handed over: the watch will visit them',
+      );
     });
   }
 

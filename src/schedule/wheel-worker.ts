@@ -111,7 +111,7 @@ export class WheelWorker {
     try {
       if ((await this.#visit(job)) === 'done') return;
     } catch (err) {
-      log.warn({ err, data: job.data }, 'visit failed; it is made again');
+      log.warn({ err, data: job.data }, 'visit failed; it will be repeated');
       againAt += retryMs;
     } finally {
       this.#busy--;

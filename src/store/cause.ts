@@ -14,7 +14,7 @@ type Told = readonly [what: string, fix: string];
 
 const CREDENTIALS = 'Put the user and the password of Redis into REDIS_URL.';
 const SEE_LOG = "See Redis's log.";
-const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the way (firewall).';
+const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the firewall.';
 const TRUST = 'Name the private CA in NODE_EXTRA_CA_CERTS.';
 
 /** By the first word of an error reply: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
@@ -35,7 +35,7 @@ const REPLIES: Readonly<Record<string, Told>> = {
   ],
   OOM: ['Redis is out of memory', 'Give Redis more memory (maxmemory).'],
   LOADING: ['Redis is loading its data from disk', 'Wait: Redis serves when it has read its data.'],
-  BUSY: ['Redis is busy with a script', 'Find whose it is, and end it (redis-cli SCRIPT KILL).'],
+  BUSY: ['Redis is busy with a script', 'Find who runs it, and end it (redis-cli SCRIPT KILL).'],
   MISCONF: ['Redis cannot write to its disk', 'Make room on the disk of Redis.'],
   NOREPLICAS: [
     'too few replicas of Redis are in step (min-replicas-to-write)',

@@ -174,7 +174,7 @@ export class RedisLink extends Emitter<LinkEvents> {
     const why = cause ? { cause: cause.what } : { err: error };
     log.error(why, 'Redis is out: this replica goes on from memory');
     await this.emit('lost', cause).catch((err: unknown) =>
-      log.error({ err }, 'not all is stopped'),
+      log.error({ err }, 'not everything could be stopped'),
     );
   }
 
