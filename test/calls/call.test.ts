@@ -124,7 +124,7 @@ describe('a call that has left the schedule', () => {
     });
   });
 
-  test('is over for the apps of whoever stopped it last, however it left first', () => {
+  test('is stopped for the apps of the last sender, however it was removed first', () => {
     const first = { ...forget(aCall(), 'ended', NOW), registration: 'r2' };
     const limited = { ...first, registration: 'r3', onlyApps: ['default'] };
     for (const joined of [joinEnds(first, limited), joinEnds(limited, first)]) {

@@ -45,7 +45,7 @@ describe('tracking', () => {
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
   });
 
-  test('a known call without a word changes nothing and is no event, but a new word', async () => {
+  test('a known call without a body changes nothing and publishes nothing, but makes a new registration', async () => {
     const { calls, store, told } = aRegistry();
     const known = aCall({
       ...{ app: 'second', tenantId: TENANT, tenantIsDefault: false },
@@ -70,7 +70,7 @@ describe('tracking', () => {
     expect((store.get(ID)?.registration ?? '') > known.registration).toBe(true);
   });
 
-  test('a call that fails in another tenant or app from now on has it tried there at once', async () => {
+  test('a failing call in another tenant or app is tried there at once', async () => {
     const { calls, store, asked } = aRegistry();
     const failing = { renewedAt: NOW - 5, consecutiveFailures: 2, retryAt: NOW + 9 * MINUTE };
     for (const word of [{ tenantId: SECOND_TENANT }, { app: 'second' }]) {
@@ -131,7 +131,7 @@ describe('tracking', () => {
     expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
   });
 
-  test('an id twice in one request is as tracking it twice: the second names some of it', async () => {
+  test('an id twice in one request is like two requests, the second of which names some fields', async () => {
     const { calls, store } = aRegistry();
     const trackUntil = NOW + MINUTE;
     await calls.track([

@@ -3,7 +3,7 @@ import { tombstone } from '../../src/calls/call.ts';
 import { aCall, aGoneCall, ended, MINUTE, NOW, TENANT } from './fixture.ts';
 import { aRegistry, ID, out, SECOND_TENANT } from './registry.ts';
 
-describe('what Graph notifies', () => {
+describe('a notification', () => {
   const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
   const established = { kind: 'established', id: ID, tenantId: OTHER_TENANT } as const;
   const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
@@ -22,7 +22,7 @@ describe('what Graph notifies', () => {
     ]);
   });
 
-  test('leaves a call that is tracked as the bot had it tracked, also if it does so that moment', async () => {
+  test('leaves a call as the bot tracked it, even if it does so at the same moment', async () => {
     const { calls, store } = aRegistry();
     const known = aCall({ labels: { room: 'b' }, tenantIsDefault: false, tenantId: OTHER_TENANT });
     store.put(known);
@@ -43,7 +43,7 @@ describe('what Graph notifies', () => {
     expect(again.store.get(ID)).toEqual(known);
   });
 
-  test('stops a call that is over, keeps why, and counts what is our failure apart', async () => {
+  test('stops a call that is over, keeps the reason, and counts missed keepAlives apart', async () => {
     const { calls, store, told } = aRegistry();
     store.put(aCall());
     expect(await calls.notify([over], { total: 1 })).toMatchObject({ tracked: 0, stopped: 1 });
@@ -54,7 +54,7 @@ describe('what Graph notifies', () => {
     expect(told.timeouts).toEqual([ID]);
   });
 
-  test('of a call that Graph had ended before adds why; of one that the bot stopped it is no failure', async () => {
+  test('adds the reason to a call that Graph ended before, and counts no failure of one that the bot stopped', async () => {
     const { calls, store, told } = aRegistry();
     store.gone.set(ID, aGoneCall({ removal: 'ended' }));
     store.gone.set('call-0002', aGoneCall({ id: 'call-0002', removal: 'untracked' }));
@@ -64,7 +64,7 @@ describe('what Graph notifies', () => {
     expect(told.removals).toEqual([]);
   });
 
-  test('is of the app that is named; one that is not configured is refused', async () => {
+  test('is for the app that is named, and is refused if that is not configured', async () => {
     const { calls, store } = aRegistry();
     expect(await calls.notify([established], { total: 1, app: 'none' })).toMatchObject({
       kind: 'invalid',
@@ -75,7 +75,7 @@ describe('what Graph notifies', () => {
     expect(store.get(ID)).toMatchObject({ app: 'default' });
   });
 
-  test('of the end of a call in another tenant is not of ours, and is told of', async () => {
+  test('of an ending in another tenant is ignored and reported', async () => {
     const { calls, store, told } = aRegistry();
     const known = aCall({ tenantIsDefault: false });
     store.put(known);
@@ -90,14 +90,14 @@ describe('what Graph notifies', () => {
     expect(told.notifications.map((counts) => counts.other_tenant)).toEqual([1, 0, 1]);
   });
 
-  test('says that a call which was given up is there after all', async () => {
+  test('tracks a call again that was given up', async () => {
     const { calls, store } = aRegistry();
     store.gone.set(ID, aGoneCall({ removal: 'expired' }));
     expect(await calls.notify([established], { total: 1 })).toMatchObject({ tracked: 1 });
     expect(store.get(ID)).not.toBeNull();
   });
 
-  test('out of order does not raise a call from the dead', async () => {
+  test('out of order does not track an ended call again', async () => {
     const { calls, store } = aRegistry();
     await calls.notify([over, established], { total: 2 });
     expect(store.get(ID)).toBeNull();
@@ -110,7 +110,7 @@ describe('the tenant that Graph names', () => {
   const established = { kind: 'established', id: ID, tenantId: SECOND_TENANT } as const;
   const over = { kind: 'over', id: ID, tenantId: SECOND_TENANT, resultInfo: null } as const;
 
-  test('replaces one that was only the default, and the call is tried there at once', async () => {
+  test('replaces the default one, and the call is tried there at once', async () => {
     const { calls, store, told, asked } = aRegistry();
     const known = aCall({ renewedAt: NOW, consecutiveFailures: 3, retryAt: NOW + 9 * MINUTE });
     store.put(known);
@@ -127,7 +127,7 @@ describe('the tenant that Graph names', () => {
     expect(store.get(ID)).toMatchObject({ tenantId: SECOND_TENANT });
   });
 
-  test('does not replace one that was named, by the bot or by Graph before', async () => {
+  test('does not replace one that the bot or Graph has named before', async () => {
     for (const fields of [{ tenantId: TENANT }, {}]) {
       const { calls, store, told } = aRegistry();
       await calls.track([{ id: ID, ...fields }]);
@@ -149,7 +149,7 @@ describe('the tenant that Graph names', () => {
     expect(store.get(ID)?.tenantId).toBe(SECOND_TENANT);
   });
 
-  test('counts as well when it comes with the end of a call that has only the default', async () => {
+  test('also counts if it comes with the end of a call that has the default', async () => {
     const { calls, store, told } = aRegistry();
     store.put(aCall());
     expect(await calls.notify([over], { total: 1 })).toMatchObject({ stopped: 1, other_tenant: 0 });
@@ -157,7 +157,7 @@ describe('the tenant that Graph names', () => {
     expect(told.misdirections).toEqual([]);
   });
 
-  test('that the bot names this very moment is not replaced', async () => {
+  test('does not replace one that the bot names at the same moment', async () => {
     const { calls, store } = aRegistry();
     store.put(aCall());
     store.before = (op) => {
@@ -169,7 +169,7 @@ describe('the tenant that Graph names', () => {
     expect(store.get(ID)?.tenantId).toBe(TENANT);
   });
 
-  test('leaves a stop of the bot in force, that a replica without Redis has taken', async () => {
+  test('does not undo a stop that a replica without Redis has taken', async () => {
     const { calls, store } = aRegistry();
     store.put(aCall({ registration: 'r1' }));
     await calls.notify([established], { total: 1 });
@@ -203,7 +203,7 @@ describe('several notifications of one call in one body', () => {
     expect(store.gone.get(ID)).toMatchObject({ resultInfo: reason });
   });
 
-  test('an ending that is ignored for its tenant hides none that counts', async () => {
+  test('an ending that is ignored for its tenant hides no other ending', async () => {
     const { calls, store } = aRegistry();
     store.put(aCall({ tenantIsDefault: false }));
     const ofAnother = { ...why, tenantId: SECOND_TENANT };
@@ -211,7 +211,7 @@ describe('several notifications of one call in one body', () => {
     expect(counts).toMatchObject({ stopped: 1, other_tenant: 1 });
   });
 
-  test('an ending that is ignored for its app does not keep an established call away', async () => {
+  test('an ending that is ignored for its app does not keep an established call from being tracked', async () => {
     const { calls, store } = aRegistry();
     store.gone.set(ID, aGoneCall({ app: 'second', removal: 'untracked' }));
     const established = { kind: 'established', id: ID, tenantId: null } as const;
@@ -220,7 +220,7 @@ describe('several notifications of one call in one body', () => {
     expect(store.get(ID)?.app).toBe('default');
   });
 
-  test('the established one that names a tenant counts', async () => {
+  test('the one that names a tenant counts, of several that say established', async () => {
     const { calls, store } = aRegistry();
     const named = { kind: 'established', id: ID, tenantId: SECOND_TENANT } as const;
     await calls.notify([named, { ...named, tenantId: null }], { total: 2 });
@@ -252,7 +252,7 @@ describe('late news that a call is established', () => {
     },
   );
 
-  test('leaves a call that was given up and whose end Graph told of later', async () => {
+  test('does not track a call again whose end Graph reported after it was given up', async () => {
     const { calls, store } = aRegistry();
     store.gone.set(ID, aGoneCall({ removal: 'expired' }));
     const resultInfo = { code: 408, subcode: 8537, message: '' };
@@ -261,7 +261,7 @@ describe('late news that a call is established', () => {
     expect(store.get(ID)).toBeNull();
   });
 
-  test('raises a call that was only given up with all that was said of it', async () => {
+  test('tracks a call again that was only given up, with all its fields', async () => {
     const { calls, store } = aRegistry();
     const said = { app: 'second', labels: { room: 'a' }, webhookUrl: 'https://bot.example/' };
     store.gone.set(ID, aGoneCall({ ...said, removal: 'expired', renewedAt: NOW - 90 * MINUTE }));
@@ -270,7 +270,7 @@ describe('late news that a call is established', () => {
   });
 });
 
-describe('notifications that were admitted for an app', () => {
+describe('notifications for one app', () => {
   const end = { kind: 'over', id: ID, tenantId: null, resultInfo: null } as const;
   const ofDefault = { total: 1, app: 'default', reach: new Set(['default']) };
 
@@ -289,7 +289,7 @@ describe('notifications that were admitted for an app', () => {
     expect(told.trackings).toEqual([]);
   });
 
-  test('stop the call that becomes of another app this very moment no more', async () => {
+  test('do not stop a call that moves to another app at the same moment', async () => {
     const { calls, store } = aRegistry();
     store.put(aCall());
     store.before = (op) => {
@@ -301,7 +301,7 @@ describe('notifications that were admitted for an app', () => {
     expect(store.get(ID)?.app).toBe('second');
   });
 
-  test('stop one that nobody here knows for that app alone', async () => {
+  test('stop an unknown call for that app only', async () => {
     const { calls, store } = aRegistry();
     await calls.notify([end], ofDefault);
     expect(store.gone.get(ID)?.onlyApps).toEqual(['default']);
@@ -309,7 +309,7 @@ describe('notifications that were admitted for an app', () => {
     expect(store.gone.get(ID)?.onlyApps).toBeUndefined();
   });
 
-  test('and stopped it say nothing of the call of another app by the same id', async () => {
+  test('that stopped a call leave the call of another app with the same id alone', async () => {
     const { calls, store } = aRegistry();
     const { registration } = tombstone(ID, 'zzzz', NOW);
     store.gone.set(ID, tombstone(ID, registration, NOW, ['second']));

@@ -35,7 +35,7 @@ describe('a visit posts', () => {
       true,
     ],
     [
-      'one whose failure lies in the future: the clock was set back, and nobody knows for how long it waited',
+      'one that failed in the future: the clock was set back, and how long it waited is unknown',
       {
         consecutiveFailures: 3,
         lastError: anError({ at: NOW + 2 * MINUTE }),
@@ -53,12 +53,12 @@ describe('a visit posts', () => {
       true,
     ],
     [
-      'one that was tracked in the future: its first keepAlive waits for nobody',
+      'one that was tracked in the future: no replica has its first keepAlive',
       { trackedAt: NOW + 5 * MINUTE, retryAt: NOW + 5 * MINUTE + 5 * SECOND },
       true,
     ],
     [
-      'none that another replica, a little ahead, saw fail',
+      'none that failed at a replica whose clock is a little ahead',
       {
         consecutiveFailures: 1,
         lastError: anError({ at: NOW + 10 + SKEW_MS }),
@@ -101,7 +101,7 @@ describe('a visit posts', () => {
 });
 
 describe('a visit takes off the schedule', () => {
-  test('none whose trackUntil has come by a step of the clock alone', () => {
+  test('none whose trackUntil has come only by a step of the clock', () => {
     const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + 30 * MINUTE });
     const now = NOW + 60 * MINUTE;
     const stopped = (settledNow: number) =>
@@ -132,7 +132,7 @@ describe('a second visit of the same turn', () => {
   });
 });
 
-describe('a call is looked at again', () => {
+describe('a call is checked again', () => {
   const turn = { ...context, nextTurnAt: NOW + 15 * MINUTE };
   const until = (at: number) => ({ renewedAt: NOW + 1, trackUntil: at });
   test.each<[string, Partial<Call>, number | null]>([
@@ -153,15 +153,15 @@ describe('a call is looked at again', () => {
     expect(lookAgainAt(call, turn)).toBe(turn.now);
   });
 
-  test('at the end of a tracking by the settled clock, not again and again before', () => {
+  test('when its tracking ends by the settled clock, and not again and again before', () => {
     const call = aCall({ ...before, renewedAt: NOW + 1, trackUntil: NOW + MINUTE });
     const stepped = { ...turn, now: NOW + 5 * MINUTE, settledNow: NOW };
     expect(lookAgainAt(call, stepped)).toBe(NOW + 6 * MINUTE);
   });
 });
 
-describe('an attempt that somebody has planned', () => {
-  test('is left to them for a grace', () => {
+describe('an attempt that a replica has planned', () => {
+  test('is left to that replica for a grace', () => {
     const call = aCall({ ...before, consecutiveFailures: 1, retryAt: NOW + 20 });
     const at = (now: number) => {
       const graced = { ...context, now, settledNow: now, retryGraceMs: 30 };

@@ -78,7 +78,7 @@ describe('to track', () => {
     },
   );
 
-  test("another's call in one's own name is not, but one that has left holds nobody off", async () => {
+  test("another client's call is not, but its id is free after its removal", async () => {
     const { mine, store, asked } = limited();
     const labels = { theirs: 'yes' };
     for (const removal of ['ended', 'expired', 'untracked'] as const) {
@@ -105,7 +105,7 @@ describe('to track', () => {
     }
   });
 
-  test("a repeat that names no app leaves one's own call in its app, whatever the default is", async () => {
+  test("a repeat that names no app leaves the client's call in its app, whatever the default is", async () => {
     const { mine, store } = limited();
     const results = await mine.track([{ id: ID, labels: { a: 'b' } }, { id: OTHERS }]);
     expect(results).toMatchObject([{ kind: 'updated' }, { kind: 'forbidden' }]);
@@ -115,7 +115,7 @@ describe('to track', () => {
     expect(store.get(ID)?.app).toBe('mine');
   });
 
-  test("a call that becomes another's this very moment is not", async () => {
+  test('a call that moves to another app at the same moment is not', async () => {
     const { mine, store } = limited();
     putAtWrite(store, aCall({ id: 'call-new', app: 'another' }));
     const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
@@ -140,7 +140,7 @@ describe('to stop', () => {
     expect(store.get(ID)).toBeNull();
   });
 
-  test("another's is as to stop an unknown one, and changes nothing", async () => {
+  test("another's call is like an unknown one, and nothing changes", async () => {
     const { mine, store } = limited();
     const gone = aGoneCall({ id: 'call-gone', app: 'another', removal: 'expired' });
     store.gone.set('call-gone', gone);
@@ -151,7 +151,7 @@ describe('to stop', () => {
     expect(store.gone.get('call-gone')).toEqual(gone);
   });
 
-  test("a call that becomes another's this very moment changes nothing", async () => {
+  test('a call that moves to another app at the same moment changes nothing', async () => {
     const { mine, store } = limited();
     putAtWrite(store, aCall({ id: ID, app: 'another' }));
     expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: false });
@@ -172,7 +172,7 @@ describe('to stop', () => {
     }
   });
 
-  test("one's own that left is a word on one's own calls by that id alone", async () => {
+  test("one's own removed call affects only one's own calls with that id", async () => {
     const { mine, all, store } = limited();
     store.gone.set(ID, aGoneCall({ id: ID, app: 'mine' }));
     store.calls.delete(ID);
@@ -182,7 +182,7 @@ describe('to stop', () => {
     expect(store.gone.get(ID)?.onlyApps).toBeUndefined();
   });
 
-  test('an unknown call while Redis is out is remembered for the apps within reach', async () => {
+  test('an unknown call while Redis is out is recorded for the apps within reach', async () => {
     const { mine, store, own } = limited();
     store.before = () => {
       throw new StoreUnavailableError('out');
@@ -195,7 +195,7 @@ describe('to stop', () => {
 });
 
 describe('to see', () => {
-  test("another's call is as to see an unknown one, also once it left", async () => {
+  test("another's call is like an unknown one, also after its removal", async () => {
     const { mine, all, store } = limited();
     store.gone.set('call-gone', aGoneCall({ id: 'call-gone', app: 'another' }));
     expect([await mine.find(OTHERS), await mine.find('call-gone')]).toEqual([null, null]);
@@ -203,7 +203,7 @@ describe('to see', () => {
     expect((await all.find(OTHERS))?.id).toBe(OTHERS);
   });
 
-  test("a list has one's own, and its cursor names no other", async () => {
+  test("a list has only one's own, and its cursor names no other", async () => {
     const { mine, all, store } = limited();
     for (let i = 0; i < 50; i++) {
       store.put(aCall({ id: `call-others-${i}`, app: 'another' }));
@@ -229,7 +229,7 @@ describe('to see', () => {
   });
 });
 
-test("a keepAlive of another's call is as one of an unknown call, and asks Graph nothing", async () => {
+test("a keepAlive of another's call is like that of an unknown call, and sends Graph nothing", async () => {
   const { mine, graph } = limited();
   expect(await mine.keepAliveNow(OTHERS)).toBeNull();
   expect(graph.sent).toEqual([]);

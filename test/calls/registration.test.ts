@@ -63,7 +63,7 @@ describe('a call that is tracked', () => {
     expect(second).toMatchObject({ app: 'second', tenantId: OTHER_TENANT });
   });
 
-  test('again keeps what is not named, and its renewals; what is named replaces', () => {
+  test('again keeps its renewals and the fields that are not named, and replaces the others', () => {
     const known = aCall({
       trackedAt: NOW - 30 * MINUTE,
       startedAt: NOW - 40 * MINUTE,
@@ -114,25 +114,25 @@ describe('a field of a call that is tracked again', () => {
   const known = aCall({ ...said, tenantIsDefault: false, renewedAt: NOW - MINUTE });
   const names = ['app', 'tenantId', 'startedAt', 'trackUntil', 'labels', 'webhookUrl'] as const;
 
-  test.each(names)('%s stays where it is not named, whatever else is', (name) => {
+  test.each(names)('%s stays if it is not named, whatever else is', (name) => {
     const { [name]: _, ...rest } = other;
     expect(register({ id: ID, ...rest }, known, context)[name]).toEqual(said[name]);
     expect(register({ id: ID, [name]: undefined }, known, context)[name]).toEqual(said[name]);
   });
 
-  test.each(names)('%s is replaced where it is named, and nothing else is', (name) => {
+  test.each(names)('%s is replaced if it is named, and nothing else is', (name) => {
     const next = register({ id: ID, [name]: other[name] }, known, context);
     expect(next).toMatchObject({ ...said, [name]: other[name] });
     expect(next.labels).toEqual(name === 'labels' ? other.labels : said.labels);
   });
 
-  test.each(names)('%s is at its default where it is null, and nothing else is', (name) => {
+  test.each(names)('%s is reset to its default by null, and nothing else is', (name) => {
     const next = register({ id: ID, [name]: null }, known, context);
     expect(next).toMatchObject({ ...said, [name]: unsaid[name] });
     expect(next.labels).toEqual(name === 'labels' ? {} : said.labels);
   });
 
-  test('of any requests one after the other is as the last one that names it says', () => {
+  test('has the value of the last request that names it', () => {
     const request = fc.record(
       Object.fromEntries(
         names.map((name) => [name, fc.constantFrom(said[name], other[name], null)]),
@@ -171,7 +171,7 @@ describe('a field of a call that is tracked again', () => {
 });
 
 describe('the tenant of a call that is tracked again', () => {
-  test('is that of the new app where nobody named one, and stays where somebody did', () => {
+  test('becomes that of the new app if nobody named one, and otherwise stays', () => {
     const moved = register({ id: ID, app: 'second' }, aCall(), context);
     expect(moved).toMatchObject({ tenantId: OTHER_TENANT, tenantIsDefault: true });
     const named = register({ id: ID, app: 'second' }, aCall({ tenantIsDefault: false }), context);
@@ -179,7 +179,7 @@ describe('the tenant of a call that is tracked again', () => {
     expect(register({ id: ID, app: null }, moved, context).tenantId).toBe(TENANT);
   });
 
-  test('has it tried at once where it failed elsewhere, and keeps its back-off otherwise', () => {
+  test('ends its back-off if it failed in another tenant, and otherwise keeps it', () => {
     const failing = aCall({ consecutiveFailures: 3, retryAt: NOW + MINUTE });
     expect(register({ id: ID, tenantId: OTHER_TENANT }, failing, context).retryAt).toBeNull();
     expect(register({ id: ID, app: 'second' }, failing, context).retryAt).toBeNull();
@@ -199,13 +199,13 @@ describe('a webhook', () => {
   };
   const webhookUrl = 'https://bot.example/';
 
-  test('is refused where it is named, for the app that the call has or gets', () => {
+  test('is refused if it is named, for the app that the call has or gets', () => {
     expect(faultAfter({ webhookUrl }, null)).toBeNull();
     expect(faultAfter({ webhookUrl, app: 'second' }, null)).toBe('webhookUrl');
     expect(faultAfter({ webhookUrl }, aCall({ app: 'second' }))).toBe('webhookUrl');
   });
 
-  test('is refused where it stays and the app changes, and left alone where neither does', () => {
+  test('is refused if only the app changes, and accepted if neither changes', () => {
     expect(faultAfter({ app: 'second' }, aCall({ webhookUrl }))).toBe('webhookUrl');
     expect(faultAfter({ app: 'second', webhookUrl: null }, aCall({ webhookUrl }))).toBeNull();
     expect(faultAfter({}, aCall({ app: 'second', webhookUrl }))).toBeNull();

@@ -206,7 +206,7 @@ describe('a clock that takes a step', () => {
   const HOUR = 60 * MINUTE;
   const ahead = { now: SENT + HOUR, settledNow: SENT };
 
-  test('forward gives no call up that the settled clock does not', () => {
+  test('forward expires no call that has time left by the settled clock', () => {
     expect(verdict(asked, failed(SENT), ahead)).toBe('failing');
     const settledNow = NOW + DEADLINE_MS;
     const now = settledNow + HOUR;
@@ -216,13 +216,13 @@ describe('a clock that takes a step', () => {
     expect(verdict(asked, failed(SENT), { now, settledNow })).toBe('expired');
   });
 
-  test('forward calls no call at risk, and has it tried again as soon as without it', () => {
+  test('forward puts no call at risk, and does not delay its next attempt', () => {
     const settlement = settle(asked, asked, failed(SENT), { ...context, ...ahead });
     expect(settlement).not.toHaveProperty('tell');
     expect(settlement).toMatchObject({ next: { retryAt: ahead.now + 4 * SECOND } });
   });
 
-  test('back leaves no deadline further ahead than one deadline: attempts grow denser as before', () => {
+  test('back leaves no more than one deadline to a call, so attempts grow denser as before', () => {
     const now = NOW - HOUR;
     const settlement = settle(asked, asked, throttled(now, 24 * HOUR), { ...context, ...at(now) });
     expect(settlement).toMatchObject({

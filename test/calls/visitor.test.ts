@@ -118,7 +118,7 @@ describe('a visit of a slot', () => {
     expect(asked).toEqual([[SLOT, turnAt - 24 * 60 * MINUTE]]);
   });
 
-  test('rejects with what the store rejects with, before anything is posted', async () => {
+  test('rejects with the error of the store, before anything is posted', async () => {
     const { visitor, store, graph, turnAt } = atTurn(2);
     store.before = () => {
       throw new StoreUnavailableError('out');
@@ -127,7 +127,7 @@ describe('a visit of a slot', () => {
     expect(graph.sent).toEqual([]);
   });
 
-  test('takes up a failing call whose replica is gone, a grace after its next attempt was due', async () => {
+  test('retries a failing call whose replica is gone, a grace after its next attempt was due', async () => {
     const { visitor, graph, clock, turnAt, put, id } = atTurn(1);
     put(id, { consecutiveFailures: 1, retryAt: turnAt + MINUTE });
     await visitor.visitSlot(SLOT, turnAt, NEVER);
@@ -168,7 +168,7 @@ describe('a visit of a large slot', () => {
     expect(graph.ids).toEqual(ids.toReversed());
   });
 
-  test('told to stop does not wait for the rest of its width, and says that it was cut short', async () => {
+  test('that is stopped does not wait for the rest of its width, and reports that it was cut', async () => {
     const { visitor, graph, clock, turnAt } = atTurn(100);
     const stop = new AbortController();
     const visit = visitor.visitSlot(SLOT, turnAt, stop.signal);

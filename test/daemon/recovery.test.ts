@@ -67,7 +67,7 @@ describe('when Redis is back', () => {
     expect(lookSoon).toHaveBeenCalledTimes(1);
   });
 
-  test('a stop that only this replica knew is written, and told once', async () => {
+  test('a stop that only this replica knew is written, and published once', async () => {
     const { link, roster, removed } = await aRecovery();
     const gone = aGoneCall({ id: ONE });
     roster.remove(gone);
@@ -78,7 +78,7 @@ describe('when Redis is back', () => {
     expect(roster.hasUnsaved).toBe(false);
   });
 
-  test('it is not back while the events or the slots cannot be had', async () => {
+  test('it does not count as back while the events or the slots cannot be read', async () => {
     const { link, redis, follow } = await aRecovery();
     follow.mockRejectedValueOnce(new Error('no stream'));
     await expect(link.recover()).rejects.toThrow('no stream');
@@ -88,7 +88,7 @@ describe('when Redis is back', () => {
 });
 
 describe('with a heartbeat', () => {
-  test('only the slots are synced in which Redis has yet to learn of something', async () => {
+  test('only the slots with something unacknowledged are synced', async () => {
     const { link, roster, stored } = await aRecovery();
     for (const id of [ONE, TWO]) roster.put(aCall({ id }));
     await link.recover();
@@ -101,7 +101,7 @@ describe('with a heartbeat', () => {
     expect(await stored()).toEqual([]);
   });
 
-  test('all slots are, if a call was missing in one of them', async () => {
+  test('all slots are synced if a call was missing in one of them', async () => {
     const { link, roster, stored } = await aRecovery();
     for (const id of [ONE, TWO]) roster.put(aCall({ id }));
     await link.recover();
@@ -129,7 +129,7 @@ test('a Redis that must not be used ends the replica, unless it alone knows some
 });
 
 describe('a replica that stops', () => {
-  test('has Redis take what it alone knows', async () => {
+  test('writes to Redis what only it knows', async () => {
     const { recovery, roster, stored, lines } = await aRecovery();
     roster.put(aCall({ id: ONE }));
     roster.keep(ONE);
@@ -137,7 +137,7 @@ describe('a replica that stops', () => {
     expect([await stored(), roster.hasUnsaved, lines.at(-1)]).toEqual([[ONE], false, undefined]);
   });
 
-  test('says so if Redis does not', async () => {
+  test('says so if Redis does not take it', async () => {
     const { recovery, roster, redis, lines } = await aRecovery();
     await recovery.saveLast();
     expect(lines).toEqual([]);

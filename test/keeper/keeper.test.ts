@@ -46,7 +46,7 @@ const another = (world: { store: MemoryStore; clock: ReturnType<typeof aWorld>['
 const hang = () => new Promise<never>(() => undefined);
 
 describe('the keeper', () => {
-  test('posts a call and writes that it was renewed when the request was sent', async () => {
+  test('posts a call and writes the sending of the request as its renewal', async () => {
     const { keeper, store, graph, clock, quiet, calls } = await due();
     graph.answer = async (_, at) => {
       await clock.sleep(9 * SECOND);
@@ -57,7 +57,7 @@ describe('the keeper', () => {
     expect(store.get(ID)).toMatchObject({ renewedAt: NOW, retryAt: null });
   });
 
-  test('has one request of a call on the way, however often it is handed in', async () => {
+  test('has one request of a call in flight, however often it is handed in', async () => {
     const { keeper, graph, quiet, calls } = await due();
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
@@ -72,7 +72,7 @@ describe('the keeper', () => {
     expect(graph.ids).toEqual([ID]);
   });
 
-  test('drops a call at once when Graph says that it is over, and tells of it once', async () => {
+  test('drops a call at once when Graph says that it is over, and publishes that once', async () => {
     const { keeper, store, graph, told, quiet, calls } = await due();
     graph.answer = (_, at) => ended(at);
     keeper.keep(calls);
@@ -81,7 +81,7 @@ describe('the keeper', () => {
     expect(told.removals).toEqual([{ id: ID, removal: 'ended' }]);
   });
 
-  test('tries a failing call again when its record says, not before', async () => {
+  test('retries a failing call when its record says, not before', async () => {
     const { keeper, graph, clock, quiet, calls } = await due();
     graph.answer = (_, at) => (graph.sent.length === 1 ? throttled(at, 90 * SECOND) : renewed(at));
     keeper.keep(calls);
@@ -92,7 +92,7 @@ describe('the keeper', () => {
     expect(graph.sent).toHaveLength(2);
   });
 
-  test('tries until the deadline, says once that the call is at risk, and then gives it up', async () => {
+  test('retries until the deadline, publishes once that the call is at risk, and then gives it up', async () => {
     const { keeper, store, graph, told, clock, calls } = await due();
     graph.answer = (_, at) => failed(at);
     keeper.keep(calls);
@@ -104,7 +104,7 @@ describe('the keeper', () => {
     expect(graph.sent.length).toBeGreaterThan(20);
   });
 
-  test('leaves alone a call that somebody else has renewed when it looks at it again', async () => {
+  test('leaves a call alone that another replica has renewed meanwhile', async () => {
     const { keeper, store, graph, clock, quiet, calls } = await due();
     graph.answer = (_, at) => failed(at);
     keeper.keep(calls);
@@ -135,7 +135,7 @@ describe('the keeper', () => {
     expect(reads).toBeLessThan(5);
   });
 
-  test('does not stop a call whose tracking was prolonged in that very moment', async () => {
+  test('does not stop a call whose tracking was prolonged at the same moment', async () => {
     const { keeper, store, told, quiet, calls } = await due(1, { trackUntil: NOW });
     store.before = (op) => {
       if (op === 'write') store.put({ ...(calls[0] as Call), trackUntil: NOW + 60 * MINUTE });
@@ -146,7 +146,7 @@ describe('the keeper', () => {
     expect(told.removals).toEqual([]);
   });
 
-  test('posts again a call that was tracked again while its request was in flight', async () => {
+  test('posts a call again that was tracked again while its request was in flight', async () => {
     const { keeper, store, graph, clock, quiet, calls } = await due();
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
@@ -166,7 +166,7 @@ describe('the keeper', () => {
     expect(store.get(ID)?.registration).toBe('r2');
   });
 
-  test('does not raise from the dead a call that was stopped while its request was in flight', async () => {
+  test('does not bring back a call that was stopped while its request was in flight', async () => {
     const { keeper, store, graph, quiet, calls } = await due();
     graph.answer = (_, at) => {
       store.calls.delete(ID);
@@ -177,7 +177,7 @@ describe('the keeper', () => {
     expect(store.get(ID)).toBeNull();
   });
 
-  test('of two replicas does a call no harm, and the newest renewal counts', async () => {
+  test('on two replicas does a call no harm, and the newest renewal counts', async () => {
     const { keeper, store, graph, clock, quiet, calls } = await due();
     const other = another({ store, clock });
     const gate = Promise.withResolvers<void>();
@@ -211,7 +211,7 @@ describe('before it sends, the keeper', () => {
     return { ...world, waiting: world.calls[1] as Call, open: () => gate.resolve() };
   }
 
-  test('looks at the record again: a call that was stopped meanwhile is not posted', async () => {
+  test('reads the record again: a call that was stopped meanwhile is not posted', async () => {
     const left = new Set<string>();
     const stopped = await behind({ latest: ({ id }) => (left.has(id) ? null : undefined) });
     left.add(stopped.waiting.id);
@@ -220,7 +220,7 @@ describe('before it sends, the keeper', () => {
     expect(stopped.graph.ids).toEqual([ID]);
   });
 
-  test('asks the registry about a call that the local one does not know', async () => {
+  test('asks Redis about a call that the local registry does not know', async () => {
     const world = await behind({ latest: () => undefined });
     world.store.calls.delete(world.waiting.id);
     world.open();
@@ -228,7 +228,7 @@ describe('before it sends, the keeper', () => {
     expect(world.graph.ids).toEqual([ID]);
   });
 
-  test('posts a call that nobody can tell about now: one too many is harmless', async () => {
+  test('posts a call whose record cannot be read now: one too many is harmless', async () => {
     const world = await behind({ latest: () => undefined, local: new MemoryStore() });
     world.store.before = () => {
       throw new StoreUnavailableError('out');
@@ -255,7 +255,7 @@ describe('before it sends, the keeper', () => {
     expect(world.store.gone.get(world.waiting.id)?.removal).toBe('untracked');
   });
 
-  test('posts a call under the tenant that it has been tracked under since', async () => {
+  test('posts a call in the tenant in which it was tracked meanwhile', async () => {
     const world = await behind();
     world.store.put({ ...world.waiting, tenantId: OTHER_TENANT, registration: 'r2' });
     world.open();
@@ -263,7 +263,7 @@ describe('before it sends, the keeper', () => {
     expect(world.graph.sent[1]?.call.tenantId).toBe(OTHER_TENANT);
   });
 
-  test('does not post what was stopped while its token was waited for', async () => {
+  test('does not post a call that was stopped while it waited for its token', async () => {
     const world = await due();
     const token = Promise.withResolvers<null>();
     let isAtHand = false;
@@ -280,7 +280,7 @@ describe('before it sends, the keeper', () => {
 });
 
 describe('a tenant without a token', () => {
-  test('takes no place from others, and its calls fail with what was wrong', async () => {
+  test('takes no place from others, and its calls fail with the cause', async () => {
     const world = await due(100, {}, { places: 4 });
     const { keeper, store, graph, clock, quiet } = world;
     const strangers = Array.from({ length: 1_000 }, (_, i) =>
@@ -341,7 +341,7 @@ describe('a tenant without a token', () => {
 });
 
 describe('a lane whose requests hang', () => {
-  test('does not hold up another lane: not its requests, not its outcomes, not its retries', async () => {
+  test('does not delay the requests, outcomes or retries of another lane', async () => {
     const { keeper, store, graph, clock, calls } = await due(2_000, {}, { places: 8 });
     const others = Array.from({ length: 20 }, (_, i) =>
       aCall({ id: `other-${i}`, tenantId: OTHER_TENANT, renewedAt: NOW - 10 * MINUTE }),
@@ -365,7 +365,7 @@ describe('a lane whose requests hang', () => {
     expect(others.filter(({ id }) => (store.get(id)?.renewedAt ?? 0) > NOW)).toHaveLength(20);
   });
 
-  test('has calls that wait an interval for their turn count as failing, and expire in the end', async () => {
+  test('counts calls that wait an interval for their turn as failing, and they expire in the end', async () => {
     const { keeper, store, graph, told, clock, calls } = await due(50);
     graph.answer = hang;
     keeper.keep(calls);
@@ -382,7 +382,7 @@ describe('a lane whose requests hang', () => {
 });
 
 describe('a keepAlive on demand', () => {
-  test('is posted whatever the schedule says, and its effect is given back', async () => {
+  test('is posted whatever the schedule says, and resolves with its effect', async () => {
     const { keeper, clock, calls } = await due(1, { renewedAt: NOW });
     clock.set(NOW + 5);
     const result = await clock.through(keeper.keepNow(calls[0] as Call));
@@ -392,7 +392,7 @@ describe('a keepAlive on demand', () => {
     });
   });
 
-  test('joins the one that is in flight: 150 requests are one at Graph', async () => {
+  test('joins the one that is in flight: 150 requests are one request to Graph', async () => {
     const { keeper, graph, clock, calls } = await due();
     graph.answer = async (_, at) => {
       await clock.sleep(SECOND);
@@ -404,7 +404,7 @@ describe('a keepAlive on demand', () => {
     expect(graph.sent).toHaveLength(1);
   });
 
-  test('is refused for a while after another one, with how long', async () => {
+  test('is refused for a while after another one, with the time to wait', async () => {
     const { keeper, store, graph, clock, calls } = await due();
     const [call] = calls as [Call];
     await clock.through(keeper.keepNow(call));
@@ -425,7 +425,7 @@ describe('a keepAlive on demand', () => {
     expect(store.get(ID)?.consecutiveFailures).toBe(0);
   });
 
-  test('is not waited for without end behind requests that hang', async () => {
+  test('answers in time even behind requests that hang', async () => {
     const { keeper, graph, clock, calls } = await due(2);
     graph.answer = hang;
     keeper.keep(calls);
@@ -436,7 +436,7 @@ describe('a keepAlive on demand', () => {
 });
 
 describe('a keeper that stops', () => {
-  test('sends no more, writes what is in flight, and gives back what only waited', async () => {
+  test('sends no more, writes what is in flight, and returns the calls that were waiting', async () => {
     const { keeper, store, graph, clock, calls } = await due(20);
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
@@ -458,7 +458,7 @@ describe('a keeper that stops', () => {
     for (const id of inFlight) expect(store.get(id)?.renewedAt).toBe(NOW);
   });
 
-  test('answers those who wait for a keepAlive on demand', async () => {
+  test('answers the callers of keepAlives on demand', async () => {
     const { keeper, graph, clock, calls } = await due(2);
     graph.answer = hang;
     keeper.keep(calls);
@@ -470,7 +470,7 @@ describe('a keeper that stops', () => {
 });
 
 describe('a registry that does not answer', () => {
-  test('has its outcomes kept in the local one, and is asked again for the next ones', async () => {
+  test('has its outcomes written to the local one, and is tried again for the next ones', async () => {
     const local = new MemoryStore();
     const { keeper, store, quiet, calls } = await due(2, {}, { local });
     local.put(...calls);
@@ -486,7 +486,7 @@ describe('a registry that does not answer', () => {
     expect(store.get(calls[1]?.id ?? '')?.renewedAt).toBeGreaterThanOrEqual(NOW);
   });
 
-  test('after it has written does no harm by the outcome being kept twice', async () => {
+  test('after it has written does no harm, although the outcome is written twice', async () => {
     const local = new MemoryStore();
     const { keeper, store, graph, told, quiet, calls } = await due(2, {}, { local });
     graph.answer = (call, at) => (call.id === ID ? ended(at) : renewed(at));
@@ -499,7 +499,7 @@ describe('a registry that does not answer', () => {
     expect(told.removals.length).toBeLessThanOrEqual(1);
   });
 
-  test('is not asked for calls that the local registry alone knows', async () => {
+  test('is not asked about calls that only the local registry knows', async () => {
     const local = new MemoryStore();
     const [call] = (await due()).calls as [Call];
     const latest = ({ id }: Call): Entry | undefined => local.calls.get(id);
@@ -513,7 +513,7 @@ describe('a registry that does not answer', () => {
   });
 });
 
-test('a hundred thousand calls handed over at once wait for little memory, and all are given back', () => {
+test('a hundred thousand calls handed over at once wait in little memory, and all are returned', () => {
   const { keeper, graph } = aWorld({ latest: (call) => ({ call, version: '' }) });
   graph.answer = hang;
   const calls = Array.from({ length: 100_000 }, (_, i) =>

@@ -119,7 +119,7 @@ const worstCaseMs = (places: number, lanes: number) =>
   TIME_LIMIT_MS * (Math.ceil(lanes / Math.floor(places / 4)) + 2);
 
 describe('a healthy lane', () => {
-  test('is on time beside any mix of lanes that fail in any way, if it needs less than its share', () => {
+  test('is on time beside any mix of failing lanes, if it needs less than its share', () => {
     const kinds = Object.keys(BEHAVIOURS) as Kind[];
     fc.assert(
       fc.property(
@@ -146,13 +146,13 @@ describe('a healthy lane', () => {
     },
   );
 
-  test('is on time though a thousand lanes hang', () => {
+  test('is on time although a thousand lanes hang', () => {
     const { worstWaitMs, missing } = beside(64, new Array<Kind>(1_000).fill('hangs'), 1, 0.5);
     expect(missing).toBe(0);
     expect(worstWaitMs).toBeLessThanOrEqual(worstCaseMs(64, 1_001));
   });
 
-  test('is on time while another one has 100,000 new calls', () => {
+  test('is on time while another lane has 100,000 new calls', () => {
     const { due, run, worstWaitMs, renewed, late } = play(64, () => () => well(100));
     for (let i = 0; i < 100_000; i++) due('big', 0, DEADLINE_MS);
     for (let i = 0; i < 1_000; i++) due('small', i * 100);
@@ -162,7 +162,7 @@ describe('a healthy lane', () => {
   });
 });
 
-test('a big lane whose Graph hung for an hour catches up as soon as its requests come back', () => {
+test('a big lane whose Graph hung for an hour catches up as soon as its requests are answered', () => {
   const hungMs = 60 * MINUTE;
   const { due, run, renewed } = play(64, () => (at) => {
     if (at >= hungMs) return well(100);

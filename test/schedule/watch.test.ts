@@ -165,25 +165,22 @@ describe('the watch', () => {
     ['35 seconds', 35 * SECOND],
     ['less than it was going to wait', 2 * MINUTE],
     ['an hour', 60 * MINUTE],
-  ])(
-    'tries a failing call again within a grace of the clock being set back by %s',
-    async (_, ms) => {
-      const { watch, store, clock, graph, turnAt } = aWatch();
-      const tracked = { trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 14 * MINUTE };
-      store.put(aCall({ id: idIn(SLOT), ...tracked }));
-      graph.answer = (_, at) => ({ kind: 'failed', sentAt: at, error: anError({ at }) });
-      watch.start();
-      await clock.advance(MINUTE + GRACE + SECOND);
-      const before = graph.sent.length;
-      expect(before).toBeGreaterThan(0);
-      clock.step(-(SKEW_MS + ms));
-      await clock.advance(2 * GRACE);
-      expect(graph.sent.length).toBeGreaterThan(before);
-      await watch.stop();
-    },
-  );
+  ])('retries a failing call within a grace after the clock was set back by %s', async (_, ms) => {
+    const { watch, store, clock, graph, turnAt } = aWatch();
+    const tracked = { trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 14 * MINUTE };
+    store.put(aCall({ id: idIn(SLOT), ...tracked }));
+    graph.answer = (_, at) => ({ kind: 'failed', sentAt: at, error: anError({ at }) });
+    watch.start();
+    await clock.advance(MINUTE + GRACE + SECOND);
+    const before = graph.sent.length;
+    expect(before).toBeGreaterThan(0);
+    clock.step(-(SKEW_MS + ms));
+    await clock.advance(2 * GRACE);
+    expect(graph.sent.length).toBeGreaterThan(before);
+    await watch.stop();
+  });
 
-  test('does not read a slot over and over for the end of a tracking that a step of the clock brought', async () => {
+  test('does not read a slot over and over because a clock step made a trackUntil come', async () => {
     const { watch, store, clock, turnAt, reads } = aWatch();
     const trackUntil = turnAt + 10 * MINUTE;
     store.put(aCall({ id: idIn(SLOT), renewedAt: turnAt + 1, trackedAt: turnAt, trackUntil }));

@@ -33,12 +33,12 @@ describe('of what a replica and Redis know of a call', () => {
     expect(merge(aCall({ registration: 'r1', renewedAt: NOW - 1 }), there, LATER)).toBeNull();
   });
 
-  test('a later word that says the same is no event', () => {
+  test('a later registration that says the same is not published', () => {
     const later = { ...there, registration: 'r3' };
     expect(merge(later, there, LATER)).toEqual({ next: later });
   });
 
-  test('a tenant that Graph named replaces the default one under the same word of the bot', () => {
+  test('a tenant that Graph named replaces the default one under the same registration', () => {
     const named = { tenantId: 'of-graph', tenantIsDefault: false };
     const known = { ...there, ...named };
     const moved = { next: { ...there, ...named }, tell: 'tracked' };
@@ -53,7 +53,7 @@ describe('of what a replica and Redis know of a call', () => {
     expect(merge(there, known, LATER)).toBeNull();
   });
 
-  test('a stop by somebody who may touch some apps counts for their calls alone', () => {
+  test('a stop by a client of some apps counts only for their calls', () => {
     const stop = tombstone(there.id, 'r9', NOW, ['default', 'other']);
     expect(merge(stop, there, LATER)).toMatchObject({ gone: { app: 'default' } });
     expect(merge(stop, { ...there, app: 'another' }, LATER)).toBeNull();
@@ -332,7 +332,7 @@ describe('the evidence of an ending', () => {
     },
   );
 
-  test('is kept when the call is stopped before Redis, which lost it, has learnt of it', async () => {
+  test('is kept when the call is stopped before it reaches Redis, which lost the call', async () => {
     const { store, roster } = await aReplicaThatSaw(ending);
     const mirrored = new MirroredStore(store, roster);
     expect(await mirrored.stopUnknown(tombstone(ONE, 'r9', NOW + 5))).toBe(true);
@@ -341,7 +341,7 @@ describe('the evidence of an ending', () => {
     expect((await events(server)).map(({ type }) => type)).toEqual(['ended']);
   });
 
-  test('stands before a later failure of the same call that another replica saw', async () => {
+  test('wins over a later failure of the same call that another replica saw', async () => {
     const store = await tracked();
     const [entry] = await store.find([ONE]);
     const failing = { ...call, lastError: anError({ at: NOW + 9 }), consecutiveFailures: 3 };

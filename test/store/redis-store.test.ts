@@ -303,7 +303,7 @@ describe('the lock of a slot', () => {
     expect(await server.client.pttl(keys.lock)).toBeGreaterThan(1_000);
   });
 
-  test('is not believed for longer than it was taken for, as after Redis’s clock was set back', async () => {
+  test('does not last longer than it was taken for, even after Redis’s clock was set back', async () => {
     const { store } = await aRedisStore(server);
     await store.tryLock(SLOT, 60_000);
     await server.client.pexpire(keys.lock, 3_600_000);

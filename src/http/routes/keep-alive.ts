@@ -18,8 +18,8 @@ const schema = {
   summary: 'One keepAlive now, outside the schedule',
   description:
     'Posts to Graph once, in its turn like all other keepAlives, and answers with the outcome, ' +
-    'which counts for the call as well. A request for a call whose keepAlive is in flight joins ' +
-    'it and gets the same outcome; one that follows another too closely gets 429.',
+    'which also counts for the call. If a keepAlive of the call is in flight, the request joins it ' +
+    'and gets the same outcome; a request too soon after another gets 429.',
   params: Type.Object({ id: CallId }),
   response: {
     200: Type.Object(
