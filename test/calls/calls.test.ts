@@ -58,7 +58,7 @@ describe('tracking', () => {
       tells.push(...changes.map((change) => ('next' in change ? change.tell : 'gone')));
       return write(changes);
     };
-    // Also where it says what is so already.
+    // Also if it repeats what is known.
     for (const request of [{ id: ID }, { id: ID, app: 'second', labels: { a: 'b' } }]) {
       const [result] = await calls.track([request]);
       const registration = expect.any(String) as string;

@@ -257,7 +257,7 @@ describe('notifications', () => {
     const result = await mine.notify(notices, { total: 3, app: 'mine' });
     expect(result).toMatchObject({ kind: 'taken', tracked: 1, updated: 0, stopped: 1 });
     expect(store.get(OTHERS)).not.toBeNull();
-    // What has left holds nobody off: it is tracked, for the app that asks.
+    // A removed call does not block its id: it is tracked for the app that asks.
     expect(store.get('call-gone')).toMatchObject({ app: 'mine', labels: {} });
   });
 });

@@ -49,7 +49,7 @@ describe('a visit of a slot', () => {
     const { visitor, graph, turnAt, ids } = atTurn(10);
     graph.answer = () => new Promise(() => undefined);
     expect(await visitor.visitSlot(SLOT, turnAt, NEVER)).toBe('done');
-    // A lane that nobody knows yet has one place, to try.
+    // A new lane has one place.
     expect(graph.ids).toEqual(ids.slice(0, 1));
   });
 

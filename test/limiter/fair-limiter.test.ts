@@ -10,7 +10,7 @@ interface Item {
 
 const REQUEST_MS = 10_000;
 
-/** A limiter whose time stands still unless the test says so; who was let in, and how to let go. */
+/** A limiter whose time only the test moves, the admitted items, and their releases. */
 function aLimiter(places: number) {
   let now = 0;
   const inside: { item: Item; release: Release }[] = [];

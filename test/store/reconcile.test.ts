@@ -47,7 +47,7 @@ describe('of what a replica and Redis know of a call', () => {
     expect(merge({ ...known, renewedAt }, there, LATER)).toMatchObject({
       next: { ...named, renewedAt },
     });
-    // Under another word the bot may have cleared it, and what stands there as named stands.
+    // Under another registration the bot may have cleared it, so the named tenant stays.
     expect(merge({ ...known, registration: 'r1' }, there, LATER)).toBeNull();
     expect(merge(known, { ...there, tenantIsDefault: false }, LATER)).toBeNull();
     expect(merge(there, known, LATER)).toBeNull();
