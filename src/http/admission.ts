@@ -106,7 +106,7 @@ export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, optio
 /** Counts and tells of who is refused. @param why for the log alone, where the answer says less */
 type Deny = (request: FastifyRequest, denial: Denial, problem: Problem, why?: string) => Problem;
 
-/** What is not there is told to whoever is known. */
+/** Unknown routes need no scope. */
 function wantedScope({ is404, method, routeOptions }: FastifyRequest): Scope | null {
   return is404 ? null : scopeOf(method, routeOptions.config);
 }

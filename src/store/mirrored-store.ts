@@ -23,8 +23,8 @@ export class MirroredStore implements CallStore {
   }
 
   /**
-   * What Redis has lost stays in the roster: a call leaves it only where it has
-   * left the schedule, and whoever took it off knew it: otherwise nobody was told.
+   * A call that Redis has lost stays in the roster. It leaves the roster only if
+   * Redis has its removal record, so its event was published.
    */
   async readSlot(slot: number): Promise<Entry[]> {
     const mark = this.#roster.mark();
