@@ -1,3 +1,3 @@
-@rem npm scripts begin with exec, so that what npm sends reaches the program and not a shell.
+@rem npm scripts begin with exec, so that npm's signals reach the program and not a shell.
 @rem cmd.exe has no exec: it finds this file instead.
 @%*

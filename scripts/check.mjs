@@ -1,5 +1,5 @@
-// `npm run check`: everything that can be said of the repository without running it, the cheap
-// first; `npm run check -- types lint` makes those checks only.
+// `npm run check`: all checks that need not run the program, the cheap ones first.
+// `npm run check -- types lint` runs only those two.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { SKIPPED } from './facts.mjs';
@@ -7,7 +7,7 @@ import { SKIPPED } from './facts.mjs';
 const { execPath: node } = process;
 /** What is printed is indented, and may go to a file: without colours. */
 const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
-/** Name, title and command, in the order of what they cost. */
+/** Name, title and command of each check; the cheap ones come first. */
 const CHECKS = [
   ['shell', 'shell syntax', 'bash', '-n', '.ci/run'],
   ['lock', 'package-lock.json', node, 'scripts/check-lock.mjs'],
@@ -15,7 +15,7 @@ const CHECKS = [
   ['readme', 'README tells what the code does', node, 'scripts/check-readme.mjs'],
   ['systemd', 'systemd unit', node, 'scripts/check-systemd.mjs'],
   ['dockerfile', 'Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
-  // No compiler of Bicep can be had from npm.
+  // There is no Bicep compiler on npm.
   ['bicep', 'Bicep: grammar and names, not compiled', node, 'scripts/check-bicep.mjs'],
   ['yaml', 'YAML', 'yamllint', '--strict', '.'],
   ['board', 'types of the board', 'tsc', '-p', 'src/board'],
@@ -36,7 +36,7 @@ const CHECKS = [
     'scripts/check-kubernetes.mjs',
     '--built',
   ],
-  // With the directions of imports and their cycles: see biome.json.
+  // Includes the directions and cycles of imports: see biome.json.
   [
     'lint',
     'lint, format, imports',
@@ -48,7 +48,7 @@ const CHECKS = [
   ],
   ['unused', 'unused code', 'knip', '--no-progress'],
   ['types', 'types', 'tsc'],
-  // With what is under test/pack/ it is tried as well.
+  // The tests under test/pack/ also install the package.
   ['package', 'package.json fits what is packed', node, 'scripts/check-package.mjs'],
 ];
 
@@ -79,7 +79,7 @@ function run([name, title, program, ...args]) {
   });
 }
 
-/** The checks of these names, or all. */
+/** The checks with these names, or all. */
 function chosen(names) {
   const unknown = names.filter((name) => !CHECKS.some(([known]) => known === name));
   if (unknown.length === 0) {

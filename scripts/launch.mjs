@@ -1,10 +1,10 @@
-// Runs a program in a process group of its own and leaves nothing of it behind. All that
+// Runs a program in its own process group and leaves nothing of it behind. Everything that
 // depends on the platform is here.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** It has no process groups, and its signals end a process at once: the channel's end asks for the stop. */
+/** It has no process groups, and its signals kill at once: closing the channel asks for the stop. */
 const IS_WINDOWS = process.platform === 'win32';
 
 /** What the terminal, npm and others send; a terminal that closes asks for an end like the others. */
@@ -16,7 +16,7 @@ const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
  */
 const SAME_SIGNAL_MS = 500;
 
-/** Whether npm still lives is looked at this often. */
+/** How often to check that npm still lives, in ms. */
 const LOOK_MS = 500;
 
 /** How long what the program left running has to end when it is told to. */
@@ -27,7 +27,7 @@ const SWEEP_MS = 5_000;
  * it, when it and all that it started in its group are gone.
  */
 export async function launch(program, args, options) {
-  // The channel ends with this process, also by SIGKILL: the daemon then stops in order.
+  // The channel closes when this process ends, even by SIGKILL: then the daemon stops in order.
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
   const child = spawn(program, args, { ...options, stdio, detached: !IS_WINDOWS });
   const ended = new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 // `npm run …`: does the set-up that a program needs, then runs it under Node 24. The scripts of
-// package.json begin with `exec` (on Windows exec.cmd): a shell that stays between npm and this
-// process, as Debian's does, dies of npm's SIGTERM, and npm with it, before the program has ended.
+// package.json begin with `exec` (on Windows exec.cmd): a shell between npm and this process,
+// such as Debian's, would die of npm's SIGTERM, and npm with it, before the program has ended.
 import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import util from 'node:util';

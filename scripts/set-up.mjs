@@ -67,7 +67,7 @@ const TOOLS = {
   haproxy: {
     elsewhere: 'Fedora: dnf install haproxy; macOS: brew install haproxy',
     service: 'haproxy',
-    // Debian has it where only root's PATH leads.
+    // On Debian it is in a directory of root's PATH only.
     has: () => isOnPath('haproxy') || existsSync('/usr/sbin/haproxy'),
   },
   chromium: {

@@ -1,12 +1,12 @@
-// The scripts that run tests: which projects of vitest.config.ts each runs, and the tools it
-// installs for them. Runs on Node 20 and without any package, like run.mjs.
+// The scripts that run tests: the projects of vitest.config.ts that each runs, and the tools that
+// it installs for them. Like run.mjs, this runs on Node 20 and without any package.
 import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { ROOT } from './set-up.mjs';
 
 /**
  * Project → its tests, as directories and files below test/. `parts` has every test that no other
- * project has. `what` names them for those who look for a script.
+ * project has. `what` describes them in the last lines of `npm test`.
  */
 export const PROJECTS = {
   parts: { in: [], script: 'test', tools: ['redis-server'] },
@@ -76,8 +76,8 @@ export function projectOf(file) {
 }
 
 /**
- * What to run for `npm run <script> -- <args>`. Files that are named are run whatever their
- * project; otherwise the script's projects are.
+ * What to run for `npm run <script> -- <args>`: the named files, from any project, or else the
+ * script's projects.
  */
 export function testProgram(script, args) {
   const files = namedFiles(args);
@@ -98,14 +98,14 @@ export function testProgram(script, args) {
   };
 }
 
-/** Options of vitest that take no value: a word after one of these is a file all the same. */
+/** Options of vitest without a value: the word after one of these may be a file. */
 const FLAGS = new Set(['--coverage', '--update', '-u', '--silent', '--no-color', '--']);
 
-/** The test files that vitest takes the arguments for: those whose path has one in it. */
+/** The test files whose paths contain one of the arguments, as in vitest. */
 function namedFiles(args) {
   const isValue = (arg = '') => /^-[^=]*$/.test(arg) && !FLAGS.has(arg);
   const words = args.filter((arg, i) => !arg.startsWith('-') && !isValue(args[i - 1]));
-  // As `test/a.test.ts:12`, too, which is the test at that line.
+  // `test/a.test.ts:12`, the test at that line, names the file too.
   const paths = words.map((word) => relative(ROOT, resolve(ROOT, word)).replace(/:\d+$/, ''));
   return testFiles().filter((file) => paths.some((path) => `test/${file}`.includes(path)));
 }

@@ -3,34 +3,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SettledClock } from './calls/ports.ts';
 
 /**
- * The clock that all replicas share. Redis's clock is the referee: the instants
- * in the registry are compared with each other, so what counts is that all
- * replicas read the same clock, not that it is right; and Redis is the one
- * party that all of them talk to. Between two readings, and while Redis is
- * away, the process's monotonic time carries on, so a jump of this machine's
- * clock does nothing. Until the first reading the machine's clock has to do.
+ * The clock that all replicas share. The instants in the registry are compared
+ * with each other, so all replicas must read the same clock, but it need not be
+ * right. They read Redis's, because all of them talk to Redis. Between two
+ * readings, and while Redis is away, the process's monotonic time carries on, so a
+ * jump of this machine's clock does nothing. Until the first reading the replica
+ * uses the machine's clock.
  *
- * Redis's clock takes steps: after a failover to a node with another clock, or
- * when somebody sets it. `settledNow` is the same clock without a step forward
+ * Redis's clock can take a step: after a failover to a node with another clock, or
+ * when somebody sets it. `settledNow` is the same clock without any step forward
  * that is younger than `settleMs`:
  *
  *     now         12:00 ── 12:05 ═step═▶ 13:05 ── 13:06 ═back═▶ 12:06
  *     settledNow  12:00 ── 12:05 ─────── 12:05 ── 12:06 ─────── 12:06
  *
- * A step back needs nothing of the kind: it makes things late, never too early.
+ * A step back needs no such care: it makes things late, never too early.
  */
 export class RefereedClock implements SettledClock {
   /** What to add to the monotonic time for epoch ms. */
   #epochMs = Date.now() - performance.now();
-  /** The same, without a step forward that is not settled yet. */
+  /** The same, without steps forward that are younger than `settleMs`. */
   #settledEpochMs = this.#epochMs;
   #steppedAt = Number.NEGATIVE_INFINITY;
   readonly #stepMs: number;
   readonly #settleMs: number;
 
   /**
-   * @param stepMs a reading that contradicts the time that has passed by more is a step, in ms
-   * @param settleMs a step forward is believed after so long, in ms
+   * @param stepMs a reading that is off by more than this is a step, in ms
+   * @param settleMs `settledNow` follows a step forward after this long, in ms
    */
   constructor(stepMs: number, settleMs: number) {
     this.#stepMs = stepMs;
@@ -46,10 +46,10 @@ export class RefereedClock implements SettledClock {
   }
 
   /**
-   * Takes a reading of Redis's clock, made in between two instants of our
-   * monotonic time. A slow answer says little: it only counts as far as it
-   * contradicts us for certain. The first reading may be a step as well: a
-   * replica that starts during one knows the time by its machine only.
+   * Takes a reading of Redis's clock, made between two instants of our monotonic
+   * time. A slow answer is imprecise, so it counts only as far as our clock is
+   * wrong for certain. The first reading may be a step as well: until then the
+   * replica knows the time only from its machine.
    */
   setBy(redisMs: number, sentAt: number, receivedAt: number): void {
     const latest = redisMs - sentAt;

@@ -57,7 +57,7 @@ export interface Daemon {
   readonly url: string;
   /** Where the metrics are, where that is a listener of their own. */
   readonly metricsUrl: string | null;
-  /** Reads APPS_FILE and ACCESS_FILE again, where there are any; what comes of it is in the log. */
+  /** Reads APPS_FILE and ACCESS_FILE again, if there are any, and logs the result. */
   reloadFiles(): Promise<void>;
   /**
    * Unready at once; then the API is drained, visits in flight are finished or

@@ -1,10 +1,10 @@
 import { format } from 'node:util';
 import type { Logger } from 'pino';
 
-/** So many different lines are remembered. */
+/** At most this many different lines are remembered. */
 const MOST_LINES = 100;
 
-/** What libraries (ioredis, BullMQ) print on the console goes into the log, each line once. */
+/** Logs what libraries (ioredis, BullMQ) print on the console, each line once. */
 export function logConsole(log: Pick<Logger, 'warn'>): void {
   const known = new Set<string>();
   const warn = (...args: unknown[]) => {

@@ -56,9 +56,9 @@ export function openLog(level: string): Log {
   };
 }
 
-/** ioredis adds the failed command with its arguments to an error, of AUTH the password. */
+/** ioredis adds the failed command and its arguments to an error; for AUTH that is the password. */
 const COMMAND = 'command';
-/** Errors that other errors hold (`lastNodeError`, `previousErrors`) are logged down to here. */
+/** Errors inside errors (`lastNodeError`, `previousErrors`) are logged down to this depth. */
 const MAX_DEPTH = 5;
 
 function withoutCommands(err: unknown, depth = 0): unknown {
@@ -72,7 +72,7 @@ function withoutCommands(err: unknown, depth = 0): unknown {
   );
 }
 
-/** Whatever is logged passes here: without secrets, and safe for a terminal. */
+/** Makes every line safe for a terminal, and removes secrets. */
 function clean(line: string): string {
   return escapeJson(withoutSecrets(line));
 }

@@ -7,11 +7,11 @@ import { StopRequests } from './stop-requests.ts';
 const requests = new StopRequests();
 try {
   const { runReplica } = await import('./replica.ts');
-  // Node imports in one turn of the event loop: whoever asked for the end meanwhile is heard now.
+  // The imports block the event loop; this lets signals that came meanwhile through.
   await setImmediate();
   await runReplica(requests);
 } catch (error) {
-  // Node would print what the error holds, raw.
+  // Node itself would print the text unescaped.
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`callkeeper: ${printableLines(text)}\n`);
   process.exitCode = 1;

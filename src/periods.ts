@@ -14,7 +14,7 @@ export interface Periods {
   readonly turnGraceMs: number;
   /** A visit whose replica gave no sign of life for so long is made by another. */
   readonly lockMs: number;
-  /** A worker that has not asked for a job for so long is deaf: meanwhile turns have come. */
+  /** A worker that has not asked for a job for this long is deaf: turns have come meanwhile. */
   readonly deafMs: number;
   /** Between two signs of life of a replica. */
   readonly heartbeatMs: number;
@@ -22,9 +22,9 @@ export interface Periods {
   readonly believedMs: number;
   /** A visit that failed, as when Redis did not answer, is made again after this. */
   readonly visitRetryMs: number;
-  /** The watch looks at a slot so long after its turn: a visit in its turn is over by then. */
+  /** The watch looks at a slot this long after its turn, when a timely visit is over. */
   readonly watchGraceMs: number;
-  /** Whoever is to try a failing call again has so long for it before the watch does. */
+  /** For this long a retry is left to the replica that planned it; then the watch makes it. */
   readonly retryGraceMs: number;
   /** Without an answer from Redis for so long, it counts as out. */
   readonly outGraceMs: number;
@@ -48,7 +48,7 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
   const retryGraceMs = upTo(45_000, intervalMs / 20);
   return {
     lookOverMs: upTo(30_000, intervalMs / 30),
-    // BullMQ makes the turns by this machine's clock, which may be off by so much.
+    // BullMQ makes the turns by this machine's clock, which may be off by this much.
     turnGraceMs: skewMs,
     lockMs: upTo(30_000, intervalMs / 4),
     deafMs: upTo(60_000, intervalMs),
@@ -77,17 +77,17 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
 }
 
 /**
- * How late a keepAlive can be that the watch has to send, in ms, counted from the turn that
- * nobody made. The call was renewed at its turn before, an interval earlier at most; so it
- * lives as long as this is less than the deadline without the interval, its slack.
+ * How late the watch's keepAlive can be at worst, in ms, counted from the turn that was missed. The
+ * call was renewed at its turn before, at most one interval earlier. So it survives if this is less
+ * than its slack: the deadline minus the interval.
  *
  *     turn before             missed turn                                    deadline
  *     |------- interval -------|------------------- slack -------------------|
  *     Redis and one request hang: | grace | Redis twice | request | retry |
  *     a watch dies holding the lock: | grace | grace | grace | Redis twice |
  *
- * A lock lasts for two requests, which is less than two graces: whoever finds it held looks
- * again a grace later, and the second time it is gone. The clock may also be set back unseen
+ * A lock lasts for two requests, which is less than two graces. A watch that finds it held looks
+ * again a grace later; the second time the lock is gone. The clock may also be set back unnoticed
  * by up to a skew, which is less than a grace in the real wheel.
  */
 export function latestCatchUpMs(intervalMs: number, deadlineMs: number): number {

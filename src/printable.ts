@@ -2,8 +2,8 @@
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /**
- * Makes text of others safe for a terminal: what would move the cursor, change colours or
- * reverse the line is written out instead, as `\u{1b}`.
+ * Makes foreign text safe for a terminal: writes out characters that would move the cursor, change
+ * colours or reverse the line, as `\u{1b}`.
  */
 export function printable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
@@ -14,9 +14,9 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }
 
-/** As {@link printable}, for JSON, which stays the same JSON. Its newlines stay: they separate values. */
+/** As {@link printable}, for JSON, which keeps its meaning. Newlines stay: they separate values. */
 export function escapeJson(json: string): string {
-  // JSON itself escapes control characters of ASCII only.
+  // JSON itself escapes only the control characters of ASCII.
   return json.replaceAll(UNPRINTABLE, (one) => (one === '\n' ? one : escapeUnits(one)));
 }
 

@@ -4,15 +4,15 @@ import type { Socket } from 'node:net';
 import process from 'node:process';
 
 /**
- * Reads a process id a line, or an empty line for none, and ends the last one when its input
- * ends. Whoever ends all processes of a unit at once does not end this one first.
+ * Reads a process id from each line (an empty line: none), and ends the last one when its input
+ * ends. It ignores the signals that end all processes of a unit at once.
  */
 const REAPER = `trap '' HUP INT TERM
 pid=
 while read -r line; do pid=$line; done
 [ -z "$pid" ] || kill -TERM "$pid"`;
 
-/** Ends a child in order when this process is gone, however that went: also by SIGKILL. */
+/** Ends a child in order when this process is gone, even by SIGKILL. */
 export class Reaper {
   readonly #shell: ChildProcess;
 
@@ -20,12 +20,12 @@ export class Reaper {
     this.#shell = shell;
     shell.unref();
     (shell.stdin as Socket).unref();
-    shell.stdin?.on('error', () => undefined); // it was killed: nothing is lost but this safety
+    shell.stdin?.on('error', () => undefined); // it was killed: only this safety net is lost
   }
 
-  /** Rejects if there can be no other process. */
+  /** Rejects if no process can be started. */
   static async start(): Promise<Reaper> {
-    // Detached: what ends our process group, such as Ctrl-C, must not end it.
+    // Detached: a signal to our process group, such as Ctrl-C, must not end it.
     const shell = spawn('/bin/sh', ['-c', REAPER], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
@@ -35,7 +35,7 @@ export class Reaper {
     return new Reaper(shell);
   }
 
-  /** From now on of this child; null: of none. */
+  /** Sets the child to end; null: none. */
   watch(pid: number | null): void {
     this.#shell.stdin?.write(`${pid ?? ''}\n`);
   }
@@ -45,7 +45,7 @@ export class Reaper {
   }
 }
 
-/** Rejects with the reason if it does not run. */
+/** Rejects with the reason if the child cannot be started. */
 export async function spawned(child: ChildProcess): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   child.once('spawn', resolve).once('error', reject);
@@ -64,9 +64,9 @@ export function isAlive(pid: number): boolean {
 const LOOK_MS = 500;
 
 /**
- * Calls `gone` when whoever launched this process has ended, even by SIGKILL: the one that
- * holds the other end of its channel (scripts/launch.mjs, the demo), or the shell that npx
- * runs it in. One launched otherwise, as by systemd or Docker, has no launcher to miss.
+ * Calls `gone` when the launcher of this process has ended, even by SIGKILL. The launcher is the
+ * process at the other end of its channel (scripts/launch.mjs, the demo), or the shell in which npx
+ * runs it. Started otherwise, such as by systemd or Docker, a process has no launcher.
  */
 export function onLauncherGone(gone: () => void): void {
   process.once('disconnect', gone);

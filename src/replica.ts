@@ -15,13 +15,13 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   const { log } = opened;
   logConsole(log);
   process.on('uncaughtException', (err) => void die(opened, err));
-  // A library that leaves a command of a failing Redis unhandled must not end a replica that
-  // keeps calls alive.
+  // A library may leave a failed Redis command unhandled. That must not end a replica that keeps
+  // calls alive.
   process.on('unhandledRejection', (err) => log.error({ err }, 'a failure that nobody handled'));
   const version = readVersion();
 
   let daemon: Daemon | null = null;
-  // While it starts there is nothing to stop yet: the start is completed first.
+  // Before the daemon runs there is nothing to stop: the start is completed first.
   const end = () => daemon && void stop(daemon, opened);
   requests.handle({
     stop: (by) => {
@@ -31,8 +31,8 @@ export async function runReplica(requests: StopRequests): Promise<void> {
     hurry: () => void opened.exit(1),
     hangUp: () => {
       if (!config.appsFile && !config.accessFile) return requests.stop('SIGHUP');
-      // During the start the files are fresh, and a change of them is noticed anyway.
-      log.info({ signal: 'SIGHUP' }, 'reading the files anew');
+      // During the start the files have just been read, and later changes are noticed anyway.
+      log.info({ signal: 'SIGHUP' }, 'reading the files again');
       daemon?.reloadFiles().catch((err: unknown) => die(opened, err));
     },
   });
@@ -72,7 +72,7 @@ async function stop(daemon: Daemon, opened: Log): Promise<void> {
   await opened.exit(Number(process.exitCode ?? 0));
 }
 
-/** An unexpected error: the process ends, with its cause in the log, rather than go on half alive. */
+/** Ends the process after an unexpected error, with the cause in the log. It must not run half alive. */
 async function die(opened: Log, err: unknown): Promise<void> {
   opened.log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
   await opened.exit(1);

@@ -2,24 +2,24 @@ import process from 'node:process';
 import { onLauncherGone } from './processes.ts';
 
 export interface StopHandlers {
-  /** Asked once, however many ask. */
+  /** Called once, however many requests come. */
   stop(by: string): void;
-  /** Somebody at a terminal does not want to wait for the end. */
+  /** A second Ctrl-C: the user does not want to wait for the end. */
   hurry(): void;
-  /** SIGHUP: a terminal that is closed, or a request to read files again. */
+  /** SIGHUP: a closed terminal, or a request to read files again. */
   hangUp(): void;
 }
 
-/** A terminal and npm, or npx, pass on the same Ctrl-C. */
+/** A terminal and npm, or npx, may both pass on the same Ctrl-C within this time, in ms. */
 const SAME_MS = 500;
 
 /**
- * Who wants this process to end. It listens before anything else is imported: the kernel
- * drops a signal to PID 1 that nobody handles, and a container would live until its SIGKILL.
- * Until there are handlers there is nothing to stop, and the process ends at once.
+ * Collects requests to end this process. It listens before anything else is imported, because the
+ * kernel drops a signal to PID 1 that has no handler, and a container would run until its SIGKILL.
+ * Until `handle` is called there is nothing to stop, and the process ends at once.
  *
- * A repeated SIGTERM changes nothing: systemd, npm and a launcher may each send one for the
- * same stop, and all of them have SIGKILL for when it takes too long. A second Ctrl-C hurries.
+ * A repeated SIGTERM changes nothing: systemd, npm and a launcher may each send one for the same
+ * stop, and all of them use SIGKILL if it takes too long. A second Ctrl-C ends the process at once.
  */
 export class StopRequests {
   #handlers: StopHandlers | null = null;
@@ -37,7 +37,7 @@ export class StopRequests {
     return this.#askedAt !== null;
   }
 
-  /** From now on these decide. */
+  /** From now on requests go to these handlers. */
   handle(handlers: StopHandlers): void {
     this.#handlers = handlers;
     if (this.#hungUp) handlers.hangUp();

@@ -31,7 +31,7 @@ function aClock() {
 describe('the settled clock', () => {
   const hour = HOUR / NEAR;
 
-  test('goes with Redis’s while that takes no step', () => {
+  test('follows Redis’s while that takes no step', () => {
     const { read } = aClock();
     expect(read(0)).toEqual({ ahead: 0, settled: 0 });
     for (let i = 1; i <= 20; i++)
@@ -46,7 +46,7 @@ describe('the settled clock', () => {
     expect(read(HOUR, 1)).toEqual({ ahead: hour, settled: hour });
   });
 
-  test('sees nothing of a step forward that is taken back', () => {
+  test('ignores a step forward that is taken back', () => {
     const { read } = aClock();
     read(0);
     read(HOUR);
@@ -67,7 +67,7 @@ describe('the settled clock', () => {
     expect(read(HOUR)).toEqual({ ahead: hour, settled: 0 });
   });
 
-  test('counts again from the second of two steps', () => {
+  test('waits for a deadline after the second of two steps', () => {
     const { read } = aClock();
     read(0);
     read(HOUR);

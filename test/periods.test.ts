@@ -52,7 +52,7 @@ describe('with an interval and a deadline that the start accepts', () => {
     });
   });
 
-  test('a visit in its turn is over when the watch looks, and a lock when it has looked twice more', () => {
+  test('a timely visit is over when the watch looks, and a lock has expired after two more looks', () => {
     always((intervalMs, deadlineMs) => {
       const { watchGraceMs, graph } = periods(intervalMs, deadlineMs);
       const widthMs = slotWidthMs({ intervalMs, slots: 256 });
@@ -60,7 +60,7 @@ describe('with an interval and a deadline that the start accepts', () => {
     });
   });
 
-  test('a turn is not missed before a machine whose clock is taken for right would make it', () => {
+  test('a turn does not count as missed before a machine with a tolerable clock would take it', () => {
     always((intervalMs, deadlineMs) => {
       const { turnGraceMs, skewMs } = periods(intervalMs, deadlineMs);
       expect(turnGraceMs).toBeGreaterThanOrEqual(skewMs);

@@ -39,7 +39,7 @@ export class Batches<T> {
     this.#writing ??= this.#drain();
   }
 
-  /** Writes what was added without waiting for more. */
+  /** Writes what was added, without waiting for more. */
   hurry(): void {
     this.#isUrgent = true;
     this.#enough.abort(ENOUGH);

@@ -16,7 +16,7 @@ export type NotifyResult =
   | Invalid
   | Forbidden;
 
-/** What a keepAlive on demand came to, and the call afterwards. */
+/** The outcome of a keepAlive on demand, and the call afterwards. */
 export interface KeptNow {
   readonly outcome: Outcome;
   readonly call: Call | RemovedCall;
@@ -51,8 +51,8 @@ export class Calls {
   }
 
   /**
-   * Tracks calls; what a request does not name of a known call stays as it is. One result a
-   * request, in their order. Requests for the same id count as if they came one after another.
+   * Tracks calls; the fields of a known call that a request does not name stay as they are. Returns
+   * one result for each request, in order. Requests for the same id count as if they came in turn.
    */
   async track(requests: readonly TrackRequest[]): Promise<Tracked[]> {
     const tracking = new Tracking(this.#deps);
@@ -79,11 +79,11 @@ export class Calls {
   }
 
   /**
-   * Takes what Graph has notified the bot of, in any order and any number of
-   * times: an ending stops a call, and then an established call is tracked.
+   * Takes Graph's notifications to the bot, in any order and any number of times:
+   * endings stop calls first, and then established calls are tracked.
    *
-   * @param of how many notifications came, those of no call included; for which app; and the
-   *   apps whose calls the sender may speak of (null: all that are within reach)
+   * @param of the number of notifications, including those about no call; the app that they are
+   *   for; and the apps whose calls they may change (null: all within reach)
    */
   async notify(
     notices: readonly Notice[],
@@ -136,7 +136,7 @@ export class Calls {
   }
 }
 
-/** A request after another for the same call. */
+/** Merges two requests for the same call, the second after the first. */
 function following(before: TrackRequest | undefined, request: TrackRequest): TrackRequest {
   const named = Object.entries(request).filter(([, value]) => value !== undefined);
   return { ...before, ...(Object.fromEntries(named) as Partial<TrackRequest>), id: request.id };

@@ -11,8 +11,8 @@ export type Notice =
     };
 
 /**
- * What came of a notification. `ignored`: it was of no call itself, or changed nothing;
- * `other_tenant`, `other_app`: it is of a call of ours, but names another tenant than the
+ * The result of a notification. `ignored`: it is about no call itself, or changed nothing;
+ * `other_tenant`, `other_app`: it is about a tracked call, but names a tenant other than the
  * call's, or was sent for another app.
  */
 export type NoticeFate =

@@ -2,7 +2,7 @@ import type { Notice, NoticeFate } from './notice.ts';
 import type { Stopping } from './stopping.ts';
 import type { Tracking } from './tracking.ts';
 
-/** Takes notifications of one request, which may say several things of one call, in any order. */
+/** Applies the notifications of one request; several may be about one call, in any order. */
 export class Notified {
   readonly #tracking: Pick<Tracking, 'establish'>;
   readonly #stopping: Pick<Stopping, 'untrack'>;
@@ -13,9 +13,9 @@ export class Notified {
   }
 
   /**
-   * What came of each. Endings first: a call that is over is not established.
+   * Returns the result of each. Endings come first: a call that is over is not established.
    *
-   * @param app of the calls that are tracked; undefined: the default app
+   * @param app for newly tracked calls; undefined: the default app
    */
   async take(
     notices: readonly Notice[],
@@ -41,7 +41,7 @@ export class Notified {
     return fates;
   }
 
-  /** Endings of one call. The first one is published, so it is one that says why, if any does. */
+  /** Applies the endings of one call. The first is published: one with a reason, if there is one. */
   async #end(endings: Extract<Notice, { kind: 'over' }>[], fates: Map<Notice, NoticeFate>) {
     const says = (ending: { resultInfo: unknown }) => Number(ending.resultInfo !== null);
     for (const ending of endings.toSorted((a, b) => says(b) - says(a))) {
@@ -55,7 +55,7 @@ export function isMisdirected(fate: NoticeFate | undefined): fate is 'other_tena
   return fate === 'other_tenant' || fate === 'other_app';
 }
 
-/** @param total of all notifications that came, those that say nothing of a call included */
+/** @param total the number of all notifications, including those about no call */
 export function countFates(fates: Iterable<NoticeFate>, total: number): Record<NoticeFate, number> {
   const counts = {
     tracked: 0,

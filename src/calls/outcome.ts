@@ -1,13 +1,13 @@
 import type { CallError } from './call.ts';
 
 /**
- * What came of one keepAlive, as a value. `sentAt` is when the request went
- * out (epoch ms), null where none did, as when no token was to be had.
+ * The outcome of one keepAlive. `sentAt` is when the request was sent (epoch ms),
+ * null if none was, such as without a token.
  *
  * - `renewed`: Graph's own 2xx. The call lives.
  * - `ended`: Graph's own 404 with the code 8522. The call is over.
  * - `throttled`: Graph asks for patience (429, or a 503 with `Retry-After`);
- *   `retryAfterMs` is how long, null where it did not say.
+ *   `retryAfterMs` is how long, null if it did not say.
  * - `refused`: 403, or Entra does not know the tenant (then nothing was sent). Only a person can
  *   mend it.
  * - `failed`: everything else, worth another attempt.

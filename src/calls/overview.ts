@@ -19,7 +19,7 @@ export interface Overview extends Counts {
   readonly now: number;
   readonly redis: {
     readonly up: boolean;
-    /** Why it is not, if that is known. */
+    /** Why Redis is not up, if that is known. */
     readonly cause: string | null;
   };
   /** This one first. */

@@ -106,8 +106,8 @@ export function wasVisited(calls: Iterable<Timing>, turnAt: number): boolean {
 }
 
 /**
- * When a call has to be looked at again apart from its slot's turns, or null: at its next attempt,
- * or when its tracking ends, if that comes before the turn.
+ * When to check a call between its slot's turns: at its next attempt, or when its tracking ends, if
+ * that comes before the turn. Otherwise null.
  */
 export function lookAgainAt(
   timing: Timing,

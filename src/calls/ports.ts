@@ -12,11 +12,11 @@ export interface Clock {
 }
 
 /**
- * What a clock step decided would be final: a call that expires, a tracking that ends. Whatever
- * takes something off for good goes by `settledNow`; see `RefereedClock`.
+ * A clock step must not decide anything for good, such as that a call has expired or its tracking
+ * has ended. So whatever cannot be undone goes by `settledNow`; see `RefereedClock`.
  */
 export interface SettledClock extends Clock {
-  /** Never later than `now`: the same without a step forward in the last deadline. */
+  /** The same as `now`, but without a step forward in the last deadline. Never later than `now`. */
   settledNow(): number;
 }
 
@@ -29,12 +29,12 @@ export type Random = () => number;
  * wrong is an outcome. Any number may run at once.
  */
 export interface KeepAliveSender {
-  /** Whether nothing is missing, such as a token: `send` then posts at once. */
+  /** Whether `send` can post at once: nothing is missing, such as a token. */
   ready(call: Call): boolean;
   /**
-   * Gets what is missing. Resolves with null, or with why there can be no request.
+   * Gets what is missing. Resolves with null, or with the outcome if no request is possible.
    *
-   * @param leftMs until the nearest deadline of the calls that wait for it
+   * @param leftMs until the nearest deadline of the waiting calls
    */
   prepare(call: Call, leftMs: number): Promise<Outcome | null>;
   send(call: Call): Promise<Outcome>;
@@ -112,9 +112,9 @@ export interface CallKeeper {
   /** Sends a keepAlive for each of the calls as soon as it is its turn. Returns at once. */
   keep(calls: Iterable<Call>): void;
   /**
-   * Looks at calls again that want it before their slots' next turns, and acts if they still do.
+   * Plans a check for calls that need one before their slots' next turns, and acts if it is still due.
    *
-   * @param graceMs how much longer an attempt is left to whoever else has planned it
+   * @param graceMs how long past its time an attempt is left to the replica that planned it
    */
   plan(calls: Iterable<Call>, graceMs?: number): void;
   /** Whether the call is on its way already, or is to be looked at again by an instant. */
@@ -133,7 +133,7 @@ export interface Observer {
   removed(call: RemovedCall): void;
   /** Graph's notifications were taken: how many had which fate. */
   notified(counts: Readonly<Record<NoticeFate, number>>): void;
-  /** A notification was ignored although it is of a call of ours. */
+  /** A notification was ignored although it is about a tracked call. */
   misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;
   /** By its notification Graph ended a call that we were to keep alive, for want of a keepAlive. */
   timedOut(call: RemovedCall): void;

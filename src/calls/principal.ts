@@ -31,7 +31,7 @@ export function isWithin(reach: Reach, app: string): boolean {
   return reach === null || reach.has(app);
 }
 
-/** The apps that are within both. */
+/** The apps that both allow. */
 export function meet(one: Reach, other: Reach): Reach {
   if (one === null || other === null) return one ?? other;
   return new Set([...one].filter((app) => other.has(app)));

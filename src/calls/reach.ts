@@ -2,7 +2,7 @@ import type { Call } from './call.ts';
 import { isWithin, type Reach } from './principal.ts';
 import { isOfAnotherTenant } from './words.ts';
 
-/** The call belongs, or would belong, to an app that is not within reach. */
+/** The call belongs, or would belong, to an app that the client may not touch. */
 export interface Forbidden {
   readonly kind: 'forbidden';
   readonly message: string;

@@ -60,7 +60,7 @@ export function nextRetryAt(
 function backOffMs(failures: number, outcome: Outcome, policy: RetryPolicy): number {
   const growing = policy.floorMs * 2 ** Math.min(failures - 1, 30);
   if (outcome.kind !== 'refused') return Math.min(policy.capMs, growing);
-  // Entra does not know the tenant: it costs a token request each time, and seldom passes by itself.
+  // Without a request, Entra does not know the tenant: a retry costs a token request and seldom helps.
   return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
 }
 

@@ -52,7 +52,7 @@ export class Tracking {
     this.#deps = deps;
   }
 
-  /** What is wrong with a request whatever the call is like. */
+  /** Finds faults of a request that do not depend on the call. */
   faultOf(request: TrackRequest): Invalid | Forbidden | null {
     const context = this.#context();
     const { reach } = this.#deps;
@@ -170,7 +170,7 @@ export class Tracking {
     return tracking !== null && isWithin(this.#deps.reach, tracking.app);
   }
 
-  /** What is wrong with a request for what the call is like, or would be. */
+  /** Finds faults of a request that depend on the call, as it is or as it would be. */
   #faultIn(
     request: TrackRequest,
     word: Word,

@@ -15,15 +15,15 @@ export interface VisitorDeps {
 /** What whoever turns the wheel asks of a visitor. */
 export type Visits = Pick<Visitor, 'visitSlot'>;
 
-/** `cut`: told to stop before it was done; somebody else has to make it again. */
+/** `cut`: stopped before it was done; another replica has to repeat it. */
 export type Visited = 'done' | 'cut';
 
 /** A slot with fewer due calls is handed over at once instead of spread over its width. */
 const SPREAD_FROM = 16;
 
 /**
- * The calls of a large slot are handed over in steps of this, some at once: to wake up for each
- * would cost more than the waiting is worth.
+ * The calls of a large slot are handed over in steps of this, several in each: to wake up for every
+ * single call would cost too much.
  */
 const PACE_MS = 20;
 

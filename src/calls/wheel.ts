@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
  */
 export interface Wheel {
   readonly intervalMs: number;
-  /** {@link SLOTS}; tests of a single part take fewer. */
+  /** {@link SLOTS}; unit tests use fewer. */
   readonly slots: number;
 }
 

@@ -31,7 +31,7 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
     strict: { type: 'boolean', default: false },
   },
   async run({ json, strict }) {
-    logConsole({ warn: () => undefined }); // what is wrong is a finding
+    logConsole({ warn: () => undefined }); // findings say what is wrong
     const findings: Finding[] = [];
     let exit: number = EXIT.done;
     try {

@@ -7,10 +7,10 @@ const MOST_IDS = 1_000_000;
 const MOST_CHARACTERS = 256;
 
 /**
- * The ids that were given, as the daemon writes them, each once; `-` stands for those on standard input, with
- * space or ends of lines between them. All are read before anything is done.
+ * The given ids, as the daemon writes them, each once. `-` stands for those on standard input,
+ * separated by spaces or line ends. All are read before anything is done.
  *
- * @throws UsageError where one is no id, or there is none
+ * @throws UsageError if one is no id, or there is none
  */
 export async function readIds(operands: readonly string[]): Promise<string[]> {
   const ids = new Set<string>();

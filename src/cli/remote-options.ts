@@ -1,4 +1,3 @@
-/** Where a daemon is. */
 export const URLS = { url: { type: 'string', multiple: true } } as const;
 
 /** The options of every command that is a client of the API. */

@@ -12,10 +12,9 @@ export interface Remote extends RemoteConfig {
   readonly callkeeper: Callkeeper;
 }
 
-/** The values of the options of every command that is a client of the API. */
 interface RemoteOptions {
   readonly url?: readonly string[] | undefined;
-  /** How long a request may take with all its repeats, in s. */
+  /** How long a request may take with all its retries, in s. */
   readonly timeout: string;
 }
 
@@ -38,11 +37,7 @@ function readTimeout(text: string): number {
   );
 }
 
-/**
- * An id as the daemon writes it.
- *
- * @throws UsageError
- */
+/** @throws UsageError */
 export function readId(text: string): string {
   const id = parseCallId(text);
   if (id !== null) return id;

@@ -6,7 +6,7 @@ export function isCall(body: unknown, id: string): boolean {
   return isObject(body) && isSameId(body.id, id) && typeof body.state === 'string';
 }
 
-/** One result a call, in their order. */
+/** Whether a body has one result for each call, in order. */
 export function isBatchResult(body: unknown, calls: TrackBatchBody['calls']): boolean {
   if (!isObject(body) || !Array.isArray(body.results)) return false;
   const { results } = body;
@@ -15,7 +15,7 @@ export function isBatchResult(body: unknown, calls: TrackBatchBody['calls']): bo
     calls.every(({ id }, i) => {
       const result: unknown = results[i];
       if (!isObject(result)) return false;
-      // Text that is no id comes back shortened, with an error.
+      // For text that is no id, the answer has it shortened, with an error.
       return isObject(result.error) || isSameId(result.id, id);
     })
   );

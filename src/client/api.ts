@@ -4,7 +4,7 @@
 export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */
   readonly id: string;
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped, or its `trackUntil` came. */
   readonly state: 'tracked' | 'ended' | 'expired' | 'untracked';
   /** False while Redis is out and has yet to learn of this: only this replica knows it. */
   readonly durable: boolean;
@@ -95,7 +95,7 @@ export interface GetOverviewAnswer {
   readonly redis: {
     /** False: this replica goes on from memory. */
     readonly up: boolean;
-    /** Why it is not up; null if it is, or nobody knows. */
+    /** Why it is not up; null if it is, or if the cause is unknown. */
     readonly cause: string | null;
   };
   /** Those that live; the one that answers first, alone while Redis is out. */
@@ -142,7 +142,7 @@ export interface LastError {
   readonly at: string;
   /** HTTP status of the answer; null where none came. */
   readonly status: number | null;
-  /** Graph's `error.code`, or one of ours (`foreign`: it was not Graph that answered; `token`, `timeout`, `ECONNRESET`…). */
+  /** Graph's `error.code`, or our own (`foreign`: something other than Graph answered; `token`, `timeout`, `ECONNRESET`…). */
   readonly code: string | null;
   readonly message: string;
   /** Graph's `request-id`: what Microsoft support asks for. */
@@ -163,7 +163,7 @@ export interface ListCallsAnswer {
 }
 
 export interface ListCallsQuery {
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was told to stop, or its `trackUntil` came. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped, or its `trackUntil` came. */
   readonly state?: 'tracked' | 'ended' | 'expired' | 'untracked' | undefined;
   /** Name of a configured app. */
   readonly app?: string | undefined;
@@ -183,7 +183,7 @@ export interface NotifyAnswer {
   readonly updated: number;
   /** Calls that were tracked and are not any more. */
   readonly stopped: number;
-  /** What changed nothing: known already, not of a call itself, or of another tenant or app than the call's. */
+  /** Notifications that changed nothing: already known, about no call itself, or of a tenant or app other than the call's. */
   readonly ignored: number;
 }
 
@@ -214,7 +214,7 @@ export interface Problem {
 export interface StreamEventsQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
-  /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is written in lower case and with hyphens. */
+  /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID may come in any form; answers have it in lower case with hyphens. */
   readonly call?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
@@ -224,7 +224,7 @@ export interface StreamEventsQuery {
 
 export interface TrackBatchBody {
   readonly calls: readonly {
-    /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is written in lower case and with hyphens. */
+    /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID may come in any form; answers have it in lower case with hyphens. */
     readonly id: string;
     /** Name of a configured app. */
     readonly app?: string | null | undefined;
@@ -234,14 +234,14 @@ export interface TrackBatchBody {
     readonly startedAt?: string | null | undefined;
     /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
     readonly trackUntil?: string | null | undefined;
-    /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels that the call has. */
+    /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels of the call. */
     readonly labels?: Readonly<Record<string, string>> | null | undefined;
     /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
     readonly webhookUrl?: string | null | undefined;
   }[];
 }
 
-/** All optional. A field that is left out stays as it is, one that is given replaces what it was, and null sets it back to its default. */
+/** All fields are optional. A missing field stays as it is, a given one replaces the old value, and null resets it to its default. */
 export interface TrackBody {
   /** Name of a configured app. */
   readonly app?: string | null | undefined;
@@ -251,7 +251,7 @@ export interface TrackBody {
   readonly startedAt?: string | null | undefined;
   /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
   readonly trackUntil?: string | null | undefined;
-  /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels that the call has. */
+  /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels of the call. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
   readonly webhookUrl?: string | null | undefined;

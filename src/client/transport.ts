@@ -28,7 +28,7 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>;
   /** Problems that are answers here, not failures. */
   readonly expects?: readonly ProblemType[];
-  /** Whether what came answers this request; otherwise somebody else did, such as a proxy. */
+  /** Whether the answer is to this request, and not from something else, such as a proxy. */
   readonly answers: (answer: Answer) => boolean;
 }
 
@@ -177,9 +177,9 @@ export class Transport {
 }
 
 /**
- * A 2xx that is no answer to the request is a miss: the same request may reach Callkeeper later.
+ * A 2xx that does not answer the request is a miss: the same request may reach Callkeeper later.
  *
- * @throws CallkeeperError where asking again does not help
+ * @throws CallkeeperError if a retry does not help
  */
 function conclude(request: Request, response: Response, text: string): Answer | Miss {
   const { status } = response;

@@ -91,7 +91,7 @@ function readCertificate(read: EnvReader): Credential | null {
   const phrase = read.secretText('AZURE_CLIENT_CERTIFICATE_PASSWORD');
   const sendsChain = read.truth('AZURE_CLIENT_SEND_CERTIFICATE_CHAIN');
   if (path === null) return null;
-  // A password that cannot be read has a fault of its own.
+  // A password that cannot be read is already a fault.
   const isReadable = password === null || phrase !== null;
   read.file('AZURE_CLIENT_CERTIFICATE_PATH', path, null, (file) => {
     if (isReadable) tryToOpen(file, phrase);

@@ -7,19 +7,19 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }
 
-/** What a URL must be, and the words for it. */
+/** A check of a URL, and the message for its fault. */
 export interface UrlRule {
   readonly isRight: (text: string) => boolean;
   readonly expected: string;
 }
 
-/** Tokens and secrets go there, so never in the clear. */
+/** Https only, because tokens and secrets go there. */
 export const SERVICE_URL: UrlRule = {
   isRight: (text) => isServiceUrl(text, false),
   expected: 'must be an https:// URL without credentials or query',
 };
 
-/** In the clear to this machine only. */
+/** Https, or http to this machine. */
 export const SERVICE_OR_LOOPBACK_URL: UrlRule = {
   isRight: (text) => isServiceUrl(text, true),
   expected: 'must be an https:// URL (http:// for loopback only) without credentials or query',
@@ -31,7 +31,7 @@ export const GRAPH_URL: UrlRule = {
   expected: `${SERVICE_OR_LOOPBACK_URL.expected}, and end in /v1.0 or /beta`,
 };
 
-/** Nothing in the URL may be a secret, or get lost. */
+/** No credentials, which are secret, and no query or fragment, which would get lost. */
 function isServiceUrl(text: string, mayBeHttp: boolean): boolean {
   const url = URL.parse(text);
   if (!url || url.username || url.password || url.search || url.hash) return false;

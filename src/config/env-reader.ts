@@ -68,7 +68,7 @@ export class EnvReader {
     return fallback;
   }
 
-  /** As Azure Identity reads its switches, except that it takes anything else for false. */
+  /** Like Azure Identity's switches, except that Azure Identity takes any other text for false. */
   truth(name: string): boolean {
     const text = this.text(name)?.toLowerCase() ?? 'false';
     if (!['true', '1', 'false', '0'].includes(text)) {

@@ -18,8 +18,8 @@ export function readHost(read: EnvReader): string {
 }
 
 /**
- * For `localhost` Fastify opens a second server for the other loopback address, which has none of
- * the limits that ours has.
+ * For `localhost` Fastify opens a second server, for the other loopback address, without the limits
+ * of ours.
  */
 function listenedHost(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host;

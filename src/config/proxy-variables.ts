@@ -2,7 +2,6 @@ import type { Proxies } from '../graph/connections.ts';
 import { NoProxyError, parseNoProxy } from '../graph/no-proxy.ts';
 import type { EnvReader } from './env-reader.ts';
 
-/** To Graph and Entra. */
 export function readProxies(read: EnvReader): Proxies {
   return {
     http: readProxy(read, 'HTTP_PROXY'),
@@ -11,7 +10,7 @@ export function readProxies(read: EnvReader): Proxies {
   };
 }
 
-/** Either spelling, as curl and others have it; the fault names the one that is set. */
+/** Reads either spelling, like curl; a fault names the one that is set. */
 function readProxy(read: EnvReader, variable: string): string | null {
   const name = read.text(variable) === null ? variable.toLowerCase() : variable;
   const text = read.text(name);

@@ -1,15 +1,15 @@
 import { type Alias, type Document, isAlias, isCollection, isNode, isPair, visit } from 'yaml';
 
-/** Nodes that there may be with each alias written out. A file of 2,000 apps has about 40,000. */
+/** At most this many nodes, with each alias written out. A file of 2,000 apps has about 40,000. */
 const MOST_EXPANDED = 100_000;
 
-/** What each alias of a document stands for. */
+/** The target of each alias of a document. */
 type Targets = ReadonlyMap<Alias, unknown>;
 
 /**
- * Resolves all aliases in one pass, since `alias.resolve` visits the whole document each time. A
- * few lines of aliases to aliases can stand for billions of nodes ("billion laughs"): these are
- * counted, not walked.
+ * Resolves all aliases in one pass, because `alias.resolve` visits the whole document each time. A
+ * few lines of aliases to aliases can stand for billions of nodes ("billion laughs"), so this counts
+ * nodes without walking them.
  */
 export function resolveAliases(document: Document.Parsed): { targets: Targets; fault?: string } {
   const targets = new Map<Alias, unknown>();
@@ -26,7 +26,7 @@ export function resolveAliases(document: Document.Parsed): { targets: Targets; f
   return { targets, fault: `has over ${MOST_EXPANDED} values with its aliases written out` };
 }
 
-/** How many nodes there are, aliases written out; infinitely many in a circle. */
+/** The number of nodes, with aliases written out; infinite if they form a circle. */
 function sizeOf(node: unknown, targets: Targets, known: Map<unknown, number>): number {
   if (isAlias(node)) return 1 + sizeOf(targets.get(node), targets, known);
   if (isPair(node)) {

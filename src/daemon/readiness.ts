@@ -15,12 +15,12 @@ export class Readiness {
     this.#options = options;
   }
 
-  /** From now on it is not ready, whatever else. */
+  /** Makes the replica unready for good. */
   stop(): void {
     this.#isStopping = true;
   }
 
-  /** None if it is ready. */
+  /** Empty if it is ready. */
   reasons(): string[] {
     const { link, schedule } = this.#options;
     const reasons: string[] = [];

@@ -77,7 +77,7 @@ export class Recovery {
     if (this.#mayHaveLost) await this.#syncAll(false);
   }
 
-  /** Whoever keeps calls alive from memory must not give up, whatever Redis has become. */
+  /** A replica that keeps calls alive from memory must not give up, whatever is wrong with Redis. */
   #onRefused(error: Error): void {
     const { registry, onFatal } = this.#options;
     if (registry.unacknowledged === 0) onFatal(error);

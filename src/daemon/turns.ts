@@ -12,8 +12,8 @@ export interface TurnsOptions {
 }
 
 /**
- * Whether this replica takes turns of the wheel: while Redis serves, and as long as
- * this machine's clock, which BullMQ goes by, agrees with Redis's.
+ * Decides whether this replica takes turns of the wheel: only while Redis serves, and
+ * while this machine's clock, which BullMQ goes by, agrees with Redis's.
  */
 export class Turns {
   readonly #options: TurnsOptions;
@@ -27,7 +27,7 @@ export class Turns {
     link.on('lost', () => this.#onLost());
   }
 
-  /** A queue that does not answer is no reason to call Redis out: the watch visits its slots. */
+  /** If the queue does not answer, Redis is not out for that: the watch visits the slots. */
   async #onBeat(): Promise<void> {
     await this.#takeOrLeave().catch((err: unknown) => {
       this.#options.log.debug({ err }, 'the queue does not answer');

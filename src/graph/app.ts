@@ -7,8 +7,8 @@ export type Secret = { value: string } | { file: string };
 export type Credential =
   | { kind: 'secret'; secret: Secret }
   /**
-   * PEM (certificate and private key in one file) or PFX, told apart by content. With
-   * `sendsChain` Entra is sent the certificate itself, for trust by subject name and issuer.
+   * PEM (certificate and private key in one file) or PFX; the content decides. `sendsChain` sends
+   * Entra the certificate itself, for trust by subject name and issuer.
    */
   | { kind: 'certificate'; path: string; password: Secret | null; sendsChain: boolean }
   /** A file with an assertion of another issuer, such as Kubernetes (workload identity). */

@@ -22,8 +22,8 @@ export class Backoff {
   }
 
   /**
-   * @param leftMs until a deadline: a pause is cut to half of that, but is one of {@link FIRST_MS}
-   * @param reserveMs a wait that the other side asked for is not kept if it ends so near to it
+   * @param leftMs until a deadline; a pause is at most half of that, and at least {@link FIRST_MS}
+   * @param reserveMs a pause that the server asked for does not count if it ends this near to it
    */
   ready(now: number, leftMs = Number.POSITIVE_INFINITY, reserveMs = 0): boolean {
     const isCut = this.#until > now + leftMs / 2 && now >= this.#failedAt + FIRST_MS;

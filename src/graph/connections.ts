@@ -22,9 +22,9 @@ export interface Proxies {
 export class Connections {
   /** Kept alive and used again; at most `connections` an origin. */
   readonly pooled: Dispatcher;
-  /** A new connection each request: for one that follows a failure. */
+  /** A new connection for each request: for the one after a failure. */
   readonly fresh: Dispatcher;
-  /** For tokens: those that hang hold no connection that a keepAlive could use. */
+  /** For tokens, so that hanging token requests hold no connection that a keepAlive could use. */
   readonly tokens: Dispatcher;
   /** Past any proxy: what gives a managed identity its tokens is reached from its machine alone. */
   readonly direct: Dispatcher;
@@ -58,7 +58,7 @@ export class Connections {
   }
 }
 
-/** Through the proxies, except to where NO_PROXY says otherwise. */
+/** Sends requests through the proxies, except to the hosts of NO_PROXY. */
 class ProxiedDispatcher extends Dispatcher {
   readonly #direct: Agent;
   readonly #proxied: EnvHttpProxyAgent;

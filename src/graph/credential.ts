@@ -59,7 +59,7 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
 }
 
 /**
- * @param path empty: what follows it in the message is enough
+ * @param path for the message; empty if the rest of the message says enough
  * @throws Error that names the file and what is wrong with it, never its content
  */
 export function openCertificate(path: string, file: Buffer, passphrase: string | null): Identity {
@@ -72,7 +72,7 @@ export function openCertificate(path: string, file: Buffer, passphrase: string |
   }
 }
 
-/** As MSAL puts it into the assertion's header: the certificate first, as RFC 7515 wants it. */
+/** The chain for the header of MSAL's assertion: the certificate first, as RFC 7515 says. */
 function chainOf({ certificate, others }: Identity): string {
   return [certificate, ...others].map((one) => one.toString()).join('');
 }

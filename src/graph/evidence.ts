@@ -16,7 +16,7 @@ export interface Sent {
   readonly clientRequestId: string;
 }
 
-/** The code of an answer without a sign of Graph. */
+/** The code for an answer without a sign of Graph. */
 export const FOREIGN = 'foreign';
 
 /** The evidence of an answer that is no success, with what Microsoft support asks for. */
@@ -55,7 +55,7 @@ export function silenceError(
   };
 }
 
-/** Graph's code and words, or what is missing: the body of somebody else is not repeated. */
+/** Graph's code and message, or what is missing. It never repeats the body of another server. */
 function describe(answer: Answer): { code: string | null; message: string } {
   const { status } = answer;
   const type = header(answer, 'content-type') ?? 'no content type';

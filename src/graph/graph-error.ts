@@ -1,7 +1,7 @@
 import { headerValues } from '../calls/header.ts';
 import type { Answer } from './exchange.ts';
 
-/** Graph's words for an error. Source: https://learn.microsoft.com/graph/errors */
+/** The code and message of an error. Source: https://learn.microsoft.com/graph/errors */
 export interface GraphError {
   readonly code: string;
   readonly message: string;
@@ -10,8 +10,8 @@ export interface GraphError {
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
- * The code and the words of an error, in any of the three forms that Graph has been seen to write;
- * null for anything else:
+ * Reads the code and the message of an error, in any of the three forms that Graph has been seen to
+ * send; null for anything else:
  *
  * - its envelope, `{"error":{"code":"8522","message":"…"}}`;
  * - the same with the code `UnknownError` and the service's own error as JSON in the message,
@@ -31,7 +31,7 @@ export function parseGraphError(body: string): GraphError | null {
 }
 
 /**
- * The id that Graph gives each request: a GUID in the header `request-id`, and in an error's
+ * The id that Graph gives to each request: a GUID in the header `request-id`, and in an error's
  * `innerError`. Null if there is none: proxies and gateways do not send it.
  */
 export function requestIdOf(answer: Answer): string | null {
@@ -47,9 +47,8 @@ function innerRequestId(body: string): string | null {
 }
 
 /**
- * Whether an answer is somebody else's: a proxy's, a login page, what a wrong URL leads to. A
- * success has to carry Graph's request id and must not be a page; for an error any sign of Graph
- * is enough.
+ * Whether an answer is not Graph's, but that of a proxy, a login page or a wrong URL. A success must
+ * have Graph's request id and must not be HTML; for an error any sign of Graph is enough.
  */
 export function isForeign(answer: Answer): boolean {
   const hasRequestId = requestIdOf(answer) !== null;
@@ -67,7 +66,7 @@ function isHtml(answer: Answer): boolean {
   return isTyped || /^[\s\uFEFF]*</.test(answer.body);
 }
 
-/** The object that a text is the JSON of, or null. */
+/** Parses JSON; null if it is not an object. */
 export function parseObject(text: string): Record<string, unknown> | null {
   try {
     return asObject(JSON.parse(text));

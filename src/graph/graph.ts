@@ -52,7 +52,7 @@ export interface GraphOptions {
   log: Logger;
   observer: GraphObserver;
   userAgent: string;
-  /** See `RetryPolicy`: no Retry-After of Entra's may reach so close to a deadline. */
+  /** See `RetryPolicy`: Entra's Retry-After does not count if it ends this close to a deadline. */
   reserveMs: number;
 }
 
@@ -89,7 +89,7 @@ export class Graph implements KeepAliveSender {
     this.#tokens.use(apps);
   }
 
-  /** An app that is not configured needs no token: `send` says what is wrong. */
+  /** Ready also if the app is not configured: then `send` says what is wrong. */
   ready(call: Call): boolean {
     const target = this.#apps.get(call.app);
     return target === undefined || this.#tokens.of(target.app, call.tenantId).isAtHand;

@@ -13,18 +13,18 @@ export type Verdict =
 const CALL_NOT_FOUND = '8522';
 
 /**
- * Judges an answer; the one place that does. Only Graph's own answers count: a login page must not
- * renew a call, and a gateway's 404 must not end one.
+ * Classifies an answer. Only Graph's own answers count: a login page must not renew a call, and a
+ * gateway's 404 must not end one.
  *
  * | answer | verdict |
  * |---|---|
  * | 2xx with Graph's request id, neither HTML nor an error | `renewed` |
  * | 404 with Graph's request id and the code 8522 | `ended` |
- * | 401 | `unauthorized`: another token, once; then failed |
+ * | 401 | `unauthorized`: retried once with a new token; then failed |
  * | 429; 408 and 5xx with `Retry-After` | `throttled` |
  * | any other 2xx, and any other answer without a sign of Graph | `foreign` |
  * | 403 | `refused` |
- * | other 404s: Graph answers some for calls that exist | `not_found` |
+ * | other 404s: Graph sends some for calls that exist | `not_found` |
  * | anything else: 3xx, 4xx, 5xx | `failed` |
  *
  * The last two, and `foreign`, are failures: they are retried until the deadline.
@@ -61,8 +61,8 @@ function judgeBusy(answer: Answer, now: number): Verdict | null {
 }
 
 /**
- * The claims that Graph wants a token with, as the JSON text that MSAL takes. The challenge may
- * stand in any of several `WWW-Authenticate` headers.
+ * The claims that Graph wants in a token, as the JSON text for MSAL. The challenge may be in any of
+ * several `WWW-Authenticate` headers.
  * Source: https://learn.microsoft.com/entra/identity-platform/claims-challenge
  */
 function parseClaims(answer: Answer): string | null {

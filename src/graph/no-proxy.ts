@@ -1,10 +1,10 @@
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** Says whether a request to this origin goes past the proxy. */
+/** Whether a request to this origin bypasses the proxy. */
 export type Bypass = (origin: URL) => boolean;
 
-/** @param item what is wrong: none of the forms that {@link parseNoProxy} knows */
+/** @param item the bad item: none of the forms that {@link parseNoProxy} knows */
 export class NoProxyError extends Error {
   readonly code = 'NO_PROXY';
   readonly item: string;
@@ -20,9 +20,9 @@ const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_]
 
 /**
  * Reads NO_PROXY: `*`, or hosts, addresses and networks, with commas or spaces between them.
- * undici knows no networks and ignores what it does not understand, so it is not asked. As in
- * curl and Go, `example.com` and `.example.com` mean the host and its subdomains and
- * `*.example.com` its subdomains; a network means addresses in URLs, as no name is looked up.
+ * undici's own reader knows no networks and ignores what it does not understand. As in curl and Go,
+ * `example.com` and `.example.com` mean the host and its subdomains, and `*.example.com` only its
+ * subdomains. A network matches only URLs with an address, because no name is looked up.
  *
  * @throws NoProxyError
  */
@@ -56,7 +56,7 @@ function parseHost(text: string, item: string): (host: string) => boolean {
   if (isIP(text) !== 0) return networkOf(text, isIP(text) === 4 ? 32 : 128);
   const wildcard = text.startsWith('*.');
   const name = domainToASCII(text.replace(/^\*?\./, '').replace(/\.$/, '')).toLowerCase();
-  // A last label of digits is no name's: 10.0.0, 10.* and 300.1.1.1 are addresses gone wrong.
+  // A name never ends in a label of digits: 10.0.0, 10.* and 300.1.1.1 are mistaken addresses.
   if (!NAME.test(name) || /(^|\.)\d+$/.test(name) || isIP(name) !== 0) throw new NoProxyError(item);
   return (host) => (!wildcard && host === name) || host.endsWith(`.${name}`);
 }

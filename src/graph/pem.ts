@@ -12,7 +12,7 @@ const PEM_KEY = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----/s;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
 
 /**
- * The private key of a PEM, and the certificate that it belongs to.
+ * Reads the private key of a PEM and its certificate.
  *
  * @throws Error that says what is wrong, and what to do
  */
@@ -29,13 +29,15 @@ export function openPem(text: string, passphrase: string | null): Identity {
   return { key, certificate, others: certificates.filter((one) => one !== certificate) };
 }
 
-/** What environment variables, YAML and shells make of line breaks. */
+/** Environment variables, YAML and shells can spoil line breaks in these ways. */
 function refuseOddLines(text: string): void {
   if (/-----BEGIN [A-Z ]+-----\s*\\[rn]/.test(text)) {
     throw new Error('the file has literal \\n instead of line breaks');
   }
   if (/-----BEGIN [A-Z ]+-----[^\r\n]*\S/.test(text)) {
-    throw new Error('the file has lost its line breaks: BEGIN and END want lines of their own');
+    throw new Error(
+      'the file has lost its line breaks: BEGIN and END must be on lines of their own',
+    );
   }
 }
 

@@ -10,10 +10,10 @@ const OCTET_STRING = 0x04;
 const CONSTRUCTED = 0x20;
 
 /**
- * The private key and its certificate in a PFX (PKCS #12, RFC 7292). Node
- * opens one only for TLS: it verifies the password and hands out the
- * certificate, not the key. The key's bag is therefore looked up by hand in
- * the DER; Node decrypts it, as it is a plain encrypted PKCS #8.
+ * Reads the private key and its certificate from a PFX (PKCS #12, RFC 7292).
+ * Node opens a PFX only for TLS: it verifies the password and returns the
+ * certificate, but not the key. So this finds the key's bag in the DER by hand;
+ * Node then decrypts it, because it is a plain encrypted PKCS #8.
  *
  * @throws Error that says what is wrong, and what to do
  */
@@ -46,7 +46,7 @@ function verify(pfx: Buffer, passphrase: string): SecureContext {
   }
 }
 
-/** DER begins with a SEQUENCE, in Base64 an M. */
+/** Says what the file is instead. DER begins with a SEQUENCE, which is an M in Base64. */
 function whatElse(file: Buffer): string {
   const text = file.toString('latin1').trim();
   if (file.subarray(0, 2).equals(Buffer.from('fffe', 'hex'))) {

@@ -28,8 +28,8 @@ export class TokenError extends Error {
 }
 
 /**
- * Entra's codes for a tenant that it does not know, or in which the app was never admitted: only a
- * person can mend that. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ * Entra's codes for an unknown tenant, or for one in which the app was never admitted: only a person
+ * can mend that. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 const UNKNOWN_TENANT: ReadonlySet<string | null> = new Set([
   'AADSTS90002', // no such tenant
@@ -51,7 +51,7 @@ export interface TokenCacheOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly requested: (outcome: 'success' | 'failure') => void;
-  /** A pause that Entra asks for is kept unless it ends later than so long before a deadline, in ms. */
+  /** Entra's Retry-After does not count if it ends less than this before a deadline, in ms. */
   readonly reserveMs: number;
 }
 
@@ -96,13 +96,13 @@ export class TokenCache {
     this.#replacing = new Backoff(options.random);
   }
 
-  /** Whether {@link get} has a token without asking for one first. */
+  /** Whether {@link get} has a token at hand, without a request. */
   get isAtHand(): boolean {
     return this.#held !== null && this.#options.uptime() < this.#held.expiresAt;
   }
 
   /**
-   * @param leftMs until the nearest deadline of who wants it
+   * @param leftMs until the nearest deadline of the calls that need it
    * @throws TokenError
    */
   async get(leftMs = Number.POSITIVE_INFINITY): Promise<string> {
@@ -110,7 +110,7 @@ export class TokenCache {
     const held = this.#held;
     if (held === null || now >= held.expiresAt) return this.#request(null, leftMs);
     if (now >= held.refreshAt && this.#pause.ready(now)) {
-      this.#request(null, Number.POSITIVE_INFINITY).catch(() => {}); // Logged where it failed; the held token is good.
+      this.#request(null, Number.POSITIVE_INFINITY).catch(() => {}); // Already logged; the held token is still good.
     }
     return held.value;
   }

@@ -17,7 +17,7 @@ export interface AdmissionOptions {
 }
 
 interface AdmissionPluginOptions extends AdmissionOptions {
-  /** The `Keep-Alive` header for those who showed a valid key. */
+  /** The `Keep-Alive` header for clients that showed a valid key. */
   readonly keepAlive: string;
 }
 
@@ -76,7 +76,7 @@ export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, optio
   });
   const know = (request: FastifyRequest, reply: FastifyReply) => {
     app.connections.know(request.raw.socket);
-    // Node names the short time of anonymous connections.
+    // Node would announce the short time-out of anonymous connections.
     if (reply.raw.shouldKeepAlive) reply.header('keep-alive', options.keepAlive);
   };
   app.addHook('onRequest', async (request, reply) => {
@@ -106,7 +106,7 @@ export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, optio
 /** Counts and tells of who is refused. @param why for the log alone, where the answer says less */
 type Deny = (request: FastifyRequest, denial: Denial, problem: Problem, why?: string) => Problem;
 
-/** What is not there is told to whoever is known. */
+/** Unknown routes need no scope. */
 function wantedScope({ is404, method, routeOptions }: FastifyRequest): Scope | null {
   return is404 ? null : scopeOf(method, routeOptions.config);
 }

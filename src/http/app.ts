@@ -92,7 +92,7 @@ export type MetricsAppOptions = MetricsRoutesOptions &
   ProbeRoutesOptions &
   Pick<HttpOptions, 'onConnectionDropped' | 'log'>;
 
-/** The listener of `METRICS_ADDRESS`: metrics and probes, without a key. Who builds it closes it. */
+/** The listener of `METRICS_ADDRESS`: metrics and probes, without a key. The caller closes it. */
 export async function buildMetricsApp(options: MetricsAppOptions): Promise<FastifyInstance> {
   const app = createServer(options.log, METRICS_LIMITS, options.onConnectionDropped);
   const refuseOtherMethods = watchMethods(app);

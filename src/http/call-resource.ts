@@ -8,7 +8,7 @@ export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'],
   type: 'string',
   description:
     'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no ' +
-    'success. untracked: it was told to stop, or its `trackUntil` came.',
+    'success. untracked: it was stopped, or its `trackUntil` came.',
 });
 
 const Instant = (description: string) =>
@@ -28,7 +28,7 @@ export const LastErrorSchema = Type.Object(
       description: 'HTTP status of the answer; null where none came.',
     }),
     code: TextOrNull(
-      "Graph's `error.code`, or one of ours (`foreign`: it was not Graph that answered; `token`, " +
+      "Graph's `error.code`, or our own (`foreign`: something other than Graph answered; `token`, " +
         '`timeout`, `ECONNRESET`…).',
     ),
     message: Type.String(),

@@ -34,28 +34,29 @@ interface Peer {
 }
 
 /**
- * Keeps idle connections from taking the server away.
+ * Keeps idle connections from blocking the server.
  *
  * A connection is anonymous until a request on it has shown a valid key; from then on it is
  * known. A client with a key shows it with its first request, so it is anonymous for
- * milliseconds. Anonymous connections are bounded, per address and all together. A new one is
- * never refused for that: it costs the oldest anonymous connection of its own address, or of
- * the address that has most. So an attacker pushes out its own connections first, and behind a
- * proxy, where all clients share an address, a client with a key still has its turn: a flood of
- * r connections a second leaves it `maxAnonymousPerAddress / r` seconds to send its headers.
+ * milliseconds. Anonymous connections are limited, per address and all together. Beyond a limit
+ * a new connection is not refused; instead the oldest anonymous connection is closed, of the same
+ * address, or of the address that has the most. So an attacker pushes out its own connections
+ * first. Behind a proxy, where all clients share an address, a client with a key still gets
+ * through: a flood of r connections a second leaves it `maxAnonymousPerAddress / r` seconds to
+ * send its headers.
  *
- * If the server is full, the oldest anonymous connection goes, then the known connection that
- * has been idle for longest. A connection with a request in flight that showed a key is never
- * closed; if there are only such, the new connection is.
+ * If the server is full, it closes an anonymous connection, the oldest of the address that has the
+ * most, or else the known connection that has been idle longest. It never closes a known connection
+ * with a request in flight; if there are only such, it closes the new connection.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #onDrop: (drop: Drop) => void;
   readonly #peers = new Map<Socket, Peer>();
-  /** By network, the oldest first. */
+  /** By network; in each the oldest is first. */
   readonly #anonymous = new Map<string, Set<Peer>>();
   #anonymousCount = 0;
-  /** Known and without a request; the one that has been idle for longest is the first. */
+  /** Known connections without a request; the longest idle is first. */
   readonly #idle = new Set<Peer>();
 
   constructor(server: Server, limits: ConnectionLimits, onDrop: (drop: Drop) => void) {
@@ -65,7 +66,7 @@ export class Connections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** A request on this connection has shown a valid key. */
+  /** To be called when a request on this connection has shown a valid key. */
   know(socket: Socket): void {
     const peer = this.#peers.get(socket);
     if (!peer || peer.isKnown) return;
@@ -74,8 +75,8 @@ export class Connections {
   }
 
   /**
-   * Closes the anonymous connections that have no request. Node takes one that has never sent a
-   * whole request for active, and would wait for it when the server closes.
+   * Closes the anonymous connections without a request. Node counts a connection that has never sent
+   * a whole request as active, and would wait for it when the server closes.
    */
   closeAnonymous(): void {
     for (const peer of this.#peers.values()) {
@@ -103,7 +104,7 @@ export class Connections {
     if (!peer) return;
     peer.inFlight += 1;
     this.#idle.delete(peer);
-    // Node has set the short time-out of `server.keepAliveTimeout` by then.
+    // By then Node has set the short `server.keepAliveTimeout`, which `#end` prolongs.
     response.once('close', () => this.#end(peer));
     if (peer.inFlight > this.#limits.maxPipelined) this.#drop(peer, 'pipelined');
   }

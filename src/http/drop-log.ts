@@ -3,7 +3,7 @@ import type { Drop, DropReason } from './connections.ts';
 
 const WINDOW_MS = 10_000;
 
-/** Logs that connections are dropped: one line in ten seconds, with the count since the last. */
+/** Logs dropped connections: at most one line in ten seconds, with the count since the last. */
 export class DropLog {
   readonly #log: Pick<FastifyBaseLogger, 'warn'>;
   readonly #now: () => number;

@@ -2,9 +2,9 @@ import { parseCallId, type ResultInfo } from '../calls/call.ts';
 import type { Notice } from '../calls/notice.ts';
 
 /**
- * The path of a call itself, not of its operations or participants. Graph gives
- * `resourceUrl` (`/communications/calls/{id}`), and to some bots `resource`
- * (`/app/calls/{id}`) beside it; with slashes around them or without.
+ * The path of a call itself, not of its operations or participants. Graph sends
+ * `resourceUrl` (`/communications/calls/{id}`), and to some bots also `resource`
+ * (`/app/calls/{id}`), with or without slashes around them.
  */
 const PATH =
   /^(?:https:\/\/[^/]+)?\/*(?:(?:v1\.0|beta)\/+)?(?:communications|app)\/+calls\/+([^/?#]+)\/*$/i;
@@ -45,7 +45,7 @@ function tenantOf({ tenantId }: Record<string, unknown>): string | null {
   return tenant !== undefined && GUID.test(tenant) ? tenant : null;
 }
 
-/** Microsoft's examples have numbers as text as well, and `subCode` for `subcode`. */
+/** Microsoft's examples also have numbers as text, and `subCode` for `subcode`. */
 function resultInfoOf(value: unknown): ResultInfo | null {
   if (!isObject(value)) return null;
   const { code, subcode, message } = withLowerNames(value);

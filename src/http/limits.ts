@@ -5,22 +5,22 @@ export interface Limits {
   /** For a whole request to arrive. */
   readonly requestTimeoutMs: number;
   /**
-   * How long an idle connection stays open on which a valid key was shown: longer than load
-   * balancers keep theirs (60 s), so that they never send a request on one that is closing.
+   * How long an idle connection that showed a valid key stays open. Longer than load balancers keep
+   * theirs (60 s), so that they never send a request on a connection that is closing.
    */
   readonly keepAliveTimeoutMs: number;
-  /** The same for a connection on which no valid key was shown; Node's default. */
+  /** The same for a connection that showed no valid key; Node's default. */
   readonly anonymousKeepAliveMs: number;
   /** A connection on which nothing moves is cut. Longer than any answer takes. */
   readonly inactivityMs: number;
   /** How often Node looks for requests past their time. */
   readonly checkEveryMs: number;
   readonly maxConnections: number;
-  /** Connections on which no valid key was shown yet; see `Connections`. */
+  /** Connections that have shown no valid key yet; see `Connections`. */
   readonly maxAnonymous: number;
   /** The same for one IPv4 address, or one IPv6 /64. */
   readonly maxAnonymousPerAddress: number;
-  /** Requests in flight on one connection. Node bounds them only once answers are waiting. */
+  /** Requests in flight on one connection. Node limits them only once answers are waiting. */
   readonly maxPipelined: number;
   readonly maxHeaderBytes: number;
   readonly maxBodyBytes: number;

@@ -2,8 +2,8 @@ const MAPPED_IPV4 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
 const GROUPS = 8;
 
 /**
- * Returns what one client cannot change at will: an IPv4 address, or the first 64 bits of an
- * IPv6 address, as providers give a whole /64 to each customer.
+ * Returns the part of an address that a client cannot change at will: an IPv4 address, or the first
+ * 64 bits of an IPv6 address, because providers give each customer a whole /64.
  *
  * @param address as a socket has it; undefined once the peer is gone
  */

@@ -57,7 +57,7 @@ export const OverviewSchema = Type.Object(
       up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
       cause: Type.Unsafe<string | null>({
         type: ['string', 'null'],
-        description: 'Why it is not up; null if it is, or nobody knows.',
+        description: 'Why it is not up; null if it is, or if the cause is unknown.',
       }),
     }),
     replicas: Type.Array(

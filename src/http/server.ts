@@ -30,7 +30,7 @@ export function createServer(
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
     connectionTimeout: limits.inactivityMs,
     requestTimeout: limits.requestTimeoutMs,
-    // Until a key was shown; `Connections` prolongs it then.
+    // Until the connection shows a key; then `Connections` prolongs it.
     keepAliveTimeout: limits.anonymousKeepAliveMs,
     http: {
       headersTimeout: limits.headersTimeoutMs,
@@ -74,8 +74,8 @@ function refuseMissingHost(app: FastifyInstance): void {
 }
 
 /**
- * Node answers 417 without a problem document to an `Expect` that it does not know. To ignore it
- * is allowed: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+ * Node answers an unknown `Expect` with 417, without a problem document. The standard allows to
+ * ignore it: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
  */
 function ignoreExpectations({ server }: FastifyInstance): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));

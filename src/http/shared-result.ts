@@ -1,6 +1,6 @@
 /**
- * Lets all callers share one result: `read` runs again only `forMs` after its last run has
- * ended, and never twice at the same time. A failure is shared like a result.
+ * Lets all callers share one result: `read` runs again only `forMs` after its last run ended, and
+ * never twice at the same time. Callers share a failure too.
  *
  * @param now ms of any epoch
  */

@@ -14,8 +14,8 @@ const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$';
 export const CallId = Type.String({
   pattern: CALL_ID_PATTERN,
   description:
-    "Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID is written in lower case and " +
-    'with hyphens.',
+    "Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID may come in any form; answers " +
+    'have it in lower case with hyphens.',
   examples: ['2e1a0b00-2db4-4022-9570-243709c565ab'],
 });
 
@@ -40,7 +40,7 @@ const Instant = (description: string) =>
     examples: ['2026-02-03T04:05:06.789Z'],
   });
 
-/** Absent: stays as it is. null: back to the default. */
+/** Absent: the field stays as it is. null: resets it to its default. */
 function Clearable<T extends TSchema & { type: string }>(schema: T) {
   return Type.Optional(Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] }));
 }
@@ -64,7 +64,7 @@ const trackFields = {
       propertyNames: Type.String({ pattern: LABEL_KEY }),
       description:
         'Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels ' +
-        'that the call has.',
+        'of the call.',
       examples: [{ room: 'board' }],
     }),
   ),
@@ -84,8 +84,8 @@ export const TrackBody = Type.Object(trackFields, {
   additionalProperties: false,
   title: 'TrackBody',
   description:
-    'All optional. A field that is left out stays as it is, one that is given replaces what it ' +
-    'was, and null sets it back to its default.',
+    'All fields are optional. A missing field stays as it is, a given one replaces the old value, ' +
+    'and null resets it to its default.',
 });
 
 const TrackItem = Type.Object(

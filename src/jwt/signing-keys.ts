@@ -26,7 +26,7 @@ const FAILED_COOL_DOWN_MS = 5_000;
  */
 const OLD_MS = 60 * 60_000;
 
-/** Microsoft's configuration has 2 KB, its keys 20 KB; what is far larger is neither. */
+/** Microsoft's configuration has 2 KB, its keys 20 KB; anything far larger is neither. */
 const MAX_BYTES = 256 * 1024;
 
 /**
@@ -117,7 +117,7 @@ export class SigningKeys {
   }
 }
 
-/** The body, decoded; rejects, and reads no further, where it is over {@link MAX_BYTES}. */
+/** The decoded body; stops reading and rejects if it is over {@link MAX_BYTES}. */
 async function readBounded({ body }: Response, url: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;

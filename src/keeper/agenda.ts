@@ -1,27 +1,27 @@
 import TinyQueue from 'tinyqueue';
 import type { Clock } from '../calls/ports.ts';
 
-/** A call to be looked at. */
+/** A call to check later. */
 export interface Planned {
   readonly id: string;
   /** Epoch ms. */
   readonly at: number;
-  /** How much longer than its record says it is left to others, in ms. */
+  /** How long past its record's time the call is left to others, in ms. */
   readonly graceMs: number;
   /** It is due unless it waits for its next attempt, whatever its last renewal says. */
   readonly isAgain?: boolean;
 }
 
-/** The clock may be set meanwhile: nobody sleeps for longer than this, in ms. */
+/** No sleep is longer than this, in ms, because somebody may set the clock meanwhile. */
 const MOST_SLEEP_MS = 1_000;
 const LEAST_SLEEP_MS = 5;
 
-/** With this many items that were superseded the heap is built again. */
+/** The heap is rebuilt when it has this many superseded items. */
 const MOST_STALE = 1_000;
 
 /**
- * What has to be looked at later: at most one instant for each call, the earliest that was asked
- * for. One heap and one sleep, however many there are.
+ * The calls to check later, each at the earliest instant that was asked for. One heap and one
+ * sleep serve all of them.
  */
 export class Agenda {
   readonly #clock: Clock;
@@ -67,7 +67,7 @@ export class Agenda {
   }
 
   async #run(): Promise<void> {
-    await null; // what is added in the same go needs no sleep of its own
+    await null; // items that the caller adds right after this one share one sleep
     while (!this.#stopped && this.#planned.size > 0) {
       const due = this.#takeDue();
       if (due.length > 0) this.#onDue(due);

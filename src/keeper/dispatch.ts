@@ -28,11 +28,11 @@ export interface DispatchOptions {
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
   readonly onOver: (pending: Pending) => void;
-  /** Nothing was sent, as nothing needs to be; `outcome` is for those who wait for one. */
+  /** Nothing had to be sent; `outcome` is for callers who wait for one. */
   readonly onDropped: (pending: Pending, outcome: Outcome) => void;
 }
 
-/** Lets calls wait for their tokens and for their places, looks at each one again, and sends. */
+/** Makes each call wait for its token and its place, checks it again, and sends its request. */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #gate: TokenGate;
@@ -63,13 +63,13 @@ export class Dispatch {
     else this.#gate.add(pending);
   }
 
-  /** Sends nothing from now on. Returns what only waited. */
+  /** Stops sending. Returns the calls that were still waiting. */
   close(): Pending[] {
     this.#isClosed = true;
     return [...this.#gate.drain(), ...this.#limiter.drain()].filter(({ isDone }) => !isDone);
   }
 
-  /** After {@link close}: resolves when the requests in flight have come back. */
+  /** After {@link close}: resolves when all requests in flight have ended. */
   async settled(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }

@@ -19,15 +19,16 @@ export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'on
   };
 
 /**
- * A write waits for more outcomes for this share of the interval: they come one by one, and a
- * write for each costs Redis five times as much. A killed replica has this much work done twice.
+ * A write waits for more outcomes for this share of the interval: outcomes come one by one, and a
+ * write for each would cost Redis five times as much. If the replica is killed meanwhile, another
+ * one repeats the requests of that time.
  */
 const GATHER_SHARE = 1 / 1_000;
 const GATHER_CAP_MS = 200;
 
 /**
- * Keeps calls alive: the one way of every keepAlive of this process, whoever asks for it (a slot's
- * visit, a new call, a retry, a request on demand).
+ * Keeps calls alive. Every keepAlive of this process goes this one way: those of a slot's visit, a
+ * new call, a retry or a request on demand.
  *
  * ```
  *  keep ──▶ token gate ──▶ limiter ──▶ look again ──▶ send ──▶ outcomes ──▶ planner ──┐
@@ -36,10 +37,11 @@ const GATHER_CAP_MS = 200;
  *   └──────────────────────── read the record again ◀─────────────────────────────────┘
  * ```
  *
- * Nobody waits for anybody else's request: `keep` returns at once, and what fails is planned by
- * the record's `retryAt`. A call is on this way at most once at a time; whoever hands it in again
- * joins. The promise rests on the records alone: if this replica dies, whatever was on the way is
- * still due, and the slot's next turn or the watch of another replica takes it up.
+ * No caller waits for another call's request: `keep` returns at once, and a failed call is planned
+ * by its record's `retryAt`. A call is on this way at most once at a time; handing it in again
+ * joins the first. The promise rests on the records alone: if this replica dies, the calls that
+ * were on the way are still due, and the slot's next turn or the watch of another replica finds
+ * them.
  */
 export class Keeper implements CallKeeper {
   readonly #options: KeeperOptions;
@@ -93,12 +95,11 @@ export class Keeper implements CallKeeper {
     return this.#pending.has(id) || this.#planner.has(id, by);
   }
 
-  /** Whether anything is on its way. */
   get isBusy(): boolean {
     return this.#pending.size > 0;
   }
 
-  /** Sends nothing from now on. Returns the calls that only waited, for others to take up. */
+  /** Stops sending. Returns the calls that were still waiting, for other replicas. */
   close(): Call[] {
     this.#isClosed = true;
     const waiting = this.#dispatch.close();
@@ -147,9 +148,9 @@ export class Keeper implements CallKeeper {
   }
 
   /**
-   * The call is on its way already. If it has waited for long, its lane is in trouble: that counts
-   * as a failure, so that the bot learns that the call is at risk, and that it expired. At the slow
-   * pace of a refusal: to come back sooner changes nothing.
+   * Joins the call that is already on its way. If that has waited for long, its lane is in trouble,
+   * and the wait counts as a failure: so the bot learns that the call is at risk or has expired. It
+   * counts as a refusal, for its long pause: to come back sooner would change nothing.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;

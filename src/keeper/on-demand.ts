@@ -10,13 +10,13 @@ export interface OnDemandOptions {
   /** What to answer if there is no outcome in time. */
   readonly late: () => KeepAliveResult;
   readonly clock: Clock;
-  /** The least between two requests on demand for one call, in ms. */
+  /** The shortest time between two requests on demand for one call, in ms. */
   readonly floorMs: number;
-  /** How long somebody waits for the outcome, in ms. */
+  /** How long a caller waits for the outcome, in ms. */
   readonly waitMs: number;
 }
 
-/** Calls that were asked for within the floor; more than this many are not told apart. */
+/** At most this many recent requests are remembered; for older ones the floor does not hold. */
 const MOST_REMEMBERED = 10_000;
 
 /** More than this many do not wait for one call at once. */
@@ -25,7 +25,7 @@ const MOST_WAITING = 64;
 /** KeepAlives that somebody asks for and waits for: one at a time for each call, and not too often. */
 export class OnDemand {
   readonly #options: OnDemandOptions;
-  /** When each call was last asked for, the oldest first. Epoch ms. */
+  /** The last request for each call, the oldest first. Epoch ms. */
   readonly #askedAt = new Map<string, number>();
 
   constructor(options: OnDemandOptions) {

@@ -20,14 +20,14 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
 }
 
-/** What is to be written for a call. */
+/** An outcome to be written. */
 export interface Settled {
   readonly pending: Pending;
   /** The call as it was when the request was sent. */
   readonly asked: Call;
   /** null: it is over by the clock, and leaves the schedule without a request. */
   readonly outcome: Outcome | null;
-  /** It only failed to get a place in time, and goes on waiting for one. */
+  /** The call got no place in time, and goes on waiting for one. */
   readonly isWaiting?: boolean;
 }
 
@@ -51,7 +51,7 @@ export class Outcomes {
     if (settled.pending.waiters) this.#batches.hurry();
   }
 
-  /** To be called when nothing is added any more. Resolves when all is written. */
+  /** Resolves when everything is written. Call it only after the last `add`. */
   async settled(): Promise<void> {
     await this.#batches.settled();
   }

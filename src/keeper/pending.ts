@@ -4,15 +4,15 @@ import { laneOf } from '../calls/lane.ts';
 import type { KeepAliveResult } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 
-/** Runs something in the context, for traces, that was current when it was made. */
+/** Runs a function in the trace context in which it was created. */
 export type Bound = <R>(act: () => R) => R;
 
-/** A call that is to have a keepAlive, from when it was handed over until the outcome is written. */
+/** A call on its way to a keepAlive, from when it was handed over until its outcome is written. */
 export interface Pending {
   readonly id: string;
-  /** As it was when it was last looked at. */
+  /** As it was last read. */
   call: Call;
-  /** These two of the call as it was when it began to wait; they must not change while it does. */
+  /** This and `deadlineAt` are set when the call begins to wait, and must not change while it does. */
   lane: string;
   deadlineAt: number;
   /** If it is handed in again after this and still waits, that is a failure. Epoch ms. */

@@ -20,8 +20,8 @@ export interface PlannerOptions {
 }
 
 /**
- * Remembers what calls want between their slots' turns: their next attempts, and the end of their
- * tracking. When the time has come it goes by what the record says then, not by what it said.
+ * Plans what calls need between their slots' turns: their next attempts, and the end of their
+ * tracking. When an instant comes, it reads the record again and decides by that.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -44,14 +44,14 @@ export class Planner {
     return this.#agenda.has(id, by);
   }
 
-  /** @param graceMs how much longer an attempt is left to whoever else has planned it */
+  /** @param graceMs how long past its time an attempt is left to the replica that planned it */
   plan(call: Call, graceMs = 0): void {
     const { clock, wheel, policy } = this.#options;
     const now = clock.now();
-    // A grace past the turn, as its visit may have read the slot a moment before the call came.
+    // A little after the turn, because its visit may have read the slot just before the call came.
     const nextTurnAt = turnAfter(slotOf(call.id, wheel), now, wheel) + policy.firstMs;
     const at = lookAgainAt(call, { ...this.#context(graceMs), nextTurnAt });
-    // Never hot, whatever the record says.
+    // Never sooner than the floor, or a bad record would make this loop busy.
     if (at !== null)
       this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
   }

@@ -9,11 +9,11 @@ import { RecentSet } from './recent-set.ts';
 
 export interface TokenGateOptions {
   readonly sender: KeepAliveSender;
-  /** A token that takes longer is slow to come, in ms. */
+  /** A token request that takes longer counts as slow, in ms. */
   readonly slowMs: number;
   readonly now: () => number;
   readonly uptime: () => number;
-  /** There is a token for it. */
+  /** The call has a token. */
   readonly onOpen: (pending: Pending) => void;
   readonly onFailed: (pending: Pending, outcome: Outcome) => void;
 }
@@ -36,7 +36,7 @@ interface Turn extends Waiting {
   readonly gate: Gate;
 }
 
-/** Tokens asked for at once. One answer serves all calls of its tenant. */
+/** Token requests in flight at most. One answer serves all calls of its app and tenant. */
 const TOKEN_PLACES = 16;
 
 /** How many lanes the tenants of an app share that have given no token yet. */
@@ -83,7 +83,7 @@ export class TokenGate {
     if (isNearer && !gate.isAsked) this.#limiter.add(this.#turnOf(gate));
   }
 
-  /** Takes out all that waits. */
+  /** Removes and returns all calls that wait. */
   drain(): Pending[] {
     this.#limiter.drain();
     const calls = [...this.#gates.values()].flatMap((gate) => gate.calls.splice(0));

@@ -9,7 +9,7 @@ const MESSAGES = {
   queued: 'It waits for its turn: the requests of its app and tenant before it do not come back.',
 } as const;
 
-/** A keepAlive that was not sent, for a reason of ours. */
+/** The outcome of a keepAlive that this replica decided not to send. */
 export function unsent(code: keyof typeof MESSAGES, now: number): Unsent {
   const error = {
     at: now,

@@ -3,24 +3,24 @@ import { LaneGroup } from './lane-group.ts';
 
 export type { Fared, Waiting } from './lane.ts';
 
-/** Gives a place back. Must be called exactly once, with how the request fared. */
+/** Frees the place. Call it exactly once, with how the request fared. */
 export type Release = (fared: Fared) => void;
 
 export interface FairLimiterOptions<T> {
   /** How many requests are in flight at most; at least {@link LEAST_PLACES}. */
   readonly places: number;
-  /** A lane whose answers take longer on average is slow, in ms. */
+  /** A lane is slow if its answers take longer than this on average, in ms. */
   readonly slowMs: number;
   /** Monotonic, in ms. */
   readonly uptime: () => number;
-  /** It is `item`'s turn. Must not throw. */
+  /** Called when it is `item`'s turn. Must not throw. */
   readonly admit: (item: T, release: Release) => void;
 }
 
-/** With fewer places there is no quarter to keep for others. */
+/** A quarter of fewer places would be less than one. */
 export const LEAST_PLACES = 4;
 
-/** The share of all places that the lanes of a standing hold together at most. */
+/** The largest share of all places that the lanes of each standing may hold together. */
 const SHARES: readonly (readonly [Standing, number])[] = [
   ['new', 1 / 4],
   ['doubtful', 1 / 4],
@@ -38,7 +38,7 @@ const MOST_LANES = 20_000;
 const MOST_AT_ONCE = 256;
 
 /**
- * Decides which request is sent next, so that a lane that fails never makes another one late.
+ * Decides which request is sent next, so that a failing lane never delays another one.
  *
  * **The rule.** A free place goes to the waiting lane that holds the fewest places (max–min
  * fairness; ties round robin), and within the lane to the nearest deadline. Each lane has a
@@ -67,14 +67,14 @@ const MOST_AT_ONCE = 256;
  * requests hold count as well: one that times out holds its place as long as many that succeed.
  * Requests that are answered with failures of their own, such as refusals, never cut the window.
  *
- * What waits is held as it was given, in one heap a lane: no promise, no closure.
+ * Each lane keeps its waiting items in one heap, without a promise or closure for each.
  */
 export class FairLimiter<T extends Waiting> {
   readonly #options: FairLimiterOptions<T>;
   readonly #lanes = new Map<string, Lane<T>>();
   /** In the order of {@link SHARES}: of lanes with as few places a new one is next, then a doubtful one. */
   readonly #groups: ReadonlyMap<Standing, LaneGroup<T>>;
-  /** The set in which each lane that wants a place stands. */
+  /** For each lane that wants a place, the set of its group that it is in. */
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
   #isAdmitting = false;
@@ -91,15 +91,16 @@ export class FairLimiter<T extends Waiting> {
     );
   }
 
-  /** Admits the item when its turn has come, at once if there is a place for it. */
+  /** Admits the item when its turn comes, or at once if there is a place for it. */
   add(item: T): void {
     const lane = this.#lane(item.lane);
     lane.waiting.push(item);
-    if (!this.#wanting.has(lane)) this.#place(lane); // or it would lose its turn among equals
+    // Placed again, a lane would lose its turn among equals.
+    if (!this.#wanting.has(lane)) this.#place(lane);
     this.#admit();
   }
 
-  /** Takes out all that waits, in no order. What was admitted is not affected. */
+  /** Removes and returns all waiting items, in no order. Admitted items are not affected. */
   drain(): T[] {
     const drained: T[] = [];
     for (const lane of this.#lanes.values()) {
@@ -169,7 +170,7 @@ export class FairLimiter<T extends Waiting> {
     };
   }
 
-  /** Puts the lane where it is looked for, after anything about it has changed. */
+  /** Puts the lane into the right set of its group. Call it after any change of the lane. */
   #place(lane: Lane<T>): void {
     this.#wanting.get(lane)?.delete(lane);
     this.#wanting.delete(lane);

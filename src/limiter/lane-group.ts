@@ -1,15 +1,15 @@
 import type { Lane, Waiting } from './lane.ts';
 
 /**
- * The lanes of one standing that want a place, by how many places they hold. Finds the lane
- * with the fewest without looking at the others: there may be thousands.
+ * The lanes of one standing that want a place, by how many places they hold. It finds the lane
+ * with the fewest without looking at all lanes: there may be thousands.
  */
 export class LaneGroup<T extends Waiting> {
-  /** The group holds at most this many places. */
+  /** How many places the group may hold. */
   readonly most: number;
-  /** How many it holds: lanes keep a place in the group that they took it in. */
+  /** How many places it holds. A place counts for the group in which its lane took it. */
   busy = 0;
-  /** Index: places held. In each the lane that has waited longest is first. */
+  /** By the number of places that the lanes hold; in each set the longest waiting lane is first. */
   readonly #byBusy: Set<Lane<T>>[] = [];
 
   constructor(most: number) {
@@ -23,7 +23,7 @@ export class LaneGroup<T extends Waiting> {
     return lanes;
   }
 
-  /** The lane that is next; null if none wants a place, or the group may have no more. */
+  /** The next lane; null if none wants a place, or the group may hold no more. */
   next(): Lane<T> | null {
     if (this.busy >= this.most) return null;
     for (const lanes of this.#byBusy) {

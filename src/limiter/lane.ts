@@ -1,8 +1,8 @@
 import TinyQueue from 'tinyqueue';
 
-/** What waits in a lane. Must not change while it waits. */
+/** An item in a lane. It must not change while it waits. */
 export interface Waiting {
-  /** What fails together: an app in a tenant. */
+  /** Names what fails together: an app in a tenant. */
   readonly lane: string;
   /** Epoch ms. The nearest goes first within its lane. */
   readonly deadlineAt: number;
@@ -21,7 +21,7 @@ export type Fared = 'ok' | 'failed' | 'trouble' | 'unused';
 /** Which share of the places a lane takes part in; see {@link FairLimiter}. */
 export type Standing = 'new' | 'doubtful' | 'slow' | 'prompt';
 
-/** From this credit on a lane is trusted. A lane is one success short of it when it is new. */
+/** A lane with at least this credit is trusted. A new lane is one success short of it. */
 const TRUSTED_FROM = 4;
 const MOST_CREDIT = 8;
 
@@ -58,7 +58,7 @@ export class Lane<T extends Waiting> {
     return this.waiting.length > 0 && this.busy < this.#window;
   }
 
-  /** @param slowMs answers that take longer on average make a lane slow */
+  /** @param slowMs a lane is slow if its answers take longer than this on average */
   standing(slowMs: number): Standing {
     if (this.#isNew) return 'new';
     if (this.#credit < TRUSTED_FROM) return 'doubtful';

@@ -4,7 +4,7 @@ import type { GraphTokenVerifier } from './graph-token.ts';
 
 /**
  * The configured app that notifications are for (undefined: the default), and the apps whose
- * calls they may speak of (null: all); or why they are not taken.
+ * calls they may change (null: all); or why they are refused.
  */
 export type Admission =
   | {

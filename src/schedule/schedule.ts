@@ -22,7 +22,7 @@ export interface ScheduleOptions {
   readonly turnGraceMs: number;
   readonly lockMs: number;
   readonly visitRetryMs: number;
-  /** A worker that takes no turn for half of it, or does not ask for any in all of it, is deaf, in ms. */
+  /** A worker is deaf if it takes no turn for half of this, or asks for none in all of it, in ms. */
   readonly deafMs: number;
   readonly log: Logger;
   readonly onRepair: (ailment: string) => void;
@@ -91,9 +91,9 @@ export class Schedule {
   }
 
   /**
-   * A worker may go deaf: it says that it runs and waits, and never takes a job
-   * again. If it has not even asked for one for so long, another takes its place.
-   * To be idle is not to be deaf: other replicas may be faster at each turn.
+   * Replaces the worker if it is deaf: it says that it runs and waits, but has not even
+   * asked for a job for this long. An idle worker is not deaf: other replicas may be
+   * faster at each turn.
    */
   replaceIfDeaf(forMs: number): void {
     const run = this.#run;
@@ -108,8 +108,8 @@ export class Schedule {
   }
 
   /**
-   * Has the slots of these calls visited once more for their last turn, by other replicas: they
-   * waited here for their requests, and this replica stops. The watch does it otherwise, later.
+   * Makes other replicas repeat the last turn of the slots of these calls, which were waiting here
+   * when this replica stopped. If this fails, the watch visits the slots later.
    */
   async handOver(calls: readonly Call[]): Promise<void> {
     const { wheel, clock, log } = this.#options;
@@ -119,7 +119,10 @@ export class Schedule {
       return { slot, turnAt: turnAtOrBefore(slot, clock.now(), wheel) };
     });
     await this.#schedulers.makeUp(turns, `${process.pid}-${performance.now()}`).catch((err) => {
-      log.warn({ err, slots: slots.size }, 'slots cannot be handed over: the watch takes them');
+      log.warn(
+        { err, slots: slots.size },
+        'slots cannot be handed over: the watch will visit them',
+      );
     });
   }
 
@@ -141,7 +144,7 @@ export class Schedule {
       ...this.#options,
       queue,
       graceMs: turnGraceMs,
-      // It ought to have taken them, and had nothing else to do.
+      // The worker had nothing else to do, and should have taken them.
       onUntaken: (forMs) => {
         const isLong = forMs > this.#options.deafMs / 2;
         if (isLong && this.#run?.worker.isIdleFor(forMs)) this.#replaceWorker(this.#run);

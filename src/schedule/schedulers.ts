@@ -20,7 +20,7 @@ interface Ill {
   readonly next: number;
 }
 
-/** Of a job that a worker ought to have taken. */
+/** The states of a job that a worker should have taken. */
 const STATES_READY: ReadonlySet<string> = new Set(['delayed', 'waiting']);
 
 export interface SchedulersOptions {
@@ -29,7 +29,7 @@ export interface SchedulersOptions {
   readonly clock: Clock;
   /** A turn that has not begun so long after its time counts as missed, unless its job only waits, in ms. */
   readonly graceMs: number;
-  /** Told of turns past their grace that stand ready and nobody takes: for how long, in ms. */
+  /** Called if turns past their grace wait and no worker takes them; for how long, in ms. */
   readonly onUntaken: (forMs: number) => void;
   readonly log: Logger;
   readonly onRepair: (ailment: NonNullable<Ailment>) => void;
@@ -120,9 +120,9 @@ export class Schedulers {
   }
 
   /**
-   * Harmless where the turn was not missed: a visit posts only what is not renewed since.
+   * Harmless if the turn was not missed: a visit posts only what was not renewed since.
    *
-   * @param of what makes the jobs different from others for the same turns
+   * @param of distinguishes these jobs from others for the same turns
    */
   async makeUp(turns: readonly Turn[], of = 'missed'): Promise<void> {
     if (turns.length === 0) return;

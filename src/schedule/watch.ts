@@ -14,8 +14,8 @@ export interface WatchOptions {
   readonly slots: Pick<Slots, 'read' | 'call'>;
   readonly visitor: Visits;
   /**
-   * So that one replica at a time makes up for a slot; false: another one is at it. The lock
-   * expires by itself, when the requests have come back.
+   * Lets only one replica at a time make up for a slot; false: another one does. The lock expires
+   * by itself, when the requests have ended.
    */
   readonly lock: (slot: number) => Promise<boolean>;
   /** How long an attempt is left to whoever has planned it before the watch makes it, in ms. */
@@ -126,7 +126,7 @@ export class Watch {
     this.#running.add(running);
   }
 
-  /** The next to wait for; a turn in the future was one of a clock that was set back since. */
+  /** The next turn to wait for. If `turnAt` is in the future, the clock was set back since. */
   #turnAfter(slot: number, turnAt: number): number {
     const { clock, wheel, graceMs } = this.#options;
     const now = clock.now();

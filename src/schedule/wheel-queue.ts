@@ -2,9 +2,9 @@ import { type Job, Queue, type Telemetry } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 
 /**
- * The queue that turns the wheel. Its jobs say which slot is to be visited, never what is in it:
- * the registry knows that. A job is made by the slot's Job Scheduler when its turn has come, or by
- * hand if that missed the turn, or to hand a slot over (then `turnAt` is given).
+ * The queue that turns the wheel. A job names the slot to visit, never the calls in it: those are in
+ * the registry. The slot's Job Scheduler makes a job when its turn comes. A replica makes one by
+ * hand if the scheduler missed the turn, or to hand a slot over; then `turnAt` is given.
  */
 export interface VisitData {
   readonly slot: number;

@@ -26,18 +26,18 @@ export interface WheelWorkerOptions {
 }
 
 /**
- * Visits at once in one replica. A visit reads its slot and hands the due calls over; it waits for
- * no request. At most it lasts as long as the slot's width, so two would do; the others are for
- * turns that are late.
+ * Concurrent visits of one replica. A visit reads its slot and hands the due calls over, without
+ * waiting for requests. It lasts at most as long as the slot's width, so two would do; the others
+ * are for turns that are late.
  */
 const CONCURRENCY = 8;
 
 /**
- * Notes when it last asked Redis for a job. One that waits asks every 10 s at most, and whenever
- * a turn comes, whoever then takes it; one that went deaf has stopped asking.
+ * Notes when it last asked Redis for a job. A waiting worker asks at least every 10 s, and at each
+ * turn, even if another replica takes it; a deaf worker has stopped asking.
  */
 class NotingWorker extends Worker<VisitData> {
-  /** Monotonic; before the first time it is still connecting. */
+  /** Monotonic; Infinity until it is connected. */
   askedAt = Infinity;
 
   protected override getBlockTimeout(blockUntil: number): number {
@@ -74,12 +74,12 @@ export class WheelWorker {
     this.#worker.on('error', (err) => log.debug({ err }, 'worker'));
   }
 
-  /** Whether it has been without work for so long; while it works it is not. */
+  /** Whether it has had no work for this long. False while it works. */
   isIdleFor(ms: number): boolean {
     return this.#busy === 0 && performance.now() - this.#lastBusyAt > ms;
   }
 
-  /** Whether it has been without work for so long, and has not asked for any either. */
+  /** Whether it has had no work for this long, and has not asked for any either. */
   isDeafFor(ms: number): boolean {
     const askedAt = this.#worker?.askedAt ?? Infinity;
     return this.isIdleFor(ms) && performance.now() - askedAt > ms;
@@ -111,14 +111,14 @@ export class WheelWorker {
     try {
       if ((await this.#visit(job)) === 'done') return;
     } catch (err) {
-      log.warn({ err, data: job.data }, 'visit failed; it is made again');
+      log.warn({ err, data: job.data }, 'visit failed; it will be repeated');
       againAt += retryMs;
     } finally {
       this.#busy--;
       this.#lastBusyAt = performance.now();
     }
-    // BullMQ goes by this machine's clock. If that is ahead of ours, an instant of ours would
-    // have come already, and the job run again and again until it comes by ours too.
+    // BullMQ goes by this machine's clock. If that is ahead of the shared clock, an instant of the
+    // shared clock would seem past, and the job would run again and again until it comes.
     await job.moveToDelayed(Date.now() + Math.ceil(againAt - clock.now()), token);
     throw new DelayedError();
   }

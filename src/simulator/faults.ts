@@ -4,13 +4,13 @@ export interface Scope {
   share?: number;
   /** Only requests for these calls. */
   callIds?: string[];
-  /** Only requests of these tenants: for a token of theirs, or with one. */
+  /** Only requests of these tenants: those for a token of theirs, and those with one. */
   tenantIds?: string[];
   /** Only the next so many requests. */
   count?: number;
 }
 
-/** What a request is about; null where it is not known. */
+/** What a request is about; null if unknown. */
 export interface Subject {
   readonly callId: string | null;
   readonly tenantId: string | null;
@@ -22,11 +22,11 @@ export type GraphFault = Scope &
     | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string }
     /** As a proxy answers that knows no such page. */
     | { kind: 'html404' }
-    /** As a captive portal or a signed-out proxy answers: a login page, with a 200. */
+    /** A login page with a 200, as from a captive portal or a signed-out proxy. */
     | { kind: 'html200' }
-    /** A 404 without Graph's request id, in an envelope like Graph's: as a gateway answers. */
+    /** A 404 as from a gateway: in an envelope like Graph's, but without Graph's request id. */
     | { kind: 'gateway404' }
-    /** A 404 of Graph's own for a call that exists: `UnknownError`, "404 page not found". */
+    /** A 404 of Graph itself for a call that exists: `UnknownError`, "404 page not found". */
     | { kind: 'unknown404' }
     | { kind: 'hang' }
     | { kind: 'delay'; delayMs: number }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { sendJson } from './reply.ts';
 
 /**
- * Graph's error envelope, with the ids that the response's headers have.
+ * Sends Graph's error envelope, with the same ids as in the response's headers.
  * Source: https://learn.microsoft.com/graph/errors
  */
 export function sendGraphError(

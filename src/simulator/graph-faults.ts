@@ -34,7 +34,7 @@ export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRe
   }
 }
 
-/** An answer, but not the usual one; returns its status. */
+/** Sends the fault's answer instead of the usual one; returns its status. */
 function sendOdd(fault: Answered, response: ServerResponse): number {
   switch (fault.kind) {
     case 'status':
@@ -61,7 +61,7 @@ function sendPage(response: ServerResponse, status: number, body: string): numbe
   return status;
 }
 
-/** Whoever answers in Graph's place knows none of its headers. */
+/** Removes Graph's headers: a server that answers in Graph's place does not send them. */
 function strip(response: ServerResponse): void {
   for (const name of response.getHeaderNames()) response.removeHeader(name);
 }

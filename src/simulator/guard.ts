@@ -3,9 +3,9 @@ import { isIP } from 'node:net';
 import { sendJson } from './reply.ts';
 
 /**
- * Answers 403 to what a web page may have made a browser ask, and everything else by `serve`.
+ * Answers 403 to requests that a web page may have made a browser send; `serve` gets all others.
  *
- * @param host that is listened on, as it was given
+ * @param host the host to listen on, as it was given
  */
 export function guarded(host: string, serve: RequestListener): RequestListener {
   return (request, response) => {
@@ -16,9 +16,9 @@ export function guarded(host: string, serve: RequestListener): RequestListener {
 }
 
 /**
- * Why a request is not answered, or null. The simulator asks for no key, so the browser of whoever
- * runs it must not be used against it: by a page of another site that posts to it, or by a name
- * that the page's owner has pointed at this machine (DNS rebinding), which an address cannot be.
+ * Why a request is refused; null if it is not. The simulator needs no key, so a web page must not
+ * reach it through its user's browser. A page of another site could post to it. Or its owner could
+ * point a host name at this machine (DNS rebinding); an address cannot be pointed elsewhere.
  */
 function refusalOf(request: IncomingMessage, host: string): string | null {
   const { method, headers } = request;

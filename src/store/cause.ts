@@ -1,6 +1,6 @@
 import { UnsuitableRedisError } from './suitable.ts';
 
-/** Why Redis does not serve. Both texts are free of secrets: `/readyz` shows them to anybody. */
+/** Why Redis does not serve. Its texts hold no secrets, because `/readyz` is open to anybody. */
 export interface Cause {
   /** Redis's own word (`WRONGPASS`), Node's (`ENOTFOUND`), or ours; the same for the same cause. */
   readonly code: string;
@@ -14,10 +14,10 @@ type Told = readonly [what: string, fix: string];
 
 const CREDENTIALS = 'Put the user and the password of Redis into REDIS_URL.';
 const SEE_LOG = "See Redis's log.";
-const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the way (firewall).';
+const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the firewall.';
 const TRUST = 'Name the private CA in NODE_EXTRA_CA_CERTS.';
 
-/** The first word of what Redis replies; https://redis.io/docs/latest/develop/reference/protocol-spec/ */
+/** By the first word of an error reply: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
 const REPLIES: Readonly<Record<string, Told>> = {
   WRONGPASS: ['Redis rejects the user or the password', CREDENTIALS],
   NOAUTH: ['Redis requires a password', CREDENTIALS],
@@ -35,7 +35,7 @@ const REPLIES: Readonly<Record<string, Told>> = {
   ],
   OOM: ['Redis is out of memory', 'Give Redis more memory (maxmemory).'],
   LOADING: ['Redis is loading its data from disk', 'Wait: Redis serves when it has read its data.'],
-  BUSY: ['Redis is busy with a script', 'Find whose it is, and end it (redis-cli SCRIPT KILL).'],
+  BUSY: ['Redis is busy with a script', 'Find who runs it, and end it (redis-cli SCRIPT KILL).'],
   MISCONF: ['Redis cannot write to its disk', 'Make room on the disk of Redis.'],
   NOREPLICAS: [
     'too few replicas of Redis are in step (min-replicas-to-write)',
@@ -50,7 +50,7 @@ const REPLIES: Readonly<Record<string, Told>> = {
 const CLOSED: Told = ['the connection was closed', `${SEE_LOG} If Redis wants TLS, use rediss://.`];
 const SLOW = `${ADDRESS} If Redis wants no TLS, use redis://.`;
 
-/** By `code` of an error of Node. */
+/** By the `code` of Node's errors. */
 const CODES: Readonly<Record<string, Told>> = {
   ECONNREFUSED: ['nothing listens there', ADDRESS],
   EHOSTUNREACH: ['there is no route to its host', ADDRESS],
@@ -66,12 +66,12 @@ const CODES: Readonly<Record<string, Told>> = {
   ],
 };
 
-/** Says only that the connection was closed; what Redis said before it did so may say more. */
+/** Whether the cause is only that the connection was closed; an earlier error may say more. */
 export function isVague({ code }: Cause): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** The first of several errors of one failure that says more than that the connection was closed. */
+/** The first cause that says more than that the connection was closed, among errors of one failure. */
 export function clearestCause(errors: readonly unknown[]): Cause | null {
   const causes = errors.map(causeOf).filter((cause) => cause !== null);
   return causes.find((cause) => !isVague(cause)) ?? causes[0] ?? null;
@@ -79,7 +79,6 @@ export function clearestCause(errors: readonly unknown[]): Cause | null {
 
 const SELF_SIGNED = /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED/;
 
-/** Redis does not serve. */
 export class RedisOutError extends Error {
   readonly reason: Cause;
   constructor(reason: Cause, cause: unknown) {
@@ -90,9 +89,9 @@ export class RedisOutError extends Error {
 }
 
 /**
- * The one place that knows what an error of Redis means; the log, `/readyz`, the
- * board and `check` show what it says. null if the error says only that there is
- * no connection: then an earlier error, or a look of our own, has the cause.
+ * Says what an error of Redis means, for the log, `/readyz`, the board and `check`.
+ * null if the error says only that there is no connection: then an earlier error, or
+ * `diagnose`, has the cause.
  */
 export function causeOf(error: unknown): Cause | null {
   if (error instanceof RedisOutError) return error.reason;
@@ -110,13 +109,13 @@ export function causeOf(error: unknown): Cause | null {
   return ofReply(message) ?? ofCode(error, code ?? codeIn(message), message) ?? ofText(message);
 }
 
-/** As a Cluster, Node's resolver and `cause` wrap them. */
+/** The errors inside an error of a Cluster or of Node's resolver, and its `cause`. */
 function nestedIn(error: unknown): unknown[] {
   const { lastNodeError, errors, cause } = (error ?? {}) as Record<string, unknown>;
   return [lastNodeError, ...(Array.isArray(errors) ? errors : []), cause].filter(Boolean);
 }
 
-/** Redis 6.2 wraps what a script ran into: `ERR Error running script …: -OOM command …`. */
+/** Redis 6.2 wraps the errors of scripts: `ERR Error running script …: -OOM command …`. */
 function ofReply(message: string): Cause | null {
   const code = /^(?!ERR )([A-Z]{3,}) /.exec(message)?.[1] ?? /: ?-([A-Z]{3,}) /.exec(message)?.[1];
   const [what, fix] = REPLIES[code ?? ''] ?? [];
@@ -175,7 +174,7 @@ function placeIn(message: string): string {
   return place ? `: ${place}` : '';
 }
 
-/** Of ioredis, which gives no code. */
+/** For errors of ioredis, which have no code. */
 function ofText(message: string): Cause | null {
   if (/Command timed out|Socket timeout/.test(message)) {
     const what = 'Redis takes connections, but gives no answer (timeout)';

@@ -162,7 +162,7 @@ function createCluster(
     scripts: { ...SCRIPTS, ...RECORD_SCRIPTS },
     enableOfflineQueue,
     clusterRetryStrategy: backOff,
-    // What must fail fast is told that the Cluster is down; ioredis would keep it until it times out.
+    // Commands that must fail fast fail when the Cluster is down; ioredis would retry until they time out.
     ...(enableOfflineQueue ? {} : { retryDelayOnClusterDown: 0 }),
     slotsRefreshTimeout: timeoutMs,
     // A failover is noticed by this even where the old master says nothing at all.

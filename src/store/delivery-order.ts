@@ -56,15 +56,15 @@ export class RedisDeliveryOrder {
   }
 }
 
-/** What has one score is sorted as text. */
+/** Redis sorts members with the same score as text. */
 function sortable(place: string): string {
   const [ms = '', n = ''] = place.split('-');
   return `${ms}-${n.padStart(9, '0')}`;
 }
 
 /**
- * Sorts as places do. More than a thousand of one ms are there where Redis's clock was set back:
- * its stream then goes on counting in the last ms that it has seen.
+ * Sorts in the order of places. One ms has more than a thousand places if Redis's clock was set
+ * back: its stream then goes on counting in the last ms that it has seen.
  */
 function scoreOf(place: string): number {
   const [ms = 0, n = 0] = place.split('-').map(Number);

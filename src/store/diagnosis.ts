@@ -6,10 +6,10 @@ import { type ConnectionOptions, forEndpoint } from './connection.ts';
 import { PROBE_KEY } from './keys.ts';
 import { modeOf, parseInfo, type Unfitness, UnsuitableRedisError } from './suitable.ts';
 
-/** Of what is written as a probe, in ms. */
+/** How long a probe's key lives, in ms. */
 const PROBE_MS = 1_000;
 
-/** One of the servers that REDIS_URL names, seen by itself. */
+/** What one of the servers that REDIS_URL names turned out to be. */
 type Seen =
   | { readonly kind: 'fine' }
   | { readonly kind: 'unfit'; readonly unfitness: Unfitness }
@@ -18,11 +18,11 @@ type Seen =
 const FINE: Seen = { kind: 'fine' };
 
 /**
- * Asks the servers that REDIS_URL names, each on a connection of its own, why Redis
- * does not serve: ioredis does not say while a server loads its data, or when one
+ * Asks the servers that REDIS_URL names, each on its own connection, why Redis does
+ * not serve. ioredis does not say so while a server loads its data, or if a server
  * closes the connection at once. null if they seem fine. Rejects with
- * {@link UnsuitableRedisError} if those that answer are not what REDIS_URL says;
- * those that do not may yet come.
+ * {@link UnsuitableRedisError} if no server that answers is what REDIS_URL says;
+ * servers that do not answer may still start.
  */
 export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<Cause | null> {
   const address = parseRedisUrl(url);
@@ -34,7 +34,7 @@ export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<C
   return causes.find(({ code }) => code !== 'ECONNREFUSED') ?? causes[0] ?? null;
 }
 
-/** Is of the kind that REDIS_URL says, whatever else is wrong with it. */
+/** Whether the server is of the kind that REDIS_URL says, whatever else is wrong with it. */
 function isAsNamed(seen: Seen): boolean {
   return seen.kind === 'fine' || (seen.kind === 'broken' && seen.cause?.code === 'CLUSTERDOWN');
 }
@@ -64,7 +64,7 @@ async function lookAt(endpoint: Endpoint, address: RedisAddress, timeoutMs: numb
   }
 }
 
-/** Tries nothing twice, and waits for nothing: not for a Redis that loads either. */
+/** A connection that retries nothing and waits for nothing, not even for a Redis that loads. */
 function bareConnection(endpoint: Endpoint, address: RedisAddress, timeoutMs: number): Redis {
   const options: RedisOptions = {
     lazyConnect: true,
@@ -82,7 +82,7 @@ function bareConnection(endpoint: Endpoint, address: RedisAddress, timeoutMs: nu
 async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress): Promise<Seen> {
   if (address.kind === 'single') {
     await redis.set(PROBE_KEY, 1, 'PX', PROBE_MS);
-    return FINE; // what it is it says itself
+    return FINE; // its reply to other commands says what it is
   }
   const mode = modeOf(parseInfo(await redis.info()));
   const name = `${host}:${port}`;
@@ -93,7 +93,7 @@ async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress
   return await lookForGroup(redis, name, address.group);
 }
 
-/** Of a node of a Cluster. */
+/** Checks the state of a Cluster, as one of its nodes sees it. */
 async function lookAtState(redis: Redis): Promise<Seen> {
   const state = await redis.cluster('INFO');
   if (String(state).includes('cluster_state:ok')) return FINE;
@@ -101,8 +101,8 @@ async function lookAtState(redis: Redis): Promise<Seen> {
 }
 
 /**
- * Redis tells a connection that it turns down why (protected mode, maxclients), and
- * closes it; one that writes meanwhile mostly sees only that it is closed.
+ * Reads why Redis turns a connection down (protected mode, maxclients) before it closes
+ * the connection. A client that writes meanwhile mostly sees only the close.
  */
 async function readGreeting({ host, port }: Endpoint, timeoutMs: number): Promise<Cause | null> {
   const { promise, resolve } = Promise.withResolvers<string>();

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { isAlive } from '../processes.ts';
 
-/** The embedded redis-server cannot be had; the message says what to do. */
+/** The embedded redis-server cannot be started; the message says what to do. */
 export class EmbeddedRedisError extends Error {
   readonly code = 'EMBEDDED_REDIS';
   constructor(message: string, options?: ErrorOptions) {
@@ -13,27 +13,25 @@ export class EmbeddedRedisError extends Error {
   }
 }
 
-/** Where the running server is reached, kept beside its data for whoever comes next. */
+/** How to reach the running server; kept beside its data for the next daemon. */
 export interface Running {
-  /** Of the daemon that started it. */
+  /** The process id of the daemon that started it. */
   readonly owner: number;
   readonly port: number;
   readonly password: string;
 }
 
-/** Of its data. */
 export function directoryIn(dataDir: string): string {
   return resolve(dataDir, 'redis');
 }
 
-/** Where the running server is told of, beside its data. */
 export function stateFileIn(directory: string): string {
   return join(directory, 'running.json');
 }
 
 /**
  * The URL of the redis-server that a living daemon has started for this directory; null
- * where there is none. Starts and stops nothing.
+ * if there is none. Starts and stops nothing.
  */
 export async function findEmbedded(dataDir: string): Promise<string | null> {
   const running = await readState(stateFileIn(directoryIn(dataDir)));
@@ -44,7 +42,7 @@ export function urlOf({ port, password }: Running): string {
   return `redis://:${password}@127.0.0.1:${port}`;
 }
 
-/** Rejects where the daemon that the data belongs to still lives. */
+/** Stops the redis-server of a killed daemon. Rejects if the daemon that owns the data still lives. */
 export async function evictOrphan(stateFile: string, log: Logger): Promise<void> {
   const left = await readState(stateFile);
   if (!left) return;
@@ -57,7 +55,7 @@ export async function evictOrphan(stateFile: string, log: Logger): Promise<void>
     retryStrategy: null,
     maxRetriesPerRequest: 0,
   });
-  redis.on('error', () => undefined); // nobody there is what we hope for
+  redis.on('error', () => undefined); // most likely nothing listens there, as it should be
   try {
     await redis.connect();
     if (left.owner !== process.pid && isAlive(left.owner)) {
@@ -80,7 +78,7 @@ async function readState(file: string): Promise<Running | null> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Running;
   } catch {
-    return null; // none was left, or one that was cut off while being written
+    return null; // there is no file, or its write was cut off
   }
 }
 

@@ -20,17 +20,17 @@ const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta
 
 /** Pause before a redis-server that died is started again; doubled each time in a row. */
 const RESTART_MS = 50;
-/** Its longest; and how long one must have lived for the next to be the first in a row again. */
+/** The longest pause. A server that lived for longer resets the pause to the first. */
 const RESTART_CAP_MS = 5_000;
 /** For `redis-server --version`. */
 const VERSION_TIMEOUT_MS = 5_000;
 
 /**
- * A `redis-server` of the daemon's own, for one replica without a Redis: on
- * loopback, with a random password, its append-only file under the data
- * directory. Started again when it dies, for as long as it takes; stopped with
- * the daemon, and when the daemon is killed. One that outlived its daemon all
- * the same is found by its state file and stopped before its data is opened again.
+ * The daemon's own `redis-server`, for one replica without another Redis: on
+ * loopback, with a random password, its append-only file in the data directory.
+ * If it dies, it is started again, as often as necessary. It stops with the daemon,
+ * also if the daemon is killed. If one outlives its daemon all the same, the next
+ * daemon finds it by its state file and stops it before it opens the data.
  */
 export class EmbeddedRedis {
   readonly #directory: string;
@@ -106,7 +106,7 @@ export class EmbeddedRedis {
     });
   }
 
-  /** Also while the daemon stops: whoever ended both at once must not take its last writes away. */
+  /** Restarts it even while the daemon stops: it may have been stopped too, and the last writes need it. */
   async #restart(ended: object): Promise<void> {
     if (this.#stopping) return;
     this.#log.error(ended, 'embedded redis-server died; it is started again');

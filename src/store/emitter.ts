@@ -1,6 +1,6 @@
 type Listener<Event> = (event: Event) => void | Promise<void>;
 
-/** An emitter whose `emit` resolves when its listeners are done, and rejects with the first that fails. */
+/** An emitter whose `emit` waits for all listeners, and rejects with the first failure. */
 export class Emitter<Events extends object> {
   readonly #listeners: { [Name in keyof Events]?: Listener<Events[Name]>[] } = {};
 

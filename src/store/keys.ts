@@ -1,14 +1,14 @@
 /**
- * The names of all our keys in Redis. All of them, BullMQ's too, carry one hash
- * tag: a Redis Cluster keeps them on one node, so a script can write a record and
- * its event together, and a node that fails is the same case as a Redis that
- * fails. A million calls are some 200 MB and 2 % of a core, so spreading them
- * would gain nothing. The number in the tag is the layout's: a layout that an
- * older version cannot read gets another one.
+ * The names of all our keys in Redis. All of them, BullMQ's too, have the same hash
+ * tag, so a Redis Cluster keeps them on one node: a script can write a record and
+ * its event together, and a failed node is the same case as a failed single Redis.
+ * A million calls take some 200 MB and 2 % of a core, so to spread them would gain
+ * nothing. The number in the tag is the version of the layout: a layout that an
+ * older version cannot read gets another number.
  */
 const TAG = '{callkeeper:1}';
 
-/** Of BullMQ's keys; the name of the queue follows. */
+/** The prefix of BullMQ's keys; the name of the queue follows. */
 export const QUEUE_PREFIX = TAG;
 
 export interface SlotKeys {

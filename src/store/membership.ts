@@ -24,7 +24,7 @@ export type Verdict =
 /** Told of each reading of Redis's clock; see `RefereedClock.setBy`. */
 export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => void;
 
-/** The replicas of one Redis, which must agree on the interval. Rejects with what Redis rejects with. */
+/** The replicas of one Redis, which must agree on the interval. Rejects with Redis's errors. */
 export class Membership {
   readonly #options: MembershipOptions;
 

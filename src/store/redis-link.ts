@@ -12,7 +12,7 @@ export interface RedisLinkOptions {
   readonly membership: Pick<Membership, 'join' | 'leave'>;
   readonly intervalMs: number;
   readonly heartbeatMs: number;
-  /** With no answer for this long Redis counts as out, in ms. */
+  /** After this long without an answer Redis counts as out, in ms. */
   readonly graceMs: number;
   readonly clock: Clock;
   /** It throws where nothing should: this replica cannot go on. */
@@ -20,23 +20,23 @@ export interface RedisLinkOptions {
   readonly log: Logger;
 }
 
-/** What the link emits; it waits for its listeners before it goes on. */
+/** The events of the link, which waits for its listeners each time. */
 export interface LinkEvents {
   /**
    * Redis serves, for the first time or again, or it may have lost data. The link is
-   * up when all listeners are done; if one rejects, the event is emitted again.
+   * up when all listeners are done. If one rejects, the link emits the event again.
    */
   recovered: Recovered;
-  /** Redis answered a heartbeat. A listener that rejects makes it count as not answered. */
+  /** Redis answered a heartbeat. If a listener rejects, the heartbeat counts as unanswered. */
   beat: undefined;
-  /** Redis is out; this replica has to go on without it. */
+  /** Redis is out; this replica goes on without it. */
   lost: Cause | null;
-  /** This replica never worked with this Redis, and must not: it is unsuitable, or turns another wheel. */
+  /** This replica has just started, and must not use this Redis: it is unsuitable, or has another wheel. */
   refused: Error;
 }
 
 export interface Recovered {
-  /** This replica has never been in step with Redis before. */
+  /** It is the first time that this replica is in step with Redis. */
   readonly isFirst: boolean;
 }
 
@@ -55,17 +55,17 @@ export class OtherWheelError extends Error {
 
 /**
  * This replica's link to Redis: it waits for Redis, checks it, joins the other
- * replicas, and sends a heartbeat ever after.
+ * replicas, and from then on sends heartbeats.
  *
  * ```
  * waiting ──answers──▶ up ──no answer for a grace──▶ out
  *    └──no answer for a grace──▶ out ──answers──▶ up
  * ```
  *
- * The heartbeat is a write that needs memory, so a Redis that answers but cannot
- * serve (a replica, one out of memory or still loading, one that rejects us) is out
- * like one that does not answer. All keys are on one node of a Cluster: whether that
- * node serves is whether the Cluster does.
+ * The heartbeat is a write that needs memory. So a Redis that answers but cannot
+ * serve (a read-only replica, one out of memory or still loading, one that rejects us)
+ * is out like one that does not answer. In a Cluster all our keys are on one node, so
+ * the heartbeat shows whether that node serves.
  */
 export class RedisLink extends Emitter<LinkEvents> {
   readonly #options: RedisLinkOptions;
@@ -74,12 +74,12 @@ export class RedisLink extends Emitter<LinkEvents> {
   #state: 'waiting' | 'up' | 'out' = 'waiting';
   #joined = false;
   #out = new AbortController();
-  /** Monotonic, as is all that follows from it: the clock itself is set by the answers. */
+  /** Monotonic, because the answers themselves set the clock. */
   #answeredAt = performance.now();
   /** How many changes of servers the listeners of `recovered` know of; null: they are to hear of it again. */
   #known: number | null = null;
   #cause: Cause | null = null;
-  /** The causes that the log has, since Redis was up last. */
+  /** The causes that were logged since Redis was last up. */
   readonly #logged = new Set<string>();
 
   constructor(options: RedisLinkOptions) {
@@ -91,17 +91,16 @@ export class RedisLink extends Emitter<LinkEvents> {
     return this.#state;
   }
 
-  /** Whether Redis serves, as far as this replica knows. */
   get up(): boolean {
     return this.#state === 'up';
   }
 
-  /** Why Redis did not answer the last heartbeat; null if it did, or nobody knows. */
+  /** Why Redis did not answer the last heartbeat; null if it did, or if the cause is unknown. */
   get cause(): Cause | null {
     return this.#cause;
   }
 
-  /** Aborts when Redis goes out, or is out already: for what only makes sense while it serves. */
+  /** Aborts when Redis goes out, or if it is out already: for work that makes no sense without it. */
   get out(): AbortSignal {
     return this.#out.signal;
   }
@@ -152,7 +151,7 @@ export class RedisLink extends Emitter<LinkEvents> {
     }
     const answeredAt = performance.now();
     await this.emit('beat', undefined);
-    // Not before: a Redis that answers, but cannot be brought up to date, is no help.
+    // Only now: a Redis that answers, but takes no sync, does not serve.
     this.#answeredAt = answeredAt;
     this.#cause = null;
     this.#logged.clear();
@@ -175,11 +174,11 @@ export class RedisLink extends Emitter<LinkEvents> {
     const why = cause ? { cause: cause.what } : { err: error };
     log.error(why, 'Redis is out: this replica goes on from memory');
     await this.emit('lost', cause).catch((err: unknown) =>
-      log.error({ err }, 'not all is stopped'),
+      log.error({ err }, 'not everything could be stopped'),
     );
   }
 
-  /** Each cause is logged once an outage, however the attempts go on. */
+  /** Logs each cause once in an outage, however often it comes. */
   #note(cause: Cause | null, err: unknown): void {
     const { log } = this.#options;
     log.debug({ err }, 'Redis gives no answer');

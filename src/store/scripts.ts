@@ -1,6 +1,6 @@
 import type { Result } from 'ioredis';
 
-/** No replica asks to be believed for longer (`Periods.believedMs`). */
+/** The longest lease that a replica may ask for, in ms (`Periods.believedMs`). */
 const MOST_BELIEVED_MS = 60_000;
 
 /**
@@ -38,8 +38,8 @@ return 0
 `;
 
 /**
- * Takes a lock, or goes on holding it. KEYS: lock. ARGV: who, for how long (ms). Who is said to
- * hold it for longer than that took it before Redis's clock was set back, and holds it no more.
+ * Takes a lock, or renews it. KEYS: lock. ARGV: holder, for how long (ms). A lock that would last
+ * longer than that dates from before Redis's clock was set back, and no longer counts.
  */
 const holdLock = `
 local holder = redis.call('GET', KEYS[1])

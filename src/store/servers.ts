@@ -12,13 +12,13 @@ export interface ServersOptions {
   readonly connection: ConnectionOptions;
 }
 
-/** What is behind a connection: one server, or the nodes of a Cluster. */
+/** The servers behind a connection: one, or the nodes of a Cluster. */
 export class Servers {
   readonly #options: ServersOptions;
   #connections = 0;
   #masters: ReadonlySet<string> = new Set();
   #wasSuitable = false;
-  /** Since there was a connection last; null while there is one. */
+  /** The latest error since the last connection; null while there is one. */
   #connectionError: unknown = null;
 
   constructor(options: ServersOptions) {
@@ -38,8 +38,8 @@ export class Servers {
   }
 
   /**
-   * Grows with each connection that is made, and each master that takes over: either
-   * may lead to a server without the last writes of the one before.
+   * Grows with each new connection, and with each master that takes over: either may
+   * lead to a server without the last writes of the one before.
    */
   countChanges(): number {
     const { redis } = this.#options;
@@ -51,7 +51,7 @@ export class Servers {
     return this.#connections;
   }
 
-  /** See `assertSuitable`; says what is wrong with REDIS_URL if that is why nothing answers. */
+  /** See `assertSuitable`; also says what is wrong with REDIS_URL if that is why nothing answers. */
   async assertSuitable(): Promise<void> {
     const { redis, connection } = this.#options;
     try {
@@ -59,15 +59,15 @@ export class Servers {
       this.#wasSuitable = true;
     } catch (error) {
       const isKnown = this.#wasSuitable || error instanceof UnsuitableRedisError;
-      const isOne = parseRedisUrl(connection.url).kind === 'single'; // it says itself what it is
+      const isOne = parseRedisUrl(connection.url).kind === 'single'; // its reply says what it is
       if (!isKnown && !isOne) await diagnose(connection);
       throw error;
     }
   }
 
   /**
-   * Why something that was asked of Redis failed, where the error itself may say no
-   * more than that there is no connection. null if nobody knows.
+   * Why a command failed, even if its error says only that there is no connection;
+   * null if that is unknown.
    */
   async causeOf(error: unknown): Promise<Cause | null> {
     const cause = clearestCause([error, this.#connectionError]);

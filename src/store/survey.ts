@@ -9,7 +9,7 @@ import { type Info, parseInfo } from './suitable.ts';
 export interface Survey {
   /** One, or each master of a Cluster. */
   readonly servers: readonly ServerSurvey[];
-  /** Why it takes no writes; null if it does. */
+  /** Why it takes no writes; null if it takes them. */
   readonly writeFault: Cause | null;
 }
 
@@ -25,9 +25,9 @@ export interface ServerSurvey {
 const PROBE_MS = 1_000;
 
 /**
- * Looks at the Redis that REDIS_URL names, and writes a key that nobody reads, gone
- * in a second. Rejects with `UnsuitableRedisError` where what answers is another
- * kind than the URL says, otherwise with {@link RedisOutError} if the cause is known,
+ * Checks the Redis that REDIS_URL names, and writes a key that nobody reads and that
+ * expires in a second. Rejects with `UnsuitableRedisError` if the server is not of the
+ * kind that the URL says, otherwise with {@link RedisOutError} if the cause is known,
  * after a few times `timeoutMs` at most.
  */
 export async function survey(options: ConnectionOptions): Promise<Survey> {

@@ -75,7 +75,7 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
     ignorePaths: ({ url }) => PROBES.has(pathOf(url)),
     requestHook: (span, { method, routeOptions, url }) => {
       span.updateName(`${method} ${routeOptions.url ?? 'unknown route'}`);
-      // The plugin puts the query there too, which may hold what a bot takes for secret.
+      // The plugin would include the query, which may hold a bot's secrets.
       span.setAttribute('url.path', pathOf(url));
     },
   });
@@ -87,7 +87,7 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
     telemetry: queueTelemetry(W3C),
     sender: tracedSender,
     visits: tracedVisits,
-    /** The context of whoever hands a call over, for its keepAlive later. */
+    /** Captures the context in which a call is handed over, for its later keepAlive. */
     bind: () => AsyncLocalStorage.snapshot(),
     stop: async () => {
       requests.disable();

@@ -84,7 +84,7 @@ export class Deliverer {
     this.#options.connections.disconnect();
   }
 
-  /** Whether it has been without work for so long; while it works it is not. */
+  /** Whether it has had no work for this long. False while it works. */
   isIdleFor(ms: number): boolean {
     return this.#busy === 0 && performance.now() - this.#lastBusyAt > ms;
   }
@@ -152,7 +152,7 @@ export class Deliverer {
     for (;;) {
       const first = await order.first(callId);
       if (first === null || first.jobId === job.id) return true;
-      // Also from the future, where Redis's clock was set back since.
+      // A place in the future is old too: Redis's clock was set back since.
       const isOld = Math.abs(clock.now() - Number.parseInt(first.place, 10)) > LOST_AFTER_MS;
       if (!isOld || (await queue.getJob(first.jobId))) return false;
       await order.remove(callId, first.jobId);

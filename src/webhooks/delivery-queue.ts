@@ -36,8 +36,8 @@ export function openQueue(connection: ConnectionOptions, prefix: string): Queue<
 }
 
 /**
- * Whether a delivery is there that a worker ought to have taken: one that waits, or one whose
- * time came over a grace ago. BullMQ sorts what is put off by its instant times 4,096.
+ * Whether there is a delivery that a worker should have taken: one that waits, or one whose time
+ * came more than a grace ago. BullMQ's score of a delayed job is its instant times 4,096.
  */
 export async function hasUntaken(
   queue: Queue<Delivery>,

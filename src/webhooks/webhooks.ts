@@ -33,7 +33,7 @@ export class Webhooks {
   #queue: Queue<Delivery> | null = null;
   #forwarder: Forwarder | null = null;
   #deliverer: Deliverer | null = null;
-  /** When the queue was last looked at for deliveries that nobody takes; monotonic. */
+  /** When the queue was last checked for deliveries that no worker takes; monotonic. */
   #countedAt = 0;
 
   constructor(options: WebhooksOptions) {
@@ -85,8 +85,8 @@ export class Webhooks {
   }
 
   /**
-   * After a failover of Redis a worker may wait for ever, though there are
-   * deliveries to make. One that has none to make is not deaf.
+   * After a failover of Redis a worker may wait for ever although there are deliveries.
+   * A worker without deliveries is not deaf.
    */
   async #replaceIfDeaf(deliverer: Deliverer): Promise<void> {
     const { redis, lockMs, log } = this.#options;

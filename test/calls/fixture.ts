@@ -183,7 +183,7 @@ export class FakeClock implements SettledClock {
     this.#now = now;
   }
 
-  /** The clock is set; whoever sleeps goes by the time that passes. */
+  /** Sets the clock. Sleeps end by the time that passes, not by the clock. */
   step(ms: number): void {
     this.#now += ms;
     for (const sleeper of this.#sleepers) sleeper.at += ms;

@@ -6,7 +6,7 @@ import { encodeRecord } from '../../src/store/record-codec.ts';
 import { aCall, aRemovedCall, ended, MINUTE, NOW, recordOf, TENANT } from './fixture.ts';
 import { ID, SECOND_TENANT, someCalls } from './registry.ts';
 
-describe('what Graph notifies', () => {
+describe('a notification', () => {
   const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
   const established = { kind: 'established', id: ID, tenantId: OTHER_TENANT } as const;
   const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
@@ -129,7 +129,7 @@ describe('the tenant that Graph names', () => {
     expect(get(ID)).toMatchObject({ tenantId: SECOND_TENANT });
   });
 
-  test('does not replace one that was named, by the bot or by Graph before', async () => {
+  test('does not replace one that the bot or Graph has named before', async () => {
     for (const fields of [{ tenantId: TENANT }, {}]) {
       const { calls, get, told } = someCalls();
       await calls.track([{ id: ID, ...fields }]);
@@ -274,7 +274,7 @@ describe('late news that a call is established', () => {
   });
 });
 
-describe('notifications that were admitted for an app', () => {
+describe('notifications for one app', () => {
   const end = { kind: 'over', id: ID, tenantId: null, resultInfo: null } as const;
   const ofDefault = { total: 1, app: 'default', reach: new Set(['default']) };
 

@@ -140,7 +140,7 @@ describe('a second visit of the same turn', () => {
   });
 });
 
-describe('a call is looked at again', () => {
+describe('a call is checked again', () => {
   const turn = { ...context, nextTurnAt: NOW + 15 * MINUTE };
   const until = (at: number) => ({ renewedAt: NOW + 1, trackUntil: at });
   test.each<[string, Partial<Timing>, number | null]>([

@@ -195,7 +195,7 @@ describe('to see', () => {
   });
 });
 
-test("a keepAlive of another's call is as one of an unknown call, and asks Graph nothing", async () => {
+test("a keepAlive of another's call is like that of an unknown call, and sends Graph nothing", async () => {
   const { mine, graph } = limited();
   expect(await mine.keepAliveNow(OTHERS)).toBeNull();
   expect(graph.sent).toEqual([]);

@@ -50,7 +50,7 @@ describe('a visit of a slot', () => {
     const { visitor, graph, turnAt, ids } = atTurn(10);
     graph.answer = () => new Promise(() => undefined);
     expect(await visitor.visitSlot(SLOT, turnAt, NEVER)).toBe('done');
-    // A lane that nobody knows yet has one place, to try.
+    // A new lane has one place.
     expect(graph.ids).toEqual(ids.slice(0, 1));
   });
 
@@ -220,7 +220,7 @@ describe('a visit of a large slot', () => {
     expect(graph.ids).toEqual(ids.toReversed());
   });
 
-  test('told to stop does not wait for the rest of its width, and says that it was cut short', async () => {
+  test('that is stopped does not wait for the rest of its width, and reports that it was cut', async () => {
     const { visitor, graph, clock, turnAt } = atTurn(100);
     const stop = new AbortController();
     const visit = visitor.visitSlot(SLOT, turnAt, stop.signal);

@@ -120,7 +120,7 @@ describe('a Redis', () => {
     ]);
   });
 
-  test('that repeats the password of an AUTH that it does not know is told of without', async () => {
+  test('that repeats the password of an unknown AUTH is reported without it', async () => {
     const server = await aRedis('--rename-command', 'AUTH', '', '--rename-command', 'HELLO', '');
     const url = server.url.replace('//', '//callkeeper:pass-word@');
     for (const args of [['check'], ['check', '--json']]) {

@@ -81,7 +81,7 @@ describe('calls', () => {
     expect(after.stdout).toMatch(/^labels +room=board,note=a=b$/m);
   });
 
-  test('are set back to their defaults field by field', async () => {
+  test('are reset to their defaults field by field', async () => {
     const id = aCall();
     const until = ['--track-until', new Date(Date.now() + 600_000).toISOString()];
     await cli(['track', id, '--label', 'a=1', '--label', 'b=2', ...until], env);

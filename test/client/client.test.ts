@@ -95,7 +95,7 @@ const NOT_ASKED_FOR: [string, Answer][] = [
   ['a call without a state', json(200, { id: ID })],
 ];
 
-test.each(NOT_ASKED_FOR)('%s is no answer to what was asked, and asked again', async (_, miss) => {
+test.each(NOT_ASKED_FOR)('%s does not answer the request, which is retried', async (_, miss) => {
   const right = { outcome: 'renewed', call: CALL };
   const results = [{ id: ID, status: 201, call: CALL }];
   const { url, seen } = await aServer(
@@ -113,7 +113,7 @@ test.each(NOT_ASKED_FOR)('%s is no answer to what was asked, and asked again', a
   expect(seen).toHaveLength(12);
 });
 
-test('what says 200 to a DELETE has stopped nothing', async () => {
+test('a 200 to a DELETE has stopped nothing', async () => {
   const { url, seen } = await aServer(
     json(200, {}),
     json(202, {}),
@@ -136,7 +136,7 @@ test.each([
   expect(seen).toHaveLength(2);
 });
 
-test('what never answers what was asked is as if nobody were there', async () => {
+test('a server that never answers the request counts as unreachable', async () => {
   const { url } = await aServer(json(200, { status: 'ok' }));
   const tracking = new Callkeeper({ baseUrl: url, totalMs: 300 }).track(ID);
   await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);

@@ -26,7 +26,7 @@ describe('the aliases of a YAML file', () => {
     expect(of?.more && yaml.scalar(of.more)).toBe('two');
   });
 
-  test('may be many where they stand for little', () => {
+  test('may be many if they stand for little', () => {
     const items = Array.from({ length: 20_000 }, () => '- *a').join('\n');
     const { yaml, isParsed } = read(`- &a { x: 1 }\n${items}`);
     expect(isParsed).toBe(true);
@@ -35,7 +35,7 @@ describe('the aliases of a YAML file', () => {
     expect(yaml.faults).toEqual([]);
   });
 
-  test('stand for nothing where no anchor comes before them', () => {
+  test('stand for nothing if no anchor comes before them', () => {
     const { yaml } = read('apps: *a\nmore: &a x');
     const { of } = yaml.fields(yaml.root, ['apps', 'more']) ?? {};
     expect(of?.apps && yaml.scalar(of.apps)).toBeUndefined();
@@ -54,7 +54,7 @@ describe('the aliases of a YAML file', () => {
     expect(() => read(text).yaml.throwFaults()).toThrow(DocumentError);
   });
 
-  test('do not matter in a file that has none, however long', () => {
+  test('cost nothing in a file that has none, however long', () => {
     expect(read(`[${'x,'.repeat(150_000)}]`)).toMatchObject({ isParsed: true, faults: [] });
   });
 });

@@ -109,7 +109,7 @@ describe('when Redis is back', () => {
     expect([local.text(ONE) !== '', local.text(TWO) !== '']).toEqual([true, false]);
   });
 
-  test('it is not back while the events or the slots cannot be had', async () => {
+  test('it does not count as back while the events or the slots cannot be read', async () => {
     const { link, redis, follow } = await aRecovery();
     follow.mockRejectedValueOnce(new Error('no stream'));
     await expect(link.recover()).rejects.toThrow('no stream');

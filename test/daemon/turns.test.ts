@@ -35,7 +35,7 @@ function someTurns(aheadMs = 0) {
 }
 
 describe('turns of the wheel', () => {
-  test('are taken while Redis answers, by a worker that takes jobs, and left while it is out', async () => {
+  test('are taken by a working worker while Redis answers, and not while it is out', async () => {
     const { schedule, link } = someTurns();
     await link.beat();
     expect(schedule.running).toBe(true);
@@ -55,7 +55,7 @@ describe('turns of the wheel', () => {
     expect(schedule.running).toBe(true);
   });
 
-  test('of a queue that does not answer do not make Redis count as out', async () => {
+  test('do not make Redis count as out if the queue does not answer', async () => {
     const { schedule, link } = someTurns();
     schedule.resume.mockRejectedValueOnce(new Error('WRONGTYPE'));
     await expect(link.beat()).resolves.toBeUndefined();

@@ -17,7 +17,7 @@ test('compose publishes no port of a replica', () => {
   expect(services.callkeeper.ports).toBeUndefined();
 });
 
-test('HAProxy ends by itself within its grace period', () => {
+test('HAProxy stops by itself within its grace period', () => {
   const haproxy = readFileSync(new URL('../../config/haproxy.cfg', import.meta.url), 'utf8');
   const [, seconds] = /hard-stop-after (\d+)s/.exec(haproxy) ?? [];
   const { stop_grace_period: grace } = services.proxy;

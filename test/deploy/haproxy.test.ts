@@ -123,7 +123,7 @@ describe('config/haproxy.cfg', () => {
     expect(await answer.json()).toMatchObject({ type: 'urn:callkeeper:problem:no-replica' });
   });
 
-  test('waits for a slow body itself, and only so long', async () => {
+  test('waits for a slow body itself, and only for a limited time', async () => {
     const { proxy, replicas } = await aProxy();
     const head = `POST /calls/${ID}/track HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${KEY}\r\n`;
     const type = 'Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{';
@@ -132,7 +132,7 @@ describe('config/haproxy.cfg', () => {
     expect(replicas.map(({ calls }) => calls.asked)).toEqual([[], []]);
   });
 
-  test('gives no address all of its connections', async () => {
+  test('gives no address all connections', async () => {
     const { proxy } = await aProxy();
     const from = (localAddress: string) => {
       const socket = connect({ port: proxy, host: '127.0.0.1', localAddress });

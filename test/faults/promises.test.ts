@@ -35,7 +35,7 @@ describe('no call passes its deadline', () => {
   );
 
   scenario(
-    'when a proxy answers 404 to everything, and nothing is dropped for it',
+    'when a proxy answers 404 to everything, and no call is dropped',
     { metricsEqualLedger: true },
     async ({ simulator }) => {
       simulator.graphFaults.set({ kind: 'html404' });

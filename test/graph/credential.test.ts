@@ -95,7 +95,7 @@ describe('a certificate', () => {
     );
   });
 
-  test('is named with its chain where Entra wants that, its own first', async () => {
+  test('is sent with its chain if that is configured, its own certificate first', async () => {
     const path = file('chain.pem', other.cert + identity.cert + identity.private);
     const credential = { kind: 'certificate', path, password: null, sendsChain: true } as const;
     const { clientCertificate } = await readCredential(credential, signal);

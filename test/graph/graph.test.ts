@@ -343,7 +343,7 @@ describe('a token', () => {
       });
   });
 
-  test('is got ahead of the request, which is then sent at once', async () => {
+  test('is fetched before the request, which is then sent at once', async () => {
     const call = makeCall(simulator.createCall());
     expect(world.graph.ready(call)).toBe(false);
     expect(await world.graph.prepare(call, Number.POSITIVE_INFINITY)).toBeNull();
@@ -368,7 +368,7 @@ describe('a token', () => {
     expect(simulator.ledger.keepAlives).toEqual([]);
   });
 
-  test('of many tenants costs few connections, though Entra knows none of them', async () => {
+  test('of many unknown tenants costs few connections', async () => {
     const tenantOf = (nth: number) => `99999999-9999-4999-8999-${String(nth).padStart(12, '0')}`;
     await using proxy = await listen(serveConnect);
     const https = `http://127.0.0.1:${proxy.port}`;

@@ -104,7 +104,7 @@ describe('without a GUID for a request id', () => {
     fc.record({ error }).map((it) => JSON.stringify(it)),
   );
 
-  test('no answer renews or ends a call, whatever it holds', () => {
+  test('no answer renews or ends a call, whatever its content', () => {
     fc.assert(
       fc.property(fc.integer({ min: 100, max: 999 }), body, headers, (status, text, some) => {
         for (const one of [status, 200, 404]) {

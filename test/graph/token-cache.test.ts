@@ -172,7 +172,7 @@ describe('a token', () => {
     expect(await cache.get(4_000)).toMatch(/^token-/);
   });
 
-  test('is at hand from when it was got until it expires', async () => {
+  test('is at hand until it expires', async () => {
     const { cache, world } = makeCache();
     expect(cache.isAtHand).toBe(false);
     await cache.get();

@@ -58,7 +58,7 @@ const askWithKey = (socket: Socket, path = '/calls') =>
 
 const isServed = async (socket: Socket) => (await ask(socket, '/livez')).startsWith('HTTP/1.1 200');
 
-test('a connection too many of one address costs the oldest without a key', async () => {
+test('a connection beyond the limit of its address closes the oldest without a key', async () => {
   const { app, dropped } = await aServer({ maxAnonymousPerAddress: 2 });
   const known = await open(app);
   expect(await askWithKey(known)).toContain('200 OK');
@@ -86,7 +86,7 @@ test.each([
   expect(dropped).toEqual(['address']);
 });
 
-test('a key that is good and does not allow what was asked has been shown', async () => {
+test('a valid key counts as shown even if it does not allow the request', async () => {
   const { app, dropped } = await aServer({ maxAnonymousPerAddress: 1 });
   const first = await open(app);
   expect(await ask(first, '/calls', `Authorization: Bearer ${'t'.repeat(24)}`)).toContain(' 403 ');
@@ -95,7 +95,7 @@ test('a key that is good and does not allow what was asked has been shown', asyn
   expect(dropped).toEqual([]);
 });
 
-test('where no key is wanted, who is let in is known', async () => {
+test('if no key is needed, a client that is let in is known', async () => {
   const limits = { ...ROOMY, maxAnonymousPerAddress: 1 };
   const { app } = await anApp({ limits });
   await app.listen({ port: 0, host: '127.0.0.1' });
@@ -105,7 +105,7 @@ test('where no key is wanted, who is let in is known', async () => {
   expect(await isServed(first)).toBe(true);
 });
 
-test('the address that has most loses its oldest when all together are too many', async () => {
+test('the address that has the most loses its oldest when all together are too many', async () => {
   const { app, dropped } = await aServer({ maxAnonymous: 4 });
   const quiet = await open(app, '127.0.0.2');
   const flood = [];
@@ -116,7 +116,7 @@ test('the address that has most loses its oldest when all together are too many'
   for (const socket of [quiet, another]) expect(await isServed(socket)).toBe(true);
 });
 
-test('a full server closes what has no key first, then what has been idle for longest', async () => {
+test('a full server closes connections without a key first, then those idle longest', async () => {
   const { app, dropped } = await aServer({ maxConnections: 3 });
   const anonymous = await open(app, '127.0.0.2');
   const [early, late] = [await open(app), await open(app)];
@@ -129,7 +129,7 @@ test('a full server closes what has no key first, then what has been idle for lo
   expect(dropped).toEqual(['full', 'full']);
 });
 
-test('a full server of requests in flight refuses new connections alone', async () => {
+test('a server full of requests in flight closes only new connections', async () => {
   const { app, dropped, logged } = await aServer({ maxConnections: 2 });
   const streams = [await open(app), await open(app)];
   for (const stream of streams) {
@@ -143,7 +143,7 @@ test('a full server of requests in flight refuses new connections alone', async 
   ]);
 });
 
-test('without a key a connection is kept for a short time, with one for long', async () => {
+test('an idle connection is kept for a short time without a key, and longer with one', async () => {
   const { app } = await aServer({ anonymousKeepAliveMs: 10, keepAliveTimeoutMs: 72_000 });
   const [known, anonymous] = [await open(app), await open(app)];
   expect(await askWithKey(known)).toContain('keep-alive: timeout=72\r\n');
@@ -178,7 +178,7 @@ test('a server that closes does not wait for connections without a whole request
   await Promise.all([app.close(), closed(silent), closed(slow)]);
 });
 
-test('a connection with a key that asks for its end gets it', async () => {
+test('a connection with a key is closed when its client asks for it', async () => {
   const { app } = await aServer({});
   const known = await open(app);
   const answer = await ask(known, '/calls', `Authorization: Bearer ${KEY}`, 'Connection: close');

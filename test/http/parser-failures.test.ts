@@ -46,7 +46,7 @@ test.each(BAD_BYTES)('%s is answered with a problem and cut', async (_, bytes, s
   expect(calls.asked).toEqual([]);
 });
 
-test('an expectation that nobody knows is ignored', async () => {
+test('an unknown expectation is ignored', async () => {
   const { app } = await anApp();
   const bytes = 'GET /livez HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nConnection: close\r\n\r\n';
   expect(parseAnswer(await converse(app, bytes)).status).toBe(200);

@@ -26,7 +26,7 @@ test('a result is shared for the time it is fresh, and no longer', async () => {
   expect(await Promise.all([shared(), shared()])).toEqual([2, 2]);
 });
 
-test('a run that takes longer than its result is fresh is never made twice at once', async () => {
+test('a run that takes longer than its result stays fresh never runs twice at once', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const { shared, pass } = aShared(async (run) => {
     await promise;

@@ -102,7 +102,7 @@ test.each([
 });
 
 test.each(['plain', 'gzip'] as const)(
-  'an answer without end (%s) is read to a limit, and nobody can say until it is another',
+  'an endless answer (%s) is read up to a limit, and keys are unavailable until a good one',
   async (how) => {
     server.isEndless = how;
     await expect(find('k1')).rejects.toThrow(/openid answers with over \d+ bytes/);

@@ -58,7 +58,7 @@ describe('the keeper', () => {
     expect(get(ID)).toMatchObject({ renewedAt: NOW, retryAt: null });
   });
 
-  test('has one request of a call on the way, however often it is handed in', async () => {
+  test('has one request of a call in flight, however often it is handed in', async () => {
     const { keeper, graph, quiet, calls } = await due();
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
@@ -82,7 +82,7 @@ describe('the keeper', () => {
     expect(told.removals).toEqual([{ id: ID, removal: 'ended' }]);
   });
 
-  test('tries a failing call again when its record says, not before', async () => {
+  test('retries a failing call when its record says, not before', async () => {
     const { keeper, graph, clock, quiet, calls } = await due();
     graph.answer = (_, at) => (graph.sent.length === 1 ? throttled(at, 90 * SECOND) : renewed(at));
     keeper.keep(calls);
@@ -305,7 +305,7 @@ describe('before it sends, the keeper', () => {
     expect(world.removed(world.waiting.id)?.state).toBe('untracked');
   });
 
-  test('posts a call under the tenant that it has been tracked under since', async () => {
+  test('posts a call in the tenant in which it was tracked meanwhile', async () => {
     const world = await behind();
     world.put({ ...world.waiting, tenantId: OTHER_TENANT, generation: 'r2' });
     world.open();
@@ -313,7 +313,7 @@ describe('before it sends, the keeper', () => {
     expect(world.graph.sent[1]?.call.tenantId).toBe(OTHER_TENANT);
   });
 
-  test('does not post what was stopped while its token was waited for', async () => {
+  test('does not post a call that was stopped while it waited for its token', async () => {
     const world = await due();
     const token = Promise.withResolvers<null>();
     let isAtHand = false;
@@ -330,7 +330,7 @@ describe('before it sends, the keeper', () => {
 });
 
 describe('a tenant without a token', () => {
-  test('takes no place from others, and its calls fail with what was wrong', async () => {
+  test('takes no place from others, and its calls fail with the cause', async () => {
     const world = await due(100, {}, { places: 4 });
     const { keeper, put, get, graph, clock } = world;
     const strangers = Array.from({ length: 1_000 }, (_, i) =>
@@ -432,7 +432,7 @@ describe('a lane whose requests hang', () => {
 });
 
 describe('a keepAlive on demand', () => {
-  test('is posted whatever the schedule says, and its effect is given back', async () => {
+  test('is posted whatever the schedule says, and resolves with its effect', async () => {
     const { keeper, clock, calls } = await due(1, { renewedAt: NOW });
     clock.set(NOW + 5);
     const result = await clock.through(keeper.keepNow(calls[0] as Call));
@@ -501,7 +501,7 @@ describe('a keepAlive on demand', () => {
     expect(answers.filter((answer) => 'retryAfterMs' in answer)).toHaveLength(1);
   });
 
-  test('is not waited for without end behind requests that hang', async () => {
+  test('answers in time even behind requests that hang', async () => {
     const { keeper, graph, clock, calls } = await due(2);
     graph.answer = hang;
     keeper.keep(calls);
@@ -536,7 +536,7 @@ describe('a keeper that stops', () => {
     for (const id of inFlight) expect(get(id)?.renewedAt).toBe(NOW);
   });
 
-  test('answers those who wait for a keepAlive on demand', async () => {
+  test('answers the callers of keepAlives on demand', async () => {
     const { keeper, graph, clock, calls } = await due(2);
     graph.answer = hang;
     keeper.keep(calls);

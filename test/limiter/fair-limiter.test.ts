@@ -10,7 +10,7 @@ interface Item {
 
 const REQUEST_MS = 10_000;
 
-/** A limiter whose time stands still unless the test says so; who was let in, and how to let go. */
+/** A limiter whose time only the test moves, the admitted items, and their releases. */
 function aLimiter(places: number) {
   let now = 0;
   const inside: { item: Item; release: Release }[] = [];
@@ -43,7 +43,7 @@ function aLimiter(places: number) {
 }
 
 describe('the fair limiter', () => {
-  test('admits the nearest deadline first within a lane, in whichever order they came', () => {
+  test('admits the nearest deadline first within a lane, in whatever order the items came', () => {
     const { admitted, add, end } = aLimiter(4);
     add('a', 999, 'first');
     for (const at of [50, 30, 40, 10, 20]) add('a', at, `${at}`);
@@ -63,7 +63,7 @@ describe('the fair limiter', () => {
     expect(rounds).toEqual([1, 2, 4, 8, 16, 32, 64, 64]);
   });
 
-  test('leaves a lane that hangs one place, however many it had', () => {
+  test('leaves one place to a lane that hangs, however many it had', () => {
     const { add, end, held, earn } = aLimiter(64);
     earn('a', 64);
     for (let i = 0; i < 500; i++) add('a', i);
@@ -93,7 +93,7 @@ describe('the fair limiter', () => {
     expect(held('a')).toBe(64);
   });
 
-  test('gives the waiting lane with the fewest places the next one, whatever its deadline', () => {
+  test('gives the next place to the waiting lane with the fewest, whatever its deadline', () => {
     const { add, end, held, earn } = aLimiter(8);
     earn('big', 8);
     earn('small', 8);
@@ -174,7 +174,7 @@ describe('the fair limiter', () => {
     expect(held('a')).toBe(8);
   });
 
-  test('serves lanes that are alike in turn, also while one of them gets more and more', () => {
+  test('serves equal lanes in turn, even while one of them gets more and more items', () => {
     const { admitted, add, end, inside, earn } = aLimiter(4);
     for (const lane of ['a', 'b', 'c', 'd', 'e', 'f']) earn(lane, 4);
     admitted.length = 0;
@@ -191,7 +191,7 @@ describe('the fair limiter', () => {
     }
   });
 
-  test('lets the event loop have a turn while it admits many that need no place', async () => {
+  test('yields to the event loop while it admits many items that need no place', async () => {
     let count = 0;
     const limiter = new FairLimiter<Item>({
       places: 4,
@@ -212,11 +212,11 @@ describe('the fair limiter', () => {
     expect(seen.length).toBeGreaterThan(10);
   });
 
-  test('needs four places, so that there is one to keep for others', () => {
+  test('needs four places, so that a quarter is at least one', () => {
     expect(() => aLimiter(3)).toThrow('needs 4 places');
   });
 
-  test('never holds more than there are places, and admits everybody in the end', () => {
+  test('never gives out more places than there are, and admits every item in the end', () => {
     const anArrival = fc.tuple(
       fc.constantFrom('a', 'b', 'c'),
       fc.nat({ max: 100 }),

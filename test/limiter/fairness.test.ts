@@ -124,7 +124,7 @@ const worstCaseMs = (places: number, lanes: number) =>
   TIME_LIMIT_MS * (Math.floor((lanes - 1) / Math.floor(places / 4)) + 1);
 
 describe('a healthy lane', () => {
-  test('is on time beside any mix of lanes that fail in any way, if it needs less than its share', () => {
+  test('is on time beside any mix of failing lanes, if it needs less than its share', () => {
     const kinds = Object.keys(BEHAVIOURS) as Kind[];
     fc.assert(
       fc.property(
@@ -151,7 +151,7 @@ describe('a healthy lane', () => {
     },
   );
 
-  test('is on time though a thousand lanes hang', () => {
+  test('is on time although a thousand lanes hang', () => {
     const { worstWaitMs, missing } = beside(64, new Array<Kind>(1_000).fill('hangs'), 1, 0.5);
     expect(missing).toBe(0);
     expect(worstWaitMs).toBeLessThanOrEqual(worstCaseMs(64, 1_001));

@@ -38,7 +38,7 @@ test.each([
   });
 });
 
-test('of two apps of a token the default one is tracked for', async () => {
+test('a token of two apps tracks calls for the default one', async () => {
   expect(await admitting('client-a', undefined, 'a-too')).toMatchObject({ app: 'a-too' });
 });
 

@@ -231,7 +231,7 @@ test('a bot of one app stops calls that only a replica without Redis knows', SLO
   expect(world.simulator.ledger.of(mine)).toHaveLength(before[0]);
 });
 
-test('a repeat that says nothing leaves all that was said, and is no event', SLOW, async () => {
+test('a repeat without a body keeps all fields, and publishes nothing', SLOW, async () => {
   const world = await aWorld();
   world.write(client('all', [OLD], '[admin]'));
   const replica = await world.guarded().ready();

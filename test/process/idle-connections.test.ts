@@ -33,7 +33,7 @@ async function leaveIdle(socket: Socket, place: number): Promise<void> {
 }
 
 test(
-  'as many idle connections as a replica has take neither API nor probes away',
+  'as many idle connections as a replica accepts block neither API nor probes',
   SLOW,
   async () => {
     const world = await new World().start();

@@ -15,7 +15,7 @@ async function newWorld(): Promise<World> {
 }
 
 test(
-  'with METRICS_ADDRESS the metrics are there alone, with the probes, until the end',
+  'with METRICS_ADDRESS only that listener has the metrics, and the probes, until the end',
   SLOW,
   async () => {
     const world = await newWorld();

@@ -15,41 +15,33 @@ async function newWorld(): Promise<World> {
 const overviewOf = async (request: (method: string, path: string) => Promise<{ body: unknown }>) =>
   (await request('GET', '/overview')).body as { redis: unknown };
 
-test(
-  'a password that Redis rejects is told by the log, by readyz and to the board',
-  SLOW,
-  async () => {
-    const world = await newWorld();
-    await redis.client.acl('SETUSER', 'callkeeper', 'on', '>right', '~*', '&*', '+@all');
-    const url = redis.url.replace('//', '//callkeeper:the-wr0ng-one@');
-    const replica = world.replica({ REDIS_URL: url });
-    const what = 'Redis rejects the user or the password (WRONGPASS)';
-    await replica.logged(`Redis does not serve: ${what}`);
-    await replica.logged('Redis is out: this replica goes on from memory');
-    const readyz = await replica.request('GET', '/readyz');
-    expect(readyz).toMatchObject({
-      status: 503,
-      body: { reasons: expect.arrayContaining([`Redis is out: ${what}`]) },
-    });
-    const { redis: told } = await overviewOf((...args) => replica.request(...args));
-    expect(told).toEqual({ up: false, cause: what });
-    expect(replica.output).not.toContain('the-wr0ng-one');
-  },
-);
+test('the log, readyz and the board say that Redis rejects the password', SLOW, async () => {
+  const world = await newWorld();
+  await redis.client.acl('SETUSER', 'callkeeper', 'on', '>right', '~*', '&*', '+@all');
+  const url = redis.url.replace('//', '//callkeeper:the-wr0ng-one@');
+  const replica = world.replica({ REDIS_URL: url });
+  const what = 'Redis rejects the user or the password (WRONGPASS)';
+  await replica.logged(`Redis does not serve: ${what}`);
+  await replica.logged('Redis is out: this replica goes on from memory');
+  const readyz = await replica.request('GET', '/readyz');
+  expect(readyz).toMatchObject({
+    status: 503,
+    body: { reasons: expect.arrayContaining([`Redis is out: ${what}`]) },
+  });
+  const { redis: told } = await overviewOf((...args) => replica.request(...args));
+  expect(told).toEqual({ up: false, cause: what });
+  expect(replica.output).not.toContain('the-wr0ng-one');
+});
 
-test(
-  'protected mode is told, and nothing that ioredis makes of it is on stderr',
-  SLOW,
-  async () => {
-    const world = await newWorld();
-    const url = `redis://127.0.0.1:${await aRelayFromAfar(redis.port)}`;
-    const replica = world.replica({ REDIS_URL: url });
-    const { code } = await replica.logged(
-      'Redis does not serve: Redis is in protected mode: it takes connections from its own host only (DENIED)',
-    );
-    expect(code).toBe('DENIED');
-    // ioredis takes the refusal for one of a password that is not needed.
-    await replica.logged('a library warns');
-    expect(replica.stderr).toBe('');
-  },
-);
+test('protected mode is in the log, and nothing of ioredis is on stderr', SLOW, async () => {
+  const world = await newWorld();
+  const url = `redis://127.0.0.1:${await aRelayFromAfar(redis.port)}`;
+  const replica = world.replica({ REDIS_URL: url });
+  const { code } = await replica.logged(
+    'Redis does not serve: Redis is in protected mode: it takes connections from its own host only (DENIED)',
+  );
+  expect(code).toBe('DENIED');
+  // ioredis takes the refusal for one of a password that is not needed.
+  await replica.logged('a library warns');
+  expect(replica.stderr).toBe('');
+});

@@ -112,7 +112,7 @@ function tryUnshare(): boolean {
 }
 
 test.skipIf(!canUnshare).each(['SIGTERM', 'SIGINT'] as const)(
-  'PID 1 ends at once by a %s that comes before it has begun',
+  'PID 1 ends at once if %s comes before it has started',
   SLOW,
   async (signal) => {
     const world = await newWorld();

@@ -264,7 +264,7 @@ describe.concurrent('a visit', () => {
 
 describe.concurrent('a replica that stops', () => {
   test(
-    'has the slots of calls that only waited visited by another one, for their last turn',
+    'makes another one repeat the last turn of the slots whose calls were waiting',
     async ({ onTestFinished }) => {
       const prefix = newPrefix();
       const wheel = { intervalMs: 900_000, slots: 4 };
@@ -288,7 +288,7 @@ describe.concurrent('a replica that stops', () => {
   );
 
   test(
-    'hands nothing over where Redis never answered',
+    'hands nothing over if Redis never answered',
     async ({ onTestFinished }) => {
       const { schedule, queue } = await aSchedule(server, onTestFinished);
       await schedule.handOver([callOf(1)]);

@@ -68,7 +68,7 @@ describe('a launched program', () => {
     expect(output()).toBe('listening\nSIGTERM\n');
   });
 
-  test('hears at once that its launcher was killed, whom nobody could tell it of', async () => {
+  test('notices at once that its launcher was killed', async () => {
     const { child, said } = launch(`
       process.once('disconnect', () => { console.log('alone'); process.exit(); });
       setInterval(() => {}, 1000);

@@ -80,7 +80,7 @@ describe('npm test -- FILE', () => {
     expect(testProgram('test', [file]).run).not.toContain('--coverage');
   });
 
-  test('runs what npm test runs where only a title or an option is given', () => {
+  test('runs what npm test runs if only a title or an option is given', () => {
     for (const args of [['-t', 'board'], ['--bail=1'], ['--maxWorkers', '1']]) {
       expect(projectsOf(testProgram('test', args))).toEqual(TEST_SCRIPTS.test);
     }

@@ -34,7 +34,7 @@ describe('a fault', () => {
     ]);
   });
 
-  test('for some tenants meets their requests only', () => {
+  test('for some tenants meets only their requests', () => {
     const faults = makeFaults();
     faults.set({ kind: 'hang', tenantIds: ['t'] });
     const met = [of('a', 't'), of('a', 'u'), of('a')].map((one) => faults.next(one)?.kind);

@@ -98,13 +98,13 @@ describe('the cause of an error of Redis', () => {
     expect(causeOf(nested)?.what).toBe(what);
   });
 
-  test('has nothing of what was sent', () => {
+  test('contains nothing of what was sent', () => {
     const unknown = "ERR unknown command 'HELLO', with args beginning with: 'AUTH' 'me' 's3cret'";
     const cause = causeOf(new Error(unknown));
     expect(cause?.what).toBe("Redis answers with an error: unknown command 'HELLO'");
   });
 
-  test('is a clause without a full stop, and what to do a sentence, whatever comes', () => {
+  test('is a clause without a full stop, and its fix a sentence, for any error', () => {
     const words = fc.constantFrom(
       'ERR ',
       'NOPERM ',

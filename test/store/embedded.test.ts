@@ -266,7 +266,7 @@ describe('data that another daemon had', () => {
     expect(await connect(own).get('kept')).toBe('yes');
   });
 
-  test('is taken over from a redis-server that all others left behind', async () => {
+  test('is taken over from a redis-server that outlived its daemon', async () => {
     const { owner, url } = await anOwner();
     const orphan = connect(url);
     await orphan.set('kept', 'yes');

@@ -7,7 +7,7 @@ class Bell extends Emitter<{ rung: number }> {
   }
 }
 
-test('listeners are called in their order, each when the one before is done', async () => {
+test('listeners are called in order, each after the one before is done', async () => {
   const heard: string[] = [];
   const bell = new Bell()
     .on('rung', async (times) => {
@@ -19,7 +19,7 @@ test('listeners are called in their order, each when the one before is done', as
   expect(heard).toEqual(['first 2', 'second 2']);
 });
 
-test('a listener that rejects is the end of it', async () => {
+test('a listener that rejects stops the emit', async () => {
   const heard: number[] = [];
   const bell = new Bell()
     .on('rung', () => Promise.reject(new Error('deaf')))

@@ -38,7 +38,7 @@ describe('a replica', () => {
     expect(await living()).toEqual(['a', 'b']);
   });
 
-  test('with another interval is told who lives with the one that counts, and is not counted', async () => {
+  test('with another interval learns which replicas live with the valid one, and is not counted', async () => {
     const other = await aMember('other', { intervalMs: 5_000 });
     await (await aMember('a')).join();
     await (await aMember('b')).join();
@@ -80,7 +80,7 @@ describe('a replica', () => {
     expect(after).toEqual({ kind: 'joined', wasEmpty: false });
   });
 
-  test('that is said to live for hours, since Redis’s clock was set back, is not believed', async () => {
+  test('whose lease lasts for hours, because Redis’s clock was set back, does not count', async () => {
     await (await aMember('a')).join();
     const hour = Number(await server.client.zscore(REPLICAS_KEY, 'a')) + 3_600_000;
     await server.client.zadd(REPLICAS_KEY, hour, 'a');

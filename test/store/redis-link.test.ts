@@ -94,7 +94,7 @@ describe('the link to Redis', () => {
     expect(link.out.aborted).toBe(false);
   });
 
-  test('is not up before what listens to `recovered` is done, and emits it until that is', async () => {
+  test('is not up before the listeners of `recovered` are done, and emits it again until they are', async () => {
     const { link } = aLink(server.url);
     const listener = vi.fn<() => Promise<void>>().mockRejectedValueOnce(new Error('not yet'));
     const states: string[] = [];
@@ -108,7 +108,7 @@ describe('the link to Redis', () => {
     expect(states).not.toContain('up');
   });
 
-  test('is out while what listens to `beat` fails', async () => {
+  test('is out while a listener of `beat` fails', async () => {
     const { link } = aLink(server.url);
     let fails = false;
     link.on('beat', async () => {
@@ -135,7 +135,7 @@ describe('the link to Redis', () => {
     );
   });
 
-  test('is refused by a Redis that evicts, and by none that it has worked with', async () => {
+  test('refuses a Redis that evicts, but not one that it has worked with', async () => {
     const own = await aServer('--maxmemory-policy', 'allkeys-lru');
     const { link, emitted } = aLink(own.url);
     link.start();
@@ -255,7 +255,7 @@ class RedisServerClient {
   }
 }
 
-describe('the cause is told once in the log, and by the link, when a Redis that served', () => {
+describe('the log once, and the link, have the cause when a Redis that served', () => {
   test.each(Object.entries(HARMS))('%s', async (_, { code, text, harm }) => {
     const own = await aServer('--user', 'callkeeper', 'on', `>${SECRET}`, '~*', '&*', '+@all');
     const { link, lines } = aLink(own.url.replace('//', `//callkeeper:${SECRET}@`));
@@ -400,7 +400,7 @@ async function aTlsServer({ isTrusted = false } = {}): Promise<number> {
   return port;
 }
 
-describe('the cause is told by a link that never had a Redis, when it', () => {
+describe('a link that never had a Redis has the cause when it', () => {
   test.each(Object.entries(PLACES))('%s', async (_, { code, text, url }) => {
     const { link, lines } = aLink(await url());
     link.start();

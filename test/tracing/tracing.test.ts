@@ -90,7 +90,7 @@ test(
   },
 );
 
-test('a trace of a request has its path without the query, whatever came of it', SLOW, async () => {
+test('a trace of a request has its path without the query, whatever its answer', SLOW, async () => {
   const world = await newWorld();
   const collector = await newCollector();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '100' };

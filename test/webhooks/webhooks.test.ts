@@ -114,7 +114,7 @@ test('a worker that takes no deliveries though there are some is replaced', asyn
   await vi.waitFor(() => expect(attempts).toEqual(['delivered']), SOON);
 });
 
-test('a clock that is days ahead for a while gives no delivery up', async () => {
+test('a clock that is days ahead for a while makes no delivery be given up', async () => {
   const receiver = await aReceiver();
   const clock = { ...realClock, now: () => Date.now() + 2 * 24 * 3_600_000 };
   const { attempts } = await someWebhooks({ clock });

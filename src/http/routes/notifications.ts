@@ -10,7 +10,7 @@ import { MOST_NOTIFICATIONS } from '../limits.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
 
-/** For which configured app notifications are (undefined: the default), and of whose calls they may speak. */
+/** The app of the notifications (undefined: the default), and the apps whose calls they may change. */
 interface Admitted {
   readonly kind: 'admitted';
   readonly app: string | undefined;
@@ -47,13 +47,13 @@ const schema = {
   description:
     "For a bot that would rather pass on Graph's `commsNotifications` than track and stop by " +
     'itself. `established` tracks the call, for the default app or the one that `app` names, in ' +
-    'the tenant that the notification names. A call that is tracked already stays as it is, ' +
-    'except that the tenant replaces one that nobody has named before; a call that has ended or ' +
-    'was stopped stays so. `terminated` and `deleted` stop the call, and its `resultInfo` is ' +
-    'kept; they are ignored if they name another tenant than the one that was named for the ' +
-    'call, or if `app`, or the token of Graph, is for another app. Everything else is ignored. ' +
-    'May be repeated, and come in any order. With `NOTIFICATIONS_JWT=required`, pass on the ' +
-    '`Authorization` header of Graph as well.',
+    'the tenant that the notification names. A tracked call stays as it is, except that it gets ' +
+    'this tenant if nobody has named one before; a call that has ended or was stopped stays so. ' +
+    '`terminated` and `deleted` stop the call, and its `resultInfo` is kept; they are ignored if ' +
+    'they name a tenant other than the one that was named for the call, or if `app`, or ' +
+    "Graph's token, is for another app. Everything else is ignored. Notifications may be " +
+    'repeated, and come in any order. With `NOTIFICATIONS_JWT=required`, also pass on ' +
+    "Graph's `Authorization` header.",
   headers: Type.Object({
     [FORWARDED]: Type.Optional(
       Type.String({
@@ -100,8 +100,8 @@ const schema = {
         updated: Count('Calls whose tenant is now the one that Graph names.'),
         stopped: Count('Calls that were tracked and are not any more.'),
         ignored: Count(
-          'What changed nothing: known already, not of a call itself, or of another tenant or ' +
-            "app than the call's.",
+          'Notifications that changed nothing: already known, about no call itself, or of a ' +
+            "tenant or app other than the call's.",
         ),
       },
       { description: 'Taken. While Redis is out, by this replica alone.' },
@@ -146,7 +146,7 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
   done();
 };
 
-/** Whoever may ask at all is believed; if they name an app, they speak of its calls alone. */
+/** Trusts every client that may ask. If it names an app, only that app's calls may change. */
 function asNamed(app: string | undefined): Admitted {
   return { kind: 'admitted', app, reach: app === undefined ? null : new Set([app]) };
 }

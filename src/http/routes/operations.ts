@@ -16,7 +16,7 @@ export interface ProbeRoutesOptions {
 
 const config = { open: true };
 
-/** One rendering counts all calls in memory; nobody needs a key to ask for it. */
+/** A rendering counts all calls in memory, and a request for it needs no key. */
 const METRICS_FRESH_MS = 1_000;
 const shared = { tags: ['Operations'], security: [] };
 

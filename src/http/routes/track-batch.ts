@@ -48,7 +48,7 @@ const schema = {
   summary: `Track up to ${MOST_CALLS} calls at once`,
   description:
     'For a bot that restarts. Each call succeeds or fails on its own; the results are in the ' +
-    'order of the calls. If an id comes twice, its fields count as if they came one after the other.',
+    'order of the calls. An id that comes twice counts as two requests, one after the other.',
   body: TrackBatchBody,
   response: {
     200: Type.Object(

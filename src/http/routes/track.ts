@@ -21,12 +21,12 @@ const trackSchema = {
   summary: 'Track a call, or update what is tracked',
   description:
     'Keeps the call alive from now on: the first keepAlive goes out within seconds. May be ' +
-    'repeated at any time. What a repeat does not name stays as it is: one without a body changes ' +
-    'nothing and publishes no event. A call that ended or was stopped begins afresh.',
+    'repeated at any time. Fields that a repeat does not name stay as they are: a repeat without a ' +
+    'body changes nothing and publishes no event. A call that ended or was stopped starts from scratch.',
   params,
   body: TrackBody,
   response: {
-    200: callAnswer('It was tracked already; what the body names has been replaced.'),
+    200: callAnswer('It was tracked already; the fields that the body names have been replaced.'),
     201: callAnswer('It is tracked from now on.'),
     202: callAnswer('Redis is out: this replica keeps it alive, and stores it later.'),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),

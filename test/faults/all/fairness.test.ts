@@ -94,7 +94,7 @@ describe('healthy calls are on time', () => {
     const failing = new Set<string>();
     const isFailing = ({ id }: BotCall) => failing.has(id);
     scenario(
-      'beside two batches of a thousand calls with tenants that somebody made up',
+      'beside two batches of a thousand calls with made-up tenants',
       { calls: 100, replicas: 1, mayDie: isFailing },
       async (world) => {
         const { simulator } = world;
@@ -119,7 +119,7 @@ describe('healthy calls are on time', () => {
     let asked: BotCall | null = null;
     const isAsked = (call: BotCall) => call === asked;
     scenario(
-      'though somebody asks for a keepAlive of one call 150 times a second, of a slow Graph',
+      'although a client asks for a keepAlive of one call 150 times a second, of a slow Graph',
       { calls: 50, replicas: 1, mayDie: isAsked },
       async (world) => {
         const { simulator, bot } = world;

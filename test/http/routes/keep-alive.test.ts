@@ -54,7 +54,7 @@ test.each<Outcome>([
   expect(logged.filter((line) => !line.includes('"audit":true'))).toEqual([]);
 });
 
-test('one that follows another too closely is refused, with when to ask again', async () => {
+test('a keepAlive too soon after another is refused, with the time to wait', async () => {
   const { app, calls } = await anApp();
   calls.answers.keepAliveNow = async () => ({ retryAfterMs: 1_001 });
   const answer = await app.inject(request);

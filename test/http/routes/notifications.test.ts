@@ -28,7 +28,7 @@ test('what is of calls is passed on, and what came of it is told', async () => {
   ]);
 });
 
-test('notifications that name an app speak of its calls alone', async () => {
+test('notifications that name an app change only its calls', async () => {
   const { app, calls } = await anApp();
   await app.inject({ ...post, url: '/notifications?app=a', payload: body() });
   expect(calls.asked).toEqual([['notify', [], { total: 0, app: 'a', reach: new Set(['a']) }]]);

@@ -37,7 +37,7 @@ test('metrics that are elsewhere are not here', async () => {
   expect((await app.inject('/livez')).statusCode).toBe(200);
 });
 
-test('a listener of their own has metrics and probes, without a key, and nothing else', async () => {
+test('the metrics listener serves metrics and probes without a key, and nothing else', async () => {
   const metrics = { contentType: 'text/plain; version=0.0.4', render: async () => 'up 1\n' };
   const reasons: string[] = [];
   const app = await buildMetricsApp({
