@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Exit code of a check that could not be made here; why is what it printed. */
 export const SKIPPED = 77;
 
-const VARIABLE = /\bread(?:\s*\.\w+\(|\w+\(read, )\s*'([A-Z][A-Z_]+)'(?:,\s*([\d_]+|'\w+'))?/g;
+const VARIABLE =
+  /\bread(?:\s*\.(?!refuse)\w+\(|\w+\(read, )\s*'([A-Z][A-Z_]+)'(?:,\s*([\d_]+|'\w+'))?/g;
 
 /** Name → default, '' where it has none, of the variables of src/config.ts and its modules. */
 export const VARIABLES = readVariables();

@@ -62,9 +62,7 @@ export function readConfig(env: Env): Config {
       'KEEPALIVE_INTERVAL leaves no room for retries: KEEPALIVE_DEADLINE must be at least 1.5 times as long',
     );
   }
-  if (read.text('WHEEL_SLOTS') !== null) {
-    read.fault(`WHEEL_SLOTS is gone: the wheel always has ${SLOTS} slots. Remove the variable`);
-  }
+  read.refuse('WHEEL_SLOTS', `the wheel always has ${SLOTS} slots`);
   const host = readHost(read);
   const hosts = readCloudHosts(read);
   const port = read.integer('PORT', 8080, 0, 65_535);

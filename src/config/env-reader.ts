@@ -27,6 +27,11 @@ export class EnvReader {
     this.#env = env;
   }
 
+  /** A variable that counted once, and is a fault now: its value would be ignored in silence. */
+  refuse(name: string, why: string): void {
+    if (this.text(name) !== null) this.fault(`${name} is gone: ${why}. Remove the variable`);
+  }
+
   fault(message: string): void {
     this.#faults.add(message);
   }
