@@ -7,8 +7,8 @@ import type { Result } from 'ioredis';
  *
  * KEYS: the stream of events, the stream of what webhooks have to deliver, then for each slot
  * its tracked calls, its removed calls, and the instants of their removal. ARGV: how many events
- * to keep, whether there are webhooks (0 or 1), then for each slot the number of its writes, and
- * for each write: id, the text expected ('' for none), the text, when the call was removed ('' if
+ * to keep, how many of what webhooks have to deliver (0 for all), then for each slot the number of
+ * its writes, and for each write: id, the text expected ('' for none), the text, when the call was removed ('' if
  * it is tracked), and the event to publish: type ('' for none), name, instant. Returns for each
  * write 1, or the text that stands instead.
  *
@@ -18,7 +18,12 @@ const writeRecords = `
 local function publish(id, text, type, name, at)
   local fields = {'type', type, 'name', name, 'at', at, 'id', id, 'call', text}
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(fields))
-  if ARGV[2] == '1' and type ~= 'tracked' then redis.call('XADD', KEYS[2], '*', unpack(fields)) end
+  if type == 'tracked' then return end
+  if ARGV[2] == '0' then
+    redis.call('XADD', KEYS[2], '*', unpack(fields))
+  else
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', unpack(fields))
+  end
 end
 
 local function readTexts(tracked, removed, ids)

@@ -17,7 +17,10 @@ const PRUNE_SIZE = 1_000;
 export interface RedisRegistryOptions {
   readonly redis: RedisClient;
   readonly wheel: Wheel;
-  /** Whether some replica takes what webhooks have to deliver out of its stream again. */
+  /**
+   * Whether this replica takes what webhooks have to deliver out of its stream again. Otherwise it
+   * keeps only the last of it, for replicas that do.
+   */
   readonly hasWebhooks: boolean;
 }
 
@@ -128,7 +131,7 @@ export class RedisRegistry implements SharedRegistry {
 
   #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<(1 | string)[]> {
     const keys: string[] = [EVENTS_KEY, HANDOVER_KEY];
-    const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 1 : 0];
+    const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 0 : EVENTS_KEPT];
     for (const [slot, writes] of bySlot) {
       const { tracked, removed, removedAt } = this.#keys(slot);
       keys.push(tracked, removed, removedAt);
