@@ -131,3 +131,42 @@ test(
     for (const id of ids) expect(receiver.typesOf(id)).toEqual(['call.untracked']);
   },
 );
+
+test('of endings amid fifteen thousand calls that are tracked, each is told', SLOW, async () => {
+  const { world, receiver, env } = await newWorld();
+  const a = await world.replica(env).ready();
+  const ids = Array.from({ length: 200 }, () => world.simulator.createCall());
+  const calls = ids.map((id) => ({ id, webhookUrl: receiver.url }));
+  await a.request('POST', '/calls/track', { calls });
+  for (let batch = 0; batch < 15; batch++) {
+    const more = Array.from({ length: 1_000 }, (_, i) => ({ id: `burst-${batch}-${i}` }));
+    const stops = ids.slice(batch * 14, batch * 14 + 14);
+    await Promise.all([
+      a.request('POST', '/calls/track', { calls: more }),
+      ...stops.map((id) => a.request('DELETE', `/calls/${id}/track`)),
+    ]);
+  }
+  await vi.waitFor(() => {
+    for (const id of ids) expect(receiver.typesOf(id)).toContain('call.untracked');
+  }, PATIENCE);
+});
+
+test(
+  'an ending that its receiver has not taken yet survives the loss of all data in Redis',
+  SLOW,
+  async () => {
+    const { world, receiver, env } = await newWorld();
+    const a = await world.replica(env).ready();
+    const id = world.simulator.createCall();
+    receiver.answer = () => 503;
+    await a.request('POST', `/calls/${id}/track`, { webhookUrl: receiver.url });
+    await a.request('DELETE', `/calls/${id}/track`);
+    await vi.waitFor(() => expect(receiver.told.length).toBeGreaterThan(0), PATIENCE);
+    await redis.flush();
+    const before = receiver.told.length;
+    receiver.answer = () => 204;
+    await vi.waitFor(() => expect(receiver.told.length).toBeGreaterThan(before), PATIENCE);
+    const [first, ...again] = receiver.told.map((one) => one.id);
+    expect(new Set(again)).toEqual(new Set([first]));
+  },
+);
