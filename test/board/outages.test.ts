@@ -27,7 +27,9 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
 
   await redis.kill();
   await page
-    .getByText(/^Redis is out \(.*ECONNREFUSED\): this replica keeps 1 call alive from memory\./)
+    .getByText(
+      /^Redis is out \(nothing listens there: .*\(ECONNREFUSED\)\): this replica keeps 1 call alive from memory\./,
+    )
     .waitFor();
   expect(await page.locator('#state').textContent()).toBe('Redis is out');
   await replicas.nth(1).waitFor({ state: 'detached' });
