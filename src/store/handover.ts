@@ -37,18 +37,22 @@ export class Handover {
   }
 
   /**
-   * The oldest of them. What a later version of Callkeeper wrote is left to that version, which
-   * gets its turn at them: here the rest goes on.
+   * The oldest of them. What a later version of Callkeeper wrote is left to that version: once
+   * nothing else is there, the hold is released for it.
    */
   async take(): Promise<{ places: string[]; events: PlacedEvent[] }> {
     const { redis } = this.#options;
     let from = '-';
+    let isAmidTheirs = false;
     for (;;) {
       const entries = await redis.xrange(HANDOVER_KEY, from, '+', 'COUNT', BATCH_SIZE);
       const ours = entries.filter((entry) => !isOfLaterVersion(entry));
       if (ours.length > 0) return { places: ours.map(([place]) => place), events: placed(ours) };
-      if (entries.length > 0) await this.release();
-      if (entries.length < BATCH_SIZE) return { places: [], events: [] };
+      isAmidTheirs ||= entries.length > 0;
+      if (entries.length < BATCH_SIZE) {
+        if (isAmidTheirs) await this.release();
+        return { places: [], events: [] };
+      }
       from = `(${entries.at(-1)?.[0]}`;
     }
   }

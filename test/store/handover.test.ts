@@ -61,6 +61,7 @@ describe('the handover', () => {
     expect(await one.hold()).toBe(true);
     const { places, events } = await one.take();
     expect(events.map(({ event }) => event.id)).toEqual(['call-0002']);
+    expect(await other.hold()).toBe(false); // or it would take the same
     await one.ack(places);
     expect((await one.take()).places).toEqual([]);
     expect(await redis.xlen(HANDOVER_KEY)).toBe(250);
