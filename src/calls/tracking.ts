@@ -152,8 +152,8 @@ export class Tracking {
       observer.tracked(call, stateOf(before) !== 'tracked');
     }
     const was = trackedCallOf(before);
-    // In another tenant, or by another app, it may not fail.
-    const hasMoved = was !== null && call.consecutiveFailures > 0 && isElsewhere(was, call);
+    // A request that is in flight says nothing of another tenant or app.
+    const hasMoved = was !== null && isElsewhere(was, call);
     if (call.renewedAt === null && was?.renewedAt == null) keeper.keep([call]);
     else if (hasMoved) keeper.keep([call]);
     else keeper.plan([call]);

@@ -59,18 +59,16 @@ describe('tracking', () => {
     expect((get(ID)?.generation ?? '') > known.generation).toBe(true);
   });
 
-  test('a failing call in another tenant or by another app tries it there at once', async () => {
-    const failing = {
-      trackedAt: NOW - MINUTE,
-      renewedAt: NOW - 5,
-      consecutiveFailures: 2,
-      retryAt: NOW + 9 * MINUTE,
-    };
-    for (const word of [{ tenantId: SECOND_TENANT }, { app: 'second' }]) {
-      const { calls, put, asked } = someCalls();
-      put(aCall(failing));
-      await calls.track([{ id: ID, ...word }]);
-      expect(asked).toEqual([[ID]]);
+  test('a known call in another tenant or by another app tries it there at once', async () => {
+    const healthy = { trackedAt: NOW - MINUTE, renewedAt: NOW - 5 };
+    const failing = { ...healthy, consecutiveFailures: 2, retryAt: NOW + 9 * MINUTE };
+    for (const known of [healthy, failing]) {
+      for (const word of [{ tenantId: SECOND_TENANT }, { app: 'second' }]) {
+        const { calls, put, asked } = someCalls();
+        put(aCall(known));
+        await calls.track([{ id: ID, ...word }]);
+        expect(asked).toEqual([[ID]]);
+      }
     }
     const { calls, put, asked, planned } = someCalls();
     put(aCall(failing));
