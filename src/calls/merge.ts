@@ -103,14 +103,24 @@ function compare(a: Rank, b: Rank): number {
 /**
  * A record without what cannot be true: an instant ahead of now, by more than clocks may differ,
  * was written by a clock that was wrong. To be applied before a merge, to whatever comes in.
+ *
+ * A renewal in the future did happen, nobody knows when. The wheel turns by the wrong clock too, so
+ * it was within the last interval: taken for an interval ago, the call is due, and not given up.
  */
-export function believe(record: CallRecord, latestAt: number): CallRecord {
+export function believe(record: CallRecord, { now, skewMs, intervalMs }: Believable): CallRecord {
   const { renewedAt, failure } = record;
-  const isFuture = (at: number | null | undefined) => (at ?? 0) > latestAt;
+  const isFuture = (at: number | null | undefined) => (at ?? 0) > now + skewMs;
   if (!isFuture(renewedAt) && !isFuture(failure?.at)) return record;
   return {
     ...record,
-    renewedAt: isFuture(renewedAt) ? null : renewedAt,
+    renewedAt: isFuture(renewedAt) ? now - intervalMs : renewedAt,
     failure: isFuture(failure?.at) ? null : failure,
   };
+}
+
+/** All in ms. */
+export interface Believable {
+  readonly now: number;
+  readonly skewMs: number;
+  readonly intervalMs: number;
 }

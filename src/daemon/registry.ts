@@ -32,7 +32,10 @@ const STALE_MS = 24 * 60 * 60 * 1_000;
 /** The registry of this replica and of Redis, and the views of it. */
 export function buildRegistry(parts: RegistryParts) {
   const { redis, hasWebhooks, wheel, deadlineMs, skewMs, clock, isUp, onLost, log } = parts;
-  const local = new LocalRegistry(wheel, (record) => believe(record, clock.now() + skewMs));
+  const { intervalMs } = wheel;
+  const local = new LocalRegistry(wheel, (record) =>
+    believe(record, { now: clock.now(), skewMs, intervalMs }),
+  );
   const shared = new RedisRegistry({ redis, wheel, hasWebhooks });
   const registry = new Registry({
     local,

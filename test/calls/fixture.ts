@@ -326,7 +326,10 @@ export interface WorldOptions {
 export function aRegistry(over: WorldOptions = {}) {
   const { wheel = WHEEL, clock = new FakeClock(), told = new Told() } = over;
   const redis = over.redis ?? new FakeRedis(wheel);
-  const local = new LocalRegistry(wheel, (record) => believe(record, clock.now() + SKEW_MS));
+  const { intervalMs } = wheel;
+  const local = new LocalRegistry(wheel, (record) =>
+    believe(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
+  );
   const unreadable: string[] = [];
   const registry = new Registry({
     local,

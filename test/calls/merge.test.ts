@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { merge } from '../../src/calls/merge.ts';
+import { believe, merge } from '../../src/calls/merge.ts';
 import {
   ALL_APPS,
   type CallRecord,
@@ -8,6 +8,7 @@ import {
   removedOf,
   stateOf,
 } from '../../src/calls/record.ts';
+import { aCall, DEADLINE_MS, MINUTE, NOW, recordOf, SKEW_MS, WHEEL } from './fixture.ts';
 
 const RUNS = { numRuns: 3_000 };
 
@@ -215,5 +216,21 @@ describe('the state of a merged record', () => {
     const ending = sample?.ending as NonNullable<CallRecord['ending']>;
     const late = { ...empty, ending: { ...ending, generation: 'b', sentAt: 9, at: 12 } };
     expect(stateOf(merge(tracked, late))).toBe('tracked');
+  });
+});
+
+describe('a record from a clock that was ahead', () => {
+  const trackedAt = NOW - 10 * DEADLINE_MS;
+  const at = { now: NOW, skewMs: SKEW_MS, intervalMs: WHEEL.intervalMs };
+
+  test('keeps its call on the schedule, due at once: it was renewed, nobody knows when', () => {
+    const { renewedAt } = believe(recordOf(aCall({ trackedAt, renewedAt: NOW + 60 * MINUTE })), at);
+    expect(renewedAt).toBe(NOW - WHEEL.intervalMs);
+  });
+
+  test('is believed within what clocks may differ, and if it says nothing of a renewal', () => {
+    const within = recordOf(aCall({ trackedAt, renewedAt: NOW + SKEW_MS }));
+    const never = recordOf(aCall({ trackedAt }));
+    expect([believe(within, at), believe(never, at)]).toEqual([within, never]);
   });
 });

@@ -107,7 +107,10 @@ export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions>
 export const LATER = NOW + 60_000;
 
 export function aLocal(): LocalRegistry {
-  return new LocalRegistry(WHEEL, (record) => believe(record, LATER + SKEW_MS));
+  const { intervalMs } = WHEEL;
+  return new LocalRegistry(WHEEL, (record) =>
+    believe(record, { now: LATER, skewMs: SKEW_MS, intervalMs }),
+  );
 }
 
 /** What the stream of events says, oldest first. */

@@ -419,8 +419,9 @@ describe('a sync', () => {
     const future = encodeRecord(tracked(ONE, { renewedAt: NOW + 600 * MINUTE }));
     await server.client.hset(keys.tracked, ONE, future);
     await sync();
-    expect(registry.get(ONE)).toEqual(tracked(ONE));
-    expect(await shared.read([ONE])).toEqual([encodeRecord(tracked(ONE))]);
+    const believed = tracked(ONE, { renewedAt: LATER - WHEEL.intervalMs });
+    expect(registry.get(ONE)).toEqual(believed);
+    expect(await shared.read([ONE])).toEqual([encodeRecord(believed)]);
   });
 });
 
