@@ -61,24 +61,24 @@ describe('the census', () => {
 
   test('counts each call that is there throughout, though it is renewed meanwhile', async () => {
     const { put, census } = aCensus(1);
-    const calls = Array.from({ length: 3_000 }, (_, i) => aCall({ id: `call-${1_000_000 + i}` }));
+    const calls = Array.from({ length: 30_000 }, (_, i) => aCall({ id: `call-${1_000_000 + i}` }));
     for (const call of calls) put(call);
     const counted = census.summary(NOW);
     let renewed = 0;
     const renew = () => {
       // From the last one on: the count comes by from the first one.
-      for (const call of calls.splice(-100)) {
+      for (const call of calls.splice(-1_000)) {
         put({ ...call, renewedAt: NOW });
         renewed++;
       }
       if (calls.length > 0) setImmediate(renew);
     };
     setImmediate(renew);
-    expect((await counted).tracked).toBe(3_000);
+    expect((await counted).tracked).toBe(30_000);
     expect(renewed).toBeGreaterThan(0);
-    await expect.poll(() => renewed).toBe(3_000);
+    await expect.poll(() => renewed).toBe(30_000);
     expect(await census.summary(NOW)).toMatchObject({
-      tracked: 3_000,
+      tracked: 30_000,
       nearestDeadlineAt: NOW + DEADLINE_MS,
     });
   });
