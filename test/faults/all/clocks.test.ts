@@ -135,4 +135,16 @@ describe('when Redis’s clock takes a step', () => {
     world.simulator.graphFaults.clear();
     await sleep(SEEN_MS);
   });
+
+  scenario(
+    'ahead, and right again, calls that are older than a deadline go on',
+    moving,
+    async (world) => {
+      await sleep(18_000); // their tracking is now longer ago than a deadline and an interval
+      world.redis.setClock(HOUR);
+      await sleep(6_000); // each is renewed by the wrong clock
+      world.redis.setClock(0);
+      await sleep(6_000);
+    },
+  );
 });
