@@ -121,11 +121,7 @@ export class Registry implements CallRegistry {
   async flush(): Promise<boolean> {
     const { local, isUp } = this.#options;
     const ids = [...local.unacknowledged];
-    const open = ids.map((id, index) => ({
-      change: { id, decide: () => null },
-      index,
-      expected: local.text(id),
-    }));
+    const open = ids.map((id, index) => this.#open({ id, decide: asKnown }, index));
     return isUp() && (await this.#write(open, [])).isAnswered;
   }
 
@@ -161,11 +157,7 @@ export class Registry implements CallRegistry {
    */
   async update(changes: readonly Change[]): Promise<Changed[]> {
     const { local, isUp } = this.#options;
-    const open = changes.map((change, index) => ({
-      change,
-      index,
-      expected: local.text(change.id),
-    }));
+    const open = changes.map((change, index) => this.#open(change, index));
     const results: Changed[] = [];
     const left = isUp() ? (await this.#write(open, results)).left : open;
     for (const item of left) {
@@ -211,8 +203,7 @@ export class Registry implements CallRegistry {
         if (local.text(id) !== known) learned++;
       }
       if (local.text(id) === text) local.setAcknowledged(id, true);
-      else
-        behind.push({ change: { id, decide: () => null }, index: behind.length, expected: text });
+      else behind.push({ change: { id, decide: asKnown }, index: behind.length, expected: text });
     }
     const { isAnswered } = await this.#write(behind, []);
     if (!isAnswered) throw new StoreUnavailableError('Redis went away during a sync');
@@ -267,6 +258,10 @@ export class Registry implements CallRegistry {
     return [{ change, index, expected: stands }];
   }
 
+  #open(change: Change, index: number): Open {
+    return { change, index, expected: this.#options.local.text(change.id) };
+  }
+
   #draft(item: Open): Draft {
     const { local, now } = this.#options;
     const { id } = item.change;
@@ -318,6 +313,11 @@ export class Registry implements CallRegistry {
       return 'newer';
     }
   }
+}
+
+/** Decides on no change: what is known of the call is written as it is. */
+function asKnown(): null {
+  return null;
 }
 
 function saysAnything({ tracking, stops }: CallRecord): boolean {
