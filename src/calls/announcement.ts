@@ -28,16 +28,16 @@ export function announcementOf(
   };
   const removed = removedOf(after);
   const wasState = stateOf(before);
+  // Tracked afresh: it was removed in between, also if Redis has forgotten that.
+  const isAfresh = before.tracking?.trackedAt !== tracking.trackedAt;
   if (removed !== null) {
     const { state, at } = removed;
-    if (wasState === state) return null;
+    if (wasState === state && !isAfresh) return null;
     // A renewal undoes an expiry: the call may expire again.
     return named(state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '');
   }
   const isNewWord = before.tracking?.generation !== tracking.generation;
   const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
-  // Tracked afresh: it was removed in between, also if Redis has forgotten that.
-  const isAfresh = before.tracking?.trackedAt !== tracking.trackedAt;
   if (isNewWord && (isVisible || isAfresh || wasState !== 'tracked')) return named('tracked', now);
   // Graph has named the tenant, which is no word of the bot's.
   if (!isNewWord && isVisible) return named('tracked', now, `/${tracking.tenantId}`);

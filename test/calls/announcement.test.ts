@@ -168,3 +168,14 @@ describe('an event', () => {
     expect(first?.name).not.toBe(second?.name);
   });
 });
+
+test('the end of a call that was tracked afresh is told, though Redis still has its last end', () => {
+  const last = recordOf(aRemovedCall({ state: 'untracked', generation: 'r1' }));
+  const trackedAt = NOW + 20 * MINUTE;
+  const removedAt = trackedAt + MINUTE;
+  const now = recordOf(
+    aRemovedCall({ state: 'untracked', generation: 'r3', trackedAt, removedAt }),
+  );
+  expect(announcementOf(last, now, NOW)).toMatchObject({ type: 'untracked', at: removedAt });
+  expect(announcementOf(now, now, NOW)).toBeNull();
+});
