@@ -14,14 +14,17 @@ export interface Announcement {
   readonly at: number;
 }
 
-/** What a change of a record has to announce; null if nothing that others want to know changed. */
-export function announcementOf(
+/**
+ * What a change of a record has to announce, in order; nothing if only details changed. One change
+ * may announce two things: a call that Redis had lost is tracked, and it is at risk.
+ */
+export function announcementsOf(
   before: CallRecord,
   after: CallRecord,
   now: number,
-): Announcement | null {
+): Announcement[] {
   const { id, tracking } = after;
-  if (tracking === null) return null; // the stop of a call that nobody knows
+  if (tracking === null) return []; // the stop of a call that nobody knows
   const named = (type: EventType, at: number, detail = '') => {
     const name = `${id}/${tracking.generation}/${type}${detail}`;
     return { type, name, at };
@@ -32,19 +35,27 @@ export function announcementOf(
   const isAfresh = before.tracking?.trackedAt !== tracking.trackedAt;
   if (removed !== null) {
     const { state, at } = removed;
-    if (wasState === state && !isAfresh) return null;
+    if (wasState === state && !isAfresh) return [];
     // A renewal undoes an expiry: the call may expire again.
-    return named(state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '');
+    return [named(state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '')];
   }
+  const announcements: Announcement[] = [];
   const isNewWord = before.tracking?.generation !== tracking.generation;
   const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
-  if (isNewWord && (isVisible || isAfresh || wasState !== 'tracked')) return named('tracked', now);
-  // Graph has named the tenant, which is no word of the bot's.
-  if (!isNewWord && isVisible) return named('tracked', now, `/${tracking.tenantId}`);
-  // Given up, and renewed by somebody all the same.
-  if (wasState !== 'tracked') return named('tracked', now, `/${renewalOf(after) ?? 0}`);
+  if (isNewWord && (isVisible || isAfresh || wasState !== 'tracked')) {
+    announcements.push(named('tracked', now));
+  } else if (!isNewWord && isVisible) {
+    // Graph has named the tenant, which is no word of the bot's.
+    announcements.push(named('tracked', now, `/${tracking.tenantId}`));
+  } else if (wasState !== 'tracked') {
+    // Given up, and renewed by somebody all the same.
+    announcements.push(named('tracked', now, `/${renewalOf(after) ?? 0}`));
+  }
   const [wasAtRisk, isAtRisk] = [before, after].map((one) => failureOf(one)?.atRiskAt ?? null);
-  if (isAtRisk && !wasAtRisk) return named('at-risk', isAtRisk, `/${renewalOf(after) ?? 0}`);
-  if (wasAtRisk && !failureOf(after)) return named('recovered', now, `/${renewalOf(before) ?? 0}`);
-  return null;
+  if (isAtRisk && !wasAtRisk) {
+    announcements.push(named('at-risk', isAtRisk, `/${renewalOf(after) ?? 0}`));
+  } else if (wasAtRisk && wasState === 'tracked' && !failureOf(after)) {
+    announcements.push(named('recovered', now, `/${renewalOf(before) ?? 0}`));
+  }
+  return announcements;
 }

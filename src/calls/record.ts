@@ -91,7 +91,9 @@ export const FailureSchema = Type.Object({
  * state, and the stop of a call that nobody knows is a record too, so absence says nothing.
  *
  * A part is replaced by a later one and never taken back. That is what lets any two records of
- * a call be merged in any order: see merge.ts. To add a field, add it at the end of its part.
+ * a call be merged in any order: see merge.ts. To add a field once a version is released, add it at
+ * the end of its part and raise the version in store/record-codec.ts: an older replica that writes
+ * the record would drop the field.
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),

@@ -1,4 +1,4 @@
-import { announcementOf } from './announcement.ts';
+import { announcementsOf } from './announcement.ts';
 import { type Call, callOf, isRemoved, trackedCallOf } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
@@ -148,7 +148,7 @@ export class Tracking {
     const { keeper, observer, clock } = this.#deps;
     const call = trackedCallOf(after);
     if (call === null || before === after) return;
-    if (announcementOf(before, after, clock.now())?.type === 'tracked') {
+    if (announcementsOf(before, after, clock.now()).some(({ type }) => type === 'tracked')) {
       observer.tracked(call, stateOf(before) !== 'tracked');
     }
     const was = trackedCallOf(before);

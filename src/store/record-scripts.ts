@@ -8,13 +8,20 @@ import type { Result } from 'ioredis';
  * KEYS: the stream of events, the stream of what webhooks have to deliver, then for each slot
  * its tracked calls, its removed calls, and the instants of their removal. ARGV: how many events
  * to keep, how many of what webhooks have to deliver (0 for all), then for each slot the number of
- * its writes, and for each write: id, the text expected ('' for none), the text, when the call was removed ('' if
- * it is tracked), and the event to publish: type ('' for none), name, instant. Returns for each
- * write 1, or the text that stands instead.
+ * its writes, and for each write: id, the text expected ('' for none), the text, when the call was
+ * removed ('' if it is tracked), and the events to publish, a line for each: type, name, instant.
+ * Returns for each write 1, or the text that stands instead.
  *
- * What needs memory comes first: if Redis is out of it, the script fails before it has written.
+ * If a slot's keys are of another type, or Redis is out of memory, the script fails before it has
+ * written: it looks at all keys first, and what needs memory comes before what does not.
  */
 const writeRecords = `
+for key = 3, #KEYS, 3 do
+  redis.call('HLEN', KEYS[key])
+  redis.call('HLEN', KEYS[key + 1])
+  redis.call('ZCARD', KEYS[key + 2])
+end
+
 local function publish(id, text, type, name, at)
   local fields = {'type', type, 'name', name, 'at', at, 'id', id, 'call', text}
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(fields))
@@ -46,13 +53,13 @@ local results = {}
 local at = 3
 for key = 3, #KEYS, 3 do
   local tracked, removed, removedAt = KEYS[key], KEYS[key + 1], KEYS[key + 2]
-  local last = at + 7 * ARGV[at]
+  local last = at + 5 * ARGV[at]
   local ids = {}
-  for i = at + 1, last, 7 do ids[#ids + 1] = ARGV[i] end
+  for i = at + 1, last, 5 do ids[#ids + 1] = ARGV[i] end
   local texts, isRemoved = readTexts(tracked, removed, ids)
   local changed = {}
-  for i = at + 1, last, 7 do
-    local id, expected, text, goneAt, type, name, instant = unpack(ARGV, i, i + 6)
+  for i = at + 1, last, 5 do
+    local id, expected, text, goneAt, events = unpack(ARGV, i, i + 4)
     local stands = texts[id] or ''
     if stands ~= expected then
       results[#results + 1] = stands
@@ -62,7 +69,9 @@ for key = 3, #KEYS, 3 do
         texts[id] = text
         changed[id] = goneAt
       end
-      if type ~= '' then publish(id, text, type, name, instant) end
+      for type, name, instant in string.gmatch(events, '(%S+) (%S+) (%S+)') do
+        publish(id, text, type, name, instant)
+      end
     end
   end
   local puts, gone, back = {}, {}, {}

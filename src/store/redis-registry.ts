@@ -172,7 +172,7 @@ export class RedisRegistry implements SharedRegistry {
 export class WrongTypeError extends StoreUnavailableError {}
 
 /** See the script `writeRecords`. */
-function toArgs({ id, expected, text, removedAt, announcement }: Write): (string | number)[] {
-  const { type = '', name = '', at = 0 } = announcement ?? {};
-  return [id, expected, text, removedAt ?? '', type, name, at];
+function toArgs({ id, expected, text, removedAt, announcements }: Write): (string | number)[] {
+  const events = announcements.map(({ type, name, at }) => `${type} ${name} ${at}`);
+  return [id, expected, text, removedAt ?? '', events.join('\n')];
 }

@@ -1,4 +1,4 @@
-import { type Announcement, announcementOf } from '../calls/announcement.ts';
+import { type Announcement, announcementsOf } from '../calls/announcement.ts';
 import { merge } from '../calls/merge.ts';
 import {
   type CallRegistry,
@@ -23,7 +23,7 @@ export interface Write {
   readonly text: string;
   /** null for a tracked call. */
   readonly removedAt: number | null;
-  readonly announcement: Announcement | null;
+  readonly announcements: readonly Announcement[];
 }
 
 /** The registry in Redis. Its methods reject with {@link StoreUnavailableError}. */
@@ -248,7 +248,7 @@ export class Registry implements CallRegistry {
     if (stands === true || stands === write.text) {
       results[index] = { kind: 'stored', before, after: this.#keep(draft) };
       if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
-      if (stands === true && write.announcement) onAnnounced(write.announcement, after);
+      if (stands === true) for (const one of write.announcements) onAnnounced(one, after);
       return [];
     }
     if (this.#learn(change.id, stands) === 'newer') {
@@ -276,7 +276,7 @@ export class Registry implements CallRegistry {
       // With nothing to say, also what cannot be read stays as it is.
       text: saysAnything(after) ? encodeRecord(after) : item.expected,
       removedAt: removedOf(after)?.at ?? null,
-      announcement: announcementOf(stood, after, now()),
+      announcements: announcementsOf(stood, after, now()),
     };
     return { ...item, base, before, after, write };
   }

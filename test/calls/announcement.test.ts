@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { announcementOf } from '../../src/calls/announcement.ts';
+import { announcementsOf } from '../../src/calls/announcement.ts';
 import { merge } from '../../src/calls/merge.ts';
 import { ALL_APPS, type CallRecord, emptyRecord, type Stop } from '../../src/calls/record.ts';
 import { inTenant } from '../../src/calls/words.ts';
@@ -18,10 +18,10 @@ const stop: Stop = { generation: 'r3', at: NOW + 5, reason: 'request', resultInf
 
 /** What is published when `added` becomes known, `at` later. */
 const announce = (before: CallRecord, added: CallRecord) =>
-  announcementOf(before, merge(before, added), LATER);
+  announcementsOf(before, merge(before, added), LATER);
 
 describe('what is published', () => {
-  test.each<[string, CallRecord, CallRecord, object | null]>([
+  test.each<[string, CallRecord, CallRecord, object | null, object?]>([
     [
       'is that a new call is tracked',
       unknown,
@@ -124,17 +124,38 @@ describe('what is published', () => {
       },
       { type: 'ended', name: `${ID}/r1/ended`, at: LATER },
     ],
-  ])('%s', (_, before, added, expected) => {
-    expect(announce(before, added)).toEqual(expected);
+    [
+      'is that a call is tracked and at risk, if Redis had lost it',
+      unknown,
+      atRisk(),
+      { type: 'tracked', name: `${ID}/r1/tracked`, at: LATER },
+      { type: 'at-risk', name: `${ID}/r1/at-risk/${NOW}`, at: NOW + 10 },
+    ],
+    [
+      'is that a call was changed and is at risk, if both happened while Redis was out',
+      tracked,
+      atRisk({ generation: 'r2', labels: { a: 'b' } }),
+      { type: 'tracked', name: `${ID}/r2/tracked`, at: LATER },
+      { type: 'at-risk', name: `${ID}/r2/at-risk/${NOW}`, at: NOW + 10 },
+    ],
+    [
+      'is that a call at risk was changed and has recovered, if both happened while Redis was out',
+      atRisk(),
+      again({ labels: { a: 'b' }, renewedAt: LATER }),
+      { type: 'tracked', name: `${ID}/r2/tracked`, at: LATER },
+      { type: 'recovered', name: `${ID}/r2/recovered/${NOW}`, at: LATER },
+    ],
+  ])('%s', (_, before, added, ...expected) => {
+    expect(announce(before, added)).toEqual(expected.filter(Boolean));
   });
 
   test('is that Graph has named the tenant, under a name of its own', () => {
     const { tracking } = tracked;
     if (tracking === null) throw new Error('it is tracked');
     const named = { ...unknown, tracking: inTenant(tracking, 'another') };
-    expect(announce(tracked, named)).toMatchObject({ name: `${ID}/r1/tracked/another` });
+    expect(announce(tracked, named)).toMatchObject([{ name: `${ID}/r1/tracked/another` }]);
     const same = { ...unknown, tracking: inTenant(tracking, tracking.tenantId) };
-    expect(announce(tracked, same)).toBeNull();
+    expect(announce(tracked, same)).toEqual([]);
   });
 });
 
@@ -142,28 +163,28 @@ describe('an event', () => {
   test('has the same name whoever publishes it, and whenever', () => {
     const records = [tracked, atRisk(), recordOf(aRemovedCall()), again()];
     for (const record of records) {
-      const first = announcementOf(unknown, record, NOW);
-      const repeat = announcementOf(unknown, record, LATER);
-      expect(first?.name).toBe(repeat?.name);
-      expect(first).not.toBeNull();
+      const first = announcementsOf(unknown, record, NOW);
+      const repeat = announcementsOf(unknown, record, LATER);
+      expect(first.map(({ name }) => name)).toEqual(repeat.map(({ name }) => name));
+      expect(first).not.toEqual([]);
     }
   });
 
   test('that a call has expired again after a renewal has another name', () => {
     const expired = (renewedAt: number) =>
       recordOf(aRemovedCall({ state: 'expired', renewedAt, removedAt: renewedAt + 1 }));
-    const first = announce(tracked, expired(NOW));
+    const [first] = announce(tracked, expired(NOW));
     const renewed = merge(expired(NOW), { ...unknown, renewedAt: NOW + 10 });
-    const second = announce(renewed, expired(NOW + 10));
+    const [second] = announce(renewed, expired(NOW + 10));
     expect([first?.type, second?.type]).toEqual(['expired', 'expired']);
     expect(first?.name).not.toBe(second?.name);
   });
 
   test('that a call is at risk again after a renewal has another name', () => {
-    const first = announce(tracked, atRisk());
+    const [first] = announce(tracked, atRisk());
     const renewedAt = NOW + 50;
     const later = { renewedAt, failedAt: NOW + 60, atRiskAt: NOW + 60 };
-    const second = announce(recordOf(aCall({ renewedAt })), atRisk(later));
+    const [second] = announce(recordOf(aCall({ renewedAt })), atRisk(later));
     expect([first?.type, second?.type]).toEqual(['at-risk', 'at-risk']);
     expect(first?.name).not.toBe(second?.name);
   });
@@ -176,6 +197,6 @@ test('the end of a call that was tracked afresh is told, though Redis still has 
   const now = recordOf(
     aRemovedCall({ state: 'untracked', generation: 'r3', trackedAt, removedAt }),
   );
-  expect(announcementOf(last, now, NOW)).toMatchObject({ type: 'untracked', at: removedAt });
-  expect(announcementOf(now, now, NOW)).toBeNull();
+  expect(announcementsOf(last, now, NOW)).toMatchObject([{ type: 'untracked', at: removedAt }]);
+  expect(announcementsOf(now, now, NOW)).toEqual([]);
 });

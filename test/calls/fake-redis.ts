@@ -49,11 +49,11 @@ export class FakeRedis implements SharedRegistry {
     for (const id of this.#in(slot, true).keys()) if (!kept.has(id)) this.texts.delete(id);
   }
 
-  #writeOne({ id, expected, text, announcement }: Write): true | string {
+  #writeOne({ id, expected, text, announcements }: Write): true | string {
     const stands = this.texts.get(id) ?? '';
     if (stands !== expected) return stands;
     if (text !== '') this.texts.set(id, text);
-    if (announcement) this.published.push({ ...announcement, id });
+    for (const one of announcements) this.published.push({ ...one, id });
     return true;
   }
 

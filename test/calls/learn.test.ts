@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { announcementOf } from '../../src/calls/announcement.ts';
+import { announcementsOf } from '../../src/calls/announcement.ts';
 import { type Call, callOf, trackedCallOf } from '../../src/calls/call.ts';
 import { type LearnContext, learnedFrom, learnedFromClock } from '../../src/calls/learn.ts';
 import { merge } from '../../src/calls/merge.ts';
@@ -188,7 +188,7 @@ describe('a renewal', () => {
     const before = recordOf({ ...asked, atRiskAt: SENT - MINUTE });
     const record = after(renewed(SENT), before);
     expect(callOf(record)).toMatchObject({ atRiskAt: null });
-    expect(announcementOf(before, record, context.now)?.type).toBe('recovered');
+    expect(announcementsOf(before, record, context.now)).toMatchObject([{ type: 'recovered' }]);
   });
 });
 
@@ -225,7 +225,7 @@ describe('a failure', () => {
     let record = recordOf(asked);
     for (const failedAt of failures) {
       const next = after(failed(failedAt), record, at(failedAt));
-      published.push(announcementOf(record, next, failedAt)?.type ?? null);
+      published.push(announcementsOf(record, next, failedAt)[0]?.type ?? null);
       record = next;
     }
     expect(published).toEqual([null, 'at-risk', null]);

@@ -20,11 +20,11 @@ async function aRegistry(over: { hasWebhooks?: boolean; timeoutMs?: number } = {
 }
 
 const put = (id: string, expected: string, text: string): Write => {
-  return { id, expected, text, removedAt: null, announcement: null };
+  return { id, expected, text, removedAt: null, announcements: [] };
 };
 const remove = (id: string, expected: string, text: string, removedAt: number): Write => {
-  const announcement = { type: 'ended' as const, name: `${id}/g/ended`, at: removedAt };
-  return { id, expected, text, removedAt, announcement };
+  const ended = { type: 'ended' as const, name: `${id}/g/ended`, at: removedAt };
+  return { id, expected, text, removedAt, announcements: [ended] };
 };
 
 describe('a write to Redis', () => {
@@ -65,8 +65,9 @@ describe('a write to Redis', () => {
 
   test('publishes its event in the same step, and an ending for the webhooks too', async () => {
     const registry = await aRegistry();
-    const announcement = { type: 'tracked' as const, name: `${ONE}/g/tracked`, at: 7 };
-    await registry.write([{ ...put(ONE, '', 'a'), announcement }]);
+    const tracking = { type: 'tracked' as const, name: `${ONE}/g/tracked`, at: 7 };
+    const atRisk = { type: 'at-risk' as const, name: `${ONE}/g/at-risk/0`, at: 8 };
+    await registry.write([{ ...put(ONE, '', 'a'), announcements: [tracking, atRisk] }]);
     await registry.write([remove(ONE, 'a', 'gone', 50), remove(TWO, 'not there', 'gone', 50)]);
     const redis = await fast(server);
     const fieldsOf = async (key: string) => {
@@ -75,8 +76,9 @@ describe('a write to Redis', () => {
     };
     const tracked = ['tracked', `${ONE}/g/tracked`, '7', ONE, 'a'];
     const ended = ['ended', `${ONE}/g/ended`, '50', ONE, 'gone'];
-    expect(await fieldsOf(EVENTS_KEY)).toEqual([tracked, ended]);
-    expect(await fieldsOf(HANDOVER_KEY)).toEqual([ended]);
+    const risky = ['at-risk', `${ONE}/g/at-risk/0`, '8', ONE, 'a'];
+    expect(await fieldsOf(EVENTS_KEY)).toEqual([tracked, risky, ended]);
+    expect(await fieldsOf(HANDOVER_KEY)).toEqual([risky, ended]);
   });
 
   test('keeps some for webhooks if this replica delivers none: another one may', async () => {
@@ -126,4 +128,19 @@ describe('a Redis that cannot serve', () => {
       await redis.config('SET', 'maxmemory', '0');
     }
   });
+
+  test.each(['removed', 'removedAt'] as const)(
+    'publishes nothing and writes nothing if the key of %s is of another type',
+    async (kind) => {
+      const registry = await aRegistry();
+      const redis = await fast(server);
+      await registry.write([put(ONE, '', 'a'), put(ELSEWHERE, '', 'x')]);
+      await redis.set(slotKeys(SLOT, WHEEL.slots)[kind], 'not ours');
+      const writes = [remove(ELSEWHERE, 'x', 'gone', 50), remove(ONE, 'a', 'gone', 50)];
+      expect(await registry.write(writes)).toEqual([true, null]);
+      expect(await redis.hget(slotKeys(SLOT, WHEEL.slots).tracked, ONE)).toBe('a');
+      const events = await redis.xrange(EVENTS_KEY, '-', '+');
+      expect(events.map(([, fields]) => fields[7])).toEqual([ELSEWHERE]);
+    },
+  );
 });

@@ -96,7 +96,7 @@ class FakeRedis {
     };
   }
 
-  #write({ id, expected, text, announcement }: Write): true | string {
+  #write({ id, expected, text, announcements }: Write): true | string {
     const stands = this.texts.get(id) ?? '';
     if (stands !== expected) return stands;
     if (this.diesAfter-- <= 0) {
@@ -105,9 +105,9 @@ class FakeRedis {
       throw new StoreUnavailableError('died within a write');
     }
     if (text !== '') this.texts.set(id, text);
-    if (announcement) {
+    for (const { type } of announcements) {
       this.events.push({ id, text });
-      this.published.set(id, announcement.type);
+      this.published.set(id, type);
     }
     return true;
   }

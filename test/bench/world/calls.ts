@@ -45,7 +45,7 @@ export async function writeCalls(redisUrl: string, wheel: Wheel, count: number):
     const now = Date.now();
     for (let i = 0; i < count; i += BATCH) {
       const records = Array.from({ length: Math.min(BATCH, count - i) }, () => newRecord(now));
-      const common = { expected: '', removedAt: null, announcement: null };
+      const common = { expected: '', removedAt: null, announcements: [] };
       await registry.write(
         records.map((record) => ({ ...common, id: record.id, text: encodeRecord(record) })),
       );
