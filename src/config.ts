@@ -25,6 +25,8 @@ export interface Config extends AppsConfig, AccessConfig {
   readonly dataDir: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
+  /** From the end of an owner's lease until its calls are stopped. */
+  readonly ownerGraceMs: number;
   readonly graphConnections: number;
   readonly proxy: Proxies;
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
@@ -48,6 +50,7 @@ export interface NotificationsJwt {
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 /** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
 const GRAPH_DEADLINE_MS = 45 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
 
 const GRAPH_ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.com'];
 
@@ -74,6 +77,7 @@ export function readConfig(env: Env): Config {
     dataDir: read.text('DATA_DIR') ?? '.data',
     intervalMs,
     deadlineMs,
+    ownerGraceMs: read.duration('OWNER_GRACE', '10m', 1_000, DAY_MS),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, LEAST_PLACES, 1_024),
     proxy: readProxies(read),
     ...readAppsConfig(read, hosts),

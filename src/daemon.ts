@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Calls } from './calls/calls.ts';
+import type { OwnerRecord } from './calls/owner.ts';
 import { retryPolicy } from './calls/retry.ts';
 import { SLOTS } from './calls/wheel.ts';
 import { RefereedClock } from './clock.ts';
@@ -10,6 +11,7 @@ import type { Config } from './config.ts';
 import { configureAccess } from './daemon/access.ts';
 import { configureApps } from './daemon/apps.ts';
 import { buildKeeper } from './daemon/keeper.ts';
+import { buildOwners } from './daemon/owners.ts';
 import { Readiness } from './daemon/readiness.ts';
 import { Recovery } from './daemon/recovery.ts';
 import { buildRegistry } from './daemon/registry.ts';
@@ -19,6 +21,7 @@ import { Graph } from './graph/graph.ts';
 import { buildApp, buildMetricsApp } from './http/app.ts';
 import { callPresenter } from './http/call-resource.ts';
 import { eventPresenter } from './http/event-resource.ts';
+import { presentOwner } from './http/owner-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
 import { Metrics } from './metrics.ts';
 import { admit } from './notifications/admission.ts';
@@ -101,7 +104,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   starting.defer(() => forQueues.disconnect());
   const servers = new Servers({ redis, connection });
 
-  const { local, shared, registry, slots, census } = buildRegistry({
+  const { local, shared, registry, slots, census, owned } = buildRegistry({
     redis,
     hasWebhooks: config.webhooks !== null,
     wheel,
@@ -120,10 +123,33 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     deadlineMs,
     clock,
     summary: (now) => census.summary(now),
+    owners: () => owners.count(),
     storeUp: () => link.up,
     turning: () => schedule.running,
   });
-  const observer = tellAll([metrics, new LogObserver(log)]);
+  const logObserver = new LogObserver(log);
+  const observer = tellAll([metrics, logObserver]);
+  const owners = buildOwners({
+    ...period,
+    redis,
+    hasWebhooks: config.webhooks !== null,
+    replica,
+    membership: () => membership,
+    calls: registry,
+    owned,
+    isUp: () => link.up,
+    clock,
+    graceMs: config.ownerGraceMs,
+    intervalMs,
+    deadlineMs,
+    observer: () => logObserver,
+    onUnreadable: (owner, err) => {
+      metrics.unreadableValue();
+      log.warn({ owner, err }, 'an owner in Redis cannot be read; it is skipped');
+    },
+    onFatal,
+    log,
+  });
   const shares = new Shares({
     redis,
     replica,
@@ -176,6 +202,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     read: redis,
     block: connectBlocking(connection, period.heartbeatMs),
     local,
+    owners: owners.local,
     eventLog,
     clock,
     blockMs: Math.ceil(period.heartbeatMs),
@@ -221,15 +248,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   });
 
+  const membership: Membership = new Membership({
+    redis,
+    intervalMs,
+    replica,
+    believedMs: period.believedMs,
+    onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
+  });
   const link: RedisLink = new RedisLink({
     servers,
-    membership: new Membership({
-      redis,
-      intervalMs,
-      replica,
-      believedMs: period.believedMs,
-      onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
-    }),
+    membership,
     intervalMs,
     heartbeatMs: period.heartbeatMs,
     graceMs: period.outGraceMs,
@@ -261,7 +289,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ...(config.webhooks ?? { hosts: [], defaultUrl: null, secrets: [] }),
     webhookOf: (app) => configured().apps.get(app)?.webhook ?? null,
   });
-  const presentEvent = eventPresenter(callPresenter(wheel, deadlineMs));
+  const presentOwnerRecord = (record: OwnerRecord) => presentOwner(owners.describe(record));
+  const presentEvent = eventPresenter(callPresenter(wheel, deadlineMs), presentOwnerRecord);
   const webhooks =
     config.webhooks &&
     buildWebhooks({
@@ -313,6 +342,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const onConnectionDropped = (reason: string) => metrics.connectionDropped(reason);
   const app = await buildApp({
     calls,
+    owners: owners.serve(calls, configured),
+    presentOwner: presentOwnerRecord,
     events: eventLog,
     overviews: new LocalOverviews({ census, registry, shares, link, deadlineMs, clock }),
     admitNotifications:
@@ -343,6 +374,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const url = await app.listen({ host, port }).catch(cannotListen('HOST and PORT'));
   link.start();
   watch.start();
+  owners.watch.start();
   appsWatch?.start();
   accessWatch?.start();
   webhooks?.start();
@@ -371,6 +403,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           apiClosed,
           schedule.handOver(waiting).then(() => schedule.stop(handOver, last)),
           watch.stop(),
+          owners.watch.stop(),
           keeper.settled(),
           webhooks?.stop(handOver),
         ]);

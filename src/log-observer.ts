@@ -2,10 +2,11 @@ import type { Logger } from 'pino';
 import type { Call, RemovedCall } from './calls/call.ts';
 import type { Notice } from './calls/notice.ts';
 import type { Outcome } from './calls/outcome.ts';
-import type { Observer } from './calls/ports.ts';
+import type { Owner } from './calls/owner.ts';
+import type { Observer, OwnerObserver } from './calls/ports.ts';
 
 /** Tells the log what happens to calls, with the evidence of what went wrong. */
-export class LogObserver implements Observer {
+export class LogObserver implements Observer, OwnerObserver {
   readonly #log: Logger;
 
   constructor(log: Logger) {
@@ -60,8 +61,30 @@ export class LogObserver implements Observer {
     );
   }
 
+  lapsed(owner: Owner): void {
+    const { name, app, renewedAt, tracked, stopsAt } = owner;
+    this.#log.warn(
+      { event: 'owner-lapsed', owner: name, app, renewedAt, calls: tracked, stopsAt },
+      'the lease of an owner ran out: its calls are stopped unless it renews the lease',
+    );
+  }
+
+  renewed({ name, app, tracked }: Owner): void {
+    this.#log.info(
+      { event: 'owner-renewed', owner: name, app, calls: tracked },
+      'an owner whose lease had run out has renewed it: its calls go on',
+    );
+  }
+
+  lost({ name, app }: Owner, calls: number): void {
+    this.#log.error(
+      { event: 'owner-lost', owner: name, app, calls },
+      'an owner did not renew its lease within the grace: its calls were stopped',
+    );
+  }
+
   removed(call: RemovedCall): void {
-    const { id, state, renewedAt, resultInfo, lastError: error } = call;
+    const { id, state, reason, renewedAt, resultInfo, lastError: error } = call;
     const told = { event: state, call: id, renewedAt, ...(resultInfo ? { resultInfo } : {}) };
     switch (state) {
       case 'expired':
@@ -71,7 +94,7 @@ export class LogObserver implements Observer {
         this.#log.info({ ...told, error }, 'call ended');
         break;
       case 'untracked':
-        this.#log.info(told, 'call no longer tracked');
+        this.#log.info({ ...told, reason }, 'call no longer tracked');
     }
   }
 }

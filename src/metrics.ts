@@ -15,6 +15,7 @@ export interface MetricsOptions {
   readonly deadlineMs: number;
   readonly clock: Clock;
   readonly summary: (now: number) => Promise<Summary>;
+  readonly owners: () => { readonly owners: number; readonly lapsed: number };
   readonly storeUp: () => boolean;
   /** Whether this replica takes turns of the wheel. */
   readonly turning: () => boolean;
@@ -201,7 +202,8 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   removed(call: RemovedCall): void {
-    this.#removed.inc({ reason: call.state });
+    // The bot did not ask for it: it counts apart.
+    this.#removed.inc({ reason: call.reason === 'owner-lost' ? 'owner-lost' : call.state });
   }
 
   notified(counts: Readonly<Record<NoticeFate, number>>): void {
@@ -284,7 +286,8 @@ export class Metrics implements Observer, GraphObserver {
       'failed',
     ] as const;
     for (const outcome of outcomes) this.#keepAlives.inc({ outcome }, 0);
-    for (const reason of ['ended', 'expired', 'untracked']) this.#removed.inc({ reason }, 0);
+    for (const reason of ['ended', 'expired', 'untracked', 'owner-lost'])
+      this.#removed.inc({ reason }, 0);
     this.notified(countFates([], 0));
     for (const outcome of ['success', 'failure']) {
       this.#tokens.inc({ outcome }, 0);
@@ -308,7 +311,7 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   #addGauges(): void {
-    const { clock, summary, storeUp, turning, version, wheel, deadlineMs } = this.#options;
+    const { clock, summary, owners, storeUp, turning, version, wheel, deadlineMs } = this.#options;
     const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
       new Gauge({
         name,
@@ -348,6 +351,16 @@ export class Metrics implements Observer, GraphObserver {
         const { nearestDeadlineAt: nearest } = await count();
         return (nearest === null ? deadlineMs : nearest - clock.now()) / SECOND;
       },
+    );
+    gauge(
+      'callkeeper_owners',
+      'Owners that have a lease, as this replica knows them.',
+      () => owners().owners,
+    );
+    gauge(
+      'callkeeper_owners_lapsed',
+      'Owners whose lease ran out and whose calls are stopped when the grace has passed.',
+      () => owners().lapsed,
     );
     gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));
     gauge('callkeeper_wheel_turning', 'Whether this replica takes turns of the wheel.', () =>

@@ -80,6 +80,7 @@ describe('an environment that says no more than it must', () => {
   test('gets the defaults', () => {
     expect(config()).toEqual({
       host: '127.0.0.1',
+      ownerGraceMs: 600_000,
       port: 8080,
       metricsAddress: null,
       redisUrl: null,

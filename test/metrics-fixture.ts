@@ -20,6 +20,7 @@ export function someMetrics(summary: (now: number) => Summary | Promise<Summary>
     deadlineMs: DEADLINE_MS,
     clock,
     summary: async (now) => summary(now),
+    owners: () => ({ owners: 3, lapsed: 1 }),
     storeUp: () => up.value,
     turning: () => turning.value,
   });

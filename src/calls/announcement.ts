@@ -1,4 +1,5 @@
-import type { EventType } from './event.ts';
+import type { EventType, OwnerEventType } from './event.ts';
+import { type OwnerRecord, ownerState, wasLostByMistake } from './owner.ts';
 import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
 import { saysTheSame } from './words.ts';
 
@@ -58,4 +59,24 @@ export function announcementsOf(
     announcements.push(named('recovered', now, `/${renewalOf(before) ?? 0}`));
   }
   return announcements;
+}
+
+/** The same for an owner. That it has its first lease is news to nobody. */
+export function ownerAnnouncementsOf(
+  before: OwnerRecord,
+  after: OwnerRecord,
+  now: number,
+): Announcement[] {
+  const [was, is] = [ownerState(before), ownerState(after)];
+  const named = (type: OwnerEventType, at: number, renewedAt = 0) => {
+    return [{ type, name: `${after.id}/${renewedAt}/${type}`, at }];
+  };
+  if (is === 'lapsed' && was !== 'lapsed' && was !== 'lost') {
+    return named('owner.lapsed', after.lapse?.at ?? now, after.lapse?.renewedAt);
+  }
+  const wasLapsed = was === 'lapsed' || (was === 'lost' && wasLostByMistake(after));
+  if (is === 'active' && wasLapsed) {
+    return named('owner.renewed', after.lease?.renewedAt ?? now, before.lease?.renewedAt);
+  }
+  return [];
 }

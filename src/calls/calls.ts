@@ -78,6 +78,12 @@ export class Calls {
     return { durable, stopped: fate === 'stopped' };
   }
 
+  /** The same for many; returns one result for each, in order. */
+  async untrackAll(ids: readonly string[]): Promise<{ durable: boolean; stopped: boolean }[]> {
+    const results = await new Stopping(this.#deps).untrackAll(ids);
+    return results.map(({ fate, durable }) => ({ durable, stopped: fate === 'stopped' }));
+  }
+
   /**
    * Takes Graph's notifications to the bot, in any order and any number of times:
    * endings stop calls first, and then established calls are tracked.

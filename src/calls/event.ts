@@ -1,17 +1,32 @@
 import type { Call, RemovedCall, RemovedState } from './call.ts';
+import type { OwnerRecord } from './owner.ts';
 
-/** What is told of a call; `tracked` also when it is tracked again, or Redis had lost it. */
-export type EventType = 'tracked' | 'at-risk' | 'recovered' | RemovedState;
+/** What happens to a call; `tracked` also when it is tracked again, or Redis had lost it. */
+export type CallEventType = 'tracked' | 'at-risk' | 'recovered' | RemovedState;
+/** What happens to an owner: its lease ran out; it renewed it within the grace. */
+export type OwnerEventType = 'owner.lapsed' | 'owner.renewed';
+export type EventType = CallEventType | OwnerEventType;
 
-export interface CallEvent {
-  /** The same each time the event is told: by it a repeat is recognised. */
+interface Published {
+  /** The same each time the event is published: by it a repeat is recognised. */
   readonly id: string;
-  readonly type: EventType;
-  /** When it was told first, epoch ms. */
+  /** When it was published first, epoch ms. */
   readonly at: number;
+}
+
+export interface CallEvent extends Published {
+  readonly type: CallEventType;
   /** The call as it stood then. */
   readonly call: Call | RemovedCall;
 }
+
+export interface OwnerEvent extends Published {
+  readonly type: OwnerEventType;
+  /** The owner as it stood then. */
+  readonly owner: OwnerRecord;
+}
+
+export type PublishedEvent = CallEvent | OwnerEvent;
 
 /** Some events that follow one another. */
 export interface EventPiece {
@@ -25,12 +40,12 @@ export interface EventPiece {
 /** An event, and the place in the log after which the next one follows. */
 export interface PlacedEvent {
   readonly place: string;
-  readonly event: CallEvent;
+  readonly event: PublishedEvent;
 }
 
 export interface EventGap {
   readonly after: string;
-  /** The place of the first event that is kept; null where none is. */
+  /** The place of the first event that is kept; null if none is. */
   readonly firstKept: string | null;
 }
 

@@ -7,6 +7,7 @@ export interface ListQuery {
   readonly app?: string | undefined;
   /** Calls of other apps are not there. */
   readonly reach: Reach;
+  readonly owner?: string | undefined;
   /** `key`, or `key=value`; all must hold. */
   readonly labels: readonly string[];
   /** Most calls of a page, 1 and more. */
@@ -86,13 +87,14 @@ async function readState(
   return calls.filter((call) => (isRemoved(call) ? call.state : 'tracked') === state);
 }
 
-/** Whether a call is within reach, of the app, where one is named, and has all the labels. */
+/** Whether a call is within reach, has the app and the owner if they are named, and all labels. */
 export function matches(
   call: Call,
-  { app, reach, labels }: Pick<ListQuery, 'app' | 'reach' | 'labels'>,
+  { app, owner, reach, labels }: Pick<ListQuery, 'app' | 'owner' | 'reach' | 'labels'>,
 ): boolean {
   if (!isWithin(reach, call.app)) return false;
   if (app !== undefined && call.app !== app) return false;
+  if (owner !== undefined && call.owner !== owner) return false;
   return labels.every((label) => {
     const at = label.indexOf('=');
     const key = at < 0 ? label : label.slice(0, at);

@@ -1,3 +1,4 @@
+import type { OwnerRecord } from './owner.ts';
 import type { CallRecord, Stop } from './record.ts';
 
 /*
@@ -66,6 +67,19 @@ function withoutDeadParts(record: CallRecord): CallRecord {
   };
 }
 
+/** Combines what two parties know about one owner. Both records must have the same id. */
+export function mergeOwners(a: OwnerRecord, b: OwnerRecord): OwnerRecord {
+  const lease = later(a.lease, b.lease, (part) => [part.renewedAt]);
+  const lapse = later(a.lapse, b.lapse, (part) => [part.renewedAt, part.at]);
+  return {
+    id: a.id,
+    lease,
+    lapse: lapse !== null && lease !== null && lapse.renewedAt < lease.renewedAt ? null : lapse,
+    loss: later(a.loss, b.loss, (part) => [part.renewedAt, part.at]),
+    droppedAt: latest(a.droppedAt, b.droppedAt),
+  };
+}
+
 /** In the order of the apps, so that equal stops have equal texts. */
 function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord['stops'] {
   const apps = new Set([...Object.keys(a), ...Object.keys(b)]);
@@ -115,6 +129,24 @@ export function believe(record: CallRecord, { now, skewMs, intervalMs }: Believa
     ...record,
     renewedAt: isFuture(renewedAt) ? now - intervalMs : renewedAt,
     failure: isFuture(failure?.at) ? null : failure,
+  };
+}
+
+/** The same for an owner: a renewal in the future did happen, and counts as one of now. */
+export function believeOwner(record: OwnerRecord, { now, skewMs }: Believable): OwnerRecord {
+  const { lease, lapse, loss, droppedAt } = record;
+  const isFuture = (at: number | null | undefined) => (at ?? 0) > now + skewMs;
+  const parts = [lease?.renewedAt, lapse?.at, loss?.at, droppedAt];
+  if (!parts.some(isFuture)) return record;
+  return {
+    id: record.id,
+    lease:
+      lease && isFuture(lease.renewedAt)
+        ? { ...lease, since: Math.min(lease.since, now), renewedAt: now }
+        : lease,
+    lapse: isFuture(lapse?.at) ? null : lapse,
+    loss: isFuture(loss?.at) ? null : loss,
+    droppedAt: isFuture(droppedAt) ? now : droppedAt,
   };
 }
 

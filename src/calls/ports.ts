@@ -1,6 +1,7 @@
 import type { Call, RemovedCall } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import type { Outcome } from './outcome.ts';
+import type { Owner, OwnerRecord } from './owner.ts';
 import type { Timing } from './plan.ts';
 import type { CallRecord } from './record.ts';
 
@@ -40,10 +41,14 @@ export interface KeepAliveSender {
   send(call: Call): Promise<Outcome>;
 }
 
-/** A call to change, and how: `decide` returns what to add to what is known, null for nothing. */
-export interface Change {
+/** What to change, and how. */
+export interface Change<R = CallRecord> {
   readonly id: string;
-  decide(current: CallRecord): CallRecord | null;
+  /**
+   * Returns what to add to what is known, null for nothing. Runs again if somebody else changes
+   * the record meanwhile; the last run counts.
+   */
+  decide(current: R): R | null;
 }
 
 /**
@@ -51,25 +56,31 @@ export interface Change {
  * - `kept`: Redis did not answer; this replica alone knows of it until the next sync.
  * - `refused`: a later version of Callkeeper wrote the record. Nothing has changed.
  */
-export interface Changed {
+export interface Changed<R = CallRecord> {
   readonly kind: 'stored' | 'kept' | 'refused';
-  readonly before: CallRecord;
-  readonly after: CallRecord;
+  readonly before: R;
+  readonly after: R;
 }
 
-/** All that is known of the calls; see `Registry` in store/. A tracked call is on the schedule. */
-export interface CallRegistry {
-  /** What this replica knows of a call. */
-  get(id: string): CallRecord;
-  /** What this replica and Redis know of calls, in the order of the ids. */
-  read(ids: readonly string[]): Promise<CallRecord[]>;
-  /** All tracked or all removed calls of a slot, in no order. */
-  readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]>;
-  /** Changes calls by what is known of them. One result a change, in their order. */
-  update(changes: readonly Change[]): Promise<Changed[]>;
-  /** Whether Redis has what this replica knows of the call. */
+/**
+ * All that is known of the calls, or of the owners; see `Registry` in store/. A tracked call is on
+ * the schedule; a tracked owner has a lease.
+ */
+export interface RecordRegistry<R> {
+  /** What this replica knows of a record. */
+  get(id: string): R;
+  /** What this replica and Redis know of records, in the order of the ids. */
+  read(ids: readonly string[]): Promise<R[]>;
+  /** All tracked or all removed records of a slot, in no order. */
+  readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
+  /** Changes records by what is known of them. One result a change, in their order. */
+  update(changes: readonly Change<R>[]): Promise<Changed<R>[]>;
+  /** Whether Redis has what this replica knows of the record. */
   isAcknowledged(id: string): boolean;
 }
+
+export type CallRegistry = RecordRegistry<CallRecord>;
+export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 
 /** The tracked calls by their slots, for those who visit them. */
 export interface Slots {
@@ -137,4 +148,13 @@ export interface Observer {
   misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;
   /** By its notification Graph ended a call that we were to keep alive, for want of a keepAlive. */
   timedOut(call: RemovedCall): void;
+}
+
+/** Told of what happens to owners, by the replica that notes it. Must not throw. */
+export interface OwnerObserver {
+  lapsed(owner: Owner): void;
+  /** Within the grace. */
+  renewed(owner: Owner): void;
+  /** Its calls were stopped. */
+  lost(owner: Owner, calls: number): void;
 }

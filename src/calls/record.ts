@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
+import { OWNER_PATTERN } from './owner.ts';
 
 const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 /** Epoch ms by the shared clock. */
@@ -33,7 +34,7 @@ export const ResultInfoSchema = Type.Object({
 export const TrackingSchema = Type.Object({
   /** Greater, as text, than those of all earlier words about the call. */
   generation: Type.String(),
-  app: Type.String(),
+  app: Type.String({ pattern: '^[^\\n]*$' }),
   tenantId: Type.String(),
   /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
   tenantIsDefault: Type.Boolean(),
@@ -44,6 +45,8 @@ export const TrackingSchema = Type.Object({
   trackUntil: orNull(Instant),
   labels: Type.Record(Type.String(), Type.String()),
   webhookUrl: orNull(Type.String()),
+  /** The name of the bot instance that it belongs to; see owner.ts. */
+  owner: orNull(Type.String({ pattern: OWNER_PATTERN })),
 });
 
 /** A word that the call is not wanted any more. */
@@ -51,7 +54,7 @@ export const StopSchema = Type.Object({
   /** Stops every tracking up to this generation. */
   generation: Type.String(),
   at: Instant,
-  reason: Type.Enum(['request', 'notification', 'track-until']),
+  reason: Type.Enum(['request', 'notification', 'track-until', 'owner-lost']),
   resultInfo: orNull(ResultInfoSchema),
 });
 

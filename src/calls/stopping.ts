@@ -2,6 +2,7 @@ import { callOf } from './call.ts';
 import { isKeepAliveTimeout, type Notice, type NoticeFate } from './notice.ts';
 import {
   type CallRegistry,
+  type Changed,
   type Clock,
   type Observer,
   type Random,
@@ -39,29 +40,38 @@ export class Stopping {
     this.#deps = deps;
   }
 
+  /** Stops a call: see {@link untrackAll}. */
+  async untrack(id: string, end: End | null = null): Promise<Stopped> {
+    const [stopped] = await this.untrackAll([id], end);
+    if (!stopped) throw new Error(`no result came for ${id}`);
+    return stopped;
+  }
+
   /**
-   * Stops a call. The stop of one that is not known here is remembered for whoever may know it.
+   * Stops calls; returns one result for each, in order. The stop of a call that is not known here
+   * is remembered, in case another replica knows it.
    *
    * @param end what Graph's notification says; null: the bot asked for it
    */
-  async untrack(id: string, end: End | null = null): Promise<Stopped> {
-    const { registry, observer } = this.#deps;
-    let why: NoticeFate | null = null;
-    const [changed] = await registry.update([
-      {
-        id,
-        decide: (current) => {
-          const call = callOf(current);
-          why = call && passedOver(this.#deps.reach, call, end?.tenantId ?? null);
-          return why === null ? this.#word(current, end) : null;
-        },
-      },
-    ]);
-    if (!changed || changed.kind === 'refused') {
-      throw new StoreUnavailableError(`a later version of Callkeeper wrote ${id}`);
+  async untrackAll(ids: readonly string[], end: End | null = null): Promise<Stopped[]> {
+    const passed = new Map<string, NoticeFate | null>();
+    const decide = (current: CallRecord) => {
+      const call = callOf(current);
+      const why = call && passedOver(this.#deps.reach, call, end?.tenantId ?? null);
+      passed.set(current.id, why);
+      return why === null ? this.#word(current, end) : null;
+    };
+    const changed = await this.#deps.registry.update(ids.map((id) => ({ id, decide })));
+    return changed.map((one) => this.#result(one, passed.get(one.after.id) ?? null, end));
+  }
+
+  #result(changed: Changed, why: NoticeFate | null, end: End | null): Stopped {
+    const { observer } = this.#deps;
+    const { kind, before, after } = changed;
+    if (kind === 'refused') {
+      throw new StoreUnavailableError(`a later version of Callkeeper wrote ${after.id}`);
     }
-    const { before, after } = changed;
-    const durable = changed.kind === 'stored';
+    const durable = kind === 'stored';
     if (why !== null) return { fate: why, durable };
     const removed = removedOf(before);
     const call = callOf(after);

@@ -15,6 +15,8 @@ export interface TrackRequest {
   /** The whole map: labels that it does not have are gone. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   readonly webhookUrl?: string | null | undefined;
+  /** The bot instance that it belongs to; see owner.ts. */
+  readonly owner?: string | null | undefined;
 }
 
 /** A request that cannot be granted, though it is well-formed. */
@@ -47,12 +49,10 @@ export function faultOf(
   context: TrackContext,
   reach: Reach = null,
 ): Invalid | null {
-  const { now, settledNow, apps, defaultApp } = context;
+  const { now, settledNow, defaultApp } = context;
   const { app, startedAt = null, trackUntil = null } = request;
-  if (!apps.has(app ?? defaultApp)) {
-    const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
-    return invalid('app', `no app of this name is configured; there is ${names}`);
-  }
+  const unknown = faultOfApp(app ?? defaultApp, context, reach);
+  if (unknown) return unknown;
   if (startedAt !== null && startedAt > now + CLOCK_SKEW_MS) {
     return invalid('startedAt', 'must not lie in the future');
   }
@@ -60,6 +60,17 @@ export function faultOf(
     return invalid('trackUntil', 'must lie in the future');
   }
   return null;
+}
+
+/** Whether an app of this name is configured. @param reach only these apps are named */
+export function faultOfApp(
+  app: string,
+  { apps }: Pick<ConfiguredApps, 'apps'>,
+  reach: Reach = null,
+): Invalid | null {
+  if (apps.has(app)) return null;
+  const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
+  return invalid('app', `no app of this name is configured; there is ${names}`);
 }
 
 /**

@@ -17,8 +17,8 @@ export interface Wheel {
 export const SLOTS = 256;
 
 /** The slot a call stands in: 0 … slots − 1. */
-export function slotOf(callId: string, wheel: Wheel): number {
-  return crc32(callId) % wheel.slots;
+export function slotOf(callId: string, { slots }: Pick<Wheel, 'slots'>): number {
+  return crc32(callId) % slots;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { stopOf } from './call.ts';
+import type { OwnerName } from './owner.ts';
 import type { Random } from './ports.ts';
 import type { Reach } from './principal.ts';
 import {
@@ -6,6 +7,7 @@ import {
   type CallRecord,
   emptyRecord,
   type ResultInfo,
+  removedOf,
   type Stop,
   stateOf,
   type Tracking,
@@ -44,6 +46,7 @@ export function trackingWord(
     trackUntil: keep(request.trackUntil, said?.trackUntil),
     labels: keep(request.labels, said?.labels) ?? {},
     webhookUrl: keep(request.webhookUrl, said?.webhookUrl),
+    owner: keep(request.owner, said?.owner),
   };
 }
 
@@ -74,7 +77,7 @@ export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): 
   return tracking.tenantId.toLowerCase() !== tenantId;
 }
 
-const VISIBLE = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil'] as const;
+const VISIBLE = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil', 'owner'] as const;
 
 /** Whether two words say the same, as somebody who reads the call can tell. */
 export function saysTheSame(a: Tracking, b: Tracking): boolean {
@@ -126,9 +129,52 @@ export function stopWord(
  */
 export function trackingOver(current: CallRecord, now: number): CallRecord | null {
   if (current.tracking === null || stateOf(current) !== 'tracked') return null;
-  const { generation } = current.tracking;
-  const stop: Stop = { generation, at: now, reason: 'track-until', resultInfo: null };
-  return { ...emptyRecord(current.id), stops: { [ALL_APPS]: stop } };
+  return stopOfTracking(current.tracking, current.id, 'track-until', now);
+}
+
+/**
+ * The end of a tracking whose owner was lost. It stops no later word either: a new instance of the
+ * bot may have tracked the call under its own name.
+ *
+ * @param owner the app and name of the lost owner, and when it was lost
+ */
+export function ownerLost(
+  current: CallRecord,
+  owner: OwnerName & { readonly lostAt: number },
+  now: number,
+): CallRecord | null {
+  const { tracking } = current;
+  if (tracking === null || stateOf(current) !== 'tracked' || !isOwnedBy(tracking, owner))
+    return null;
+  if (tracking.generation >= generationAt(owner.lostAt)) return null;
+  return stopOfTracking(tracking, current.id, 'owner-lost', now);
+}
+
+/**
+ * Takes back the end of a tracking whose owner was lost by mistake. The word is as early as can be,
+ * so that any stop by the bot counts, whenever it was said.
+ */
+export function ownerFound(current: CallRecord, owner: OwnerName): CallRecord | null {
+  const { id, tracking } = current;
+  if (tracking === null || removedOf(current)?.state !== 'untracked') return null;
+  const stop = stopOf(current);
+  const isLost = stop?.reason === 'owner-lost' && stop.generation === tracking.generation;
+  if (!isLost || !isOwnedBy(tracking, owner)) return null;
+  return { ...emptyRecord(id), tracking: { ...tracking, generation: `${tracking.generation}0` } };
+}
+
+function isOwnedBy(tracking: Tracking, { app, name }: OwnerName): boolean {
+  return tracking.app === app && tracking.owner === name;
+}
+
+function stopOfTracking(
+  { generation }: Tracking,
+  id: string,
+  reason: Stop['reason'],
+  at: number,
+): CallRecord {
+  const stop: Stop = { generation, at, reason, resultInfo: null };
+  return { ...emptyRecord(id), stops: { [ALL_APPS]: stop } };
 }
 
 /**
@@ -137,8 +183,13 @@ export function trackingOver(current: CallRecord, now: number): CallRecord | nul
  */
 export function newGeneration({ now, random }: Moment, { tracking, stops }: CallRecord): string {
   const chance = Math.floor(random() * 36 ** 4);
-  const fresh = now.toString(36).padStart(9, '0') + chance.toString(36).padStart(4, '0');
+  const fresh = generationAt(now) + chance.toString(36).padStart(4, '0');
   const known = [tracking, ...Object.values(stops)].map((word) => word?.generation ?? '');
   const last = known.sort().at(-1) ?? '';
   return fresh > last ? fresh : `${last}0`;
+}
+
+/** The generations of words that were said before an instant, in epoch ms, sort before this. */
+function generationAt(instant: number): string {
+  return instant.toString(36).padStart(9, '0');
 }

@@ -7,7 +7,11 @@ import type { Wheel } from '../calls/wheel.ts';
 import type { Metrics } from '../metrics.ts';
 import { Census } from '../store/census.ts';
 import type { RedisClient } from '../store/connection.ts';
+import { slotKeys } from '../store/keys.ts';
 import { LocalRegistry } from '../store/local-registry.ts';
+import { LocalOwnedCalls, OwnerCounts } from '../store/owned-calls.ts';
+import { readHead } from '../store/record-codec.ts';
+import { CALLS } from '../store/record-kind.ts';
 import { RedisRegistry } from '../store/redis-registry.ts';
 import { Registry } from '../store/registry.ts';
 import { RegistrySlots } from '../store/slots.ts';
@@ -32,17 +36,22 @@ const STALE_MS = 24 * 60 * 60 * 1_000;
 /** The registry of this replica and of Redis, and the views of it. */
 export function buildRegistry(parts: RegistryParts) {
   const { redis, hasWebhooks, wheel, deadlineMs, skewMs, clock, isUp, onLost, log } = parts;
-  const { intervalMs } = wheel;
-  const local = new LocalRegistry(wheel, (record) =>
-    believe(record, { now: clock.now(), skewMs, intervalMs }),
-  );
-  const shared = new RedisRegistry({ redis, wheel, hasWebhooks });
+  const { intervalMs, slots: slotCount } = wheel;
+  const counts = new OwnerCounts();
+  const local = new LocalRegistry({
+    kind: CALLS,
+    slots: slotCount,
+    believe: (record) => believe(record, { now: clock.now(), skewMs, intervalMs }),
+    onChange: (before, after) => counts.moved(before, after),
+  });
+  const shared = new RedisRegistry({ redis, slots: slotCount, keysOf: slotKeys, hasWebhooks });
   const registry = new Registry({
+    kind: CALLS,
     local,
     shared,
     isUp,
     now: () => clock.now(),
-    isStale: (head) => clock.settledNow() > deadlineAt(head, deadlineMs) + STALE_MS,
+    isStale: (text) => clock.settledNow() > deadlineAt(readHead(text), deadlineMs) + STALE_MS,
     onAnnounced: ({ type }, record) => {
       const call = callOf(record);
       if (call === null) return;
@@ -63,5 +72,7 @@ export function buildRegistry(parts: RegistryParts) {
     settledNow: () => clock.settledNow(),
     onLost,
   });
-  return { local, shared, registry, slots, census: new Census(local, wheel.slots, deadlineMs) };
+  const census = new Census(local, slotCount, deadlineMs);
+  const owned = new LocalOwnedCalls(local, slotCount, counts);
+  return { local, shared, registry, slots, census, owned };
 }

@@ -8,6 +8,7 @@ import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
 import { callPresenter } from './call-resource.ts';
 import type { DropReason } from './connections.ts';
+import { eventPresenter, type PresentOwnerRecord } from './event-resource.ts';
 import { LIMITS, type Limits, METRICS_LIMITS } from './limits.ts';
 import { openApi } from './openapi.ts';
 import { boardRoutes } from './routes/board.ts';
@@ -23,13 +24,18 @@ import {
   probeRoutes,
 } from './routes/operations.ts';
 import { overviewRoutes } from './routes/overview.ts';
+import { type OwnerRoutesOptions, ownerRoutes } from './routes/owners.ts';
 import { trackRoutes } from './routes/track.ts';
 import { trackBatchRoutes } from './routes/track-batch.ts';
+import { untrackBatchRoutes } from './routes/untrack-batch.ts';
 import { securityHeaders } from './security-headers.ts';
 import { createServer } from './server.ts';
 
 export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly calls: CallsFor;
+  readonly owners: OwnerRoutesOptions['owners'];
+  /** Events about an owner show it with its calls and its lease. */
+  readonly presentOwner: PresentOwnerRecord;
   readonly events: EventLog;
   readonly overviews: Overviews;
   /** Checks Graph's token on notifications; null: it is not checked. */
@@ -67,6 +73,8 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   await app.register(openApi, { version });
   await app.register(trackRoutes, { calls, present });
   await app.register(trackBatchRoutes, { calls, present, maxBodyBytes: limits.maxBatchBodyBytes });
+  await app.register(untrackBatchRoutes, { calls, maxBodyBytes: limits.maxBatchBodyBytes });
+  await app.register(ownerRoutes, { owners: options.owners });
   const maxBodyBytes = limits.maxNotificationBytes;
   await app.register(notificationRoutes, {
     calls,
@@ -75,7 +83,11 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   });
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
-  await app.register(eventRoutes, { events: options.events, present, limits });
+  await app.register(eventRoutes, {
+    events: options.events,
+    present: eventPresenter(present, options.presentOwner),
+    limits,
+  });
   const { overviews, wheel, deadlineMs } = options;
   const ready = () => options.ready();
   const context = { present, wheel, deadlineMs, version, ready };
@@ -110,6 +122,8 @@ export async function buildOpenApi(version: string): Promise<object> {
   };
   const app = await buildApp({
     calls: { within: undocumented },
+    owners: { within: undocumented },
+    presentOwner: undocumented,
     events: { readAfter: undocumented },
     overviews: { read: undocumented },
     admitNotifications: null,

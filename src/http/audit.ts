@@ -3,10 +3,11 @@ import type { FastifyRequest } from 'fastify';
 /** Who has changed, or was refused, what: enough to find the request in the log of a proxy. */
 type Asker = Pick<FastifyRequest, 'log' | 'id' | 'ip' | 'principal'>;
 
-/** What was done, and to which call, where it is one. */
+/** What was done, and to which call or owner. */
 export interface AuditEntry {
-  readonly action: 'track' | 'untrack' | 'keepAlive' | 'notify';
+  readonly action: 'track' | 'untrack' | 'keepAlive' | 'notify' | 'own' | 'drop-owner';
   readonly call?: string;
+  readonly owner?: string;
   readonly outcome: string;
   readonly [member: string]: unknown;
 }

@@ -8,7 +8,7 @@ export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'],
   type: 'string',
   description:
     'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no ' +
-    'success. untracked: it was stopped, or its `trackUntil` came.',
+    'success. untracked: it was stopped; `reason` says by what.',
 });
 
 const Instant = (description: string) =>
@@ -53,6 +53,7 @@ export const CallSchema = Type.Object(
     tenantId: Type.String(),
     labels: Type.Record(Type.String(), Type.String()),
     webhookUrl: TextOrNull('Told of endings and risks, if the bot gave one.', { format: 'uri' }),
+    owner: TextOrNull('The bot instance that it belongs to, if the bot named one.'),
     trackedAt: Instant('When it was first tracked.'),
     startedAt: InstantOrNull('When it began at Graph, if the bot said so.'),
     trackUntil: InstantOrNull('Tracking stops by itself then.'),
@@ -72,10 +73,10 @@ export const CallSchema = Type.Object(
     reason: Type.Optional(
       Type.Unsafe<RemovedCall['reason']>({
         type: ['string', 'null'],
-        enum: ['request', 'notification', 'track-until', null],
+        enum: ['request', 'notification', 'track-until', 'owner-lost', null],
         description:
-          'What stopped an untracked call: a `DELETE` request, a notification from Graph, or its ' +
-          '`trackUntil`. Null for a call that ended or expired; absent while it is tracked.',
+          'What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or ' +
+          'that the lease of its owner lapsed (`owner-lost`). Null for a call that ended or expired; absent while it is tracked.',
       }),
     ),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
@@ -98,6 +99,7 @@ export const CallSchema = Type.Object(
         tenantId: '7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11',
         labels: { room: 'board' },
         webhookUrl: null,
+        owner: 'bot-7',
         trackedAt: '2026-02-03T04:05:06.789Z',
         startedAt: null,
         trackUntil: null,
@@ -135,6 +137,7 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
     tenantId: call.tenantId,
     labels: call.labels,
     webhookUrl: call.webhookUrl,
+    owner: call.owner,
     trackedAt: formatInstant(call.trackedAt),
     startedAt: formatInstantOrNull(call.startedAt),
     trackUntil: formatInstantOrNull(call.trackUntil),

@@ -1,13 +1,15 @@
 import Type, { type Static } from 'typebox';
-import type { CallEvent } from '../calls/event.ts';
+import type { PublishedEvent } from '../calls/event.ts';
+import type { OwnerRecord } from '../calls/owner.ts';
 import { CallRef, type PresentCall } from './call-resource.ts';
 import { formatInstant } from './instant.ts';
+import { OwnerRef, type OwnerResource } from './owner-resource.ts';
 
 export const EventSchema = Type.Object(
   {
     id: Type.String({
       description:
-        "The event's name: the call's id, its generation, and what happened, with slashes between. A " +
+        "The event's name: what it is about, which generation of it, and what happened, with slashes between. A " +
         'repeat has the same id, also after Redis lost its data. Compare it, do not parse it.',
       examples: ['2e1a0b00-2db4-4022-9570-243709c565ab/0ml5tx3lx1k3f/ended'],
     }),
@@ -19,40 +21,46 @@ export const EventSchema = Type.Object(
         'call.untracked',
         'call.at-risk',
         'call.recovered',
+        'owner.lapsed',
+        'owner.renewed',
       ],
       { type: 'string' },
     ),
     timestamp: Type.String({
       format: 'date-time',
-      description: 'When it was told first. RFC 3339, UTC, ms.',
+      description: 'When it was published first. RFC 3339, UTC, ms.',
     }),
-    call: CallRef,
+    call: Type.Optional(CallRef),
+    owner: Type.Optional(OwnerRef),
   },
   {
     $id: 'Event',
     title: 'Event',
-    description: 'What happened to a call, and the call as it stood.',
+    description:
+      'What happened to a call, with the `call` as it stood; or to an owner, with the `owner`.',
   },
 );
 
-/** An event as the API tells of it. */
+/** An event as the API shows it. */
 export type EventResource = Static<typeof EventSchema>;
 
-export type PresentEvent = (event: CallEvent) => EventResource;
+export type PresentEvent = (event: PublishedEvent) => EventResource;
 
-/** Makes events ready to be told; once for all that are told of the same. */
-export function eventPresenter(present: PresentCall): PresentEvent {
-  const presented = new WeakMap<CallEvent, EventResource>();
+/** Describes an owner with its calls and its lease. */
+export type PresentOwnerRecord = (record: OwnerRecord) => OwnerResource;
+
+/** Presents events; each once, for all who are sent it. */
+export function eventPresenter(present: PresentCall, owner: PresentOwnerRecord): PresentEvent {
+  const presented = new WeakMap<PublishedEvent, EventResource>();
   return (event) => {
     const known = presented.get(event);
     if (known) return known;
-    const { id, type, at, call } = event;
-    const resource: EventResource = {
-      id,
-      type: `call.${type}`,
-      timestamp: formatInstant(at),
-      call: present(call, true),
-    };
+    const { id } = event;
+    const timestamp = formatInstant(event.at);
+    const resource: EventResource =
+      'owner' in event
+        ? { id, type: event.type, timestamp, owner: owner(event.owner) }
+        : { id, type: `call.${event.type}`, timestamp, call: present(event.call, true) };
     presented.set(event, resource);
     return resource;
   };

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import type { CallEvent, EventPiece, EventReader } from '../calls/event.ts';
+import type { EventPiece, EventReader, PublishedEvent } from '../calls/event.ts';
 import type { EventResource, PresentEvent } from './event-resource.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
 export interface EventStreamOptions {
   readonly present: PresentEvent;
-  readonly wants: (event: CallEvent) => boolean;
+  readonly wants: (event: PublishedEvent) => boolean;
   /** Whether whoever is told may still be; asked before each event and with each heartbeat. */
   readonly isWelcome: () => boolean;
   readonly heartbeatMs: number;

@@ -6,6 +6,7 @@ import { scopeOf } from './admission.ts';
 import { KeepAliveProblemSchema, ProblemSchema, ReadinessProblemSchema } from './answers.ts';
 import { CallSchema, LastErrorSchema } from './call-resource.ts';
 import { EventSchema } from './event-resource.ts';
+import { OwnerSchema } from './owner-resource.ts';
 
 const DESCRIPTION = `Keeps the calls of Microsoft Teams bots alive on Microsoft Graph.
 
@@ -126,6 +127,7 @@ function wanted([method = '']: readonly string[], config: FastifyContextConfig =
 const COMPONENTS = [
   CallSchema,
   LastErrorSchema,
+  OwnerSchema,
   EventSchema,
   ProblemSchema,
   KeepAliveProblemSchema,

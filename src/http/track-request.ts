@@ -2,6 +2,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CALL_ID_PATTERN, parseCallId } from '../calls/call.ts';
 import { INSTANT_GRAMMAR, parseInstant } from '../calls/instant.ts';
+import { OWNER_PATTERN } from '../calls/owner.ts';
 import type { TrackRequest } from '../calls/track-request.ts';
 import type { Fault } from './problems.ts';
 import { faultsOf } from './validation.ts';
@@ -24,6 +25,14 @@ export const AppName = Type.String({
   minLength: 1,
   description: 'Name of a configured app.',
   examples: ['default'],
+});
+
+export const Owner = Type.String({
+  pattern: OWNER_PATTERN,
+  description:
+    'Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` ' +
+    'or `..`.',
+  examples: ['bot-7'],
 });
 
 /** To choose calls by. */
@@ -78,6 +87,7 @@ const trackFields = {
       examples: ['https://bot.example.com/callkeeper'],
     }),
   ),
+  owner: Clearable(Owner),
 };
 
 export const TrackBody = Type.Object(trackFields, {
@@ -126,6 +136,7 @@ export function readTrack(
     trackUntil: instant('trackUntil'),
     labels: fields.labels,
     webhookUrl: fields.webhookUrl,
+    owner: fields.owner,
   };
   for (const [key, value] of Object.entries(fields.labels ?? {})) {
     // Half a surrogate pair would not be the same after it has been stored.

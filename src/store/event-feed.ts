@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
 import { type Call, trackedCallOf } from '../calls/call.ts';
+import type { OwnerRecord } from '../calls/owner.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { RedisClient } from './connection.ts';
 import type { StreamedEventLog } from './event-log.ts';
 import { EVENTS_KEY } from './keys.ts';
 import type { LocalRegistry } from './local-registry.ts';
-import { decodeRecord, UnreadableError } from './record-codec.ts';
-import { fieldOf, type StreamEntry } from './stream-entry.ts';
+import { decodeOwner } from './owner-codec.ts';
+import { UnreadableError } from './packing.ts';
+import { decodeRecord } from './record-codec.ts';
+import { fieldOf, isOfOwner, type StreamEntry } from './stream-entry.ts';
 
 export interface EventFeedOptions {
   /** Fails fast. */
@@ -14,6 +17,7 @@ export interface EventFeedOptions {
   /** Of the feed's own: it blocks. */
   readonly block: RedisClient;
   readonly local: Pick<LocalRegistry, 'drop' | 'get' | 'merge'>;
+  readonly owners: Pick<LocalRegistry<OwnerRecord>, 'drop' | 'merge'>;
   /** Told of what is read, for those who follow the events from outside. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
@@ -85,17 +89,21 @@ export class EventFeed {
   }
 
   #learn(fields: readonly string[]): void {
-    const { local, onTracked, onUnreadable } = this.#options;
-    const id = fieldOf(fields, 'id');
+    const { local, owners, onTracked, onUnreadable } = this.#options;
+    const [id, text] = [fieldOf(fields, 'id'), fieldOf(fields, 'record')];
     try {
+      if (isOfOwner(fields)) {
+        owners.merge(decodeOwner(id, text));
+        return;
+      }
       const known = local.get(id);
-      const call = trackedCallOf(local.merge(decodeRecord(id, fieldOf(fields, 'call'))));
+      const call = trackedCallOf(local.merge(decodeRecord(id, text)));
       const isNews = call !== null && call.generation !== known.tracking?.generation;
       if (isNews && fieldOf(fields, 'type') === 'tracked') onTracked(call);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
-      // Of a later version of Callkeeper, which has the call from now on: see Registry.
-      if (error.newer) local.drop(id);
+      // A later version of Callkeeper wrote it, and has it from now on: see Registry.
+      if (error.newer) (isOfOwner(fields) ? owners : local).drop(id);
       onUnreadable();
     }
   }

@@ -12,9 +12,9 @@ const TAG = '{callkeeper:1}';
 export const QUEUE_PREFIX = TAG;
 
 export interface SlotKeys {
-  /** Hash: id → record of a tracked call. */
+  /** Hash: id → record of what is tracked. */
   readonly tracked: string;
-  /** Hash: id → record of a removed call. */
+  /** Hash: id → record of what was removed. */
   readonly removed: string;
   /** Sorted set: id by the instant of its removal, epoch ms. */
   readonly removedAt: string;
@@ -23,7 +23,15 @@ export interface SlotKeys {
 }
 
 export function slotKeys(slot: number, slots: number): SlotKeys {
-  const prefix = `${TAG}:slot:${slot}/${slots}`;
+  return keysUnder(`${TAG}:slot:${slot}/${slots}`);
+}
+
+/** The same of the owners, which have slots of their own. */
+export function ownerKeys(slot: number, slots: number): SlotKeys {
+  return keysUnder(`${TAG}:owners:${slot}/${slots}`);
+}
+
+function keysUnder(prefix: string): SlotKeys {
   return {
     tracked: `${prefix}:tracked`,
     removed: `${prefix}:removed`,
@@ -31,6 +39,11 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
     lock: `${prefix}:lock`,
   };
 }
+
+/** Held by the replica that judges leases. */
+export const JUDGE_KEY = `${TAG}:judge`;
+/** Hash: since when, and when last, a replica said that it serves; Redis's clock, ms. */
+export const SERVED_KEY = `${TAG}:served`;
 
 /** String: the interval of the replicas, ms; the marker that this Redis holds our data. */
 export const WHEEL_KEY = `${TAG}:wheel`;

@@ -1,39 +1,50 @@
-import { merge } from '../calls/merge.ts';
-import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
-import { slotOf, type Wheel } from '../calls/wheel.ts';
-import { decodeRecord, encodeRecord } from './record-codec.ts';
+import type { CallRecord } from '../calls/record.ts';
+import { slotOf } from '../calls/wheel.ts';
+import type { Identified, RecordKind } from './record-kind.ts';
 
 /**
- * About this many removed calls are held, whatever comes in: some 300 MB. At 15 and 45 minutes
+ * About this many removed records are held, whatever comes in: some 300 MB. At 15 and 45 minutes
  * that is 180 removals a second for two deadlines.
  */
 const MAX_REMOVED = 1_000_000;
 
+export interface LocalRegistryOptions<R extends Identified> {
+  readonly kind: RecordKind<R>;
+  readonly slots: number;
+  /** @default slotOf */
+  readonly slotOf?: (id: string) => number;
+  /** The record without what cannot be true, such as a renewal in the future. */
+  readonly believe?: (record: R) => R;
+  /** Told of each change of what counts: the text before and after, '' for none. */
+  readonly onChange?: (before: string, after: string) => void;
+}
+
 /**
- * What this replica knows of all calls: the texts of their records, as stored in Redis. Removed
- * calls are kept apart, so that visits do not pay for them, and are dropped after a while.
+ * What this replica knows of all calls, or of all owners: the texts of their records, as stored in
+ * Redis. Removed ones are kept apart, so that visits do not pay for them, and are dropped after a
+ * while.
  */
-export class LocalRegistry {
+export class LocalRegistry<R extends Identified = CallRecord> {
+  readonly #kind: RecordKind<R>;
   readonly #slotOf: (id: string) => number;
-  readonly #believe: (record: CallRecord) => CallRecord;
+  readonly #believe: (record: R) => R;
+  readonly #onChange: (before: string, after: string) => void;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
   /** What Redis has not confirmed yet: all that `durable: false` means. */
   readonly #unacknowledged = new Set<string>();
   readonly #versions: number[];
 
-  /** @param believe a record without what cannot be true, such as a renewal in the future */
-  constructor(
-    wheel: Wheel,
-    believe: (record: CallRecord) => CallRecord,
-    place = (id: string) => slotOf(id, wheel),
-  ) {
-    this.#slotOf = place;
-    this.#believe = believe;
-    const perSlot = () => Array.from({ length: wheel.slots }, () => new Map<string, string>());
+  constructor(options: LocalRegistryOptions<R>) {
+    const { kind, slots } = options;
+    this.#kind = kind;
+    this.#slotOf = options.slotOf ?? ((id) => slotOf(id, options));
+    this.#believe = options.believe ?? ((record) => record);
+    this.#onChange = options.onChange ?? (() => undefined);
+    const perSlot = () => Array.from({ length: slots }, () => new Map<string, string>());
     this.#tracked = perSlot();
     this.#removed = perSlot();
-    this.#versions = Array.from({ length: wheel.slots }, () => 0);
+    this.#versions = Array.from({ length: slots }, () => 0);
   }
 
   /** The texts of a slot's tracked calls, by id. */
@@ -56,15 +67,15 @@ export class LocalRegistry {
     return this.tracked(slot).get(id) ?? this.removed(slot).get(id) ?? '';
   }
 
-  get(id: string): CallRecord {
+  get(id: string): R {
     const text = this.text(id);
-    return text === '' ? emptyRecord(id) : this.#believe(decodeRecord(id, text));
+    return text === '' ? this.#kind.empty(id) : this.#believe(this.#kind.decode(id, text));
   }
 
   /** Learns what somebody knows of a call; returns what is known of it now. */
-  merge(record: CallRecord): CallRecord {
-    const merged = merge(this.get(record.id), this.#believe(record));
-    this.#set(merged, encodeRecord(merged));
+  merge(record: R): R {
+    const merged = this.#kind.merge(this.get(record.id), this.#believe(record));
+    this.#set(merged, this.#kind.encode(merged));
     return merged;
   }
 
@@ -72,17 +83,18 @@ export class LocalRegistry {
    * Puts a record that was made of a call when it was stored as `base`. If the call has changed
    * since, that is kept too. Returns what is known of it now.
    */
-  put(base: string, record: CallRecord, text: string): CallRecord {
+  put(base: string, record: R, text: string): R {
     if (this.text(record.id) !== base) return this.merge(record);
     this.#set(record, text);
     return record;
   }
 
-  #set(record: CallRecord, text: string): void {
+  #set(record: R, text: string): void {
     const { id } = record;
     if (text === this.text(id)) return;
     const slot = this.#slotOf(id);
-    const isRemoved = removedOf(record) !== null;
+    const isRemoved = this.#kind.removedAt(record) !== null;
+    this.#onChange(this.tracked(slot).get(id) ?? '', isRemoved ? '' : text);
     mapAt(isRemoved ? this.#tracked : this.#removed, slot).delete(id);
     mapAt(isRemoved ? this.#removed : this.#tracked, slot).set(id, text);
     this.#versions[slot] = this.version(slot) + 1;
@@ -102,6 +114,7 @@ export class LocalRegistry {
   /** Drops a call as if it had never been known. */
   drop(id: string): void {
     const slot = this.#slotOf(id);
+    this.#onChange(this.tracked(slot).get(id) ?? '', '');
     mapAt(this.#tracked, slot).delete(id);
     mapAt(this.#removed, slot).delete(id);
     this.#unacknowledged.delete(id);
@@ -111,7 +124,7 @@ export class LocalRegistry {
   /** Drops the calls of a slot that were removed before an instant and that Redis knows of. */
   dropRemoved(slot: number, before: number): void {
     for (const [id, text] of this.removed(slot)) {
-      const { at } = removedOf(decodeRecord(id, text)) ?? { at: Number.NEGATIVE_INFINITY };
+      const at = this.#kind.removedAt(this.#kind.decode(id, text)) ?? Number.NEGATIVE_INFINITY;
       if (at >= before) return; // they stand in the order of their removal, roughly
       if (!this.#unacknowledged.has(id)) this.drop(id);
     }

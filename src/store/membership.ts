@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { RedisClient } from './connection.ts';
-import { REPLICAS_KEY, WHEEL_KEY } from './keys.ts';
+import { REPLICAS_KEY, SERVED_KEY, WHEEL_KEY } from './keys.ts';
 
 export interface MembershipOptions {
   readonly redis: RedisClient;
@@ -27,22 +27,33 @@ export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => v
 /** The replicas of one Redis, which must agree on the interval. Rejects with Redis's errors. */
 export class Membership {
   readonly #options: MembershipOptions;
+  #servedSince: number | null = null;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Since when at least one replica has served without a break, epoch ms by the shared clock, as of
+   * the last heartbeat; null before the first.
+   */
+  get servedSince(): number | null {
+    return this.#servedSince;
   }
 
   /** Joins, or says that this replica still lives. */
   async join(): Promise<Verdict> {
     const { redis, intervalMs, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();
-    const reply = await redis.joinWheel(WHEEL_KEY, REPLICAS_KEY, replica, believedMs, intervalMs);
+    const keys = [WHEEL_KEY, REPLICAS_KEY, SERVED_KEY] as const;
+    const reply = await redis.joinWheel(...keys, replica, believedMs, intervalMs);
     if (!Array.isArray(reply) || !Number.isInteger(reply[4])) {
       // The answer to another command: whatever comes on this connection is out of step.
       redis.disconnect(true);
       throw new Error('Redis gave an answer that is none to what was asked');
     }
-    const [verdict, laidMs, replicas, wasEmpty, nowMs] = reply;
+    const [verdict, laidMs, replicas, wasEmpty, nowMs, servedSince] = reply;
+    this.#servedSince = servedSince;
     onClock(nowMs, sentAt, performance.now());
     if (verdict === 'different') {
       return { kind: verdict, laidMs: Number(laidMs), others: replicas };

@@ -9,7 +9,8 @@ import type { Result } from 'ioredis';
  * its tracked calls, its removed calls, and the instants of their removal. ARGV: how many events
  * to keep, how many of what webhooks have to deliver (0 for all), then for each slot the number of
  * its writes, and for each write: id, the text expected ('' for none), the text, when the call was
- * removed ('' if it is tracked), and the events to publish, a line for each: type, name, instant.
+ * removed ('' if it is tracked), and the events to publish, three lines for each: type, name,
+ * instant.
  * Returns for each write 1, or the text that stands instead.
  *
  * If a slot's keys are of another type, or Redis is out of memory, the script fails before it has
@@ -23,7 +24,7 @@ for key = 3, #KEYS, 3 do
 end
 
 local function publish(id, text, type, name, at)
-  local fields = {'type', type, 'name', name, 'at', at, 'id', id, 'call', text}
+  local fields = {'type', type, 'name', name, 'at', at, 'id', id, 'record', text}
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(fields))
   if type == 'tracked' then return end
   if ARGV[2] == '0' then
@@ -69,7 +70,7 @@ for key = 3, #KEYS, 3 do
         texts[id] = text
         changed[id] = goneAt
       end
-      for type, name, instant in string.gmatch(events, '(%S+) (%S+) (%S+)') do
+      for type, name, instant in string.gmatch(events, '([^\\n]+)\\n([^\\n]+)\\n([^\\n]+)') do
         publish(id, text, type, name, instant)
       end
     end

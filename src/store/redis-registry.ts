@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { pieces } from '../calls/pieces.ts';
 import { StoreUnavailableError } from '../calls/ports.ts';
-import { slotOf, type Wheel } from '../calls/wheel.ts';
+import { slotOf } from '../calls/wheel.ts';
 import type { RedisClient } from './connection.ts';
 import { giveWay } from './give-way.ts';
-import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, slotKeys } from './keys.ts';
+import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts';
 import type { SharedRegistry, Write } from './registry.ts';
 
 /** Changes that one script makes at once, to keep Redis free for others in between. */
@@ -16,7 +16,8 @@ const PRUNE_SIZE = 1_000;
 
 export interface RedisRegistryOptions {
   readonly redis: RedisClient;
-  readonly wheel: Wheel;
+  readonly slots: number;
+  readonly keysOf: (slot: number, slots: number) => SlotKeys;
   /**
    * Whether this replica takes what webhooks have to deliver out of its stream again. Otherwise it
    * keeps only the last of it, for replicas that do.
@@ -24,7 +25,7 @@ export interface RedisRegistryOptions {
   readonly hasWebhooks: boolean;
 }
 
-/** The registry in Redis: for each slot a hash of tracked calls, and apart from it the removed. */
+/** A registry in Redis: for each slot a hash of tracked records, and apart from it the removed. */
 export class RedisRegistry implements SharedRegistry {
   readonly #options: RedisRegistryOptions;
   readonly #holder = randomUUID();
@@ -60,7 +61,7 @@ export class RedisRegistry implements SharedRegistry {
 
   async read(ids: readonly string[]): Promise<string[]> {
     const texts = new Map<string, string>();
-    const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options.wheel));
+    const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options));
     const reads = [...bySlot].flatMap(([slot, inSlot]) =>
       [...pieces(inSlot, READ_SIZE)].map(async (chunk) => {
         const { tracked, removed } = this.#keys(slot);
@@ -82,7 +83,7 @@ export class RedisRegistry implements SharedRegistry {
     const results: (true | string | null)[] = [];
     const indexed = writes.map((write, index) => ({ ...write, index }));
     const runs = [...pieces(indexed, WRITE_SIZE)].map(async (chunk) => {
-      const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options.wheel));
+      const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options));
       const order = [...bySlot.values()].flat();
       const stands = await this.#writeBySlot(bySlot);
       for (const [i, { index }] of order.entries()) {
@@ -154,7 +155,8 @@ export class RedisRegistry implements SharedRegistry {
   }
 
   #keys(slot: number) {
-    return slotKeys(slot, this.#options.wheel.slots);
+    const { keysOf, slots } = this.#options;
+    return keysOf(slot, slots);
   }
 
   async #run<T>(command: (redis: RedisClient) => Promise<T>): Promise<T> {
@@ -173,6 +175,6 @@ export class WrongTypeError extends StoreUnavailableError {}
 
 /** See the script `writeRecords`. */
 function toArgs({ id, expected, text, removedAt, announcements }: Write): (string | number)[] {
-  const events = announcements.map(({ type, name, at }) => `${type} ${name} ${at}`);
-  return [id, expected, text, removedAt ?? '', events.join('\n')];
+  const events = announcements.map(({ type, name, at }) => `${type}\n${name}\n${at}\n`);
+  return [id, expected, text, removedAt ?? '', events.join('')];
 }

@@ -1,55 +1,50 @@
-import { type Announcement, announcementsOf } from '../calls/announcement.ts';
-import { merge } from '../calls/merge.ts';
+import type { Announcement } from '../calls/announcement.ts';
 import {
-  type CallRegistry,
   type Change,
   type Changed,
+  type RecordRegistry,
   StoreUnavailableError,
 } from '../calls/ports.ts';
-import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
+import type { CallRecord } from '../calls/record.ts';
 import type { LocalRegistry } from './local-registry.ts';
-import {
-  decodeRecord,
-  encodeRecord,
-  type Head,
-  readHead,
-  UnreadableError,
-} from './record-codec.ts';
+import { UnreadableError } from './packing.ts';
+import type { Identified, RecordKind } from './record-kind.ts';
 
 /** A write that counts only if `expected` still stands in Redis; '' is for "nothing stands". */
 export interface Write {
   readonly id: string;
   readonly expected: string;
   readonly text: string;
-  /** null for a tracked call. */
+  /** null while it counts. */
   readonly removedAt: number | null;
   readonly announcements: readonly Announcement[];
 }
 
 /** The registry in Redis. Its methods reject with {@link StoreUnavailableError}. */
 export interface SharedRegistry {
-  /** The texts of a slot's tracked calls, by id. */
+  /** The texts of a slot's tracked records, by id. */
   readSlot(slot: number): Promise<ReadonlyMap<string, string>>;
   /** The texts of those of a slot that were removed since an instant, by id. */
   readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
-  /** The text of each call, tracked or removed; '' for none. */
+  /** The text of each record, tracked or removed; '' for none. */
   read(ids: readonly string[]): Promise<string[]>;
   /**
    * For each write true, or the text that stands instead of the one expected, or null if Redis
-   * cannot keep this call, though it serves.
+   * cannot keep this record, though it serves.
    */
   write(writes: readonly Write[]): Promise<(true | string | null)[]>;
 }
 
-export interface RegistryOptions {
-  readonly local: LocalRegistry;
+export interface RegistryOptions<R extends Identified> {
+  readonly kind: RecordKind<R>;
+  readonly local: LocalRegistry<R>;
   readonly shared: SharedRegistry;
   /** Whether to ask Redis at all. */
   readonly isUp: () => boolean;
   readonly now: () => number;
-  /** Whether a tracked call is so far past its deadline that it must not come back. */
-  readonly isStale: (head: Head) => boolean;
-  readonly onAnnounced: (announcement: Announcement, record: CallRecord) => void;
+  /** Whether nobody can want a tracked record any more, by its text: it must not come back. */
+  readonly isStale: (text: string) => boolean;
+  readonly onAnnounced: (announcement: Announcement, record: R) => void;
   readonly onUnreadable: (id: string, error: UnreadableError) => void;
 }
 
@@ -73,17 +68,17 @@ export interface Synced {
 }
 
 /** A change on its way: `expected` is the text that Redis is believed to hold. */
-interface Open {
-  readonly change: Change;
+interface Open<R> {
+  readonly change: Change<R>;
   readonly index: number;
   readonly expected: string;
 }
 
-interface Draft extends Open {
-  /** What was known here when it was made. */
+interface Draft<R> extends Open<R> {
+  /** The local text when it was made. */
   readonly base: string;
-  readonly before: CallRecord;
-  readonly after: CallRecord;
+  readonly before: R;
+  readonly after: R;
   readonly write: Write;
 }
 
@@ -91,17 +86,18 @@ interface Draft extends Open {
 const MAX_ROUNDS = 32;
 
 /**
- * All that is known of the calls: this replica's copy, and Redis. There is one way to write,
- * `update`, and one way to repair, `sync`; both merge, and neither asks why the two differ.
+ * All that is known of the calls, or of the owners: this replica's copy, and Redis. There is one
+ * way to write, `update`, and one way to repair, `sync`; both merge, and neither asks why the two
+ * differ.
  */
-export class Registry implements CallRegistry {
-  readonly #options: RegistryOptions;
+export class Registry<R extends Identified = CallRecord> implements RecordRegistry<R> {
+  readonly #options: RegistryOptions<R>;
 
-  constructor(options: RegistryOptions) {
+  constructor(options: RegistryOptions<R>) {
     this.#options = options;
   }
 
-  get(id: string): CallRecord {
+  get(id: string): R {
     return this.#options.local.get(id);
   }
 
@@ -125,24 +121,24 @@ export class Registry implements CallRegistry {
     return isUp() && (await this.#write(open, [])).isAnswered;
   }
 
-  async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<CallRecord[]> {
-    const { local, shared, isUp } = this.#options;
+  async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]> {
+    const { kind, local, shared, isUp } = this.#options;
     const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
     const reading =
       which === 'tracked' ? () => shared.readSlot(slot) : () => shared.readRemoved(slot, 0);
     const read = isUp() ? await reading().catch(ifUnavailable) : null;
     const ids = new Set([...(read?.keys() ?? []), ...known.keys()]);
-    const records: CallRecord[] = [];
+    const records: R[] = [];
     for (const id of ids) {
       const text = read?.get(id);
-      if (text !== undefined) records.push(merge(this.#decode(id, text), local.get(id)));
+      if (text !== undefined) records.push(kind.merge(this.#decode(id, text), local.get(id)));
       else if (read === null || !local.isAcknowledged(id)) records.push(local.get(id));
     }
-    return records.filter((record) => (removedOf(record) === null) === (which === 'tracked'));
+    return records.filter((record) => (kind.removedAt(record) === null) === (which === 'tracked'));
   }
 
   /** What this replica and Redis know of calls; what this replica knows if Redis does not answer. */
-  async read(ids: readonly string[]): Promise<CallRecord[]> {
+  async read(ids: readonly string[]): Promise<R[]> {
     const { local, shared, isUp } = this.#options;
     const texts = isUp() ? await shared.read(ids).catch(ifUnavailable) : null;
     return ids.map((id, i) => {
@@ -155,10 +151,10 @@ export class Registry implements CallRegistry {
    * Changes calls by what is known of them here and in Redis. If Redis does not answer, the
    * change holds here until a sync brings it to Redis. One result a change, in their order.
    */
-  async update(changes: readonly Change[]): Promise<Changed[]> {
+  async update(changes: readonly Change<R>[]): Promise<Changed<R>[]> {
     const { local, isUp } = this.#options;
     const open = changes.map((change, index) => this.#open(change, index));
-    const results: Changed[] = [];
+    const results: Changed<R>[] = [];
     const left = isUp() ? (await this.#write(open, results)).left : open;
     for (const item of left) {
       const draft = this.#draft(item);
@@ -192,9 +188,9 @@ export class Registry implements CallRegistry {
   }
 
   async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
-    const { local } = this.#options;
+    const { kind, local } = this.#options;
     let learned = 0;
-    const behind: Open[] = [];
+    const behind: Open<R>[] = [];
     for (const [id, text] of there) {
       const known = local.text(id);
       if (known !== text) {
@@ -208,7 +204,7 @@ export class Registry implements CallRegistry {
     const { isAnswered } = await this.#write(behind, []);
     if (!isAnswered) throw new StoreUnavailableError('Redis went away during a sync');
     const lost = behind.filter(
-      ({ expected, change: { id } }) => expected === '' && removedOf(local.get(id)) === null,
+      ({ expected, change: { id } }) => expected === '' && kind.removedAt(local.get(id)) === null,
     );
     return { learned, pushed: behind.length, lost: lost.length };
   }
@@ -217,13 +213,13 @@ export class Registry implements CallRegistry {
   #dropStale(slot: number, there: ReadonlyMap<string, string>): void {
     const { local, isStale } = this.#options;
     for (const [id, text] of local.tracked(slot)) {
-      if (!there.has(id) && isStale(readHead(text))) local.drop(id);
+      if (!there.has(id) && isStale(text)) local.drop(id);
     }
   }
 
   /** Writes until all is written that Redis takes, or Redis does not answer. */
-  async #write(all: readonly Open[], results: Changed[]) {
-    const left: Open[] = [];
+  async #write(all: readonly Open<R>[], results: Changed<R>[]) {
+    const left: Open<R>[] = [];
     let open = all;
     for (let round = 0; open.length > 0; round++) {
       if (round === MAX_ROUNDS) throw new StoreUnavailableError('a call is contended');
@@ -241,7 +237,7 @@ export class Registry implements CallRegistry {
   }
 
   /** Takes in how a write went; returns it again if it has to be tried on what stands there. */
-  #conclude(draft: Draft, stands: true | string, results: Changed[]): Open[] {
+  #conclude(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
     const { local, onAnnounced } = this.#options;
     const { change, index, before, after, write } = draft;
     // Another replica that knows the same may have written it first.
@@ -258,39 +254,41 @@ export class Registry implements CallRegistry {
     return [{ change, index, expected: stands }];
   }
 
-  #open(change: Change, index: number): Open {
+  #open(change: Change<R>, index: number): Open<R> {
     return { change, index, expected: this.#options.local.text(change.id) };
   }
 
-  #draft(item: Open): Draft {
-    const { local, now } = this.#options;
+  #draft(item: Open<R>): Draft<R> {
+    const { kind, local, now } = this.#options;
     const { id } = item.change;
     const base = local.text(id);
     const before = local.get(id);
     const added = item.change.decide(before);
-    const after = added === null ? before : merge(before, added);
+    const after = added === null ? before : kind.merge(before, added);
     const stood = item.expected === base ? before : this.#decode(id, item.expected);
     const write = {
       id,
       expected: item.expected,
       // With nothing to say, also what cannot be read stays as it is.
-      text: saysAnything(after) ? encodeRecord(after) : item.expected,
-      removedAt: removedOf(after)?.at ?? null,
-      announcements: announcementsOf(stood, after, now()),
+      text: kind.saysAnything(after) ? kind.encode(after) : item.expected,
+      removedAt: kind.removedAt(after),
+      announcements: kind.announcements(stood, after, now()),
     };
     return { ...item, base, before, after, write };
   }
 
-  #keep({ base, after, write }: Draft): CallRecord {
-    return saysAnything(after) ? this.#options.local.put(base, after, write.text) : after;
+  #keep({ base, after, write }: Draft<R>): R {
+    const { kind, local } = this.#options;
+    return kind.saysAnything(after) ? local.put(base, after, write.text) : after;
   }
 
   /** What Redis knows by a text; nothing, if it cannot be read. */
-  #decode(id: string, text: string): CallRecord {
+  #decode(id: string, text: string): R {
+    const { kind } = this.#options;
     try {
-      return text === '' ? emptyRecord(id) : decodeRecord(id, text);
+      return text === '' ? kind.empty(id) : kind.decode(id, text);
     } catch (error) {
-      if (error instanceof UnreadableError) return emptyRecord(id);
+      if (error instanceof UnreadableError) return kind.empty(id);
       throw error;
     }
   }
@@ -300,10 +298,10 @@ export class Registry implements CallRegistry {
    * Callkeeper wrote it, what is known here is out of date: the call is left to that version.
    */
   #learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {
-    const { local, onUnreadable } = this.#options;
+    const { kind, local, onUnreadable } = this.#options;
     if (text === '' || text === local.text(id)) return 'learned';
     try {
-      local.merge(decodeRecord(id, text));
+      local.merge(kind.decode(id, text));
       return 'learned';
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
@@ -318,10 +316,6 @@ export class Registry implements CallRegistry {
 /** Decides on no change: what is known of the call is written as it is. */
 function asKnown(): null {
   return null;
-}
-
-function saysAnything({ tracking, stops }: CallRecord): boolean {
-  return tracking !== null || Object.keys(stops).length > 0;
 }
 
 function ifUnavailable(error: unknown): null {

@@ -4,13 +4,14 @@ import type { Result } from 'ioredis';
 const MOST_BELIEVED_MS = 60_000;
 
 /**
- * Says that a replica lives, and with which interval. KEYS: wheel, replicas. ARGV: replica, for
- * how long to believe it (ms), interval (ms). Returns {verdict, interval, living replicas, whether
- * Redis was empty (0 or 1), now}; the verdict is `joined`, or `different` if other living replicas
- * have another interval; then this one is not counted. With nobody else left the new interval
+ * Says that a replica lives, and with which interval. KEYS: wheel, replicas, served. ARGV: replica,
+ * for how long to believe it (ms), interval (ms). Returns {verdict, interval, living replicas,
+ * whether Redis was empty (0 or 1), now, since when a replica has served without a break}; the
+ * verdict is `joined`, or `different` if other living replicas have another interval; then this one is not counted. With nobody else left the new interval
  * counts. Without an interval Redis is new, or has lost its data. Instants are by Redis's clock
  * (ms), the one that all replicas share. A replica that is to be believed for longer than anybody
- * asks for was written before that clock was set back.
+ * asks for was written before that clock was set back. A break is a time in which no replica could
+ * be believed to live, or a step of that clock: both show as a gap between two heartbeats.
  */
 const joinWheel = `
 local time = redis.call('TIME')
@@ -21,14 +22,18 @@ if laid and laid ~= ARGV[3] then
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, now + ${MOST_BELIEVED_MS})) do
     if id ~= ARGV[1] then others[#others + 1] = id end
   end
-  if #others > 0 then return {'different', laid, others, 0, now} end
+  if #others > 0 then return {'different', laid, others, 0, now, now} end
 end
 -- First what needs memory: after a write that needs none, Redis lets these pass without it.
 redis.call('SET', KEYS[1], ARGV[3])
 redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
+local since, last = unpack(redis.call('HMGET', KEYS[3], 'since', 'last'))
+local gap = now - (tonumber(last or '') or 0)
+if not since or gap < 0 or gap > tonumber(ARGV[2]) then since = now end
+redis.call('HSET', KEYS[3], 'since', since, 'last', now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now + ${MOST_BELIEVED_MS}, '+inf')
-return {'joined', ARGV[3], redis.call('ZRANGE', KEYS[2], 0, -1), laid and 0 or 1, now}
+return {'joined', ARGV[3], redis.call('ZRANGE', KEYS[2], 0, -1), laid and 0 or 1, now, tonumber(since)}
 `;
 
 /** KEYS: lock. ARGV: the key to it. */
@@ -52,7 +57,7 @@ return 1
 export const SCRIPTS = {
   holdLock: { lua: holdLock, numberOfKeys: 1 },
   unlockSlot: { lua: unlockSlot, numberOfKeys: 1 },
-  joinWheel: { lua: joinWheel, numberOfKeys: 2 },
+  joinWheel: { lua: joinWheel, numberOfKeys: 3 },
 };
 
 export type JoinReply = [
@@ -61,6 +66,7 @@ export type JoinReply = [
   replicas: string[],
   wasEmpty: 0 | 1,
   nowMs: number,
+  servedSince: number,
 ];
 
 declare module 'ioredis' {
@@ -70,6 +76,7 @@ declare module 'ioredis' {
     joinWheel(
       wheel: string,
       replicas: string,
+      served: string,
       replica: string,
       ttlMs: number,
       intervalMs: number,

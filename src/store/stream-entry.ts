@@ -1,11 +1,13 @@
 import { callOf } from '../calls/call.ts';
-import type { CallEvent, EventType } from '../calls/event.ts';
-import { decodeRecord, UnreadableError } from './record-codec.ts';
+import type { CallEventType, OwnerEventType, PublishedEvent } from '../calls/event.ts';
+import { decodeOwner } from './owner-codec.ts';
+import { UnreadableError } from './packing.ts';
+import { decodeRecord } from './record-codec.ts';
 
 /** As Redis gives it: fields are names and values by turns. */
 export type StreamEntry = [entryId: string, fields: string[]];
 
-const TYPES: ReadonlySet<string> = new Set<EventType>([
+const CALL_TYPES: ReadonlySet<string> = new Set<CallEventType>([
   'tracked',
   'at-risk',
   'recovered',
@@ -14,19 +16,31 @@ const TYPES: ReadonlySet<string> = new Set<EventType>([
   'untracked',
 ]);
 
+const OWNER_TYPES: ReadonlySet<string> = new Set<OwnerEventType>(['owner.lapsed', 'owner.renewed']);
+
 export function fieldOf(fields: readonly string[], name: string): string {
   const at = fields.indexOf(name);
   return at < 0 ? '' : (fields[at + 1] ?? '');
 }
 
+/** Whether an entry is about an owner, not about a call. */
+export function isOfOwner(fields: readonly string[]): boolean {
+  return OWNER_TYPES.has(fieldOf(fields, 'type'));
+}
+
 /** The event in an entry of the stream; null if it cannot be read, which the feed reports. */
-export function decodeEvent([, fields]: StreamEntry): CallEvent | null {
+export function decodeEvent([, fields]: StreamEntry): PublishedEvent | null {
   const type = fieldOf(fields, 'type');
-  const at = Number(fieldOf(fields, 'at'));
-  if (!TYPES.has(type) || !Number.isFinite(at)) return null;
+  const published = { id: fieldOf(fields, 'name'), at: Number(fieldOf(fields, 'at')) };
+  if (!Number.isFinite(published.at)) return null;
+  const [id, text] = [fieldOf(fields, 'id'), fieldOf(fields, 'record')];
   try {
-    const call = callOf(decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call')));
-    return call && { id: fieldOf(fields, 'name'), type: type as EventType, at, call };
+    if (OWNER_TYPES.has(type)) {
+      return { ...published, type: type as OwnerEventType, owner: decodeOwner(id, text) };
+    }
+    if (!CALL_TYPES.has(type)) return null;
+    const call = callOf(decodeRecord(id, text));
+    return call && { ...published, type: type as CallEventType, call };
   } catch (error) {
     if (error instanceof UnreadableError) return null;
     throw error;
@@ -35,8 +49,9 @@ export function decodeEvent([, fields]: StreamEntry): CallEvent | null {
 
 /** Whether a later version of Callkeeper wrote the entry: it is that version's to read. */
 export function isOfLaterVersion([, fields]: StreamEntry): boolean {
+  const decode = isOfOwner(fields) ? decodeOwner : decodeRecord;
   try {
-    decodeRecord(fieldOf(fields, 'id'), fieldOf(fields, 'call'));
+    decode(fieldOf(fields, 'id'), fieldOf(fields, 'record'));
     return false;
   } catch (error) {
     return error instanceof UnreadableError && error.newer;

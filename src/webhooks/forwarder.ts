@@ -1,6 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Logger } from 'pino';
-import type { CallEvent, EventType } from '../calls/event.ts';
+import type { EventType, PublishedEvent } from '../calls/event.ts';
+import { ownerOf } from '../calls/owner.ts';
 import type { Clock } from '../calls/ports.ts';
 import { type Delivery, jobIdOf } from './delivery-queue.ts';
 import type { DeliveryOrder, EventGroup } from './ports.ts';
@@ -12,7 +13,7 @@ export interface ForwarderOptions {
   readonly queue: Pick<Queue<Delivery>, 'addBulk'>;
   readonly targets: Targets;
   /** What a receiver is told of an event. */
-  readonly render: (event: CallEvent) => string;
+  readonly render: (event: PublishedEvent) => string;
   /** Resolves when events have come, or the signal aborts. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
   readonly isUp: () => boolean;
@@ -22,13 +23,15 @@ export interface ForwarderOptions {
   readonly log: Logger;
 }
 
-/** That a call is tracked its owner has said itself. */
+/** That a call is tracked, the bot has said itself. */
 const TOLD: ReadonlySet<EventType> = new Set([
   'ended',
   'expired',
   'untracked',
   'at-risk',
   'recovered',
+  'owner.lapsed',
+  'owner.renewed',
 ]);
 
 /**
@@ -100,11 +103,13 @@ export class Forwarder {
     }
   }
 
-  #delivery(event: CallEvent): Delivery | null {
+  #delivery(event: PublishedEvent): Delivery | null {
     const { targets, render } = this.#options;
-    const url = TOLD.has(event.type) ? targets.of(event.call) : null;
+    const about = 'call' in event ? event.call : { ...ownerOf(event.owner.id), webhookUrl: null };
+    const url = TOLD.has(event.type) ? targets.of(about) : null;
     if (url === null) return null;
-    const { id, at, call } = event;
-    return { id, callId: call.id, app: call.app, url, body: render(event), at };
+    const { id, at } = event;
+    const callId = 'call' in event ? event.call.id : event.owner.id;
+    return { id, callId, app: about.app, url, body: render(event), at };
   }
 }

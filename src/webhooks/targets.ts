@@ -25,8 +25,8 @@ export class Targets {
     this.#rules = rules;
   }
 
-  /** Where to tell of a call; null: nowhere. */
-  of(call: Call): string | null {
+  /** Where to send the events of a call, or of an owner, which has no URL of its own; null: nowhere. */
+  of(call: Pick<Call, 'app' | 'webhookUrl'>): string | null {
     const { webhookOf, defaultUrl } = this.#rules;
     return call.webhookUrl ?? webhookOf(call.app)?.url ?? defaultUrl;
   }

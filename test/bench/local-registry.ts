@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Census } from '../../src/store/census.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
+import { CALLS } from '../../src/store/record-kind.ts';
 import { serve } from './rpc.ts';
 import { newRecord, REAL_INTERVAL_MS, SLOTS } from './world/calls.ts';
 
@@ -9,7 +10,7 @@ serve({
   /** Bytes a call. */
   measure: async (calls: number): Promise<number> => {
     const wheel = { intervalMs: REAL_INTERVAL_MS, slots: SLOTS };
-    const local = new LocalRegistry(wheel, (record) => record);
+    const local = new LocalRegistry({ kind: CALLS, slots: wheel.slots });
     const census = new Census(local, SLOTS, 3 * REAL_INTERVAL_MS);
     const before = await used();
     for (let i = 0; i < calls; i++) local.merge(newRecord(Date.now()));

@@ -16,6 +16,7 @@ import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
 import { Keeper } from '../../src/keeper/keeper.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { decodeRecord, encodeRecord } from '../../src/store/record-codec.ts';
+import { CALLS } from '../../src/store/record-kind.ts';
 import { Registry } from '../../src/store/registry.ts';
 import { RegistrySlots } from '../../src/store/slots.ts';
 import { FakeRedis } from './fake-redis.ts';
@@ -37,6 +38,7 @@ export function aCall(over: Partial<Call> = {}): Call {
     tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
+    owner: null,
     generation: 'r1',
     trackedAt: NOW,
     startedAt: null,
@@ -58,7 +60,7 @@ export function aRemovedCall(over: Partial<RemovedCall> = {}): RemovedCall {
 /** The record of a call: what `callOf` reads as that call. */
 export function recordOf(call: Call | RemovedCall): CallRecord {
   const { id, generation, app, tenantId, tenantIsDefault, trackedAt } = call;
-  const { startedAt, trackUntil, labels, webhookUrl, renewedAt, consecutiveFailures } = call;
+  const { startedAt, trackUntil, labels, webhookUrl, owner, renewedAt, consecutiveFailures } = call;
   const base = { app, tenantId, tenantIsDefault, trackedAt, startedAt, trackUntil };
   const failure =
     consecutiveFailures === 0
@@ -72,7 +74,7 @@ export function recordOf(call: Call | RemovedCall): CallRecord {
         };
   const record = {
     ...emptyRecord(id),
-    tracking: { generation, ...base, labels, webhookUrl },
+    tracking: { generation, ...base, labels, webhookUrl, owner },
     renewedAt,
     failure,
   };
@@ -327,11 +329,14 @@ export function aRegistry(over: WorldOptions = {}) {
   const { wheel = WHEEL, clock = new FakeClock(), told = new Told() } = over;
   const redis = over.redis ?? new FakeRedis(wheel);
   const { intervalMs } = wheel;
-  const local = new LocalRegistry(wheel, (record) =>
-    believe(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
-  );
+  const local = new LocalRegistry({
+    kind: CALLS,
+    slots: wheel.slots,
+    believe: (record) => believe(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
+  });
   const unreadable: string[] = [];
   const registry = new Registry({
+    kind: CALLS,
     local,
     shared: redis,
     isUp: () => true,

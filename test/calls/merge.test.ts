@@ -37,6 +37,7 @@ const aRecord: fc.Arbitrary<CallRecord> = fc.record({
       tenantIsDefault: fc.boolean(),
       labels: fc.constant({}),
       webhookUrl: fc.constant(null),
+      owner: fc.constantFrom(null, 'bot-1'),
       trackedAt: instant,
       startedAt: fc.constant(null),
       trackUntil: fc.constant(null),
@@ -130,7 +131,14 @@ describe('a word that differs within one generation', () => {
     ...empty,
     tracking: {
       ...{ generation: 'b', app: 'default', tenantId: 't', tenantIsDefault: true, labels: {} },
-      ...{ webhookUrl: null, trackedAt: 10, startedAt: null, trackUntil: null, ...over },
+      ...{
+        webhookUrl: null,
+        owner: null,
+        trackedAt: 10,
+        startedAt: null,
+        trackUntil: null,
+        ...over,
+      },
     },
   });
 
@@ -155,6 +163,7 @@ describe('the state of a merged record', () => {
     tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
+    owner: null,
     trackedAt: 1,
     startedAt: null,
     trackUntil: null,

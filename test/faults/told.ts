@@ -22,7 +22,8 @@ export async function toldByEvents({ client }: World): Promise<Told[]> {
   const names = new Set<string>();
   return entries.flatMap((entry) => {
     const event = decodeEvent(asOfThisVersion(entry));
-    if (event === null || !REMOVALS.has(event.type) || names.has(event.id)) return [];
+    if (event === null || !('call' in event)) return [];
+    if (!REMOVALS.has(event.type) || names.has(event.id)) return [];
     names.add(event.id);
     const { id, lastError } = event.call;
     const at = Number(entry[0].split('-')[0]);
@@ -32,7 +33,9 @@ export async function toldByEvents({ client }: World): Promise<Told[]> {
 
 /** What nextVersion() writes differs in the version alone. */
 function asOfThisVersion([entryId, fields]: StreamEntry): StreamEntry {
-  const [call = -1] = fields.flatMap((name, i) => (i % 2 === 0 && name === 'call' ? [i + 1] : []));
+  const [call = -1] = fields.flatMap((name, i) =>
+    i % 2 === 0 && name === 'record' ? [i + 1] : [],
+  );
   return [entryId, fields.map((value, i) => (i === call ? value.replace(/^2/, '1') : value))];
 }
 

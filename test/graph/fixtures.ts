@@ -24,6 +24,7 @@ export function makeCall(id: string, more: Partial<Call> = {}): Call {
     tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
+    owner: null,
     generation: 'r1',
     trackedAt: 0,
     startedAt: null,

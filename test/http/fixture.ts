@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import type { KeyHolder } from '../../src/access/key-ring.ts';
 import type { Call, CallError, RemovedCall } from '../../src/calls/call.ts';
@@ -30,6 +30,7 @@ export function aCall(over: Partial<Call> = {}): Call {
     tenantIsDefault: true,
     labels: {},
     webhookUrl: null,
+    owner: null,
     generation: 'r1',
     trackedAt: NOW,
     startedAt: null,
@@ -88,6 +89,12 @@ export class FakeCalls implements Ports, CallsFor {
     });
   }
 
+  untrackAll(ids: readonly string[]): Promise<{ durable: boolean; stopped: boolean }[]> {
+    return this.#ask('untrackAll', [ids], async () =>
+      ids.map((id) => ({ durable: this.durable, stopped: this.known.delete(id) })),
+    );
+  }
+
   notify(notices: readonly Notice[], of: Parameters<Ports['notify']>[1]) {
     return this.#ask('notify', [notices, of], async () => ({
       kind: 'taken' as const,
@@ -135,9 +142,15 @@ export class FakeCalls implements Ports, CallsFor {
     if (request.app === 'nobody') {
       return { kind: 'invalid', field: 'app', message: 'no app of this name is configured' };
     }
-    const { id, app, labels, startedAt = null, trackUntil = null, webhookUrl = null } = request;
+    const { id, app, labels, startedAt = null, trackUntil = null } = request;
+    const { webhookUrl = null, owner = null } = request;
     const named = { id, app: app ?? 'default', labels: labels ?? {}, startedAt, trackUntil };
-    const call = aCall({ ...named, webhookUrl, tenantId: request.tenantId ?? aCall().tenantId });
+    const call = aCall({
+      ...named,
+      webhookUrl,
+      owner,
+      tenantId: request.tenantId ?? aCall().tenantId,
+    });
     const kind = this.known.has(id) ? 'updated' : 'created';
     this.known.set(id, call);
     return { kind, call, durable: this.durable };
@@ -244,6 +257,8 @@ export async function anApp(
   const app = await buildApp({
     calls,
     events,
+    owners: { within: () => expect.unreachable('no owner is asked for') },
+    presentOwner: () => expect.unreachable('no event is of an owner'),
     overviews: { read: async () => anOverview() },
     admitNotifications: null,
     wheel: { intervalMs: 15 * MINUTE, slots: 256 },

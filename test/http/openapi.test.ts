@@ -42,6 +42,7 @@ test('it lists every route of the API and nothing else', async () => {
   );
   expect(routes.sort()).toEqual([
     'DELETE /calls/{id}/track',
+    'DELETE /owners/{owner}',
     'GET /calls',
     'GET /calls/{id}',
     'GET /events',
@@ -49,11 +50,15 @@ test('it lists every route of the API and nothing else', async () => {
     'GET /metrics',
     'GET /openapi.json',
     'GET /overview',
+    'GET /owners',
+    'GET /owners/{owner}',
     'GET /readyz',
     'POST /calls/track',
+    'POST /calls/untrack',
     'POST /calls/{id}/keepAlive',
     'POST /calls/{id}/track',
     'POST /notifications',
+    'PUT /owners/{owner}',
   ]);
 });
 
@@ -71,6 +76,11 @@ test('each operation says which scope or role it wants, the open ones none', asy
     'get /openapi.json': read,
     'get /overview': read,
     'post /calls/track': track,
+    'post /calls/untrack': track,
+    'get /owners': read,
+    'get /owners/{owner}': read,
+    'put /owners/{owner}': track,
+    'delete /owners/{owner}': track,
     'post /calls/{id}/track': track,
     'delete /calls/{id}/track': track,
     'post /calls/{id}/keepAlive': track,

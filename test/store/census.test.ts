@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
+import { CALLS } from '../../src/store/record-kind.ts';
 import {
   aCall,
   aRemovedCall,
@@ -18,7 +19,7 @@ const SLOT = 3;
 const [ONE, TWO] = [idIn(SLOT, 0), idIn(SLOT, 1)];
 
 function aCensus(slots: number = WHEEL.slots) {
-  const local = new LocalRegistry({ ...WHEEL, slots }, (record) => record);
+  const local = new LocalRegistry({ kind: CALLS, slots });
   const put = (call: Call) => void local.merge(recordOf(call));
   return { local, put, census: new Census(local, slots, DEADLINE_MS) };
 }

@@ -3,7 +3,9 @@ import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts
 import { EventFeed } from '../../src/store/event-feed.ts';
 import { StreamedEventLog } from '../../src/store/event-log.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
+import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
+import { OWNERS } from '../../src/store/record-kind.ts';
 import { aCall, anError, idIn, NOW, recordOf } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { aLocal, aReplica, blocking, realClock, SOON, silent } from './fixture.ts';
@@ -24,6 +26,7 @@ async function aFeed() {
     read: redis,
     block,
     local,
+    owners: new LocalRegistry({ kind: OWNERS, slots: 1 }),
     eventLog: new StreamedEventLog({ redis, clock: realClock }),
     clock: realClock,
     blockMs: 100,
@@ -97,7 +100,7 @@ describe('the feed of events', () => {
   test('skips what it cannot read, counts it, and goes on', async () => {
     const { add, feed, learns, state, unreadable } = await aFeed();
     await feed.follow();
-    await server.client.xadd(EVENTS_KEY, '*', 'type', 'tracked', 'id', ONE, 'call', 'garbage');
+    await server.client.xadd(EVENTS_KEY, '*', 'type', 'tracked', 'id', ONE, 'record', 'garbage');
     await server.client.xadd(
       EVENTS_KEY,
       '*',
@@ -105,7 +108,7 @@ describe('the feed of events', () => {
       'ended',
       'id',
       ONE,
-      'call',
+      'record',
       '2from the future',
     );
     await server.client.xadd(EVENTS_KEY, '*', 'something', 'else');
@@ -133,10 +136,10 @@ describe('the feed of events', () => {
     await learns(ONE, 'tracked');
     await server.flush();
     // Its ids may be smaller than those before, as when Redis's clock was set back.
-    await server.client.xadd(EVENTS_KEY, '1-1', 'type', 'tracked', 'id', 'old', 'call', '{}');
+    await server.client.xadd(EVENTS_KEY, '1-1', 'type', 'tracked', 'id', 'old', 'record', '{}');
     await feed.follow();
     const text = encodeRecord(tracked(TWO));
-    const fields = ['type', 'tracked', 'id', TWO, 'call', text];
+    const fields = ['type', 'tracked', 'id', TWO, 'record', text];
     await server.client.xadd(EVENTS_KEY, '1-2', ...fields);
     await learns(TWO, 'tracked');
   });
@@ -154,7 +157,7 @@ describe('the feed of events', () => {
   test('follows once, however often it is asked to', async () => {
     const { add, feed, learns, unreadable } = await aFeed();
     await Promise.all([feed.follow(), feed.follow(), feed.follow()]);
-    await server.client.xadd(EVENTS_KEY, '*', 'type', 'tracked', 'id', ONE, 'call', 'garbage');
+    await server.client.xadd(EVENTS_KEY, '*', 'type', 'tracked', 'id', ONE, 'record', 'garbage');
     await add(tracked(TWO));
     await learns(TWO, 'tracked');
     expect(unreadable()).toBe(1);

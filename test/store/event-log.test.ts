@@ -6,7 +6,9 @@ import { ALL_APPS, emptyRecord } from '../../src/calls/record.ts';
 import { EventFeed } from '../../src/store/event-feed.ts';
 import { StreamedEventLog } from '../../src/store/event-log.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
+import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
+import { OWNERS } from '../../src/store/record-kind.ts';
 import { aCall, aRemovedCall, idIn, NOW, recordOf } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { aLocal, blocking, fast, publish, realClock, SOON, silent } from './fixture.ts';
@@ -27,6 +29,7 @@ async function aLog({ recent, follows = true }: { recent?: number; follows?: boo
     read: redis,
     block: await blocking(server),
     local: aLocal(),
+    owners: new LocalRegistry({ kind: OWNERS, slots: 1 }),
     eventLog: log,
     clock: realClock,
     blockMs: 100,
@@ -111,17 +114,17 @@ describe('a reader that is up to date', () => {
       'ended',
       'id',
       ID,
-      'call',
+      'record',
       '2from the future',
     );
-    await server.client.xadd(EVENTS_KEY, '*', 'type', 'invented', 'id', ID, 'call', '{}');
+    await server.client.xadd(EVENTS_KEY, '*', 'type', 'invented', 'id', ID, 'record', '{}');
     await server.client.xadd(EVENTS_KEY, '*', 'something', 'else');
     const stop = { generation: 'r1', at: NOW, reason: 'request' as const, resultInfo: null };
     const unknown = encodeRecord({ ...emptyRecord(ID), stops: { [ALL_APPS]: stop } });
     const last = await server.client.xadd(
       EVENTS_KEY,
       '*',
-      ...['type', 'untracked', 'id', ID, 'call', unknown],
+      ...['type', 'untracked', 'id', ID, 'record', unknown],
     );
     await vi.waitFor(() => expect(reader.place).toBe(last), SOON);
     expect(read.events).toEqual([]);
@@ -258,7 +261,14 @@ describe('when Redis goes away', () => {
     await vi.waitFor(() => expect(read.places()).toEqual([last]), SOON);
     await server.flush();
     // Its ids may be smaller than those before, as when Redis's clock was set back.
-    const fields = ['type', 'tracked', 'id', ID, 'call', encodeRecord(recordOf(aCall({ id: ID })))];
+    const fields = [
+      'type',
+      'tracked',
+      'id',
+      ID,
+      'record',
+      encodeRecord(recordOf(aCall({ id: ID }))),
+    ];
     await server.client.xadd(EVENTS_KEY, '1-1', ...fields);
     await feed.follow();
     await vi.waitFor(() => expect(read.places()).toEqual([last, '1-1']), SOON);

@@ -6,9 +6,10 @@ import { believe } from '../../src/calls/merge.ts';
 import type { SettledClock } from '../../src/calls/ports.ts';
 import { type CallRecord, stateOf } from '../../src/calls/record.ts';
 import { connectBlocking, connectFast, type RedisClient } from '../../src/store/connection.ts';
-import { EVENTS_KEY } from '../../src/store/keys.ts';
+import { EVENTS_KEY, slotKeys } from '../../src/store/keys.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { decodeRecord, encodeRecord } from '../../src/store/record-codec.ts';
+import { CALLS } from '../../src/store/record-kind.ts';
 import { RedisRegistry } from '../../src/store/redis-registry.ts';
 import { Registry, type RegistryOptions } from '../../src/store/registry.ts';
 import { fieldOf } from '../../src/store/stream-entry.ts';
@@ -66,14 +67,20 @@ export async function ready(redis: RedisClient): Promise<void> {
 }
 
 /** One replica's registry, over a real Redis; the parts of it for the test to look at. */
-export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions> = {}) {
+export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions<CallRecord>> = {}) {
   const redis = await fast(server);
   const link = { up: true };
-  const shared = new RedisRegistry({ redis, wheel: WHEEL, hasWebhooks: true });
+  const shared = new RedisRegistry({
+    redis,
+    slots: WHEEL.slots,
+    keysOf: slotKeys,
+    hasWebhooks: true,
+  });
   const local = aLocal();
   const announced: { type: string; id: string }[] = [];
   const unreadable: { id: string; message: string }[] = [];
   const registry = new Registry({
+    kind: CALLS,
     local,
     shared,
     isUp: () => link.up,
@@ -108,9 +115,11 @@ export const LATER = NOW + 60_000;
 
 export function aLocal(): LocalRegistry {
   const { intervalMs } = WHEEL;
-  return new LocalRegistry(WHEEL, (record) =>
-    believe(record, { now: LATER, skewMs: SKEW_MS, intervalMs }),
-  );
+  return new LocalRegistry({
+    kind: CALLS,
+    slots: WHEEL.slots,
+    believe: (record) => believe(record, { now: LATER, skewMs: SKEW_MS, intervalMs }),
+  });
 }
 
 /** What the stream of events says, oldest first. */
@@ -122,7 +131,13 @@ export async function events(server: SomeRedis, key = EVENTS_KEY) {
       fieldOf(fields, 'name'),
       fieldOf(fields, 'at'),
     ];
-    return { type, name, at: Number(at), id: fieldOf(fields, 'id'), call: fieldOf(fields, 'call') };
+    return {
+      type,
+      name,
+      at: Number(at),
+      id: fieldOf(fields, 'id'),
+      call: fieldOf(fields, 'record'),
+    };
   });
 }
 
@@ -135,6 +150,6 @@ export async function publish(
 ) {
   const name = `${call.id}/${call.generation}/${type}`;
   const text = encodeRecord(recordOf(call));
-  const fields = ['type', type, 'name', name, 'at', `${at}`, 'id', call.id, 'call', text];
+  const fields = ['type', type, 'name', name, 'at', `${at}`, 'id', call.id, 'record', text];
   return (await server.client.xadd(key, '*', ...fields)) ?? '';
 }

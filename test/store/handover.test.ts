@@ -17,7 +17,7 @@ async function aHandover() {
     (replica) => new Handover({ redis, replica, holdMs: 10_000 }),
   ) as [Handover, Handover];
   const publish = (id: string, text: string) =>
-    redis.xadd(HANDOVER_KEY, '*', 'type', 'ended', 'name', id, 'at', '1', 'id', id, 'call', text);
+    redis.xadd(HANDOVER_KEY, '*', 'type', 'ended', 'name', id, 'at', '1', 'id', id, 'record', text);
   return { redis, one, other, publish };
 }
 

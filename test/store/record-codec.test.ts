@@ -8,12 +8,8 @@ import {
   failureOf,
   renewalOf,
 } from '../../src/calls/record.ts';
-import {
-  decodeRecord,
-  encodeRecord,
-  readHead,
-  UnreadableError,
-} from '../../src/store/record-codec.ts';
+import { UnreadableError } from '../../src/store/packing.ts';
+import { decodeRecord, encodeRecord, readHead } from '../../src/store/record-codec.ts';
 import { aCall, anError, NOW, recordOf } from '../calls/fixture.ts';
 
 const ID = 'call-0001';
@@ -40,7 +36,7 @@ const named = <T>(names: fc.Arbitrary<string>, values: fc.Arbitrary<T>) =>
 const aStop = fc.record({
   generation: text,
   at: instant,
-  reason: fc.constantFrom('request' as const, 'notification' as const, 'track-until' as const),
+  reason: fc.constantFrom('request' as const, 'notification' as const, 'owner-lost' as const),
   resultInfo: fc.option(fc.record({ code: fc.nat(), subcode: fc.option(fc.nat()), message: text })),
 });
 const anyRecord: fc.Arbitrary<CallRecord> = fc.record({
@@ -56,6 +52,7 @@ const anyRecord: fc.Arbitrary<CallRecord> = fc.record({
       trackUntil: fc.option(instant),
       labels: named(fc.oneof(text, fc.constantFrom('__proto__', 'constructor')), text),
       webhookUrl: fc.option(fc.webUrl()),
+      owner: fc.option(fc.stringMatching(/^[A-Za-z0-9._:-]{3,20}$/)),
     }),
   ),
   stops: named(fc.oneof(fc.constant(ALL_APPS), app), aStop),
@@ -192,7 +189,7 @@ describe('a text is not read as a record', () => {
     const [tracking = [], ...rest] = JSON.parse(encodeRecord(record).split('\n')[1] ?? '');
     const longer = [...tracking, null, 'new in a tracking'];
     const body = [longer, ...rest, ...Array.from({ length: 9 }, () => 'new')];
-    while (longer.length < 10) longer.splice(-1, 0, null);
+    while (longer.length < 11) longer.splice(-1, 0, null);
     body.splice(2, 4, null, null, null, null);
     body.push('new in a record');
     expect(decodeRecord(ID, withBody(body))).toEqual(record);

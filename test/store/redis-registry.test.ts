@@ -16,7 +16,12 @@ const ELSEWHERE = idIn(SLOT + 1, 0);
 
 async function aRegistry(over: { hasWebhooks?: boolean; timeoutMs?: number } = {}) {
   const redis = await fast(server, over.timeoutMs);
-  return new RedisRegistry({ redis, wheel: WHEEL, hasWebhooks: over.hasWebhooks ?? true });
+  return new RedisRegistry({
+    redis,
+    slots: WHEEL.slots,
+    keysOf: slotKeys,
+    hasWebhooks: over.hasWebhooks ?? true,
+  });
 }
 
 const put = (id: string, expected: string, text: string): Write => {

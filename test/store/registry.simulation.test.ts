@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { ALL_APPS, type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
+import { ALL_APPS, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { decodeRecord } from '../../src/store/record-codec.ts';
+import { CALLS } from '../../src/store/record-kind.ts';
 import { Registry, type SharedRegistry, type Write } from '../../src/store/registry.ts';
 
 /*
@@ -13,7 +14,6 @@ import { Registry, type SharedRegistry, type Write } from '../../src/store/regis
  * At the end everybody can reach everybody: then all must agree with what the bot and Graph said.
  */
 
-const WHEEL = { intervalMs: 900_000, slots: 2 };
 const DEADLINE_MS = 2_700_000;
 const IDS = ['call-0001', 'call-0002', 'call-0003'];
 const REPLICAS = 3;
@@ -136,9 +136,9 @@ class World {
   }
 
   #replica(index: number) {
-    const believeAll = (record: CallRecord) => record;
-    const local = new LocalRegistry(WHEEL, believeAll, (id) => IDS.indexOf(id) % 2);
+    const local = new LocalRegistry({ kind: CALLS, slots: 2, slotOf: (id) => IDS.indexOf(id) % 2 });
     const registry = new Registry({
+      kind: CALLS,
       local,
       shared: this.redis.connection(() => this.cut[index] ?? false),
       isUp: () => true,
@@ -226,6 +226,7 @@ class World {
       trackUntil: null,
       labels: {},
       webhookUrl: null,
+      owner: null,
     };
     await this.#at(replica).registry.update([
       { id, decide: () => ({ ...emptyRecord(id), tracking }) },

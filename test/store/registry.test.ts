@@ -8,7 +8,7 @@ import {
   stateOf,
 } from '../../src/calls/record.ts';
 import { EVENTS_KEY, HANDOVER_KEY, slotKeys } from '../../src/store/keys.ts';
-import { decodeRecord, encodeRecord } from '../../src/store/record-codec.ts';
+import { decodeRecord, encodeRecord, readHead } from '../../src/store/record-codec.ts';
 import {
   aCall,
   anError,
@@ -403,7 +403,7 @@ describe('a sync', () => {
   });
 
   test('drops an old copy of a call that Redis does not know any more', async () => {
-    const isStale = ({ trackedAt }: { trackedAt: number }) => trackedAt < NOW - 60 * MINUTE;
+    const isStale = (text: string) => readHead(text).trackedAt < NOW - 60 * MINUTE;
     const { local, sync, stored, registry, add } = await aReplica(server, { isStale });
     const trackedAt = NOW - 120 * MINUTE;
     local.merge(tracked(ONE, { trackedAt }));

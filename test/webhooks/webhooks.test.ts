@@ -57,7 +57,7 @@ async function someWebhooks(over: Over = {}) {
       secretsOf: async () => [SECRET],
       ...targets,
     } as Targets,
-    render: ({ id, type, call }) => JSON.stringify({ id, type: `call.${type}`, call }),
+    render: ({ id, type, ...about }) => JSON.stringify({ id, type: `call.${type}`, ...about }),
     changed: (signal) => realClock.sleep(20, signal),
     isUp: () => true,
     lookMs: 20,

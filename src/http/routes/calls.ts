@@ -5,7 +5,7 @@ import { problemAnswers } from '../answers.ts';
 import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { Problem, problemBody } from '../problems.ts';
-import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
+import { AppName, CallId, canonicalId, Labels, Owner } from '../track-request.ts';
 
 export interface CallRoutesOptions {
   readonly calls: CallsFor<'find' | 'list' | 'isDurable'>;
@@ -37,6 +37,7 @@ const listSchema = {
     {
       state: Type.Optional({ ...CallState, default: 'tracked' }),
       app: Type.Optional(AppName),
+      owner: Type.Optional(Owner),
       label: Type.Optional(Labels),
       limit: Type.Optional(
         Type.Integer({
@@ -78,9 +79,10 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
   });
 
   app.get('/calls', { schema: listSchema }, async ({ query, principal }) => {
-    const { state = 'tracked', app: appName, label = [], limit = DEFAULT_LIMIT, cursor } = query;
+    const { state = 'tracked', app: appName, owner, label = [], limit = DEFAULT_LIMIT } = query;
+    const { cursor } = query;
     const theirs = calls.within(principal.reach);
-    const page = await theirs.list({ state, app: appName, labels: label, limit, cursor });
+    const page = await theirs.list({ state, app: appName, owner, labels: label, limit, cursor });
     return {
       calls: page.calls.map((call) => present(call, theirs.isDurable(call.id))),
       next: page.next,

@@ -1,10 +1,11 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
-import { type EventLog, PLACE_PATTERN } from '../../calls/event.ts';
+import { type EventLog, PLACE_PATTERN, type PublishedEvent } from '../../calls/event.ts';
 import { matches } from '../../calls/listing.ts';
+import { ownerOf } from '../../calls/owner.ts';
+import { isWithin } from '../../calls/principal.ts';
 import { problemAnswers } from '../answers.ts';
-import type { PresentCall } from '../call-resource.ts';
-import { type EventResource, eventPresenter } from '../event-resource.ts';
+import type { EventResource, PresentEvent } from '../event-resource.ts';
 import { sendEvents } from '../event-stream.ts';
 import type { Limits } from '../limits.ts';
 import { Places } from '../places.ts';
@@ -13,7 +14,7 @@ import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
 export interface EventRoutesOptions {
   readonly events: EventLog;
-  readonly present: PresentCall;
+  readonly present: PresentEvent;
   readonly limits: Pick<Limits, 'maxEventStreams' | 'eventHeartbeatMs' | 'eventStalledMs'>;
 }
 
@@ -22,10 +23,10 @@ const PLACE = 'The `id` of the last event that was received: those after it foll
 const schema = {
   tags: ['Calls'],
   operationId: 'streamEvents',
-  summary: 'What happens to calls, as Server-Sent Events',
+  summary: 'What happens to calls and owners, as Server-Sent Events',
   description:
     'Each event is named `call.tracked`, `call.ended`, `call.expired`, `call.untracked`, ' +
-    '`call.at-risk` or `call.recovered`; its data is an `Event`. It comes at least once: the ' +
+    '`call.at-risk`, `call.recovered`, `owner.lapsed` or `owner.renewed`; its data is an `Event`. It comes at least once: the ' +
     '`id` in its data tells a repeat. About the last 10,000 events are kept. Who resumes from ' +
     'one that is no longer there is sent `event: gap` first, with ' +
     '`{ "after": …, "firstKept": … }`: in between something may be missing; `GET /calls` tells ' +
@@ -80,7 +81,6 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
   { events, present, limits },
   done,
 ) => {
-  const presentEvent = eventPresenter(present);
   const stopping = new AbortController();
   const places = new Places(limits.maxEventStreams);
   app.addHook('preClose', (closed) => {
@@ -101,10 +101,9 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
       if (typeof leave === 'string') throw tooMany(leave);
       reply.hijack();
       const options = {
-        present: presentEvent,
-        wants: ({ call }: { call: Parameters<typeof matches>[0] }) =>
-          (id === null || call.id === id) &&
-          matches(call, { app: appName, reach: principal.reach, labels }),
+        present,
+        wants: (event: PublishedEvent) =>
+          isWanted(event, { id, app: appName, reach: principal.reach, labels }),
         isWelcome: () => principal.stillHolds(),
         heartbeatMs: limits.eventHeartbeatMs,
         stalledMs: limits.eventStalledMs,
@@ -120,6 +119,17 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
 
   done();
 };
+
+/** Who asks for a call or for labels does not want the events of owners. */
+function isWanted(
+  event: PublishedEvent,
+  { id, ...query }: Parameters<typeof matches>[1] & { readonly id: string | null },
+): boolean {
+  if ('call' in event) return (id === null || event.call.id === id) && matches(event.call, query);
+  const { app } = ownerOf(event.owner.id);
+  if (id !== null || query.labels.length > 0) return false;
+  return isWithin(query.reach, app) && (query.app === undefined || query.app === app);
+}
 
 function tooMany(why: string): Problem {
   const detail = `of the streams of events that this replica can have open ${why}`;

@@ -5,6 +5,7 @@ import { type CallRecord, emptyRecord } from '../../../src/calls/record.ts';
 import type { Wheel } from '../../../src/calls/wheel.ts';
 import { newGeneration } from '../../../src/calls/words.ts';
 import { connectFast } from '../../../src/store/connection.ts';
+import { slotKeys } from '../../../src/store/keys.ts';
 import { encodeRecord } from '../../../src/store/record-codec.ts';
 import { RedisRegistry } from '../../../src/store/redis-registry.ts';
 import { TENANT } from './microsoft.ts';
@@ -30,6 +31,7 @@ export function newRecord(now: number): CallRecord {
       trackUntil: null,
       labels: {},
       webhookUrl: null,
+      owner: null,
     },
     renewedAt: now,
   };
@@ -41,7 +43,12 @@ export async function writeCalls(redisUrl: string, wheel: Wheel, count: number):
   const redis = connectFast({ url: redisUrl, timeoutMs: 60_000, log });
   if (redis.status !== 'ready') await once(redis, 'ready');
   try {
-    const registry = new RedisRegistry({ redis, wheel, hasWebhooks: false });
+    const registry = new RedisRegistry({
+      redis,
+      slots: wheel.slots,
+      keysOf: slotKeys,
+      hasWebhooks: false,
+    });
     const now = Date.now();
     for (let i = 0; i < count; i += BATCH) {
       const records = Array.from({ length: Math.min(BATCH, count - i) }, () => newRecord(now));

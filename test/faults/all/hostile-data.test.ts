@@ -50,7 +50,7 @@ describe('no call passes its deadline', () => {
       await client.zadd(removedAt, Date.now(), id);
       for (const stream of [EVENTS_KEY, HANDOVER_KEY]) {
         for (const type of ['tracked', 'ended', 'no-such-type']) {
-          await client.xadd(stream, '*', 'type', type, 'at', '1', 'id', id, 'call', text);
+          await client.xadd(stream, '*', 'type', type, 'at', '1', 'id', id, 'record', text);
         }
       }
     }

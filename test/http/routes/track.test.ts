@@ -15,6 +15,7 @@ test('a call that is new is created, a known one updated', async () => {
     tenantId: aCall().tenantId,
     labels: { room: 'a' },
     webhookUrl: null,
+    owner: null,
     trackedAt: '2026-02-03T04:05:06.789Z',
     startedAt: null,
     trackUntil: null,

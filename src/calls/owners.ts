@@ -1,0 +1,196 @@
+import { CursorError } from './listing.ts';
+import {
+  describeOwner,
+  drop,
+  type Judging,
+  type Owner,
+  type OwnerName,
+  type OwnerRecord,
+  type OwnerState,
+  ownerId,
+  ownerState,
+  renewal,
+} from './owner.ts';
+import { type OwnerRegistry, type SettledClock, StoreUnavailableError } from './ports.ts';
+import { isWithin, type Reach } from './principal.ts';
+import { beyondReach, type Forbidden } from './reach.ts';
+import { type ConfiguredApps, faultOfApp, type Invalid } from './track-request.ts';
+
+/** The calls of each owner, as this replica knows them, by the owner's id. */
+export interface OwnedCalls {
+  count(ownerId: string): number;
+  /** The owners that have calls. */
+  owners(): Iterable<string>;
+  /** The ids of the calls of an owner. Reads all calls. */
+  idsOf(ownerId: string): Promise<string[]>;
+}
+
+export interface OwnersDeps {
+  readonly registry: OwnerRegistry;
+  /** Slots of the registry of owners. */
+  readonly slots: number;
+  readonly calls: OwnedCalls;
+  /** How many owners this replica knows to have a lease. */
+  readonly leases: () => number;
+  /** Stops calls by request; returns how many were tracked until now. */
+  readonly stop: (ids: readonly string[], reach: Reach) => Promise<number>;
+  readonly clock: SettledClock;
+  readonly judging: () => Omit<Judging, 'now'>;
+  readonly configured: () => ConfiguredApps;
+  /** The apps whose owners may be seen and touched; null: all. */
+  readonly reach: Reach;
+}
+
+export interface OwnerQuery {
+  readonly app?: string | undefined;
+  readonly state?: OwnerState | undefined;
+  readonly limit: number;
+  /** As the page before gave it in `next`. */
+  readonly cursor?: string | undefined;
+}
+
+export interface OwnerPage {
+  readonly owners: readonly Owner[];
+  readonly next: string | null;
+}
+
+/** There are {@link MOST_OWNERS} leases. */
+export interface TooMany {
+  readonly kind: 'too-many';
+  readonly message: string;
+}
+
+export type Renewed =
+  | {
+      readonly kind: 'renewed';
+      readonly owner: Owner;
+      readonly durable: boolean;
+      /** It had no lease that counted. */
+      readonly isNew: boolean;
+    }
+  | Invalid
+  | Forbidden
+  | TooMany;
+
+export type Dropped =
+  | { readonly kind: 'dropped'; readonly stopped: number; readonly durable: boolean }
+  | Invalid
+  | Forbidden;
+
+/**
+ * Leases at most: they are read whole by the judge with each heartbeat, and by each replica once an
+ * interval. 100,000 cost some 20 MB in each replica and in Redis.
+ */
+export const MOST_OWNERS = 100_000;
+
+/** The owners of calls, for whoever asks. An owner that nobody named has the default app. */
+export class Owners {
+  readonly #deps: OwnersDeps;
+
+  constructor(deps: OwnersDeps) {
+    this.#deps = deps;
+  }
+
+  /** The same owners, as far as somebody may see and touch them. */
+  within(reach: Reach): Owners {
+    return reach === this.#deps.reach ? this : new Owners({ ...this.#deps, reach });
+  }
+
+  /** Renews the lease of an owner. It may have no calls yet. */
+  async renew(name: string, app: string | undefined, leaseMs: number): Promise<Renewed> {
+    const owner = this.#named(name, app);
+    if ('kind' in owner) return owner;
+    const { registry, clock, leases } = this.#deps;
+    const id = ownerId(owner);
+    if (registry.get(id).lease === null && leases() >= MOST_OWNERS) {
+      const message = `there are ${MOST_OWNERS} owners with a lease, which is the limit`;
+      return { kind: 'too-many', message };
+    }
+    const [changed] = await registry.update([
+      { id, decide: (current) => renewal(current, leaseMs, clock.now()) },
+    ]);
+    if (!changed || changed.kind === 'refused') {
+      throw new StoreUnavailableError(`a later version of Callkeeper wrote the owner ${name}`);
+    }
+    const { kind, before, after } = changed;
+    const isNew = ['none', 'lost'].includes(ownerState(before));
+    return { kind: 'renewed', owner: this.#present(after), durable: kind === 'stored', isNew };
+  }
+
+  /** null if nobody knows the owner: it has neither calls nor had a lease in the last 24 h. */
+  async find(name: string, app: string | undefined): Promise<Owner | null> {
+    const owner = this.#named(name, app);
+    if ('kind' in owner) return null;
+    const [record] = await this.#deps.registry.read([ownerId(owner)]);
+    const found = record && this.#present(record);
+    return found && (found.state !== 'none' || found.tracked > 0) ? found : null;
+  }
+
+  /**
+   * The owners that have a lease, or calls, in the order of their names; those that were lost only
+   * if they are asked for. Rejects with {@link CursorError} if the cursor is not one.
+   */
+  async list({ app, state, limit, cursor }: OwnerQuery): Promise<OwnerPage> {
+    const after = cursor === undefined ? '' : parseCursor(cursor);
+    const wanted = (await this.#all(state === 'lost'))
+      .filter((owner) => isWithin(this.#deps.reach, owner.app))
+      .filter((owner) => app === undefined || owner.app === app)
+      .filter((owner) => state === undefined || owner.state === state)
+      .map((owner) => ({ id: ownerId(owner), owner }))
+      .filter(({ id }) => id > after)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    const page = wanted.slice(0, limit);
+    const last = page.at(-1);
+    const next = last && wanted.length > limit ? formatCursor(last.id) : null;
+    return { owners: page.map(({ owner }) => owner), next };
+  }
+
+  /** Stops all calls of the owner and drops its lease. */
+  async drop(name: string, app: string | undefined): Promise<Dropped> {
+    const owner = this.#named(name, app);
+    if ('kind' in owner) return owner;
+    const { registry, calls, stop, clock, reach } = this.#deps;
+    const id = ownerId(owner);
+    const decide = (current: OwnerRecord) => {
+      return current.lease === null ? null : drop(current, clock.now());
+    };
+    const [changed] = await registry.update([{ id, decide }]);
+    const stopped = await stop(await calls.idsOf(id), reach);
+    return { kind: 'dropped', stopped, durable: changed?.kind === 'stored' };
+  }
+
+  async #all(isLost: boolean): Promise<Owner[]> {
+    const { registry, slots, calls } = this.#deps;
+    const owners = new Map<string, Owner>();
+    if (!isLost) {
+      for (const id of calls.owners()) owners.set(id, this.#present(registry.get(id)));
+    }
+    for (let slot = 0; slot < slots; slot++) {
+      const records = await registry.readSlot(slot, isLost ? 'removed' : 'tracked');
+      for (const record of records) owners.set(record.id, this.#present(record));
+    }
+    return [...owners.values()];
+  }
+
+  #named(name: string, named: string | undefined): OwnerName | Invalid | Forbidden {
+    const { configured, reach } = this.#deps;
+    const context = configured();
+    const app = named ?? context.defaultApp;
+    return faultOfApp(app, context, reach) ?? beyondReach(reach, app) ?? { app, name };
+  }
+
+  #present(record: OwnerRecord): Owner {
+    const { calls, judging } = this.#deps;
+    return describeOwner(record, calls.count(record.id), judging());
+  }
+}
+
+function parseCursor(text: string): string {
+  const id = Buffer.from(text, 'base64url').toString();
+  if (!id.includes('@')) throw new CursorError('not a cursor that a page gave as its `next`');
+  return id;
+}
+
+function formatCursor(id: string): string {
+  return Buffer.from(id).toString('base64url');
+}

@@ -1,0 +1,141 @@
+import type { Logger } from 'pino';
+import type { Calls } from '../calls/calls.ts';
+import { LeaseJudge } from '../calls/lease-judge.ts';
+import { believeOwner } from '../calls/merge.ts';
+import { describeOwner, type OwnerRecord, ownerState } from '../calls/owner.ts';
+import { Owners } from '../calls/owners.ts';
+import type { CallRegistry, OwnerObserver, SettledClock } from '../calls/ports.ts';
+import type { ConfiguredApps } from '../calls/track-request.ts';
+import { LeaseWatch } from '../schedule/lease-watch.ts';
+import type { RedisClient } from '../store/connection.ts';
+import { JUDGE_KEY, ownerKeys } from '../store/keys.ts';
+import { LocalRegistry } from '../store/local-registry.ts';
+import type { Membership } from '../store/membership.ts';
+import type { LocalOwnedCalls } from '../store/owned-calls.ts';
+import { readQuietUntil } from '../store/owner-codec.ts';
+import { OWNERS } from '../store/record-kind.ts';
+import { RedisRegistry } from '../store/redis-registry.ts';
+import { Registry } from '../store/registry.ts';
+
+export interface OwnersParts {
+  readonly redis: RedisClient;
+  readonly hasWebhooks: boolean;
+  readonly replica: string;
+  readonly membership: () => Pick<Membership, 'servedSince'>;
+  readonly calls: CallRegistry;
+  readonly owned: LocalOwnedCalls;
+  readonly isUp: () => boolean;
+  readonly clock: SettledClock;
+  readonly graceMs: number;
+  readonly skewMs: number;
+  readonly intervalMs: number;
+  readonly deadlineMs: number;
+  readonly heartbeatMs: number;
+  readonly believedMs: number;
+  readonly observer: () => OwnerObserver;
+  readonly onUnreadable: (id: string, error: Error) => void;
+  readonly onFatal: (error: Error) => void;
+  readonly log: Logger;
+}
+
+/** Owners are few beside calls, and are read whole: so many hashes keep each command short. */
+const SLOTS = 16;
+/** A lost or dropped owner can be asked for this long. */
+const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
+
+/** The registry of owners, what bots can ask of it, and the watch that judges their leases. */
+export function buildOwners(parts: OwnersParts) {
+  const { redis, hasWebhooks, owned, clock, isUp, graceMs, skewMs, intervalMs, deadlineMs } = parts;
+  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+  const local = new LocalRegistry<OwnerRecord>({
+    kind: OWNERS,
+    slots: SLOTS,
+    believe: (record) => believeOwner(record, { now: clock.now(), skewMs, intervalMs }),
+  });
+  const shared = new RedisRegistry({ redis, slots: SLOTS, keysOf: ownerKeys, hasWebhooks });
+  const registry = new Registry<OwnerRecord>({
+    kind: OWNERS,
+    local,
+    shared,
+    isUp,
+    now: () => clock.now(),
+    isStale: (text) => clock.settledNow() > readQuietUntil(text) + REMEMBERED_MS,
+    onAnnounced: ({ type }, record) => {
+      const owner = describe(record);
+      if (type === 'owner.lapsed') parts.observer().lapsed(owner);
+      if (type === 'owner.renewed') parts.observer().renewed(owner);
+    },
+    onUnreadable: parts.onUnreadable,
+  });
+  const judging = () => {
+    return { servedSince: parts.membership().servedSince ?? clock.now(), graceMs };
+  };
+  const describe = (record: OwnerRecord) => {
+    return describeOwner(record, owned.count(record.id), judging());
+  };
+  function* tracked() {
+    for (const slot of slots) for (const [id, text] of local.tracked(slot)) yield { id, text };
+  }
+  const countLeases = () => slots.reduce((sum, slot) => sum + local.tracked(slot).size, 0);
+
+  const judge = new LeaseJudge({
+    owners: registry,
+    suspects: function* (now) {
+      for (const { id, text } of tracked()) if (readQuietUntil(text) <= now) yield local.get(id);
+      for (const slot of slots) for (const id of local.removed(slot).keys()) yield local.get(id);
+    },
+    calls: parts.calls,
+    owned,
+    clock,
+    judging,
+    onLost: (record, calls) => parts.observer().lost(describe(record), calls),
+  });
+  const watch = new LeaseWatch({
+    judge,
+    sync: async () => {
+      const now = clock.settledNow();
+      for (const slot of slots) {
+        await registry.sync(slot, { removedSince: now - 2 * deadlineMs });
+        local.dropRemoved(slot, now - 2 * deadlineMs);
+        await shared.prune(slot, now - REMEMBERED_MS);
+      }
+    },
+    isUp,
+    isAhead: () => registry.unacknowledged > 0,
+    hold: async () => {
+      const { replica, believedMs } = parts;
+      const holding = redis.holdLock(JUDGE_KEY, replica, Math.ceil(believedMs));
+      return (await holding.catch(() => 0)) === 1; // Redis is out: nobody judges
+    },
+    lookMs: parts.heartbeatMs,
+    syncMs: intervalMs,
+    clock,
+    log: parts.log,
+    onFatal: parts.onFatal,
+  });
+
+  const serve = (calls: Pick<Calls, 'within'>, configured: () => ConfiguredApps) =>
+    new Owners({
+      registry,
+      slots: SLOTS,
+      calls: owned,
+      leases: countLeases,
+      stop: async (ids, reach) => {
+        const stopped = await calls.within(reach).untrackAll(ids);
+        return stopped.filter((one) => one.stopped).length;
+      },
+      clock,
+      judging,
+      configured,
+      reach: null,
+    });
+  /** For the metrics: how many owners have a lease, and of how many it has lapsed. */
+  const count = () => {
+    let lapsed = 0;
+    for (const { id, text } of tracked()) {
+      if (readQuietUntil(text) === 0 && ownerState(local.get(id)) === 'lapsed') lapsed++;
+    }
+    return { owners: countLeases(), lapsed };
+  };
+  return { local, watch, serve, describe, count };
+}

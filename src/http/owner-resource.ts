@@ -1,0 +1,74 @@
+import Type, { type Static } from 'typebox';
+import type { Owner } from '../calls/owner.ts';
+import { formatInstantOrNull } from './instant.ts';
+
+const InstantOrNull = (description: string) =>
+  Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    format: 'date-time',
+    description: `${description} RFC 3339, UTC, ms.`,
+  });
+
+export const OwnerState = Type.Enum(['none', 'active', 'lapsed', 'lost'], {
+  type: 'string',
+  description:
+    'none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: ' +
+    'the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its ' +
+    'calls were stopped.',
+});
+
+export const OwnerSchema = Type.Object(
+  {
+    owner: Type.String({ description: 'The name of the bot instance.' }),
+    app: Type.String({ description: 'The app of its calls: a name belongs to one app.' }),
+    state: OwnerState,
+    tracked: Type.Integer({ minimum: 0, description: 'How many tracked calls it has.' }),
+    renewedAt: InstantOrNull('When it renewed its lease last; null if it has none.'),
+    leaseSeconds: Type.Unsafe<number | null>({
+      type: ['number', 'null'],
+      description: 'How long a renewal counts; null if it has no lease.',
+    }),
+    leaseUntil: InstantOrNull(
+      'Until when the lease runs; null if it has none. Later than the last renewal says after a ' +
+        'time in which no replica served, which is not counted.',
+    ),
+    stopsAt: InstantOrNull(
+      'When its calls are stopped, or were stopped, unless it renews its lease; null: never.',
+    ),
+  },
+  {
+    $id: 'Owner',
+    title: 'Owner',
+    description: 'A bot instance that tracks calls, and its lease.',
+    examples: [
+      {
+        owner: 'bot-7',
+        app: 'default',
+        state: 'active',
+        tracked: 12,
+        renewedAt: '2026-02-03T04:05:06.789Z',
+        leaseSeconds: 90,
+        leaseUntil: '2026-02-03T04:06:36.789Z',
+        stopsAt: '2026-02-03T04:16:36.789Z',
+      },
+    ],
+  },
+);
+
+/** An owner as the API shows it. */
+export type OwnerResource = Static<typeof OwnerSchema>;
+
+export const OwnerRef = Type.Unsafe<OwnerResource>({ $ref: 'Owner#' });
+
+export function presentOwner(owner: Owner): OwnerResource {
+  return {
+    owner: owner.name,
+    app: owner.app,
+    state: owner.state,
+    tracked: owner.tracked,
+    renewedAt: formatInstantOrNull(owner.renewedAt),
+    leaseSeconds: owner.leaseMs === null ? null : owner.leaseMs / 1_000,
+    leaseUntil: formatInstantOrNull(owner.leaseUntil),
+    stopsAt: formatInstantOrNull(owner.stopsAt),
+  };
+}

@@ -1,0 +1,81 @@
+import type { TObject, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+
+/** A text that is not a record as we write it. */
+export class UnreadableError extends Error {
+  readonly code = 'UNREADABLE';
+  /** A later version of Callkeeper wrote it: it must not be overwritten. */
+  readonly newer: boolean;
+  constructor(message: string, newer = false) {
+    super(message);
+    this.name = 'UnreadableError';
+    this.newer = newer;
+  }
+}
+
+/** Packs the fields of a record as JSON, by position: `[[…],…]`. */
+export class Packing<T extends object> {
+  readonly #shape: Shape;
+  readonly #check: (value: unknown) => value is T;
+
+  /** @param schema of an object; its fields keep their order for ever */
+  constructor(schema: TObject) {
+    this.#shape = shapeOf(schema) ?? [];
+    const compiled = Compile(schema);
+    this.#check = (value): value is T => compiled.Check(value);
+  }
+
+  pack(fields: T): string {
+    return JSON.stringify(pack(this.#shape, fields));
+  }
+
+  /** @throws UnreadableError */
+  unpack(text: string): T {
+    const fields = unpack(this.#shape, parse(text));
+    if (this.#check(fields)) return fields;
+    throw new UnreadableError('it does not have the fields of a record');
+  }
+}
+
+/** Whether a version that is not one of ours is a later one. */
+export function isLaterVersion(version: string): boolean {
+  return /^[2-9]/.test(version);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UnreadableError('it is not JSON');
+  }
+}
+
+/** The fields of an object in their order, each with the fields of the object in it, if any. */
+type Shape = readonly (readonly [name: string, inner: Shape | null])[];
+
+function shapeOf(schema: TSchema): Shape | null {
+  const options: readonly TSchema[] = (schema as { anyOf?: TSchema[] }).anyOf ?? [schema];
+  const object = options.find((option): option is TObject => 'properties' in option);
+  if (!object) return null;
+  return Object.entries(object.properties).map(([name, inner]) => [name, shapeOf(inner)]);
+}
+
+/** An object as the list of its values; nulls at the end are left out. */
+function pack(shape: Shape, value: object): unknown[] {
+  const packed = shape.map(([name, inner]) => {
+    const field = (value as Record<string, unknown>)[name] ?? null;
+    return inner !== null && field !== null ? pack(inner, field) : field;
+  });
+  while (packed.at(-1) === null) packed.pop();
+  return packed;
+}
+
+function unpack(shape: Shape, packed: unknown): unknown {
+  if (!Array.isArray(packed)) throw new UnreadableError('its parts are not lists');
+  const value: Record<string, unknown> = {};
+  for (const [i, [name, inner]] of shape.entries()) {
+    const field: unknown = packed[i] ?? null;
+    value[name] = inner !== null && field !== null ? unpack(inner, field) : field;
+  }
+  return value;
+}

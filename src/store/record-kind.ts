@@ -1,0 +1,46 @@
+import { type Announcement, announcementsOf, ownerAnnouncementsOf } from '../calls/announcement.ts';
+import { merge, mergeOwners } from '../calls/merge.ts';
+import { emptyOwner, type OwnerRecord, ownerRemovedAt } from '../calls/owner.ts';
+import { type CallRecord, emptyRecord, removedOf } from '../calls/record.ts';
+import { decodeOwner, encodeOwner } from './owner-codec.ts';
+import { decodeRecord, encodeRecord } from './record-codec.ts';
+
+export interface Identified {
+  readonly id: string;
+}
+
+/** What the registries have to know about a kind of record. */
+export interface RecordKind<R extends Identified> {
+  /** Nothing is known. */
+  empty(id: string): R;
+  merge(a: R, b: R): R;
+  encode(record: R): string;
+  /** @throws UnreadableError */
+  decode(id: string, text: string): R;
+  /** When it was removed, epoch ms; null while it counts. */
+  removedAt(record: R): number | null;
+  /** What a change has to announce. */
+  announcements(before: R, after: R, now: number): readonly Announcement[];
+  /** False for a record that says nothing: it is not stored. */
+  saysAnything(record: R): boolean;
+}
+
+export const CALLS: RecordKind<CallRecord> = {
+  empty: emptyRecord,
+  merge,
+  encode: encodeRecord,
+  decode: decodeRecord,
+  removedAt: (record) => removedOf(record)?.at ?? null,
+  announcements: announcementsOf,
+  saysAnything: ({ tracking, stops }) => tracking !== null || Object.keys(stops).length > 0,
+};
+
+export const OWNERS: RecordKind<OwnerRecord> = {
+  empty: emptyOwner,
+  merge: mergeOwners,
+  encode: encodeOwner,
+  decode: decodeOwner,
+  removedAt: ownerRemovedAt,
+  announcements: ownerAnnouncementsOf,
+  saysAnything: ({ lease, droppedAt }) => lease !== null || droppedAt !== null,
+};
