@@ -8,6 +8,9 @@ import type { Identified, RecordKind } from './record-kind.ts';
  */
 const MAX_REMOVED = 1_000_000;
 
+/** Records that are kept decoded: some 10 MB. */
+const MAX_DECODED = 8_192;
+
 export interface LocalRegistryOptions<R extends Identified> {
   readonly kind: RecordKind<R>;
   readonly slots: number;
@@ -34,6 +37,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   /** What Redis has not confirmed yet: all that `durable: false` means. */
   readonly #unacknowledged = new Set<string>();
   readonly #versions: number[];
+  readonly #decoded = new Map<string, { readonly text: string; readonly record: R }>();
 
   constructor(options: LocalRegistryOptions<R>) {
     const { kind, slots } = options;
@@ -69,7 +73,17 @@ export class LocalRegistry<R extends Identified = CallRecord> {
 
   get(id: string): R {
     const text = this.text(id);
-    return text === '' ? this.#kind.empty(id) : this.#believe(this.#kind.decode(id, text));
+    return text === '' ? this.#kind.empty(id) : this.#believe(this.#decode(id, text));
+  }
+
+  /** A call that is due is read when it is visited, before its request and after it. */
+  #decode(id: string, text: string): R {
+    const last = this.#decoded.get(id);
+    if (last?.text === text) return last.record;
+    const record = this.#kind.decode(id, text);
+    if (this.#decoded.size >= MAX_DECODED) this.#decoded.clear();
+    this.#decoded.set(id, { text, record });
+    return record;
   }
 
   /** Learns what somebody knows of a call; returns what is known of it now. */
