@@ -14,8 +14,10 @@ export class LogObserver implements Observer, OwnerObserver {
   }
 
   tracked(call: Call, isNew: boolean): void {
+    // The audit line of the request is there already, at `info`.
+    if (!this.#log.isLevelEnabled('debug')) return;
     const message = isNew ? 'call tracked' : 'call tracked again';
-    this.#log.info({ event: 'tracked', call: call.id, app: call.app, isNew }, message);
+    this.#log.debug({ event: 'tracked', call: call.id, app: call.app, isNew }, message);
   }
 
   attempted(call: Call, outcome: Outcome): void {

@@ -78,6 +78,15 @@ export function buildOwners(parts: OwnersParts) {
   }
   const countLeases = () => slots.reduce((sum, slot) => sum + local.tracked(slot).size, 0);
 
+  /** For the metrics: how many owners have a lease, and of how many it has lapsed. */
+  const count = () => {
+    let lapsed = 0;
+    for (const { id, text } of tracked()) {
+      if (readQuietUntil(text) === 0 && ownerState(local.get(id)) === 'lapsed') lapsed++;
+    }
+    return { owners: countLeases(), lapsed };
+  };
+
   const judge = new LeaseJudge({
     owners: registry,
     suspects: function* (now) {
@@ -101,7 +110,8 @@ export function buildOwners(parts: OwnersParts) {
       }
     },
     isUp,
-    isAhead: () => registry.unacknowledged > 0,
+    // Nobody publishes that a lapsed owner was lost: who knows one looks again.
+    wantsSync: () => registry.unacknowledged > 0 || count().lapsed > 0,
     hold: async () => {
       const { replica, believedMs } = parts;
       const holding = redis.holdLock(JUDGE_KEY, replica, Math.ceil(believedMs));
@@ -129,13 +139,5 @@ export function buildOwners(parts: OwnersParts) {
       configured,
       reach: null,
     });
-  /** For the metrics: how many owners have a lease, and of how many it has lapsed. */
-  const count = () => {
-    let lapsed = 0;
-    for (const { id, text } of tracked()) {
-      if (readQuietUntil(text) === 0 && ownerState(local.get(id)) === 'lapsed') lapsed++;
-    }
-    return { owners: countLeases(), lapsed };
-  };
   return { local, watch, serve, describe, count };
 }

@@ -7,8 +7,8 @@ export interface LeaseWatchOptions {
   /** Brings the owners that this replica knows up to date; rejects if Redis does not answer. */
   readonly sync: () => Promise<void>;
   readonly isUp: () => boolean;
-  /** Whether Redis has not confirmed all that this replica knows about owners. */
-  readonly isAhead: () => boolean;
+  /** Whether this replica knows more than Redis, or something that is about to change there. */
+  readonly wantsSync: () => boolean;
   /** Whether this replica is the one that judges, for a while from now on. */
   readonly hold: () => Promise<boolean>;
   /** Between two looks at the leases, in ms. */
@@ -59,9 +59,9 @@ export class LeaseWatch {
   }
 
   async #look(): Promise<void> {
-    const { judge, sync, isAhead, hold, syncMs, clock } = this.#options;
+    const { judge, sync, wantsSync, hold, syncMs, clock } = this.#options;
     const isJudge = await hold();
-    const isInStep = !isAhead() && Math.abs(clock.now() - this.#syncedAt) < syncMs;
+    const isInStep = !wantsSync() && Math.abs(clock.now() - this.#syncedAt) < syncMs;
     if (!isJudge && isInStep) return;
     await sync();
     this.#syncedAt = clock.now();

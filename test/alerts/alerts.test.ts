@@ -190,6 +190,11 @@ const CASES: readonly Case[] = [
     near: [{ nodejs_eventloop_lag_p99_seconds: gauge(0.02, 0.3) }],
   },
   {
+    alert: 'CallkeeperOwnerLapsed',
+    fires: [{ callkeeper_owners_lapsed: gauge(0, 1) }],
+    near: [{ callkeeper_owners: gauge(2, 0) }],
+  },
+  {
     alert: 'CallkeeperReloadFailed',
     fires: [{ 'callkeeper_reload_successful{file="apps"}': gauge(1, 0) }],
   },

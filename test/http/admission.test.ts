@@ -1,10 +1,10 @@
 import type { InjectOptions } from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { Access } from '../../src/access/access.ts';
-import { hashOf, type KeyHolder } from '../../src/access/key-ring.ts';
+import { hashOf } from '../../src/access/key-ring.ts';
 import type { Scope } from '../../src/calls/principal.ts';
 import { problemType } from '../../src/http/problems.ts';
-import { anApp, converse, ID, identifyBy } from './fixture.ts';
+import { aClient, anApp, converse, ID, identifyBy } from './fixture.ts';
 
 const KEY = 'correct-horse-battery-staple';
 const OTHER = 'another-key-of-enough-length';
@@ -12,6 +12,11 @@ const withKeys = { identify: identifyBy({ apiKeys: [KEY, OTHER] }) };
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
 const CLOSED = [
+  ['POST', '/calls/untrack'],
+  ['GET', '/owners'],
+  ['GET', '/owners/bot-7'],
+  ['PUT', '/owners/bot-7'],
+  ['DELETE', '/owners/bot-7'],
   ['POST', `/calls/${ID}/track`],
   ['DELETE', `/calls/${ID}/track`],
   ['GET', `/calls/${ID}`],
@@ -163,15 +168,6 @@ test('who is not let in sends no body', async () => {
     `${head}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n`,
   );
   expect(answer).toContain('HTTP/1.1 401');
-});
-
-const aClient = (key: string, over: Partial<KeyHolder> = {}): KeyHolder => ({
-  name: 'bot',
-  keys: [{ hash: hashOf(key), expiresAt: null }],
-  scopes: ['read', 'track'],
-  apps: null,
-  rateLimit: null,
-  ...over,
 });
 
 const READS: readonly InjectOptions[] = [

@@ -39,15 +39,15 @@ test('each change is told of, with who asked for it', async () => {
   ]);
 });
 
-test('a batch is told of call by call, by the same request', async () => {
+test('a batch has one line, with how many calls it changed', async () => {
   const { ask, lines } = await anAudited();
   const calls = [{ id: 'call-0001' }, { id: 'call-0002', app: 'nobody' }, { id: 'call-0003' }];
   await ask('POST', '/calls/track', { calls });
   expect(lines()).toMatchObject([
-    { action: 'track', call: 'call-0001', outcome: 'created', ...who },
-    { action: 'track', call: 'call-0003', outcome: 'created', ...who },
+    { action: 'track', outcome: 'batch', calls: 3, created: 2, updated: 0, ...who },
   ]);
-  expect(new Set(lines().map(({ reqId }) => reqId)).size).toBe(1);
+  await ask('POST', '/calls/track', { calls: [{ id: 'call-0002', app: 'nobody' }] });
+  expect(lines()).toHaveLength(1);
 });
 
 test('of notifications it is told how many calls they changed, if any', async () => {

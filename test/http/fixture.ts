@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
 import { Access } from '../../src/access/access.ts';
-import type { KeyHolder } from '../../src/access/key-ring.ts';
+import { hashOf, type KeyHolder } from '../../src/access/key-ring.ts';
 import type { Call, CallError, RemovedCall } from '../../src/calls/call.ts';
 import type { Calls, CallsFor } from '../../src/calls/calls.ts';
 import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
@@ -284,6 +284,16 @@ export async function anApp(
   });
   return { app, calls, events, logged };
 }
+
+/** A client of ACCESS_FILE with one key, who may read and track. */
+export const aClient = (key: string, over: Partial<KeyHolder> = {}): KeyHolder => ({
+  name: 'bot',
+  keys: [{ hash: hashOf(key), expiresAt: null }],
+  scopes: ['read', 'track'],
+  apps: null,
+  rateLimit: null,
+  ...over,
+});
 
 /** Who comes in: with keys in the clear or those of some holders; everyone where there are none. */
 export function identifyBy({

@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { emptyOwner, type OwnerRecord } from '../../src/calls/owner.ts';
 import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { EventFeed } from '../../src/store/event-feed.ts';
 import { StreamedEventLog } from '../../src/store/event-log.ts';
 import { EVENTS_KEY } from '../../src/store/keys.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
+import { encodeOwner } from '../../src/store/owner-codec.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
 import { OWNERS } from '../../src/store/record-kind.ts';
 import { aCall, anError, idIn, NOW, recordOf } from '../calls/fixture.ts';
@@ -22,11 +24,12 @@ async function aFeed() {
   const block = await blocking(server);
   let unreadable = 0;
   const told: string[] = [];
+  const owners = new LocalRegistry<OwnerRecord>({ kind: OWNERS, slots: 1 });
   const feed = new EventFeed({
     read: redis,
     block,
     local,
-    owners: new LocalRegistry({ kind: OWNERS, slots: 1 }),
+    owners,
     eventLog: new StreamedEventLog({ redis, clock: realClock }),
     clock: realClock,
     blockMs: 100,
@@ -37,7 +40,7 @@ async function aFeed() {
   onTestFinished(() => feed.stop());
   const state = (id: string) => stateOf(local.get(id));
   const learns = (id: string, what: string) => vi.waitFor(() => expect(state(id)).toBe(what), SOON);
-  return { add, local, feed, block, told, state, learns, unreadable: () => unreadable };
+  return { add, local, owners, feed, block, told, state, learns, unreadable: () => unreadable };
 }
 
 const tracked = (id: string, generation = 'r1') => recordOf(aCall({ id, generation }));
@@ -74,6 +77,19 @@ describe('the feed of events', () => {
     await add(tracked(TWO));
     await learns(TWO, 'tracked');
     expect(state(ONE)).toBeNull();
+  });
+
+  test('learns what happens to owners, and takes nothing of it for a call', async () => {
+    const { add, feed, owners, learns, told } = await aFeed();
+    await feed.follow();
+    const lease = { since: NOW, renewedAt: NOW, leaseMs: 90_000 };
+    const lapsed = { ...emptyOwner('bot-7@default'), lease, lapse: { renewedAt: NOW, at: NOW } };
+    const fields = ['type', 'owner.lapsed', 'name', 'n', 'at', '1', 'id', lapsed.id];
+    await server.client.xadd(EVENTS_KEY, '*', ...fields, 'record', encodeOwner(lapsed));
+    await add(tracked(ONE));
+    await learns(ONE, 'tracked');
+    expect(owners.get(lapsed.id)).toEqual(lapsed);
+    expect(told).toEqual([ONE]);
   });
 
   test('does not undo, by the echo of a tracking, what has happened to the call since', async () => {

@@ -2,15 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import type { EventType } from '../../src/calls/event.ts';
+import { emptyOwner } from '../../src/calls/owner.ts';
 import type { SettledClock } from '../../src/calls/ports.ts';
 import { connectWorker } from '../../src/store/connection.ts';
 import { RedisDeliveryOrder } from '../../src/store/delivery-order.ts';
 import { Handover } from '../../src/store/handover.ts';
 import { HANDOVER_KEY, QUEUE_PREFIX } from '../../src/store/keys.ts';
+import { encodeOwner } from '../../src/store/owner-codec.ts';
 import type { DeliveryOutcome } from '../../src/webhooks/ports.ts';
 import type { Targets } from '../../src/webhooks/targets.ts';
 import { Webhooks } from '../../src/webhooks/webhooks.ts';
-import { aCall, aRemovedCall, idIn } from '../calls/fixture.ts';
+import { aCall, aRemovedCall, idIn, NOW } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast, publish, realClock, SOON, silent } from '../store/fixture.ts';
 import { Receiver, SECRET } from './receiver.ts';
@@ -120,6 +122,27 @@ test('a clock that is days ahead for a while makes no delivery be given up', asy
   const { attempts } = await someWebhooks({ clock });
   await tell('ended', `${receiver.url}/hook`);
   await vi.waitFor(() => expect(attempts).toEqual(['delivered']), SOON);
+});
+
+test('the lapse of an owner is sent to the webhook of its app', async () => {
+  const receiver = await aReceiver();
+  const { count } = await someWebhooks({
+    targets: { of: ({ app, webhookUrl }) => webhookUrl ?? `${receiver.url}/${app}` },
+  });
+  const lease = { since: NOW, renewedAt: NOW, leaseMs: 90_000 };
+  const lapse = { renewedAt: NOW, at: NOW + 90_000 };
+  const owner = { ...emptyOwner('bot-7@other'), lease, lapse };
+  for (const type of ['owner.lapsed', 'owner.renewed']) {
+    const fields = ['type', type, 'name', `bot-7@other/${NOW}/${type}`, 'at', `${Date.now()}`];
+    const record = ['id', owner.id, 'record', encodeOwner(owner)];
+    await server.client.xadd(HANDOVER_KEY, '*', ...fields, ...record);
+  }
+  await vi.waitFor(() => expect(count('delivered')).toBe(2), SOON);
+  expect(receiver.told.map(({ path, id }) => [path, id])).toEqual([
+    ['/other', `bot-7@other/${NOW}/owner.lapsed`],
+    ['/other', `bot-7@other/${NOW}/owner.renewed`],
+  ]);
+  expect(receiver.forged).toEqual([]);
 });
 
 describe('the owner of a call', () => {

@@ -75,13 +75,14 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
       const reads = items.map((item, i) => readTrackItem(item, `/calls/${i}`));
       const requests = reads.flatMap((read) => (isFaulty(read) ? [] : [read]));
       const theirs = calls.within(request.principal.reach);
-      const results = (requests.length > 0 ? await theirs.track(requests) : []).values();
+      const tracked = requests.length > 0 ? await theirs.track(requests) : [];
+      auditBatch(request, tracked, items.length);
+      const results = tracked.values();
       return {
         results: reads.map((read, i) => {
           if (isFaulty(read)) return refused(items[i], invalidBody(read));
           const result = results.next().value;
           if (!result) throw new Error('fewer results than calls to track');
-          auditItem(request, read.id, result);
           return { id: read.id, ...presentResult(result, present, `/calls/${i}`) };
         }),
       };
@@ -90,12 +91,13 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
   done();
 };
 
-/** A line a call, as if each had come alone. */
-function auditItem(request: FastifyRequest, call: string, result: Tracked): void {
-  if (result.kind === 'forbidden') request.forbid(result.message);
-  else if (result.kind !== 'invalid') {
-    audit(request, { action: 'track', call, outcome: result.kind });
-  }
+/** One line with counts: a line for each of 1,000 calls would cost more than to track them. */
+function auditBatch(request: FastifyRequest, results: readonly Tracked[], calls: number): void {
+  const count = (kind: Tracked['kind']) => results.filter((one) => one.kind === kind).length;
+  for (const result of results) if (result.kind === 'forbidden') request.forbid(result.message);
+  const [created, updated] = [count('created'), count('updated')];
+  if (created + updated === 0) return;
+  audit(request, { action: 'track', outcome: 'batch', calls, created, updated });
 }
 
 /** The id is told as it came, as far as an id could go: the sender may look for it. */

@@ -77,7 +77,7 @@ export const untrackBatchRoutes: FastifyPluginCallbackTypebox<UntrackBatchRoutes
       const count = stopped.filter((one) => one.stopped).length;
       audit(request, {
         action: 'untrack',
-        outcome: 'untracked',
+        outcome: 'batch',
         calls: wanted.length,
         stopped: count,
       });

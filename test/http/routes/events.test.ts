@@ -4,9 +4,19 @@ import type { FastifyInstance } from 'fastify';
 import { describe, expect, test, vi } from 'vitest';
 import { hashOf } from '../../../src/access/key-ring.ts';
 import type { PlacedEvent } from '../../../src/calls/event.ts';
+import { emptyOwner } from '../../../src/calls/owner.ts';
 import { problemType } from '../../../src/http/problems.ts';
 import { EventClient } from '../event-client.ts';
-import { aCall, anApp, aRemovedCall, type Fixture, ID, identifyBy, NOW } from '../fixture.ts';
+import {
+  aCall,
+  aClient,
+  anApp,
+  aRemovedCall,
+  type Fixture,
+  ID,
+  identifyBy,
+  NOW,
+} from '../fixture.ts';
 
 const SOON = { timeout: 15_000, interval: 10 };
 
@@ -29,6 +39,17 @@ function ended(place: string, over: object = {}): PlacedEvent {
   const event = { id: `event-${place}`, type: 'ended', at: NOW, call: aRemovedCall(over) } as const;
   return { place, event };
 }
+
+const OWNER = {
+  owner: 'bot-7',
+  app: 'default',
+  state: 'lapsed' as const,
+  tracked: 3,
+  renewedAt: '2026-02-03T04:05:06.789Z',
+  leaseSeconds: 90,
+  leaseUntil: '2026-02-03T04:06:36.789Z',
+  stopsAt: '2026-02-03T04:16:36.789Z',
+};
 
 describe('GET /events', () => {
   test('sends what happens, each event with its place and the call as it stood', async () => {
@@ -54,6 +75,41 @@ describe('GET /events', () => {
         },
       })),
     ]);
+  });
+
+  test('sends what happens to owners, but not to who asks for a call, labels or another app', async () => {
+    const key = (apps: string[]) => aClient('k'.repeat(24), { apps });
+    const presentOwner = () => OWNER;
+    const open1 = await anApp({ presentOwner });
+    const limited = await anApp({ presentOwner, identify: identifyBy({ holders: [key(['x'])] }) });
+    const owner = emptyOwner('bot-7@default');
+    const event = { id: 'event-1', type: 'owner.lapsed', at: NOW, owner } as const;
+    const authorization = { authorization: `Bearer ${'k'.repeat(24)}` };
+    const clients = await Promise.all([
+      open(open1),
+      open(open1, '/events?app=default'),
+      open(open1, `/events?call=${ID}`),
+      open(open1, '/events?label=room'),
+      open(open1, '/events?app=x'),
+      open(limited, '/events', authorization),
+    ]);
+    for (const { events } of [open1, limited]) {
+      events.tell({ events: [{ place: '101-0', event }], place: '101-0' });
+      const call = { labels: { room: 'a' }, app: 'x' };
+      events.tell({ events: [ended('102-0', call), ended('103-0')], place: '103-0' });
+    }
+    const [all, ofApp, ...others] = clients;
+    await vi.waitFor(() => expect(all?.events).toHaveLength(3), SOON);
+    await vi.waitFor(() => expect(ofApp?.events).toHaveLength(2), SOON);
+    expect(all?.frames[1]).toEqual({
+      id: '101-0',
+      event: 'owner.lapsed',
+      data: { id: 'event-1', type: 'owner.lapsed', timestamp: expect.any(String), owner: OWNER },
+    });
+    for (const client of others) {
+      await vi.waitFor(() => expect(client.events.length).toBeGreaterThan(0), SOON);
+      expect(client.events.map(({ event: type }) => type)).not.toContain('owner.lapsed');
+    }
   });
 
   test.each([ID.toUpperCase(), ID.replaceAll('-', '')])(
