@@ -46,7 +46,10 @@ async function anOwnersApp(over: { leases?: number; keys?: Record<string, string
       idsOf: async (id) => owned.get(id) ?? [],
     },
     leases: () => over.leases ?? 0,
-    stop: async (ids) => stopped.push(...ids),
+    stop: async (ids) => {
+      stopped.push(...ids);
+      return ids.length;
+    },
     clock: realClock,
     judging: () => ({ servedSince: 0, graceMs: GRACE_MS }),
     configured: () => ({ apps: APPS, defaultApp: 'default' }),
