@@ -34,7 +34,6 @@ export const OwnerRecordSchema = Type.Object({
   droppedAt: orNull(Instant),
 });
 
-export type Lease = Readonly<Static<typeof LeaseSchema>>;
 export type OwnerRecord = { readonly id: string } & Readonly<Static<typeof OwnerRecordSchema>>;
 
 /**
