@@ -9,7 +9,7 @@ import { readTracingConfig, type TracingConfig } from './config/tracing-variable
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
 import { LEAST_PLACES } from './limiter/fair-limiter.ts';
-import { latestCatchUpMs } from './periods.ts';
+import { latestCatchUpMs, periods } from './periods.ts';
 import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 export { ConfigError } from './config/env-reader.ts';
@@ -54,6 +54,14 @@ const DAY_MS = 24 * 60 * 60_000;
 
 const GRAPH_ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.com'];
 
+/**
+ * A time without replicas shows only if it is longer than a replica is believed to live, so a
+ * shorter one must not use up the grace.
+ */
+function leastOwnerGraceMs(intervalMs: number): number {
+  return Number.isNaN(intervalMs) ? 0 : periods(intervalMs, 3 * intervalMs).believedMs;
+}
+
 /** Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message. */
 export function readConfig(env: Env): Config {
   const read = new EnvReader(env);
@@ -77,7 +85,7 @@ export function readConfig(env: Env): Config {
     dataDir: read.text('DATA_DIR') ?? '.data',
     intervalMs,
     deadlineMs,
-    ownerGraceMs: read.duration('OWNER_GRACE', '10m', 1_000, DAY_MS),
+    ownerGraceMs: read.duration('OWNER_GRACE', '10m', leastOwnerGraceMs(intervalMs), DAY_MS),
     graphConnections: read.integer('GRAPH_CONNECTIONS', 64, LEAST_PLACES, 1_024),
     proxy: readProxies(read),
     ...readAppsConfig(read, hosts),

@@ -631,6 +631,8 @@ describe('a bad environment is refused', () => {
       [notADuration('KEEPALIVE_DEADLINE', 'from 1000 ms to 2700 s', 'soon')],
     ],
     [{ SHUTDOWN_TIMEOUT: '1d' }, [notADuration('SHUTDOWN_TIMEOUT', 'from 100 ms to 600 s', '1d')]],
+    [{ OWNER_GRACE: '29s' }, [notADuration('OWNER_GRACE', 'from 30000 ms to 86400 s', '29s')]],
+    [{ OWNER_GRACE: '25h' }, [notADuration('OWNER_GRACE', 'from 30000 ms to 86400 s', '25h')]],
     [{ KEEPALIVE_INTERVAL: '31m' }, [NO_ROOM]],
     [{ KEEPALIVE_INTERVAL: '10s', KEEPALIVE_DEADLINE: '14999ms' }, [NO_ROOM]],
   ])('for %j', (env, expected) => {

@@ -4,6 +4,7 @@ import { LeaseJudge } from '../calls/lease-judge.ts';
 import { believeOwner } from '../calls/merge.ts';
 import { describeOwner, type OwnerRecord, ownerState } from '../calls/owner.ts';
 import { Owners } from '../calls/owners.ts';
+import { pieces } from '../calls/pieces.ts';
 import type { CallRegistry, OwnerObserver, SettledClock } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
 import { LeaseWatch } from '../schedule/lease-watch.ts';
@@ -40,6 +41,8 @@ export interface OwnersParts {
 
 /** Owners are few beside calls, and are read whole: so many hashes keep each command short. */
 const SLOTS = 16;
+/** One request may stop many calls, and others are served in between. */
+const STOPPED_AT_ONCE = 500;
 /** A lost or dropped owner can be asked for this long. */
 const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
 
@@ -59,7 +62,11 @@ export function buildOwners(parts: OwnersParts) {
     shared,
     isUp,
     now: () => clock.now(),
-    isStale: (text) => clock.settledNow() > readQuietUntil(text) + REMEMBERED_MS,
+    isStale: (text) => {
+      const { lease } = OWNERS.decode('', text);
+      const until = (lease?.renewedAt ?? 0) + (lease?.leaseMs ?? 0) + graceMs;
+      return clock.settledNow() > until + REMEMBERED_MS;
+    },
     onAnnounced: ({ type }, record) => {
       const owner = describe(record);
       if (type === 'owner.lapsed') parts.observer().lapsed(owner);
@@ -131,8 +138,12 @@ export function buildOwners(parts: OwnersParts) {
       calls: owned,
       leases: countLeases,
       stop: async (ids, reach) => {
-        const stopped = await calls.within(reach).untrackAll(ids);
-        return stopped.filter((one) => one.stopped).length;
+        let count = 0;
+        for (const some of pieces(ids, STOPPED_AT_ONCE)) {
+          const stopped = await calls.within(reach).untrackAll(some);
+          count += stopped.filter((one) => one.stopped).length;
+        }
+        return count;
       },
       clock,
       judging,

@@ -184,6 +184,23 @@ describe('the calls of an owner', () => {
   });
 });
 
+test(
+  'a lapse is written back to a Redis that lost its data, and the calls are stopped',
+  SLOW,
+  async () => {
+    const world = await aWorld();
+    const replica = await world.replica({ REDIS_URL: redis.url, OWNER_GRACE: '8s' }).ready();
+    await renew(replica, 'bot-dead');
+    const ids = await track(world, replica, 'bot-dead');
+    const isLapsed = () => replica.log.some(({ event }) => event === 'owner-lapsed');
+    await vi.waitFor(() => expect(isLapsed()).toBe(true), PATIENCE);
+    await redis.flush();
+    const owners = async () => await redis.client.keys('*owners:*:tracked');
+    await vi.waitFor(async () => expect(await owners()).toHaveLength(1), PATIENCE);
+    await vi.waitFor(async () => expect(await states(replica, ids)).toBe('owner-lost'), PATIENCE);
+  },
+);
+
 test('an owner that is dropped loses its calls and its lease at once', SLOW, async () => {
   const world = await aWorld();
   const replica = await world.replica({ REDIS_URL: redis.url, ...GRACE }).ready();
