@@ -141,7 +141,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     graceMs: config.ownerGraceMs,
     intervalMs,
-    deadlineMs,
     observer: () => logObserver,
     onUnreadable: (owner, err) => {
       metrics.unreadableValue();

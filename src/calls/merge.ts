@@ -67,16 +67,23 @@ function withoutDeadParts(record: CallRecord): CallRecord {
   };
 }
 
-/** Combines what two parties know about one owner. Both records must have the same id. */
+/**
+ * Combines what two parties know about one owner. Both records must have the same id. Of a lease
+ * that was taken up in ignorance of a loss its last renewal stays: the loss was a mistake then.
+ */
 export function mergeOwners(a: OwnerRecord, b: OwnerRecord): OwnerRecord {
-  const lease = later(a.lease, b.lease, (part) => [part.renewedAt]);
-  const lapse = later(a.lapse, b.lapse, (part) => [part.renewedAt, part.at]);
+  const lease = later(a.lease, b.lease, (part) => [part.after, part.renewedAt]);
+  const earlier = [a, b].map((one) => {
+    const isEarlier = one.lease !== null && one.lease.after < (lease?.after ?? 0);
+    return latest(one.earlierAt, isEarlier ? one.lease.renewedAt : null);
+  });
   return {
     id: a.id,
     lease,
-    lapse: lapse !== null && lease !== null && lapse.renewedAt < lease.renewedAt ? null : lapse,
+    lapse: later(a.lapse, b.lapse, (part) => [part.renewedAt, part.at]),
     loss: later(a.loss, b.loss, (part) => [part.renewedAt, part.at]),
     droppedAt: latest(a.droppedAt, b.droppedAt),
+    earlierAt: latest(earlier[0] ?? null, earlier[1] ?? null),
   };
 }
 
@@ -134,19 +141,22 @@ export function believe(record: CallRecord, { now, skewMs, intervalMs }: Believa
 
 /** The same for an owner: a renewal in the future did happen, and counts as one of now. */
 export function believeOwner(record: OwnerRecord, { now, skewMs }: Believable): OwnerRecord {
-  const { lease, lapse, loss, droppedAt } = record;
+  const { id, lease, lapse, loss, droppedAt, earlierAt } = record;
   const isFuture = (at: number | null | undefined) => (at ?? 0) > now + skewMs;
-  const parts = [lease?.renewedAt, lapse?.at, loss?.at, droppedAt];
-  if (!parts.some(isFuture)) return record;
+  const instants = [lease?.after, lease?.renewedAt, lapse?.at, loss?.at, droppedAt, earlierAt];
+  if (!instants.some(isFuture)) return record;
+  const notAhead = (at: number) => (isFuture(at) ? now : at);
   return {
-    id: record.id,
-    lease:
-      lease && isFuture(lease.renewedAt)
-        ? { ...lease, since: Math.min(lease.since, now), renewedAt: now }
-        : lease,
+    id,
+    lease: lease && {
+      ...lease,
+      after: notAhead(lease.after),
+      renewedAt: notAhead(lease.renewedAt),
+    },
     lapse: isFuture(lapse?.at) ? null : lapse,
     loss: isFuture(loss?.at) ? null : loss,
-    droppedAt: isFuture(droppedAt) ? now : droppedAt,
+    droppedAt: droppedAt && notAhead(droppedAt),
+    earlierAt: earlierAt && notAhead(earlierAt),
   };
 }
 

@@ -6,8 +6,8 @@ const Instant = Type.Number();
 
 /** An owner's last sign of life. */
 export const LeaseSchema = Type.Object({
-  /** The first of the renewals that followed one another without a loss in between. */
-  since: Instant,
+  /** When the owner was lost before this lease, as far as the replica knew that took its renewals. */
+  after: Instant,
   renewedAt: Instant,
   /** How long the owner counts as alive after a renewal, in ms. */
   leaseMs: Type.Number(),
@@ -32,6 +32,8 @@ export const OwnerRecordSchema = Type.Object({
   loss: orNull(ConclusionSchema),
   /** The owner was dropped by a request; only a later renewal counts. */
   droppedAt: orNull(Instant),
+  /** The last renewal of all leases before this one. */
+  earlierAt: orNull(Instant),
 });
 
 export type OwnerRecord = { readonly id: string } & Readonly<Static<typeof OwnerRecordSchema>>;
@@ -64,36 +66,47 @@ export function ownerOf(id: string): OwnerName {
 }
 
 export function emptyOwner(id: string): OwnerRecord {
-  return { id, lease: null, lapse: null, loss: null, droppedAt: null };
+  return { id, lease: null, lapse: null, loss: null, droppedAt: null, earlierAt: null };
 }
 
-export function ownerState({ lease, lapse, loss, droppedAt }: OwnerRecord): OwnerState {
-  if (lease === null || lease.renewedAt <= (droppedAt ?? 0)) return 'none';
-  if (loss !== null && loss.renewedAt >= lease.renewedAt) return 'lost';
-  return lapse !== null && lapse.renewedAt >= lease.renewedAt ? 'lapsed' : 'active';
+export function ownerState(record: OwnerRecord): OwnerState {
+  const { lapse, loss, droppedAt } = record;
+  const renewedAt = lastRenewal(record);
+  if (renewedAt <= (droppedAt ?? 0)) return 'none';
+  if (loss !== null && loss.renewedAt >= renewedAt) return 'lost';
+  return lapse !== null && lapse.renewedAt >= renewedAt ? 'lapsed' : 'active';
+}
+
+/** 0 for none. A replica that did not know of a loss may have renewed the lease before. */
+function lastRenewal({ lease, earlierAt }: OwnerRecord): number {
+  return Math.max(lease?.renewedAt ?? 0, earlierAt ?? 0);
+}
+
+/** When the owner's calls were stopped, by a loss or a request; null if it counts, or never did. */
+export function endOf(
+  record: OwnerRecord,
+): { at: number; reason: 'owner-lost' | 'request' } | null {
+  const state = ownerState(record);
+  if (state === 'lost' && record.loss) return { at: record.loss.at, reason: 'owner-lost' };
+  const isDropped = state === 'none' && record.droppedAt !== null;
+  return isDropped ? { at: record.droppedAt ?? 0, reason: 'request' } : null;
 }
 
 /** When an owner was lost or dropped; null while it counts. */
 export function ownerRemovedAt(record: OwnerRecord): number | null {
-  const state = ownerState(record);
-  if (state === 'lost') return record.loss?.at ?? 0;
-  return state === 'none' ? (record.droppedAt ?? 0) : null;
+  return ownerState(record) === 'none' ? (endOf(record)?.at ?? 0) : (endOf(record)?.at ?? null);
 }
 
 /** A renewal, later than all that is known of the owner. */
 export function renewal(current: OwnerRecord, leaseMs: number, now: number): OwnerRecord {
-  const { id, lease, droppedAt } = current;
-  const renewedAt = Math.max(now, (lease?.renewedAt ?? 0) + 1, (droppedAt ?? 0) + 1);
-  const state = ownerState(current);
-  const goesOn = lease !== null && (state === 'active' || state === 'lapsed');
-  return {
-    ...emptyOwner(id),
-    lease: { since: goesOn ? lease.since : renewedAt, renewedAt, leaseMs },
-  };
+  const { id, loss, droppedAt } = current;
+  const renewedAt = Math.max(now, lastRenewal(current) + 1, (droppedAt ?? 0) + 1);
+  const lease = { after: loss?.at ?? 0, renewedAt, leaseMs };
+  return { ...emptyOwner(id), lease };
 }
 
 export function drop(current: OwnerRecord, now: number): OwnerRecord {
-  return { ...emptyOwner(current.id), droppedAt: Math.max(now, current.lease?.renewedAt ?? 0) };
+  return { ...emptyOwner(current.id), droppedAt: Math.max(now, lastRenewal(current)) };
 }
 
 /** What leases are judged by. */
@@ -111,7 +124,7 @@ export interface Judging {
 export function leaseUntil(record: OwnerRecord, servedSince: number): number | null {
   const { lease } = record;
   if (lease === null || ownerState(record) === 'none') return null;
-  return Math.max(lease.renewedAt, servedSince) + lease.leaseMs;
+  return Math.max(lastRenewal(record), servedSince) + lease.leaseMs;
 }
 
 /** When the owner's calls are stopped unless it renews its lease; null if it has none. */
@@ -129,7 +142,7 @@ export function judge(record: OwnerRecord, judging: Judging): OwnerRecord | null
   const { now, servedSince } = judging;
   const { id, lease } = record;
   if (lease === null) return null;
-  const conclusion = { renewedAt: lease.renewedAt, at: now };
+  const conclusion = { renewedAt: lastRenewal(record), at: now };
   const state = ownerState(record);
   if (state === 'active' && now >= (leaseUntil(record, servedSince) ?? Infinity)) {
     return { ...emptyOwner(id), lapse: conclusion };
@@ -144,9 +157,11 @@ export function judge(record: OwnerRecord, judging: Judging): OwnerRecord | null
  * Whether the owner's calls were stopped by mistake: a replica that was cut off had accepted a
  * renewal in time, and nobody else knew it.
  */
-export function wasLostByMistake({ lease, loss }: OwnerRecord): boolean {
-  if (lease === null || loss === null) return false;
-  return lease.since <= loss.renewedAt && lease.renewedAt > loss.renewedAt;
+export function wasLostByMistake(record: OwnerRecord): boolean {
+  const { lease, loss, earlierAt } = record;
+  if (lease === null || loss === null || ownerState(record) === 'none') return false;
+  const unaware = lease.after < loss.at ? lease.renewedAt : 0;
+  return Math.max(unaware, earlierAt ?? 0) > loss.renewedAt;
 }
 
 /** An owner, as the API shows it. Instants in epoch ms. */
@@ -174,7 +189,7 @@ export function describeOwner(
     ...ownerOf(record.id),
     state,
     tracked,
-    renewedAt: lease?.renewedAt ?? null,
+    renewedAt: lease && lastRenewal(record),
     leaseMs: lease?.leaseMs ?? null,
     leaseUntil: leaseUntil(record, judging.servedSince),
     stopsAt: state === 'lost' ? (record.loss?.at ?? null) : lossAt(record, judging),

@@ -2,6 +2,7 @@ import { CursorError } from './listing.ts';
 import {
   describeOwner,
   drop,
+  emptyOwner,
   type Judging,
   type Owner,
   type OwnerName,
@@ -21,8 +22,8 @@ export interface OwnedCalls {
   count(ownerId: string): number;
   /** The owners that have calls. */
   owners(): Iterable<string>;
-  /** The ids of the calls of an owner. Reads all calls. */
-  idsOf(ownerId: string): Promise<string[]>;
+  /** The ids of the calls of some owners, by the owner's id. Reads all calls. */
+  idsOf(ownerIds: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
 export interface OwnersDeps {
@@ -102,16 +103,15 @@ export class Owners {
     if ('kind' in owner) return owner;
     const { registry, clock, leases } = this.#deps;
     const id = ownerId(owner);
-    if (registry.get(id).lease === null && leases() >= MOST_OWNERS) {
+    const isFull = leases() >= MOST_OWNERS;
+    if (isFull && ownerState((await registry.read([id]))[0] ?? emptyOwner(id)) === 'none') {
       const message = `there are ${MOST_OWNERS} owners with a lease, which is the limit`;
       return { kind: 'too-many', message };
     }
     const [changed] = await registry.update([
       { id, decide: (current) => renewal(current, leaseMs, clock.now()) },
     ]);
-    if (!changed || changed.kind === 'refused') {
-      throw new StoreUnavailableError(`a later version of Callkeeper wrote the owner ${name}`);
-    }
+    if (!changed || changed.kind === 'refused') throw ofLaterVersion(name);
     const { kind, before, after } = changed;
     const isNew = ['none', 'lost'].includes(ownerState(before));
     return { kind: 'renewed', owner: this.#present(after), durable: kind === 'stored', isNew };
@@ -151,12 +151,13 @@ export class Owners {
     if ('kind' in owner) return owner;
     const { registry, calls, stop, clock, reach } = this.#deps;
     const id = ownerId(owner);
-    const decide = (current: OwnerRecord) => {
-      return current.lease === null ? null : drop(current, clock.now());
-    };
+    const decide = (current: OwnerRecord) => drop(current, clock.now());
     const [changed] = await registry.update([{ id, decide }]);
-    const stopped = await stop(await calls.idsOf(id), reach);
-    return { kind: 'dropped', stopped, durable: changed?.kind === 'stored' };
+    if (!changed || changed.kind === 'refused') throw ofLaterVersion(name);
+    // Calls that this replica does not know yet are stopped by the judge.
+    const found = await calls.idsOf(new Set([id]));
+    const stopped = await stop(found.get(id) ?? [], reach);
+    return { kind: 'dropped', stopped, durable: changed.kind === 'stored' };
   }
 
   async #all(isLost: boolean): Promise<Owner[]> {
@@ -176,13 +177,18 @@ export class Owners {
     const { configured, reach } = this.#deps;
     const context = configured();
     const app = named ?? context.defaultApp;
-    return faultOfApp(app, context, reach) ?? beyondReach(reach, app) ?? { app, name };
+    // In this order: a key that is limited to apps must not learn which others there are.
+    return beyondReach(reach, app) ?? faultOfApp(app, context, reach) ?? { app, name };
   }
 
   #present(record: OwnerRecord): Owner {
     const { calls, judging } = this.#deps;
     return describeOwner(record, calls.count(record.id), judging());
   }
+}
+
+function ofLaterVersion(name: string): StoreUnavailableError {
+  return new StoreUnavailableError(`a later version of Callkeeper wrote the owner ${name}`);
 }
 
 function parseCursor(text: string): string {

@@ -132,22 +132,28 @@ export function trackingOver(current: CallRecord, now: number): CallRecord | nul
   return stopOfTracking(current.tracking, current.id, 'track-until', now);
 }
 
+/** An owner whose calls are to be stopped, and why. */
+export interface EndedOwner extends OwnerName {
+  readonly at: number;
+  readonly reason: 'owner-lost' | 'request';
+}
+
 /**
- * The end of a tracking whose owner was lost. It stops no later word either: a new instance of the
- * bot may have tracked the call under its own name.
- *
- * @param owner the app and name of the lost owner, and when it was lost
+ * The end of a tracking whose owner was lost or dropped. It stops no later word: a new instance of
+ * the bot may have tracked the call again. A word in the future is no later one: a clock was ahead.
  */
-export function ownerLost(
+export function ownerEnded(
   current: CallRecord,
-  owner: OwnerName & { readonly lostAt: number },
-  now: number,
+  owner: EndedOwner,
+  { now, skewMs }: { readonly now: number; readonly skewMs: number },
 ): CallRecord | null {
   const { tracking } = current;
-  if (tracking === null || stateOf(current) !== 'tracked' || !isOwnedBy(tracking, owner))
-    return null;
-  if (tracking.generation >= generationAt(owner.lostAt)) return null;
-  return stopOfTracking(tracking, current.id, 'owner-lost', now);
+  if (tracking === null || stateOf(current) !== 'tracked') return null;
+  if (!isOwnedBy(tracking, owner)) return null;
+  const { generation } = tracking;
+  const isLater = generation >= generationAt(owner.at);
+  if (isLater && generation < generationAt(now + skewMs)) return null;
+  return stopOfTracking(tracking, current.id, owner.reason, now);
 }
 
 /**

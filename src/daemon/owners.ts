@@ -13,9 +13,9 @@ import { JUDGE_KEY, ownerKeys } from '../store/keys.ts';
 import { LocalRegistry } from '../store/local-registry.ts';
 import type { Membership } from '../store/membership.ts';
 import type { LocalOwnedCalls } from '../store/owned-calls.ts';
-import { readQuietUntil } from '../store/owner-codec.ts';
+import { isInDoubt, needsJudge } from '../store/owner-codec.ts';
 import { OWNERS } from '../store/record-kind.ts';
-import { RedisRegistry } from '../store/redis-registry.ts';
+import { RedisRegistry, WrongTypeError } from '../store/redis-registry.ts';
 import { Registry } from '../store/registry.ts';
 
 export interface OwnersParts {
@@ -30,7 +30,6 @@ export interface OwnersParts {
   readonly graceMs: number;
   readonly skewMs: number;
   readonly intervalMs: number;
-  readonly deadlineMs: number;
   readonly heartbeatMs: number;
   readonly believedMs: number;
   readonly observer: () => OwnerObserver;
@@ -43,12 +42,12 @@ export interface OwnersParts {
 const SLOTS = 16;
 /** One request may stop many calls, and others are served in between. */
 const STOPPED_AT_ONCE = 500;
-/** A lost or dropped owner can be asked for this long. */
-const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
+/** The longest lease; and a lost or dropped owner can be asked for this long. */
+const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** The registry of owners, what bots can ask of it, and the watch that judges their leases. */
 export function buildOwners(parts: OwnersParts) {
-  const { redis, hasWebhooks, owned, clock, isUp, graceMs, skewMs, intervalMs, deadlineMs } = parts;
+  const { redis, hasWebhooks, owned, clock, isUp, graceMs, skewMs, intervalMs } = parts;
   const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
   const local = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
@@ -63,9 +62,9 @@ export function buildOwners(parts: OwnersParts) {
     isUp,
     now: () => clock.now(),
     isStale: (text) => {
-      const { lease } = OWNERS.decode('', text);
+      const { lease } = OWNERS.decode('@', text);
       const until = (lease?.renewedAt ?? 0) + (lease?.leaseMs ?? 0) + graceMs;
-      return clock.settledNow() > until + REMEMBERED_MS;
+      return clock.settledNow() > until + DAY_MS;
     },
     onAnnounced: ({ type }, record) => {
       const owner = describe(record);
@@ -89,7 +88,7 @@ export function buildOwners(parts: OwnersParts) {
   const count = () => {
     let lapsed = 0;
     for (const { id, text } of tracked()) {
-      if (readQuietUntil(text) === 0 && ownerState(local.get(id)) === 'lapsed') lapsed++;
+      if (isInDoubt(text) && ownerState(local.get(id)) === 'lapsed') lapsed++;
     }
     return { owners: countLeases(), lapsed };
   };
@@ -97,28 +96,42 @@ export function buildOwners(parts: OwnersParts) {
   const judge = new LeaseJudge({
     owners: registry,
     suspects: function* (now) {
-      for (const { id, text } of tracked()) if (readQuietUntil(text) <= now) yield local.get(id);
-      for (const slot of slots) for (const id of local.removed(slot).keys()) yield local.get(id);
+      for (const { id, text } of tracked()) {
+        if (needsJudge(text, now, skewMs)) yield local.get(id);
+      }
+      // Removed owners are many, and those without calls are done with.
+      for (const id of owned.owners()) if (local.isRemoved(id)) yield local.get(id);
     },
     calls: parts.calls,
     owned,
     clock,
+    skewMs,
     judging,
     onLost: (record, calls) => parts.observer().lost(describe(record), calls),
   });
   const watch = new LeaseWatch({
     judge,
-    sync: async () => {
-      const now = clock.settledNow();
+    sync: async (isNew) => {
+      const since = clock.settledNow() - DAY_MS;
+      const foreign: number[] = [];
       for (const slot of slots) {
-        await registry.sync(slot, { removedSince: now - 2 * deadlineMs });
-        local.dropRemoved(slot, now - 2 * deadlineMs);
-        await shared.prune(slot, now - REMEMBERED_MS);
+        try {
+          await registry.sync(slot, { removedSince: isNew ? since : null });
+          local.dropRemoved(slot, since);
+          await shared.prune(slot, since);
+        } catch (error) {
+          if (!(error instanceof WrongTypeError)) throw error;
+          foreign.push(slot);
+        }
       }
+      if (foreign.length > 0) parts.log.error({ slots: foreign }, 'keys of owners are not ours');
+    },
+    refresh: async () => {
+      const lapsed = [...tracked()].filter(({ text }) => isInDoubt(text));
+      if (lapsed.length > 0) await registry.read(lapsed.map(({ id }) => id));
     },
     isUp,
-    // Nobody publishes that a lapsed owner was lost: who knows one looks again.
-    wantsSync: () => registry.unacknowledged > 0 || count().lapsed > 0,
+    isAhead: () => registry.unacknowledged > 0,
     hold: async () => {
       const { replica, believedMs } = parts;
       const holding = redis.holdLock(JUDGE_KEY, replica, Math.ceil(believedMs));

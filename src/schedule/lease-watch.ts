@@ -4,11 +4,17 @@ import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 
 export interface LeaseWatchOptions {
   readonly judge: Pick<LeaseJudge, 'pass'>;
-  /** Brings the owners that this replica knows up to date; rejects if Redis does not answer. */
-  readonly sync: () => Promise<void>;
+  /**
+   * Brings the owners that this replica knows up to date; rejects if Redis does not answer.
+   *
+   * @param isNew this replica has not judged just before: removed owners are compared too
+   */
+  readonly sync: (isNew: boolean) => Promise<void>;
+  /** The same for those that another replica is about to judge. */
+  readonly refresh: () => Promise<void>;
   readonly isUp: () => boolean;
-  /** Whether this replica knows more than Redis, or something that is about to change there. */
-  readonly wantsSync: () => boolean;
+  /** Whether this replica knows more about owners than Redis does. */
+  readonly isAhead: () => boolean;
   /** Whether this replica is the one that judges, for a while from now on. */
   readonly hold: () => Promise<boolean>;
   /** Between two looks at the leases, in ms. */
@@ -30,6 +36,7 @@ export class LeaseWatch {
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #syncedAt = Number.NEGATIVE_INFINITY;
+  #isJudge = false;
 
   constructor(options: LeaseWatchOptions) {
     this.#options = options;
@@ -52,6 +59,7 @@ export class LeaseWatch {
         if (isUp()) await this.#look();
       } catch (err) {
         if (!(err instanceof StoreUnavailableError)) throw err;
+        this.#isJudge = false;
         log.debug({ err }, 'the leases of owners cannot be judged now');
       }
       await clock.sleep(lookMs, signal);
@@ -59,12 +67,14 @@ export class LeaseWatch {
   }
 
   async #look(): Promise<void> {
-    const { judge, sync, wantsSync, hold, syncMs, clock } = this.#options;
+    const { judge, sync, refresh, isAhead, hold, syncMs, clock } = this.#options;
     const isJudge = await hold();
-    const isInStep = !wantsSync() && Math.abs(clock.now() - this.#syncedAt) < syncMs;
-    if (!isJudge && isInStep) return;
-    await sync();
+    const isNew = isJudge && !this.#isJudge;
+    this.#isJudge = isJudge;
+    const isInStep = !isAhead() && Math.abs(clock.now() - this.#syncedAt) < syncMs;
+    if (!isJudge && isInStep) return await refresh();
+    await sync(isNew || !isJudge);
     this.#syncedAt = clock.now();
-    if (isJudge) await judge.pass();
+    if (isJudge) await judge.pass(async () => !this.#stopped.signal.aborted && (await hold()));
   }
 }

@@ -86,6 +86,10 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return record;
   }
 
+  isRemoved(id: string): boolean {
+    return this.removed(this.#slotOf(id)).has(id);
+  }
+
   /** Learns what somebody knows of a call; returns what is known of it now. */
   merge(record: R): R {
     const merged = this.#kind.merge(this.get(record.id), this.#believe(record));

@@ -28,6 +28,7 @@ export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => v
 export class Membership {
   readonly #options: MembershipOptions;
   #servedSince: number | null = null;
+  #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -35,10 +36,12 @@ export class Membership {
 
   /**
    * Since when at least one replica has served without a break, epoch ms by the shared clock, as of
-   * the last heartbeat; null before the first.
+   * the last heartbeat; null before the first, and after this replica stood still for so long that
+   * there may have been a break.
    */
   get servedSince(): number | null {
-    return this.#servedSince;
+    const { believedMs } = this.#options;
+    return performance.now() - this.#answeredAt > believedMs ? null : this.#servedSince;
   }
 
   /** Joins, or says that this replica still lives. */
@@ -54,6 +57,7 @@ export class Membership {
     }
     const [verdict, laidMs, replicas, wasEmpty, nowMs, servedSince] = reply;
     this.#servedSince = servedSince;
+    this.#answeredAt = sentAt;
     onClock(nowMs, sentAt, performance.now());
     if (verdict === 'different') {
       return { kind: verdict, laidMs: Number(laidMs), others: replicas };

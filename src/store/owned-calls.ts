@@ -52,23 +52,28 @@ export class LocalOwnedCalls implements OwnedCalls {
     return this.#counts.owners();
   }
 
-  idsOf(ownerId: string): Promise<string[]> {
-    return this.count(ownerId) === 0 ? Promise.resolve([]) : this.#find(ownerId, 'tracked');
+  idsOf(ownerIds: ReadonlySet<string>): Promise<Map<string, string[]>> {
+    const owners = [...ownerIds].filter((id) => this.count(id) > 0);
+    return this.#find(new Set(owners), 'tracked');
   }
 
-  removedOf(ownerId: string): Promise<string[]> {
-    return this.#find(ownerId, 'removed');
+  removedOf(ownerIds: ReadonlySet<string>): Promise<Map<string, string[]>> {
+    return this.#find(ownerIds, 'removed');
   }
 
-  async #find(ownerId: string, which: 'tracked' | 'removed'): Promise<string[]> {
-    const ids: string[] = [];
+  async #find(ownerIds: ReadonlySet<string>, which: 'tracked' | 'removed') {
+    const found = new Map<string, string[]>();
     let read = 0;
-    for (let slot = 0; slot < this.#slots; slot++) {
+    for (let slot = 0; slot < this.#slots && ownerIds.size > 0; slot++) {
       for (const [id, text] of this.#local[which](slot)) {
-        if (readOwner(text) === ownerId) ids.push(id);
         if (++read % PIECE === 0) await giveWay(PIECE);
+        const owner = readOwner(text);
+        if (!ownerIds.has(owner)) continue;
+        const ids = found.get(owner);
+        if (ids) ids.push(id);
+        else found.set(owner, [id]);
       }
     }
-    return ids;
+    return found;
   }
 }

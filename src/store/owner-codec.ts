@@ -8,23 +8,38 @@ import { isLaterVersion, Packing, UnreadableError } from './packing.ts';
 import { formatInstant } from './record-codec.ts';
 
 /**
- * How the record of an owner is stored: its version, the instant before which a judge has nothing
- * to do (9 base-36 digits), and its parts as JSON. So a judge passes over the owners that are
- * alive without parsing them.
+ * How the record of an owner is stored: its version, two instants of 9 base-36 digits (the last
+ * renewal, and until when a judge has nothing to do), and its parts as JSON. So a judge passes
+ * over the owners that are alive without parsing them.
  */
 const VERSION = '1';
 /** The versions that can be read; a field that an older one lacks is null. */
 const READABLE: ReadonlySet<string> = new Set(['1']);
-const HEAD_LENGTH = 1 + 9;
+const DIGITS = 9;
+const HEAD_LENGTH = 1 + 2 * DIGITS;
 
 export function encodeOwner(record: OwnerRecord): string {
   const { id: _, ...parts } = record;
-  return `${VERSION}${formatInstant(quietUntil(record))}${PACKING.pack(parts)}`;
+  const head = [record.lease?.renewedAt, quietUntil(record)].map(formatInstant).join('');
+  return `${VERSION}${head}${PACKING.pack(parts)}`;
 }
 
-/** Before this instant, epoch ms, a judge has nothing to do with the owner. */
-export function readQuietUntil(text: string): number {
-  return Number.parseInt(text.slice(1, HEAD_LENGTH), 36);
+/**
+ * Whether a judge has something to do with the owner: its lease ran out, or is about to be judged
+ * further, or a clock that was ahead has renewed it.
+ */
+export function needsJudge(text: string, now: number, skewMs: number): boolean {
+  const [renewedAt, quietUntil] = [instantAt(text, 0), instantAt(text, 1)];
+  return quietUntil <= now || renewedAt > now + skewMs;
+}
+
+/** Whether the owner has a lease that ran out, or had one that was ended by mistake. */
+export function isInDoubt(text: string): boolean {
+  return instantAt(text, 1) === 0;
+}
+
+function instantAt(text: string, i: number): number {
+  return Number.parseInt(text.slice(1 + i * DIGITS, 1 + (i + 1) * DIGITS), 36);
 }
 
 /** @throws UnreadableError */
@@ -34,6 +49,7 @@ export function decodeOwner(id: string, text: string): OwnerRecord {
     const why = `it has version "${version}", not ${VERSION}`;
     throw new UnreadableError(why, isLaterVersion(version));
   }
+  if (!id.includes('@')) throw new UnreadableError('its id is not the id of an owner');
   return { ...PACKING.unpack(text.slice(HEAD_LENGTH)), id };
 }
 

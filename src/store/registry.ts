@@ -1,4 +1,5 @@
 import type { Announcement } from '../calls/announcement.ts';
+import { pieces } from '../calls/pieces.ts';
 import {
   type Change,
   type Changed,
@@ -82,6 +83,8 @@ interface Draft<R> extends Open<R> {
   readonly write: Write;
 }
 
+/** Changes that are made at once. */
+const BATCH_SIZE = 1_000;
 /** More rounds than any honest race needs: somebody is writing the same calls in a loop. */
 const MAX_ROUNDS = 32;
 
@@ -159,7 +162,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     for (const item of left) {
       const draft = this.#draft(item);
       results[item.index] = { kind: 'kept', before: draft.before, after: this.#keep(draft) };
-      local.setAcknowledged(item.change.id, false);
+      if (local.text(item.change.id) !== '') local.setAcknowledged(item.change.id, false);
     }
     return results;
   }
@@ -217,8 +220,22 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     }
   }
 
-  /** Writes until all is written that Redis takes, or Redis does not answer. */
+  /** Writes in batches, so that other work goes on in between however much there is. */
   async #write(all: readonly Open<R>[], results: Changed<R>[]) {
+    const left: Open<R>[] = [];
+    let isAnswered = true;
+    for (const batch of pieces(all, BATCH_SIZE)) {
+      if (isAnswered) {
+        const written = await this.#writeBatch(batch, results);
+        left.push(...written.left);
+        isAnswered = written.isAnswered;
+      } else left.push(...batch);
+    }
+    return { left, isAnswered };
+  }
+
+  /** Writes until all is written that Redis takes, or Redis does not answer. */
+  async #writeBatch(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];
     let open = all;
     for (let round = 0; open.length > 0; round++) {

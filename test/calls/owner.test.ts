@@ -78,6 +78,23 @@ describe('an owner', () => {
     }
   });
 
+  test('was lost by mistake too if that replica had never heard of its lease before', () => {
+    const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, renewedAt(NOW)));
+    const cutOff = renewedAt(NOW + GRACE_MS);
+    expect(wasLostByMistake(mergeOwners(lost, cutOff))).toBe(true);
+  });
+
+  test('was lost by mistake too if it has a new lease by the time that this comes out', () => {
+    const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, renewedAt(NOW)));
+    const moved = renewedAt(NOW + GRACE_MS + LEASE_MS + SECOND, lost);
+    const cutOff = renewedAt(NOW + GRACE_MS, renewedAt(NOW));
+    expect(wasLostByMistake(moved)).toBe(false);
+    for (const merged of [mergeOwners(moved, cutOff), mergeOwners(cutOff, moved)]) {
+      expect(ownerState(merged)).toBe('active');
+      expect(wasLostByMistake(merged)).toBe(true);
+    }
+  });
+
   test('does not lapse by time in which no replica served', () => {
     const servedSince = NOW + 60 * MINUTE;
     const active = renewedAt(NOW);
@@ -98,7 +115,7 @@ describe('an owner', () => {
   test('whose renewal lies in the future renewed its lease now: a clock was wrong', () => {
     const at = { now: NOW, skewMs: SECOND, intervalMs: 15 * MINUTE };
     const believed = believeOwner(renewedAt(NOW + 60 * MINUTE), at);
-    expect(believed.lease).toMatchObject({ since: NOW, renewedAt: NOW });
+    expect(believed.lease).toMatchObject({ after: 0, renewedAt: NOW });
     expect(believeOwner(renewedAt(NOW), at)).toEqual(renewedAt(NOW));
     const lapse = { renewedAt: NOW, at: NOW + 60 * MINUTE };
     expect(ownerState(believeOwner({ ...renewedAt(NOW), lapse }, at))).toBe('active');
@@ -148,10 +165,11 @@ const part = <T>(shape: fc.Arbitrary<T>) => fc.option(shape, { freq: 2 });
 const conclusion = part(fc.record({ renewedAt: instant, at: instant }));
 const aRecord: fc.Arbitrary<OwnerRecord> = fc.record({
   id: fc.constant(ID),
-  lease: part(fc.record({ since: instant, renewedAt: instant, leaseMs: instant })),
+  lease: part(fc.record({ after: instant, renewedAt: instant, leaseMs: instant })),
   lapse: conclusion,
   loss: conclusion,
   droppedAt: part(instant),
+  earlierAt: part(instant),
 });
 
 describe('the merge of two records of an owner', () => {
@@ -172,8 +190,9 @@ describe('the merge of two records of an owner', () => {
   test('keeps the last renewal, so that an accepted one is never forgotten', () => {
     fc.assert(
       fc.property(aRecord, aRecord, (a, b) => {
-        const last = Math.max(a.lease?.renewedAt ?? -1, b.lease?.renewedAt ?? -1);
-        expect(m(a, b).lease?.renewedAt ?? -1).toBe(last);
+        const last = (one: OwnerRecord) =>
+          Math.max(one.lease?.renewedAt ?? -1, one.earlierAt ?? -1);
+        expect(last(m(a, b))).toBe(Math.max(last(a), last(b)));
       }),
       RUNS,
     );
@@ -185,7 +204,9 @@ describe('the merge of two records of an owner', () => {
         const known = m(a, b);
         const conclusions = [known.lapse, known.loss].map((one) => one?.renewedAt ?? -1);
         // Nobody can conclude anything about a renewal that is not there.
-        fc.pre(conclusions.every((at) => at <= (known.lease?.renewedAt ?? -1)));
+        const last = Math.max(known.lease?.renewedAt ?? -1, known.earlierAt ?? -1);
+        fc.pre(conclusions.every((at) => at <= last));
+        fc.pre((known.lease?.after ?? 0) <= (known.loss?.at ?? 0));
         expect(ownerState(m(known, renewal(known, LEASE_MS, now)))).toBe('active');
       }),
       RUNS,

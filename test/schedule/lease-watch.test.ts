@@ -4,7 +4,7 @@ import { LeaseWatch, type LeaseWatchOptions } from '../../src/schedule/lease-wat
 import { realClock, SOON, silent } from '../store/fixture.ts';
 
 function aWatch(over: Partial<LeaseWatchOptions> = {}) {
-  const did = { syncs: 0, passes: 0 };
+  const did = { syncs: 0, passes: 0, refreshes: 0 };
   const fatal: Error[] = [];
   const watch = new LeaseWatch({
     judge: {
@@ -16,7 +16,10 @@ function aWatch(over: Partial<LeaseWatchOptions> = {}) {
       did.syncs++;
     },
     isUp: () => true,
-    wantsSync: () => false,
+    isAhead: () => false,
+    refresh: async () => {
+      did.refreshes++;
+    },
     hold: async () => true,
     lookMs: 5,
     syncMs: 60_000,
@@ -41,7 +44,22 @@ describe('the watch over leases', () => {
     let holds = 0;
     const { did } = aWatch({ hold: async () => ++holds < 0 });
     await vi.waitFor(() => expect(holds).toBeGreaterThan(5), SOON);
-    expect(did).toEqual({ syncs: 1, passes: 0 });
+    expect(did).toMatchObject({ syncs: 1, passes: 0 });
+    expect(did.refreshes).toBeGreaterThan(3);
+  });
+
+  test('compares removed owners when this replica becomes the judge, and not each time', async () => {
+    const seen: boolean[] = [];
+    const sync = async (isNew: boolean) => void seen.push(isNew);
+    let isJudge = true;
+    aWatch({ sync, hold: async () => isJudge });
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2), SOON);
+    expect(seen.slice(0, 3)).toEqual([true, false, false]);
+    isJudge = false;
+    const before = seen.length;
+    await realClock.sleep(50);
+    isJudge = true;
+    await vi.waitFor(() => expect(seen.slice(before)).toContain(true), SOON);
   });
 
   test('syncs at once if this replica knows more than Redis, whoever judges', async () => {
@@ -50,7 +68,7 @@ describe('the watch over leases', () => {
       isAhead = false;
     });
     let holds = 0;
-    aWatch({ sync, wantsSync: () => isAhead, hold: async () => ++holds < 0, syncMs: 60_000 });
+    aWatch({ sync, isAhead: () => isAhead, hold: async () => ++holds < 0, syncMs: 60_000 });
     await vi.waitFor(() => expect(holds).toBeGreaterThan(3), SOON);
     expect(sync).toHaveBeenCalledTimes(1);
     isAhead = true;
@@ -61,7 +79,7 @@ describe('the watch over leases', () => {
     let looks = 0;
     const { did } = aWatch({ isUp: () => ++looks < 0 });
     await vi.waitFor(() => expect(looks).toBeGreaterThan(5), SOON);
-    expect(did).toEqual({ syncs: 0, passes: 0 });
+    expect(did).toEqual({ syncs: 0, passes: 0, refreshes: 0 });
   });
 
   test('goes on after Redis went away in the middle', async () => {

@@ -82,7 +82,7 @@ describe('the feed of events', () => {
   test('learns what happens to owners, and takes nothing of it for a call', async () => {
     const { add, feed, owners, learns, told } = await aFeed();
     await feed.follow();
-    const lease = { since: NOW, renewedAt: NOW, leaseMs: 90_000 };
+    const lease = { after: 0, renewedAt: NOW, leaseMs: 90_000 };
     const lapsed = { ...emptyOwner('bot-7@default'), lease, lapse: { renewedAt: NOW, at: NOW } };
     const fields = ['type', 'owner.lapsed', 'name', 'n', 'at', '1', 'id', lapsed.id];
     await server.client.xadd(EVENTS_KEY, '*', ...fields, 'record', encodeOwner(lapsed));

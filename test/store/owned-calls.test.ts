@@ -31,7 +31,7 @@ describe('the calls of an owner', () => {
     local.merge(recordOf(aCall({ id: idIn(3, 1), owner: 'bot-8' })));
     local.merge(recordOf(aCall({ id: idIn(3, 2) })));
     expect(owned.count(BOT)).toBe(3);
-    expect((await owned.idsOf(BOT)).sort()).toEqual(ids.sort());
+    expect((await owned.idsOf(new Set([BOT]))).get(BOT)?.sort()).toEqual(ids.sort());
     expect([...owned.owners()]).toHaveLength(2);
   });
 
@@ -52,8 +52,8 @@ describe('the calls of an owner', () => {
     local.merge(tracked('bot-7', 'r1'));
     local.merge(recordOf(aRemovedCall({ id: ID, owner: 'bot-7', state: 'untracked' })));
     expect(owned.count(BOT)).toBe(0);
-    expect(await owned.idsOf(BOT)).toEqual([]);
-    expect(await owned.removedOf(BOT)).toEqual([ID]);
+    expect(await owned.idsOf(new Set([BOT]))).toEqual(new Map());
+    expect(await owned.removedOf(new Set([BOT]))).toEqual(new Map([[BOT, [ID]]]));
   });
 
   test('are counted as often as they are there, whatever is merged or dropped', () => {

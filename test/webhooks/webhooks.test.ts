@@ -129,7 +129,7 @@ test('the lapse of an owner is sent to the webhook of its app', async () => {
   const { count } = await someWebhooks({
     targets: { of: ({ app, webhookUrl }) => webhookUrl ?? `${receiver.url}/${app}` },
   });
-  const lease = { since: NOW, renewedAt: NOW, leaseMs: 90_000 };
+  const lease = { after: 0, renewedAt: NOW, leaseMs: 90_000 };
   const lapse = { renewedAt: NOW, at: NOW + 90_000 };
   const owner = { ...emptyOwner('bot-7@other'), lease, lapse };
   for (const type of ['owner.lapsed', 'owner.renewed']) {

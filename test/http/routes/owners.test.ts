@@ -43,7 +43,7 @@ async function anOwnersApp(over: { leases?: number; keys?: Record<string, string
     calls: {
       count: (id) => owned.get(id)?.length ?? 0,
       owners: () => owned.keys(),
-      idsOf: async (id) => owned.get(id) ?? [],
+      idsOf: async (ids) => new Map([...owned].filter(([id]) => ids.has(id))),
     },
     leases: () => over.leases ?? 0,
     stop: async (ids) => {
