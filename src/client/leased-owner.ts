@@ -48,7 +48,7 @@ const LEASE_SECONDS = { least: 10, most: 86_400, default: 90 } as const;
 /** So that one may fail before the lease runs out. */
 const RENEWALS_PER_LEASE = 3;
 /** After a failed renewal the next one follows within this time, however long the lease is. */
-const RETRY_MS = 30_000;
+const RETRY_MS = 10_000;
 /** How long `close` waits for a renewal in flight. */
 const LAST_RENEWAL_MS = 1_000;
 
@@ -114,7 +114,7 @@ export class LeasedOwner {
 
   async #keepRenewing(): Promise<void> {
     const { signal } = this.#stop;
-    const intervalMs = (this.#leaseSeconds * 1_000) / RENEWALS_PER_LEASE;
+    const intervalMs = Math.floor((this.#leaseSeconds * 1_000) / RENEWALS_PER_LEASE);
     while (!this.#isClosed) {
       const startedAt = performance.now();
       this.#renewal = this.#renew(intervalMs);
