@@ -136,6 +136,13 @@ describe('a project that has installed it', SLOW, () => {
       env: { PATH: process.env.PATH, CALLKEEPER: listening.url, SIMULATOR: simulatorUrl },
     });
     const [id = ''] = /(?<=hung up )\S+/.exec(bot.stdout) ?? [];
+    const call = await (await fetch(`${listening.url}/calls/${id}`)).json();
+    const { owner } = call as { owner: unknown };
+    expect(owner).toMatch(/^[A-Za-z0-9._-]+-[0-9a-f]{8}$/);
+    expect(daemon.output()).toMatch(
+      new RegExp(`"drop-owner".*"${owner}"|"${owner}".*"drop-owner"`),
+    );
+    expect((await fetch(`${listening.url}/owners/${owner}`)).status).toBe(404);
     const ledger = await (await fetch(`${simulatorUrl}/ledger`)).json();
     const { keepAlives } = ledger as { keepAlives: { callId: string; answer: unknown }[] };
     // If a turn of the wheel came before the bot's stop, Graph's 404 has ended the call.
