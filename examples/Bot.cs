@@ -6,12 +6,17 @@ using System.Net.Http;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.RegularExpressions;
+using System.Threading;
 using System.Threading.Tasks;
 
 static class Bot
 {
     static readonly string Callkeeper = Environment.GetEnvironmentVariable("CALLKEEPER") ?? "http://127.0.0.1:8080";
     static readonly string Simulator = Environment.GetEnvironmentVariable("SIMULATOR"); // in Graph's place
+    /// This process owns its calls: if it dies, Callkeeper stops them. In a pod the machine's name is
+    /// the pod's; the random part is there because a container that restarts keeps it.
+    static readonly string Owner = Environment.MachineName + "-" + Guid.NewGuid().ToString("N").Substring(0, 8);
+    static readonly TimeSpan Lease = TimeSpan.FromSeconds(90);
     static readonly HttpClient Http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
 
     /// Asks until there is an answer: every request may be repeated. Throws for a fault.
@@ -23,7 +28,7 @@ static class Bot
             var asked = TimeSpan.Zero;
             try
             {
-                var request = new HttpRequestMessage(method, Callkeeper + "/calls/" + path);
+                var request = new HttpRequestMessage(method, Callkeeper + "/" + path);
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Environment.GetEnvironmentVariable("CALLKEEPER_KEY") ?? "none");
                 if (body != null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
                 using (var answer = await Http.SendAsync(request))
@@ -42,6 +47,23 @@ static class Bot
         }
     }
 
+    /// Renews the lease three times per lease, so that one renewal may fail. If a renewal comes later
+    /// than "stopsAt" of the answer before, the calls were stopped: a real bot tracks them again.
+    static async Task KeepLease(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            var wait = TimeSpan.FromSeconds(Lease.TotalSeconds / 3);
+            try { await Ask(HttpMethod.Put, "owners/" + Owner, "{\"leaseSeconds\":" + Lease.TotalSeconds + "}", 20); }
+            catch (Exception error)
+            {
+                Console.Error.WriteLine("the lease was not renewed: " + error.Message);
+                wait = TimeSpan.FromSeconds(5);
+            }
+            await Task.WhenAny(Task.Delay(wait, stopping));
+        }
+    }
+
     /// Graph's part: in a real bot these are its requests to Graph.
     static async Task<string> Graph(HttpMethod method, string path) =>
         await (await Http.SendAsync(new HttpRequestMessage(method, Simulator + "/" + path))).Content.ReadAsStringAsync();
@@ -53,23 +75,41 @@ static class Bot
     static async Task<string> UntilOver(string call)
     {
         string state;
-        while ((state = Read(await Ask(HttpMethod.Get, call), "state")) == "tracked") await Task.Delay(1000);
+        while ((state = Read(await Ask(HttpMethod.Get, "calls/" + call), "state")) == "tracked") await Task.Delay(1000);
         return state;
     }
 
-    static async Task Run()
+    static async Task HandleCalls()
     {
         var mine = Read(await Graph(HttpMethod.Post, "calls"), "id");
         var theirs = Read(await Graph(HttpMethod.Post, "calls"), "id");
+        var fields = "{\"owner\":\"" + Owner + "\",\"labels\":{\"bot\":\"example\"}}";
         foreach (var call in new[] { mine, theirs }) // established: from now on they are kept alive
-            Console.WriteLine("tracked " + Read(await Ask(HttpMethod.Post, call + "/track", "{\"labels\":{\"bot\":\"example\"}}"), "id"));
+            Console.WriteLine("tracked " + Read(await Ask(HttpMethod.Post, "calls/" + call + "/track", fields), "id"));
 
         await Graph(HttpMethod.Delete, "calls/" + mine); // the bot hangs up
-        await Ask(HttpMethod.Delete, mine + "/track");
+        await Ask(HttpMethod.Delete, "calls/" + mine + "/track");
         Console.WriteLine("hung up " + mine + " " + await UntilOver(mine));
 
         await Graph(HttpMethod.Delete, "calls/" + theirs); // the others leave; nobody tells the bot
         Console.WriteLine("over " + theirs + " " + await UntilOver(theirs));
+    }
+
+    static async Task Run()
+    {
+        var stopping = new CancellationTokenSource();
+        var renewing = KeepLease(stopping.Token);
+        try { await HandleCalls(); }
+        finally
+        {
+            // A renewal after the request below would give the owner a lease again.
+            stopping.Cancel();
+            await Task.WhenAny(renewing, Task.Delay(5000));
+            // The bot stops in an orderly way: its calls are stopped at once. Calls that another
+            // instance has tracked under its own name go on. If another will do so only later, leave
+            // this out: it has as long as the lease and OWNER_GRACE.
+            await Ask(HttpMethod.Delete, "owners/" + Owner, null, 20);
+        }
     }
 
     static void Main() => Run().GetAwaiter().GetResult();

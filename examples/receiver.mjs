@@ -19,8 +19,9 @@ const server = createServer(tls, async (request, response) => {
       body += chunk;
       if (body.length > MOST_BYTES) throw new Error('too long');
     }
-    const { id, type, call } = webhook.verify(body, request.headers);
-    if (!heeded.has(id)) console.log(type, call.id);
+    // An event has either a call or an owner.
+    const { id, type, call, owner } = webhook.verify(body, request.headers);
+    if (!heeded.has(id)) console.log(type, call?.id ?? owner.owner);
     heeded.add(id);
     response.writeHead(204).end();
   } catch (error) {

@@ -10,6 +10,7 @@ const STOPPED_BY = {
   request: 'a request',
   notification: "Graph's notification",
   'track-until': 'its trackUntil',
+  'owner-lost': "its owner's lease, which was not renewed",
 };
 
 export const run = command({
@@ -46,6 +47,7 @@ function describe(call: Call, now: number): string {
     ['state', call.durable ? call.state : `${call.state}, known to one replica only: Redis is out`],
     ['app', call.app],
     ['tenant', call.tenantId],
+    ['owner', call.owner],
     ['labels', describeLabels(call)],
     ['webhook', call.webhookUrl],
     ['tracked', ago(call.trackedAt)],

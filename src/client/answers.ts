@@ -1,28 +1,38 @@
-import type { TrackBatchBody } from './api.ts';
-import type { Answer } from './transport.ts';
+import type { Answer } from './attempt.ts';
 
-/** Whether a body is the call that was asked for. */
+/** Whether a body is the call with this id. */
 export function isCall(body: unknown, id: string): boolean {
   return isObject(body) && isSameId(body.id, id) && typeof body.state === 'string';
 }
 
+/** Whether a body is the owner with this name. */
+export function isOwner(body: unknown, name: string): boolean {
+  return isObject(body) && body.owner === name && typeof body.state === 'string';
+}
+
+/** Whether an answer says how many calls of an owner were stopped. */
+export function isDropped({ body }: Answer): boolean {
+  return isObject(body) && Number.isInteger(body.stopped);
+}
+
 /** Whether a body has one result for each call, in order. */
-export function isBatchResult(body: unknown, calls: TrackBatchBody['calls']): boolean {
+export function isBatchResult(body: unknown, ids: readonly string[]): boolean {
   if (!isObject(body) || !Array.isArray(body.results)) return false;
   const { results } = body;
   return (
-    results.length === calls.length &&
-    calls.every(({ id }, i) => {
+    results.length === ids.length &&
+    ids.every((id, i) => {
       const result: unknown = results[i];
       if (!isObject(result)) return false;
-      // For text that is no id, the answer has it shortened, with an error.
+      // For text that is not an id, the answer has a shortened text and an error.
       return isObject(result.error) || isSameId(result.id, id);
     })
   );
 }
 
-export function isPage({ body }: Answer): boolean {
-  return isObject(body) && Array.isArray(body.calls) && 'next' in body;
+/** Whether a body is a page of `calls` or `owners`. */
+export function isPage(body: unknown, member: 'calls' | 'owners'): boolean {
+  return isObject(body) && Array.isArray(body[member]) && 'next' in body;
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

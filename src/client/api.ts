@@ -4,7 +4,7 @@
 export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */
   readonly id: string;
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped, or its `trackUntil` came. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says by what. */
   readonly state: 'tracked' | 'ended' | 'expired' | 'untracked';
   /** False while Redis is out and has yet to learn of this: only this replica knows it. */
   readonly durable: boolean;
@@ -14,6 +14,8 @@ export interface Call {
   readonly labels: Readonly<Record<string, string>>;
   /** Told of endings and risks, if the bot gave one. */
   readonly webhookUrl: string | null;
+  /** The bot instance that it belongs to, if the bot named one. */
+  readonly owner: string | null;
   /** When it was first tracked. RFC 3339, UTC, ms. */
   readonly trackedAt: string;
   /** When it began at Graph, if the bot said so. RFC 3339, UTC, ms. */
@@ -32,8 +34,8 @@ export interface Call {
     readonly subcode: number | null;
     readonly message: string;
   } | undefined;
-  /** What stopped an untracked call: a `DELETE` request, a notification from Graph, or its `trackUntil`. Null for a call that ended or expired; absent while it is tracked. */
-  readonly reason?: 'request' | 'notification' | 'track-until' | null | undefined;
+  /** What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or that the lease of its owner lapsed (`owner-lost`). Null for a call that ended or expired; absent while it is tracked. */
+  readonly reason?: 'request' | 'notification' | 'track-until' | 'owner-lost' | null | undefined;
   /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
   readonly consecutiveFailures: number;
@@ -49,14 +51,32 @@ export interface CommsNotifications {
   readonly [member: string]: unknown;
 }
 
-/** What happened to a call, and the call as it stood. */
+/** Its calls are not tracked any more. */
+export interface DropOwnerAnswer {
+  /** How many calls were tracked until now. */
+  readonly stopped: number;
+}
+
+/** Redis is out: this replica has stopped, and stores it later. */
+export interface DropOwnerAnswer202 {
+  readonly stopped: number;
+  readonly durable: false;
+}
+
+export interface DropOwnerQuery {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+}
+
+/** What happened to a call, with the `call` as it stood; or to an owner, with the `owner`. */
 export interface Event {
-  /** The event's name: the call's id, its generation, and what happened, with slashes between. A repeat has the same id, also after Redis lost its data. Compare it, do not parse it. */
+  /** The event's name: what it is about, which generation of it, and what happened, with slashes between. A repeat has the same id, also after Redis lost its data. Compare it, do not parse it. */
   readonly id: string;
-  readonly type: 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered';
-  /** When it was told first. RFC 3339, UTC, ms. */
+  readonly type: 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered' | 'owner.lapsed' | 'owner.renewed';
+  /** When it was published first. RFC 3339, UTC, ms. */
   readonly timestamp: string;
-  readonly call: Call;
+  readonly call?: Call | undefined;
+  readonly owner?: Owner | undefined;
 }
 
 /** How all calls within the key's reach are. */
@@ -108,6 +128,11 @@ export interface GetOverviewAnswer {
   }[];
 }
 
+export interface GetOwnerQuery {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+}
+
 /** Graph renewed the call. */
 export interface KeepAliveNowAnswer {
   readonly outcome: 'renewed';
@@ -155,6 +180,13 @@ export interface LastError {
   readonly date: string | null;
 }
 
+export interface LeaseBody {
+  /** How long the owner counts as alive without another renewal. Renew it three times in that time, so that one request may fail. */
+  readonly leaseSeconds?: number | undefined;
+  /** The app of the calls that the owner tracks; the default app if absent. */
+  readonly app?: string | undefined;
+}
+
 /** One page, in no order that means anything. */
 export interface ListCallsAnswer {
   readonly calls: readonly Call[];
@@ -163,13 +195,33 @@ export interface ListCallsAnswer {
 }
 
 export interface ListCallsQuery {
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped, or its `trackUntil` came. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says by what. */
   readonly state?: 'tracked' | 'ended' | 'expired' | 'untracked' | undefined;
   /** Name of a configured app. */
   readonly app?: string | undefined;
+  /** Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+  readonly owner?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
   /** Most calls of the page. */
+  readonly limit?: number | undefined;
+  /** The `next` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+/** One page. */
+export interface ListOwnersAnswer {
+  readonly owners: readonly Owner[];
+  /** The `cursor` of the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+export interface ListOwnersQuery {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+  /** none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its calls were stopped. */
+  readonly state?: 'none' | 'active' | 'lapsed' | 'lost' | undefined;
+  /** Most owners of the page. */
   readonly limit?: number | undefined;
   /** The `next` of the page before. */
   readonly cursor?: string | undefined;
@@ -190,6 +242,26 @@ export interface NotifyAnswer {
 export interface NotifyQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
+}
+
+/** A bot instance that tracks calls, and its lease. */
+export interface Owner {
+  /** The name of the bot instance. */
+  readonly owner: string;
+  /** The app of its calls: a name belongs to one app. */
+  readonly app: string;
+  /** none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its calls were stopped. */
+  readonly state: 'none' | 'active' | 'lapsed' | 'lost';
+  /** How many tracked calls it has. */
+  readonly tracked: number;
+  /** When it renewed its lease last; null if it has none. RFC 3339, UTC, ms. */
+  readonly renewedAt: string | null;
+  /** How long a renewal counts; null if it has no lease. */
+  readonly leaseSeconds: number | null;
+  /** Until when the lease runs; null if it has none. Later than the last renewal says after a time in which no replica served, which is not counted. RFC 3339, UTC, ms. */
+  readonly leaseUntil: string | null;
+  /** When its calls are stopped, or were stopped, unless it renews its lease; null: never. RFC 3339, UTC, ms. */
+  readonly stopsAt: string | null;
 }
 
 /** An RFC 9457 problem document. Some kinds have further members. */
@@ -238,6 +310,8 @@ export interface TrackBatchBody {
     readonly labels?: Readonly<Record<string, string>> | null | undefined;
     /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
     readonly webhookUrl?: string | null | undefined;
+    /** Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+    readonly owner?: string | null | undefined;
   }[];
 }
 
@@ -255,6 +329,8 @@ export interface TrackBody {
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
   readonly webhookUrl?: string | null | undefined;
+  /** Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+  readonly owner?: string | null | undefined;
 }
 
 /** One result a call, in their order. */
@@ -269,9 +345,25 @@ export interface TrackCallsAnswer {
   }[];
 }
 
+export interface UntrackBatchBody {
+  /** The ids of the calls. */
+  readonly ids: readonly string[];
+}
+
 /** Redis is out: this replica has stopped, and stores it later. */
 export interface UntrackCallAnswer {
   readonly durable: false;
+}
+
+/** One result a call, in their order. */
+export interface UntrackCallsAnswer {
+  readonly results: readonly {
+    /** In its canonical form; as it came if it is no id, null if it is no text. */
+    readonly id: string | null;
+    /** What stopping this call alone would have answered. */
+    readonly status: 202 | 204 | 400;
+    readonly error?: Problem | undefined;
+  }[];
 }
 
 /** The `type` of every problem that is documented with a route. */
@@ -289,8 +381,10 @@ export type ProblemType =
   | 'urn:callkeeper:problem:keep-alive-failed'
   | 'urn:callkeeper:problem:malformed-request'
   | 'urn:callkeeper:problem:not-ready'
+  | 'urn:callkeeper:problem:owner-not-found'
   | 'urn:callkeeper:problem:rate-limited'
   | 'urn:callkeeper:problem:store-unavailable'
+  | 'urn:callkeeper:problem:too-many-owners'
   | 'urn:callkeeper:problem:too-many-streams'
   | 'urn:callkeeper:problem:unauthorized'
   | 'urn:callkeeper:problem:unsupported-media-type';

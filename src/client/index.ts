@@ -1,11 +1,14 @@
 export type * from './api.ts';
-export {
-  Callkeeper,
-  type CallkeeperOptions,
-  type EventItem,
-  type KeepAliveResult,
-  type TrackItem,
-  type TrackResult,
-} from './client.ts';
+export type { RequestOptions } from './attempt.ts';
+export type { TrackItem, TrackResult, UntrackResult } from './batches.ts';
+export { Callkeeper, type CallkeeperOptions } from './client.ts';
 export { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
-export type { RequestOptions } from './transport.ts';
+export type { CallEvent, EventItem, OwnerEvent } from './event-stream.ts';
+export type { KeepAliveResult } from './keep-alive.ts';
+export type {
+  CloseOptions,
+  LeasedOwner,
+  OwnedTrackBody,
+  OwnedTrackItem,
+  OwnerOptions,
+} from './leased-owner.ts';

@@ -1,6 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Problem, ProblemType } from './api.ts';
+import {
+  type Answer,
+  describe,
+  isMiss,
+  Miss,
+  type Request,
+  type RequestOptions,
+  toAnswer,
+} from './attempt.ts';
 import { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
+import { pause } from './pause.ts';
 
 export interface TransportOptions {
   /** Of the replicas, or of what is in front of them; tried in turn. */
@@ -12,52 +20,9 @@ export interface TransportOptions {
   readonly random: () => number;
 }
 
-/** Of one request. */
-export interface RequestOptions {
-  /** Gives up at once; the request may have arrived. */
-  readonly signal?: AbortSignal | undefined;
-  /** With all its repeats, in ms, instead of the client's own limit. */
-  readonly totalMs?: number | undefined;
-}
-
-export interface Request {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  /** Without a slash at its start. */
-  readonly path: string;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Problems that are answers here, not failures. */
-  readonly expects?: readonly ProblemType[];
-  /** Whether the answer is to this request, and not from something else, such as a proxy. */
-  readonly answers: (answer: Answer) => boolean;
-}
-
-export interface Answer {
-  readonly status: number;
-  /** As JSON; null where there is none. */
-  readonly body: unknown;
-}
-
 /** Waits grow from here, doubled each round over all replicas, up to there. In ms. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
-
-/**
- * Too slow (408), too many (429), no replica there or ready (502, 503, 504): the
- * same request may do in a moment, or at another replica.
- */
-const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
-
-/** What an attempt came to that may be made again. */
-class Miss {
-  readonly cause: unknown;
-  /** What the server asked for, in ms. */
-  readonly retryAfterMs: number;
-  constructor(cause: unknown, retryAfterMs = 0) {
-    this.cause = cause;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
 
 /**
  * Sends requests until they are answered, as each may be repeated: every replica
@@ -70,6 +35,11 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
+  }
+
+  /** The limit for a request with all its retries that names none. */
+  get totalMs(): number {
+    return this.#options.totalMs;
   }
 
   /** @throws CallkeeperError, CallkeeperUnreachableError, or the reason of the signal */
@@ -109,7 +79,7 @@ export class Transport {
       if (leftMs <= waitMs) {
         throw new CallkeeperUnreachableError(describe(request), attempts, made.cause);
       }
-      await sleep(waitMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+      await pause(waitMs, { signal, ref: !request.background });
     }
   }
 
@@ -127,7 +97,7 @@ export class Transport {
     const limit = AbortSignal.timeout(this.#options.attemptMs);
     try {
       const response = await this.#fetch(base, request, AbortSignal.any([stop, limit]));
-      return conclude(request, response, await response.text());
+      return toAnswer(request, response, await response.text());
     } catch (cause) {
       if (cause instanceof CallkeeperError) throw cause;
       return new Miss(cause);
@@ -152,7 +122,7 @@ export class Transport {
       if (response.ok && response.body && type.startsWith('text/event-stream')) {
         return response.body;
       }
-      const answer = conclude(request, response, await response.text());
+      const answer = toAnswer(request, response, await response.text());
       return isMiss(answer) ? answer : new Miss(new Error('what came is no stream of events'));
     } catch (cause) {
       if (cause instanceof CallkeeperError) throw cause;
@@ -174,52 +144,4 @@ export class Transport {
       signal,
     });
   }
-}
-
-/**
- * A 2xx that does not answer the request is a miss: the same request may reach Callkeeper later.
- *
- * @throws CallkeeperError if a retry does not help
- */
-function conclude(request: Request, response: Response, text: string): Answer | Miss {
-  const { status } = response;
-  const read = parse(text);
-  const answer = { status, body: read ?? null };
-  if (response.ok && (read !== undefined || text === '') && request.answers(answer)) return answer;
-  const problem = isProblem(read) ? read : null;
-  const expects: readonly string[] = request.expects ?? [];
-  if (problem && expects.includes(problem.type) && request.answers(answer)) return answer;
-  const error = new CallkeeperError(status, problem, describe(request));
-  if (!PASSING.has(status) && !response.ok) throw error;
-  return new Miss(error, readRetryAfter(response.headers.get('retry-after')));
-}
-
-function isMiss(made: object): made is Miss {
-  return made instanceof Miss;
-}
-
-/** undefined where it is no JSON: of a proxy, most likely. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function isProblem(body: unknown): body is Problem {
-  if (typeof body !== 'object' || body === null) return false;
-  const { type, detail } = body as Partial<Problem>;
-  return typeof type === 'string' && typeof detail === 'string';
-}
-
-/** Seconds, or an HTTP date; 0 where it is neither. */
-function readRetryAfter(text: string | null): number {
-  const seconds = Number(text ?? Number.NaN);
-  const ms = Number.isNaN(seconds) ? Date.parse(text ?? '') - Date.now() : seconds * 1_000;
-  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
-}
-
-function describe({ method, path }: Request): string {
-  return `${method} /${path}`;
 }

@@ -1,56 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import type { ServerResponse } from 'node:http';
+import { expect, test } from 'vitest';
 import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../../src/client/index.ts';
+import { type Answer, aServer, json, problem, reset } from './server.ts';
 
 const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
 const CALL = { id: ID, state: 'tracked' };
-
-interface Seen {
-  readonly method: string | undefined;
-  readonly url: string | undefined;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: string;
-  readonly at: number;
-}
-
-type Answer = (response: ServerResponse, seen: Seen) => void;
-
-const json =
-  (status: number, body: unknown, headers: Record<string, string> = {}): Answer =>
-  (response) => {
-    response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end(JSON.stringify(body));
-  };
-const problem = (status: number, name: string, headers: Record<string, string> = {}, more = {}) =>
-  json(
-    status,
-    { type: `urn:callkeeper:problem:${name}`, title: 'Title', status, detail: 'detail', ...more },
-    headers,
-  );
-const reset: Answer = (response) => void response.socket?.resetAndDestroy();
-
-/** Answers in this order, with the last for all that follow. */
-async function aServer(...answers: Answer[]) {
-  const seen: Seen[] = [];
-  const server = createServer(async (request, response) => {
-    const body = (await request.toArray()).join('');
-    const { method, url, headers } = request;
-    const one = { method, url, headers, body, at: performance.now() };
-    seen.push(one);
-    const answer = answers.length > 1 ? answers.shift() : answers[0];
-    answer?.(response, one);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, port, seen, server };
-}
+const OWNER = { owner: 'bot-7', state: 'active' };
 
 test('tracks with what is said, and the key', async () => {
   const { url, seen } = await aServer(json(201, CALL));
@@ -102,6 +58,8 @@ test.each(NOT_ASKED_FOR)('%s does not answer the request, which is retried', asy
     ...[miss, json(200, CALL), miss, json(201, CALL), miss, json(200, right)],
     ...[miss, json(200, { results }), miss, json(200, { calls: [], next: null })],
     ...[miss, json(202, { tracked: 1 })],
+    ...[miss, json(200, { results: [{ id: ID, status: 204 }] })],
+    ...[miss, json(200, OWNER), miss, json(200, { owners: [], next: null })],
   );
   const callkeeper = new Callkeeper({ baseUrl: url });
   expect(await callkeeper.get(ID)).toEqual(CALL);
@@ -110,7 +68,10 @@ test.each(NOT_ASKED_FOR)('%s does not answer the request, which is retried', asy
   expect(await callkeeper.trackAll([{ id: ID }])).toEqual(results);
   expect(await callkeeper.list().next()).toMatchObject({ done: true });
   expect(await callkeeper.notify({ value: [] })).toEqual({ tracked: 1 });
-  expect(seen).toHaveLength(12);
+  expect(await callkeeper.untrackAll([ID])).toEqual([{ id: ID, status: 204 }]);
+  expect(await callkeeper.getOwner('bot-7')).toEqual(OWNER);
+  expect(await callkeeper.owners().next()).toMatchObject({ done: true });
+  expect(seen).toHaveLength(18);
 });
 
 test('a 200 to a DELETE has stopped nothing', async () => {
@@ -122,18 +83,6 @@ test('a 200 to a DELETE has stopped nothing', async () => {
   );
   expect(await new Callkeeper({ baseUrl: url }).untrack(ID)).toEqual({ durable: true });
   expect(seen).toHaveLength(4);
-});
-
-test.each([
-  ['too few', []],
-  ['too many', [{ id: ID }, { id: 'call-0002' }]],
-  ['of another call', [{ id: 'call-0002' }]],
-  ['none', null],
-])('results that are %s are not those of the batch', async (_, results) => {
-  const right = { results: [{ id: ID, status: 201 }] };
-  const { url, seen } = await aServer(json(200, { results }), json(200, right));
-  expect(await new Callkeeper({ baseUrl: url }).trackAll([{ id: ID }])).toEqual(right.results);
-  expect(seen).toHaveLength(2);
 });
 
 test('a server that never answers the request counts as unreachable', async () => {
@@ -291,28 +240,6 @@ test('calls are listed over all pages', async () => {
     'state=ended&label=room%3Da&label=bot&cursor=a%2Fb',
     'state=ended&label=room%3Da&label=bot&cursor=c',
   ]);
-});
-
-test('any number of calls is tracked, as many in a request as fit', async () => {
-  const sizes: [calls: number, bytes: number][] = [];
-  const { url } = await aServer((response, seen) => {
-    const { calls } = JSON.parse(seen.body) as { calls: { id: string }[] };
-    sizes.push([calls.length, Buffer.byteLength(seen.body)]);
-    const results = calls.map(({ id }) => ({ id, status: 201 }));
-    json(200, { results })(response, seen);
-  });
-  const callkeeper = new Callkeeper({ baseUrl: url });
-  const many = Array.from({ length: 2_001 }, (_, i) => ({ id: `call-${1e6 + i}` }));
-  const results = await callkeeper.trackAll(many);
-  expect(results.map(({ id }) => id)).toEqual(many.map(({ id }) => id));
-  expect(sizes.splice(0).map(([calls]) => calls)).toEqual([1_000, 1_000, 1]);
-
-  const values = Array.from({ length: 16 }, (_, i) => [`l${i}`, 'ü'.repeat(256)]);
-  const labels = Object.fromEntries(values) as Record<string, string>;
-  await callkeeper.trackAll(many.map((call) => ({ ...call, labels })));
-  expect(sizes.reduce((sum, [calls]) => sum + calls, 0)).toBe(2_001);
-  for (const [, bytes] of sizes) expect(bytes).toBeLessThan(2 * 1024 * 1024);
-  expect(await callkeeper.trackAll([])).toEqual([]);
 });
 
 test("Graph's notifications are passed on", async () => {

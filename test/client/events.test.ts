@@ -133,7 +133,7 @@ test('the events of a call come from a real replica, and on from another', {
   const events = callkeeper.events({ label: ['bot=mine'], lastEventId: '0-1' });
   const next = async () => {
     const { value } = await events.next();
-    return value?.kind === 'event' ? [value.event.type, value.event.call.id] : value;
+    return value?.kind === 'event' ? [value.event.type, value.event.call?.id] : value;
   };
   const [id, other] = [world.simulator.createCall(), world.simulator.createCall()];
   await callkeeper.track(other);

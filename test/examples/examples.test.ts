@@ -1,4 +1,5 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -76,6 +77,21 @@ const whole = (output: string) => {
   ]);
 };
 
+const get = async (path: string) => {
+  const answer = await fetch(replica.url + path, { headers: { authorization: `Bearer ${KEY}` } });
+  return (await answer.json()) as Record<string, unknown>;
+};
+
+/** The bot was the owner of its calls, with a lease, and dropped itself when it stopped. */
+async function wasOwner(output: string) {
+  const [id = ''] = /[0-9a-f-]{36}/.exec(output) ?? [];
+  const { owner } = await get(`/calls/${id}`);
+  expect(owner).toMatch(/^[A-Za-z0-9._-]+-[0-9a-f]{8}$/);
+  const asked = replica.log.filter((line) => line.audit && line.owner === owner);
+  expect(asked.map(({ action }) => action)).toEqual(['own', 'drop-owner']);
+  expect(await get(`/owners/${owner}`)).toMatchObject({ status: 404 });
+}
+
 function wasFoundOver(line = ''): boolean {
   const [id = ''] = /[0-9a-f-]{36}/.exec(line) ?? [];
   return world.simulator.ledger.of(id).some(({ answer }) => answer === 404);
@@ -85,7 +101,9 @@ describe.skipIf(!isThere('python3'))('the example in Python', SLOW, () => {
   const example = (env: object) => run('python3', ['examples/bot.py'], { env: { ...env } });
 
   test('sees a call through, and one that ends by itself', async () => {
-    whole((await example(environment(replica.url))).stdout);
+    const { stdout } = await example(environment(replica.url));
+    whole(stdout);
+    await wasOwner(stdout);
   });
 
   test('loses no call where Callkeeper is not there at first', async () => {
@@ -97,6 +115,24 @@ describe.skipIf(!isThere('python3'))('the example in Python', SLOW, () => {
     await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
   });
 });
+
+test.skipIf(!isThere('python3'))(
+  'the example in Python stops its calls if it is ended',
+  SLOW,
+  async () => {
+    const bot = spawn('python3', ['-u', 'examples/bot.py'], { env: environment(replica.url) });
+    onTestFinished(() => void bot.kill('SIGKILL'));
+    const exited = once(bot, 'exit');
+    let output = '';
+    bot.stdout.on('data', (chunk) => (output += chunk));
+    await vi.waitFor(() => expect(output.match(/tracked/g)).toHaveLength(2), { timeout: 60_000 });
+    const [, second = ''] = output.match(/[0-9a-f-]{36}/g) ?? [];
+    bot.kill('SIGTERM');
+    expect((await exited)[0]).toBe(0);
+    expect(await get(`/calls/${second}`)).toMatchObject({ state: 'untracked', reason: 'request' });
+    await wasOwner(output);
+  },
+);
 
 /** Of Debian: mono-mcs, mono-runtime, libmono-system-net-http4.0-cil. */
 const hasMono = ['mcs', 'mono'].every((tool) => isThere(tool));
@@ -110,7 +146,9 @@ describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
   }, 60_000);
 
   test('sees a call through, and one that ends by itself', async () => {
-    whole((await example(environment(replica.url))).stdout);
+    const { stdout } = await example(environment(replica.url));
+    whole(stdout);
+    await wasOwner(stdout);
   });
 
   test('loses no call where Callkeeper is not there at first', async () => {
@@ -158,6 +196,10 @@ test('the example of a receiver verifies what it is told, and heeds it once', SL
   expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
   expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
   expect(said).toBe('call.ended c1\n');
+  const ofOwner = JSON.stringify({ id: 'e2', type: 'owner.lapsed', owner: { owner: 'bot-7' } });
+  expect(await tell(SECRET, ofOwner)).toEqual({ kind: 'delivered' });
+  const both = 'call.ended c1\nowner.lapsed bot-7\n';
+  await vi.waitFor(() => expect(said).toBe(both), { timeout: 30_000 });
   const another = `whsec_${Buffer.from('x'.repeat(32)).toString('base64')}`;
   const refused = { kind: 'failed', reason: 'status 400', retryAfterMs: null };
   expect(await tell(another, body)).toEqual(refused);

@@ -69,6 +69,14 @@ describe('a project that has installed it', SLOW, () => {
        const until: string | null = call.trackUntil;
        const results = await callkeeper.trackAll([{ id: 'call-0001' }]);
        for await (const { state } of callkeeper.list({ state: 'ended' })) console.log(state === 'ended', until, results[0]?.error?.detail);
+       const owner = callkeeper.owner('bot-7', { leaseSeconds: 90, onLost: ({ tracked }) => console.log(tracked + 1) });
+       const owned: Call = await owner.track('call-0001', { labels: { room: 'a' } });
+       for await (const item of callkeeper.events()) {
+         if (item.kind !== 'event') continue;
+         const { call, owner } = item.event;
+         const name: string = call ? call.id : owner.owner;
+         console.log(name, owned.owner);
+       }
        try { await callkeeper.get('call-0001'); } catch (error) {
          if (error instanceof CallkeeperError) error.is('urn:callkeeper:problem:unauthorized');
        }`,
@@ -128,6 +136,13 @@ describe('a project that has installed it', SLOW, () => {
       env: { PATH: process.env.PATH, CALLKEEPER: listening.url, SIMULATOR: simulatorUrl },
     });
     const [id = ''] = /(?<=hung up )\S+/.exec(bot.stdout) ?? [];
+    const call = await (await fetch(`${listening.url}/calls/${id}`)).json();
+    const { owner } = call as { owner: unknown };
+    expect(owner).toMatch(/^[A-Za-z0-9._-]+-[0-9a-f]{8}$/);
+    expect(daemon.output()).toMatch(
+      new RegExp(`"drop-owner".*"${owner}"|"${owner}".*"drop-owner"`),
+    );
+    expect((await fetch(`${listening.url}/owners/${owner}`)).status).toBe(404);
     const ledger = await (await fetch(`${simulatorUrl}/ledger`)).json();
     const { keepAlives } = ledger as { keepAlives: { callId: string; answer: unknown }[] };
     // If a turn of the wheel came before the bot's stop, Graph's 404 has ended the call.

@@ -1,4 +1,4 @@
-import type { EventItem } from '../../client/index.ts';
+import type { Call, Event, EventItem, Owner } from '../../client/index.ts';
 import { describeError, describeLabels, span } from '../call-lines.ts';
 import { paint, printable, type Style } from '../printable.ts';
 import type { Standing } from './standing.ts';
@@ -8,6 +8,8 @@ const STYLES: Readonly<Record<string, Style>> = {
   'call.expired': 'red',
   'call.at-risk': 'yellow',
   'call.recovered': 'green',
+  'owner.lapsed': 'yellow',
+  'owner.renewed': 'green',
 };
 
 /** A line an event, and one where a replica is otherwise than before. */
@@ -42,12 +44,25 @@ export function eventLine(item: EventItem): string {
   if (item.kind === 'gap') {
     return paint('yellow', 'events are missing here: they are not kept any more');
   }
-  const { type, timestamp, call } = item.event;
-  const more = type === 'call.at-risk' || type === 'call.expired' ? describeError(call) : '';
-  const parts = [timestamp, type.padEnd(14), call.id, call.app, describeLabels(call), more];
+  const { type, timestamp, call, owner } = item.event;
+  const about = (call && callParts(type, call)) ?? (owner && ownerParts(type, owner)) ?? [];
+  const parts = [timestamp, type.padEnd(14), ...about];
   const line = parts.filter((part) => part !== '').join('  ');
   const style = STYLES[type];
   return style === undefined ? printable(line) : paint(style, line);
+}
+
+function callParts(type: Event['type'], call: Call): readonly string[] {
+  const { id, app, owner, reason } = call;
+  const isFailure = type === 'call.at-risk' || type === 'call.expired';
+  const lost = reason === 'owner-lost' ? `${owner} did not renew its lease` : '';
+  return [id, app, describeLabels(call), isFailure ? describeError(call) : lost];
+}
+
+function ownerParts(type: Event['type'], { owner, app, tracked, stopsAt }: Owner) {
+  const calls = `${tracked} ${tracked === 1 ? 'call' : 'calls'}`;
+  const isStopped = type === 'owner.lapsed' && tracked > 0 && stopsAt !== null;
+  return [owner, app, isStopped ? `${calls}, stopped at ${stopsAt}` : calls];
 }
 
 export function standingLine({ url, state, why, counts }: Standing): string {

@@ -1,0 +1,77 @@
+import type { Call, Event, Owner, StreamEventsQuery } from './api.ts';
+import type { RequestOptions } from './attempt.ts';
+import { type Frame, readFrames } from './event-frames.ts';
+import { withQuery } from './paths.ts';
+import { pause } from './pause.ts';
+import type { Transport } from './transport.ts';
+
+type EventOf<Kind extends 'call' | 'owner'> = Omit<Event, 'type' | 'call' | 'owner'> & {
+  readonly type: Extract<Event['type'], `${Kind}.${string}`>;
+};
+
+/** What happened to a call, and the call as it stood. */
+export interface CallEvent extends EventOf<'call'> {
+  readonly call: Call;
+  readonly owner?: undefined;
+}
+
+/** What happened to an owner, and the owner as it stood. */
+export interface OwnerEvent extends EventOf<'owner'> {
+  readonly owner: Owner;
+  readonly call?: undefined;
+}
+
+/**
+ * An item of the event stream. A `gap`: events between `after` and `firstKept` may be missing,
+ * because Callkeeper does not keep them any more; `list` shows how the calls are.
+ */
+export type EventItem =
+  | { readonly kind: 'event'; readonly place: string; readonly event: CallEvent | OwnerEvent }
+  | {
+      readonly kind: 'gap';
+      readonly gap: { readonly after: string; readonly firstKept: string | null };
+    };
+
+/** Heartbeats come every 15 s. */
+const SILENCE_MS = 60_000;
+/** Before a stream that ended is opened again. */
+const REOPEN_MS = 500;
+const ENDED_STREAM = { done: true, value: undefined } as const;
+
+/** The items of the stream, which is opened again whenever it ends. */
+export async function* streamEvents(
+  transport: Transport,
+  { lastEventId, ...filter }: StreamEventsQuery,
+  options?: RequestOptions,
+): AsyncGenerator<EventItem, void, undefined> {
+  const signal = options?.signal;
+  for (let place = lastEventId; ; ) {
+    const path = withQuery('events', { ...filter, lastEventId: place });
+    const headers = { accept: 'text/event-stream, application/problem+json' };
+    const request = { method: 'GET', path, headers, answers: () => false } as const;
+    const stream = await transport.open(request, options);
+    const frames = readFrames(stream, SILENCE_MS);
+    try {
+      for (;;) {
+        // Only errors of the stream are caught: those of whoever reads the items are not.
+        const { done, value } = await frames.next().catch(() => ENDED_STREAM);
+        if (done || !value) break;
+        if (value.id) place = value.id;
+        const item = toItem(value, place);
+        if (item) yield item;
+      }
+    } finally {
+      await frames.return();
+    }
+    signal?.throwIfAborted();
+    await pause(REOPEN_MS * (0.5 + Math.random()), { signal });
+  }
+}
+
+/** null for a frame that has only a place. */
+function toItem({ event, data }: Frame, place = ''): EventItem | null {
+  if (data === '') return null;
+  const read: unknown = JSON.parse(data);
+  if (event !== 'gap') return { kind: 'event', place, event: read as CallEvent | OwnerEvent };
+  return { kind: 'gap', gap: read as (EventItem & { kind: 'gap' })['gap'] };
+}

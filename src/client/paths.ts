@@ -1,0 +1,34 @@
+type Value = string | number | readonly string[] | undefined;
+
+/** A call's path. Other text, such as `..`, would lead to another route. */
+export function callPath(id: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/.test(id)) return `calls/${id}`;
+  throw new TypeError(`expected a call's id of 8 to 128 of A-Z a-z 0-9 - _, got "${id}"`);
+}
+
+/** An owner's path: see {@link callPath}. */
+export function ownerPath(name: string): string {
+  if (/^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/.test(name)) return `owners/${name}`;
+  throw new TypeError(
+    `expected an owner's name of 1 to 128 of A-Z a-z 0-9 . _ : -, but not . or .., got "${name}"`,
+  );
+}
+
+/** The path with a query, if one of its values is given. */
+export function withQuery(path: string, query: Readonly<Record<string, Value>>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value ?? []].flat()) search.append(name, String(one));
+  }
+  return search.size > 0 ? `${path}?${search}` : path;
+}
+
+export function readBaseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(`baseUrl: expected an http:// or https:// URL, got "${text}"`);
+  }
+  // Without the slash, a relative path would replace the last part of the URL's.
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}

@@ -1,0 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface PauseOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** false: the pause does not keep the process alive. */
+  readonly ref?: boolean;
+}
+
+/** Waits for this long, or until the signal aborts, which is no error here. */
+export async function pause(ms: number, { signal, ref = true }: PauseOptions = {}): Promise<void> {
+  await sleep(ms, undefined, { ref, ...(signal ? { signal } : {}) }).catch(() => undefined);
+}
