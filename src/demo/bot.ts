@@ -129,7 +129,7 @@ export class Bot {
     const alive = known.filter((id) => graph.isAlive(id));
     for (const id of known) if (!alive.includes(id)) this.#calls.delete(id);
     const count = `${alive.length} of its ${known.length} calls`;
-    onNews(`is back: ${count} are still alive at Graph, and it tracks them again`);
+    onNews(`is back: Graph still has ${count}${alive.length > 0 ? ', which it tracks again' : ''}`);
     if (alive.length === 0) return;
     const calls = alive.map((id) => ({ id, owner }));
     if (!(await callkeeper.ask('POST', '/calls/track', { calls }, signal))) return;

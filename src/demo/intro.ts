@@ -27,9 +27,8 @@ export function describeDemo(intro: Intro): string {
     'Two replicas of Callkeeper keep the calls of two simulated bots alive on a simulated Graph.',
     `The wheel is turned fast: a keepAlive every ${seconds(intervalMs)}, a deadline of ` +
       `${seconds(deadlineMs)} (at Microsoft: 15 and 45 minutes).`,
-    `The bots, ${bots.join(' and ')}, own the calls. Each renews a lease of ` +
-      `${seconds(leaseMs)}; if it ends, the calls`,
-    `of the bot are stopped ${seconds(ownerGraceMs)} later, and no others.`,
+    `${bots.join(' and ')} own the calls, and each renews a lease of ${seconds(leaseMs)} for its own. If a`,
+    `lease runs out, the calls of that bot are stopped ${seconds(ownerGraceMs)} later, unless it renews it.`,
     '',
     ...replicas.flatMap(({ name, url, pid }) => [
       `  replica ${name}, process ${pid}:`,

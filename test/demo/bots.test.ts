@@ -102,7 +102,7 @@ test('a bot that is back renews its lease, then tracks those calls that are aliv
     { what: 'POST /calls/track', body: { calls } },
   ]);
   expect(news.at(-1)).toBe(
-    'bot-1 is back: 5 of its 6 calls are still alive at Graph, and it tracks them again',
+    'bot-1 is back: Graph still has 5 of its 6 calls, which it tracks again',
   );
 });
 

@@ -116,7 +116,7 @@ describe('the demo', () => {
     await says(/stopped .* its bot did not renew its lease/);
     await says(/lost +bot-1 +replica [AB] +it did not renew its lease/);
     type('b');
-    await says(/bot-1 +is back: [1-6] of its \d calls are still alive at Graph/);
+    await says(/bot-1 +is back: Graph still has [1-6] of its \d calls/);
     await says(/is back.*tracked .*/s);
     type('q');
     expect(await demo.ended, demo.output()).toBe(0);

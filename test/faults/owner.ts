@@ -71,6 +71,10 @@ export class Owner {
       async () => (await told()).length >= ids.length,
       LEASE_MS + GRACE_MS + PATIENCE_MS,
     );
+    // The replica logs the loss of the owner when it has stopped all of its calls.
+    await until(`the loss of ${this.name} is logged`, () => {
+      return ownersIn(this.#world, 'owner-lost').includes(this.name);
+    });
     const stops = new Map((await told()).map((stop) => [stop.id, stop]));
     for (const call of this.calls) this.#expectStop(call, stops.get(call.id));
   }
@@ -106,7 +110,7 @@ export class Owner {
   }
 }
 
-/** The owners whose calls were stopped, or whose leases ran out, by the logs of all replicas. */
+/** The owners whose leases ran out, or whose calls were stopped, by the logs of all replicas. */
 export function ownersIn({ replicas }: World, event: 'owner-lapsed' | 'owner-lost'): string[] {
   const lines = replicas.flatMap((replica) => replica.lines);
   return lines.filter((line) => line.event === event).map(({ owner }) => String(owner));
