@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AnyReplica } from './any-replica.ts';
+import type { PhoneSystem } from './phone-system.ts';
+import type { PromisedCalls } from './promised-calls.ts';
 
 /** How a call comes to its end. */
 type Ending =
@@ -11,29 +14,28 @@ type Ending =
 
 const ENDINGS: readonly Ending[] = ['told', 'untold', 'byItself'];
 
-/** So many calls the bot is in at once. */
-const CALLS = 12;
+/** A bot is in this many calls at once. */
+const CALLS = 6;
 /** How long a call lasts, in ms. */
 const SHORTEST_MS = 8_000;
 const LONGEST_MS = 70_000;
 /** Between two looks of the bot at its calls. */
 const TICK_MS = 500;
-/** For one answer of Callkeeper, and between two rounds through the replicas. */
-const ANSWER_MS = 3_000;
-const RETRY_MS = 500;
-
-/** What the bot needs of Graph. */
-export interface PhoneSystem {
-  createCall(options: { endsAfterMs?: number }): string;
-  endCall(id: string): unknown;
-}
+/** The shortest lease that Callkeeper accepts. */
+export const LEASE_S = 10;
+/** Three times in a lease, so that one request may fail. */
+const RENEW_MS = 3_000;
 
 export interface BotOptions {
-  readonly graph: PhoneSystem;
-  /** Base URLs of the replicas; any of them will do. */
-  readonly replicas: readonly string[];
+  /** It is the owner of its calls under this name. */
+  readonly name: string;
+  readonly graph: Pick<PhoneSystem, 'createCall' | 'endCall' | 'isAlive'>;
+  readonly callkeeper: Pick<AnyReplica, 'ask'>;
+  readonly promised: Pick<PromisedCalls, 'give' | 'release'>;
   readonly random: () => number;
   readonly onHangUp: (callId: string, isTold: boolean) => void;
+  /** What happened to the bot, in words. */
+  readonly onNews: (news: string) => void;
 }
 
 interface OwnCall {
@@ -42,75 +44,136 @@ interface OwnCall {
   readonly endsAt: number;
 }
 
-/** A bot that is in some calls at a time, and has Callkeeper track each of them. */
+/**
+ * A bot that is in some calls at a time and has Callkeeper track each of them. It renews a lease
+ * for all of them, and may crash and be started again.
+ */
 export class Bot {
   readonly #options: BotOptions;
-  readonly #stopped = new AbortController();
-  readonly #calls = new Set<OwnCall>();
+  /** As in a database: the bot still knows them after a crash. */
+  readonly #calls = new Map<string, OwnCall>();
+  /** Those that it is hanging up. */
+  readonly #leaving = new Set<string>();
   readonly #busy = new Set<Promise<void>>();
-  /** Ids that Callkeeper has promised to keep alive. */
-  readonly promised = new Set<string>();
+  /** Aborted when the process ends; null while none runs. */
+  #process: AbortController | null = null;
 
   constructor(options: BotOptions) {
     this.#options = options;
   }
 
-  /** Resolves when it has been stopped and waits for no answer any more. */
-  async run(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      const now = performance.now();
-      for (const call of this.#calls) if (call.endsAt <= now) this.#hangUp(call);
-      if (this.#calls.size < CALLS) this.#call(now);
-      await sleep(TICK_MS, undefined, { signal }).catch(() => undefined);
-    }
+  get running(): boolean {
+    return this.#process !== null;
+  }
+
+  has(callId: string): boolean {
+    return this.#calls.has(callId);
+  }
+
+  start(): void {
+    if (this.#process) return;
+    this.#process = new AbortController();
+    const { signal } = this.#process;
+    this.#do(() => this.#run(signal));
+  }
+
+  /** Does nothing any more, from one moment to the next. */
+  crash(): void {
+    if (!this.#process) return;
+    const { promised, onNews } = this.#options;
+    this.#end();
+    // Callkeeper may have stopped these already.
+    for (const id of this.#leaving) promised.release(id);
+    this.#leaving.clear();
+    onNews(`crashed: it no longer renews the lease of its ${this.#calls.size} calls`);
+  }
+
+  /** Resolves when it waits for no answer any more. */
+  async stop(): Promise<void> {
+    this.#end();
     await Promise.all(this.#busy);
   }
 
-  stop(): void {
-    this.#stopped.abort();
+  #end(): void {
+    this.#process?.abort();
+    this.#process = null;
   }
 
-  #call(now: number): void {
-    const { graph, random } = this.#options;
+  async #run(signal: AbortSignal): Promise<void> {
+    // The lease first: the calls of a lost owner are stopped again.
+    await this.#renewLease(signal);
+    if (this.#calls.size > 0) await this.#trackAgain(signal);
+    await Promise.all([this.#keepLease(signal), this.#tendCalls(signal)]);
+  }
+
+  async #keepLease(signal: AbortSignal): Promise<void> {
+    while (await pause(RENEW_MS, signal)) await this.#renewLease(signal);
+  }
+
+  async #tendCalls(signal: AbortSignal): Promise<void> {
+    do {
+      const now = performance.now();
+      for (const call of this.#calls.values()) if (call.endsAt <= now) this.#hangUp(call, signal);
+      if (this.#calls.size < CALLS) this.#call(now, signal);
+    } while (await pause(TICK_MS, signal));
+  }
+
+  async #renewLease(signal: AbortSignal): Promise<void> {
+    const { callkeeper, name } = this.#options;
+    await callkeeper.ask('PUT', `/owners/${name}`, { leaseSeconds: LEASE_S }, signal);
+  }
+
+  async #trackAgain(signal: AbortSignal): Promise<void> {
+    const { graph, callkeeper, promised, name: owner, onNews } = this.#options;
+    const known = [...this.#calls.keys()];
+    const alive = known.filter((id) => graph.isAlive(id));
+    for (const id of known) if (!alive.includes(id)) this.#calls.delete(id);
+    const count = `${alive.length} of its ${known.length} calls`;
+    onNews(`is back: Graph still has ${count}${alive.length > 0 ? ', which it tracks again' : ''}`);
+    if (alive.length === 0) return;
+    const calls = alive.map((id) => ({ id, owner }));
+    if (!(await callkeeper.ask('POST', '/calls/track', { calls }, signal))) return;
+    for (const id of alive) promised.give(id);
+  }
+
+  #call(now: number, signal: AbortSignal): void {
+    const { graph, callkeeper, promised, random, name: owner } = this.#options;
     const lastsMs = SHORTEST_MS + random() * (LONGEST_MS - SHORTEST_MS);
     const ending = ENDINGS[Math.floor(random() * ENDINGS.length)] ?? 'told';
     const id = graph.createCall(ending === 'byItself' ? { endsAfterMs: lastsMs } : {});
-    this.#calls.add({ id, ending, endsAt: now + lastsMs });
+    this.#calls.set(id, { id, ending, endsAt: now + lastsMs });
     this.#do(async () => {
-      if (await this.#ask('POST', id)) this.promised.add(id);
+      if (await callkeeper.ask('POST', `/calls/${id}/track`, { owner }, signal)) promised.give(id);
     });
   }
 
-  #hangUp(call: OwnCall): void {
-    const { graph, onHangUp } = this.#options;
-    const { id, ending } = call;
-    this.#calls.delete(call);
-    if (ending === 'byItself') return;
-    onHangUp(id, ending === 'told');
-    this.#do(async () => {
-      if (ending === 'told') await this.#ask('DELETE', id);
-      graph.endCall(id);
-    });
-  }
-
-  /** Asks one replica, then the other, until one of them has said yes: as a bot should. */
-  async #ask(method: 'POST' | 'DELETE', id: string): Promise<boolean> {
-    const { replicas, random } = this.#options;
-    const { signal } = this.#stopped;
-    for (let turn = Math.floor(random() * replicas.length); !signal.aborted; turn++) {
-      const url = `${replicas[turn % replicas.length]}/calls/${id}/track`;
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-      const answer = await fetch(url, { method, signal: limit }).catch(() => null);
-      await answer?.arrayBuffer().catch(() => undefined);
-      if (answer?.ok) return true;
-      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+  #hangUp({ id, ending }: OwnCall, signal: AbortSignal): void {
+    const { graph, callkeeper, onHangUp } = this.#options;
+    if (this.#leaving.has(id)) return;
+    if (ending !== 'byItself') onHangUp(id, ending === 'told');
+    const leave = () => {
+      if (ending !== 'byItself') graph.endCall(id);
+      this.#leaving.delete(id);
+      this.#calls.delete(id);
+    };
+    if (ending !== 'told') {
+      leave();
+      return;
     }
-    return false;
+    this.#leaving.add(id);
+    this.#do(async () => {
+      if (await callkeeper.ask('DELETE', `/calls/${id}/track`, null, signal)) leave();
+    });
   }
 
   #do(task: () => Promise<void>): void {
     const running = task().finally(() => this.#busy.delete(running));
     this.#busy.add(running);
   }
+}
+
+/** Resolves with whether the signal lets it go on. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+  return !signal.aborted;
 }

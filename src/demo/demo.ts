@@ -6,13 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Simulator } from '../simulator/simulator.ts';
 import { EmbeddedRedis } from '../store/embedded.ts';
-import { Bot } from './bot.ts';
+import { AnyReplica } from './any-replica.ts';
+import { LEASE_S } from './bot.ts';
+import { Bots } from './bots.ts';
 import { describeDemo } from './intro.ts';
 import { type Key, listenToKeys } from './keys.ts';
 import { Narrator } from './narrator.ts';
+import { PhoneSystem } from './phone-system.ts';
 import { freePorts } from './ports.ts';
+import { PromisedCalls } from './promised-calls.ts';
 import { RedisOutage } from './redis-outage.ts';
-import { Replica } from './replica.ts';
+import { Replica, replicaUrl } from './replica.ts';
 import { replicaEnvironment } from './replica-environment.ts';
 import { readLogLine } from './replica-log.ts';
 import { judge, readTruth, seconds } from './verdict.ts';
@@ -36,6 +40,17 @@ const PORTS = [8080, 8081, 9000, 9443] as const;
 const TOTALS_EVERY_MS = 5_000;
 /** Longer than a turn of the wheel: all that is kept alive meanwhile is so without Redis. */
 const REDIS_OUT_MS = 15_000;
+const BOTS = ['bot-1', 'bot-2'] as const;
+/** Short, so that one sees how the calls of a dead bot are stopped. */
+const OWNER_GRACE_MS = 5_000;
+/** For the intro. */
+const SCALE = {
+  intervalMs: INTERVAL_MS,
+  deadlineMs: DEADLINE_MS,
+  bots: BOTS,
+  leaseMs: LEASE_S * 1_000,
+  ownerGraceMs: OWNER_GRACE_MS,
+};
 
 /**
  * Builds and runs the demo. Resolves with whether no call passed its deadline,
@@ -61,10 +76,11 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const caPath = join(directory, 'ca.pem');
   await writeFile(caPath, simulator.caCertificate);
 
+  const graph = new PhoneSystem(simulator);
   const narrator = new Narrator({
     write,
     deadlineMs: DEADLINE_MS,
-    lastGapMs: (callId) => lastGap(simulator, callId),
+    lastGapMs: (callId) => graph.lastGapMs(callId),
   });
   const redis = new EmbeddedRedis(directory, logTo(narrator));
   started.defer(() => redis.stop());
@@ -80,12 +96,27 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     redisUrl: await redis.start(),
     intervalMs: INTERVAL_MS,
     deadlineMs: DEADLINE_MS,
+    ownerGraceMs: OWNER_GRACE_MS,
   });
 
+  const promised = new PromisedCalls({
+    now: Date.now,
+    gapMs: (callId) => graph.worstGapMs(callId),
+  });
+  const bots = new Bots({
+    names: BOTS,
+    graph,
+    callkeeper: new AnyReplica([portA, portB].map(replicaUrl), Math.random),
+    promised,
+    random: Math.random,
+    onHangUp: (bot, callId, isTold) => narrator.bot(bot, callId, isTold),
+    onNews: (bot, news) => narrator.news(bot, news),
+  });
   const replicas = Object.entries({ A: portA, B: portB }).map(([name, port]) => {
     const onLine = (line: string) => {
       const told = readLogLine(line);
       if (told) narrator.replica(name, told);
+      if (told?.kind === 'untracked' && told.detail === 'owner-lost') bots.ownerLost(told.callId);
     };
     const onNews = (news: string) => narrator.news(`replica ${name}`, news);
     return new Replica({ name, port, env, directory, onLine, onNews });
@@ -99,27 +130,19 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   write('Starting two replicas …\n');
   await Promise.all(replicas.map((replica) => replica.start(signal)));
 
-  const bot = new Bot({
-    graph: simulator,
-    replicas: replicas.map(({ url }) => url),
-    random: Math.random,
-    onHangUp: (callId, isTold) => narrator.bot(callId, isTold),
-  });
   const keys: readonly Key[] = [
     { key: 'k', does: 'kills a replica (SIGKILL)', press: killerOf(replicas) },
     { key: 'r', does: `stops Redis for ${seconds(REDIS_OUT_MS)}`, press: () => outage.begin() },
+    { key: 'b', does: 'kills a bot, or brings it back', press: () => bots.killOrStart() },
   ];
   const { stdin } = process;
-  if (stdin.isTTY) started.defer(listenToKeys(stdin, keys, () => stop.abort()));
-  const intro = { replicas, simulator, intervalMs: INTERVAL_MS, deadlineMs: DEADLINE_MS };
-  if (!signal.aborted) write(describeDemo({ ...intro, keys: stdin.isTTY ? keys : [] }));
+  const shown = stdin.isTTY ? keys : [];
+  if (!signal.aborted) write(describeDemo({ ...SCALE, replicas, simulator, keys: shown }));
 
-  const running = bot.run();
-  started.defer(async () => {
-    bot.stop();
-    await running;
-  });
-  const truth = () => readTruth(simulator.summary(), bot.promised, DEADLINE_MS);
+  started.defer(() => bots.stop());
+  bots.start();
+  if (stdin.isTTY) started.defer(listenToKeys(stdin, keys, () => stop.abort()));
+  const truth = () => readTruth(simulator.summary(), promised.all, DEADLINE_MS);
   const timeIsUp = AbortSignal.timeout((lastsS ?? 0) * 1_000);
   const over = lastsS === null ? signal : AbortSignal.any([signal, timeIsUp]);
   while (!over.aborted) {
@@ -149,12 +172,4 @@ function killerOf(replicas: readonly Replica[]): () => void {
     const running = replicas.filter((replica) => replica.running);
     running[next++ % running.length]?.kill();
   };
-}
-
-function lastGap(simulator: Simulator, callId: string): number | null {
-  const successes = simulator.ledger.of(callId).filter(({ answer }) => answer === 200);
-  const createdAt = () => simulator.summary().find(({ id }) => id === callId)?.createdAt;
-  const last = successes.at(-1)?.at;
-  const before = successes.at(-2)?.at ?? createdAt();
-  return last === undefined || before === undefined ? null : last - before;
 }

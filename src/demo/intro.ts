@@ -10,19 +10,25 @@ export interface Intro {
   readonly simulator: { readonly graphBaseUrl: string };
   readonly intervalMs: number;
   readonly deadlineMs: number;
+  readonly bots: readonly string[];
+  readonly leaseMs: number;
+  readonly ownerGraceMs: number;
   /** None where nobody can press them. */
   readonly keys: readonly Key[];
 }
 
 /** What runs here, where to look at it, and what may be pressed. */
-export function describeDemo({ replicas, simulator, intervalMs, deadlineMs, keys }: Intro): string {
+export function describeDemo(intro: Intro): string {
+  const { replicas, simulator, intervalMs, deadlineMs, bots, leaseMs, ownerGraceMs, keys } = intro;
   const graph = new URL(simulator.graphBaseUrl).origin;
-  const pages = ['/', '/docs', '/calls', '/metrics', '/readyz'];
+  const pages = ['/', '/docs', '/calls', '/owners', '/metrics', '/readyz'];
   const lines = [
     '',
-    'Two replicas of Callkeeper keep the calls of a simulated bot alive on a simulated Graph.',
+    'Two replicas of Callkeeper keep the calls of two simulated bots alive on a simulated Graph.',
     `The wheel is turned fast: a keepAlive every ${seconds(intervalMs)}, a deadline of ` +
       `${seconds(deadlineMs)} (at Microsoft: 15 and 45 minutes).`,
+    `${bots.join(' and ')} own the calls, and each renews a lease of ${seconds(leaseMs)} for its own. If a`,
+    `lease runs out, the calls of that bot are stopped ${seconds(ownerGraceMs)} later, unless it renews it.`,
     '',
     ...replicas.flatMap(({ name, url, pid }) => [
       `  replica ${name}, process ${pid}:`,

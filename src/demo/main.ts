@@ -3,14 +3,15 @@ import { type DemoOptions, runDemo } from './demo.ts';
 
 export const USAGE = `Usage: npm run demo -- [options]
 
-Callkeeper at work: two replicas that share one wheel, turned fast, with a
-simulated bot on one side and a simulated Graph on the other.
+Callkeeper at work: two replicas that share one wheel, turned fast, with two
+simulated bots on one side and a simulated Graph on the other. In a terminal,
+keys kill a replica, stop Redis, and kill a bot; without one, nothing is killed.
 
   --seconds N   end by itself after N seconds (until Ctrl-C)
   --port N      first of the four ports it takes (8080 and 8081 for the replicas,
                 9000 and 9443 for Graph and Entra); others if they are taken
 
-Exits with 0 where no call passed its deadline, with 1 otherwise.
+Exits with 0 if no call passed its deadline, with 1 otherwise.
 `;
 
 /** Of the demo's parent: whoever started it may be killed, and cannot pass that on. */

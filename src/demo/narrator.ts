@@ -1,5 +1,5 @@
 import { printableLines } from '../printable.ts';
-import type { EventKind, Told } from './replica-log.ts';
+import type { EventKind, Told, ToldOfOwner } from './replica-log.ts';
 import { seconds, type Truth } from './verdict.ts';
 
 const WORDS: Record<EventKind, string> = {
@@ -13,8 +13,13 @@ const WORDS: Record<EventKind, string> = {
 
 const REASONS: Partial<Record<EventKind, string>> = {
   ended: 'Graph says that the call is over',
-  untracked: 'the bot said so',
   expired: 'its deadline passed with no success',
+};
+
+/** By the reason in the log. */
+const STOPS: Readonly<Record<string, string>> = {
+  request: 'the bot said so',
+  'owner-lost': 'its bot did not renew its lease',
 };
 
 export interface NarratorOptions {
@@ -40,17 +45,20 @@ export class Narrator {
       this.news(`replica ${name}`, told.text);
       return;
     }
+    if ('owner' in told) {
+      this.#owner(name, told);
+      return;
+    }
     const { kind, callId, detail } = told;
     const byReplica = this.#counts.get(kind) ?? new Map<string, number>();
     byReplica.set(name, (byReplica.get(name) ?? 0) + 1);
     this.#counts.set(kind, byReplica);
-    const why = detail ?? REASONS[kind] ?? (kind === 'renewed' ? this.#gap(callId) : '');
-    this.#line(WORDS[kind], callId, `replica ${name}`, why);
+    this.#line(WORDS[kind], callId, `replica ${name}`, this.#why(kind, callId, detail));
   }
 
-  bot(callId: string, isTold: boolean): void {
+  bot(name: string, callId: string, isTold: boolean): void {
     const whom = isTold ? 'tells Callkeeper' : 'tells Graph only';
-    this.#line('hangs up', callId, 'bot', whom);
+    this.#line('hangs up', callId, name, whom);
   }
 
   /** What befalls something other than a call. */
@@ -70,6 +78,25 @@ export class Narrator {
       `smallest margin ${margin === null ? '-' : seconds(margin)} of ${seconds(deadlineMs)}`,
     ];
     this.#options.write(`${clock()}  ---- ${parts.join(' · ')}\n`);
+  }
+
+  #owner(name: string, { kind, owner, calls, stopsAt }: ToldOfOwner): void {
+    const when = stopsAt === null ? '' : ` at ${clock(stopsAt)}`;
+    const [what, why] = {
+      'owner-lapsed': [
+        'lapsed',
+        `its lease ran out: its ${calls} calls are stopped${when} unless it renews the lease`,
+      ],
+      'owner-renewed': ['renewed', `its lease runs again: its ${calls} calls go on`],
+      'owner-lost': ['lost', `it did not renew its lease: its ${calls} calls were stopped`],
+    }[kind] as [string, string];
+    this.#line(what, owner, `replica ${name}`, why);
+  }
+
+  #why(kind: EventKind, callId: string, detail: string | null): string {
+    if (kind === 'renewed') return this.#gap(callId);
+    if (kind === 'untracked') return STOPS[detail ?? ''] ?? detail ?? '';
+    return detail ?? REASONS[kind] ?? '';
   }
 
   #gap(callId: string): string {
@@ -94,6 +121,6 @@ export class Narrator {
 }
 
 /** Time of day, to the second, where the reader is. */
-function clock(): string {
-  return new Date().toTimeString().slice(0, 8);
+function clock(at = Date.now()): string {
+  return new Date(at).toTimeString().slice(0, 8);
 }

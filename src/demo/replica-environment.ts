@@ -8,6 +8,8 @@ export interface Surroundings {
   readonly redisUrl: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
+  /** After the lease of a bot ran out, and before its calls are stopped. */
+  readonly ownerGraceMs: number;
 }
 
 /**
@@ -26,6 +28,7 @@ export function replicaEnvironment(around: Surroundings): Record<string, string>
     AZURE_CLIENT_SECRET: DEFAULT_SECRET,
     KEEPALIVE_INTERVAL: `${around.intervalMs}ms`,
     KEEPALIVE_DEADLINE: `${around.deadlineMs}ms`,
+    OWNER_GRACE: `${around.ownerGraceMs}ms`,
     SHUTDOWN_TIMEOUT: '5s',
     LOG_LEVEL: 'debug',
   };

@@ -1,10 +1,22 @@
 /** What a replica tells in one line of its log, as far as somebody who watches wants to know. */
 export type Told =
   | { readonly kind: EventKind; readonly callId: string; readonly detail: string | null }
+  | ToldOfOwner
   | { readonly kind: 'said'; readonly text: string };
+
+/** What happened to the lease of a bot. */
+export interface ToldOfOwner {
+  readonly kind: 'owner-lapsed' | 'owner-renewed' | 'owner-lost';
+  readonly owner: string;
+  readonly calls: number;
+  /** When its calls are stopped, epoch ms; null if they are not to be, or were already. */
+  readonly stopsAt: number | null;
+}
 
 const EVENTS = ['tracked', 'renewed', 'failed', 'ended', 'untracked', 'expired'] as const;
 export type EventKind = (typeof EVENTS)[number];
+
+const OWNER_EVENTS = ['owner-lapsed', 'owner-renewed', 'owner-lost'] as const;
 
 /** pino's level of warnings; what is below, and no event, is for its readers only. */
 const WARN = 40;
@@ -15,7 +27,11 @@ interface Line {
   event?: string;
   call?: string;
   isNew?: boolean;
+  reason?: string | null;
   error?: { status?: number | null; code?: string | null; message?: string } | null;
+  owner?: string;
+  calls?: number;
+  stopsAt?: number | null;
   err?: { message?: string };
 }
 
@@ -29,14 +45,21 @@ export function readLogLine(text: string): Told | null {
   }
   const kind = EVENTS.find((event) => event === line.event);
   if (kind && line.call) return { kind, callId: line.call, detail: detailOf(kind, line) };
+  const ofOwner = OWNER_EVENTS.find((event) => event === line.event);
+  if (ofOwner && line.owner) {
+    const { owner, calls = 0, stopsAt = null } = line;
+    return { kind: ofOwner, owner, calls, stopsAt };
+  }
   if ((line.level ?? WARN) < WARN) return null;
   const cause = line.err?.message;
   const isNews = cause !== undefined && cause !== line.msg;
   return { kind: 'said', text: `${line.msg ?? text}${isNews ? `: ${cause}` : ''}` };
 }
 
-function detailOf(kind: EventKind, { error, isNew }: Line): string | null {
+/** Of a call that was stopped, the reason. */
+function detailOf(kind: EventKind, { error, isNew, reason }: Line): string | null {
   if (kind === 'tracked') return isNew === false ? 'again' : null;
+  if (kind === 'untracked') return reason ?? null;
   if (kind !== 'failed' || !error) return null;
   return [error.status, error.code, error.message].filter((part) => part != null).join(' ');
 }

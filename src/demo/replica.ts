@@ -28,6 +28,10 @@ export interface ReplicaOptions {
   readonly onNews: (news: string) => void;
 }
 
+export function replicaUrl(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}
+
 /** A replica as a process of its own. One that dies is started again until it is stopped. */
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -43,7 +47,7 @@ export class Replica {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#options.port}`;
+    return replicaUrl(this.#options.port);
   }
 
   get running(): boolean {

@@ -1,7 +1,10 @@
+import type { PromisedCall } from './promised-calls.ts';
+
 /** What the simulated Graph knows of a call; see `SimulatedCall`. */
 export interface CallAtGraph {
   readonly id: string;
   readonly state: 'established' | 'ended' | 'timedOut';
+  readonly endedAt: number | null;
   readonly renewals: number;
   readonly worstGapMs: number;
 }
@@ -13,25 +16,48 @@ export interface Truth {
   readonly renewals: number;
   /** Deadline − longest time without a success, of the worst call; null where there is none. */
   readonly smallestMarginMs: number | null;
+  /** How many calls were stopped because their bot was dead. */
+  readonly released: number;
   /** Ids of calls that Graph ended for want of a keepAlive. */
   readonly lost: readonly string[];
 }
 
-/** @param promised ids that Callkeeper had said it would keep alive; others do not count. */
+/** @param promised calls that Callkeeper had said it would keep alive; others do not count. */
 export function readTruth(
   calls: readonly CallAtGraph[],
-  promised: ReadonlySet<string>,
+  promised: ReadonlyMap<string, PromisedCall>,
   deadlineMs: number,
 ): Truth {
-  const kept = calls.filter(({ id }) => promised.has(id));
-  const margins = kept.map(({ worstGapMs }) => deadlineMs - worstGapMs);
+  const kept = calls.flatMap((call) => {
+    const promise = promised.get(call.id);
+    return promise ? [{ ...call, promise }] : [];
+  });
+  const margins = kept.map(({ worstGapMs, promise }) => {
+    return deadlineMs - (promise.releasedGapMs ?? worstGapMs);
+  });
   return {
     tracked: kept.length,
-    alive: kept.filter(({ state }) => state === 'established').length,
+    alive: kept.filter(({ state, promise }) => state === 'established' && holds(promise)).length,
     renewals: kept.reduce((sum, { renewals }) => sum + renewals, 0),
     smallestMarginMs: margins.length > 0 ? Math.min(...margins) : null,
-    lost: kept.filter(({ state }) => state === 'timedOut').map(({ id }) => id),
+    released: kept.filter(({ promise }) => promise.releasedAt !== null).length,
+    lost: kept.filter((call) => isLost(call, call.promise, deadlineMs)).map(({ id }) => id),
   };
+}
+
+function holds({ releasedAt, againAt }: PromisedCall): boolean {
+  return releasedAt === null || againAt !== null;
+}
+
+/** A call that is tracked again may have little time left: it counts a whole deadline later. */
+function isLost(
+  { state, endedAt }: CallAtGraph,
+  { releasedAt, againAt }: PromisedCall,
+  deadlineMs: number,
+): boolean {
+  if (state !== 'timedOut') return false;
+  if (releasedAt === null || endedAt === null || endedAt <= releasedAt) return true;
+  return againAt !== null && endedAt - againAt >= deadlineMs;
 }
 
 export interface Verdict {
@@ -41,7 +67,7 @@ export interface Verdict {
 
 /** @param isWhole whether the demo ran as long as it was to: then something must have happened. */
 export function judge(truth: Truth, deadlineMs: number, isWhole: boolean): Verdict {
-  const { tracked, renewals, lost, smallestMarginMs } = truth;
+  const { tracked, renewals, released, lost, smallestMarginMs } = truth;
   const counts = `${tracked} calls tracked, ${renewals} keepAlives succeeded`;
   if (lost.length > 0) {
     return {
@@ -53,9 +79,10 @@ export function judge(truth: Truth, deadlineMs: number, isWhole: boolean): Verdi
     return { passed: !isWhole, text: `${isWhole ? 'FAILED' : 'Too short to tell'}: ${counts}` };
   }
   const margin = `${seconds(smallestMarginMs)} of ${seconds(deadlineMs)}`;
+  const stopped = released > 0 ? `${released} calls of dead bots were stopped, ` : '';
   return {
     passed: true,
-    text: `PASSED: ${counts}, no call passed its deadline; smallest margin ${margin}`,
+    text: `PASSED: ${counts}, ${stopped}no call passed its deadline; smallest margin ${margin}`,
   };
 }
 

@@ -18,8 +18,17 @@ interface Run {
 const port = () => String(20_000 + Math.floor(Math.random() * 10_000));
 
 function run(...options: string[]): Run {
-  const args = ['src/cli.ts', 'demo', '--port', port(), ...options];
-  const child = spawn(process.execPath, args, { detached: true });
+  return watch(process.execPath, ['src/cli.ts', 'demo', '--port', port(), ...options]);
+}
+
+/** The demo at a terminal of its own, which `script` gives it: keys are typed into its stdin. */
+function runAtTerminal(): Run {
+  const demo = `exec ${process.execPath} src/cli.ts demo --port ${port()}`;
+  return watch('script', ['--quiet', '--return', '--command', demo, '/dev/null']);
+}
+
+function watch(command: string, args: readonly string[]): Run {
+  const child = spawn(command, args, { detached: true, stdio: 'pipe' });
   const group = -(child.pid as number);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -90,6 +99,32 @@ describe('the demo', () => {
     expect(await demo.ended, demo.output()).toBe(0);
     expect(demo.output()).toMatch(/^PASSED: /m);
     await expectNothingLeft(demo);
+  });
+
+  test('stops the calls of a bot that is killed by a key, until it is back', {
+    timeout: 120_000,
+  }, async () => {
+    const demo = runAtTerminal();
+    const type = (key: string) => demo.child.stdin?.write(key);
+    const says = (pattern: RegExp) =>
+      vi.waitFor(() => expect(demo.output()).toMatch(pattern), { timeout: 60_000, interval: 50 });
+    await says(/Keys: .*b kills a bot, or brings it back/);
+    // Each bot is in so many calls by now that not all of them end by themselves.
+    await says(/---- ([89]|1[0-2]) calls alive/);
+    type('b');
+    await says(/bot-1 +crashed: it no longer renews the lease of its \d calls/);
+    await says(/lapsed +bot-1 +replica [AB] +its lease ran out/);
+    await says(/stopped .* its bot did not renew its lease/);
+    await says(/lost +bot-1 +replica [AB] +it did not renew its lease/);
+    type('b');
+    await says(/bot-1 +is back: Graph still has [1-6] of its \d calls/);
+    await says(/is back.*tracked .*/s);
+    type('q');
+    expect(await demo.ended, demo.output()).toBe(0);
+    expect(demo.output()).toMatch(
+      /^PASSED: .* \d calls of dead bots were stopped, no call passed/m,
+    );
+    expect(demo.output()).not.toMatch(/(lapsed|lost) +bot-2/);
   });
 
   test('leaves nothing when it is killed', { timeout: 60_000 }, async () => {

@@ -26,6 +26,18 @@ test.each([
     { kind: 'failed', callId: ID, detail: '503 Busy.' },
   ],
   [
+    { event: 'untracked', call: ID, reason: 'owner-lost' },
+    { kind: 'untracked', callId: ID, detail: 'owner-lost' },
+  ],
+  [
+    { event: 'owner-lapsed', owner: 'bot-1', level: 40, calls: 6, stopsAt: 1_700 },
+    { kind: 'owner-lapsed', owner: 'bot-1', calls: 6, stopsAt: 1_700 },
+  ],
+  [
+    { event: 'owner-lost', owner: 'bot-1', level: 50, calls: 6 },
+    { kind: 'owner-lost', owner: 'bot-1', calls: 6, stopsAt: null },
+  ],
+  [
     { level: 40, msg: 'watch out' },
     { kind: 'said', text: 'watch out' },
   ],

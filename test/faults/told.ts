@@ -10,6 +10,8 @@ export interface Told {
   readonly removal: Removal;
   /** Epoch ms, by Redis's clock or the log's. */
   readonly at: number;
+  /** Why an untracked call was stopped. */
+  readonly reason: string | null;
   /** Of its `lastError`. */
   readonly code: string | null;
 }
@@ -26,8 +28,10 @@ export async function toldByEvents({ client }: World): Promise<Told[]> {
     if (!REMOVALS.has(event.type) || names.has(event.id)) return [];
     names.add(event.id);
     const { id, lastError } = event.call;
+    const reason = 'reason' in event.call ? event.call.reason : null;
     const at = Number(entry[0].split('-')[0]);
-    return [{ id, removal: event.type as Removal, at, code: lastError?.code ?? null }];
+    const code = lastError?.code ?? null;
+    return [{ id, removal: event.type as Removal, at, reason, code }];
   });
 }
 
@@ -46,7 +50,8 @@ export function toldByLogs({ replicas }: World): Told[] {
       if (!REMOVALS.has(line.event)) return [];
       const at = Date.parse(String(line.time));
       const { code = null } = (line.error ?? {}) as { code?: string | null };
-      return [{ id: String(line.call), removal: line.event as Removal, at, code }];
+      const reason = line.reason ? String(line.reason) : null;
+      return [{ id: String(line.call), removal: line.event as Removal, at, reason, code }];
     }),
   );
 }

@@ -56,6 +56,7 @@ export class World implements AsyncDisposable {
   readonly replicas: Replica[] = [];
   readonly #options: WorldOptions;
   readonly #links = new Map<Replica, Link>();
+  readonly #over = new AbortController();
   /** While these lasted, a replica may not have known what the others did. Epoch ms. */
   readonly #separations: { readonly from: number; to: number }[] = [];
 
@@ -94,6 +95,11 @@ export class World implements AsyncDisposable {
       await world[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Aborted when nothing of it is used any more. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   get redis(): RedisProcess {
@@ -179,6 +185,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#over.abort();
     await Promise.all(this.replicas.map((replica) => replica.kill()));
     await Promise.all(this.links.map((link) => link.refuse()));
     await this.#redis?.stop();
