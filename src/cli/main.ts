@@ -20,7 +20,7 @@ Keeps Microsoft Teams calls of bots alive on Microsoft Graph.
   health      whether a replica is alive, or ready: for probes
 
   simulator   a Graph and an Entra, to try a bot against
-  demo        two replicas, a simulated Graph and a simulated bot at work
+  demo        two replicas, a simulated Graph and simulated bots at work
 
   --help      this; after a command, its options
   --version
