@@ -1,7 +1,9 @@
-/** @import { Call, Event, GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Call, GetOverviewAnswer, ListOwnersAnswer, Owner } from '../client/api.ts' */
 
 /** For an answer to come, in ms. */
 const PATIENCE_MS = 10_000;
+/** Owners in one answer: more than are shown, so that it can be said how many more there are. */
+const OWNERS = 200;
 
 /** The API answered, with a problem (RFC 9457). */
 export class Refused extends Error {
@@ -45,6 +47,18 @@ export class Api {
    */
   call(id, signal) {
     return this.#get(`/calls/${encodeURIComponent(id)}`, signal);
+  }
+
+  /**
+   * The first page of the owners.
+   *
+   * @param {{ state?: Owner['state'] }} which
+   * @param {AbortSignal} signal
+   * @returns {Promise<ListOwnersAnswer>}
+   */
+  owners({ state }, signal) {
+    const filter = state === undefined ? '' : `&state=${state}`;
+    return this.#get(`/owners?limit=${OWNERS}${filter}`, signal);
   }
 
   /**

@@ -18,11 +18,14 @@ const STATES = {
   expired: 'expired: its deadline passed with no success',
   untracked: 'stopped',
 };
+/** Nobody asked for it, so the reason stands where the state is. */
+const OWNER_LOST = 'stopped: its owner did not renew its lease';
 
 const STOPPED_BY = {
   request: 'a request',
   notification: "Graph's notification",
   'track-until': 'the end of its tracking time',
+  'owner-lost': "the end of its owner's lease",
 };
 
 /** The page at `#/calls/ID`: one call, for as long as the signal lets it. */
@@ -72,7 +75,7 @@ export class CallView {
       after: START,
       onEvent: (event) => {
         this.#events.add(event);
-        this.#evidence.gather(event.call);
+        if (event.call) this.#evidence.gather(event.call);
       },
       onState: () => undefined,
       signal,
@@ -105,8 +108,9 @@ export class CallView {
     write(this.#name, call.id);
     const isFailing = call.state === 'tracked' && call.consecutiveFailures > 0;
     const failing = `tracked, failing: ${call.lastError?.message ?? ''}`;
+    const state = call.reason === 'owner-lost' ? OWNER_LOST : STATES[call.state];
     set(this.#state, { 'data-state': isFailing ? 'failing' : call.state });
-    write(this.#state, isFailing ? failing : STATES[call.state]);
+    write(this.#state, isFailing ? failing : state);
     this.#tick();
     this.#evidence.gather(call);
   }
@@ -153,6 +157,7 @@ function factsOf(call, now) {
       .map(([key, value]) => `${key}=${value}`)
       .join(', '),
     App: call.app,
+    Owner: call.owner ?? '',
     Tenant: call.tenantId,
     Tracked: instant(call.trackedAt),
     Began: instant(call.startedAt),

@@ -72,8 +72,11 @@ function makeRow(id) {
  *
  * @param {Call} call
  */
-function nameOf({ app, labels }) {
-  return [app, ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)].join(' · ');
+function nameOf({ app, owner, labels }) {
+  const owners = owner === null ? [] : [owner];
+  return [app, ...owners, ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)].join(
+    ' · ',
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
-/** @import { Event } from '../client/api.ts' */
+/** @import { Call, Event, Owner } from '../client/api.ts' */
 import { byId, html, list, write } from './dom.js';
-import { time } from './format.js';
+import { itsCalls, time } from './format.js';
 
 /** So many are shown. */
 const MOST = 25;
@@ -15,6 +15,8 @@ const WORDS = {
   'call.untracked': 'stopped',
   'call.at-risk': 'at risk',
   'call.recovered': 'recovered',
+  'owner.lapsed': 'lapsed',
+  'owner.renewed': 'renewed',
 };
 
 /** The latest events, newest first. */
@@ -28,7 +30,7 @@ export class EventList {
 
   /**
    * @param {Element} list
-   * @param {{ withCall: boolean }} options whether each says of which call it is
+   * @param {{ withCall: boolean }} options whether each names its call or owner
    */
   constructor(list, { withCall }) {
     this.#list = list;
@@ -57,16 +59,40 @@ export class EventList {
   }
 
   /** @param {Event} event */
-  #make({ type, timestamp, call }) {
+  #make({ type, timestamp, call, owner }) {
     const at = html('time', { datetime: timestamp }, time(timestamp));
     const what = html('span', { class: 'kind', 'data-type': type }, WORDS[type] ?? type);
-    const link = html('a', { href: `#/calls/${call.id}` }, call.id);
-    // That an ended call is not found is no news.
-    const error = type === 'call.ended' ? null : call.lastError;
-    const why = call.resultInfo?.message ?? error?.message ?? '';
+    const name = call
+      ? html('a', { href: `#/calls/${call.id}` }, call.id)
+      : html('span', { class: 'owner' }, owner?.owner ?? '');
+    const why = (call && whyCall(type, call)) ?? (owner && whyOwner(type, owner)) ?? '';
     const more = why === '' ? [] : [html('p', {}, why)];
-    return html('li', {}, at, what, ...(this.#withCall ? [link] : []), ...more);
+    return html('li', {}, at, what, ...(this.#withCall ? [name] : []), ...more);
   }
+}
+
+/**
+ * @param {Event['type']} type
+ * @param {Call} call
+ */
+function whyCall(type, { lastError, owner, reason, resultInfo }) {
+  if (type === 'call.untracked' && reason === 'owner-lost') {
+    return `${owner ?? 'its owner'} did not renew its lease`;
+  }
+  // That an ended call is not found is no news.
+  const error = type === 'call.ended' ? null : lastError;
+  return resultInfo?.message ?? error?.message ?? '';
+}
+
+/**
+ * @param {Event['type']} type
+ * @param {Owner} owner as it stood then
+ */
+function whyOwner(type, { tracked, stopsAt }) {
+  if (tracked === 0) return '';
+  const calls = itsCalls(tracked);
+  if (type === 'owner.renewed') return `${calls} kept alive`;
+  return stopsAt === null ? '' : `${calls} stopped at ${time(stopsAt)} unless it renews its lease`;
 }
 
 /** Whether events come, and if not why. */

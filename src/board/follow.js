@@ -36,7 +36,7 @@ export async function follow(api, { call, after, onEvent, onState, signal }) {
       );
       onState(true);
       for await (const { id, event, data } of frames(body, () => broken.abort())) {
-        if (event.startsWith('call.')) onEvent(JSON.parse(data));
+        if (/^(call|owner)\./.test(event)) onEvent(JSON.parse(data));
         if (id !== null) place = id;
       }
     } catch (error) {

@@ -61,3 +61,12 @@ export function percent(part, whole) {
 export function plural(many, one) {
   return `${count(many)} ${one}${many === 1 ? '' : 's'}`;
 }
+
+/**
+ * The calls of an owner as the subject of a sentence, with its verb.
+ *
+ * @param {number} tracked
+ */
+export function itsCalls(tracked) {
+  return tracked === 1 ? 'its call is' : `its ${count(tracked)} calls are`;
+}

@@ -10,6 +10,7 @@ import { askForKey, forgetKey, readKey } from './key.js';
 import { Losses } from './losses.js';
 import { Notices } from './notices.js';
 import { OverviewView } from './overview.js';
+import { Owners } from './owners.js';
 import { Replicas } from './replicas.js';
 import { seen, sleep } from './sleep.js';
 
@@ -23,6 +24,7 @@ const notices = new Notices();
 const overviewView = new OverviewView(now);
 const replicas = new Replicas();
 const losses = new Losses(now);
+const owners = new Owners(now);
 const eventsState = new EventsState();
 const events = new EventList(byId('events'), { withCall: true });
 const api = new Api(readKey());
@@ -54,8 +56,13 @@ function show(overview) {
   overviewView.show(overview);
   replicas.show(overview);
   eventsState.redisIs(overview.redis.up);
-  const lost = losses.within(overview.deadlineMs);
-  notices.answered(overview, { lost, missed: replicas.loss(overview) });
+  owners.redisIs(overview.redis.up);
+  notices.answered(overview, {
+    lost: losses.within(overview.deadlineMs),
+    stopped: losses.stoppedWithin(overview.deadlineMs),
+    missed: replicas.loss(overview),
+    lapsed: owners.lapsed,
+  });
 }
 
 /** @param {GetOverviewAnswer} overview */
@@ -64,6 +71,7 @@ function open({ deadlineMs }) {
   byId('search').hidden = false;
   byId('forget').hidden = readKey() === null;
   route();
+  void owners.run(api, session.signal);
   void follow(api, {
     // What was lost a while ago is still to be told of.
     after: `${Math.round(now() - deadlineMs)}-0`,

@@ -1,6 +1,8 @@
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { GetOverviewAnswer, Owner } from '../client/api.ts' */
+/** @import { Stopped } from './losses.js' */
 import { byId, html, list, write } from './dom.js';
 import { count, plural, roundSpan, time } from './format.js';
+import { lapseOf, stopOf } from './owner-notices.js';
 
 /** After so long without an answer it is said; one that is late is none yet. */
 const GRACE_MS = 4_000;
@@ -25,19 +27,22 @@ export class Notices {
 
   /**
    * @param {GetOverviewAnswer} overview
-   * @param {object} seen what is not so any more, but was a while ago
-   * @param {readonly string[]} seen.lost the ids of calls
+   * @param {object} seen what the overview does not say
+   * @param {readonly string[]} seen.lost the ids of calls that were lost lately
+   * @param {Stopped} seen.stopped calls whose owner was lost lately
    * @param {string} seen.missed of replicas, or ''
+   * @param {readonly Owner[]} seen.lapsed owners whose calls are to be stopped, the first first
    */
-  answered(overview, { lost, missed }) {
+  answered(overview, { lost, stopped, missed, lapsed }) {
     const { version, intervalMs, deadlineMs, failing, atRisk } = overview;
     if (this.#isOut) this.#announce('Answers again.');
     this.#isOut = false;
     this.#answeredAt = Date.now();
     const found = faults(overview);
     if (lost.length > 0) found.unshift(lossOf(lost, deadlineMs));
+    found.push(...lapseOf(lapsed, overview));
     const mild = missed === '' ? [] : [{ key: 'missed', text: missed, isMild: true }];
-    this.#known = [...found, ...mild];
+    this.#known = [...found, ...stopOf(stopped, deadlineMs), ...mild];
     this.#show(this.#known);
     if (failing > 0 !== this.#failing) {
       this.#announce(
@@ -46,7 +51,10 @@ export class Notices {
     }
     this.#failing = failing > 0;
     const isWell = failing === 0 && atRisk === 0 && found.length === 0;
-    this.#state(isWell ? 'well' : 'ill', isWell ? 'All well' : summary(overview, lost.length));
+    this.#state(
+      isWell ? 'well' : 'ill',
+      isWell ? 'All well' : summary(overview, lost.length, lapsed.length),
+    );
     const wheel = `a keepAlive every ${roundSpan(intervalMs)}, a deadline of ${roundSpan(deadlineMs)}`;
     write(byId('about'), `Callkeeper ${version}: ${wheel}`);
   }
@@ -135,13 +143,15 @@ function faults({ redis, tracked, unready }) {
 /**
  * @param {GetOverviewAnswer} overview
  * @param {number} lost
+ * @param {number} lapsed
  */
-function summary({ redis, failing, atRisk }, lost) {
+function summary({ redis, failing, atRisk }, lost, lapsed) {
   if (!redis.up) return 'Redis is out';
   const parts = [
     lost > 0 ? `${count(lost)} lost` : '',
     failing > 0 ? `${count(failing)} failing` : '',
     atRisk > 0 ? `${count(atRisk)} at risk` : '',
+    lapsed > 0 ? `${plural(lapsed, 'owner')} lapsed` : '',
   ];
   return parts.filter((part) => part !== '').join(', ') || 'Look below';
 }

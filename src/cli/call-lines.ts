@@ -61,7 +61,8 @@ export function span(ms: number): string {
   return `${sign}${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
 }
 
-function toLine(cells: readonly (readonly [text: string, width: number])[]): string {
+/** Cells of at least these widths, safe for a terminal. */
+export function toLine(cells: readonly (readonly [text: string, width: number])[]): string {
   return cells
     .map(([text, width]) => printable(text).padEnd(width))
     .join('  ')

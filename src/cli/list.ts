@@ -2,7 +2,7 @@ import { type Column, callLine, headingOf } from './call-lines.ts';
 import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 import { paint, printableJson } from './printable.ts';
-import { connect } from './remote.ts';
+import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 const STATES = ['tracked', 'ended', 'expired', 'untracked'] as const;
@@ -17,6 +17,7 @@ All calls, over all pages, in no order that means anything.
 
   --state S    ${STATES.join(', ')} (tracked)
   --app NAME   those of this app
+  --owner NAME those of this owner
   --label L    with this label, key or key=value; may be repeated, all must hold
   --failing    those whose last keepAlive failed
   --json       a JSON object a line
@@ -24,17 +25,20 @@ ${REMOTE_USAGE}`,
   options: {
     state: { type: 'string', default: 'tracked' },
     app: { type: 'string' },
+    owner: { type: 'string' },
     label: { type: 'string', multiple: true },
     failing: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     ...REMOTE,
   },
-  async run({ state, app, label, failing, json, url, timeout }) {
+  async run({ state, app, owner, label, failing, json, url, timeout }) {
     const wanted = STATES.find((one) => one === state);
     if (!wanted) throw new UsageError(`--state: expected one of ${STATES.join(', ')}`);
+    const ofOwner = owner === undefined ? undefined : readOwner(owner);
+    const query = { state: wanted, app, owner: ofOwner, label, limit: PAGE };
     const { callkeeper } = connect({ url, timeout });
     let count = 0;
-    for await (const call of callkeeper.list({ state: wanted, app, label, limit: PAGE })) {
+    for await (const call of callkeeper.list(query)) {
       if (failing && call.consecutiveFailures === 0) continue;
       if (count++ === 0 && !json) process.stdout.write(`${paint('bold', headingOf(COLUMNS))}\n`);
       process.stdout.write(`${json ? printableJson(call) : callLine(call, Date.now(), COLUMNS)}\n`);

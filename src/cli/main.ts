@@ -16,6 +16,7 @@ Keeps Microsoft Teams calls of bots alive on Microsoft Graph.
   show        one call
   track       keeps calls alive
   untrack     stops it
+  owners      the bots that track calls in their own name, and their leases
   watch       what happens, live
   health      whether a replica is alive, or ready: for probes
 
@@ -34,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   show: () => import('./show.ts'),
   track: () => import('./track.ts'),
   untrack: () => import('./untrack.ts'),
+  owners: () => import('./owners.ts'),
   watch: () => import('./watch.ts'),
   health: () => import('./health.ts'),
   simulator: () => import('./simulator.ts'),

@@ -1,4 +1,5 @@
 import { parseCallId } from '../calls/call.ts';
+import { OWNER_PATTERN } from '../calls/owner.ts';
 import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../client/index.ts';
 import { type RemoteConfig, readRemoteConfig } from '../config/remote.ts';
 import { readEnvironment } from '../environment.ts';
@@ -41,8 +42,18 @@ function readTimeout(text: string): number {
 export function readId(text: string): string {
   const id = parseCallId(text);
   if (id !== null) return id;
-  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-  throw new UsageError(`expected a call's id of 8 to 128 of A-Z a-z 0-9 - _, got ${shown}`);
+  throw new UsageError(`expected a call's id of 8 to 128 of A-Z a-z 0-9 - _, got ${shown(text)}`);
+}
+
+/** @throws UsageError */
+export function readOwner(text: string): string {
+  if (new RegExp(OWNER_PATTERN).test(text)) return text;
+  const expected = '1 to 128 of A-Z a-z 0-9 . _ : -, but not . or ..';
+  throw new UsageError(`expected an owner's name of ${expected}, got ${shown(text)}`);
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
 /** What to tell of an error of the client, and the exit code; null: it is another's. */

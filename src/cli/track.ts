@@ -4,7 +4,7 @@ import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 import { readIds } from './ids.ts';
 import { printable, printableJson } from './printable.ts';
-import { connect, describeRefusal } from './remote.ts';
+import { connect, describeRefusal, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 export const run = command({
@@ -14,17 +14,19 @@ Keeps calls alive from now on. For those tracked already, what no option names s
 - reads ids from standard input, with space or ends of lines between them.
 
   --app NAME           whose calls they are, by default the default app's
+  --owner NAME         the bot that they belong to: they are stopped if it does not renew its lease
   --tenant-id GUID     of the calls, by default the app's own
   --started-at TIME    when they began, as 2026-02-03T04:05:06Z
   --track-until TIME   stop then
   --label KEY=VALUE    to find them by; may be repeated, and replaces all labels of a call
   --webhook-url URL    told of endings and risks
-  --clear NAME         back to the default: app, tenant-id, started-at, track-until, label or
-                       webhook-url; may be repeated
+  --clear NAME         back to the default: app, owner, tenant-id, started-at, track-until, label
+                       or webhook-url; may be repeated
   --json               a JSON object a call, as the API answers
 ${REMOTE_USAGE}`,
   options: {
     app: { type: 'string' },
+    owner: { type: 'string' },
     'tenant-id': { type: 'string' },
     'started-at': { type: 'string' },
     'track-until': { type: 'string' },
@@ -38,6 +40,7 @@ ${REMOTE_USAGE}`,
   async run(values, operands) {
     const body: TrackBody = {
       app: values.app,
+      owner: values.owner === undefined ? undefined : readOwner(values.owner),
       tenantId: values['tenant-id'],
       startedAt: values['started-at'],
       trackUntil: values['track-until'],
@@ -59,6 +62,7 @@ ${REMOTE_USAGE}`,
 
 const FIELDS = {
   app: 'app',
+  owner: 'owner',
   'tenant-id': 'tenantId',
   'started-at': 'startedAt',
   'track-until': 'trackUntil',

@@ -12,16 +12,20 @@ const browser = browserForFile();
 const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const SLOW = { timeout: 180_000 };
 const KEY = 'a-key-of-twenty-four-characters';
-const world = new World();
+/** The failing call and the lapsed owner stay for both tests. */
+const DEADLINE_S = 180;
+const world = new World({ deadlineMs: DEADLINE_S * 1_000 });
 let replica: Replica;
 let id: string;
 
 beforeAll(async () => {
   await world.start();
-  replica = await world.replica({ REDIS_URL: redis.url, API_KEYS: KEY }).ready();
+  const stay = { KEEPALIVE_DEADLINE: `${DEADLINE_S}s`, OWNER_GRACE: '1h' };
+  replica = await world.replica({ REDIS_URL: redis.url, API_KEYS: KEY, ...stay }).ready();
   id = world.simulator.createCall();
   const authorization = `Bearer ${KEY}`;
-  await replica.request('POST', `/calls/${id}/track`, {}, { authorization });
+  await replica.request('PUT', '/owners/bot-7', { leaseSeconds: 10 }, { authorization });
+  await replica.request('POST', `/calls/${id}/track`, { owner: 'bot-7' }, { authorization });
   world.simulator.graphFaults.set({ kind: 'status', status: 503, callIds: [id] });
 }, 120_000);
 afterAll(() => world.stop(), 60_000);
@@ -50,6 +54,7 @@ describe.each(['light', 'dark'] as const)('in %s', SLOW, (colorScheme) => {
     await page.keyboard.press('Enter');
     await page.locator('#wheel path.failing').waitFor();
     await page.locator('#events li').first().waitFor();
+    await page.getByText('has not renewed its lease: its call is stopped in').waitFor();
     await page.getByText('The wheel as a table').click();
     expect(await faults(page)).toEqual([]);
     await page.locator('#nearest a').click();

@@ -89,14 +89,14 @@ describe('calls', () => {
     await cli(['track', id, '--clear', 'track-until', '--label', 'c=3'], env);
     expect(await shown()).toMatchObject({ trackUntil: null, labels: { c: '3' } });
     expect((await shown()).labels).toEqual({ c: '3' });
-    const rest = ['app', 'tenant-id', 'started-at', 'label', 'webhook-url'];
+    const rest = ['app', 'owner', 'tenant-id', 'started-at', 'label', 'webhook-url'];
     const all = rest.flatMap((name) => ['--clear', name]);
     expect((await cli(['track', id, ...all], env)).code).toBe(0);
     expect((await shown()).labels).toEqual({});
   });
 
   test.each([
-    [['--clear', 'labels'], '--clear: expected one of app, tenant-id,'],
+    [['--clear', 'labels'], '--clear: expected one of app, owner, tenant-id,'],
     [['--clear', 'label', '--label', 'a=b'], '--clear label contradicts --label'],
     [['--clear', 'id'], 'got "id"'],
   ])('are not cleared of what %j means', async (options, message) => {
@@ -258,14 +258,19 @@ test('what a server says is never acted on by the terminal', async () => {
     labels: { [evil]: evil },
     lastError: error,
   };
-  const server = createServer((request, response) => {
-    const isList = request.url?.startsWith('/calls?');
-    // Of a call that is not the one asked for the client tells nothing.
-    const body = isList ? { calls: [call], next: null } : { ...call, id: 'call-0001' };
-    const problem = { type: 'urn:x', title: evil, status: 400, detail: evil };
-    const isShow = request.url === '/calls/call-0001';
-    response.writeHead(isList || isShow ? 200 : 400, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(isList || isShow ? body : problem));
+  const owner = { owner: evil, app: evil, state: 'lapsed', tracked: 1, stopsAt: evil };
+  // The client passes on no call and no owner that is not the one asked for.
+  const answers: Readonly<Record<string, object>> = {
+    '/calls': { calls: [call], next: null },
+    '/calls/call-0001': { ...call, id: 'call-0001' },
+    '/owners': { owners: [owner], next: null },
+    '/owners/bot-7': { ...owner, owner: 'bot-7' },
+  };
+  const problem = { type: 'urn:x', title: evil, status: 400, detail: evil };
+  const server = createServer(({ method, url = '' }, response) => {
+    const answer = method === 'GET' ? answers[url.split('?')[0] ?? ''] : undefined;
+    response.writeHead(answer ? 200 : 400, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(answer ?? problem));
   });
   const there = { CALLKEEPER_URL: await listen(server) };
   const commands = [
@@ -275,6 +280,10 @@ test('what a server says is never acted on by the terminal', async () => {
     ['show', 'call-0001', '--json'],
     ['track', 'call-0001'],
     ['untrack', 'call-0001'],
+    ['owners'],
+    ['owners', '--json'],
+    ['owners', 'bot-7'],
+    ['owners', 'bot-7', '--drop'],
     ['health'],
   ];
   for (const command of commands) {

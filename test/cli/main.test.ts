@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { cli } from './cli.ts';
 
-const COMMANDS = ['serve', 'check', 'list', 'show', 'track', 'untrack', 'watch', 'health'];
+const CLIENTS = ['list', 'show', 'track', 'untrack', 'owners', 'watch'];
+const COMMANDS = ['serve', 'check', ...CLIENTS, 'health'];
 const WITH_SIMULATED = [...COMMANDS, 'simulator', 'demo'];
 
 test('--help names every command, and each has its own', async () => {

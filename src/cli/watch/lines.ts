@@ -62,7 +62,7 @@ function callParts(type: Event['type'], call: Call): readonly string[] {
 function ownerParts(type: Event['type'], { owner, app, tracked, stopsAt }: Owner) {
   const calls = `${tracked} ${tracked === 1 ? 'call' : 'calls'}`;
   const isStopped = type === 'owner.lapsed' && tracked > 0 && stopsAt !== null;
-  return [owner, app, isStopped ? `${calls}, stopped at ${stopsAt}` : calls];
+  return [owner, app, isStopped ? `${calls} to be stopped at ${stopsAt}` : calls];
 }
 
 export function standingLine({ url, state, why, counts }: Standing): string {

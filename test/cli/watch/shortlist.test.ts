@@ -10,6 +10,7 @@ const aCall = (n: number, consecutiveFailures = 0) =>
     consecutiveFailures,
   }) as Call;
 const event = (call: Call) => ({ call }) as Event;
+const ofOwner = { type: 'owner.lapsed', owner: { owner: 'bot-7' } } as Event;
 const ids = (calls: readonly Call[]) => calls.map(({ id }) => id);
 
 async function* all(...calls: Call[]) {
@@ -44,6 +45,8 @@ test('what happens to a call counts until all are read again', async () => {
     ['call-3', 'call-4', 'call-5'],
     ['call-4'],
   ]);
+  list.note(ofOwner);
+  expect(ids(list.failing)).toEqual(['call-4']);
   list.note(event({ ...aCall(4, 1), state: 'expired' }));
   list.note(event({ ...aCall(3), state: 'ended' }));
   expect([ids(list.nearest), ids(list.failing)]).toEqual([['call-5'], []]);

@@ -1,0 +1,101 @@
+import type { Callkeeper } from '../client/index.ts';
+import { command, UsageError } from './command.ts';
+import { EXIT } from './exit.ts';
+import { describeOwner, OWNER_HEADING, ownerLine } from './owner-lines.ts';
+import { paint, printable, printableJson } from './printable.ts';
+import { connect, readOwner } from './remote.ts';
+import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
+
+const STATES = ['none', 'active', 'lapsed', 'lost'] as const;
+/** As many as a page may hold. */
+const PAGE = 1_000;
+
+export const run = command({
+  usage: `Usage: callkeeper owners [NAME] [options]
+
+The owners that have a lease or calls: bots that track calls in their own name. If an owner does
+not renew its lease, it has lapsed, and after a while its calls are stopped.
+With a name, this owner; also if it was lost within the last 24 hours.
+
+  --app NAME   owners of this app; with a name, the app of this owner instead of the default app
+  --state S    ${STATES.join(', ')}
+  --drop       stops all calls of the named owner and drops its lease
+  --json       a JSON object a line; with --drop { "owner", "stopped", "durable" }
+${REMOTE_USAGE}`,
+  options: {
+    app: { type: 'string' },
+    state: { type: 'string' },
+    drop: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    ...REMOTE,
+  },
+  operand: 'name',
+  async run({ app, state, drop, json, ...remote }, operands) {
+    const asked = { name: readName(operands), app, state: readState(state), json };
+    const { name } = asked;
+    if (name === null) {
+      if (drop) throw new UsageError('--drop: expected the name of one owner');
+      return await list(connect(remote).callkeeper, asked);
+    }
+    if (asked.state !== undefined) throw new UsageError('--state is for all owners, not for one');
+    const ask = drop ? stop : show;
+    return await ask(connect(remote).callkeeper, { ...asked, name });
+  },
+});
+
+interface Asked {
+  readonly name: string | null;
+  readonly app: string | undefined;
+  readonly state: (typeof STATES)[number] | undefined;
+  readonly json: boolean;
+}
+
+type Named = Asked & { readonly name: string };
+
+async function list(callkeeper: Callkeeper, { app, state, json }: Asked): Promise<number> {
+  let count = 0;
+  for await (const owner of callkeeper.owners({ app, state, limit: PAGE })) {
+    if (count++ === 0 && !json) process.stdout.write(`${paint('bold', OWNER_HEADING)}\n`);
+    process.stdout.write(`${json ? printableJson(owner) : ownerLine(owner, Date.now())}\n`);
+  }
+  if (!json) process.stderr.write(`${count} ${count === 1 ? 'owner' : 'owners'}\n`);
+  return EXIT.done;
+}
+
+async function show(callkeeper: Callkeeper, { name, app, json }: Named): Promise<number> {
+  const owner = await callkeeper.getOwner(name, { app });
+  if (owner === null) {
+    const where = app === undefined ? '' : ` in the app ${printable(app)}`;
+    process.stderr.write(
+      `callkeeper: ${name} has no lease and no calls${where}, and was not lost lately\n`,
+    );
+    return EXIT.unknown;
+  }
+  process.stdout.write(json ? `${printableJson(owner, 2)}\n` : describeOwner(owner, Date.now()));
+  return EXIT.done;
+}
+
+/** An owner that nobody knows has no calls to stop. */
+async function stop(callkeeper: Callkeeper, { name, app, json }: Named): Promise<number> {
+  const { stopped, durable } = await callkeeper.dropOwner(name, { app });
+  const calls = `${stopped} ${stopped === 1 ? 'call' : 'calls'} stopped`;
+  const told = durable ? calls : `${calls} by one replica: Redis is out, it is stored later`;
+  const result = { owner: name, stopped, durable };
+  process.stdout.write(`${json ? printableJson(result) : `${name}  ${told}`}\n`);
+  return EXIT.done;
+}
+
+/** @throws UsageError */
+function readName(operands: readonly string[]): string | null {
+  const [text] = operands;
+  if (operands.length > 1) throw new UsageError('expected the name of one owner');
+  return text === undefined ? null : readOwner(text);
+}
+
+/** @throws UsageError */
+function readState(given: string | undefined): Asked['state'] {
+  if (given === undefined) return undefined;
+  const state = STATES.find((one) => one === given);
+  if (!state) throw new UsageError(`--state: expected one of ${STATES.join(', ')}`);
+  return state;
+}
