@@ -120,11 +120,13 @@ export interface Judging {
   readonly graceMs: number;
 }
 
-/** Until when the owner's lease runs; null if it has none. */
+/** Until when the owner's lease runs, or ran; null if it has none. */
 export function leaseUntil(record: OwnerRecord, servedSince: number): number | null {
   const { lease } = record;
-  if (lease === null || ownerState(record) === 'none') return null;
-  return Math.max(lastRenewal(record), servedSince) + lease.leaseMs;
+  const state = ownerState(record);
+  if (lease === null || state === 'none') return null;
+  const from = lastRenewal(record);
+  return (state === 'active' ? Math.max(from, servedSince) : from) + lease.leaseMs;
 }
 
 /** When the owner's calls are stopped unless it renews its lease; null if it has none. */

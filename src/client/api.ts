@@ -258,7 +258,7 @@ export interface Owner {
   readonly renewedAt: string | null;
   /** How long a renewal counts; null if it has no lease. */
   readonly leaseSeconds: number | null;
-  /** Until when the lease runs; null if it has none. Later than the last renewal says after a time in which no replica served, which is not counted. RFC 3339, UTC, ms. */
+  /** Until when the lease runs, or ran; null if it has none. Time in which no replica served is not counted. RFC 3339, UTC, ms. */
   readonly leaseUntil: string | null;
   /** When its calls are stopped, or were stopped, unless it renews its lease; null: never. RFC 3339, UTC, ms. */
   readonly stopsAt: string | null;

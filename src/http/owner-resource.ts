@@ -29,8 +29,8 @@ export const OwnerSchema = Type.Object(
       description: 'How long a renewal counts; null if it has no lease.',
     }),
     leaseUntil: InstantOrNull(
-      'Until when the lease runs; null if it has none. Later than the last renewal says after a ' +
-        'time in which no replica served, which is not counted.',
+      'Until when the lease runs, or ran; null if it has none. Time in which no replica served is ' +
+        'not counted.',
     ),
     stopsAt: InstantOrNull(
       'When its calls are stopped, or were stopped, unless it renews its lease; null: never.',

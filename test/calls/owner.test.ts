@@ -135,6 +135,8 @@ describe('an owner', () => {
     });
     const lapsed = judgedAt(NOW + LEASE_MS + 5, renewedAt(NOW));
     expect(describeOwner(lapsed, 3, judging).stopsAt).toBe(NOW + LEASE_MS + 5 + GRACE_MS);
+    const away = { ...judging, servedSince: NOW + 60 * MINUTE };
+    expect(describeOwner(lapsed, 3, away).leaseUntil).toBe(NOW + LEASE_MS);
     const unserved = { ...judging, servedSince: NOW + MINUTE };
     expect(describeOwner(renewedAt(NOW), 3, unserved).leaseUntil).toBe(NOW + MINUTE + LEASE_MS);
     expect(describeOwner(nobody, 3, judging)).toMatchObject({ state: 'none', stopsAt: null });
