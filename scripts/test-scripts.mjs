@@ -12,10 +12,10 @@ export const PROJECTS = {
   parts: { in: [], script: 'test', tools: ['redis-server'] },
   promises: { in: ['faults/promises.test.ts'], script: 'test', tools: ['redis-server'] },
   replicas: {
-    in: ['process', 'demo', 'tracing/tracing.test.ts'],
+    in: ['process', 'demo', 'tracing/tracing.test.ts', 'client/leased-owner.test.ts'],
     script: 'test:replicas',
     tools: ['redis-server'],
-    what: 'replicas as processes, and the demo',
+    what: 'replicas as processes, the demo, and leases as a client renews them',
   },
   board: {
     in: ['board'],
