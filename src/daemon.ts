@@ -356,6 +356,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
     loopbackOnly: config.loopbackOnly,
+    trustsProxy: config.trustsProxy,
     tracing: tracing?.plugin ?? null,
     onAnswered: (status) => metrics.answered(status),
     onConnectionDropped,
