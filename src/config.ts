@@ -33,8 +33,8 @@ export interface Config extends AppsConfig, AccessConfig {
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
-  /** Whether a proxy at this address may say which client it asks for. */
-  readonly trustsProxy: (address: string) => boolean;
+  /** Networks of proxies that may say which client they ask for. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: string;
   readonly shutdownMs: number;
   /** null: no traces. */
@@ -99,7 +99,7 @@ export function readConfig(env: Env, hasRedisServer = () => true): Config {
     ...readAccessConfig(read, host, hosts),
     webhooks: readWebhookConfig(read),
     requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
-    trustsProxy: readTrustedProxies(read),
+    trustedProxies: readTrustedProxies(read),
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
     shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
     notificationsJwt: readNotificationsJwt(read),

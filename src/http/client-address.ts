@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 declare module 'fastify' {
@@ -11,6 +11,20 @@ declare module 'fastify' {
 
 /** Whether a proxy at this address may say which client it asks for. */
 export type TrustsProxy = (address: string) => boolean;
+
+/** @param networks such as `10.0.0.0/8` and `::1/128` */
+export function trustNetworks(networks: readonly string[]): TrustsProxy {
+  const trusted = new BlockList();
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/');
+    trusted.addSubnet(address, Number(prefix), familyOf(address));
+  }
+  return (address) => isIP(address) !== 0 && trusted.check(address, familyOf(address));
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 4 ? 'ipv4' : 'ipv6';
+}
 
 /** Azure's Application Gateway, among others, adds the client's port. */
 const WITH_PORT = /^(?:\[([^\]]+)\]|([^:]+)):\d{1,5}$/;
