@@ -29,11 +29,14 @@ old=$(running)
 wanted=$(docker compose config | sed -n '/^  callkeeper:$/,/^  [^ ]/s/^ *replicas: *//p')
 
 docker compose build callkeeper environment
-# Prints the faults of .env, and then nothing has changed.
-docker compose run --rm --no-deps environment
+# Prints the faults of .env, and ends with 2 if there are any. (By `up`, not `run`: if this container
+# were left as it was, the next `docker compose up` would replace it and all that depend on it.)
+docker compose up --no-log-prefix --exit-code-from environment environment
 
 scale=$(($(wc -l <<<"$old") + wanted))
-docker compose up --detach --no-deps --no-recreate --scale "callkeeper=$scale" callkeeper
+# Not by --no-deps: the replicas would differ from what `docker compose up` makes, and the next
+# one would replace them all.
+docker compose up --detach --no-recreate --scale "callkeeper=$scale" callkeeper
 mapfile -t new < <(comm -13 <(printf '%s\n' "$old") <(running))
 ((${#new[@]} > 0)) || fail 'compose started no new replica; the old ones go on'
 

@@ -114,6 +114,11 @@ describe.skipIf(inject('noDocker') !== null)('docker-compose.yml', () => {
     expect(after).toHaveLength(2);
     expect(after.filter((container) => before.includes(container))).toEqual([]);
 
+    // Nothing is left to do, so an `up` now stops nobody.
+    const again = await project.compose('up', '--wait');
+    expect(again.code, again.output).toBe(0);
+    expect(await replicas()).toEqual(after);
+
     // What is wrong with the new environment is printed, and the replicas stay.
     project.write({ ...env, AZURE_TENANT_ID: '00000000-0000-0000-0000-000000000000' });
     const refused = await project.run('bash', 'scripts/roll.sh');
