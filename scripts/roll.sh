@@ -38,7 +38,7 @@ scale=$(($(wc -l <<<"$old") + wanted))
 # one would replace them all.
 docker compose up --detach --no-recreate --scale "callkeeper=$scale" callkeeper
 mapfile -t new < <(comm -13 <(printf '%s\n' "$old") <(running))
-((${#new[@]} > 0)) || fail 'compose started no new replica; the old ones go on'
+((${#new[@]} == wanted)) || fail "compose started ${#new[@]} new replicas, not $wanted; the old ones go on"
 
 deadline=$((SECONDS + READY_SECONDS))
 until all_ready "${new[@]}"; do
