@@ -24,5 +24,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 # Alive, not ready: a restart would not bring a Redis back that is out.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
-    CMD ["node", "src/cli.ts", "health"]
+    CMD ["bash", "config/docker/health"]
 CMD ["node", "src/main.ts"]

@@ -19,6 +19,13 @@ const OWN = {
   board: {},
   alerts: {},
   deploy: {},
+  // One set of published ports, and images to build.
+  image: {
+    globalSetup: 'test/image/set-up.ts',
+    fileParallelism: false,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+  },
   pack: {},
   // Some scenarios leave a second to spare: more at once would not keep up.
   faults: {

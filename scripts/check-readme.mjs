@@ -1,5 +1,5 @@
-// Holds README.md and .env.example against the code: what they name is there, with its
-// default, and what is there is named.
+// Holds README.md against the code: what it names is there, with its default, and what is
+// there is named.
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PROBLEMS } from '../src/http/problems.ts';
@@ -14,13 +14,6 @@ for (const [name, value] of VARIABLES) {
   else if (value && !row.includes(`\`${value}\``)) {
     faults.push(`README.md: the row of ${name} lacks its default ${value}`);
   }
-}
-
-/** Not of src/config.ts: Node's own, and what docker-compose.yml makes REDIS_URL of. */
-const OTHERS = new Set(['NODE_EXTRA_CA_CERTS', 'REDIS_PASSWORD']);
-for (const [, name] of read('.env.example').matchAll(/^(?:# )?([A-Z][A-Z_]+)=/gm)) {
-  const isKnown = OTHERS.has(name) || VARIABLES.has(name) || VARIABLES.has(name.slice(0, -5));
-  if (!isKnown) faults.push(`.env.example: ${name} is no variable of src/config.ts`);
 }
 
 for (const [name, { status }] of Object.entries(PROBLEMS)) {

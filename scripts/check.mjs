@@ -7,13 +7,24 @@ import { SKIPPED } from './facts.mjs';
 const { execPath: node } = process;
 /** What is printed is indented, and may go to a file: without colours. */
 const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
+/** `bash -n` reads only the first file that it is given. */
+const SHELL = ['.ci/run', 'scripts/roll.sh', 'config/docker/health'];
 /** Name, title and command of each check; the cheap ones come first. */
 const CHECKS = [
-  ['shell', 'shell syntax', 'bash', '-n', '.ci/run'],
+  [
+    'shell',
+    'shell syntax',
+    'bash',
+    '-c',
+    'for file; do bash -n "$file" || exit; done',
+    '-',
+    ...SHELL,
+  ],
   ['lock', 'package-lock.json', node, 'scripts/check-lock.mjs'],
   ['licences', 'licences of the packages', node, 'scripts/check-licences.mjs'],
   ['readme', 'README tells what the code does', node, 'scripts/check-readme.mjs'],
   ['systemd', 'systemd unit', node, 'scripts/check-systemd.mjs'],
+  ['env', '.env.example and compose have all variables', node, 'scripts/check-compose.mjs'],
   ['dockerfile', 'Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
   // There is no Bicep compiler on npm.
   ['bicep', 'Bicep: grammar and names, not compiled', node, 'scripts/check-bicep.mjs'],
@@ -21,10 +32,11 @@ const CHECKS = [
   ['board', 'types of the board', 'tsc', '-p', 'src/board'],
   [
     'compose',
-    'docker-compose.yml',
+    'docker-compose.yml, compose.demo.yml',
     node,
     'node_modules/dclint/bin/dclint.cjs',
     'docker-compose.yml',
+    'compose.demo.yml',
     '--max-warnings=0',
   ],
   ['openapi', 'OpenAPI document is current', node, 'scripts/openapi.mjs', '--check'],

@@ -35,6 +35,13 @@ export const PROJECTS = {
     tools: ['haproxy'],
     what: 'the compose project, and its HAProxy',
   },
+  image: {
+    in: ['image'],
+    script: 'test:image',
+    // Docker is not installed for it: without one, the tests are skipped.
+    tools: [],
+    what: 'the image and the compose files, in Docker, if one answers',
+  },
   pack: {
     in: ['pack', 'examples', 'scripts/release.test.ts', 'scripts/sbom.test.ts'],
     script: 'test:pack',

@@ -6,6 +6,7 @@ import { type Env, EnvReader } from './config/env-reader.ts';
 import { type Address, readHost, readMetricsAddress } from './config/listen-variables.ts';
 import { readProxies } from './config/proxy-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
+import { readTrustedProxies } from './config/trusted-proxies.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
 import { LEAST_PLACES } from './limiter/fair-limiter.ts';
@@ -32,6 +33,8 @@ export interface Config extends AppsConfig, AccessConfig {
   /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
+  /** Networks of proxies that may say which client they ask for. */
+  readonly trustedProxies: readonly string[];
   readonly logLevel: string;
   readonly shutdownMs: number;
   /** null: no traces. */
@@ -62,8 +65,12 @@ function leastOwnerGraceMs(intervalMs: number): number {
   return Number.isNaN(intervalMs) ? 0 : periods(intervalMs, 3 * intervalMs).believedMs;
 }
 
-/** Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message. */
-export function readConfig(env: Env): Config {
+/**
+ * Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message.
+ *
+ * @param hasRedisServer whether there is a redis-server that a replica could start
+ */
+export function readConfig(env: Env, hasRedisServer = () => true): Config {
   const read = new EnvReader(env);
   const intervalMs = read.duration('KEEPALIVE_INTERVAL', '15m', 1_000, GRAPH_DEADLINE_MS);
   const deadlineMs = read.duration('KEEPALIVE_DEADLINE', '45m', 1_000, GRAPH_DEADLINE_MS);
@@ -92,11 +99,17 @@ export function readConfig(env: Env): Config {
     ...readAccessConfig(read, host, hosts),
     webhooks: readWebhookConfig(read),
     requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
+    trustedProxies: readTrustedProxies(read),
     logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
     shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
     notificationsJwt: readNotificationsJwt(read),
     tracing: readTracingConfig(read),
   };
+  if (!read.isGiven('REDIS_URL') && !hasRedisServer()) {
+    read.fault(
+      'REDIS_URL is not set, and there is no redis-server on the PATH for a replica to start: set REDIS_URL',
+    );
+  }
   read.throwFaults();
   return Object.freeze(config);
 }

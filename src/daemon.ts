@@ -20,6 +20,7 @@ import { buildWebhooks } from './daemon/webhooks.ts';
 import { Graph } from './graph/graph.ts';
 import { buildApp, buildMetricsApp } from './http/app.ts';
 import { callPresenter } from './http/call-resource.ts';
+import { trustNetworks } from './http/client-address.ts';
 import { eventPresenter } from './http/event-resource.ts';
 import { presentOwner } from './http/owner-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
@@ -355,6 +356,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     identify: (authorization) => access.identify(authorization),
     onDenied: (denial) => metrics.requestDenied(denial),
     loopbackOnly: config.loopbackOnly,
+    trustsProxy: trustNetworks(config.trustedProxies),
     tracing: tracing?.plugin ?? null,
     onAnswered: (status) => metrics.answered(status),
     onConnectionDropped,

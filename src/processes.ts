@@ -1,6 +1,8 @@
 // What depends on the platform: signals, process groups, and children that must not outlive us.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import type { Socket } from 'node:net';
+import { delimiter, join } from 'node:path';
 import process from 'node:process';
 
 /**
@@ -78,4 +80,16 @@ export function onLauncherGone(gone: () => void): void {
     clearInterval(look);
     gone();
   }, LOOK_MS).unref();
+}
+
+/** Whether this process could start the program. */
+export function isOnPath(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return directory !== '';
+    } catch {
+      return false;
+    }
+  });
 }

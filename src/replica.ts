@@ -4,6 +4,7 @@ import { readEnvironment } from './environment.ts';
 import { logConsole } from './library-warnings.ts';
 import { type Log, openLog } from './log.ts';
 import { printableLines } from './printable.ts';
+import { isOnPath } from './processes.ts';
 import type { StopRequests } from './stop-requests.ts';
 import { readVersion } from './version.ts';
 
@@ -53,7 +54,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
 
 function readConfiguration() {
   try {
-    return readConfig(readEnvironment());
+    return readConfig(readEnvironment(), () => isOnPath('redis-server'));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`callkeeper: ${printableLines(error.message)}\n`);

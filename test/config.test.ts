@@ -11,6 +11,9 @@ import { latestCatchUpMs, periods } from '../src/periods.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = '22222222-2222-4222-8222-222222222222';
+const ZEROS = '00000000-0000-0000-0000-000000000000';
+const PLACEHOLDER =
+  'is still the placeholder, a GUID of zeros: replace it with the id that Entra shows';
 const KEY = 'k'.repeat(24);
 const SECRET = 'the-secret-of-the-app~1';
 const SIGNING = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
@@ -111,6 +114,7 @@ describe('an environment that says no more than it must', () => {
       loopbackOnly: true,
       webhooks: null,
       requestsPerSecond: 1_000,
+      trustedProxies: [],
       logLevel: 'info',
       shutdownMs: 25_000,
     });
@@ -587,6 +591,20 @@ describe('a bad environment is refused', () => {
     [
       { AZURE_CLIENT_ID: 'x'.repeat(200) },
       [`AZURE_CLIENT_ID must be a GUID, not "${'x'.repeat(80)}…"`],
+    ],
+    [
+      { AZURE_TENANT_ID: ZEROS, AZURE_CLIENT_ID: ZEROS },
+      [`AZURE_TENANT_ID ${PLACEHOLDER}`, `AZURE_CLIENT_ID ${PLACEHOLDER}`],
+    ],
+    [
+      { ENTRA_AUDIENCES: ZEROS, ENTRA_TENANTS: ZEROS },
+      [`ENTRA_TENANTS ${PLACEHOLDER}`, `ENTRA_AUDIENCES ${PLACEHOLDER}`],
+    ],
+    [
+      { TRUST_PROXY: 'proxy' },
+      [
+        'TRUST_PROXY: "proxy" must be an address, a network such as 10.0.0.0/8, or one of loopback, linklocal, uniquelocal',
+      ],
     ],
     [{ AZURE_CLIENT_SECRET: undefined }, [ONE_CREDENTIAL]],
     [{ AZURE_FEDERATED_TOKEN_FILE: SOME_FILE }, [`${ONE_CREDENTIAL}, not several`]],

@@ -3,6 +3,7 @@ import { readEnvironment } from '../environment.ts';
 import { Prober } from '../graph/probe.ts';
 import { logConsole } from '../library-warnings.ts';
 import { periods } from '../periods.ts';
+import { isOnPath } from '../processes.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { readVersion } from '../version.ts';
 import { span } from './call-lines.ts';
@@ -20,23 +21,25 @@ Whether a replica will do here: reads the environment, and .env, as serve does, 
 Redis, Entra and Graph. It tracks nothing and touches no call: what it asks Graph for is a
 call that there is not. Within a minute it is over.
 
-  --json       { "ok", "findings": [{ "check", "subject", "status", "detail", "fix" }] }
-  --strict     a warning counts as a failure
-  --help       this
+  --environment   asks nobody: only reads the environment, and the files that it names
+  --json          { "ok", "findings": [{ "check", "subject", "status", "detail", "fix" }] }
+  --strict        a warning counts as a failure
+  --help          this
 
 Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
 `,
   options: {
+    environment: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     strict: { type: 'boolean', default: false },
   },
-  async run({ json, strict }) {
+  async run({ environment, json, strict }) {
     logConsole({ warn: () => undefined }); // findings say what is wrong
     const findings: Finding[] = [];
     let exit: number = EXIT.done;
     try {
-      const config = readConfig(readEnvironment());
-      for await (const found of look(config)) {
+      const config = readConfig(readEnvironment(), () => !environment || isOnPath('redis-server'));
+      for await (const found of environment ? [[describeConfig(config)]] : look(config)) {
         const some: Finding[] = JSON.parse(withoutSecrets(JSON.stringify(found)));
         findings.push(...some);
         if (!json) process.stdout.write(some.map(describe).join(''));

@@ -4,8 +4,8 @@ import { CLOUDS } from '../graph/clouds.ts';
 import { readAccess } from './access-file.ts';
 import type { CloudHosts } from './apps-variables.ts';
 import { readDocument } from './bounded-file.ts';
-import { GUID, isLoopback } from './checks.ts';
-import { type EnvReader, quote } from './env-reader.ts';
+import { GUID, isLoopback, isPlaceholder } from './checks.ts';
+import { type EnvReader, PLACEHOLDER, quote } from './env-reader.ts';
 
 /** Who may ask. */
 export interface AccessConfig {
@@ -70,6 +70,8 @@ function readEntra(read: EnvReader, hosts: CloudHosts): EntraAccess | null {
     .map((text) => (GUID.test(text) ? text.toLowerCase() : text));
   const tenants = read.list('ENTRA_TENANTS').map((id) => id.toLowerCase());
   if (tenants.some((id) => !GUID.test(id))) read.fault('ENTRA_TENANTS: each must be a GUID');
+  if (tenants.some(isPlaceholder)) read.fault(`ENTRA_TENANTS ${PLACEHOLDER}`);
+  if (audiences.some(isPlaceholder)) read.fault(`ENTRA_AUDIENCES ${PLACEHOLDER}`);
   if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {
     read.fault("ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI");
   }

@@ -2,7 +2,8 @@ import type { App, Credential, ManagedIdentity, Webhook } from '../graph/app.ts'
 import { CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { FileError, readText } from './bounded-file.ts';
 import { tryToOpen } from './certificate-file.ts';
-import { GRAPH_URL, GUID, SERVICE_URL, type UrlRule } from './checks.ts';
+import { GRAPH_URL, GUID, isPlaceholder, SERVICE_URL, type UrlRule } from './checks.ts';
+import { PLACEHOLDER } from './env-reader.ts';
 import { readWebhookSecret, webhookTo } from './webhook-secret.ts';
 import type { Place, YamlReader } from './yaml-reader.ts';
 
@@ -68,7 +69,9 @@ export class AppReader {
   }
 
   #guid(place: Place): string {
-    return this.#yaml.text(place, (text) => GUID.test(text), 'must be a GUID').toLowerCase();
+    const guid = this.#yaml.text(place, (text) => GUID.test(text), 'must be a GUID');
+    if (guid !== '' && isPlaceholder(guid)) this.#yaml.fault(place, PLACEHOLDER);
+    return guid.toLowerCase();
   }
 
   #cloud(place: Place): CloudName {

@@ -2,6 +2,11 @@ import { isIP } from 'node:net';
 
 export const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** The placeholder of .env.example and of many guides: no tenant and no app has it. */
+export function isPlaceholder(guid: string): boolean {
+  return /^[0-]+$/.test(guid);
+}
+
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
   return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));

@@ -1,6 +1,6 @@
 import type { Secret } from '../graph/app.ts';
 import { FileError, readText } from './bounded-file.ts';
-import { GUID, type UrlRule } from './checks.ts';
+import { GUID, isPlaceholder, type UrlRule } from './checks.ts';
 import { DocumentError } from './yaml-reader.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -15,6 +15,10 @@ export class ConfigError extends Error {
     this.faults = faults;
   }
 }
+
+/** Said of a GUID of zeros, in the environment and in APPS_FILE. */
+export const PLACEHOLDER =
+  'is still the placeholder, a GUID of zeros: replace it with the id that Entra shows';
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -87,6 +91,11 @@ export class EnvReader {
     return items(this.text(name) ?? '');
   }
 
+  /** Whether a secret is set, in place or by a file. */
+  isGiven(name: string): boolean {
+    return this.text(name) !== null || this.text(`${name}_FILE`) !== null;
+  }
+
   /** A secret given in place, or by the file that NAME_FILE names, which must be there now. */
   secret(name: string): Secret | null {
     const value = this.secretText(name);
@@ -134,8 +143,10 @@ export class EnvReader {
 
   guid(name: string): string {
     const text = this.text(name);
-    if (text !== null && GUID.test(text)) return text.toLowerCase();
-    this.fault(text === null ? `${name} is not set` : `${name} must be a GUID, not ${quote(text)}`);
+    if (text === null) this.fault(`${name} is not set`);
+    else if (!GUID.test(text)) this.fault(`${name} must be a GUID, not ${quote(text)}`);
+    else if (isPlaceholder(text)) this.fault(`${name} ${PLACEHOLDER}`);
+    else return text.toLowerCase();
     return '';
   }
 

@@ -4,6 +4,7 @@ import fastifyPlugin from 'fastify-plugin';
 import { hasScope, type Identity, type Principal, type Scope } from '../calls/principal.ts';
 import { type Denial, DenialLog } from './audit.ts';
 import { faultOfBrowser } from './browsers.ts';
+import { networkOf } from './networks.ts';
 import { Problem, type ProblemName, problemBody } from './problems.ts';
 
 export interface AdmissionOptions {
@@ -58,7 +59,7 @@ const NOBODY: Principal = {
 export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, options) => {
   const { max, windowMs } = options.rateLimit;
   await app.register(rateLimit, { global: false, max, timeWindow: windowMs });
-  const byAddress = app.createRateLimit();
+  const byAddress = app.createRateLimit({ keyGenerator: ({ client }) => networkOf(client) });
   const byPrincipal = app.createRateLimit({
     keyGenerator: ({ principal }) => principal.name,
     max: ({ principal }) => principal.rateLimit ?? max,

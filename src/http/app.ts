@@ -7,6 +7,7 @@ import type { Wheel } from '../calls/wheel.ts';
 import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
 import { callPresenter } from './call-resource.ts';
+import type { TrustsProxy } from './client-address.ts';
 import type { DropReason } from './connections.ts';
 import { eventPresenter, type PresentOwnerRecord } from './event-resource.ts';
 import { LIMITS, type Limits, METRICS_LIMITS } from './limits.ts';
@@ -49,6 +50,8 @@ export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   /** Told of each answer, but of those to probes and of pages that are open to all. */
   onAnswered(status: number): void;
   onConnectionDropped(reason: DropReason): void;
+  /** Default: nobody is believed. */
+  readonly trustsProxy?: TrustsProxy;
   readonly log: Logger;
   readonly version: string;
   /** Others than {@link LIMITS}, for tests. */
@@ -59,7 +62,7 @@ export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
 export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const { calls, metrics, version } = options;
   const limits = { ...LIMITS, ...options.limits };
-  const app = createServer(options.log, limits, options.onConnectionDropped);
+  const app = createServer(options.log, limits, options.onConnectionDropped, options.trustsProxy);
   if (options.tracing) await app.register(options.tracing);
   const refuseOtherMethods = watchMethods(app);
   const present = callPresenter(options.wheel, options.deadlineMs);

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 
 /** Who has changed, or was refused, what: enough to find the request in the log of a proxy. */
-type Asker = Pick<FastifyRequest, 'log' | 'id' | 'ip' | 'principal'>;
+type Asker = Pick<FastifyRequest, 'log' | 'id' | 'client' | 'principal'>;
 
 /** What was done, and to which call or owner. */
 export interface AuditEntry {
@@ -13,8 +13,8 @@ export interface AuditEntry {
 }
 
 /** One line for each change that somebody has asked for. Never the key. */
-export function audit({ log, id: reqId, ip, principal }: Asker, entry: AuditEntry): void {
-  const line = { audit: true, principal: principal.name, ...entry, address: ip, reqId };
+export function audit({ log, id: reqId, client, principal }: Asker, entry: AuditEntry): void {
+  const line = { audit: true, principal: principal.name, ...entry, address: client, reqId };
   log.info(line, 'change asked for');
 }
 
@@ -49,12 +49,12 @@ export class DenialLog {
       return;
     }
     this.#lines += 1;
-    const { log, id: reqId, ip, method, params, routeOptions, principal } = request;
+    const { log, id: reqId, client, method, params, routeOptions, principal } = request;
     const { id } = params as { id?: string };
     const call = id === undefined ? {} : { call: id.slice(0, MOST_OF_AN_ID) };
     const asked = { principal: principal.name, method, route: routeOptions.url ?? null, ...call };
     const line = { audit: true, action: 'denied', outcome: denial, why, ...asked };
-    log.info({ ...line, address: ip, reqId, untoldBefore: this.#untold }, 'request denied');
+    log.info({ ...line, address: client, reqId, untoldBefore: this.#untold }, 'request denied');
     this.#untold = 0;
   }
 }

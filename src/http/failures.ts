@@ -8,6 +8,7 @@ import {
   type ProblemName,
   problemBody,
 } from './problems.ts';
+import { REQUEST_ID } from './request-id.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { faultsOf, type SchemaFault } from './validation.ts';
 
@@ -63,10 +64,10 @@ export function answerFailure(
 /** For what Fastify refuses before there is a route, and hooks, such as a path of bad percent-encoding. */
 export function answerFrameworkFailure(
   error: FastifyError,
-  _request: FastifyRequest,
+  { id }: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  send(reply.headers(SECURITY_HEADERS), toProblem(error));
+  send(reply.headers({ ...SECURITY_HEADERS, [REQUEST_ID]: id }), toProblem(error));
 }
 
 export function answerUnknownRoute(_request: FastifyRequest, reply: FastifyReply): void {

@@ -2,12 +2,14 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { acceptJsonOnly } from './bodies.ts';
+import { knowClients, type TrustsProxy } from './client-address.ts';
 import { Connections, type DropReason } from './connections.ts';
 import { DropLog } from './drop-log.ts';
 import { answerFailure, answerFrameworkFailure, answerUnknownRoute } from './failures.ts';
 import type { Limits } from './limits.ts';
 import { answerParserFailure } from './parser-failures.ts';
 import { Problem, problemBody } from './problems.ts';
+import { answerRequestIds, requestId } from './request-id.ts';
 import { compileValidator } from './validation.ts';
 
 declare module 'fastify' {
@@ -21,6 +23,7 @@ export function createServer(
   log: Logger,
   limits: Limits,
   onConnectionDropped: (reason: DropReason) => void,
+  trustsProxy: TrustsProxy = () => false,
 ) {
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
@@ -43,6 +46,7 @@ export function createServer(
     return503OnClosing: false,
     // A logger for each request would cost as much as its validation; a line names its request itself.
     childLoggerFactory: (logger) => logger,
+    genReqId: requestId,
     clientErrorHandler: (error, socket) => answerParserFailure(log, error, socket),
     frameworkErrors: answerFrameworkFailure,
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -58,6 +62,8 @@ export function createServer(
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(answerFailure);
   app.setNotFoundHandler(answerUnknownRoute);
+  knowClients(app, trustsProxy);
+  answerRequestIds(app);
   acceptJsonOnly(app);
   refuseMissingHost(app);
   ignoreExpectations(app);
@@ -84,9 +90,9 @@ function ignoreExpectations({ server }: FastifyInstance): void {
 /** A line a request; only where somebody wants it, as it costs. Never headers: they hold keys. */
 function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
-    const { method, url, ip } = request;
+    const { method, url, client } = request;
     request.log.debug(
-      { reqId: request.id, method, url, ip, statusCode, elapsedMs: elapsedTime },
+      { reqId: request.id, method, url, client, statusCode, elapsedMs: elapsedTime },
       'request',
     );
   });

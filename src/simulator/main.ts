@@ -14,7 +14,9 @@ keepAlive end, faults come on demand, and a ledger tells what was asked: docs/si
   --deadline D      a call with no keepAlive for so long is ended (45m)
   --api-roles LIST  app roles in tokens for APIs other than Graph
                     (Callkeeper.Read,Callkeeper.Track)
-  --directory DIR   where the CA's certificate is written (.data/simulator)`;
+  --directory DIR   where the CA's certificate is written (.data/simulator)
+  --bot URL         also runs a bot, which is in some calls at a time and tracks them at the
+                    Callkeeper there; may be repeated, once for each replica`;
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -26,10 +28,13 @@ export const OPTIONS = {
   deadline: { type: 'string', default: '45m' },
   'api-roles': { type: 'string', default: 'Callkeeper.Read,Callkeeper.Track' },
   directory: { type: 'string', default: '.data/simulator' },
+  bot: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
 /** Throws where one is not as it should be, with what was expected. */
-export function readOptions(values: Record<keyof typeof OPTIONS, string>): SimulatorOptions {
+export function readOptions(
+  values: Record<Exclude<keyof typeof OPTIONS, 'bot'>, string>,
+): SimulatorOptions {
   return {
     host: values.host,
     graphPort: parsePort(values['graph-port']),
@@ -39,8 +44,20 @@ export function readOptions(values: Record<keyof typeof OPTIONS, string>): Simul
   };
 }
 
+/** Base URLs of the replicas that the bot asks. Throws if one is no URL. */
+export function readReplicas(urls: readonly string[]): string[] {
+  return urls.map((text) => {
+    const url = URL.parse(text);
+    if (/^https?:$/.test(url?.protocol ?? '')) return text.replace(/\/+$/, '');
+    throw new Error(`expected an http:// or https:// URL after --bot, got "${text}"`);
+  });
+}
+
 /** Resolves once it is up; it ends by SIGINT or SIGTERM. */
-export async function runSimulator(options: SimulatorOptions, directory: string): Promise<void> {
+export async function runSimulator(
+  options: SimulatorOptions,
+  directory: string,
+): Promise<Simulator> {
   const simulator = new Simulator(options);
   await simulator.start();
   const caPath = await writeCa(directory, simulator.caCertificate);
@@ -52,6 +69,7 @@ export async function runSimulator(options: SimulatorOptions, directory: string)
     void simulator.stop();
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
+  return simulator;
 }
 
 async function writeCa(directory: string, certificate: string): Promise<string> {

@@ -94,6 +94,19 @@ describe('where all is well', () => {
     expect(code).toBe(0);
   });
 
+  test('check --environment asks nobody', async () => {
+    const nobody = { REDIS_URL: 'redis://127.0.0.1:1', GRAPH_BASE_URL: 'http://127.0.0.1:1/v1.0' };
+    const { code, stdout } = await cli(['check', '--environment'], env(nobody));
+    expect(stdout).toMatch(/^ok {7}configuration: Redis at 127\.0\.0\.1:1; apps default; .*\n$/);
+    expect(code).toBe(0);
+    const none = await cli(
+      ['check', '--environment'],
+      env({ REDIS_URL: '', PATH: world.directory }),
+    );
+    expect(none.stderr).toContain('REDIS_URL is not set');
+    expect(none.code).toBe(2);
+  });
+
   test('a redis-server that a replica has started is asked', async () => {
     const replica = world.replica({ DATA_DIR: join(world.directory, 'embedded') });
     await replica.ready();

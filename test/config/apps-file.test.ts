@@ -14,6 +14,9 @@ const directory = new AppsDirectory();
 beforeAll(() => directory.fill());
 afterAll(() => directory.remove());
 
+const ZEROS = '00000000-0000-0000-0000-000000000000';
+const PLACEHOLDER =
+  'is still the placeholder, a GUID of zeros: replace it with the id that Entra shows';
 const GRAPH_URL =
   'must be an https:// URL (http:// for loopback only) without credentials or query, and end in /v1.0 or /beta';
 const at = (name: string) => join(directory.path, name);
@@ -203,6 +206,10 @@ describe('a faulty file is refused', () => {
     [apps(anApp('7')), [`line 2: apps[0].name ${NAME}`]],
     [apps(anApp(`"a${'b'.repeat(63)}"`)), [`line 2: apps[0].name ${NAME}`]],
     [apps(anApp('a', { tenantId: 'common' })), ['line 3: apps[0].tenantId must be a GUID']],
+    [
+      apps(anApp('a', { tenantId: ZEROS, clientId: ZEROS })),
+      [`line 3: apps[0].tenantId ${PLACEHOLDER}`, `line 4: apps[0].clientId ${PLACEHOLDER}`],
+    ],
     [
       apps(anApp('a', { tenantId: '{}', clientId: '[]' })),
       ['line 3: apps[0].tenantId must be a GUID', 'line 4: apps[0].clientId must be a GUID'],

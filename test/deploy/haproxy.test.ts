@@ -13,7 +13,8 @@ const HOSTS = ['127.0.0.1', '127.0.0.2'];
 /** The API of a replica on an address of loopback, which says who answered and how it is. */
 async function aReplica(host: string, port: number) {
   const state = { reasons: [] as string[], renderings: 0 };
-  const { app, calls } = await anApp({
+  const { app, calls, logged } = await anApp({
+    trustsProxy: (address) => address === '127.0.0.1',
     identify: identifyBy({ apiKeys: [KEY] }),
     ready: () => state.reasons,
     metrics: {
@@ -22,7 +23,7 @@ async function aReplica(host: string, port: number) {
     },
   });
   await app.listen({ host, port });
-  return { app, calls, state };
+  return { app, calls, logged, state };
 }
 
 async function aProxy(hosts = HOSTS) {
@@ -155,6 +156,29 @@ describe('config/haproxy.cfg', () => {
     expect([answer.status, ((await answer.json()) as { type: string }).type]).toEqual([
       500,
       problemType('internal-error'),
+    ]);
+  });
+
+  test("tells the replica the client's address and the request's id, and believes no client", async () => {
+    const { replicas, proxy } = await aProxy(['127.0.0.1']);
+    const { logged } = replicas[0] as (typeof replicas)[0];
+    const from = (localAddress: string, ...headers: string[]) => {
+      const socket = connect({ port: proxy, host: '127.0.0.1', localAddress });
+      const lines = [`POST /calls/${ID}/track HTTP/1.1`, 'Host: a', `Authorization: Bearer ${KEY}`];
+      socket.write([...lines, 'Connection: close', ...headers, '', ''].join('\r\n'));
+      return answerOn(socket);
+    };
+    const own = await from('127.0.0.3', 'X-Forwarded-For: 192.0.2.7', 'X-Request-Id: of-a-bot');
+    expect(own).toMatch(/^x-request-id: of-a-bot\r$/im);
+    const made = await from('127.0.0.4', `X-Request-Id: ${'x'.repeat(129)}`);
+    const [, id = ''] = /^x-request-id: (\S{36})\r$/im.exec(made) ?? [];
+    // A proxy in front of this one, which config/haproxy.cfg names.
+    await from('127.0.0.1', 'X-Forwarded-For: 192.0.2.7', 'X-Request-Id: of-tls');
+    const lines = logged.map((line) => JSON.parse(line)).filter(({ audit }) => audit);
+    expect(lines.map(({ address, reqId }) => [address, reqId])).toEqual([
+      ['127.0.0.3', 'of-a-bot'],
+      ['127.0.0.4', id],
+      ['192.0.2.7', 'of-tls'],
     ]);
   });
 

@@ -33,6 +33,18 @@ test('an unusable environment is told whole, without secrets, with exit code 2',
   expect(replica.stderr).not.toContain('too-short-to-be-a-key');
 });
 
+test.each<[string, Record<string, string>]>([
+  ['no REDIS_URL', {}],
+  ['an empty REDIS_URL', { REDIS_URL: '' }],
+])('%s is a fault if there is no redis-server, with exit code 2', SLOW, async (_, env) => {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
+  const replica = new Replica({ ...env, PATH: directory }, directory);
+  expect(await replica.exit()).toBe(2);
+  expect(replica.stderr).toContain('REDIS_URL is not set, and there is no redis-server');
+  // All faults, not only this one.
+  expect(replica.stderr).toContain('AZURE_TENANT_ID is not set');
+});
+
 test('a .env file beside it is read', SLOW, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
   writeFileSync(join(directory, '.env'), 'LOG_LEVEL=loud\n');

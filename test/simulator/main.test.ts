@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, describe, expect, test } from 'vitest';
+import { anApp } from '../http/fixture.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-simulator-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -60,7 +61,26 @@ describe('the simulator command', () => {
     expect(await exited).toEqual([0, null]);
   }, 30_000);
 
+  test('runs a bot that tracks its calls with --bot', async () => {
+    const { app, calls } = await anApp();
+    const replica = await app.listen({ port: 0, host: '127.0.0.1' });
+    const { child, output } = run('--bot', replica);
+    await expect.poll(() => calls.asked.length).toBeGreaterThan(2);
+    const control = /(http:\S+\/_simulator);/.exec(output())?.[1] ?? '';
+    const there = (await (await fetch(`${control}/calls`)).json()) as { id: string }[];
+    const ids = there.map(({ id }) => id);
+    for (const [what, requests] of calls.asked.slice(0, 3)) {
+      expect(what).toBe('track');
+      const [{ id }] = requests as [{ id: string }];
+      expect(ids).toContain(id);
+    }
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+  }, 30_000);
+
   test.each([
+    [['--bot', 'replica-1'], 'expected an http:// or https:// URL after --bot, got "replica-1"'],
     [['--deadline', 'soon'], 'expected a duration such as 500ms, 5s, 45m or 1h, got "soon"'],
     [['--graph-port', '70000'], 'expected a port from 0 to 65535, got "70000"'],
     [['--nonsense'], 'there is no option --nonsense'],

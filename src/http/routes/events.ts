@@ -93,7 +93,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
     url: '/events',
     exposeHeadRoute: false,
     schema,
-    async handler({ query, headers, principal, log, id: reqId, ip }, reply) {
+    async handler({ query, headers, principal, log, id: reqId, client }, reply) {
       const { app: appName, call: callId, label: labels = [], lastEventId = null } = query;
       const id = callId === undefined ? null : canonicalId(callId);
       const reader = events.readAfter(headers['last-event-id'] || lastEventId);
@@ -110,7 +110,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
       };
       try {
         const how = await sendEvents(reply.raw, reader, options, stopping.signal);
-        if (how !== 'ended') log.info({ reqId, ip, principal: principal.name }, CUT_OFF[how]);
+        if (how !== 'ended') log.info({ reqId, client, principal: principal.name }, CUT_OFF[how]);
       } finally {
         leave();
       }
