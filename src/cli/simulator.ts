@@ -1,5 +1,7 @@
 import process from 'node:process';
+import { AnyReplica } from '../demo/any-replica.ts';
 import { Bot } from '../demo/bot.ts';
+import { PhoneSystem } from '../demo/phone-system.ts';
 import { OPTIONS, readOptions, readReplicas, runSimulator, USAGE } from '../simulator/main.ts';
 import { command, readUsage } from './command.ts';
 
@@ -9,12 +11,20 @@ export const run = command({
   async run(values) {
     const options = readUsage(() => readOptions(values));
     const replicas = readUsage(() => readReplicas(values.bot));
-    const graph = await runSimulator(options, values.directory);
+    const simulator = await runSimulator(options, values.directory);
     if (replicas.length === 0) return null;
-    const bot = new Bot({ graph, replicas, random: Math.random, onHangUp: () => undefined });
-    const stop = () => bot.stop();
+    const bot = new Bot({
+      name: 'bot-1',
+      graph: new PhoneSystem(simulator),
+      callkeeper: new AnyReplica(replicas, Math.random),
+      promised: { give: () => undefined, release: () => undefined },
+      random: Math.random,
+      onHangUp: () => undefined,
+      onNews: () => undefined,
+    });
+    const stop = () => void bot.stop();
     process.once('SIGINT', stop).once('SIGTERM', stop);
-    void bot.run();
+    bot.start();
     return null;
   },
 });
