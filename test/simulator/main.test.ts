@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, describe, expect, test } from 'vitest';
+import { describeOwner, emptyOwner } from '../../src/calls/owner.ts';
+import type { Renewed } from '../../src/calls/owners.ts';
 import { anApp } from '../http/fixture.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-simulator-'));
@@ -61,8 +63,14 @@ describe('the simulator command', () => {
     expect(await exited).toEqual([0, null]);
   }, 30_000);
 
-  test('runs a bot that tracks its calls with --bot', async () => {
-    const { app, calls } = await anApp();
+  test('runs a bot that owns the calls that it tracks with --bot', async () => {
+    const names: string[] = [];
+    const renew = async (name: string): Promise<Renewed> => {
+      names.push(name);
+      const owner = describeOwner(emptyOwner(`${name}@default`), 0, { servedSince: 0, graceMs: 0 });
+      return { kind: 'renewed', owner, durable: true, isNew: true };
+    };
+    const { app, calls } = await anApp({ owners: { within: () => ({ renew }) as never } });
     const replica = await app.listen({ port: 0, host: '127.0.0.1' });
     const { child, output } = run('--bot', replica);
     await expect.poll(() => calls.asked.length).toBeGreaterThan(2);
@@ -71,8 +79,9 @@ describe('the simulator command', () => {
     const ids = there.map(({ id }) => id);
     for (const [what, requests] of calls.asked.slice(0, 3)) {
       expect(what).toBe('track');
-      const [{ id }] = requests as [{ id: string }];
+      const [{ id, owner }] = requests as [{ id: string; owner: string }];
       expect(ids).toContain(id);
+      expect(names).toContain(owner);
     }
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
