@@ -1,5 +1,5 @@
-// A bot's calls with Callkeeper, in C#: established, tracked, hung up, stopped; and one that ends
-// without the bot. For .NET and Mono, with nothing but the library. Run it as docs/examples.md says.
+// Two calls of a bot with Callkeeper, in C# (.NET or Mono) with only the standard library: the bot
+// hangs up one, and the other ends without the bot. docs/examples.md says how to run it.
 using System;
 using System.Net;
 using System.Net.Http;
@@ -13,13 +13,14 @@ static class Bot
 {
     static readonly string Callkeeper = Environment.GetEnvironmentVariable("CALLKEEPER") ?? "http://127.0.0.1:8080";
     static readonly string Simulator = Environment.GetEnvironmentVariable("SIMULATOR"); // in Graph's place
-    /// This process owns its calls: if it dies, Callkeeper stops them. In a pod the machine's name is
-    /// the pod's; the random part is there because a container that restarts keeps it.
+    /// This process owns its calls: if it dies, Callkeeper stops them. In a pod, the machine's name
+    /// is the name of the pod. A container that restarts keeps that name, so a random part is
+    /// added.
     static readonly string Owner = Environment.MachineName + "-" + Guid.NewGuid().ToString("N").Substring(0, 8);
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(90);
     static readonly HttpClient Http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
 
-    /// Asks until there is an answer: every request may be repeated. Throws for a fault.
+    /// Retries until there is an answer: every request may be repeated. Throws if it is refused.
     static async Task<string> Ask(HttpMethod method, string path, string body = null, int seconds = 120)
     {
         var until = DateTime.UtcNow.AddSeconds(seconds);
@@ -36,7 +37,7 @@ static class Bot
                     var status = (int)answer.StatusCode;
                     var text = await answer.Content.ReadAsStringAsync();
                     if (answer.IsSuccessStatusCode) return text;
-                    // No replica there, or ready, for these: ask again.
+                    // These mean that no replica is ready: retry.
                     if (status != 408 && status != 429 && (status < 502 || status > 504)) throw new InvalidOperationException(status + ": " + text);
                     asked = answer.Headers.RetryAfter?.Delta ?? TimeSpan.Zero;
                 }
@@ -47,8 +48,9 @@ static class Bot
         }
     }
 
-    /// Renews the lease three times per lease, so that one renewal may fail. If a renewal comes later
-    /// than "stopsAt" of the answer before, the calls were stopped: a real bot tracks them again.
+    /// Renews the lease three times per lease, so that one renewal may fail. If "renewedAt" is not
+    /// before "stopsAt" of the previous answer, the calls may have been stopped: a real bot tracks
+    /// them again.
     static async Task KeepLease(CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested)
@@ -64,11 +66,11 @@ static class Bot
         }
     }
 
-    /// Graph's part: in a real bot these are its requests to Graph.
+    /// Stands in for Graph: a real bot sends requests to Graph here.
     static async Task<string> Graph(HttpMethod method, string path) =>
         await (await Http.SendAsync(new HttpRequestMessage(method, Simulator + "/" + path))).Content.ReadAsStringAsync();
 
-    /// With .NET use System.Text.Json; Mono has it not.
+    /// With .NET, use System.Text.Json, which Mono does not have.
     static string Read(string json, string name) => Regex.Match(json, "\"" + name + "\":\"([^\"]*)\"").Groups[1].Value;
 
     /// How the call left the schedule: ended, expired or untracked.
@@ -105,9 +107,10 @@ static class Bot
             // A renewal after the request below would give the owner a lease again.
             stopping.Cancel();
             await Task.WhenAny(renewing, Task.Delay(5000));
-            // The bot stops in an orderly way: its calls are stopped at once. Calls that another
-            // instance has tracked under its own name go on. If another will do so only later, leave
-            // this out: it has as long as the lease and OWNER_GRACE.
+            // The bot shuts down: Callkeeper stops its calls at once, except those that another
+            // instance has already tracked under its own name. If another instance takes the calls
+            // over only later, leave this out: it then has until the end of the lease and
+            // OWNER_GRACE.
             await Ask(HttpMethod.Delete, "owners/" + Owner, null, 20);
         }
     }

@@ -1,5 +1,5 @@
-// A bot's calls with Callkeeper, in Node: established, tracked, hung up, stopped; and one that
-// ends without the bot. Run it as docs/examples.md says; the simulator stands in Graph's place.
+// Two calls of a bot with Callkeeper, in Node: the bot hangs up one, and the other ends without the
+// bot. docs/examples.md says how to run it; the simulator stands in for Graph.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,24 +8,27 @@ import { Callkeeper } from 'callkeeper/client';
 const { CALLKEEPER = 'http://127.0.0.1:8080', CALLKEEPER_KEY, SIMULATOR } = process.env;
 const callkeeper = new Callkeeper({ baseUrl: CALLKEEPER, apiKey: CALLKEEPER_KEY });
 
-/** The calls of this bot; a real bot has more about each. */
+/** The calls of this bot; a real bot knows more about each. */
 const calls = new Set();
 /**
- * This process owns its calls: if it dies, Callkeeper stops them. In a pod the host's name is the
- * pod's; the random part is there because a container that restarts keeps it.
+ * This process owns its calls: if it dies, Callkeeper stops them. In a pod, the host name is the
+ * name of the pod. A container that restarts keeps that name, so a random part is added.
  */
 const owner = callkeeper.owner(`${hostname()}-${randomUUID().slice(0, 8)}`, {
   onError: (error) => console.error('the lease was not renewed:', error.message),
   onLost: () => owner.trackAll([...calls].map((id) => ({ id }))).catch(console.error),
 });
 
-/** Graph's part: in a real bot these are its requests to Graph. */
+/** Stands in for Graph: a real bot sends requests to Graph here. */
 const graph = {
   call: async () => (await (await fetch(`${SIMULATOR}/calls`, { method: 'POST' })).json()).id,
   end: (id) => fetch(`${SIMULATOR}/calls/${id}`, { method: 'DELETE' }),
 };
 
-/** The call is established: from now on it is kept alive. The client retries until it is. */
+/**
+ * The call is established: Callkeeper keeps it alive from now on. The client retries until it is
+ * tracked.
+ */
 function onEstablished(id) {
   calls.add(id);
   return owner.track(id, { labels: { bot: 'example' } });
@@ -33,14 +36,14 @@ function onEstablished(id) {
 /** The bot hangs up. */
 const onHangUp = (id) => callkeeper.untrack(id);
 /**
- * The bot stops in an orderly way: its calls are stopped at once. Calls that another instance has
- * tracked under its own name go on. If another will do so only later, close the owner without
- * `stopCalls`: it has as long as the lease and OWNER_GRACE.
+ * The bot shuts down: Callkeeper stops its calls at once, except those that another instance has
+ * already tracked under its own name. If another instance takes the calls over only later, leave
+ * out `stopCalls`: it then has until the end of the lease and OWNER_GRACE.
  */
 const onStop = () => owner.close({ stopCalls: true });
 process.once('SIGTERM', () => onStop().finally(() => process.exit()));
 
-/** Tells how the call left the schedule: `ended`, `expired` or `untracked`. */
+/** Resolves with how the call left the schedule: `ended`, `expired` or `untracked`. */
 async function untilOver(id) {
   for (;;) {
     const call = await callkeeper.get(id);

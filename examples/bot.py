@@ -1,20 +1,20 @@
-"""A bot's calls with Callkeeper, in Python with nothing but its own library: established, tracked,
-hung up, stopped; and one that ends without the bot. Run it as docs/examples.md says."""
+"""Two calls of a bot with Callkeeper, in Python with only its standard library: the bot hangs up
+one, and the other ends without the bot. docs/examples.md says how to run it."""
 import atexit, json, os, signal, socket, sys, threading, time, uuid
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 CALLKEEPER = os.environ.get("CALLKEEPER", "http://127.0.0.1:8080")
 SIMULATOR = os.environ["SIMULATOR"]  # in Graph's place
-# This process owns its calls: if it dies, Callkeeper stops them. In a pod the host's name is the
-# pod's; the random part is there because a container that restarts keeps it.
+# This process owns its calls: if it dies, Callkeeper stops them. In a pod, the host name is the
+# name of the pod. A container that restarts keeps that name, so a random part is added.
 OWNER = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
 LEASE_SECONDS = 90
-PASSING = {408, 429, 502, 503, 504}  # no replica there, or ready: ask again
+PASSING = {408, 429, 502, 503, 504}  # no replica is ready: retry
 
 
 def callkeeper(method, path, body=None, seconds=120):
-    """Asks until there is an answer: every request may be repeated. Raises HTTPError for a fault."""
+    """Retries until there is an answer: every request may be repeated. Raises HTTPError if refused."""
     headers = {"Authorization": f"Bearer {os.environ.get('CALLKEEPER_KEY', '')}",
                "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
@@ -33,7 +33,7 @@ def callkeeper(method, path, body=None, seconds=120):
             wait = min(2 * wait, 5)
 
 
-calls = set()  # of this bot; a real bot has more about each
+calls = set()  # the calls of this bot; a real bot knows more about each
 stopping = threading.Event()
 
 
@@ -49,7 +49,7 @@ def keep_lease():
         wait = LEASE_SECONDS / 3
         try:
             owner = callkeeper("PUT", f"owners/{OWNER}", {"leaseSeconds": LEASE_SECONDS}, seconds=20)
-            # So late that the calls may have been stopped: track them again.
+            # If the renewal came too late, the calls may have been stopped: track them again.
             for call in list(calls) if owner["renewedAt"] >= stops_at else []:
                 track(call)
             stops_at = owner["stopsAt"]
@@ -60,16 +60,16 @@ def keep_lease():
 
 
 def stop():
-    """The bot stops in an orderly way: its calls are stopped at once. Calls that another instance
-    has tracked under its own name go on. If another will do so only later, leave out the request:
-    it has as long as the lease and OWNER_GRACE."""
+    """The bot shuts down: Callkeeper stops its calls at once, except those that another instance has
+    already tracked under its own name. If another instance takes the calls over only later, leave
+    out the DELETE: it then has until the end of the lease and OWNER_GRACE."""
     stopping.set()
-    renewing.join(5)  # a renewal after the request would give the owner a lease again
+    renewing.join(5)  # a renewal after the DELETE would give the owner a lease again
     callkeeper("DELETE", f"owners/{OWNER}", seconds=20)
 
 
 def graph(method, path="calls"):
-    """Graph's part: in a real bot these are its requests to Graph."""
+    """Stands in for Graph: a real bot sends requests to Graph here."""
     return json.load(urlopen(Request(f"{SIMULATOR}/{path}", method=method)))
 
 

@@ -9,7 +9,10 @@ const webhook = new Webhook(WEBHOOK_SECRET);
 const tls = { cert: readFileSync(TLS_CERT), key: readFileSync(TLS_KEY) };
 const MOST_BYTES = 64 * 1024;
 
-/** In a real bot a table, or a key with a day to live: each event comes at least once. */
+/**
+ * The ids of handled events, because each comes at least once. A real bot keeps them for a day, in
+ * a database.
+ */
 const heeded = new Set();
 
 const server = createServer(tls, async (request, response) => {

@@ -58,8 +58,8 @@ const DAY_MS = 24 * 60 * 60_000;
 const GRAPH_ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.com'];
 
 /**
- * A time without replicas shows only if it is longer than a replica is believed to live, so a
- * shorter one must not use up the grace.
+ * An outage of all replicas is noticed only if it lasts longer than a silent replica counts as
+ * living. A shorter, unnoticed one must not use up the grace.
  */
 function leastOwnerGraceMs(intervalMs: number): number {
   return Number.isNaN(intervalMs) ? 0 : periods(intervalMs, 3 * intervalMs).believedMs;

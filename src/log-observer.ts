@@ -14,7 +14,7 @@ export class LogObserver implements Observer, OwnerObserver {
   }
 
   tracked(call: Call, isNew: boolean): void {
-    // The audit line of the request is there already, at `info`.
+    // The request has already logged an audit line, at `info`.
     if (!this.#log.isLevelEnabled('debug')) return;
     const message = isNew ? 'call tracked' : 'call tracked again';
     this.#log.debug({ event: 'tracked', call: call.id, app: call.app, isNew }, message);

@@ -202,7 +202,7 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   removed(call: RemovedCall): void {
-    // The bot did not ask for it: it counts apart.
+    // Counted separately, because the bot did not ask for it.
     this.#removed.inc({ reason: call.reason === 'owner-lost' ? 'owner-lost' : call.state });
   }
 
@@ -359,7 +359,7 @@ export class Metrics implements Observer, GraphObserver {
     );
     gauge(
       'callkeeper_owners_lapsed',
-      'Owners whose lease ran out and whose calls are stopped when the grace has passed.',
+      'Owners whose lease ran out and whose calls are stopped at the end of the grace.',
       () => owners().lapsed,
     );
     gauge('callkeeper_store_up', 'Whether Redis answers this replica.', () => Number(storeUp()));

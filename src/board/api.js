@@ -2,7 +2,7 @@
 
 /** For an answer to come, in ms. */
 const PATIENCE_MS = 10_000;
-/** Owners in one answer: more than are shown, so that it can be said how many more there are. */
+/** Owners in one answer: more than the page shows, so that it can say how many more there are. */
 const OWNERS = 200;
 
 /** The API answered, with a problem (RFC 9457). */

@@ -18,7 +18,7 @@ const STATES = {
   expired: 'expired: its deadline passed with no success',
   untracked: 'stopped',
 };
-/** Nobody asked for it, so the reason stands where the state is. */
+/** Shown instead of the state, because nobody asked for this stop. */
 const OWNER_LOST = 'stopped: its owner did not renew its lease';
 
 const STOPPED_BY = {

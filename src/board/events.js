@@ -30,7 +30,7 @@ export class EventList {
 
   /**
    * @param {Element} list
-   * @param {{ withCall: boolean }} options whether each names its call or owner
+   * @param {{ withCall: boolean }} options whether each event names its call or owner
    */
   constructor(list, { withCall }) {
     this.#list = list;
@@ -79,14 +79,14 @@ function whyCall(type, { lastError, owner, reason, resultInfo }) {
   if (type === 'call.untracked' && reason === 'owner-lost') {
     return `${owner ?? 'its owner'} did not renew its lease`;
   }
-  // That an ended call is not found is no news.
+  // An ended call is never found, so its 404 says nothing new.
   const error = type === 'call.ended' ? null : lastError;
   return resultInfo?.message ?? error?.message ?? '';
 }
 
 /**
  * @param {Event['type']} type
- * @param {Owner} owner as it stood then
+ * @param {Owner} owner as it was then
  */
 function whyOwner(type, { tracked, stopsAt }) {
   if (tracked === 0) return '';

@@ -1,23 +1,26 @@
 /** @import { Call, Event } from '../client/api.ts' */
 
-/** Graph's word that it ended a call for want of a keepAlive: "Delete call" on Microsoft Learn. */
+/** Graph's codes if it ended a call for want of a keepAlive: "Delete call" on Microsoft Learn. */
 const TIMED_OUT = { code: 408, subcode: 8537 };
 
-/** So many of each kind are remembered. */
+/** Limit of calls that are remembered, of each kind. */
 const MOST = 1_000;
 
 /**
  * @typedef {object} Stopped
  * @property {readonly string[]} ids the calls, the latest first
- * @property {readonly string[]} owners whose they were
- * @property {boolean} isAll false: there were more than are remembered
+ * @property {readonly string[]} owners the owners of these calls
+ * @property {boolean} isAll false: more calls were stopped than are remembered
  */
 
-/** The calls that were lost lately: they are gone from the wheel, and all would look well. */
+/**
+ * The calls that were lost lately. They are no longer on the wheel, so it would look as if all were
+ * well.
+ */
 export class Losses {
   /** @type {Map<string, number>} when, epoch ms, by the id of the call; the latest last */
   #lost = new Map();
-  /** @type {Map<string, { at: number, owner: string }>} those whose owner was lost, likewise */
+  /** @type {Map<string, { at: number, owner: string }>} the same for calls whose owner was lost */
   #stopped = new Map();
   #now;
 
@@ -26,10 +29,10 @@ export class Losses {
     this.#now = now;
   }
 
-  /** @param {Event} event one about an owner says nothing here: its calls have their own */
+  /** @param {Event} event ignored if it is about an owner: its calls have their own events */
   gather({ type, timestamp, call }) {
     if (!call) return;
-    // One that is tracked again was not lost after all.
+    // A call that is tracked again was not lost.
     this.#lost.delete(call.id);
     this.#stopped.delete(call.id);
     const at = Date.parse(timestamp);
@@ -56,7 +59,7 @@ export class Losses {
   }
 
   /**
-   * Those that were stopped because their owner did not renew its lease: Callkeeper lost none.
+   * The calls that were stopped because their owner did not renew its lease.
    *
    * @param {number} ms no longer ago than this
    * @returns {Stopped}

@@ -13,11 +13,11 @@ const MOST_NAMED = 3;
  * @typedef {object} Notice
  * @property {string} key
  * @property {string} text
- * @property {readonly string[]} [calls] the ids of those that it is about
- * @property {boolean} [isMild] to be known, though nothing is wrong yet
+ * @property {readonly string[]} [calls] the ids of the calls that it is about
+ * @property {boolean} [isMild] worth knowing, but nothing is wrong yet
  */
 
-/** What is wrong, said plainly for as long as it is so, and once to who listens. */
+/** Shows what is wrong for as long as it is wrong, and announces it once to screen readers. */
 export class Notices {
   #answeredAt = Date.now();
   /** @type {readonly Notice[]} by the last answer */
@@ -31,7 +31,7 @@ export class Notices {
    * @param {readonly string[]} seen.lost the ids of calls that were lost lately
    * @param {Stopped} seen.stopped calls whose owner was lost lately
    * @param {string} seen.missed of replicas, or ''
-   * @param {readonly Owner[]} seen.lapsed owners whose calls are to be stopped, the first first
+   * @param {readonly Owner[]} seen.lapsed owners whose calls will be stopped, the soonest first
    */
   answered(overview, { lost, stopped, missed, lapsed }) {
     const { version, intervalMs, deadlineMs, failing, atRisk } = overview;

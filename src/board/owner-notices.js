@@ -7,9 +7,10 @@ import { count, itsCalls, plural, roundSpan, time } from './format.js';
 const MOST_NAMED = 3;
 
 /**
- * The instant stands in it, not the time left: a notice is read out each time that it changes.
+ * The notice has the instant, not the time left: screen readers read a notice out whenever it
+ * changes.
  *
- * @param {readonly Owner[]} lapsed those whose calls are to be stopped, the first first
+ * @param {readonly Owner[]} lapsed owners whose calls will be stopped, the soonest first
  * @param {GetOverviewAnswer} overview
  * @returns {readonly Notice[]}
  */
@@ -29,7 +30,7 @@ export function lapseOf(lapsed, { at, redis }) {
 /**
  * @param {Owner} owner
  * @param {boolean} isOne
- * @param {string} now the clock of the replica
+ * @param {string} now by the clock of the replica
  */
 function whenStopped({ stopsAt }, isOne, now) {
   if (stopsAt === null || Date.parse(stopsAt) <= Date.parse(now)) return 'being stopped';
@@ -47,10 +48,10 @@ function namesOf(owners) {
 }
 
 /**
- * The calls that were stopped because their owners did not renew their leases.
+ * The notice of calls that were stopped because their owners did not renew their leases.
  *
  * @param {Stopped} stopped
- * @param {number} ms within how long
+ * @param {number} ms how long ago at most they were stopped
  * @returns {readonly Notice[]}
  */
 export function stopOf({ ids, owners, isAll }, ms) {

@@ -2,7 +2,7 @@
 import { html, list, set, write } from './dom.js';
 import { count, itsCalls, span } from './format.js';
 
-/** One owner a row. What is left of its time counts down. */
+/** One row per owner; the times left count down. */
 export class OwnersTable {
   #rows;
   #now;
@@ -43,7 +43,7 @@ export class OwnersTable {
     this.tick();
   }
 
-  /** What time alone changes. */
+  /** Updates the times left. */
   tick() {
     for (const [i, owner] of this.#owners.entries()) {
       const [about, , left] = this.#rows.children[i]?.children ?? [];
@@ -73,7 +73,7 @@ function stateOf({ state }) {
 }
 
 /**
- * `leaseUntil` of one that lapsed is later than it was if the replicas were away since.
+ * Ignores the `leaseUntil` of a lapsed owner, which an outage of the replicas may have moved.
  *
  * @param {Owner} owner
  * @param {number} now
@@ -86,11 +86,11 @@ function leaseLeft({ state, leaseUntil }, now) {
 }
 
 /**
- * What happens to the calls of an owner that lapsed; '' for all others.
+ * What happens to the calls of a lapsed owner; '' for any other owner.
  *
  * @param {Owner} owner
  * @param {number} now
- * @param {boolean} isRedisUp nobody is stopped without Redis
+ * @param {boolean} isRedisUp without Redis, no calls are stopped
  */
 function fateOf({ state, tracked, stopsAt }, now, isRedisUp) {
   if (state !== 'lapsed' || stopsAt === null) return '';

@@ -7,16 +7,18 @@ import { OwnersTable } from './owners-table.js';
 import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 5_000;
-/** The replica reads all owners for each answer: a slow answer is followed by so many times that, */
+/**
+ * The page pauses this many times as long as the answer took, because the replica reads all owners
+ * for it.
+ */
 const PAUSE = 10;
-/** up to this. */
 const LONGEST_PAUSE_MS = 60_000;
 const MOST_SHOWN = 20;
 
 /** The owners of calls and their leases. The section is hidden while there are none. */
 export class Owners {
   #table;
-  /** @type {readonly Owner[]} those that lapsed first */
+  /** @type {readonly Owner[]} lapsed owners first */
   #owners = [];
   #answeredAt = 0;
 
@@ -26,7 +28,7 @@ export class Owners {
     setInterval(() => this.#table.tick(), 1_000);
   }
 
-  /** Those whose calls are to be stopped, the first first. */
+  /** The owners whose calls will be stopped, the soonest first. */
   get lapsed() {
     return this.#owners.filter(({ state, tracked }) => state === 'lapsed' && tracked > 0);
   }
@@ -37,7 +39,8 @@ export class Owners {
   }
 
   /**
-   * Reads and shows them until the signal aborts or the key is refused; main.js asks for another.
+   * Reads and shows the owners until the signal aborts, or the key is refused: main.js asks for
+   * another key.
    *
    * @param {Api} api
    * @param {AbortSignal} signal
@@ -76,7 +79,7 @@ export class Owners {
     write(byId('owners-more'), `and ${isAll ? '' : 'at least '}${count(more)} more`);
   }
 
-  /** Without this the countdowns would go on as if they were still known. */
+  /** Says how old the list is, because its countdowns go on. */
   #missed() {
     if (this.#answeredAt === 0) return;
     const at = time(this.#answeredAt);
@@ -85,7 +88,7 @@ export class Owners {
 }
 
 /**
- * A page of the owners, and if that is not all of them, a page of those that lapsed.
+ * Reads a page of the owners and, if there are more, a page of the lapsed ones.
  *
  * @param {Api} api
  * @param {AbortSignal} signal
@@ -100,7 +103,7 @@ async function read(api, signal) {
 }
 
 /**
- * Those that lapsed by when their calls are stopped; the others stay in the order of their names.
+ * Lapsed owners come first, sorted by when their calls are stopped; the others stay sorted by name.
  *
  * @param {Owner} a
  * @param {Owner} b

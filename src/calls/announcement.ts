@@ -7,8 +7,8 @@ import { saysTheSame } from './words.ts';
 export interface Announcement {
   readonly type: EventType;
   /**
-   * Made of what it says: whoever announces the same thing again, also after Redis lost its
-   * data, does it under the same name.
+   * Derived from the content: a repeat of the same announcement has the same name, also after
+   * Redis lost its data.
    */
   readonly name: string;
   /** When it happened, epoch ms. */
@@ -16,8 +16,8 @@ export interface Announcement {
 }
 
 /**
- * What a change of a record has to announce, in order; nothing if only details changed. One change
- * may announce two things: a call that Redis had lost is tracked, and it is at risk.
+ * The announcements of a changed record, in order; none if only details changed. One change may
+ * have two: a call that Redis had lost is tracked again, and is at risk.
  */
 export function announcementsOf(
   before: CallRecord,
@@ -46,10 +46,10 @@ export function announcementsOf(
   if (isNewWord && (isVisible || isAfresh || wasState !== 'tracked')) {
     announcements.push(named('tracked', now));
   } else if (!isNewWord && isVisible) {
-    // Graph has named the tenant, which is no word of the bot's.
+    // Graph has named the tenant; the bot has not tracked the call again.
     announcements.push(named('tracked', now, `/${tracking.tenantId}`));
   } else if (wasState !== 'tracked') {
-    // Given up, and renewed by somebody all the same.
+    // This replica had given the call up, but another one renewed it.
     announcements.push(named('tracked', now, `/${renewalOf(after) ?? 0}`));
   }
   const [wasAtRisk, isAtRisk] = [before, after].map((one) => failureOf(one)?.atRiskAt ?? null);
@@ -61,7 +61,7 @@ export function announcementsOf(
   return announcements;
 }
 
-/** The same for an owner. That it has its first lease is news to nobody. */
+/** The same for an owner. Its first lease is not announced. */
 export function ownerAnnouncementsOf(
   before: OwnerRecord,
   after: OwnerRecord,

@@ -1,16 +1,16 @@
 import type { Call, RemovedCall, RemovedState } from './call.ts';
 import type { OwnerRecord } from './owner.ts';
 
-/** What happens to a call; `tracked` also when it is tracked again, or Redis had lost it. */
+/** What happens to a call; `tracked` also if it is tracked again, or Redis had lost it. */
 export type CallEventType = 'tracked' | 'at-risk' | 'recovered' | RemovedState;
-/** What happens to an owner: its lease ran out; it renewed it within the grace. */
+/** Its lease ran out, or it renewed the lapsed lease within the grace. */
 export type OwnerEventType = 'owner.lapsed' | 'owner.renewed';
 export type EventType = CallEventType | OwnerEventType;
 
 interface Published {
-  /** The same each time the event is published: by it a repeat is recognised. */
+  /** A repeat of the event has the same id. */
   readonly id: string;
-  /** When it was published first, epoch ms. */
+  /** When it was first published, epoch ms. */
   readonly at: number;
 }
 

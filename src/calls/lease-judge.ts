@@ -14,33 +14,33 @@ import { ownerEnded, ownerFound } from './words.ts';
 
 export interface LeaseJudgeDeps {
   readonly owners: Pick<OwnerRegistry, 'update' | 'get'>;
-  /** The owners that need a look now, as this replica knows them. */
+  /** The owners that this replica has to check now. */
   readonly suspects: (now: number) => Iterable<OwnerRecord>;
   readonly calls: Pick<CallRegistry, 'update'>;
   readonly owned: OwnedCalls & {
-    /** The ids of the calls of some owners that were removed lately, by the owner's id. */
+    /** The ids of these owners' calls that were removed lately, by the owner's id. */
     removedOf(ownerIds: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>>;
   };
   readonly clock: SettledClock;
-  /** A word that lies further in the future was said by a clock that was wrong. */
+  /** A timestamp further in the future comes from a clock that was wrong. */
   readonly skewMs: number;
   readonly judging: () => Omit<Judging, 'now'>;
   /** The calls of a lost owner were stopped. */
   readonly onLost: (owner: OwnerRecord, calls: number) => void;
 }
 
-/** Calls that are stopped at once. */
+/** Calls that are stopped in one batch. */
 const BATCH_SIZE = 500;
 
 /**
- * Judges leases: notes which have run out, and when the grace has passed as well, stops the calls
- * of their owners. A loss is noted first. If the judge dies then, the next one finds the loss with
- * calls that are still tracked, and stops them. The calls of an owner that was dropped by a request
- * are stopped likewise, as far as the replica that took the request did not know them.
+ * Judges leases: records a lapse when a lease runs out, and a loss when the grace has passed too.
+ * It records the loss before it stops the owner's calls: if the judge dies in between, the next
+ * judge finds a lost owner with tracked calls and stops them. In the same way it stops the calls of
+ * a dropped owner that were unknown to the replica that took the request.
  */
 export class LeaseJudge {
   readonly #deps: LeaseJudgeDeps;
-  /** What was done about an owner: not to be looked for again in every pass. */
+  /** The state of each owner that needs no more work, so that a pass skips it. */
   readonly #done = new Map<string, string>();
 
   constructor(deps: LeaseJudgeDeps) {
@@ -48,9 +48,9 @@ export class LeaseJudge {
   }
 
   /**
-   * To be called by one replica at a time, with owners that are up to date.
+   * Only one replica at a time may call this, after it has synced its owners.
    *
-   * @param goesOn asked before each batch of calls: whether this replica is still the one
+   * @param goesOn called before each batch of calls: whether this replica is still the judge
    */
   async pass(goesOn: () => Promise<boolean> = async () => true): Promise<void> {
     const { owners, suspects, clock, judging, owned } = this.#deps;
@@ -72,7 +72,7 @@ export class LeaseJudge {
   async #stopCalls(owner: OwnerRecord, ids: readonly string[], goesOn: () => Promise<boolean>) {
     const { owners, clock, skewMs, onLost } = this.#deps;
     const stopped = await this.#update(ids, goesOn, (current) => {
-      // It may have turned out meanwhile that the owner is alive.
+      // A renewal that another replica accepted may have arrived meanwhile.
       const end = endOf(owners.get(owner.id));
       const ended = end && { ...ownerOf(owner.id), ...end };
       return ended && ownerEnded(current, ended, { now: clock.now(), skewMs });
@@ -90,7 +90,7 @@ export class LeaseJudge {
     if (done !== null) this.#note(owner);
   }
 
-  /** Returns how many calls have changed; null if another replica judges now. */
+  /** Returns how many calls were changed; null if another replica is the judge now. */
   async #update(
     ids: readonly string[],
     goesOn: () => Promise<boolean>,
@@ -113,7 +113,7 @@ export class LeaseJudge {
     this.#done.set(owner.id, this.#state(owner));
   }
 
-  /** What there is to do about an owner changes with this. */
+  /** If this changes, the owner needs work again. */
   #state(owner: OwnerRecord): string {
     const end = endOf(owner);
     return `${end?.reason}/${end?.at ?? owner.loss?.at}/${this.#deps.owned.count(owner.id)}`;

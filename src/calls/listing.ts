@@ -87,7 +87,7 @@ async function readState(
   return calls.filter((call) => (isRemoved(call) ? call.state : 'tracked') === state);
 }
 
-/** Whether a call is within reach, has the app and the owner if they are named, and all labels. */
+/** Whether a call is within reach and has all that the query names: app, owner and labels. */
 export function matches(
   call: Call,
   { app, owner, reach, labels }: Pick<ListQuery, 'app' | 'owner' | 'reach' | 'labels'>,

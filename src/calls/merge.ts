@@ -68,8 +68,9 @@ function withoutDeadParts(record: CallRecord): CallRecord {
 }
 
 /**
- * Combines what two parties know about one owner. Both records must have the same id. Of a lease
- * that was taken up in ignorance of a loss its last renewal stays: the loss was a mistake then.
+ * Combines what two parties know about one owner. Both records must have the same id. The last
+ * renewal of a replica that did not know of a loss is kept in `earlierAt`: it shows that the loss
+ * was a mistake.
  */
 export function mergeOwners(a: OwnerRecord, b: OwnerRecord): OwnerRecord {
   const lease = later(a.lease, b.lease, (part) => [part.after, part.renewedAt]);
@@ -139,7 +140,7 @@ export function believe(record: CallRecord, { now, skewMs, intervalMs }: Believa
   };
 }
 
-/** The same for an owner: a renewal in the future did happen, and counts as one of now. */
+/** The same for an owner. A renewal in the future did happen, so it counts as one at `now`. */
 export function believeOwner(record: OwnerRecord, { now, skewMs }: Believable): OwnerRecord {
   const { id, lease, lapse, loss, droppedAt, earlierAt } = record;
   const isFuture = (at: number | null | undefined) => (at ?? 0) > now + skewMs;

@@ -6,23 +6,23 @@ const Instant = Type.Number();
 
 /** An owner's last sign of life. */
 export const LeaseSchema = Type.Object({
-  /** When the owner was lost before this lease, as far as the replica knew that took its renewals. */
+  /** The last loss before this lease that the renewing replica knew of; 0 for none. */
   after: Instant,
   renewedAt: Instant,
   /** How long the owner counts as alive after a renewal, in ms. */
   leaseMs: Type.Number(),
 });
 
-/** What a replica concluded about one renewal: a later renewal by anybody undoes it. */
+/** A replica's conclusion about one renewal; any later renewal undoes it. */
 export const ConclusionSchema = Type.Object({
   renewedAt: Instant,
   at: Instant,
 });
 
 /**
- * Everything that anybody knows about one owner: a bot instance that tracks calls and may renew a
- * lease for all of them. Two records of an owner are merged part by part, as those of a call are;
- * see merge.ts. To add a field once a version is released, see {@link RecordSchema}.
+ * Everything that is known about one owner: a bot instance that tracks calls and may renew a lease
+ * for all of them. Two records of an owner are merged part by part, like those of a call; see
+ * merge.ts. To add a field once a version is released, see {@link RecordSchema}.
  */
 export const OwnerRecordSchema = Type.Object({
   lease: orNull(LeaseSchema),
@@ -30,23 +30,23 @@ export const OwnerRecordSchema = Type.Object({
   lapse: orNull(ConclusionSchema),
   /** The grace passed as well: the owner's calls are stopped. */
   loss: orNull(ConclusionSchema),
-  /** The owner was dropped by a request; only a later renewal counts. */
+  /** When a request dropped the owner; only a later renewal counts. */
   droppedAt: orNull(Instant),
-  /** The last renewal of all leases before this one. */
+  /** The latest renewal of any lease before this one. */
   earlierAt: orNull(Instant),
 });
 
 export type OwnerRecord = { readonly id: string } & Readonly<Static<typeof OwnerRecordSchema>>;
 
 /**
- * - `none`: has no lease; nothing happens to its calls.
- * - `active`: renews its lease.
- * - `lapsed`: its lease ran out; its calls are stopped when the grace has passed.
+ * - `none`: has no lease; its calls are kept alive.
+ * - `active`: its lease runs.
+ * - `lapsed`: its lease ran out; its calls are stopped at the end of the grace.
  * - `lost`: its calls were stopped.
  */
 export type OwnerState = 'none' | 'active' | 'lapsed' | 'lost';
 
-/** An owner's name: it belongs to one app. */
+/** A name belongs to one app: the same name in two apps is two owners. */
 export interface OwnerName {
   readonly app: string;
   readonly name: string;
@@ -55,7 +55,7 @@ export interface OwnerName {
 /** 1 to 128 characters; `.` and `..` are no names, because a URL cannot end in them. */
 export const OWNER_PATTERN = '^(?!\\.{1,2}$)[A-Za-z0-9._:-]{1,128}$';
 
-/** A name has no `@`, so an id is read without doubt whatever the app is called. */
+/** A name has no `@`, so the id is unambiguous whatever the app is called. */
 export function ownerId({ app, name }: OwnerName): string {
   return `${name}@${app}`;
 }
@@ -77,12 +77,16 @@ export function ownerState(record: OwnerRecord): OwnerState {
   return lapse !== null && lapse.renewedAt >= renewedAt ? 'lapsed' : 'active';
 }
 
-/** 0 for none. A replica that did not know of a loss may have renewed the lease before. */
+/**
+ * 0 for none. `earlierAt` may be later: a replica that did not know of a loss renewed the lease.
+ */
 function lastRenewal({ lease, earlierAt }: OwnerRecord): number {
   return Math.max(lease?.renewedAt ?? 0, earlierAt ?? 0);
 }
 
-/** When the owner's calls were stopped, by a loss or a request; null if it counts, or never did. */
+/**
+ * When and why the owner was lost or dropped; null while it has a lease, and if it never had one.
+ */
 export function endOf(
   record: OwnerRecord,
 ): { at: number; reason: 'owner-lost' | 'request' } | null {
@@ -92,12 +96,12 @@ export function endOf(
   return isDropped ? { at: record.droppedAt ?? 0, reason: 'request' } : null;
 }
 
-/** When an owner was lost or dropped; null while it counts. */
+/** When the owner was lost or dropped; null while it has a lease, 0 if it never had one. */
 export function ownerRemovedAt(record: OwnerRecord): number | null {
   return ownerState(record) === 'none' ? (endOf(record)?.at ?? 0) : (endOf(record)?.at ?? null);
 }
 
-/** A renewal, later than all that is known of the owner. */
+/** A renewal that is later than everything known of the owner. */
 export function renewal(current: OwnerRecord, leaseMs: number, now: number): OwnerRecord {
   const { id, loss, droppedAt } = current;
   const renewedAt = Math.max(now, lastRenewal(current) + 1, (droppedAt ?? 0) + 1);
@@ -109,12 +113,11 @@ export function drop(current: OwnerRecord, now: number): OwnerRecord {
   return { ...emptyOwner(current.id), droppedAt: Math.max(now, lastRenewal(current)) };
 }
 
-/** What leases are judged by. */
 export interface Judging {
   readonly now: number;
   /**
-   * Since when at least one replica has served without a break: before that the owner may have
-   * tried to renew its lease in vain, so no lease or grace is counted from before it.
+   * Since when at least one replica has served without a break. Before that, the owner may have
+   * tried in vain to renew its lease, so no lease or grace period starts earlier.
    */
   readonly servedSince: number;
   readonly graceMs: number;
@@ -139,7 +142,7 @@ export function lossAt(record: OwnerRecord, { servedSince, graceMs }: Omit<Judgi
   return until === null ? null : until + graceMs;
 }
 
-/** What the clock adds to what is known of an owner; null for nothing. */
+/** What the passed time adds to the owner's record, a lapse or a loss; null for nothing. */
 export function judge(record: OwnerRecord, judging: Judging): OwnerRecord | null {
   const { now, servedSince } = judging;
   const { id, lease } = record;
@@ -156,8 +159,8 @@ export function judge(record: OwnerRecord, judging: Judging): OwnerRecord | null
 }
 
 /**
- * Whether the owner's calls were stopped by mistake: a replica that was cut off had accepted a
- * renewal in time, and nobody else knew it.
+ * Whether the loss was a mistake: a replica that was cut off from Redis had accepted a renewal in
+ * time, and no other replica knew of it.
  */
 export function wasLostByMistake(record: OwnerRecord): boolean {
   const { lease, loss, earlierAt } = record;
@@ -171,11 +174,11 @@ export interface Owner extends OwnerName {
   readonly state: OwnerState;
   /** How many tracked calls it has. */
   readonly tracked: number;
-  /** The last sign of life; null if it has no lease. */
+  /** null if it has no lease. */
   readonly renewedAt: number | null;
   readonly leaseMs: number | null;
   readonly leaseUntil: number | null;
-  /** When its calls are stopped unless it renews its lease, or were stopped; null: never. */
+  /** When its calls will be stopped unless it renews its lease, or were stopped; null: never. */
   readonly stopsAt: number | null;
 }
 

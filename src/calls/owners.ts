@@ -17,12 +17,12 @@ import { isWithin, type Reach } from './principal.ts';
 import { beyondReach, type Forbidden } from './reach.ts';
 import { type ConfiguredApps, faultOfApp, type Invalid } from './track-request.ts';
 
-/** The calls of each owner, as this replica knows them, by the owner's id. */
+/** The calls of each owner that this replica knows, by the owner's id. */
 export interface OwnedCalls {
   count(ownerId: string): number;
   /** The owners that have calls. */
   owners(): Iterable<string>;
-  /** The ids of the calls of some owners, by the owner's id. Reads all calls. */
+  /** The ids of these owners' calls, by the owner's id. Reads all calls. */
   idsOf(ownerIds: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
@@ -33,12 +33,12 @@ export interface OwnersDeps {
   readonly calls: OwnedCalls;
   /** How many owners this replica knows to have a lease. */
   readonly leases: () => number;
-  /** Stops calls by request; returns how many were tracked until now. */
+  /** Stops calls; returns how many of them were tracked. */
   readonly stop: (ids: readonly string[], reach: Reach) => Promise<number>;
   readonly clock: SettledClock;
   readonly judging: () => Omit<Judging, 'now'>;
   readonly configured: () => ConfiguredApps;
-  /** The apps whose owners may be seen and touched; null: all. */
+  /** The apps whose owners may be read and changed; null: all. */
   readonly reach: Reach;
 }
 
@@ -46,7 +46,7 @@ export interface OwnerQuery {
   readonly app?: string | undefined;
   readonly state?: OwnerState | undefined;
   readonly limit: number;
-  /** As the page before gave it in `next`. */
+  /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
@@ -55,7 +55,7 @@ export interface OwnerPage {
   readonly next: string | null;
 }
 
-/** There are {@link MOST_OWNERS} leases. */
+/** {@link MOST_OWNERS} owners have a lease already. */
 export interface TooMany {
   readonly kind: 'too-many';
   readonly message: string;
@@ -66,7 +66,7 @@ export type Renewed =
       readonly kind: 'renewed';
       readonly owner: Owner;
       readonly durable: boolean;
-      /** It had no lease that counted. */
+      /** The owner had no lease, or was lost. */
       readonly isNew: boolean;
     }
   | Invalid
@@ -79,12 +79,12 @@ export type Dropped =
   | Forbidden;
 
 /**
- * Leases at most: they are read whole by the judge with each heartbeat, and by each replica once an
- * interval. 100,000 cost some 20 MB in each replica and in Redis.
+ * Limit of leases, because the judge reads all of them at each heartbeat, and every replica once
+ * per interval. 100,000 need about 20 MB in each replica and in Redis.
  */
 export const MOST_OWNERS = 100_000;
 
-/** The owners of calls, for whoever asks. An owner that nobody named has the default app. */
+/** Renews, finds, lists and drops the owners of calls. Without an app, the default app is meant. */
 export class Owners {
   readonly #deps: OwnersDeps;
 
@@ -92,7 +92,7 @@ export class Owners {
     this.#deps = deps;
   }
 
-  /** The same owners, as far as somebody may see and touch them. */
+  /** The owners of only those apps that are within reach. */
   within(reach: Reach): Owners {
     return reach === this.#deps.reach ? this : new Owners({ ...this.#deps, reach });
   }
@@ -105,7 +105,7 @@ export class Owners {
     const id = ownerId(owner);
     const isFull = leases() >= MOST_OWNERS;
     if (isFull && ownerState((await registry.read([id]))[0] ?? emptyOwner(id)) === 'none') {
-      const message = `there are ${MOST_OWNERS} owners with a lease, which is the limit`;
+      const message = `${MOST_OWNERS} owners have a lease, which is the limit`;
       return { kind: 'too-many', message };
     }
     const [changed] = await registry.update([
@@ -117,7 +117,7 @@ export class Owners {
     return { kind: 'renewed', owner: this.#present(after), durable: kind === 'stored', isNew };
   }
 
-  /** null if nobody knows the owner: it has neither calls nor had a lease in the last 24 h. */
+  /** null if the owner has no lease and no calls, and was not lost within the last 24 h. */
   async find(name: string, app: string | undefined): Promise<Owner | null> {
     const owner = this.#named(name, app);
     if ('kind' in owner) return null;
@@ -127,8 +127,8 @@ export class Owners {
   }
 
   /**
-   * The owners that have a lease, or calls, in the order of their names; those that were lost only
-   * if they are asked for. Rejects with {@link CursorError} if the cursor is not one.
+   * The owners that have a lease or calls, sorted by name; lost ones only if `state` asks for them.
+   * Rejects with {@link CursorError} if the cursor is invalid.
    */
   async list({ app, state, limit, cursor }: OwnerQuery): Promise<OwnerPage> {
     const after = cursor === undefined ? '' : parseCursor(cursor);
@@ -154,7 +154,7 @@ export class Owners {
     const decide = (current: OwnerRecord) => drop(current, clock.now());
     const [changed] = await registry.update([{ id, decide }]);
     if (!changed || changed.kind === 'refused') throw ofLaterVersion(name);
-    // Calls that this replica does not know yet are stopped by the judge.
+    // The judge stops the calls that this replica does not know yet.
     const found = await calls.idsOf(new Set([id]));
     const stopped = await stop(found.get(id) ?? [], reach);
     return { kind: 'dropped', stopped, durable: changed.kind === 'stored' };
@@ -177,7 +177,7 @@ export class Owners {
     const { configured, reach } = this.#deps;
     const context = configured();
     const app = named ?? context.defaultApp;
-    // In this order: a key that is limited to apps must not learn which others there are.
+    // In this order, so that a key that is limited to some apps does not learn of others.
     return beyondReach(reach, app) ?? faultOfApp(app, context, reach) ?? { app, name };
   }
 

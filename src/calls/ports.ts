@@ -41,12 +41,11 @@ export interface KeepAliveSender {
   send(call: Call): Promise<Outcome>;
 }
 
-/** What to change, and how. */
 export interface Change<R = CallRecord> {
   readonly id: string;
   /**
-   * Returns what to add to what is known, null for nothing. Runs again if somebody else changes
-   * the record meanwhile; the last run counts.
+   * Returns what to add to the record; null for nothing. Runs again if somebody else changes the
+   * record meanwhile; the last run counts.
    */
   decide(current: R): R | null;
 }
@@ -63,17 +62,17 @@ export interface Changed<R = CallRecord> {
 }
 
 /**
- * All that is known of the calls, or of the owners; see `Registry` in store/. A tracked call is on
- * the schedule; a tracked owner has a lease.
+ * Everything that is known about the calls, or about the owners; see `Registry` in store/. A
+ * tracked call is on the schedule; a tracked owner has a lease.
  */
 export interface RecordRegistry<R> {
   /** What this replica knows of a record. */
   get(id: string): R;
   /** What this replica and Redis know of records, in the order of the ids. */
   read(ids: readonly string[]): Promise<R[]>;
-  /** All tracked or all removed records of a slot, in no order. */
+  /** All tracked or all removed records of a slot, unordered. */
   readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
-  /** Changes records by what is known of them. One result a change, in their order. */
+  /** Changes records, based on what is known of them. One result per change, in order. */
   update(changes: readonly Change<R>[]): Promise<Changed<R>[]>;
   /** Whether Redis has what this replica knows of the record. */
   isAcknowledged(id: string): boolean;
@@ -150,10 +149,10 @@ export interface Observer {
   timedOut(call: RemovedCall): void;
 }
 
-/** Told of what happens to owners, by the replica that notes it. Must not throw. */
+/** Notified of what happens to owners, by the replica that records it. Must not throw. */
 export interface OwnerObserver {
   lapsed(owner: Owner): void;
-  /** Within the grace. */
+  /** It renewed its lapsed lease within the grace. */
   renewed(owner: Owner): void;
   /** Its calls were stopped. */
   lost(owner: Owner, calls: number): void;

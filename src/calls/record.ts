@@ -45,7 +45,7 @@ export const TrackingSchema = Type.Object({
   trackUntil: orNull(Instant),
   labels: Type.Record(Type.String(), Type.String()),
   webhookUrl: orNull(Type.String()),
-  /** The name of the bot instance that it belongs to; see owner.ts. */
+  /** Name of the bot instance that the call belongs to; see owner.ts. */
   owner: orNull(Type.String({ pattern: OWNER_PATTERN })),
 });
 
@@ -94,9 +94,9 @@ export const FailureSchema = Type.Object({
  * state, and the stop of a call that nobody knows is a record too, so absence says nothing.
  *
  * A part is replaced by a later one and never taken back. That is what lets any two records of
- * a call be merged in any order: see merge.ts. To add a field once a version is released, add it at
- * the end of its part and raise the version in store/record-codec.ts: an older replica that writes
- * the record would drop the field.
+ * a call be merged in any order: see merge.ts. To add a field after the first release, add it at
+ * the end of its part and raise the version in store/record-codec.ts; otherwise an older replica
+ * that writes the record would drop the field.
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),

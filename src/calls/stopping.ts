@@ -48,8 +48,8 @@ export class Stopping {
   }
 
   /**
-   * Stops calls; returns one result for each, in order. The stop of a call that is not known here
-   * is remembered, in case another replica knows it.
+   * Stops calls; returns one result for each, in order. If this replica does not know a call, it
+   * stores the stop anyway, in case another replica knows the call.
    *
    * @param end what Graph's notification says; null: the bot asked for it
    */

@@ -15,7 +15,7 @@ export interface TrackRequest {
   /** The whole map: labels that it does not have are gone. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   readonly webhookUrl?: string | null | undefined;
-  /** The bot instance that it belongs to; see owner.ts. */
+  /** Name of the bot instance that the call belongs to; see owner.ts. */
   readonly owner?: string | null | undefined;
 }
 
@@ -62,7 +62,11 @@ export function faultOf(
   return null;
 }
 
-/** Whether an app of this name is configured. @param reach only these apps are named */
+/**
+ * The fault if no app of this name is configured.
+ *
+ * @param reach the message names only these apps
+ */
 export function faultOfApp(
   app: string,
   { apps }: Pick<ConfiguredApps, 'apps'>,

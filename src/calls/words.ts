@@ -132,15 +132,16 @@ export function trackingOver(current: CallRecord, now: number): CallRecord | nul
   return stopOfTracking(current.tracking, current.id, 'track-until', now);
 }
 
-/** An owner whose calls are to be stopped, and why. */
+/** An owner that was lost or dropped: its calls are to be stopped. */
 export interface EndedOwner extends OwnerName {
   readonly at: number;
   readonly reason: 'owner-lost' | 'request';
 }
 
 /**
- * The end of a tracking whose owner was lost or dropped. It stops no later word: a new instance of
- * the bot may have tracked the call again. A word in the future is no later one: a clock was ahead.
+ * Stops a call whose owner was lost or dropped, unless the call was tracked later than that: then a
+ * new instance of the bot has tracked it again. A generation in the future does not count as later:
+ * it comes from a clock that was ahead.
  */
 export function ownerEnded(
   current: CallRecord,
@@ -157,8 +158,8 @@ export function ownerEnded(
 }
 
 /**
- * Takes back the end of a tracking whose owner was lost by mistake. The word is as early as can be,
- * so that any stop by the bot counts, whenever it was said.
+ * Tracks a call again whose owner was lost by mistake. The new generation is the earliest possible,
+ * so that it comes before any stop by the bot.
  */
 export function ownerFound(current: CallRecord, owner: OwnerName): CallRecord | null {
   const { id, tracking } = current;
@@ -195,7 +196,7 @@ export function newGeneration({ now, random }: Moment, { tracking, stops }: Call
   return fresh > last ? fresh : `${last}0`;
 }
 
-/** The generations of words that were said before an instant, in epoch ms, sort before this. */
+/** Generations that were made before this instant (epoch ms) sort before the result. */
 function generationAt(instant: number): string {
   return instant.toString(36).padStart(9, '0');
 }

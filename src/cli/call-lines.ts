@@ -61,7 +61,7 @@ export function span(ms: number): string {
   return `${sign}${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
 }
 
-/** Cells of at least these widths, safe for a terminal. */
+/** Pads cells to at least these widths. The result is safe for a terminal. */
 export function toLine(cells: readonly (readonly [text: string, width: number])[]): string {
   return cells
     .map(([text, width]) => printable(text).padEnd(width))

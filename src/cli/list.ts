@@ -17,7 +17,7 @@ All calls, over all pages, in no order that means anything.
 
   --state S    ${STATES.join(', ')} (tracked)
   --app NAME   those of this app
-  --owner NAME those of this owner
+  --owner NAME only calls of this owner
   --label L    with this label, key or key=value; may be repeated, all must hold
   --failing    those whose last keepAlive failed
   --json       a JSON object a line

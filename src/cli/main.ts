@@ -16,7 +16,7 @@ Keeps Microsoft Teams calls of bots alive on Microsoft Graph.
   show        one call
   track       keeps calls alive
   untrack     stops it
-  owners      the bots that track calls in their own name, and their leases
+  owners      the owners of calls and their leases, or one of them
   watch       what happens, live
   health      whether a replica is alive, or ready: for probes
 

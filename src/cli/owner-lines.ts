@@ -2,7 +2,7 @@ import type { Owner } from '../client/index.ts';
 import { span, toLine } from './call-lines.ts';
 import { paint, printable } from './printable.ts';
 
-/** Their least widths, so that a usual line fits 80 columns, and what stands in them. */
+/** Heading, least width, and content. With these widths a usual line fits 80 columns. */
 const COLUMNS: readonly [string, number, (owner: Owner, now: number) => string][] = [
   ['OWNER', 30, ({ owner }) => owner],
   ['STATE', 6, ({ state }) => state],
@@ -44,19 +44,19 @@ export function describeOwner(owner: Owner, now: number): string {
 }
 
 const STATES = {
-  none: 'none: it has no lease, and its calls are not stopped',
-  active: 'active: it renews its lease',
-  lapsed: 'lapsed: it has not renewed its lease, and its calls are stopped soon',
-  lost: 'lost: it did not renew its lease, and its calls were stopped',
+  none: 'none: it has no lease, so its calls are not stopped',
+  active: 'active: its lease runs',
+  lapsed: 'lapsed: it has not renewed its lease, so its calls will be stopped',
+  lost: 'lost: it did not renew its lease, so its calls were stopped',
 };
 
-/** `leaseUntil` of one that lapsed is later than it was if the replicas were away since. */
+/** Ignores the `leaseUntil` of a lapsed owner, which an outage of the replicas may have moved. */
 function leaseLeft({ state, leaseUntil }: Owner, now: number): string {
   if (leaseUntil === null || state === 'lost') return '';
   return span(state === 'active' ? Math.max(0, Date.parse(leaseUntil) - now) : 0);
 }
 
-/** An owner that renews its lease has a `stopsAt` too, but nothing is stopped then. */
+/** Ignores the `stopsAt` of an active owner, which assumes that it stops renewing. */
 function stoppedIn({ state, stopsAt }: Owner, now: number): string {
   if (stopsAt === null) return '';
   const left = Date.parse(stopsAt) - now;

@@ -7,20 +7,20 @@ import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 const STATES = ['none', 'active', 'lapsed', 'lost'] as const;
-/** As many as a page may hold. */
+/** The most owners that a page may have. */
 const PAGE = 1_000;
 
 export const run = command({
   usage: `Usage: callkeeper owners [NAME] [options]
 
-The owners that have a lease or calls: bots that track calls in their own name. If an owner does
-not renew its lease, it has lapsed, and after a while its calls are stopped.
-With a name, this owner; also if it was lost within the last 24 hours.
+Lists the owners that have a lease or calls. An owner is a bot that tracks calls under its own
+name. If it does not renew its lease, it lapses, and after a grace period its calls are stopped.
+With NAME, shows this owner, also if it was lost within the last 24 hours.
 
-  --app NAME   owners of this app; with a name, the app of this owner instead of the default app
+  --app NAME   only owners of this app; with NAME, the owner's app instead of the default app
   --state S    ${STATES.join(', ')}
   --drop       stops all calls of the named owner and drops its lease
-  --json       a JSON object a line; with --drop { "owner", "stopped", "durable" }
+  --json       one JSON object per line; with --drop { "owner", "stopped", "durable" }
 ${REMOTE_USAGE}`,
   options: {
     app: { type: 'string' },
@@ -67,7 +67,7 @@ async function show(callkeeper: Callkeeper, { name, app, json }: Named): Promise
   if (owner === null) {
     const where = app === undefined ? '' : ` in the app ${printable(app)}`;
     process.stderr.write(
-      `callkeeper: ${name} has no lease and no calls${where}, and was not lost lately\n`,
+      `callkeeper: ${name} has no lease and no calls${where}, and was not lost within 24 hours\n`,
     );
     return EXIT.unknown;
   }
@@ -75,11 +75,11 @@ async function show(callkeeper: Callkeeper, { name, app, json }: Named): Promise
   return EXIT.done;
 }
 
-/** An owner that nobody knows has no calls to stop. */
+/** An unknown owner is no error: it has no calls to stop. */
 async function stop(callkeeper: Callkeeper, { name, app, json }: Named): Promise<number> {
   const { stopped, durable } = await callkeeper.dropOwner(name, { app });
   const calls = `${stopped} ${stopped === 1 ? 'call' : 'calls'} stopped`;
-  const told = durable ? calls : `${calls} by one replica: Redis is out, it is stored later`;
+  const told = durable ? calls : `${calls} by one replica, which stores this when Redis is back`;
   const result = { owner: name, stopped, durable };
   process.stdout.write(`${json ? printableJson(result) : `${name}  ${told}`}\n`);
   return EXIT.done;

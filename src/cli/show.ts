@@ -10,7 +10,7 @@ const STOPPED_BY = {
   request: 'a request',
   notification: "Graph's notification",
   'track-until': 'its trackUntil',
-  'owner-lost': "its owner's lease, which was not renewed",
+  'owner-lost': 'the loss of its owner, which did not renew its lease',
 };
 
 export const run = command({

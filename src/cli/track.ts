@@ -14,13 +14,13 @@ Keeps calls alive from now on. For those tracked already, what no option names s
 - reads ids from standard input, with space or ends of lines between them.
 
   --app NAME           whose calls they are, by default the default app's
-  --owner NAME         the bot that they belong to: they are stopped if it does not renew its lease
+  --owner NAME         the bot that owns the calls: if it does not renew its lease, they are stopped
   --tenant-id GUID     of the calls, by default the app's own
   --started-at TIME    when they began, as 2026-02-03T04:05:06Z
   --track-until TIME   stop then
   --label KEY=VALUE    to find them by; may be repeated, and replaces all labels of a call
   --webhook-url URL    told of endings and risks
-  --clear NAME         back to the default: app, owner, tenant-id, started-at, track-until, label
+  --clear NAME         reset to the default: app, owner, tenant-id, started-at, track-until, label
                        or webhook-url; may be repeated
   --json               a JSON object a call, as the API answers
 ${REMOTE_USAGE}`,
@@ -105,7 +105,7 @@ function readLabels(given: readonly string[]): Record<string, string> {
 const DONE: Readonly<Record<number, string>> = {
   200: 'tracked already',
   201: 'tracked',
-  202: 'tracked by one replica: Redis is out, it is stored later',
+  202: 'tracked by one replica, which stores this when Redis is back',
 };
 
 function describe({ id, status, error }: TrackResult): string {

@@ -56,5 +56,5 @@ async function stop(callkeeper: Callkeeper, id: string): Promise<Told & { exit: 
 
 function describe({ id, durable, error }: Told): string {
   if (error !== undefined) return printable(`${id}  refused: ${error}`);
-  return `${id}  ${durable ? 'not tracked any more' : 'stopped by one replica: Redis is out, it is stored later'}`;
+  return `${id}  ${durable ? 'not tracked any more' : 'stopped by one replica, which stores this when Redis is back'}`;
 }

@@ -4,9 +4,9 @@
 export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */
   readonly id: string;
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says by what. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
   readonly state: 'tracked' | 'ended' | 'expired' | 'untracked';
-  /** False while Redis is out and has yet to learn of this: only this replica knows it. */
+  /** False if only this replica knows this, because Redis is out. */
   readonly durable: boolean;
   /** The configured app whose credentials keep it alive. */
   readonly app: string;
@@ -14,7 +14,7 @@ export interface Call {
   readonly labels: Readonly<Record<string, string>>;
   /** Told of endings and risks, if the bot gave one. */
   readonly webhookUrl: string | null;
-  /** The bot instance that it belongs to, if the bot named one. */
+  /** The bot instance that the call belongs to, if the bot named one. */
   readonly owner: string | null;
   /** When it was first tracked. RFC 3339, UTC, ms. */
   readonly trackedAt: string;
@@ -28,13 +28,13 @@ export interface Call {
   readonly dueAt: string | null;
   /** Graph ends the call then, unless a keepAlive succeeds before. RFC 3339, UTC, ms. */
   readonly deadlineAt: string;
-  /** Why Graph ended it, where a notification told. */
+  /** Why Graph ended it, if a notification said so. */
   readonly resultInfo?: {
     readonly code: number;
     readonly subcode: number | null;
     readonly message: string;
   } | undefined;
-  /** What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or that the lease of its owner lapsed (`owner-lost`). Null for a call that ended or expired; absent while it is tracked. */
+  /** What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or the loss of its owner, which did not renew its lease. Null for a call that ended or expired; absent while the call is tracked. */
   readonly reason?: 'request' | 'notification' | 'track-until' | 'owner-lost' | null | undefined;
   /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
@@ -51,13 +51,13 @@ export interface CommsNotifications {
   readonly [member: string]: unknown;
 }
 
-/** Its calls are not tracked any more. */
+/** The calls are no longer tracked. */
 export interface DropOwnerAnswer {
-  /** How many calls were tracked until now. */
+  /** How many calls were stopped. */
   readonly stopped: number;
 }
 
-/** Redis is out: this replica has stopped, and stores it later. */
+/** Redis is out: this replica has stopped the calls, and stores that later. */
 export interface DropOwnerAnswer202 {
   readonly stopped: number;
   readonly durable: false;
@@ -68,12 +68,12 @@ export interface DropOwnerQuery {
   readonly app?: string | undefined;
 }
 
-/** What happened to a call, with the `call` as it stood; or to an owner, with the `owner`. */
+/** What happened to a call or to an owner. It has the `call` or the `owner` as it was then. */
 export interface Event {
   /** The event's name: what it is about, which generation of it, and what happened, with slashes between. A repeat has the same id, also after Redis lost its data. Compare it, do not parse it. */
   readonly id: string;
   readonly type: 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered' | 'owner.lapsed' | 'owner.renewed';
-  /** When it was published first. RFC 3339, UTC, ms. */
+  /** When it was first published. RFC 3339, UTC, ms. */
   readonly timestamp: string;
   readonly call?: Call | undefined;
   readonly owner?: Owner | undefined;
@@ -181,9 +181,9 @@ export interface LastError {
 }
 
 export interface LeaseBody {
-  /** How long the owner counts as alive without another renewal. Renew it three times in that time, so that one request may fail. */
+  /** How long the lease runs without another renewal. Renew it three times in that time, so that one request may fail. */
   readonly leaseSeconds?: number | undefined;
-  /** The app of the calls that the owner tracks; the default app if absent. */
+  /** The app of the owner and its calls; the default app if absent. */
   readonly app?: string | undefined;
 }
 
@@ -195,11 +195,11 @@ export interface ListCallsAnswer {
 }
 
 export interface ListCallsQuery {
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says by what. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
   readonly state?: 'tracked' | 'ended' | 'expired' | 'untracked' | undefined;
   /** Name of a configured app. */
   readonly app?: string | undefined;
-  /** Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+  /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
   readonly owner?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
@@ -219,11 +219,11 @@ export interface ListOwnersAnswer {
 export interface ListOwnersQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
-  /** none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its calls were stopped. */
+  /** none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its calls were stopped. */
   readonly state?: 'none' | 'active' | 'lapsed' | 'lost' | undefined;
-  /** Most owners of the page. */
+  /** The most owners on the page. */
   readonly limit?: number | undefined;
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
@@ -248,19 +248,19 @@ export interface NotifyQuery {
 export interface Owner {
   /** The name of the bot instance. */
   readonly owner: string;
-  /** The app of its calls: a name belongs to one app. */
+  /** The app of its calls. A name belongs to one app. */
   readonly app: string;
-  /** none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its calls were stopped. */
+  /** none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its calls were stopped. */
   readonly state: 'none' | 'active' | 'lapsed' | 'lost';
   /** How many tracked calls it has. */
   readonly tracked: number;
-  /** When it renewed its lease last; null if it has none. RFC 3339, UTC, ms. */
+  /** When it last renewed its lease; null if it has none. RFC 3339, UTC, ms. */
   readonly renewedAt: string | null;
-  /** How long a renewal counts; null if it has no lease. */
+  /** How long the lease runs after a renewal; null if it has no lease. */
   readonly leaseSeconds: number | null;
-  /** Until when the lease runs, or ran; null if it has none. Time in which no replica served is not counted. RFC 3339, UTC, ms. */
+  /** When the lease runs out, or ran out; null if it has none. Time in which no replica served does not count. RFC 3339, UTC, ms. */
   readonly leaseUntil: string | null;
-  /** When its calls are stopped, or were stopped, unless it renews its lease; null: never. RFC 3339, UTC, ms. */
+  /** When its calls will be stopped unless it renews its lease, or were stopped; null: never. RFC 3339, UTC, ms. */
   readonly stopsAt: string | null;
 }
 
@@ -290,7 +290,7 @@ export interface StreamEventsQuery {
   readonly call?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
-  /** The `id` of the last event that was received: those after it follow. The header counts before it. */
+  /** The `id` of the last event that was received; the stream resumes after it. The header takes precedence. */
   readonly lastEventId?: string | undefined;
 }
 
@@ -310,7 +310,7 @@ export interface TrackBatchBody {
     readonly labels?: Readonly<Record<string, string>> | null | undefined;
     /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
     readonly webhookUrl?: string | null | undefined;
-    /** Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+    /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
     readonly owner?: string | null | undefined;
   }[];
 }
@@ -329,7 +329,7 @@ export interface TrackBody {
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
   readonly webhookUrl?: string | null | undefined;
-  /** Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+  /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
   readonly owner?: string | null | undefined;
 }
 
@@ -355,12 +355,12 @@ export interface UntrackCallAnswer {
   readonly durable: false;
 }
 
-/** One result a call, in their order. */
+/** One result per call, in order. */
 export interface UntrackCallsAnswer {
   readonly results: readonly {
-    /** In its canonical form; as it came if it is no id, null if it is no text. */
+    /** The id in its canonical form; as it was sent if it is not an id; null if it is not a string. */
     readonly id: string | null;
-    /** What stopping this call alone would have answered. */
+    /** The status that `DELETE /calls/{id}/track` would have for this call. */
     readonly status: 202 | 204 | 400;
     readonly error?: Problem | undefined;
   }[];

@@ -1,7 +1,6 @@
 import type { Problem, ProblemType } from './api.ts';
 import { CallkeeperError } from './errors.ts';
 
-/** For one request. */
 export interface RequestOptions {
   /** Gives up at once; the request may have arrived. */
   readonly signal?: AbortSignal | undefined;
@@ -11,13 +10,13 @@ export interface RequestOptions {
 
 export interface Request {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Without a slash at its start. */
+  /** Without a leading slash. */
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Problems that are answers here, not failures. */
+  /** Problems that count as answers, not as failures. */
   readonly expects?: readonly ProblemType[];
-  /** Whether the answer is to this request, and not from something else, such as a proxy. */
+  /** Whether the answer fits this request; one from a proxy, for example, does not. */
   readonly answers: (answer: Answer) => boolean;
   /** true: pauses between attempts do not keep the process alive. */
   readonly background?: boolean;
@@ -41,13 +40,13 @@ export class Miss {
 }
 
 /**
- * Too slow (408), too many (429), no replica there or ready (502, 503, 504): the
- * same request may succeed in a moment, or at another replica.
+ * Too slow (408), too many requests (429), no replica ready (502, 503, 504): the same request may
+ * succeed in a moment, or at another replica.
  */
 const PASSING: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
 /**
- * A 2xx that does not answer the request is a miss: the same request may reach Callkeeper later.
+ * A 2xx that does not fit the request is a miss: a later attempt may reach Callkeeper.
  *
  * @throws CallkeeperError if a retry does not help
  */
@@ -72,7 +71,7 @@ export function describe({ method, path }: Request): string {
   return `${method} /${path}`;
 }
 
-/** undefined for text that is not JSON: from a proxy, most likely. */
+/** undefined if the text is not JSON: it probably comes from a proxy. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

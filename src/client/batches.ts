@@ -5,14 +5,14 @@ import type { Transport } from './transport.ts';
 
 /** A call to track, and its fields. */
 export type TrackItem = TrackBatchBody['calls'][number];
-/** The result for one of many calls; `error` if the call cannot be tracked like this. */
+/** The result for one call of a batch; it has an `error` if the item is invalid. */
 export type TrackResult = TrackCallsAnswer['results'][number];
-/** The result for one of many ids; `error` if it is not an id. */
+/** The result for one id of a batch; it has an `error` if the text is not an id. */
 export type UntrackResult = UntrackCallsAnswer['results'][number];
 
 export type Many<T> = Iterable<T> | AsyncIterable<T>;
 
-/** The most calls, and bytes of them, in one request: a little less than Callkeeper takes. */
+/** Limits of one request, within those of Callkeeper (1,000 calls and 2 MiB). */
 const MOST_CALLS = 1_000;
 const MOST_BYTES = 1_900_000;
 

@@ -41,9 +41,9 @@ export interface CallkeeperOptions {
 }
 
 /**
- * Callkeeper, for a bot in Node. Every request may be repeated: while no replica can be reached or
- * is ready, the client sends it again, to each replica in turn, until its time is over. So a call
- * that a bot tracks during a deploy of Callkeeper is tracked a moment later.
+ * A client of Callkeeper for bots in Node. It retries every request at each replica in turn until
+ * one is ready, or the request's time is over. So if a bot tracks a call during a deploy of
+ * Callkeeper, the call is tracked a moment later.
  *
  * All methods reject with `CallkeeperError` if Callkeeper refuses the request, with
  * `CallkeeperUnreachableError` if there was no answer in time, and with the reason of their signal
@@ -65,14 +65,17 @@ export class Callkeeper {
     });
   }
 
-  /** Keeps a call alive from now on; again: updates what it is tracked with. */
+  /** Keeps a call alive from now on. If it is tracked already, this updates its fields. */
   async track(id: string, body: TrackBody = {}, options?: RequestOptions): Promise<Call> {
     const answers = ({ body: call }: Answer) => isCall(call, id);
     const request = { method: 'POST', path: `${callPath(id)}/track`, body, answers } as const;
     return (await this.#transport.send(request, options)).body as Call;
   }
 
-  /** Stops. `durable` is false while Redis is out: one replica has stopped, and stores it later. */
+  /**
+   * Stops tracking a call. While Redis is out, `durable` is false: one replica has stopped, and
+   * stores it later.
+   */
   async untrack(id: string, options?: RequestOptions): Promise<{ durable: boolean }> {
     const answers = ({ status, body }: Answer) =>
       status === 204 || (status === 202 && isObject(body) && body.durable === false);
@@ -90,9 +93,9 @@ export class Callkeeper {
   }
 
   /**
-   * Tracks any number of calls, as after a restart, by up to 1,000 in a request.
-   * Each succeeds or fails on its own; the results are in the order of the calls.
-   * Rejects if one of the requests does; then do all of it again.
+   * Tracks any number of calls, for example after a restart, with up to 1,000 in a request. Each
+   * call succeeds or fails on its own; the results are in the order of the calls. Rejects if one of
+   * the requests fails; then track all calls again.
    */
   trackAll(calls: Many<TrackItem>, options?: RequestOptions): Promise<TrackResult[]> {
     return trackBatches(this.#transport, calls, options);
@@ -103,7 +106,7 @@ export class Callkeeper {
     return untrackBatches(this.#transport, ids, options);
   }
 
-  /** All calls that match, by default those that are tracked; `limit` is that of a page. */
+  /** All calls that match, by default the tracked ones; `limit` is the size of a page. */
   list(
     query: Omit<ListCallsQuery, 'cursor'> = {},
     options?: RequestOptions,
@@ -112,10 +115,10 @@ export class Callkeeper {
   }
 
   /**
-   * Names a bot instance as the owner of calls, and renews its lease until it is closed. If the
+   * Returns the owner of this bot instance's calls, and renews its lease until you close it. If the
    * process dies, the lease runs out, and OWNER_GRACE later Callkeeper stops the owner's calls.
    *
-   * @param name different for each instance, such as the name of its pod and a random part
+   * @param name different for each instance, such as the name of its pod plus a random part
    */
   owner(name: string, options: OwnerOptions = {}): LeasedOwner {
     return new LeasedOwner(name, options, this.#transport, this);
@@ -155,16 +158,16 @@ export class Callkeeper {
     return { stopped: (body as DropOwnerAnswer).stopped, durable: status !== 202 };
   }
 
-  /** One keepAlive now, outside the schedule; null if it is not tracked. */
+  /** Sends one keepAlive now, outside the schedule; null if the call is not tracked. */
   async keepAlive(id: string, options?: RequestOptions): Promise<KeepAliveResult | null> {
     return keepAlive(this.#transport, id, options);
   }
 
   /**
-   * What happens to calls and owners, as it happens, at least once: a repeat has the same
-   * `event.id`. An event has either a `call` or an `owner`. If the stream ends or falls silent, the
-   * client opens it again, at another replica if need be, and resumes after the last event. It
-   * ends when the loop is left, or when the signal aborts, which throws its reason.
+   * The events of calls and owners as they happen. An event has either a `call` or an `owner`. Each
+   * comes at least once; a repeat has the same `event.id`. If the stream ends or falls silent, the
+   * client opens it again, at another replica if necessary, and resumes after the last event. The
+   * iteration ends if you leave the loop, or if the signal aborts, which throws its reason.
    *
    * @param query `lastEventId`: the `place` of the event to resume after; by default from now on
    */
@@ -176,8 +179,8 @@ export class Callkeeper {
   }
 
   /**
-   * Passes on a body that Graph posted to the bot; any may be passed on.
-   * Resolves with how many notifications had which outcome.
+   * Passes on a body that Graph posted to the bot; Callkeeper ignores what does not concern it.
+   * Resolves with the number of notifications by outcome.
    *
    * @param from the app of the calls, by default the default app; and the
    *   `Authorization` header of Graph's request, if Callkeeper checks it

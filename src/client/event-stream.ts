@@ -9,21 +9,21 @@ type EventOf<Kind extends 'call' | 'owner'> = Omit<Event, 'type' | 'call' | 'own
   readonly type: Extract<Event['type'], `${Kind}.${string}`>;
 };
 
-/** What happened to a call, and the call as it stood. */
+/** What happened to a call, with the call as it was then. */
 export interface CallEvent extends EventOf<'call'> {
   readonly call: Call;
   readonly owner?: undefined;
 }
 
-/** What happened to an owner, and the owner as it stood. */
+/** What happened to an owner, with the owner as it was then. */
 export interface OwnerEvent extends EventOf<'owner'> {
   readonly owner: Owner;
   readonly call?: undefined;
 }
 
 /**
- * An item of the event stream. A `gap`: events between `after` and `firstKept` may be missing,
- * because Callkeeper does not keep them any more; `list` shows how the calls are.
+ * An item of the event stream. A `gap` means that events between `after` and `firstKept` may be
+ * missing, because Callkeeper no longer keeps them; `list` shows how the calls are.
  */
 export type EventItem =
   | { readonly kind: 'event'; readonly place: string; readonly event: CallEvent | OwnerEvent }
@@ -32,13 +32,13 @@ export type EventItem =
       readonly gap: { readonly after: string; readonly firstKept: string | null };
     };
 
-/** Heartbeats come every 15 s. */
+/** The client opens a new stream after this much silence; heartbeats come every 15 s. */
 const SILENCE_MS = 60_000;
-/** Before a stream that ended is opened again. */
+/** Average pause before the client opens an ended stream again. */
 const REOPEN_MS = 500;
 const ENDED_STREAM = { done: true, value: undefined } as const;
 
-/** The items of the stream, which is opened again whenever it ends. */
+/** The items of the stream; opens it again whenever it ends. */
 export async function* streamEvents(
   transport: Transport,
   { lastEventId, ...filter }: StreamEventsQuery,
@@ -53,7 +53,7 @@ export async function* streamEvents(
     const frames = readFrames(stream, SILENCE_MS);
     try {
       for (;;) {
-        // Only errors of the stream are caught: those of whoever reads the items are not.
+        // Catches only errors of the stream, not those of the code that reads the items.
         const { done, value } = await frames.next().catch(() => ENDED_STREAM);
         if (done || !value) break;
         if (value.id) place = value.id;
@@ -68,7 +68,7 @@ export async function* streamEvents(
   }
 }
 
-/** null for a frame that has only a place. */
+/** null if the frame has only a place. */
 function toItem({ event, data }: Frame, place = ''): EventItem | null {
   if (data === '') return null;
   const read: unknown = JSON.parse(data);

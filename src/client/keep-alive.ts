@@ -4,7 +4,7 @@ import type { Answer, RequestOptions } from './attempt.ts';
 import { callPath } from './paths.ts';
 import type { Transport } from './transport.ts';
 
-/** Expected outcomes of a keepAlive are values: `renewed`, or why not. */
+/** The outcome of a keepAlive: `renewed`, or why it was not renewed. */
 export type KeepAliveResult =
   | { readonly outcome: 'renewed' | 'ended'; readonly call: Call }
   | {

@@ -7,29 +7,29 @@ import { ownerPath } from './paths.ts';
 import { pause } from './pause.ts';
 import type { Transport } from './transport.ts';
 
-/** Fields of a call, except those that its owner has. */
+/** The fields of a call, except those that the owner fills in. */
 export type OwnedTrackBody = Omit<TrackBody, 'owner' | 'app'>;
 export type OwnedTrackItem = Omit<TrackItem, 'owner' | 'app'>;
 
 export interface OwnerOptions {
-  /** How long the owner counts as alive without another renewal: 10 to 86,400; default 90. */
+  /** How long the lease runs without another renewal: 10 to 86,400; default 90. */
   readonly leaseSeconds?: number | undefined;
   /** The app of the owner's calls; the default app if absent. */
   readonly app?: string | undefined;
   /**
-   * The lease could not be renewed, with all retries. The next renewal follows anyway. By default
-   * the error becomes a warning of the process.
+   * Called if a renewal and all its retries fail. The client goes on renewing. By default the error
+   * becomes a warning of the process.
    */
   readonly onError?: ((error: CallkeeperError | CallkeeperUnreachableError) => void) | undefined;
   /**
-   * The lease was renewed, but later than `stopsAt`: the owner's calls may have been stopped
-   * before. Track them again.
+   * Called if the lease was renewed only after `stopsAt`: Callkeeper may have stopped the owner's
+   * calls, so track them again.
    */
   readonly onLost?: ((owner: Owner) => void) | undefined;
 }
 
 export interface CloseOptions extends RequestOptions {
-  /** true: stops all calls of the owner as well, and drops its lease. */
+  /** true: also stops all calls of the owner and drops its lease. */
   readonly stopCalls?: boolean | undefined;
 }
 
@@ -45,7 +45,7 @@ interface Client {
 }
 
 const LEASE_SECONDS = { least: 10, most: 86_400, default: 90 } as const;
-/** So that one may fail before the lease runs out. */
+/** Three, so that one may fail before the lease runs out. */
 const RENEWALS_PER_LEASE = 3;
 /** After a failed renewal the next one follows within this time, however long the lease is. */
 const RETRY_MS = 10_000;
@@ -66,12 +66,12 @@ export class LeasedOwner {
   readonly #client: Client;
   readonly #stop = new AbortController();
   #isClosed = false;
-  /** The renewal in flight, or the last one. */
+  /** The renewal in flight, or else the last one. */
   #renewal: Promise<boolean> = Promise.resolve(true);
-  /** The owner, as the last renewal answered. */
+  /** The answer to the last renewal. */
   #last: Owner | null = null;
 
-  /** For {@link Callkeeper.owner}. */
+  /** Use {@link Callkeeper.owner}. */
   constructor(name: string, options: OwnerOptions, transport: Transport, client: Client) {
     this.name = name;
     this.#path = ownerPath(name);
@@ -83,19 +83,19 @@ export class LeasedOwner {
     void this.#keepRenewing();
   }
 
-  /** Tracks a call as one of this owner: see {@link Callkeeper.track}. */
+  /** Tracks a call for this owner: see {@link Callkeeper.track}. */
   track(id: string, body: OwnedTrackBody = {}, options?: RequestOptions): Promise<Call> {
     return this.#client.track(id, { ...body, ...this.#fields() }, options);
   }
 
-  /** Tracks calls as those of this owner: see {@link Callkeeper.trackAll}. */
+  /** Tracks calls for this owner: see {@link Callkeeper.trackAll}. */
   trackAll(calls: Many<OwnedTrackItem>, options?: RequestOptions): Promise<TrackResult[]> {
     return this.#client.trackAll(this.#owned(calls), options);
   }
 
   /**
-   * Stops renewing the lease, which then runs out: OWNER_GRACE later the calls that are still
-   * this owner's are stopped. With `stopCalls` they are stopped now. Resolves with how many were.
+   * Stops renewing the lease. It runs out, and OWNER_GRACE later Callkeeper stops the calls that
+   * still belong to this owner. `stopCalls` stops them now. Resolves with how many it stopped.
    */
   async close({ stopCalls = false, ...options }: CloseOptions = {}): Promise<{ stopped: number }> {
     this.#isClosed = true;
@@ -165,7 +165,7 @@ function readLeaseSeconds(seconds: number): number {
   );
 }
 
-/** Calls back apart from the renewals, which go on even if the callback throws. */
+/** Calls back in a microtask: if the callback throws, the renewals go on. */
 function call<T>(callback: (value: T) => void, value: T): void {
   queueMicrotask(() => callback(value));
 }

@@ -1,12 +1,12 @@
 type Value = string | number | readonly string[] | undefined;
 
-/** A call's path. Other text, such as `..`, would lead to another route. */
+/** A call's path. Throws for any other text: `..`, for example, would lead to another route. */
 export function callPath(id: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/.test(id)) return `calls/${id}`;
   throw new TypeError(`expected a call's id of 8 to 128 of A-Z a-z 0-9 - _, got "${id}"`);
 }
 
-/** An owner's path: see {@link callPath}. */
+/** An owner's path; throws like {@link callPath}. */
 export function ownerPath(name: string): string {
   if (/^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/.test(name)) return `owners/${name}`;
   throw new TypeError(
@@ -14,7 +14,7 @@ export function ownerPath(name: string): string {
   );
 }
 
-/** The path with a query, if one of its values is given. */
+/** The path with those values of the query that are given. */
 export function withQuery(path: string, query: Readonly<Record<string, Value>>): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
@@ -28,7 +28,7 @@ export function readBaseUrl(text: string): URL {
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new TypeError(`baseUrl: expected an http:// or https:// URL, got "${text}"`);
   }
-  // Without the slash, a relative path would replace the last part of the URL's.
+  // Without the final slash, a relative path would replace the last part of this one.
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
 }

@@ -6,7 +6,7 @@ export interface PauseOptions {
   readonly ref?: boolean;
 }
 
-/** Waits for this long, or until the signal aborts, which is no error here. */
+/** Waits for this long, or until the signal aborts; does not reject then. */
 export async function pause(ms: number, { signal, ref = true }: PauseOptions = {}): Promise<void> {
   await sleep(ms, undefined, { ref, ...(signal ? { signal } : {}) }).catch(() => undefined);
 }

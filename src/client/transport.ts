@@ -37,7 +37,7 @@ export class Transport {
     this.#options = options;
   }
 
-  /** The limit for a request with all its retries that names none. */
+  /** The default limit for a request with all its retries, in ms. */
   get totalMs(): number {
     return this.#options.totalMs;
   }

@@ -38,11 +38,11 @@ export interface OwnersParts {
   readonly log: Logger;
 }
 
-/** Owners are few beside calls, and are read whole: so many hashes keep each command short. */
+/** Slots of the registry of owners: enough to keep each command that reads a slot short. */
 const SLOTS = 16;
-/** One request may stop many calls, and others are served in between. */
+/** Calls stopped in one batch, so that a DELETE of many calls does not hold up other requests. */
 const STOPPED_AT_ONCE = 500;
-/** The longest lease; and a lost or dropped owner can be asked for this long. */
+/** The longest lease, and how long a lost or dropped owner is kept. */
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** The registry of owners, what bots can ask of it, and the watch that judges their leases. */
@@ -84,7 +84,7 @@ export function buildOwners(parts: OwnersParts) {
   }
   const countLeases = () => slots.reduce((sum, slot) => sum + local.tracked(slot).size, 0);
 
-  /** For the metrics: how many owners have a lease, and of how many it has lapsed. */
+  /** For the metrics: how many owners have a lease, and how many of the leases have lapsed. */
   const count = () => {
     let lapsed = 0;
     for (const { id, text } of tracked()) {
@@ -99,7 +99,7 @@ export function buildOwners(parts: OwnersParts) {
       for (const { id, text } of tracked()) {
         if (needsJudge(text, now, skewMs)) yield local.get(id);
       }
-      // Removed owners are many, and those without calls are done with.
+      // Of the many removed owners, only those that still have calls need work.
       for (const id of owned.owners()) if (local.isRemoved(id)) yield local.get(id);
     },
     calls: parts.calls,

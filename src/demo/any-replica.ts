@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** For one answer of Callkeeper, and between two attempts. */
 const ANSWER_MS = 3_000;
 const RETRY_MS = 500;
 
-/** Callkeeper, as a bot sees it: several replicas, any of which will do. */
+/** Callkeeper, as a bot sees it: several replicas, any of which may answer. */
 export class AnyReplica {
   readonly #urls: readonly string[];
   readonly #random: () => number;
@@ -16,9 +15,9 @@ export class AnyReplica {
   }
 
   /**
-   * Asks one replica after the other until one of them says yes.
+   * Asks the replicas in turn until one answers 2xx.
    *
-   * @returns whether one did, before the signal was aborted
+   * @returns false if the signal aborted before
    */
   async ask(method: string, path: string, body: object | null, signal: AbortSignal) {
     const urls = this.#urls;

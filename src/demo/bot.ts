@@ -14,20 +14,20 @@ type Ending =
 
 const ENDINGS: readonly Ending[] = ['told', 'untold', 'byItself'];
 
-/** A bot is in this many calls at once. */
+/** How many calls a bot has at once. */
 const CALLS = 6;
 /** How long a call lasts, in ms. */
 const SHORTEST_MS = 8_000;
 const LONGEST_MS = 70_000;
-/** Between two looks of the bot at its calls. */
+/** How often the bot checks its calls. */
 const TICK_MS = 500;
 /** The shortest lease that Callkeeper accepts. */
 export const LEASE_S = 10;
-/** Three times in a lease, so that one request may fail. */
+/** Three times per lease, so that one request may fail. */
 const RENEW_MS = 3_000;
 
 export interface BotOptions {
-  /** It is the owner of its calls under this name. */
+  /** Its name as the owner of its calls. */
   readonly name: string;
   readonly graph: Pick<PhoneSystem, 'createCall' | 'endCall' | 'isAlive'>;
   readonly callkeeper: Pick<AnyReplica, 'ask'>;
@@ -45,14 +45,14 @@ interface OwnCall {
 }
 
 /**
- * A bot that is in some calls at a time and has Callkeeper track each of them. It renews a lease
- * for all of them, and may crash and be started again.
+ * A bot that has some calls at a time and lets Callkeeper track each of them. It renews one lease
+ * for all of them. It may crash and start again.
  */
 export class Bot {
   readonly #options: BotOptions;
-  /** As in a database: the bot still knows them after a crash. */
+  /** Like a database: it outlives a crash of the bot. */
   readonly #calls = new Map<string, OwnCall>();
-  /** Those that it is hanging up. */
+  /** The calls that it is hanging up. */
   readonly #leaving = new Set<string>();
   readonly #busy = new Set<Promise<void>>();
   /** Aborted when the process ends; null while none runs. */
@@ -77,7 +77,7 @@ export class Bot {
     this.#do(() => this.#run(signal));
   }
 
-  /** Does nothing any more, from one moment to the next. */
+  /** Stops everything at once, as a crash does. */
   crash(): void {
     if (!this.#process) return;
     const { promised, onNews } = this.#options;
@@ -88,7 +88,7 @@ export class Bot {
     onNews(`crashed: it no longer renews the lease of its ${this.#calls.size} calls`);
   }
 
-  /** Resolves when it waits for no answer any more. */
+  /** Resolves when no request is in flight. */
   async stop(): Promise<void> {
     this.#end();
     await Promise.all(this.#busy);
@@ -100,7 +100,7 @@ export class Bot {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    // The lease first: the calls of a lost owner are stopped again.
+    // First the lease: Callkeeper would stop the calls of a lost owner again.
     await this.#renewLease(signal);
     if (this.#calls.size > 0) await this.#trackAgain(signal);
     await Promise.all([this.#keepLease(signal), this.#tendCalls(signal)]);

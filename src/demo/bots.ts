@@ -35,7 +35,7 @@ export class Bots {
     await Promise.all(this.#bots.map((bot) => bot.stop()));
   }
 
-  /** Starts the bot that is dead. If none is, kills one: each time another. */
+  /** Starts the dead bot. If none is dead, kills the next one. */
   killOrStart(): void {
     const dead = this.#bots.find((bot) => !bot.running);
     if (dead) dead.start();
@@ -43,8 +43,8 @@ export class Bots {
   }
 
   /**
-   * Callkeeper says that it stopped a call because its owner was lost. It no longer has to keep the
-   * call alive, but only if the bot is really dead.
+   * Callkeeper says that it stopped a call because its owner was lost. That releases it from its
+   * promise only if the bot is really dead.
    */
   ownerLost(callId: string): void {
     const owner = this.#bots.find((bot) => bot.has(callId));

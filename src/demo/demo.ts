@@ -38,10 +38,10 @@ const DEADLINE_MS = 30_000;
 /** Of the replicas, of Graph and of Entra. */
 const PORTS = [8080, 8081, 9000, 9443] as const;
 const TOTALS_EVERY_MS = 5_000;
-/** Longer than a turn of the wheel: all that is kept alive meanwhile is so without Redis. */
+/** Longer than a turn of the wheel, so that every call is kept alive without Redis once. */
 const REDIS_OUT_MS = 15_000;
 const BOTS = ['bot-1', 'bot-2'] as const;
-/** Short, so that one sees how the calls of a dead bot are stopped. */
+/** Short, so that viewers see how the calls of a dead bot are stopped. */
 const OWNER_GRACE_MS = 5_000;
 /** For the intro. */
 const SCALE = {

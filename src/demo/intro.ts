@@ -13,11 +13,11 @@ export interface Intro {
   readonly bots: readonly string[];
   readonly leaseMs: number;
   readonly ownerGraceMs: number;
-  /** None where nobody can press them. */
+  /** Empty if there is no terminal. */
   readonly keys: readonly Key[];
 }
 
-/** What runs here, where to look at it, and what may be pressed. */
+/** Describes what runs, the URLs to open, and the keys to press. */
 export function describeDemo(intro: Intro): string {
   const { replicas, simulator, intervalMs, deadlineMs, bots, leaseMs, ownerGraceMs, keys } = intro;
   const graph = new URL(simulator.graphBaseUrl).origin;
@@ -25,10 +25,10 @@ export function describeDemo(intro: Intro): string {
   const lines = [
     '',
     'Two replicas of Callkeeper keep the calls of two simulated bots alive on a simulated Graph.',
-    `The wheel is turned fast: a keepAlive every ${seconds(intervalMs)}, a deadline of ` +
+    `The wheel turns fast: a keepAlive every ${seconds(intervalMs)}, a deadline of ` +
       `${seconds(deadlineMs)} (at Microsoft: 15 and 45 minutes).`,
-    `${bots.join(' and ')} own the calls, and each renews a lease of ${seconds(leaseMs)} for its own. If a`,
-    `lease runs out, the calls of that bot are stopped ${seconds(ownerGraceMs)} later, unless it renews it.`,
+    `${bots.join(' and ')} own the calls. Each renews a lease of ${seconds(leaseMs)} for its own calls.`,
+    `If a lease runs out, Callkeeper stops that bot's calls ${seconds(ownerGraceMs)} later, unless it renews.`,
     '',
     ...replicas.flatMap(({ name, url, pid }) => [
       `  replica ${name}, process ${pid}:`,

@@ -16,7 +16,7 @@ const REASONS: Partial<Record<EventKind, string>> = {
   expired: 'its deadline passed with no success',
 };
 
-/** By the reason in the log. */
+/** Texts for the reasons in the log. */
 const STOPS: Readonly<Record<string, string>> = {
   request: 'the bot said so',
   'owner-lost': 'its bot did not renew its lease',
@@ -25,11 +25,11 @@ const STOPS: Readonly<Record<string, string>> = {
 export interface NarratorOptions {
   readonly write: (text: string) => void;
   readonly deadlineMs: number;
-  /** From the last success but one, or the call's begin, to the last success; by Graph's ledger. */
+  /** From the last success but one, or the call's start, to the last success; by Graph's ledger. */
   readonly lastGapMs: (callId: string) => number | null;
 }
 
-/** Tells what happens, a line each, and counts it. */
+/** Writes a line for everything that happens, and counts it. */
 export class Narrator {
   readonly #options: NarratorOptions;
   /** Event, then replica: how many. */
@@ -39,7 +39,7 @@ export class Narrator {
     this.#options = options;
   }
 
-  /** What a replica tells of itself in its log. */
+  /** Writes what a replica logged. */
   replica(name: string, told: Told): void {
     if (told.kind === 'said') {
       this.news(`replica ${name}`, told.text);
@@ -61,7 +61,7 @@ export class Narrator {
     this.#line('hangs up', callId, name, whom);
   }
 
-  /** What befalls something other than a call. */
+  /** Writes what happened to something other than a call. */
   news(who: string, text: string): void {
     this.#line('', '', who, text);
   }

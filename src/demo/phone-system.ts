@@ -1,6 +1,6 @@
 import type { Simulator } from '../simulator/simulator.ts';
 
-/** The simulated Graph as the bots, and whoever watches, see its calls. */
+/** The calls of the simulated Graph, for the bots and for the narrator. */
 export class PhoneSystem {
   readonly #simulator: Pick<Simulator, 'createCall' | 'endCall' | 'summary' | 'ledger'>;
 
@@ -20,7 +20,7 @@ export class PhoneSystem {
     return this.#find(id)?.state === 'established';
   }
 
-  /** Longest time that the call has gone without a success. */
+  /** The longest time without a success. */
   worstGapMs(id: string): number {
     return this.#find(id)?.worstGapMs ?? 0;
   }

@@ -10,7 +10,7 @@ export interface PromisedCall {
 
 export interface PromisedCallsOptions {
   readonly now: () => number;
-  /** Longest time that the call has gone without a success, by what Graph saw. */
+  /** The longest time without a success, by what Graph saw. */
   readonly gapMs: (callId: string) => number;
 }
 
@@ -37,7 +37,7 @@ export class PromisedCalls {
     else if (isReleased) this.#calls.set(callId, { ...known, againAt: this.#options.now() });
   }
 
-  /** The call may die from now on: its bot is dead, and Callkeeper does not keep it alive. */
+  /** From now on the call may die: its bot is dead, and Callkeeper has stopped it. */
   release(callId: string): void {
     const known = this.#calls.get(callId);
     if (!known) return;

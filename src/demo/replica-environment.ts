@@ -8,7 +8,7 @@ export interface Surroundings {
   readonly redisUrl: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
-  /** After the lease of a bot ran out, and before its calls are stopped. */
+  /** From the end of a bot's lease until its calls are stopped. */
   readonly ownerGraceMs: number;
 }
 

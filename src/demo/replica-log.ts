@@ -1,4 +1,4 @@
-/** What a replica tells in one line of its log, as far as somebody who watches wants to know. */
+/** What one line of a replica's log says, if it is of interest in the demo. */
 export type Told =
   | { readonly kind: EventKind; readonly callId: string; readonly detail: string | null }
   | ToldOfOwner
@@ -9,7 +9,7 @@ export interface ToldOfOwner {
   readonly kind: 'owner-lapsed' | 'owner-renewed' | 'owner-lost';
   readonly owner: string;
   readonly calls: number;
-  /** When its calls are stopped, epoch ms; null if they are not to be, or were already. */
+  /** When its calls will be stopped, epoch ms; null if they will not be, or were already. */
   readonly stopsAt: number | null;
 }
 
@@ -18,7 +18,7 @@ export type EventKind = (typeof EVENTS)[number];
 
 const OWNER_EVENTS = ['owner-lapsed', 'owner-renewed', 'owner-lost'] as const;
 
-/** pino's level of warnings; what is below, and no event, is for its readers only. */
+/** pino's level of warnings; the demo ignores lines below it that are no events. */
 const WARN = 40;
 
 interface Line {
@@ -35,7 +35,9 @@ interface Line {
   err?: { message?: string };
 }
 
-/** Reads a line of pino; null where it is of no interest. What is not JSON is passed on as it is. */
+/**
+ * Reads a line of pino; null if it is of no interest. Text that is not JSON is passed on unchanged.
+ */
 export function readLogLine(text: string): Told | null {
   let line: Line;
   try {
@@ -56,7 +58,7 @@ export function readLogLine(text: string): Told | null {
   return { kind: 'said', text: `${line.msg ?? text}${isNews ? `: ${cause}` : ''}` };
 }
 
-/** Of a call that was stopped, the reason. */
+/** For a stopped call, the reason. */
 function detailOf(kind: EventKind, { error, isNew, reason }: Line): string | null {
   if (kind === 'tracked') return isNew === false ? 'again' : null;
   if (kind === 'untracked') return reason ?? null;

@@ -9,12 +9,12 @@ export interface CallAtGraph {
   readonly worstGapMs: number;
 }
 
-/** How it went so far, by what Graph saw and not by what Callkeeper says. */
+/** The result so far, by what Graph saw and not by what Callkeeper says. */
 export interface Truth {
   readonly tracked: number;
   readonly alive: number;
   readonly renewals: number;
-  /** Deadline − longest time without a success, of the worst call; null where there is none. */
+  /** Deadline − longest time without a success, of the worst call; null if there is no call. */
   readonly smallestMarginMs: number | null;
   /** How many calls were stopped because their bot was dead. */
   readonly released: number;
@@ -22,7 +22,7 @@ export interface Truth {
   readonly lost: readonly string[];
 }
 
-/** @param promised calls that Callkeeper had said it would keep alive; others do not count. */
+/** @param promised the calls that Callkeeper promised to keep alive; others do not count */
 export function readTruth(
   calls: readonly CallAtGraph[],
   promised: ReadonlyMap<string, PromisedCall>,
@@ -49,7 +49,10 @@ function holds({ releasedAt, againAt }: PromisedCall): boolean {
   return releasedAt === null || againAt !== null;
 }
 
-/** A call that is tracked again may have little time left: it counts a whole deadline later. */
+/**
+ * A call that is tracked again after a release may have little time left, so its end counts as a
+ * loss only a whole deadline later.
+ */
 function isLost(
   { state, endedAt }: CallAtGraph,
   { releasedAt, againAt }: PromisedCall,

@@ -68,7 +68,8 @@ function isHtml(answer: Answer): boolean {
 
 /** Parses JSON; null if it is not an object. */
 export function parseObject(text: string): Record<string, unknown> | null {
-  // Graph's success has an empty body, and an exception for each would be a tenth of a keepAlive.
+  // Graph answers a success with an empty body; an exception for each would cost a tenth of a
+  // keepAlive.
   if (!text.trimStart().startsWith('{')) return null;
   try {
     return asObject(JSON.parse(text));

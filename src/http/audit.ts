@@ -1,9 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Who has changed, or was refused, what: enough to find the request in the log of a proxy. */
+/** Where the request came from: enough to find it in the log of a proxy. */
 type Asker = Pick<FastifyRequest, 'log' | 'id' | 'client' | 'principal'>;
 
-/** What was done, and to which call or owner. */
 export interface AuditEntry {
   readonly action: 'track' | 'untrack' | 'keepAlive' | 'notify' | 'own' | 'drop-owner';
   readonly call?: string;
@@ -12,7 +11,7 @@ export interface AuditEntry {
   readonly [member: string]: unknown;
 }
 
-/** One line for each change that somebody has asked for. Never the key. */
+/** Logs a requested change in one line, without the key. */
 export function audit({ log, id: reqId, client, principal }: Asker, entry: AuditEntry): void {
   const line = { audit: true, principal: principal.name, ...entry, address: client, reqId };
   log.info(line, 'change asked for');

@@ -8,7 +8,7 @@ export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'],
   type: 'string',
   description:
     'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no ' +
-    'success. untracked: it was stopped; `reason` says by what.',
+    'success. untracked: it was stopped; `reason` says why.',
 });
 
 const Instant = (description: string) =>
@@ -46,14 +46,13 @@ export const CallSchema = Type.Object(
     id: Type.String({ description: "Graph's id of the call; a GUID is in lower case." }),
     state: CallState,
     durable: Type.Boolean({
-      description:
-        'False while Redis is out and has yet to learn of this: only this replica knows it.',
+      description: 'False if only this replica knows this, because Redis is out.',
     }),
     app: Type.String({ description: 'The configured app whose credentials keep it alive.' }),
     tenantId: Type.String(),
     labels: Type.Record(Type.String(), Type.String()),
     webhookUrl: TextOrNull('Told of endings and risks, if the bot gave one.', { format: 'uri' }),
-    owner: TextOrNull('The bot instance that it belongs to, if the bot named one.'),
+    owner: TextOrNull('The bot instance that the call belongs to, if the bot named one.'),
     trackedAt: Instant('When it was first tracked.'),
     startedAt: InstantOrNull('When it began at Graph, if the bot said so.'),
     trackUntil: InstantOrNull('Tracking stops by itself then.'),
@@ -67,7 +66,7 @@ export const CallSchema = Type.Object(
           subcode: Type.Unsafe<number | null>({ type: ['integer', 'null'] }),
           message: Type.String(),
         },
-        { description: 'Why Graph ended it, where a notification told.' },
+        { description: 'Why Graph ended it, if a notification said so.' },
       ),
     ),
     reason: Type.Optional(
@@ -76,7 +75,8 @@ export const CallSchema = Type.Object(
         enum: ['request', 'notification', 'track-until', 'owner-lost', null],
         description:
           'What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or ' +
-          'that the lease of its owner lapsed (`owner-lost`). Null for a call that ended or expired; absent while it is tracked.',
+          'the loss of its owner, which did not renew its lease. Null for a call that ended or ' +
+          'expired; absent while the call is tracked.',
       }),
     ),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),

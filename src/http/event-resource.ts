@@ -28,7 +28,7 @@ export const EventSchema = Type.Object(
     ),
     timestamp: Type.String({
       format: 'date-time',
-      description: 'When it was published first. RFC 3339, UTC, ms.',
+      description: 'When it was first published. RFC 3339, UTC, ms.',
     }),
     call: Type.Optional(CallRef),
     owner: Type.Optional(OwnerRef),
@@ -37,7 +37,7 @@ export const EventSchema = Type.Object(
     $id: 'Event',
     title: 'Event',
     description:
-      'What happened to a call, with the `call` as it stood; or to an owner, with the `owner`.',
+      'What happened to a call or to an owner. It has the `call` or the `owner` as it was then.',
   },
 );
 
@@ -46,10 +46,9 @@ export type EventResource = Static<typeof EventSchema>;
 
 export type PresentEvent = (event: PublishedEvent) => EventResource;
 
-/** Describes an owner with its calls and its lease. */
 export type PresentOwnerRecord = (record: OwnerRecord) => OwnerResource;
 
-/** Presents events; each once, for all who are sent it. */
+/** Presents each event once, and sends all streams the same result. */
 export function eventPresenter(present: PresentCall, owner: PresentOwnerRecord): PresentEvent {
   const presented = new WeakMap<PublishedEvent, EventResource>();
   return (event) => {

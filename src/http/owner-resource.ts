@@ -12,28 +12,28 @@ const InstantOrNull = (description: string) =>
 export const OwnerState = Type.Enum(['none', 'active', 'lapsed', 'lost'], {
   type: 'string',
   description:
-    'none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: ' +
-    'the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its ' +
+    'none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ' +
+    'ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its ' +
     'calls were stopped.',
 });
 
 export const OwnerSchema = Type.Object(
   {
     owner: Type.String({ description: 'The name of the bot instance.' }),
-    app: Type.String({ description: 'The app of its calls: a name belongs to one app.' }),
+    app: Type.String({ description: 'The app of its calls. A name belongs to one app.' }),
     state: OwnerState,
     tracked: Type.Integer({ minimum: 0, description: 'How many tracked calls it has.' }),
-    renewedAt: InstantOrNull('When it renewed its lease last; null if it has none.'),
+    renewedAt: InstantOrNull('When it last renewed its lease; null if it has none.'),
     leaseSeconds: Type.Unsafe<number | null>({
       type: ['number', 'null'],
-      description: 'How long a renewal counts; null if it has no lease.',
+      description: 'How long the lease runs after a renewal; null if it has no lease.',
     }),
     leaseUntil: InstantOrNull(
-      'Until when the lease runs, or ran; null if it has none. Time in which no replica served is ' +
-        'not counted.',
+      'When the lease runs out, or ran out; null if it has none. Time in which no replica served ' +
+        'does not count.',
     ),
     stopsAt: InstantOrNull(
-      'When its calls are stopped, or were stopped, unless it renews its lease; null: never.',
+      'When its calls will be stopped unless it renews its lease, or were stopped; null: never.',
     ),
   },
   {

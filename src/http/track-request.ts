@@ -30,8 +30,8 @@ export const AppName = Type.String({
 export const Owner = Type.String({
   pattern: OWNER_PATTERN,
   description:
-    'Name of the bot instance that the call belongs to: 1 to 128 of A-Z a-z 0-9 . _ : -, but not `.` ' +
-    'or `..`.',
+    'Name of the bot instance that the call belongs to: 1 to 128 of the characters ' +
+    'A-Z a-z 0-9 . _ : -, but not `.` or `..`.',
   examples: ['bot-7'],
 });
 

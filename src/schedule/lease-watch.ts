@@ -5,31 +5,31 @@ import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 export interface LeaseWatchOptions {
   readonly judge: Pick<LeaseJudge, 'pass'>;
   /**
-   * Brings the owners that this replica knows up to date; rejects if Redis does not answer.
+   * Syncs this replica's owners with Redis; rejects if Redis does not answer.
    *
-   * @param isNew this replica has not judged just before: removed owners are compared too
+   * @param isNew this replica was not the judge before: sync removed owners too
    */
   readonly sync: (isNew: boolean) => Promise<void>;
-  /** The same for those that another replica is about to judge. */
+  /** Reads only the lapsed owners from Redis, which the judge may be about to change. */
   readonly refresh: () => Promise<void>;
   readonly isUp: () => boolean;
-  /** Whether this replica knows more about owners than Redis does. */
+  /** Whether this replica has changes of owners that Redis has not acknowledged. */
   readonly isAhead: () => boolean;
-  /** Whether this replica is the one that judges, for a while from now on. */
+  /** Takes or extends the judge's lock; resolves with whether this replica holds it. */
   readonly hold: () => Promise<boolean>;
-  /** Between two looks at the leases, in ms. */
+  /** Time between two checks of the leases, in ms. */
   readonly lookMs: number;
-  /** A replica that does not judge brings its owners up to date this often, in ms. */
+  /** How often a replica that is not the judge syncs its owners, in ms. */
   readonly syncMs: number;
   readonly clock: SettledClock;
   readonly log: Logger;
-  /** It throws where nothing should: this replica cannot go on. */
+  /** Called with an unexpected error, after which this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
 }
 
 /**
- * Looks at the leases of owners again and again, in one replica at a time. While Redis is out
- * nobody does: no lease runs meanwhile.
+ * Checks the leases of owners periodically, in one replica at a time. While Redis is out, no
+ * replica does, and that time does not count towards any lease.
  */
 export class LeaseWatch {
   readonly #options: LeaseWatchOptions;

@@ -102,7 +102,8 @@ export class EventFeed {
       if (isNews && fieldOf(fields, 'type') === 'tracked') onTracked(call);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
-      // A later version of Callkeeper wrote it, and has it from now on: see Registry.
+      // A later version of Callkeeper wrote it, so only replicas of that version keep it: see
+      // Registry.
       if (error.newer) (isOfOwner(fields) ? owners : local).drop(id);
       onUnreadable();
     }

@@ -18,7 +18,7 @@ export interface SlotKeys {
   readonly removed: string;
   /** Sorted set: id by the instant of its removal, epoch ms. */
   readonly removedAt: string;
-  /** Held by the replica that makes up for a missed turn of the slot. */
+  /** Lock of the replica that makes up for a missed turn of the slot. */
   readonly lock: string;
 }
 
@@ -26,7 +26,7 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
   return keysUnder(`${TAG}:slot:${slot}/${slots}`);
 }
 
-/** The same of the owners, which have slots of their own. */
+/** The same for owners, which have their own slots. */
 export function ownerKeys(slot: number, slots: number): SlotKeys {
   return keysUnder(`${TAG}:owners:${slot}/${slots}`);
 }
@@ -40,16 +40,16 @@ function keysUnder(prefix: string): SlotKeys {
   };
 }
 
-/** Held by the replica that judges leases. */
+/** Lock of the replica that judges leases. */
 export const JUDGE_KEY = `${TAG}:judge`;
-/** Hash: since when, and when last, a replica said that it serves; Redis's clock, ms. */
+/** Hash: the first and the last heartbeat since the last break in service; Redis's clock, ms. */
 export const SERVED_KEY = `${TAG}:served`;
 
 /** String: the interval of the replicas, ms; the marker that this Redis holds our data. */
 export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${TAG}:replicas`;
-/** What a replica says of its work; expires. */
+/** What a replica reports about its work; expires. */
 export function shareKey(replica: string): string {
   return `${TAG}:share:${replica}`;
 }

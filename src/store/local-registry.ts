@@ -3,12 +3,12 @@ import { slotOf } from '../calls/wheel.ts';
 import type { Identified, RecordKind } from './record-kind.ts';
 
 /**
- * About this many removed records are held, whatever comes in: some 300 MB. At 15 and 45 minutes
+ * Limit of removed records that are kept, approximately: some 300 MB. At 15 and 45 minutes
  * that is 180 removals a second for two deadlines.
  */
 const MAX_REMOVED = 1_000_000;
 
-/** Records that are kept decoded: some 10 MB. */
+/** Limit of records that are kept decoded: some 10 MB. */
 const MAX_DECODED = 8_192;
 
 export interface LocalRegistryOptions<R extends Identified> {
@@ -16,16 +16,16 @@ export interface LocalRegistryOptions<R extends Identified> {
   readonly slots: number;
   /** @default slotOf */
   readonly slotOf?: (id: string) => number;
-  /** The record without what cannot be true, such as a renewal in the future. */
+  /** Removes what cannot be true from a record, such as a renewal in the future. */
   readonly believe?: (record: R) => R;
-  /** Told of each change of what counts: the text before and after, '' for none. */
+  /** Called if a tracked text changes, with the text before and after; '' if it is not tracked. */
   readonly onChange?: (before: string, after: string) => void;
 }
 
 /**
  * What this replica knows of all calls, or of all owners: the texts of their records, as stored in
- * Redis. Removed ones are kept apart, so that visits do not pay for them, and are dropped after a
- * while.
+ * Redis. Removed records are kept separately, so that visits need not skip them, and are dropped
+ * after a while.
  */
 export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #kind: RecordKind<R>;

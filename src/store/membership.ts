@@ -7,7 +7,7 @@ export interface MembershipOptions {
   readonly intervalMs: number;
   /** Names this process among the replicas. */
   readonly replica: string;
-  /** How long the others go on believing that a replica lives which says nothing, in ms. */
+  /** How long a silent replica still counts as living, in ms. */
   readonly believedMs: number;
   readonly onClock: OnClock;
 }
@@ -35,16 +35,16 @@ export class Membership {
   }
 
   /**
-   * Since when at least one replica has served without a break, epoch ms by the shared clock, as of
-   * the last heartbeat; null before the first, and after this replica stood still for so long that
-   * there may have been a break.
+   * Since when at least one replica has served without a break, as of the last heartbeat; epoch ms
+   * by the shared clock. null before the first heartbeat, and if the last one is so old that there
+   * may have been a break.
    */
   get servedSince(): number | null {
     const { believedMs } = this.#options;
     return performance.now() - this.#answeredAt > believedMs ? null : this.#servedSince;
   }
 
-  /** Joins, or says that this replica still lives. */
+  /** Joins, or sends the next heartbeat. */
   async join(): Promise<Verdict> {
     const { redis, intervalMs, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();

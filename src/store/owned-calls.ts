@@ -7,7 +7,7 @@ import { readOwner } from './record-codec.ts';
 export class OwnerCounts {
   readonly #counts = new Map<string, number>();
 
-  /** A call's text has changed; '' if it is not tracked. */
+  /** To be called if a call's text changes; '' if it is not tracked. */
   moved(before: string, after: string): void {
     const [from, to] = [readOwner(before), readOwner(after)];
     if (from === to) return;
@@ -37,7 +37,7 @@ export class LocalOwnedCalls implements OwnedCalls {
   readonly #slots: number;
   readonly #counts: OwnerCounts;
 
-  /** @param counts told of each change of the registry */
+  /** @param counts must be notified of each change of the registry */
   constructor(local: LocalRegistry, slots: number, counts: OwnerCounts) {
     this.#local = local;
     this.#slots = slots;

@@ -9,8 +9,8 @@ import { formatInstant } from './record-codec.ts';
 
 /**
  * How the record of an owner is stored: its version, two instants of 9 base-36 digits (the last
- * renewal, and until when a judge has nothing to do), and its parts as JSON. So a judge passes
- * over the owners that are alive without parsing them.
+ * renewal, and when the judge must look at it next), and its parts as JSON. So the judge skips
+ * owners that are alive without parsing them.
  */
 const VERSION = '1';
 /** The versions that can be read; a field that an older one lacks is null. */
@@ -25,15 +25,15 @@ export function encodeOwner(record: OwnerRecord): string {
 }
 
 /**
- * Whether a judge has something to do with the owner: its lease ran out, or is about to be judged
- * further, or a clock that was ahead has renewed it.
+ * Whether the judge must look at the owner: its lease ran out, or it was renewed by a clock that
+ * was ahead.
  */
 export function needsJudge(text: string, now: number, skewMs: number): boolean {
   const [renewedAt, quietUntil] = [instantAt(text, 0), instantAt(text, 1)];
   return quietUntil <= now || renewedAt > now + skewMs;
 }
 
-/** Whether the owner has a lease that ran out, or had one that was ended by mistake. */
+/** Whether the owner is not active, or was lost by mistake. */
 export function isInDoubt(text: string): boolean {
   return instantAt(text, 1) === 0;
 }

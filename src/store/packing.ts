@@ -1,7 +1,7 @@
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-/** A text that is not a record as we write it. */
+/** A text that is not a valid record. */
 export class UnreadableError extends Error {
   readonly code = 'UNREADABLE';
   /** A later version of Callkeeper wrote it: it must not be overwritten. */
@@ -18,7 +18,7 @@ export class Packing<T extends object> {
   readonly #shape: Shape;
   readonly #check: (value: unknown) => value is T;
 
-  /** @param schema of an object; its fields keep their order for ever */
+  /** @param schema of an object; the order of its fields must never change */
   constructor(schema: TObject) {
     this.#shape = shapeOf(schema) ?? [];
     const compiled = Compile(schema);
@@ -37,7 +37,7 @@ export class Packing<T extends object> {
   }
 }
 
-/** Whether a version that is not one of ours is a later one. */
+/** Whether a version that cannot be read is a later one. */
 export function isLaterVersion(version: string): boolean {
   return /^[2-9]/.test(version);
 }
@@ -60,7 +60,7 @@ function shapeOf(schema: TSchema): Shape | null {
   return Object.entries(object.properties).map(([name, inner]) => [name, shapeOf(inner)]);
 }
 
-/** An object as the list of its values; nulls at the end are left out. */
+/** Turns an object into a list of its values, without nulls at the end. */
 function pack(shape: Shape, value: object): unknown[] {
   const packed = shape.map(([name, inner]) => {
     const field = (value as Record<string, unknown>)[name] ?? null;

@@ -20,7 +20,7 @@ const READABLE: ReadonlySet<string> = new Set(['1']);
 const DIGITS = 9;
 const HEAD_LENGTH = 1 + 6 * DIGITS;
 
-/** What visits and counts have to know of a tracked call. */
+/** What visits and counts need to know of a tracked call. */
 export interface Head extends Timing {
   readonly app: string;
 }
@@ -57,7 +57,7 @@ export function readHead(text: string): Head {
   };
 }
 
-/** The id of the call's owner; '' if it has none. Of the same texts as {@link readHead}. */
+/** The id of the call's owner; '' if it has none. Takes the same texts as {@link readHead}. */
 export function readOwner(text: string): string {
   if (text === '' || text[HEAD_LENGTH] === '@') return '';
   return text.slice(HEAD_LENGTH, text.indexOf('\n'));

@@ -9,17 +9,16 @@ export interface Identified {
   readonly id: string;
 }
 
-/** What the registries have to know about a kind of record. */
+/** What the registries need to know about a kind of record. */
 export interface RecordKind<R extends Identified> {
-  /** Nothing is known. */
+  /** A record that says nothing. */
   empty(id: string): R;
   merge(a: R, b: R): R;
   encode(record: R): string;
   /** @throws UnreadableError */
   decode(id: string, text: string): R;
-  /** When it was removed, epoch ms; null while it counts. */
+  /** When it was removed, epoch ms; null while it is tracked. */
   removedAt(record: R): number | null;
-  /** What a change has to announce. */
   announcements(before: R, after: R, now: number): readonly Announcement[];
   /** False for a record that says nothing: it is not stored. */
   saysAnything(record: R): boolean;

@@ -1,20 +1,19 @@
 import type { Result } from 'ioredis';
 
 /**
- * Writes records, each if the text that it is based on still stands, and publishes what the
- * change has to announce in the same step: no change without its event, no event without its
- * change.
+ * Writes each record only if the text that it is based on is still in Redis, and publishes the
+ * events of the change in the same step: no change without its event, no event without its change.
  *
- * KEYS: the stream of events, the stream of what webhooks have to deliver, then for each slot
- * its tracked calls, its removed calls, and the instants of their removal. ARGV: how many events
- * to keep, how many of what webhooks have to deliver (0 for all), then for each slot the number of
- * its writes, and for each write: id, the text expected ('' for none), the text, when the call was
- * removed ('' if it is tracked), and the events to publish, three lines for each: type, name,
- * instant.
- * Returns for each write 1, or the text that stands instead.
+ * KEYS: the stream of events, the stream of webhook deliveries, then for each slot its tracked
+ * records, its removed records, and the instants of their removal. ARGV: how many events to keep,
+ * how many webhook deliveries to keep (0 for all), then for each slot the number of its writes, and
+ * for each write: id, the expected text ('' for none), the new text, when the record was removed
+ * ('' if it is tracked), and the events to publish, three lines for each: type, name, instant.
+ * Returns for each write 1, or the text that Redis has instead of the expected one.
  *
- * If a slot's keys are of another type, or Redis is out of memory, the script fails before it has
- * written: it looks at all keys first, and what needs memory comes before what does not.
+ * If a slot's keys have the wrong type, or Redis is out of memory, the script fails before it
+ * writes anything: it checks all keys first, and runs the commands that need memory before the
+ * others.
  */
 const writeRecords = `
 for key = 3, #KEYS, 3 do

@@ -25,7 +25,7 @@ export interface RedisRegistryOptions {
   readonly hasWebhooks: boolean;
 }
 
-/** A registry in Redis: for each slot a hash of tracked records, and apart from it the removed. */
+/** A registry in Redis: each slot has one hash of tracked records and one of removed records. */
 export class RedisRegistry implements SharedRegistry {
   readonly #options: RedisRegistryOptions;
   readonly #holder = randomUUID();

@@ -11,12 +11,12 @@ import type { LocalRegistry } from './local-registry.ts';
 import { UnreadableError } from './packing.ts';
 import type { Identified, RecordKind } from './record-kind.ts';
 
-/** A write that counts only if `expected` still stands in Redis; '' is for "nothing stands". */
+/** A write that takes effect only if Redis still has the text `expected`; '' means no record. */
 export interface Write {
   readonly id: string;
   readonly expected: string;
   readonly text: string;
-  /** null while it counts. */
+  /** null while it is tracked. */
   readonly removedAt: number | null;
   readonly announcements: readonly Announcement[];
 }
@@ -25,13 +25,13 @@ export interface Write {
 export interface SharedRegistry {
   /** The texts of a slot's tracked records, by id. */
   readSlot(slot: number): Promise<ReadonlyMap<string, string>>;
-  /** The texts of those of a slot that were removed since an instant, by id. */
+  /** The texts of a slot's records that were removed since an instant, by id. */
   readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
   /** The text of each record, tracked or removed; '' for none. */
   read(ids: readonly string[]): Promise<string[]>;
   /**
-   * For each write true, or the text that stands instead of the one expected, or null if Redis
-   * cannot keep this record, though it serves.
+   * For each write: true; or the text that Redis has instead of the expected one; or null if Redis
+   * serves but cannot store this record.
    */
   write(writes: readonly Write[]): Promise<(true | string | null)[]>;
 }
@@ -43,7 +43,7 @@ export interface RegistryOptions<R extends Identified> {
   /** Whether to ask Redis at all. */
   readonly isUp: () => boolean;
   readonly now: () => number;
-  /** Whether nobody can want a tracked record any more, by its text: it must not come back. */
+  /** Whether a tracked record is so old, by its text, that it must not be written back. */
   readonly isStale: (text: string) => boolean;
   readonly onAnnounced: (announcement: Announcement, record: R) => void;
   readonly onUnreadable: (id: string, error: UnreadableError) => void;
@@ -52,19 +52,19 @@ export interface RegistryOptions<R extends Identified> {
 /** How a slot is compared with Redis. */
 export interface SyncOptions {
   /**
-   * Compares also the calls that were removed since this instant, as after Redis was away; null
-   * leaves them out, as a visit must not pay for them.
+   * Also compares the records that were removed since this instant, for example after Redis was
+   * out; null leaves them out, because they would slow down a visit.
    */
   readonly removedSince: number | null;
 }
 
-/** What a sync did, in calls. */
+/** What a sync did, in records. */
 export interface Synced {
   /** Learned from Redis. */
   readonly learned: number;
   /** Written to Redis. */
   readonly pushed: number;
-  /** Of these the tracked calls that Redis did not know. */
+  /** How many of these are tracked records that Redis did not know. */
   readonly lost: number;
 }
 
@@ -83,15 +83,15 @@ interface Draft<R> extends Open<R> {
   readonly write: Write;
 }
 
-/** Changes that are made at once. */
+/** Changes in one batch. */
 const BATCH_SIZE = 1_000;
 /** More rounds than any honest race needs: somebody is writing the same calls in a loop. */
 const MAX_ROUNDS = 32;
 
 /**
- * All that is known of the calls, or of the owners: this replica's copy, and Redis. There is one
- * way to write, `update`, and one way to repair, `sync`; both merge, and neither asks why the two
- * differ.
+ * Everything that is known about the calls, or about the owners: this replica's copy, and Redis.
+ * There is one way to write, `update`, and one way to repair, `sync`; both merge, and neither asks
+ * why the two differ.
  */
 export class Registry<R extends Identified = CallRecord> implements RecordRegistry<R> {
   readonly #options: RegistryOptions<R>;

@@ -1,17 +1,20 @@
 import type { Result } from 'ioredis';
 
-/** The longest lease that a replica may ask for, in ms (`Periods.believedMs`). */
+/**
+ * The longest time that a replica may count as living without a heartbeat (`Periods.believedMs`).
+ */
 const MOST_BELIEVED_MS = 60_000;
 
 /**
- * Says that a replica lives, and with which interval. KEYS: wheel, replicas, served. ARGV: replica,
- * for how long to believe it (ms), interval (ms). Returns {verdict, interval, living replicas,
- * whether Redis was empty (0 or 1), now, since when a replica has served without a break}; the
- * verdict is `joined`, or `different` if other living replicas have another interval; then this one is not counted. With nobody else left the new interval
- * counts. Without an interval Redis is new, or has lost its data. Instants are by Redis's clock
- * (ms), the one that all replicas share. A replica that is to be believed for longer than anybody
- * asks for was written before that clock was set back. A break is a time in which no replica could
- * be believed to live, or a step of that clock: both show as a gap between two heartbeats.
+ * Records a replica's heartbeat and its interval. KEYS: wheel, replicas, served. ARGV: replica, how
+ * long it counts as living (ms), interval (ms). Returns {verdict, interval, living replicas,
+ * whether Redis was empty (0 or 1), now, since when a replica has served without a break}. The
+ * verdict is `joined`; or `different` if other living replicas have another interval, and then this
+ * replica is not counted. If no other replica is left, the new interval counts. If there is no
+ * interval, Redis is new or has lost its data. Instants are in ms by Redis's clock, which all
+ * replicas share. A replica that would count as living for longer than any replica asks for was
+ * written before that clock was set back. A break is a time in which no replica counted as living,
+ * or a step of that clock: both show as a gap between two heartbeats.
  */
 const joinWheel = `
 local time = redis.call('TIME')

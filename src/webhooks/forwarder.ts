@@ -23,7 +23,7 @@ export interface ForwarderOptions {
   readonly log: Logger;
 }
 
-/** That a call is tracked, the bot has said itself. */
+/** Not `tracked`: the bot knows that, because it tracked the call itself. */
 const TOLD: ReadonlySet<EventType> = new Set([
   'ended',
   'expired',

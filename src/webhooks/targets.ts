@@ -17,7 +17,7 @@ export interface TargetRules {
   readonly webhookOf: (app: string) => AppWebhook | null;
 }
 
-/** Where may be told of calls: over https, and only to hosts that the operator named. */
+/** The URLs that events may be posted to: only https, and only hosts that the operator named. */
 export class Targets {
   readonly #rules: TargetRules;
 
@@ -25,18 +25,18 @@ export class Targets {
     this.#rules = rules;
   }
 
-  /** Where to send the events of a call, or of an owner, which has no URL of its own; null: nowhere. */
+  /** The URL for events of a call, or of an owner (which has no `webhookUrl`); null: none. */
   of(call: Pick<Call, 'app' | 'webhookUrl'>): string | null {
     const { webhookOf, defaultUrl } = this.#rules;
     return call.webhookUrl ?? webhookOf(call.app)?.url ?? defaultUrl;
   }
 
-  /** What signs what is told of an app's calls. Rejects where its files cannot be read. */
+  /** The secrets that sign an app's events. Rejects if their files cannot be read. */
   async secretsOf(app: string): Promise<readonly string[]> {
     return (await this.#rules.webhookOf(app)?.secrets()) ?? this.#rules.secrets;
   }
 
-  /** Why nothing may be told there of an app's calls, or null. */
+  /** Why an app's events may not be posted to this URL; null if they may. */
   faultOf(text: string, app: string): string | null {
     const { hosts, defaultUrl, secrets, webhookOf } = this.#rules;
     const webhook = webhookOf(app);

@@ -8,7 +8,7 @@ const browser = browserForFile();
 const { track, renew, url } = replicaWithOwners();
 const SLOW = { timeout: 180_000 };
 
-/** Changes what the page gets as its owners. */
+/** Changes the owners in the answers to the page. */
 async function answer(page: Page, change: (owner: object) => object[]): Promise<void> {
   await page.route('**/owners?*', async (route) => {
     const response = await route.fetch();
@@ -18,7 +18,7 @@ async function answer(page: Page, change: (owner: object) => object[]): Promise<
 }
 
 describe('the owners on the board', SLOW, () => {
-  test('have the app beside their state if there are several', async () => {
+  test('are shown with their app if there are several apps', async () => {
     await track('bot-1');
     const page = await browser.open(url());
     await shows(page, ['bot-1']);
@@ -29,7 +29,7 @@ describe('the owners on the board', SLOW, () => {
     await page.getByText('recorder · no lease').waitFor();
   });
 
-  test('are named together if several lapsed, until their calls are being stopped', async () => {
+  test('are named in one notice if several lapsed, until their calls are being stopped', async () => {
     await track('bot-1', 'bot-2');
     const page = await browser.open(url());
     let stopsAt = new Date(Date.now() + 60_000).toISOString();
@@ -44,7 +44,7 @@ describe('the owners on the board', SLOW, () => {
     expect(await rowsOf(page).getByText(fate, { exact: true }).count()).toBe(2);
   });
 
-  test('are said not to be stopped while Redis is out', async () => {
+  test('keep their calls while Redis is out, and the page says so', async () => {
     await track('bot-1');
     const page = await browser.open(url());
     const stopsAt = new Date(Date.now() + 60_000).toISOString();
@@ -60,7 +60,7 @@ describe('the owners on the board', SLOW, () => {
     await page.locator('.notice').getByText(`bot-1 ${row}.`, { exact: true }).waitFor();
   });
 
-  test('stay as they were if they cannot be read, and it is said since when', async () => {
+  test('stay as they were if they cannot be read, with the time of the last answer', async () => {
     await track('bot-1');
     const page = await browser.open(url());
     await shows(page, ['bot-1']);
@@ -76,7 +76,7 @@ describe('the owners on the board', SLOW, () => {
     );
   });
 
-  test('are not asked for by a tab that nobody looks at', async () => {
+  test('are not read by a hidden tab', async () => {
     const page = await browser.open(url());
     await page.waitForResponse('**/owners?*');
     const look = (state: string) =>

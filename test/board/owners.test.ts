@@ -7,7 +7,7 @@ const { track, renew, drop, url } = replicaWithOwners();
 const SLOW = { timeout: 180_000 };
 
 describe('the owners on the board', SLOW, () => {
-  test('are not shown while there are none', async () => {
+  test('are hidden while there are none', async () => {
     const [id = ''] = await track('bot-1');
     await drop('bot-1');
     const page = await browser.open(url());
@@ -16,7 +16,7 @@ describe('the owners on the board', SLOW, () => {
     expect(await page.locator('#owners-section').isVisible()).toBe(false);
   });
 
-  test('stand first if they lapsed, with what is stopped and when, and then why it was', async () => {
+  test('come first if they lapsed, with what will be stopped and when, and later why', async () => {
     const page = await browser.open(url());
     await renew('bot-1', 3_600);
     await renew('bot-9');
@@ -61,7 +61,7 @@ describe('the owners on the board', SLOW, () => {
     await page.locator('dd').getByText('bot-9', { exact: true }).waitFor();
   });
 
-  test('are not in danger any more if they renew their leases after all', async () => {
+  test('lose their notice if they renew their leases in time', async () => {
     await renew('bot-late');
     await track('bot-late');
     const page = await browser.open(url());
@@ -77,7 +77,7 @@ describe('the owners on the board', SLOW, () => {
     await event.getByText('its call is kept alive').waitFor();
   });
 
-  test('are 20 at most, those that lapsed among them, and it is said how many more there are', async () => {
+  test('are limited to 20, lapsed ones first, and the page says how many more there are', async () => {
     const many = Array.from({ length: 203 }, (_, i) => `bot-${1_000 + i}`);
     await track(...many.slice(0, 25));
     const page = await browser.open(url());

@@ -84,7 +84,7 @@ describe('an owner', () => {
     expect(wasLostByMistake(mergeOwners(lost, cutOff))).toBe(true);
   });
 
-  test('was lost by mistake too if it has a new lease by the time that this comes out', () => {
+  test('was lost by mistake too if it has a new lease when the accepted renewal becomes known', () => {
     const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, renewedAt(NOW)));
     const moved = renewedAt(NOW + GRACE_MS + LEASE_MS + SECOND, lost);
     const cutOff = renewedAt(NOW + GRACE_MS, renewedAt(NOW));
@@ -95,7 +95,7 @@ describe('an owner', () => {
     }
   });
 
-  test('does not lapse by time in which no replica served', () => {
+  test('does not lapse because of time in which no replica served', () => {
     const servedSince = NOW + 60 * MINUTE;
     const active = renewedAt(NOW);
     expect(judgedAt(servedSince + LEASE_MS - 1, active, servedSince)).toEqual(active);
@@ -112,7 +112,7 @@ describe('an owner', () => {
     expect(ownerState(renewedAt(NOW, dropped))).toBe('active');
   });
 
-  test('whose renewal lies in the future renewed its lease now: a clock was wrong', () => {
+  test('whose renewal lies in the future counts as renewed now: a clock was wrong', () => {
     const at = { now: NOW, skewMs: SECOND, intervalMs: 15 * MINUTE };
     const believed = believeOwner(renewedAt(NOW + 60 * MINUTE), at);
     expect(believed.lease).toMatchObject({ after: 0, renewedAt: NOW });
@@ -155,7 +155,7 @@ describe('the name of an owner', () => {
     },
   );
 
-  test('is read from the id again, whatever the app is called', () => {
+  test('can be read from the id, whatever the app is called', () => {
     for (const app of ['default', 'a@b', 'a/b c', '@']) {
       expect(ownerOf(ownerId({ app, name: 'bot-7' }))).toEqual({ app, name: 'bot-7' });
     }
@@ -178,7 +178,7 @@ describe('the merge of two records of an owner', () => {
   const RUNS = { numRuns: 3_000 };
   const m = mergeOwners;
 
-  test('does not depend on the order, nor on how often they meet', () => {
+  test('does not depend on their order, nor on how often they are merged', () => {
     fc.assert(
       fc.property(aRecord, aRecord, aRecord, (a, b, c) => {
         expect(m(a, b)).toEqual(m(b, a));
@@ -200,12 +200,12 @@ describe('the merge of two records of an owner', () => {
     );
   });
 
-  test('takes a renewal for later than all that is known of the owner', () => {
+  test('lets a new renewal count, whatever is known of the owner', () => {
     fc.assert(
       fc.property(aRecord, aRecord, instant, (a, b, now) => {
         const known = m(a, b);
         const conclusions = [known.lapse, known.loss].map((one) => one?.renewedAt ?? -1);
-        // Nobody can conclude anything about a renewal that is not there.
+        // Replicas draw conclusions only about renewals that they know.
         const last = Math.max(known.lease?.renewedAt ?? -1, known.earlierAt ?? -1);
         fc.pre(conclusions.every((at) => at <= last));
         fc.pre((known.lease?.after ?? 0) <= (known.loss?.at ?? 0));

@@ -70,7 +70,7 @@ test('an owner of calls is named, listed, shown and dropped', async () => {
   expect(jsonLines(active.stdout)).toMatchObject([{ owner: 'bot-a', tracked: 2 }]);
   expect((await cli(['owners', '--app', 'another', '--json'], env)).stdout).toBe('');
   const shown = await cli(['owners', 'bot-a'], env);
-  expect(shown.stdout).toMatch(/^state +active: it renews its lease$/m);
+  expect(shown.stdout).toMatch(/^state +active: its lease runs$/m);
   expect(shown.stdout).toMatch(/^calls +2$/m);
   expect(shown.stdout).toMatch(/^lease until +\S+ \(in (59m\d\ds|1h00m)\)$/m);
   const json = await cli(['owners', 'bot-b', '--json'], env);
@@ -82,7 +82,7 @@ test('an owner of calls is named, listed, shown and dropped', async () => {
   const gone = await cli(['owners', 'bot-a'], env);
   expect([gone.code, gone.stderr]).toEqual([
     6,
-    'callkeeper: bot-a has no lease and no calls, and was not lost lately\n',
+    'callkeeper: bot-a has no lease and no calls, and was not lost within 24 hours\n',
   ]);
   const again = await cli(['owners', 'bot-a', '--drop', '--json'], env);
   expect(JSON.parse(again.stdout)).toEqual({ owner: 'bot-a', stopped: 0, durable: true });
@@ -92,7 +92,7 @@ test('an owner of calls is named, listed, shown and dropped', async () => {
   expect((await cli(['owners', '--json'], env)).stdout).toBe('');
 }, 60_000);
 
-test('an owner that lapses is told by watch and list, and why its calls were stopped', async () => {
+test('watch and list show an owner that lapses, and why its calls were stopped', async () => {
   const watch = startCli(['watch'], env);
   const terminal = startInTerminal(['watch'], env);
   await watch.told(/ {2}ready {2}\d+ tracked/);
@@ -112,7 +112,9 @@ test('an owner that lapses is told by watch and list, and why its calls were sto
     );
 
   const shown = await cli(['show', id], env);
-  expect(shown.stdout).toMatch(/^stopped by +its owner's lease, which was not renewed$/m);
+  expect(shown.stdout).toMatch(
+    /^stopped by +the loss of its owner, which did not renew its lease$/m,
+  );
   const lost = await cli(['owners', '--state', 'lost'], env);
   expect(lost.stdout).toMatch(/^bot-dead +lost +0 +\d+s ago +default$/m);
   expect((await cli(['owners', 'bot-dead'], env)).stdout).toMatch(/^stopped +\S+ \(\d+s ago\)$/m);
@@ -128,7 +130,7 @@ test('an owner that lapses is told by watch and list, and why its calls were sto
   expect((await terminal.ended).code).toBe(0);
 }, 120_000);
 
-test('a key that may only look lists owners, and drops none', async () => {
+test('a key with only the scope read lists owners, and cannot drop one', async () => {
   const reader = { ...env, CALLKEEPER_API_KEY: READ_KEY };
   expect((await cli(['owners'], reader)).code).toBe(0);
   const { code, stderr } = await cli(['owners', 'bot-a', '--drop'], reader);

@@ -4,7 +4,7 @@ import { aServer, json } from './server.ts';
 
 const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
 
-test('any number of calls is tracked, as many in a request as fit', async () => {
+test('any number of calls is tracked, with as many in each request as fit', async () => {
   const sizes: [calls: number, bytes: number][] = [];
   const { url } = await aServer((response, seen) => {
     const { calls } = JSON.parse(seen.body) as { calls: { id: string }[] };
@@ -26,7 +26,7 @@ test('any number of calls is tracked, as many in a request as fit', async () => 
   expect(await callkeeper.trackAll([])).toEqual([]);
 });
 
-test('any number of calls is stopped, up to 1,000 in a request', async () => {
+test('any number of calls is stopped, with up to 1,000 in each request', async () => {
   const { url, seen } = await aServer((response, one) => {
     const { ids } = JSON.parse(one.body) as { ids: string[] };
     json(200, { results: ids.map((id) => ({ id, status: 204 })) })(response, one);
@@ -38,7 +38,7 @@ test('any number of calls is stopped, up to 1,000 in a request', async () => {
   expect(seen.map(({ body }) => JSON.parse(body).ids.length)).toEqual([1_000, 1_000, 1]);
 });
 
-test('an id of a batch that is not an id has its error, and the others their results', async () => {
+test('a bad id in a batch has its own error, and the other ids have their results', async () => {
   const error = {
     type: 'urn:callkeeper:problem:invalid-request',
     detail: 'must be the id of a call',

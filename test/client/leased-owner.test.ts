@@ -65,7 +65,7 @@ describe('an owner', () => {
     expect([errors, losses]).toEqual([[], []]);
   });
 
-  test('has a lease of 90 s in the default app if nothing else is said', async () => {
+  test('has a lease of 90 s in the default app by default', async () => {
     const { url, seen } = await aServer(renewed);
     const owner = new Callkeeper({ baseUrl: url }).owner('bot-7');
     onTestFinished(async () => void (await owner.close()));
@@ -96,7 +96,7 @@ describe('an owner', () => {
     await vi.waitFor(() => expect(seen).toHaveLength(2), PATIENCE);
   });
 
-  test('warns the process of a failure that nobody else hears of', async () => {
+  test('emits a process warning for a failure if there is no onError', async () => {
     const { url } = await aServer(problem(401, 'unauthorized'));
     const warnings: Error[] = [];
     const hear = (warning: Error) => void warnings.push(warning);
@@ -141,16 +141,20 @@ describe('an owner', () => {
     ]);
   });
 
-  test('reports a renewal that came after its calls may have been stopped', SLOW, async () => {
-    const lease = (renewedAt: number, stopsAt: number) =>
-      json(200, { ...OWNER, renewedAt: at(renewedAt), stopsAt: at(stopsAt) });
-    const { url, seen } = await aServer(lease(0, 70), lease(70, 140), lease(139, 209));
-    const { errors, losses, options } = reports();
-    anOwner(url, options);
-    await times(seen, 3);
-    expect(losses).toEqual([{ ...OWNER, renewedAt: at(70), stopsAt: at(140) }]);
-    expect(errors).toEqual([]);
-  });
+  test(
+    'calls onLost if a renewal came so late that its calls may have been stopped',
+    SLOW,
+    async () => {
+      const lease = (renewedAt: number, stopsAt: number) =>
+        json(200, { ...OWNER, renewedAt: at(renewedAt), stopsAt: at(stopsAt) });
+      const { url, seen } = await aServer(lease(0, 70), lease(70, 140), lease(139, 209));
+      const { errors, losses, options } = reports();
+      anOwner(url, options);
+      await times(seen, 3);
+      expect(losses).toEqual([{ ...OWNER, renewedAt: at(70), stopsAt: at(140) }]);
+      expect(errors).toEqual([]);
+    },
+  );
 
   test.each([
     ['', 90],
@@ -162,7 +166,7 @@ describe('an owner', () => {
     ['bot-7', 86_401],
     ['bot-7', 30.5],
     ['bot-7', Number.NaN],
-  ])('is refused at once if it is called %j with a lease of %d s', async (name, leaseSeconds) => {
+  ])('is refused at once if its name is %j and its lease %d s', async (name, leaseSeconds) => {
     const { url, seen } = await aServer(renewed);
     const callkeeper = new Callkeeper({ baseUrl: url });
     expect(() => callkeeper.owner(name, { leaseSeconds })).toThrow(/^(leaseSeconds: )?expected/);
@@ -171,7 +175,7 @@ describe('an owner', () => {
   });
 });
 
-describe('an owner that is closed with its calls', () => {
+describe('an owner that is closed with stopCalls', () => {
   test('is dropped, after the renewal that is in flight', async () => {
     const order: string[] = [];
     const { url, seen } = await aServer(async (response, one) => {
@@ -186,7 +190,7 @@ describe('an owner that is closed with its calls', () => {
     expect(order).toEqual(['PUT /owners/bot-7', 'DELETE /owners/bot-7?app=a+b']);
   });
 
-  test('is dropped though the renewal in flight gets no answer', async () => {
+  test('is dropped even if the renewal in flight gets no answer', async () => {
     const { url, seen } = await aServer(() => undefined, json(202, { stopped: 1, durable: false }));
     const { errors, options } = reports();
     const owner = anOwner(url, options);
@@ -205,7 +209,7 @@ describe('an owner that is closed with its calls', () => {
   });
 });
 
-/** Runs a bot that only has an owner, and ends by itself; it is alive for `aliveMs`. */
+/** Runs a bot that does nothing but own calls, stays alive for `aliveMs`, and ends by itself. */
 function run(url: string, options: string, before: string, aliveMs: number) {
   const code = `
     import { Callkeeper } from ${JSON.stringify(CLIENT)};

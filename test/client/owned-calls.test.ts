@@ -39,7 +39,7 @@ function ownerEvents(callkeeper: Callkeeper): string[] {
   return types;
 }
 
-test('a bot that was cut off tracks its calls again, and stops them when it stops', {
+test('a bot that was cut off tracks its calls again, and stops them when it shuts down', {
   timeout: 150_000,
 }, async () => {
   const { bot, cutOff, operator, world } = await aBot();
@@ -80,7 +80,7 @@ test('a bot that was cut off tracks its calls again, and stops them when it stop
   expect(await operator.getOwner('bot-7')).toBeNull();
 });
 
-test('the calls that another owner has taken over go on when the first one stops', {
+test('calls that another owner has taken over go on when the first one shuts down', {
   timeout: 60_000,
 }, async () => {
   const { bot, world } = await aBot();

@@ -17,7 +17,7 @@ test('owners are listed over all pages, by app and state', async () => {
   ]);
 });
 
-test('an owner that is not known is null; another 404 is an error', async () => {
+test('an unknown owner is null; any other 404 is an error', async () => {
   const { url, seen } = await aServer(
     problem(404, 'owner-not-found'),
     problem(404, 'route-not-found'),
@@ -34,7 +34,7 @@ test('an owner that is not known is null; another 404 is an error', async () => 
   ]);
 });
 
-test('dropping an owner says how many calls it stopped, and whether that is stored', async () => {
+test('dropOwner says how many calls it stopped, and whether that is stored', async () => {
   const { url, seen } = await aServer(
     json(200, { stopped: 3 }),
     json(200, {}),

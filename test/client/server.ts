@@ -33,7 +33,7 @@ export const problem = (
   );
 export const reset: Answer = (response) => void response.socket?.resetAndDestroy();
 
-/** A server that gives these answers in order, and the last one again to all later requests. */
+/** A server that gives these answers in order, and then repeats the last one. */
 export async function aServer(...answers: Answer[]) {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {

@@ -14,7 +14,10 @@ interface Asked {
   readonly body: unknown;
 }
 
-/** In Callkeeper's place: says yes to everything but what it is told to leave unanswered. */
+/**
+ * Stands in for Callkeeper: accepts every request, except those that it is told to leave
+ * unanswered.
+ */
 async function aReplica() {
   const asked: Asked[] = [];
   const silent = { to: '' };
@@ -70,7 +73,7 @@ test('each bot renews its lease before it tracks its share of the calls as their
   await expect.poll(() => renewals('bot-2').length).toBeGreaterThanOrEqual(3);
 });
 
-test('a bot that was killed asks for nothing, while the other one goes on', async () => {
+test('a bot that was killed sends nothing, while the other one goes on', async () => {
   const { bots, promised, renewals, news } = await twoBots();
   bots.start();
   await expect.poll(() => promised.all.size).toBe(12);
@@ -82,7 +85,7 @@ test('a bot that was killed asks for nothing, while the other one goes on', asyn
   expect(renewals('bot-1')).toHaveLength(before);
 });
 
-test('a bot that is back renews its lease, then tracks those calls that are alive', async () => {
+test('a bot that is back renews its lease, then tracks the calls that are still alive', async () => {
   const { asked, bots, simulator, promised, tracked, news } = await twoBots();
   bots.start();
   await expect.poll(() => promised.all.size).toBe(12);
@@ -106,7 +109,7 @@ test('a bot that is back renews its lease, then tracks those calls that are aliv
   );
 });
 
-test('the next kill is of the other bot', async () => {
+test('the next kill hits the other bot', async () => {
   const { bots, promised, news } = await twoBots();
   bots.start();
   await expect.poll(() => promised.all.size).toBe(12);
@@ -131,8 +134,8 @@ test('a call whose owner was lost may die if its bot is dead, and only then', as
   await expect.poll(() => promised.all.get(again)?.againAt).toEqual(expect.any(Number));
 });
 
-test('a call may die that Callkeeper was asked to stop just before the bot was killed', async () => {
-  // Each call is the shortest, and the bot tells Callkeeper that it hangs up.
+test('a call may die if Callkeeper was asked to stop it just before its bot was killed', async () => {
+  // Every call has the shortest duration, and the bot tells Callkeeper that it hangs up.
   const { asked, silent, bots, promised } = await twoBots(() => 0);
   silent.to = 'DELETE';
   bots.start();

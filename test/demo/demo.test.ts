@@ -109,7 +109,7 @@ describe('the demo', () => {
     const says = (pattern: RegExp) =>
       vi.waitFor(() => expect(demo.output()).toMatch(pattern), { timeout: 60_000, interval: 50 });
     await says(/Keys: .*b kills a bot, or brings it back/);
-    // Each bot is in so many calls by now that not all of them end by themselves.
+    // By now each bot has so many calls that not all of them end by themselves.
     await says(/---- ([89]|1[0-2]) calls alive/);
     type('b');
     await says(/bot-1 +crashed: it no longer renews the lease of its \d calls/);

@@ -8,7 +8,7 @@ function aBook() {
 }
 
 describe('promised calls', () => {
-  test('know a call from its first promise on', () => {
+  test('include a call from its first promise on', () => {
     const { promised } = aBook();
     promised.release('call');
     expect([...promised.all]).toEqual([]);

@@ -65,7 +65,7 @@ describe('the truth about a call that was stopped because its bot was dead', () 
   test.each([
     [89_999, []],
     [90_000, ['a']],
-  ])('tracked again at 60,000 and dead at %d, lost are %j', (endedAt, lost) => {
+  ])('of calls tracked again at 60,000 that died at %d, counts %j as lost', (endedAt, lost) => {
     expect(truth({ ...timedOut, endedAt }, { againAt: 60_000 }).lost).toEqual(lost);
   });
 });

@@ -9,11 +9,11 @@ export const LEASE_MS = 10_000;
 export const GRACE_MS = 2_000;
 export const OWNER_ENV = { OWNER_GRACE: `${GRACE_MS}ms` };
 
-/** Some times in a lease, so that a few requests may fail. */
+/** Several times per lease, so that a few requests may fail. */
 const RENEW_MS = 2_000;
 const RETRY_MS = 250;
 const ANSWER_MS = 2_000;
-/** What a loss may take beyond lease and grace, on a machine that is busy. */
+/** How much longer than lease and grace a loss may take on a busy machine. */
 const PATIENCE_MS = 40_000;
 
 /** A bot instance that owns some calls, and renews one lease for all of them. */
@@ -49,7 +49,7 @@ export class Owner {
     this.#pause.abort();
   }
 
-  /** It never comes back: its calls are to be stopped, but not before lease and grace are over. */
+  /** Dies for good: its calls must be stopped, but not before lease and grace are over. */
   die(): void {
     this.stopRenewing();
     const endsAt = this.#renewedAt + LEASE_MS + GRACE_MS;
@@ -57,8 +57,8 @@ export class Owner {
   }
 
   /**
-   * Resolves when all calls of an owner that died were stopped, each published once and with the
-   * reason. They had to be kept alive until then.
+   * Resolves when all calls of this dead owner were stopped and published, each once and with the
+   * reason. Until then, Callkeeper must keep them alive.
    */
   async lost(): Promise<void> {
     const ids = this.calls.map(({ id }) => id);

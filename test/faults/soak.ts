@@ -26,10 +26,11 @@ const minutes = Number(values.minutes);
 const seed = Number(values.seed);
 const calls = Number(values.calls);
 if (!(minutes > 0) || !Number.isInteger(seed) || !(calls > 0)) {
-  process.stderr.write('soak: --minutes, --seed and --calls want numbers\n');
+  process.stderr.write('soak: --minutes, --seed and --calls must be numbers\n');
   process.exit(2);
 }
-// Left to end by itself, Node 24.21 has once closed its handles for ever (CleanupHandles, one core busy).
+// Exits explicitly: Node 24.21 once hung while it closed its handles (CleanupHandles, one core
+// busy).
 process.exit(await soak());
 
 async function soak(): Promise<number> {

@@ -97,7 +97,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** Aborted when nothing of it is used any more. */
+  /** Aborted when the test no longer uses this world. */
   get over(): AbortSignal {
     return this.#over.signal;
   }

@@ -258,7 +258,7 @@ export async function anApp(
     calls,
     events,
     owners: { within: () => expect.unreachable('no owner is asked for') },
-    presentOwner: () => expect.unreachable('no event is of an owner'),
+    presentOwner: () => expect.unreachable('no event is about an owner'),
     overviews: { read: async () => anOverview() },
     admitNotifications: null,
     wheel: { intervalMs: 15 * MINUTE, slots: 256 },

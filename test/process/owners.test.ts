@@ -116,7 +116,7 @@ describe('the calls of an owner', () => {
     expect(replica.log.filter(({ event }) => event === 'owner-renewed')).toHaveLength(1);
   });
 
-  test('are not stopped because Redis was out, or the replica stood still', SLOW, async () => {
+  test('are not stopped because Redis was out, or the replica hung', SLOW, async () => {
     const world = await aWorld({ deadlineMs: 60_000 });
     const toRedis = await link(redis.url);
     const patient = { ...GRACE, KEEPALIVE_DEADLINE: '60s' };
@@ -140,11 +140,11 @@ describe('the calls of an owner', () => {
       PATIENCE,
     );
     expect(await states(replica, ids)).toBe('tracked');
-    // From now on nobody is away, and the bot still says nothing.
+    // Redis and the replica are back, but the bot still does not renew its lease.
     await vi.waitFor(async () => expect(await states(replica, ids)).toBe('owner-lost'), PATIENCE);
   });
 
-  test('are stopped by another replica if the one that judges is killed', SLOW, async () => {
+  test('are stopped by another replica if the one that judges leases is killed', SLOW, async () => {
     const world = await aWorld();
     const replicas = [1, 2].map(() => world.replica({ REDIS_URL: redis.url, ...GRACE }));
     const [first, second] = (await Promise.all(replicas.map((each) => each.ready()))) as [

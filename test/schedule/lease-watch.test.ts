@@ -40,7 +40,7 @@ describe('the watch over leases', () => {
     expect(did.syncs).toBeGreaterThanOrEqual(did.passes);
   });
 
-  test('judges nothing while another replica does, and syncs once an interval', async () => {
+  test('judges nothing while another replica does, and syncs once per interval', async () => {
     let holds = 0;
     const { did } = aWatch({ hold: async () => ++holds < 0 });
     await vi.waitFor(() => expect(holds).toBeGreaterThan(5), SOON);
@@ -48,7 +48,7 @@ describe('the watch over leases', () => {
     expect(did.refreshes).toBeGreaterThan(3);
   });
 
-  test('compares removed owners when this replica becomes the judge, and not each time', async () => {
+  test('syncs removed owners only when this replica becomes the judge', async () => {
     const seen: boolean[] = [];
     const sync = async (isNew: boolean) => void seen.push(isNew);
     let isJudge = true;
@@ -62,7 +62,7 @@ describe('the watch over leases', () => {
     await vi.waitFor(() => expect(seen.slice(before)).toContain(true), SOON);
   });
 
-  test('syncs at once if this replica knows more than Redis, whoever judges', async () => {
+  test('syncs at once if this replica knows more than Redis, whichever replica judges', async () => {
     let isAhead = true;
     const sync = vi.fn(async () => {
       isAhead = false;
@@ -82,7 +82,7 @@ describe('the watch over leases', () => {
     expect(did).toEqual({ syncs: 0, passes: 0, refreshes: 0 });
   });
 
-  test('goes on after Redis went away in the middle', async () => {
+  test('goes on after Redis failed in the middle', async () => {
     let fails = 3;
     const sync = async () => {
       if (fails-- > 0) throw new StoreUnavailableError('away');
@@ -92,7 +92,7 @@ describe('the watch over leases', () => {
     expect(fatal).toEqual([]);
   });
 
-  test('is fatal for the replica if it fails as nothing should', async () => {
+  test('reports an unexpected error as fatal', async () => {
     const { fatal } = aWatch({ sync: () => Promise.reject(new TypeError('a bug')) });
     await vi.waitFor(() => expect(fatal).toMatchObject([{ message: 'a bug' }]), SOON);
   });

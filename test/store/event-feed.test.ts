@@ -79,7 +79,7 @@ describe('the feed of events', () => {
     expect(state(ONE)).toBeNull();
   });
 
-  test('learns what happens to owners, and takes nothing of it for a call', async () => {
+  test('learns what happens to owners, and takes no owner for a call', async () => {
     const { add, feed, owners, learns, told } = await aFeed();
     await feed.follow();
     const lease = { after: 0, renewedAt: NOW, leaseMs: 90_000 };

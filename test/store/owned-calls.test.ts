@@ -35,7 +35,7 @@ describe('the calls of an owner', () => {
     expect([...owned.owners()]).toHaveLength(2);
   });
 
-  test('are others when a call gets another owner, another app or none', () => {
+  test('change when a call gets another owner, another app or no owner', () => {
     const { local, owned } = someCalls();
     local.merge(tracked('bot-7', 'r1'));
     local.merge(tracked('bot-8', 'r2'));
@@ -56,7 +56,7 @@ describe('the calls of an owner', () => {
     expect(await owned.removedOf(new Set([BOT]))).toEqual(new Map([[BOT, [ID]]]));
   });
 
-  test('are counted as often as they are there, whatever is merged or dropped', () => {
+  test('are counted correctly, whatever is merged or dropped', () => {
     const ids = [0, 1, 2].map((i) => idIn(i, 0));
     const aRecord: fc.Arbitrary<CallRecord> = fc
       .record({

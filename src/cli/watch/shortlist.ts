@@ -34,7 +34,7 @@ export class Shortlist {
 
   /** What has happened to a call: it is as the event says, until all are read again. */
   note({ call }: Event): void {
-    if (!call) return; // about an owner: what happens to its calls has events of its own
+    if (!call) return; // an event about an owner; its calls have their own events
     const others = (calls: readonly Call[]) => calls.filter(({ id }) => id !== call.id);
     const [nearest, failing] = [others(this.#nearest), others(this.#failing)];
     if (call.state === 'tracked') this.#sort(call, nearest, failing);

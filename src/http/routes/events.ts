@@ -18,7 +18,7 @@ export interface EventRoutesOptions {
   readonly limits: Pick<Limits, 'maxEventStreams' | 'eventHeartbeatMs' | 'eventStalledMs'>;
 }
 
-const PLACE = 'The `id` of the last event that was received: those after it follow.';
+const PLACE = 'The `id` of the last event that was received; the stream resumes after it.';
 
 const schema = {
   tags: ['Calls'],
@@ -26,12 +26,12 @@ const schema = {
   summary: 'What happens to calls and owners, as Server-Sent Events',
   description:
     'Each event is named `call.tracked`, `call.ended`, `call.expired`, `call.untracked`, ' +
-    '`call.at-risk`, `call.recovered`, `owner.lapsed` or `owner.renewed`; its data is an `Event`. It comes at least once: the ' +
-    '`id` in its data tells a repeat. About the last 10,000 events are kept. Who resumes from ' +
-    'one that is no longer there is sent `event: gap` first, with ' +
-    '`{ "after": …, "firstKept": … }`: in between something may be missing; `GET /calls` tells ' +
-    'how the calls are. Without an id only what happens from now on is sent. Between events come ' +
-    'heartbeats, while Redis is out too.',
+    '`call.at-risk`, `call.recovered`, `owner.lapsed` or `owner.renewed`; its data is an `Event`. ' +
+    'Each event comes at least once; a repeat has the same `id` in its data. About the last 10,000 ' +
+    'events are kept. If a client resumes from an older one, it first gets `event: gap` with ' +
+    '`{ "after": …, "firstKept": … }`: events in between may be missing, and `GET /calls` shows ' +
+    'how the calls are. Without an id, the stream starts with the next event. A stream with `call` ' +
+    'or `label` has no events of owners. Heartbeats come between events, also while Redis is out.',
   querystring: Type.Object(
     {
       app: Type.Optional(AppName),
@@ -40,7 +40,7 @@ const schema = {
       lastEventId: Type.Optional(
         Type.String({
           pattern: PLACE_PATTERN,
-          description: `${PLACE} The header counts before it.`,
+          description: `${PLACE} The header takes precedence.`,
         }),
       ),
     },
@@ -120,7 +120,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
   done();
 };
 
-/** Who asks for a call or for labels does not want the events of owners. */
+/** A stream that is limited to a call or to labels has no events of owners. */
 function isWanted(
   event: PublishedEvent,
   { id, ...query }: Parameters<typeof matches>[1] & { readonly id: string | null },

@@ -30,13 +30,13 @@ const LeaseBody = Type.Object(
         ...LEASE_SECONDS,
         default: DEFAULT_LEASE_SECONDS,
         description:
-          'How long the owner counts as alive without another renewal. Renew it three times in that ' +
-          'time, so that one request may fail.',
+          'How long the lease runs without another renewal. Renew it three times in that time, so ' +
+          'that one request may fail.',
       }),
     ),
     app: Type.Optional({
       ...AppName,
-      description: 'The app of the calls that the owner tracks; the default app if absent.',
+      description: 'The app of the owner and its calls; the default app if absent.',
     }),
   },
   { additionalProperties: false, title: 'LeaseBody' },
@@ -45,16 +45,19 @@ const LeaseBody = Type.Object(
 const renewSchema = {
   tags: ['Owners'],
   operationId: 'renewOwner',
-  summary: 'Renew the lease of an owner: it is alive',
+  summary: 'Renew the lease of an owner',
   description:
-    'One request renews the lease for all calls of the owner, also before its first call. When the ' +
+    'One request renews the lease for all calls of the owner; it may have no calls yet. If the ' +
     'lease runs out, `owner.lapsed` is published; OWNER_GRACE later its calls are stopped. Time in ' +
-    'which no replica served, or Redis was out, does not count.',
+    'which no replica served or Redis was out does not count.',
   params,
   body: LeaseBody,
   response: {
     200: Type.Unsafe({ ...OwnerRef, description: 'The lease was renewed.' }),
-    202: Type.Unsafe({ ...OwnerRef, description: 'Redis is out: this replica stores it later.' }),
+    202: Type.Unsafe({
+      ...OwnerRef,
+      description: 'Redis is out: this replica stores the renewal later.',
+    }),
     ...problemAnswers([
       'invalid-request',
       ...BODY_PROBLEMS,
@@ -72,7 +75,7 @@ const findSchema = {
   params,
   querystring: ofApp,
   response: {
-    200: Type.Unsafe({ ...OwnerRef, description: 'The owner as it stands.' }),
+    200: Type.Unsafe({ ...OwnerRef, description: 'The owner.' }),
     ...problemAnswers(['invalid-request', 'owner-not-found', 'store-unavailable']),
   },
 };
@@ -84,8 +87,8 @@ const listSchema = {
   operationId: 'listOwners',
   summary: 'The owners, page by page',
   description:
-    'In the order of their names. Without `state`, those that have a lease or calls. Each page ' +
-    'reads all owners.',
+    'The owners, sorted by name. Without `state`, those that have a lease or calls. Every page costs ' +
+    'the replica a read of all owners.',
   querystring: Type.Object(
     {
       app: Type.Optional(AppName),
@@ -95,11 +98,11 @@ const listSchema = {
           minimum: 1,
           maximum: MOST_CALLS,
           default: DEFAULT_LIMIT,
-          description: 'Most owners of the page.',
+          description: 'The most owners on the page.',
         }),
       ),
       cursor: Type.Optional(
-        Type.String({ maxLength: 1_024, description: 'The `next` of the page before.' }),
+        Type.String({ maxLength: 1_024, description: 'The `next` of the previous page.' }),
       ),
     },
     { additionalProperties: false },
@@ -122,7 +125,7 @@ const dropSchema = {
   tags: ['Owners'],
   operationId: 'dropOwner',
   summary: 'Stop all calls of an owner and drop its lease',
-  description: 'May be repeated: an owner that nobody knows has no calls to stop.',
+  description: 'May be repeated: for an unknown owner it stops no calls.',
   params,
   querystring: ofApp,
   response: {
@@ -130,14 +133,14 @@ const dropSchema = {
       {
         stopped: Type.Integer({
           minimum: 0,
-          description: 'How many calls were tracked until now.',
+          description: 'How many calls were stopped.',
         }),
       },
-      { description: 'Its calls are not tracked any more.' },
+      { description: 'The calls are no longer tracked.' },
     ),
     202: Type.Object(
       { stopped: Type.Integer({ minimum: 0 }), durable: Type.Literal(false) },
-      { description: 'Redis is out: this replica has stopped, and stores it later.' },
+      { description: 'Redis is out: this replica has stopped the calls, and stores that later.' },
     ),
     ...problemAnswers(['invalid-request', 'store-unavailable']),
   },
@@ -165,7 +168,7 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
         throw new Problem(problemBody('too-many-owners', result.message));
       }
       if (result.kind !== 'renewed') throw refusal(request, result, { pointer: '/app' });
-      // Renewals come all the time; a first one says who is here.
+      // Later renewals would fill the audit log.
       if (result.isNew) audit(request, { action: 'own', owner: name, outcome: 'renewed' });
       return reply.code(result.durable ? 200 : 202).send(presentOwner(result.owner));
     },
@@ -174,7 +177,7 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
   app.get('/owners/:owner', { schema: findSchema }, async ({ params, query, principal }) => {
     const found = await owners.within(principal.reach).find(params.owner, query.app);
     if (found === null) {
-      const detail = `${params.owner} has no lease and no calls, nor was it lost lately`;
+      const detail = `${params.owner} has no lease and no calls, and was not lost within the last 24 hours`;
       throw new Problem(problemBody('owner-not-found', detail));
     }
     return presentOwner(found);

@@ -91,7 +91,7 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
   done();
 };
 
-/** One line with counts: a line for each of 1,000 calls would cost more than to track them. */
+/** One line with counts: 1,000 lines would cost more than tracking the calls. */
 function auditBatch(request: FastifyRequest, results: readonly Tracked[], calls: number): void {
   const count = (kind: Tracked['kind']) => results.filter((one) => one.kind === kind).length;
   for (const result of results) if (result.kind === 'forbidden') request.forbid(result.message);
@@ -100,7 +100,10 @@ function auditBatch(request: FastifyRequest, results: readonly Tracked[], calls:
   audit(request, { action: 'track', outcome: 'batch', calls, created, updated });
 }
 
-/** The id is told as it came, as far as an id could go: the sender may look for it. */
+/**
+ * The answer has the id as it was sent, shortened to the limit of an id, so that the bot can find
+ * it.
+ */
 function refused(item: unknown, error: ProblemBody) {
   const given = typeof item === 'object' && item !== null && 'id' in item ? item.id : null;
   const id = typeof given === 'string' ? (parseCallId(given) ?? given.slice(0, 128)) : null;

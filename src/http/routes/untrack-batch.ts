@@ -16,13 +16,13 @@ export interface UntrackBatchRoutesOptions {
 
 const envelope = { additionalProperties: false, title: 'UntrackBatchBody' } as const;
 
-/** As documented. */
+/** The documented schema. */
 const UntrackBatchBody = Type.Object(
   { ids: Type.Array(CallId, { maxItems: MOST_CALLS, description: 'The ids of the calls.' }) },
   envelope,
 );
 
-/** As checked for the whole request: a bad id fails alone. */
+/** The schema that is checked: it lets bad ids pass, so that each fails alone. */
 const AnyBatch = Type.Object(
   { ids: Type.Array(Type.Unknown(), { maxItems: MOST_CALLS }) },
   envelope,
@@ -30,11 +30,12 @@ const AnyBatch = Type.Object(
 
 const UntrackBatchResult = Type.Object({
   id: Type.Union([Type.String(), Type.Null()], {
-    description: 'In its canonical form; as it came if it is no id, null if it is no text.',
+    description:
+      'The id in its canonical form; as it was sent if it is not an id; null if it is not a string.',
   }),
   status: Type.Enum([202, 204, 400], {
     type: 'integer',
-    description: 'What stopping this call alone would have answered.',
+    description: 'The status that `DELETE /calls/{id}/track` would have for this call.',
   }),
   error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
 });
@@ -45,12 +46,12 @@ const schema = {
   summary: `Stop tracking up to ${MOST_CALLS} calls at once`,
   description:
     'For a bot that stops. Each call succeeds or fails on its own; the results are in the order of ' +
-    'the ids. A call that is not tracked is no error.',
+    'the ids. It is no error if a call is not tracked.',
   body: UntrackBatchBody,
   response: {
     200: Type.Object(
       { results: Type.Array(UntrackBatchResult) },
-      { description: 'One result a call, in their order.' },
+      { description: 'One result per call, in order.' },
     ),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },
@@ -92,7 +93,10 @@ export const untrackBatchRoutes: FastifyPluginCallbackTypebox<UntrackBatchRoutes
   done();
 };
 
-/** The id is shown as it came, as far as an id could go: the sender may look for it. */
+/**
+ * The answer has the id as it was sent, shortened to the limit of an id, so that the bot can find
+ * it.
+ */
 function refused(given: unknown, i: number) {
   const fault = {
     pointer: `/ids/${i}`,

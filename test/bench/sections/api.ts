@@ -129,8 +129,9 @@ async function measure({ server, load }: Candidate, driver: Child): Promise<Cost
 }
 
 /**
- * The first keepAlives of what was tracked are not to be in the next measurement. The wheel goes on
- * renewing all calls meanwhile: that many a look are no first ones.
+ * Waits for the first keepAlives of the tracked calls, so that the next measurement does not
+ * include them. The wheel renews all calls meanwhile; `steady` is its number of keepAlives per
+ * look.
  */
 async function drained({ graph }: Microsoft, { url }: Daemon): Promise<void> {
   const overview = await fetch(new URL('/overview', url));

@@ -5,7 +5,7 @@ import { REDIS_FAULTS } from '../redis-faults.ts';
 import { scenario } from '../scenario.ts';
 import { until, type World } from '../world.ts';
 
-/** Calls without an owner: nothing that happens to owners may touch them. */
+/** The calls without an owner must not be affected by what happens to owners. */
 const BASIS = { env: OWNER_ENV, calls: 20 };
 const LONGER_THAN_A_LEASE_MS = LEASE_MS + GRACE_MS + 2_000;
 const HOUR_S = 3_600;

@@ -77,7 +77,7 @@ describe('GET /events', () => {
     ]);
   });
 
-  test('sends what happens to owners, but not to who asks for a call, labels or another app', async () => {
+  test('sends events of owners, except to streams of a call, of labels or of another app', async () => {
     const key = (apps: string[]) => aClient('k'.repeat(24), { apps });
     const presentOwner = () => OWNER;
     const open1 = await anApp({ presentOwner });

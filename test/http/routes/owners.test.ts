@@ -17,7 +17,7 @@ const SLOTS = 2;
 const GRACE_MS = 600_000;
 const APPS = new Map(['default', 'other'].map((app) => [app, { tenantId: 't' }]));
 
-/** An app over owners in a real Redis. `calls` are the ids of calls by their owner's id. */
+/** An app with owners in a real Redis. `calls` has the ids of each owner's calls. */
 async function anOwnersApp(over: { leases?: number; keys?: Record<string, string[]> } = {}) {
   const link = { up: true };
   const owned = new Map<string, string[]>();
@@ -100,13 +100,13 @@ describe('PUT /owners/{owner}', () => {
   });
 
   test.each([
-    ['a name of odd characters', '/owners/bot%207', {}],
+    ['a name with a space', '/owners/bot%207', {}],
     ['a name with a slash', '/owners/bot%2F7', {}],
     ['a name that is too long', `/owners/${'b'.repeat(129)}`, {}],
     ['a lease of 9 s', '/owners/bot-7', { leaseSeconds: 9 }],
     ['a lease of two days', '/owners/bot-7', { leaseSeconds: 172_800 }],
-    ['a lease of text', '/owners/bot-7', { leaseSeconds: '90' }],
-    ['a lease of a fraction', '/owners/bot-7', { leaseSeconds: 10.5 }],
+    ['a lease that is a string', '/owners/bot-7', { leaseSeconds: '90' }],
+    ['a lease that is a fraction', '/owners/bot-7', { leaseSeconds: 10.5 }],
     ['an unknown field', '/owners/bot-7', { lease: 90 }],
     ['an app that is not configured', '/owners/bot-7', { app: 'nobody' }],
   ])('refuses %s', async (_, url, payload) => {
@@ -117,7 +117,7 @@ describe('PUT /owners/{owner}', () => {
     expect((await ask('GET', '/owners')).body.owners).toEqual([]);
   });
 
-  test('refuses a lease beyond the limit, but renews those that there are', async () => {
+  test('refuses a new lease beyond the limit, but renews existing ones', async () => {
     const { ask } = await anOwnersApp();
     await ask('PUT', '/owners/bot-1', {});
     const full = await anOwnersApp({ leases: MOST_OWNERS });
@@ -130,7 +130,7 @@ describe('PUT /owners/{owner}', () => {
     expect((await full.ask('PUT', '/owners/bot-1', {})).status).toBe(200);
   });
 
-  test('leaves a line in the audit log for the first renewal alone', async () => {
+  test('writes an audit line only for the first renewal', async () => {
     const { ask, logged } = await anOwnersApp();
     for (const _ of [1, 2, 3]) await ask('PUT', '/owners/bot-7', {});
     const lines = logged.map((line) => JSON.parse(line)).filter(({ action }) => action === 'own');
@@ -139,7 +139,7 @@ describe('PUT /owners/{owner}', () => {
 });
 
 describe('the owners', () => {
-  test('are listed in the order of their names, page by page, with those that have only calls', async () => {
+  test('are listed by name, page by page, also those that have only calls', async () => {
     const { ask, owned } = await anOwnersApp();
     owned.set(ownerId({ app: 'default', name: 'bot-2' }), ['a']);
     for (const name of ['bot-3', 'bot-1', 'bot-4']) await ask('PUT', `/owners/${name}`, {});
@@ -157,7 +157,7 @@ describe('the owners', () => {
     expect([bad.status, bad.body.type]).toEqual([400, 'urn:callkeeper:problem:invalid-request']);
   });
 
-  test('of one name in two apps are two', async () => {
+  test('with the same name in two apps are two', async () => {
     const { ask } = await anOwnersApp();
     await ask('PUT', '/owners/bot-7', {});
     await ask('PUT', '/owners/bot-7', { app: 'other', leaseSeconds: 30 });
@@ -182,7 +182,7 @@ describe('the owners', () => {
 });
 
 describe('DELETE /owners/{owner}', () => {
-  test('stops the calls of the owner and drops its lease; again it stops none', async () => {
+  test('stops the calls of the owner and drops its lease; a repeat stops none', async () => {
     const { ask, owned, stopped } = await anOwnersApp();
     const id = ownerId({ app: 'default', name: 'bot-7' });
     owned.set(id, ['a', 'b']);

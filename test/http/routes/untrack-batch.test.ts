@@ -4,7 +4,7 @@ import { aCall, anApp, ID } from '../fixture.ts';
 const url = '/calls/untrack';
 
 describe('POST /calls/untrack', () => {
-  test('stops calls, each with a result of its own, in their order', async () => {
+  test('stops calls, with one result for each, in order', async () => {
     const { app, calls, logged } = await anApp();
     calls.known.set(ID, aCall());
     const ids = ['call-0002', ID.toUpperCase(), 'no id', 7, 'call-0002'];
@@ -23,14 +23,14 @@ describe('POST /calls/untrack', () => {
     expect(lines).toMatchObject([{ action: 'untrack', calls: 2, stopped: 1 }]);
   });
 
-  test('says 202 for each call while Redis is out', async () => {
+  test('has the result 202 for each call while Redis is out', async () => {
     const { app, calls } = await anApp();
     calls.durable = false;
     const answer = await app.inject({ method: 'POST', url, payload: { ids: [ID] } });
     expect(answer.json().results).toEqual([{ id: ID, status: 202 }]);
   });
 
-  test('takes no calls, and asks nobody', async () => {
+  test('accepts an empty list', async () => {
     const { app, calls } = await anApp();
     const answer = await app.inject({ method: 'POST', url, payload: { ids: [] } });
     expect(answer.json()).toEqual({ results: [] });
@@ -40,7 +40,7 @@ describe('POST /calls/untrack', () => {
   test.each([
     ['more than 1,000 calls', { ids: Array.from({ length: 1_001 }, (_, i) => `call-${1e4 + i}`) }],
     ['no list', { ids: ID }],
-    ['calls as they are tracked', { calls: [{ id: ID }] }],
+    ['the body of POST /calls/track', { calls: [{ id: ID }] }],
     ['nothing', undefined],
   ])('refuses %s', async (_, payload) => {
     const { app, calls } = await anApp();
