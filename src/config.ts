@@ -62,7 +62,8 @@ const GRAPH_ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.
  * living. A shorter, unnoticed one must not use up the grace.
  */
 function leastOwnerGraceMs(intervalMs: number): number {
-  return Number.isNaN(intervalMs) ? 0 : periods(intervalMs, 3 * intervalMs).believedMs;
+  if (Number.isNaN(intervalMs)) return 0;
+  return Math.ceil(periods(intervalMs, 3 * intervalMs).believedMs / 1_000) * 1_000;
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 } from './owner.ts';
 import { type OwnerRegistry, type SettledClock, StoreUnavailableError } from './ports.ts';
 import { isWithin, type Reach } from './principal.ts';
-import { beyondReach, type Forbidden } from './reach.ts';
+import { type Forbidden, forbidden } from './reach.ts';
 import { type ConfiguredApps, faultOfApp, type Invalid } from './track-request.ts';
 
 /** The calls of each owner that this replica knows, by the owner's id. */
@@ -73,8 +73,20 @@ export type Renewed =
   | Forbidden
   | TooMany;
 
+export interface Found {
+  readonly kind: 'found';
+  /** The app that was named, or the default app. */
+  readonly app: string;
+  readonly owner: Owner | null;
+}
+
 export type Dropped =
-  | { readonly kind: 'dropped'; readonly stopped: number; readonly durable: boolean }
+  | {
+      readonly kind: 'dropped';
+      readonly app: string;
+      readonly stopped: number;
+      readonly durable: boolean;
+    }
   | Invalid
   | Forbidden;
 
@@ -117,13 +129,14 @@ export class Owners {
     return { kind: 'renewed', owner: this.#present(after), durable: kind === 'stored', isNew };
   }
 
-  /** null if the owner has no lease and no calls, and was not lost within the last 24 h. */
-  async find(name: string, app: string | undefined): Promise<Owner | null> {
-    const owner = this.#named(name, app);
-    if ('kind' in owner) return null;
-    const [record] = await this.#deps.registry.read([ownerId(owner)]);
-    const found = record && this.#present(record);
-    return found && (found.state !== 'none' || found.tracked > 0) ? found : null;
+  /** The owner is `null` if it has no lease and no calls, and was not lost within the last 24 h. */
+  async find(name: string, app: string | undefined): Promise<Found | Invalid | Forbidden> {
+    const named = this.#named(name, app);
+    if ('kind' in named) return named;
+    const [record] = await this.#deps.registry.read([ownerId(named)]);
+    const owner = record && this.#present(record);
+    const isKnown = owner !== undefined && (owner.state !== 'none' || owner.tracked > 0);
+    return { kind: 'found', app: named.app, owner: isKnown ? owner : null };
   }
 
   /**
@@ -157,7 +170,7 @@ export class Owners {
     // The judge stops the calls that this replica does not know yet.
     const found = await calls.idsOf(new Set([id]));
     const stopped = await stop(found.get(id) ?? [], reach);
-    return { kind: 'dropped', stopped, durable: changed.kind === 'stored' };
+    return { kind: 'dropped', app: owner.app, stopped, durable: changed.kind === 'stored' };
   }
 
   async #all(isLost: boolean): Promise<Owner[]> {
@@ -177,14 +190,21 @@ export class Owners {
     const { configured, reach } = this.#deps;
     const context = configured();
     const app = named ?? context.defaultApp;
-    // In this order, so that a key that is limited to some apps does not learn of others.
-    return beyondReach(reach, app) ?? faultOfApp(app, context, reach) ?? { app, name };
+    // In this order: a key that is limited to apps must not learn which others there are.
+    if (!isWithin(reach, app)) return forbidden(beyond(named, app, reach));
+    return faultOfApp(app, context, reach) ?? { app, name };
   }
 
   #present(record: OwnerRecord): Owner {
     const { calls, judging } = this.#deps;
     return describeOwner(record, calls.count(record.id), judging());
   }
+}
+
+function beyond(named: string | undefined, app: string, reach: Reach): string {
+  const apps = `this key is limited to ${[...(reach ?? [])].join(', ')}`;
+  if (named !== undefined) return `owners of the app ${app} are not within its reach: ${apps}`;
+  return `the request names no app, so it means the default app: ${apps}; name one of them`;
 }
 
 function ofLaterVersion(name: string): StoreUnavailableError {

@@ -283,6 +283,11 @@ export interface Problem {
   }[] | undefined;
 }
 
+export interface RenewOwnerQuery {
+  /** Name of a configured app. */
+  readonly app?: string | undefined;
+}
+
 export interface StreamEventsQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;

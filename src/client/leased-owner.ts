@@ -84,12 +84,14 @@ export class LeasedOwner {
   }
 
   /** Tracks a call for this owner: see {@link Callkeeper.track}. */
-  track(id: string, body: OwnedTrackBody = {}, options?: RequestOptions): Promise<Call> {
+  async track(id: string, body: OwnedTrackBody = {}, options?: RequestOptions): Promise<Call> {
+    this.#assertOpen();
     return this.#client.track(id, { ...body, ...this.#fields() }, options);
   }
 
   /** Tracks calls for this owner: see {@link Callkeeper.trackAll}. */
-  trackAll(calls: Many<OwnedTrackItem>, options?: RequestOptions): Promise<TrackResult[]> {
+  async trackAll(calls: Many<OwnedTrackItem>, options?: RequestOptions): Promise<TrackResult[]> {
+    this.#assertOpen();
     return this.#client.trackAll(this.#owned(calls), options);
   }
 
@@ -110,6 +112,12 @@ export class LeasedOwner {
     this.#stop.abort();
     const { stopped } = await this.#client.dropOwner(this.name, { app: this.#app }, options);
     return { stopped };
+  }
+
+  /** Nobody would renew the lease for what is tracked now. */
+  #assertOpen(): void {
+    if (this.#isClosed)
+      throw new Error(`the owner ${this.name} is closed: make a new one to track calls`);
   }
 
   async #keepRenewing(): Promise<void> {

@@ -207,6 +207,16 @@ describe('an owner that is closed with stopCalls', () => {
     expect(await owner.close({ stopCalls: true })).toEqual({ stopped: 0 });
     expect(seen).toHaveLength(4);
   });
+
+  test('tracks no more calls, as nobody would renew their lease', async () => {
+    const { url, seen } = await aServer(renewed);
+    const owner = anOwner(url);
+    await times(seen, 1);
+    await owner.close();
+    await expect(owner.track('call-0001')).rejects.toThrow('bot-7 is closed');
+    await expect(owner.trackAll([{ id: 'call-0001' }])).rejects.toThrow('bot-7 is closed');
+    expect(seen).toHaveLength(1);
+  });
 });
 
 /** Runs a bot that does nothing but own calls, stays alive for `aliveMs`, and ends by itself. */

@@ -51,6 +51,7 @@ const renewSchema = {
     'lease runs out, `owner.lapsed` is published; OWNER_GRACE later its calls are stopped. Time in ' +
     'which no replica served or Redis was out does not count.',
   params,
+  querystring: ofApp,
   body: LeaseBody,
   response: {
     200: Type.Unsafe({ ...OwnerRef, description: 'The lease was renewed.' }),
@@ -160,7 +161,8 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
       next();
     },
     async handler(request, reply) {
-      const { leaseSeconds = DEFAULT_LEASE_SECONDS, app: appName } = request.body;
+      const { leaseSeconds = DEFAULT_LEASE_SECONDS, app: appName = request.query.app } =
+        request.body;
       const { owner: name } = request.params;
       const theirs = owners.within(request.principal.reach);
       const result = await theirs.renew(name, appName, leaseSeconds * 1_000);
@@ -169,18 +171,22 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
       }
       if (result.kind !== 'renewed') throw refusal(request, result, { pointer: '/app' });
       // Later renewals would fill the audit log.
-      if (result.isNew) audit(request, { action: 'own', owner: name, outcome: 'renewed' });
+      if (result.isNew) {
+        audit(request, { action: 'own', owner: name, app: result.owner.app, outcome: 'renewed' });
+      }
       return reply.code(result.durable ? 200 : 202).send(presentOwner(result.owner));
     },
   });
 
-  app.get('/owners/:owner', { schema: findSchema }, async ({ params, query, principal }) => {
+  app.get('/owners/:owner', { schema: findSchema }, async (request) => {
+    const { params, query, principal } = request;
     const found = await owners.within(principal.reach).find(params.owner, query.app);
-    if (found === null) {
-      const detail = `${params.owner} has no lease and no calls, and was not lost within the last 24 hours`;
-      throw new Problem(problemBody('owner-not-found', detail));
-    }
-    return presentOwner(found);
+    if (found.kind === 'invalid') throw refusal(request, found, { parameter: 'app' });
+    // For a key that is limited to apps, owners of other apps do not exist.
+    if (found.kind === 'forbidden') throw ownerNotFound(params.owner, found.message);
+    if (found.owner) return presentOwner(found.owner);
+    const detail = `of the app ${found.app}, it has no lease and no calls, and was not lost lately`;
+    throw ownerNotFound(params.owner, detail);
   });
 
   app.get('/owners', { schema: listSchema }, async ({ query, principal }) => {
@@ -193,13 +199,17 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
     const { owner: name } = request.params;
     const result = await owners.within(request.principal.reach).drop(name, request.query.app);
     if (result.kind !== 'dropped') throw refusal(request, result, { parameter: 'app' });
-    const { stopped, durable } = result;
-    audit(request, { action: 'drop-owner', owner: name, outcome: 'dropped', stopped });
+    const { app, stopped, durable } = result;
+    audit(request, { action: 'drop-owner', owner: name, app, outcome: 'dropped', stopped });
     return durable ? { stopped } : reply.code(202).send({ stopped, durable });
   });
 
   done();
 };
+
+function ownerNotFound(name: string, why: string): Problem {
+  return new Problem(problemBody('owner-not-found', `${name}: ${why}`));
+}
 
 function refusal(
   request: FastifyRequest,

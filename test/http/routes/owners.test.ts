@@ -134,7 +134,7 @@ describe('PUT /owners/{owner}', () => {
     const { ask, logged } = await anOwnersApp();
     for (const _ of [1, 2, 3]) await ask('PUT', '/owners/bot-7', {});
     const lines = logged.map((line) => JSON.parse(line)).filter(({ action }) => action === 'own');
-    expect(lines).toMatchObject([{ owner: 'bot-7', outcome: 'renewed' }]);
+    expect(lines).toMatchObject([{ owner: 'bot-7', app: 'default', outcome: 'renewed' }]);
   });
 });
 
@@ -165,13 +165,23 @@ describe('the owners', () => {
     expect((await ask('GET', '/owners?app=other')).body.owners).toHaveLength(1);
     expect((await ask('GET', '/owners/bot-7')).body).toMatchObject({ leaseSeconds: 90 });
     expect((await ask('GET', '/owners/bot-7?app=other')).body).toMatchObject({ leaseSeconds: 30 });
+    await ask('PUT', '/owners/bot-7?app=other', { leaseSeconds: 40 });
+    expect((await ask('GET', '/owners/bot-7?app=other')).body).toMatchObject({ leaseSeconds: 40 });
+    expect((await ask('PUT', '/owners/bot-7?app=nobody', {})).status).toBe(400);
+    expect((await ask('GET', '/owners/bot-7?app=nobody')).status).toBe(400);
+    const unknown = await ask('GET', '/owners/bot-8?app=other');
+    expect(unknown.body.detail).toContain('of the app other');
   });
 
   test('of other apps do not exist for a key that is limited to one', async () => {
     const key = 'k'.repeat(24);
     const { ask, owned, stopped } = await anOwnersApp({ keys: { [key]: ['other'] } });
     owned.set(ownerId({ app: 'default', name: 'bot-7' }), ['a']);
-    expect((await ask('PUT', '/owners/bot-7', {}, key)).status).toBe(403);
+    const refused = await ask('PUT', '/owners/bot-7', {}, key);
+    expect([refused.status, refused.body.detail]).toEqual([
+      403,
+      'the request names no app, so it means the default app: this key is limited to other; name one of them',
+    ]);
     expect((await ask('GET', '/owners/bot-7', undefined, key)).status).toBe(404);
     expect((await ask('DELETE', '/owners/bot-7', undefined, key)).status).toBe(403);
     expect((await ask('GET', '/owners', undefined, key)).body.owners).toEqual([]);
