@@ -20,15 +20,17 @@ import type { CallRecord, Stop } from './record.ts';
  *        merged: tracking gen 7, expiry for 10:00, renewedAt 10:15
  *        state:  tracked, because the expiry was for an earlier renewal
  *
+ * (There is a stop for each app, and each of them is a part.)
+ *
  * The maximum of an order is commutative, associative and idempotent, and so is the merge. So
  * it does not matter in which order records meet, how often, or by which way; two parties that
  * have exchanged their records agree. The state of a call is a function of its record
  * (`removedOf`), and a merge only ever adds knowledge to it:
  *
- *   track ───► tracked ──── stop ≥ its generation ───► untracked
- *                 │  ▲ └──── Graph's 404 ────────────► ended      (a later track is a new word)
- *                 │  └────── a later renewal ──┐
- *                 └───────── deadline ─────────┴─────► expired
+ *   track ──► tracked ──── stop ≥ its generation ────► untracked     (a later track begins again)
+ *              ▲  │  └──── Graph's 404 ──────────────► ended   ──┐
+ *              │  └─────── deadline ─────────────────► expired ──┤
+ *              └────────── a renewal that was sent later ────────┘
  */
 
 /** Combines what two parties know about one call. Both records must have the same id. */
@@ -51,8 +53,9 @@ export function merge(a: CallRecord, b: CallRecord): CallRecord {
 }
 
 /**
- * Drops the parts that can never count again, as what they would have to be later than only
- * grows. So a record stays small, and the laws of the merge hold.
+ * Drops the parts that can never count again: an ending of generation 5 once the tracking has
+ * generation 7, for the generation of a record never falls. So records stay small, and the merge
+ * keeps its laws: whichever record brings the old part, it is dropped.
  */
 function withoutDeadParts(record: CallRecord): CallRecord {
   const { tracking, stops, ending, expiry, renewedAt, failure } = record;

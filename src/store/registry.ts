@@ -282,6 +282,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     const before = local.get(id);
     const added = item.change.decide(before);
     const after = added === null ? before : kind.merge(before, added);
+    // Whether an event is due depends on what Redis has said so far, not on what is known here.
     const stood = item.expected === base ? before : this.#decode(id, item.expected);
     const write = {
       id,
