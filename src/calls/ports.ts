@@ -103,6 +103,12 @@ export class StoreUnavailableError extends Error {
   }
 }
 
+/** For `catch`: null if the store did not answer; any other error is thrown again. */
+export function ifUnavailable(error: unknown): null {
+  if (error instanceof StoreUnavailableError) return null;
+  throw error;
+}
+
 /** What a keepAlive on demand came to, and the call afterwards; null if it was not written. */
 export interface KeepAliveResult {
   readonly outcome: Outcome;

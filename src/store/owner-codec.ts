@@ -4,8 +4,14 @@ import {
   ownerState,
   wasLostByMistake,
 } from '../calls/owner.ts';
-import { isLaterVersion, Packing, UnreadableError } from './packing.ts';
-import { formatInstant } from './record-codec.ts';
+import {
+  assertReadable,
+  DIGITS,
+  formatInstant,
+  instantAt,
+  Packing,
+  UnreadableError,
+} from './packing.ts';
 
 /**
  * How the record of an owner is stored: its version, two instants of 9 base-36 digits (the last
@@ -13,9 +19,7 @@ import { formatInstant } from './record-codec.ts';
  * owners that are alive without parsing them.
  */
 const VERSION = '1';
-/** The versions that can be read; a field that an older one lacks is null. */
 const READABLE: ReadonlySet<string> = new Set(['1']);
-const DIGITS = 9;
 const HEAD_LENGTH = 1 + 2 * DIGITS;
 
 export function encodeOwner(record: OwnerRecord): string {
@@ -38,17 +42,9 @@ export function isInDoubt(text: string): boolean {
   return instantAt(text, 1) === 0;
 }
 
-function instantAt(text: string, i: number): number {
-  return Number.parseInt(text.slice(1 + i * DIGITS, 1 + (i + 1) * DIGITS), 36);
-}
-
 /** @throws UnreadableError */
 export function decodeOwner(id: string, text: string): OwnerRecord {
-  const version = text[0] ?? '';
-  if (!READABLE.has(version)) {
-    const why = `it has version "${version}", not ${VERSION}`;
-    throw new UnreadableError(why, isLaterVersion(version));
-  }
+  assertReadable(text, READABLE);
   if (!id.includes('@')) throw new UnreadableError('its id is not the id of an owner');
   return { ...PACKING.unpack(text.slice(HEAD_LENGTH)), id };
 }

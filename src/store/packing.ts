@@ -37,9 +37,31 @@ export class Packing<T extends object> {
   }
 }
 
-/** Whether a version that cannot be read is a later one. */
-export function isLaterVersion(version: string): boolean {
-  return /^[2-9]/.test(version);
+/**
+ * A text begins with the version of its form.
+ *
+ * @param readable the versions that can be read; a field that an older one lacks is null
+ * @throws UnreadableError
+ */
+export function assertReadable(text: string, readable: ReadonlySet<string>): void {
+  const version = text[0] ?? '';
+  if (readable.has(version)) return;
+  const why = `it has version "${version}", not ${[...readable].join(' or ')}`;
+  throw new UnreadableError(why, /^[2-9]/.test(version));
+}
+
+/** Digits of an instant in a head. */
+export const DIGITS = 9;
+
+/** An instant in base 36, of fixed width; 0 for none. */
+export function formatInstant(instant: number | null | undefined): string {
+  const whole = Math.trunc(instant ?? 0);
+  return Math.max(0, whole).toString(36).padStart(DIGITS, '0').slice(-DIGITS);
+}
+
+/** Reads the nth instant of a head, which follows the version; 0 for none. */
+export function instantAt(text: string, n: number): number {
+  return Number.parseInt(text.slice(1 + n * DIGITS, 1 + (n + 1) * DIGITS), 36);
 }
 
 function parse(text: string): unknown {

@@ -2,7 +2,14 @@ import { isCallId } from '../calls/call.ts';
 import { ownerId } from '../calls/owner.ts';
 import type { Timing } from '../calls/plan.ts';
 import { type CallRecord, failureOf, RecordSchema, renewalOf } from '../calls/record.ts';
-import { isLaterVersion, Packing, UnreadableError } from './packing.ts';
+import {
+  assertReadable,
+  DIGITS,
+  formatInstant,
+  instantAt,
+  Packing,
+  UnreadableError,
+} from './packing.ts';
 
 /**
  * How the record of a call is stored, in Redis and in memory: a head, then JSON.
@@ -15,9 +22,7 @@ import { isLaterVersion, Packing, UnreadableError } from './packing.ts';
  * the ten that are due parses none of the others.
  */
 const VERSION = '1';
-/** The versions that can be read; a field that an older one lacks is null. */
 const READABLE: ReadonlySet<string> = new Set(['1']);
-const DIGITS = 9;
 const HEAD_LENGTH = 1 + 6 * DIGITS;
 
 /** What visits and counts need to know of a tracked call. */
@@ -44,8 +49,7 @@ export function encodeRecord(record: CallRecord): string {
 
 /** Only of a text that {@link decodeRecord} has read or {@link encodeRecord} has made. */
 export function readHead(text: string): Head {
-  const instant = (i: number) =>
-    Number.parseInt(text.slice(1 + i * DIGITS, 1 + (i + 1) * DIGITS), 36) || null;
+  const instant = (n: number) => instantAt(text, n) || null;
   return {
     renewedAt: instant(0),
     trackedAt: instant(1) ?? 0,
@@ -66,18 +70,8 @@ export function readOwner(text: string): string {
 /** @throws UnreadableError */
 export function decodeRecord(id: string, text: string): CallRecord {
   if (!isCallId(id)) throw new UnreadableError('its id is not the id of a call');
-  const version = text[0] ?? '';
-  if (!READABLE.has(version)) {
-    const why = `it has version "${version}", not ${VERSION}`;
-    throw new UnreadableError(why, isLaterVersion(version));
-  }
+  assertReadable(text, READABLE);
   return { ...PACKING.unpack(text.slice(text.indexOf('\n') + 1)), id };
-}
-
-/** An instant in base 36, of fixed width. */
-export function formatInstant(instant: number | null | undefined): string {
-  const whole = Math.trunc(instant ?? 0);
-  return Math.max(0, whole).toString(36).padStart(DIGITS, '0').slice(-DIGITS);
 }
 
 const PACKING = new Packing<Omit<CallRecord, 'id'>>(RecordSchema);

@@ -3,6 +3,7 @@ import { pieces } from '../calls/pieces.ts';
 import {
   type Change,
   type Changed,
+  ifUnavailable,
   type RecordRegistry,
   StoreUnavailableError,
 } from '../calls/ports.ts';
@@ -334,9 +335,4 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
 /** Decides on no change: what is known of the call is written as it is. */
 function asKnown(): null {
   return null;
-}
-
-function ifUnavailable(error: unknown): null {
-  if (error instanceof StoreUnavailableError) return null;
-  throw error;
 }

@@ -1,6 +1,6 @@
 import { type Call, trackedCallOf } from '../calls/call.ts';
 import type { Timing } from '../calls/plan.ts';
-import { type Slots, StoreUnavailableError } from '../calls/ports.ts';
+import { ifUnavailable, type Slots } from '../calls/ports.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readHead } from './record-codec.ts';
 import type { RedisRegistry } from './redis-registry.ts';
@@ -48,9 +48,4 @@ export class RegistrySlots implements Slots {
     local.dropRemoved(slot, settledNow() - rememberMs);
     if (isUp()) await shared.prune(slot, before).catch(ifUnavailable);
   }
-}
-
-function ifUnavailable(error: unknown): null {
-  if (error instanceof StoreUnavailableError) return null;
-  throw error;
 }
