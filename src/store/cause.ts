@@ -1,4 +1,4 @@
-import { UnsuitableRedisError } from './suitable.ts';
+import { UnsuitableRedisError } from './unsuitable.ts';
 
 /** Why Redis does not serve. Its texts hold no secrets, because `/readyz` is open to anybody. */
 export interface Cause {
@@ -165,7 +165,7 @@ function wrongName(error: unknown, message: string): Cause {
   return {
     code: 'ERR_TLS_CERT_ALTNAME_INVALID',
     what: `Redis's certificate is for ${names}, not for ${host ?? told?.[1]}`,
-    fix: 'Name Redis in REDIS_URL as its certificate does, or give it a certificate for that name.',
+    fix: 'Name Redis in REDIS_URL as its certificate does, or put that name into REDIS_TLS_SERVERNAME.',
   };
 }
 

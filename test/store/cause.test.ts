@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { causeOf, isVague, RedisOutError } from '../../src/store/cause.ts';
-import { UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
 
 const withCode = (message: string, code: string) => Object.assign(new Error(message), { code });
 const WRONGPASS = new Error('WRONGPASS invalid username-password pair or user is disabled.');

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectFast } from '../../src/store/connection.ts';
 import { Servers } from '../../src/store/servers.ts';
-import { UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
 import { freePort } from '../free-port.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { GROUP, RedisSentinels } from '../redis/redis-sentinels.ts';

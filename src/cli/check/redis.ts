@@ -5,8 +5,9 @@ import { parseRedisUrl } from '../../store/address.ts';
 import { type Cause, causeOf } from '../../store/cause.ts';
 import { embeddedVersion } from '../../store/embedded.ts';
 import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts';
-import { evicts, type Info, otherMode, tooOld, type Unfitness } from '../../store/suitable.ts';
+import { evicts, type Info, otherMode, tooOld } from '../../store/suitable.ts';
 import { type ServerSurvey, survey } from '../../store/survey.ts';
+import type { Unfitness } from '../../store/unsuitable.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 
