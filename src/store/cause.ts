@@ -43,6 +43,10 @@ const REPLIES: Readonly<Record<string, Told>> = {
   ],
   MASTERDOWN: ['the replica of Redis has lost its master', 'Start the master.'],
   CLUSTERDOWN: ['the Cluster does not serve our hash slot', 'Start the nodes that are down.'],
+  MOVED: [
+    'the server is a node of a Cluster, and our keys are on another',
+    'Name it with redis+cluster:// (rediss+cluster:// for TLS).',
+  ],
   TRYAGAIN: ['the Cluster is moving our hash slot', 'Wait until the slot has moved.'],
   WRONGTYPE: ['a key of ours in Redis holds something else', 'Find who else writes to this Redis.'],
 };

@@ -94,10 +94,19 @@ async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress
   const mode = modeOf(parseInfo(await redis.info()));
   const name = `${host}:${port}`;
   if (address.kind === 'cluster') {
-    return mode === 'cluster' ? await lookAtState(redis) : notACluster(name, mode);
+    const isCluster = mode === 'cluster' || (await speaksCluster(redis));
+    return isCluster ? await lookAtState(redis) : notACluster(name, mode);
   }
   if (mode !== 'sentinel') return notASentinel(name, mode);
   return await lookForGroup(redis, name, address.group);
+}
+
+/** Redis Enterprise, and so Azure, may call itself standalone and serve as a Cluster all the same. */
+async function speaksCluster(redis: Redis): Promise<boolean> {
+  return redis.cluster('INFO').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Checks the state of a Cluster, as one of its nodes sees it. */

@@ -27,6 +27,7 @@ describe('the cause of an error of Redis', () => {
       ),
       'TRYAGAIN',
     ],
+    ['nobody follows', new Error('MOVED 866 10.0.0.4:8501'), 'MOVED'],
     [
       'two addresses wrap',
       new AggregateError([withCode('connect ECONNREFUSED ::1:6379', 'ECONNREFUSED')]),
