@@ -6,7 +6,7 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, parseEnv } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../src/config.ts';
 import { isVariable, METRIC, read, readMetrics, SKIPPED, shutdownSeconds } from './facts.mjs';
@@ -59,7 +59,21 @@ function readSources() {
       metadata: { name: 'callkeeper-apps' },
       data: { 'apps.yaml': readFileSync(join(EXAMPLE, 'apps.yaml'), 'utf8') },
     },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'callkeeper-redis' },
+      data: parseEnv(readFileSync(join(EXAMPLE, 'redis.env'), 'utf8')),
+    },
   ];
+}
+
+function configMap(name) {
+  const found = objects.find(
+    ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === name,
+  );
+  if (!found) throw new Error(`there is no ConfigMap ${name}`);
+  return found.data;
 }
 
 function build() {
@@ -168,7 +182,6 @@ function checkReferences() {
   const names = {
     ServiceAccount: pod.serviceAccountName,
     Deployment: one('ScaledObject').spec.scaleTargetRef.name,
-    ConfigMap: pod.volumes.find(({ configMap }) => configMap).configMap.name,
   };
   for (const [kind, name] of Object.entries(names)) {
     if (one(kind).metadata.name !== name) faults.push(`there is no ${kind} ${name}`);
@@ -189,7 +202,10 @@ function checkStopping() {
 
 /** The daemon takes the environment that it is given, and listens and answers where it is asked. */
 function checkDaemon() {
-  for (const { name } of container.env) {
+  const [{ configMapRef }] = container.envFrom;
+  const given = Object.entries(configMap(configMapRef.name));
+  const variables = [...container.env, ...given.map(([name, value]) => ({ name, value }))];
+  for (const { name } of variables) {
     if (!isVariable(name)) faults.push(`Deployment: ${name} is no variable of src/config.ts`);
   }
   const { paths } = JSON.parse(read('config/openapi.json'));
@@ -210,11 +226,11 @@ function checkDaemon() {
     const [{ serviceAccountToken }] = pod.volumes.find(({ projected }) => projected).projected
       .sources;
     put(mountPath('entra'), serviceAccountToken.path, 'e30.e30.');
-    put(mountPath('apps'), 'apps.yaml', moved(one('ConfigMap').data['apps.yaml']));
+    const { name } = pod.volumes.find((volume) => volume.configMap).configMap;
+    put(mountPath('apps'), 'apps.yaml', moved(configMap(name)['apps.yaml']));
     put(mountPath('access'), 'access.yaml', read('config/access.example.yaml'));
-    put(mountPath('redis'), 'url', 'rediss://:key@callkeeper.example.com:10000');
     const [, host] = /^ {4}HOST=(\S+)$/m.exec(read('Dockerfile'));
-    const env = Object.fromEntries(container.env.map(({ name, value }) => [name, moved(value)]));
+    const env = Object.fromEntries(variables.map(({ name, value }) => [name, moved(value)]));
     const config = readConfig({ HOST: host, ...env });
     const listening = { http: config.port, metrics: config.metricsAddress?.port };
     for (const { name, containerPort } of container.ports) {

@@ -5,24 +5,22 @@ import { SERVICE_OR_LOOPBACK_URL } from './config/checks.ts';
 import { type Env, EnvReader } from './config/env-reader.ts';
 import { type Address, readHost, readMetricsAddress } from './config/listen-variables.ts';
 import { readProxies } from './config/proxy-variables.ts';
+import { type RedisConfig, readRedisConfig } from './config/redis-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
 import { readTrustedProxies } from './config/trusted-proxies.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
 import { LEAST_PLACES } from './limiter/fair-limiter.ts';
 import { latestCatchUpMs, periods } from './periods.ts';
-import { parseRedisUrl, RedisUrlError } from './store/address.ts';
 
 export { ConfigError } from './config/env-reader.ts';
 
 /** What one replica is told by its environment. Durations in ms. */
-export interface Config extends AppsConfig, AccessConfig {
+export interface Config extends AppsConfig, AccessConfig, RedisConfig {
   readonly host: string;
   readonly port: number;
   /** Where the metrics are, and then nowhere else; null: at `host` and `port`, with the API. */
   readonly metricsAddress: Address | null;
-  /** See `parseRedisUrl`; null: a redis-server of the daemon's own. */
-  readonly redisUrl: string | null;
   readonly dataDir: string;
   readonly intervalMs: number;
   readonly deadlineMs: number;
@@ -89,7 +87,7 @@ export function readConfig(env: Env, hasRedisServer = () => true): Config {
     host,
     port,
     metricsAddress: readMetricsAddress(read, { host, port }),
-    redisUrl: readRedisUrl(read),
+    ...readRedisConfig(read, hosts),
     dataDir: read.text('DATA_DIR') ?? '.data',
     intervalMs,
     deadlineMs,
@@ -113,19 +111,6 @@ export function readConfig(env: Env, hasRedisServer = () => true): Config {
   }
   read.throwFaults();
   return Object.freeze(config);
-}
-
-function readRedisUrl(read: EnvReader): string | null {
-  const text = read.secretText('REDIS_URL');
-  if (text === null) return null;
-  try {
-    parseRedisUrl(text);
-    return text;
-  } catch (error) {
-    if (!(error instanceof RedisUrlError)) throw error;
-    for (const fault of error.faults) read.fault(`REDIS_URL ${fault}`);
-    return null;
-  }
 }
 
 /** Defaults: https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications */

@@ -14,6 +14,7 @@ import { buildKeeper } from './daemon/keeper.ts';
 import { buildOwners } from './daemon/owners.ts';
 import { Readiness } from './daemon/readiness.ts';
 import { Recovery } from './daemon/recovery.ts';
+import { buildRedisAccess } from './daemon/redis.ts';
 import { buildRegistry } from './daemon/registry.ts';
 import { Turns } from './daemon/turns.ts';
 import { buildWebhooks } from './daemon/webhooks.ts';
@@ -61,7 +62,7 @@ export interface Daemon {
   readonly url: string;
   /** Where the metrics are, where that is a listener of their own. */
   readonly metricsUrl: string | null;
-  /** Reads APPS_FILE and ACCESS_FILE again, if there are any, and logs the result. */
+  /** Reads APPS_FILE, ACCESS_FILE and REDIS_URL_FILE again, if there are any, and logs the result. */
   reloadFiles(): Promise<void>;
   /**
    * Unready at once; then the API is drained, visits in flight are finished or
@@ -97,7 +98,25 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const embedded = config.redisUrl === null ? new EmbeddedRedis(config.dataDir, log) : null;
   starting.defer(() => embedded?.stop());
   const redisUrl = config.redisUrl ?? (await embedded?.start()) ?? '';
-  const connection = { url: redisUrl, timeoutMs: period.redisTimeoutMs, log };
+  const watched = { pollMs: period.filesPollMs, clock, log };
+  const redisAccess = buildRedisAccess({
+    config,
+    timeouts: period.graph,
+    clock,
+    random,
+    userAgent,
+    metrics: () => metrics,
+    watched,
+    log,
+  });
+  starting.defer(() => redisAccess.stop());
+  const connection = {
+    url: redisUrl,
+    credentials: redisAccess.credentials,
+    tlsServername: config.redisTlsServername,
+    timeoutMs: period.redisTimeoutMs,
+    log,
+  };
   const redis = connectFast(connection);
   starting.defer(() => redis.disconnect());
   // BullMQ adds its scripts to what it is given, and each pipeline pays for all scripts there are.
@@ -178,7 +197,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     reserveMs: policy.reserveMs,
   });
   starting.defer(() => graph.close());
-  const watched = { pollMs: period.filesPollMs, clock, log };
   const { configured, watch: appsWatch } = configureApps({ config, graph, metrics, watched });
   starting.defer(() => appsWatch?.stop());
   const { keeper, timings, visitor } = buildKeeper({
@@ -373,7 +391,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     metricsApp &&
     (await metricsApp.listen({ ...metricsAddress }).catch(cannotListen('METRICS_ADDRESS')));
   const url = await app.listen({ host, port }).catch(cannotListen('HOST and PORT'));
-  link.start();
+  void redisAccess.start().then(() => link.start());
   watch.start();
   owners.watch.start();
   appsWatch?.start();
@@ -386,7 +404,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     url,
     metricsUrl,
     reloadFiles: async () => {
-      await Promise.all([appsWatch?.reload(), accessWatch?.reload()]);
+      await Promise.all([appsWatch?.reload(), accessWatch?.reload(), redisAccess.reload()]);
     },
     stop: () => {
       readiness.stop();

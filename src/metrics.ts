@@ -148,7 +148,7 @@ export class Metrics implements Observer, GraphObserver {
     });
     this.#reloaded = new Gauge({
       name: 'callkeeper_reload_successful',
-      help: 'Whether what was last read of APPS_FILE or ACCESS_FILE is in use; 0: it is faulty.',
+      help: 'Whether what was last read of APPS_FILE, ACCESS_FILE or REDIS_URL_FILE is in use; 0: it is faulty.',
       labelNames: ['file'],
       registers,
     });
@@ -237,6 +237,10 @@ export class Metrics implements Observer, GraphObserver {
     this.#reloaded.set({ file: 'access' }, Number(outcome === 'success'));
   }
 
+  redisUrlReloaded(outcome: 'success' | 'failure'): void {
+    this.#reloaded.set({ file: 'redis-url' }, Number(outcome === 'success'));
+  }
+
   answered(status: number): void {
     this.#answers.inc({ status: `${Math.floor(status / 100)}xx` });
   }
@@ -295,7 +299,7 @@ export class Metrics implements Observer, GraphObserver {
       this.#accessReloads.inc({ outcome }, 0);
     }
     // At the start a faulty one is refused.
-    for (const file of ['apps', 'access']) this.#reloaded.set({ file }, 1);
+    for (const file of ['apps', 'access', 'redis-url']) this.#reloaded.set({ file }, 1);
     for (const outcome of ['delivered', 'failed', 'gone', 'refused', 'given_up']) {
       this.#deliveries.inc({ outcome }, 0);
     }

@@ -87,6 +87,9 @@ describe('an environment that says no more than it must', () => {
       port: 8080,
       metricsAddress: null,
       redisUrl: null,
+      redisUrlFile: null,
+      redisEntra: null,
+      redisTlsServername: null,
       dataDir: '.data',
       apps: [
         {

@@ -1,8 +1,9 @@
-// Callkeeper as an Azure Container App. The environment, the user-assigned identity and the key
-// vault are there already, in this resource group; docs/deploy.md says what has to be in them.
+// Callkeeper as an Azure Container App. The environment, the user-assigned identity, the key vault and
+// the Azure Managed Redis are there already, in this resource group; docs/deploy.md says what has to
+// be in them.
 //
 //   az deployment group create --resource-group GROUP --template-file container-app.bicep \
-//     --parameters environmentName=… identityName=… keyVaultName=… image=… tenantId=… clientId=…
+//     --parameters environmentName=… identityName=… keyVaultName=… redisName=… image=… tenantId=… clientId=…
 
 param name string = 'callkeeper'
 param location string = resourceGroup().location
@@ -10,11 +11,14 @@ param location string = resourceGroup().location
 @description('Of the managed environment, which should be in a virtual network of yours.')
 param environmentName string
 
-@description('Of the user-assigned identity that reads the vault, pulls the image, and that the bot\'s app registration trusts.')
+@description('Of the user-assigned identity that reads the vault, pulls the image, uses Redis, and that the bot\'s app registration trusts.')
 param identityName string
 
-@description('Its secrets callkeeper-redis-url and callkeeper-access are the URL of Redis and the file of keys.')
+@description('Its secret callkeeper-access is the file of keys.')
 param keyVaultName string
+
+@description('Of the Azure Managed Redis. The identity gets access to its data.')
+param redisName string
 
 @description('Such as registry.example.com/callkeeper:0.1.0')
 param image string
@@ -52,6 +56,27 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: keyVaultName
 }
 
+resource redis 'Microsoft.Cache/redisEnterprise@2025-07-01' existing = {
+  name: redisName
+}
+
+// An Azure Managed Redis has one, of this name.
+resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' existing = {
+  name: 'default'
+  parent: redis
+}
+
+resource usesRedis 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = {
+  name: guid(database.id, identity.id, 'default')
+  parent: database
+  properties: {
+    accessPolicyName: 'default'
+    user: {
+      objectId: identity.properties.principalId
+    }
+  }
+}
+
 // Key Vault Secrets User
 resource readsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, identity.id, '4633458b-17de-408a-874c-0445c86b69e6')
@@ -82,7 +107,7 @@ var apps = {
 resource app 'Microsoft.App/containerApps@2025-01-01' = {
   name: name
   location: location
-  dependsOn: [readsSecrets]
+  dependsOn: [readsSecrets, usesRedis]
   identity: {
     type: 'UserAssigned'
     userAssignedIdentities: {
@@ -116,11 +141,6 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
           keyVaultUrl: '${vault.properties.vaultUri}secrets/callkeeper-access'
           identity: identity.id
         }
-        {
-          name: 'redis-url'
-          keyVaultUrl: '${vault.properties.vaultUri}secrets/callkeeper-redis-url'
-          identity: identity.id
-        }
       ]
     }
     template: {
@@ -144,8 +164,16 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
               value: '/etc/callkeeper/access.yaml'
             }
             {
-              name: 'REDIS_URL_FILE'
-              value: '/etc/callkeeper/redis-url'
+              name: 'REDIS_URL'
+              value: '${database.properties.clusteringPolicy == 'OSSCluster' ? 'rediss+cluster' : 'rediss'}://${redis.properties.hostName}:${database.properties.port}'
+            }
+            {
+              name: 'REDIS_AUTH'
+              value: 'entra'
+            }
+            {
+              name: 'REDIS_ENTRA_CLIENT_ID'
+              value: identity.properties.clientId
             }
             {
               name: 'GRAPH_CLOUD'
@@ -207,10 +235,6 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
             {
               secretRef: 'access'
               path: 'access.yaml'
-            }
-            {
-              secretRef: 'redis-url'
-              path: 'redis-url'
             }
           ]
         }

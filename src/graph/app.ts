@@ -35,18 +35,22 @@ export interface Webhook {
   secrets(): Promise<readonly string[]>;
 }
 
-/** An app registration whose calls are kept alive. */
-export interface App {
+/** Who asks Entra for tokens. */
+export interface Identity {
   name: string;
   cloud: CloudName;
-  /** The app's own tenant; a call may name another (a multi-tenant app). */
+  /** Its own tenant; an app may be asked for tokens of another (a multi-tenant app). */
   tenantId: string;
   clientId: string;
   credential: Credential;
-  /** Includes the version, as in `https://graph.microsoft.com/v1.0`; no trailing slash. */
-  graphBaseUrl: string;
   /** `https://host[:port]`, no trailing slash. */
   authorityHost: string;
+}
+
+/** An app registration whose calls are kept alive. */
+export interface App extends Identity {
+  /** Includes the version, as in `https://graph.microsoft.com/v1.0`; no trailing slash. */
+  graphBaseUrl: string;
   /** null: its calls are told of where those of all apps are, or at a webhook of their own. */
   webhook: Webhook | null;
 }

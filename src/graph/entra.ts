@@ -1,22 +1,23 @@
 import { ConfidentialClientApplication } from '@azure/msal-node';
-import type { App } from './app.ts';
-import { CLOUDS } from './clouds.ts';
+import type { Identity } from './app.ts';
 import type { ClientProof } from './credential.ts';
 import { MsalNetwork, type MsalOptions, readToken, SILENT } from './msal-network.ts';
 import type { Token } from './token-cache.ts';
 
 /**
- * Asks Entra for an app-only token for Graph in a tenant, by MSAL. Each time
+ * Asks Entra for an app-only token in a tenant, by MSAL. Each time
  * with a new MSAL client: after a 429 or 5xx one of them refuses by itself for
  * a minute or more, and its cache gives a revoked token out again.
  *
+ * @param scope what the token is for, such as `https://graph.microsoft.com/.default`
  * @param claims a claims challenge of Graph, as JSON, or null
  * @throws TokenError
  */
 export async function acquireToken(
-  app: App,
+  app: Identity,
   proof: ClientProof,
   tenantId: string,
+  scope: string,
   claims: string | null,
   options: MsalOptions,
 ): Promise<Token> {
@@ -24,7 +25,7 @@ export async function acquireToken(
   try {
     const client = createClient(app, proof, tenantId, network);
     const result = await client.acquireTokenByClientCredential({
-      scopes: [`https://${CLOUDS[app.cloud].graphHost}/.default`],
+      scopes: [scope],
       skipCache: true,
       azureRegion: 'DisableMsalForceRegion', // or MSAL reads the region from process.env
       ...(claims === null ? {} : { claims }),
@@ -36,7 +37,7 @@ export async function acquireToken(
 }
 
 function createClient(
-  app: App,
+  app: Identity,
   proof: ClientProof,
   tenantId: string,
   networkClient: MsalNetwork,

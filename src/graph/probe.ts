@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import type { Clock } from '../calls/ports.ts';
 import type { App } from './app.ts';
 import { type Attempt, conclude } from './attempt.ts';
+import { claimsIn } from './claims.ts';
 import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
 import { ExchangeError, exchange } from './exchange.ts';
 import { keepAliveEndpoint, keepAliveRequest } from './keep-alive-request.ts';
@@ -80,17 +81,12 @@ export class Prober {
 /**
  * The permissions that a token of an app tells of; null where it is not in the form
  * that Entra documents. To look is for people: Graph alone decides what it is good for.
- * https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
  */
 export function rolesIn(token: string): readonly string[] | null {
-  const payload = token.split('.')[1] ?? '';
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    const { roles = [] } = claims as { roles?: unknown };
-    return Array.isArray(roles) ? roles.map(String) : null;
-  } catch {
-    return null; // Opaque, as a token may be.
-  }
+  const claims = claimsIn(token);
+  if (claims === null) return null;
+  const { roles = [] } = claims;
+  return Array.isArray(roles) ? roles.map(String) : null;
 }
 
 function toTokenError(error: unknown): TokenError {

@@ -98,7 +98,12 @@ export class TokenCache {
 
   /** Whether {@link get} has a token at hand, without a request. */
   get isAtHand(): boolean {
-    return this.#held !== null && this.#options.uptime() < this.#held.expiresAt;
+    return this.leftMs > 0;
+  }
+
+  /** How long the token at hand is good, in ms; 0 or less without one. */
+  get leftMs(): number {
+    return this.#held === null ? 0 : this.#held.expiresAt - this.#options.uptime();
   }
 
   /**

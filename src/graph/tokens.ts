@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock, Random } from '../calls/ports.ts';
-import type { App, ManagedIdentity } from './app.ts';
+import type { Identity, ManagedIdentity } from './app.ts';
 import { CLOUDS } from './clouds.ts';
 import type { Connections } from './connections.ts';
 import { type ClientProof, readCredential } from './credential.ts';
@@ -21,10 +21,12 @@ export interface TokensOptions {
   readonly userAgent: string;
   /** See `TokenCacheOptions`. */
   readonly reserveMs: number;
+  /** What tokens are for, such as `https://redis.azure.com/.default`; by default Graph of the app's cloud. */
+  readonly scope?: string;
 }
 
 interface Held {
-  readonly app: App;
+  readonly app: Identity;
   readonly tenantId: string;
   readonly cache: TokenCache;
 }
@@ -44,7 +46,7 @@ export class Tokens {
     this.#options = options;
   }
 
-  of(app: App, tenantId: string): TokenCache {
+  of(app: Identity, tenantId: string): TokenCache {
     const key = `${app.name} ${tenantId}`;
     const known = this.#held.get(key);
     if (known !== undefined) {
@@ -63,7 +65,7 @@ export class Tokens {
    * as before are kept. Where only its proof is another, the token at hand goes
    * on to serve until the new proof has brought one: it is the same app's.
    */
-  use(apps: readonly App[]): void {
+  use(apps: readonly Identity[]): void {
     const byName = new Map(apps.map((app) => [app.name, app]));
     for (const [key, { app, tenantId, cache }] of this.#held) {
       const now = byName.get(app.name);
@@ -87,7 +89,7 @@ export class Tokens {
     if (oldest !== null) this.#held.delete(oldest);
   }
 
-  #create(app: App, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
+  #create(app: Identity, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
     const log = this.#options.log.child({ app: app.name, tenantId });
     const acquire = (claims: string | null) => this.#acquire(app, tenantId, claims);
     return this.#cache(acquire, log, predecessor);
@@ -103,23 +105,27 @@ export class Tokens {
     return new TokenCache({ acquire, uptime, random, log, requested, reserveMs }, predecessor);
   }
 
-  async #acquire(app: App, tenantId: string, claims: string | null): Promise<Token> {
+  async #acquire(app: Identity, tenantId: string, claims: string | null): Promise<Token> {
     const { credential } = app;
     if (credential.kind === 'managed-identity') {
       if (tenantId !== app.tenantId) {
         const own = `a managed identity has tokens for its own tenant only, ${app.tenantId}`;
         throw new TokenError(null, own, null);
       }
-      const resource = `https://${CLOUDS[app.cloud].graphHost}`;
+      const resource = this.#scopeOf(app).replace(/\/\.default$/, '');
       return acquireManagedToken(credential.identity, resource, this.#toMachine());
     }
     const until = performance.now() + this.#options.tokenMs;
     const proof = await this.#prove(app);
     const leftMs = Math.max(1, until - performance.now());
-    return acquireToken(app, proof, tenantId, claims, this.#toEntra(leftMs));
+    return acquireToken(app, proof, tenantId, this.#scopeOf(app), claims, this.#toEntra(leftMs));
   }
 
-  async #prove({ credential, cloud }: App): Promise<ClientProof> {
+  #scopeOf({ cloud }: Identity): string {
+    return this.#options.scope ?? `https://${CLOUDS[cloud].graphHost}/.default`;
+  }
+
+  async #prove({ credential, cloud }: Identity): Promise<ClientProof> {
     switch (credential.kind) {
       case 'managed-identity':
         return {}; // Asks no authority: see above.
@@ -155,8 +161,8 @@ export class Tokens {
 }
 
 /** Whether a token of the one is a token of the other. */
-function isSameApp(one: App, other: App): boolean {
-  const told = ({ clientId, cloud, authorityHost, credential, tenantId }: App) => [
+function isSameApp(one: Identity, other: Identity): boolean {
+  const told = ({ clientId, cloud, authorityHost, credential, tenantId }: Identity) => [
     clientId,
     cloud,
     authorityHost,

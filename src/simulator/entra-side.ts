@@ -103,7 +103,7 @@ async function sendToken(
   });
 }
 
-/** Graph's tokens say nothing to others; those for APIs, named by `api://` or id, do. */
+/** Tokens for Graph and for Redis are not signed; those for APIs, named by `api://` or id, are. */
 async function issue(world: EntraWorld, tenantId: string, form: URLSearchParams): Promise<string> {
   const clientId = form.get('client_id') ?? '';
   const resource = resourceOf(form);
@@ -114,7 +114,14 @@ async function issue(world: EntraWorld, tenantId: string, form: URLSearchParams)
     return await world.apiTokens.issue(named);
   }
   const expiresAt = now + lifetimeMs;
-  return world.tokens.issue({ clientId, tenantId, expiresAt, claims: form.get('claims') });
+  const audience = resource ?? '';
+  return world.tokens.issue({
+    clientId,
+    tenantId,
+    expiresAt,
+    claims: form.get('claims'),
+    audience,
+  });
 }
 
 /** What the token is to be for, where the scope says so as it must. */

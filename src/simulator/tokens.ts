@@ -8,6 +8,18 @@ export interface IssuedToken {
   readonly expiresAt: number;
   /** The claims it was asked for with, as JSON, or null. */
   readonly claims: string | null;
+  /** The API that it is for; Graph by default. Graph takes no other. */
+  readonly audience?: string;
+}
+
+const GRAPH = 'https://graph.microsoft.com';
+
+/** The object id of an app's service principal: the hex digits of its client id in reverse order. */
+export function objectIdOf(clientId: string): string {
+  return [...clientId.replaceAll('-', '')]
+    .reverse()
+    .join('')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 /** The tokens that are good at the simulated Graph. */
@@ -32,7 +44,7 @@ export class Tokens {
     const now = this.#now();
     for (const [text, old] of this.#issued) if (old.expiresAt <= now) this.#issued.delete(text);
     const text = encode(token, this.#roles);
-    this.#issued.set(text, token);
+    if (token.audience === undefined || isGraph(token.audience)) this.#issued.set(text, token);
     return text;
   }
 
@@ -75,11 +87,17 @@ export class Tokens {
  * In the shape of a token of Entra, of version 1 as Graph's are; nobody but Graph checks it.
  * https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
  */
-function encode({ clientId, tenantId, expiresAt }: IssuedToken, roles: readonly string[]): string {
+function encode(token: IssuedToken, roles: readonly string[]): string {
+  const { clientId, tenantId, expiresAt, audience: aud = GRAPH } = token;
   const header = { typ: 'JWT', alg: 'RS256', kid: 'simulated' };
-  const aud = 'https://graph.microsoft.com';
   const exp = Math.floor(expiresAt / 1000);
-  const claims = { aud, appid: clientId, tid: tenantId, roles, exp, uti: randomUUID() };
+  const oid = objectIdOf(clientId);
+  const claims = { aud, appid: clientId, oid, tid: tenantId, roles, exp, uti: randomUUID() };
   const parts = [JSON.stringify(header), JSON.stringify(claims), 'simulated'];
   return parts.map((part) => Buffer.from(part).toString('base64url')).join('.');
+}
+
+/** Each cloud has a Graph of its own. */
+function isGraph(audience: string): boolean {
+  return audience.includes('graph');
 }

@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
+
 /** How a Redis is named in REDIS_URL. */
 export type RedisAddress = SingleAddress | SentinelAddress | ClusterAddress;
 
 /** One server, or whatever a service puts behind one name. */
-interface SingleAddress {
+interface SingleAddress extends Access {
   readonly kind: 'single';
   /** `redis://` or `rediss://`, with user, password and database. */
   readonly url: string;
@@ -75,10 +77,23 @@ export function parseRedisUrl(text: string): RedisAddress {
   return address;
 }
 
+/** Whether two addresses differ in nothing but the user and the password. */
+export function isSameRedis(one: RedisAddress, other: RedisAddress): boolean {
+  return isDeepStrictEqual(withoutUser(one), withoutUser(other));
+}
+
+function withoutUser(address: RedisAddress): object {
+  const nobody = { username: undefined, password: undefined };
+  if (address.kind !== 'single') return { ...address, ...nobody };
+  const url = Object.assign(new URL(address.url), { username: '', password: '' });
+  return { ...address, url: url.href, ...nobody };
+}
+
 function parseSingle(text: string): SingleAddress {
   const url = URL.parse(text);
   if (url && /^rediss?:$/.test(url.protocol) && url.hostname && /^\/?\d*$/.test(url.pathname)) {
-    return { kind: 'single', url: text };
+    const access = parseUser(`${url.username}:${url.password}`, []);
+    return { kind: 'single', url: text, ...access, tls: url.protocol === 'rediss:' };
   }
   throw new RedisUrlError([`must be ${FORMS}`]);
 }

@@ -1,4 +1,4 @@
-import { UnsuitableRedisError } from './suitable.ts';
+import { UnsuitableRedisError } from './unsuitable.ts';
 
 /** Why Redis does not serve. Its texts hold no secrets, because `/readyz` is open to anybody. */
 export interface Cause {
@@ -43,6 +43,10 @@ const REPLIES: Readonly<Record<string, Told>> = {
   ],
   MASTERDOWN: ['the replica of Redis has lost its master', 'Start the master.'],
   CLUSTERDOWN: ['the Cluster does not serve our hash slot', 'Start the nodes that are down.'],
+  MOVED: [
+    'the server is a node of a Cluster, and our keys are on another',
+    'Name it with redis+cluster:// (rediss+cluster:// for TLS).',
+  ],
   TRYAGAIN: ['the Cluster is moving our hash slot', 'Wait until the slot has moved.'],
   WRONGTYPE: ['a key of ours in Redis holds something else', 'Find who else writes to this Redis.'],
 };
@@ -165,7 +169,7 @@ function wrongName(error: unknown, message: string): Cause {
   return {
     code: 'ERR_TLS_CERT_ALTNAME_INVALID',
     what: `Redis's certificate is for ${names}, not for ${host ?? told?.[1]}`,
-    fix: 'Name Redis in REDIS_URL as its certificate does, or give it a certificate for that name.',
+    fix: 'Name Redis in REDIS_URL as its certificate does, or put that name into REDIS_TLS_SERVERNAME.',
   };
 }
 

@@ -1,10 +1,11 @@
 import { connect } from 'node:net';
-import { Redis, type RedisOptions } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
 import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
-import { type ConnectionOptions, forEndpoint } from './connection.ts';
+import { type ConnectionOptions, createForEndpoint } from './client.ts';
 import { PROBE_KEY } from './keys.ts';
-import { modeOf, parseInfo, type Unfitness, UnsuitableRedisError } from './suitable.ts';
+import { modeOf, parseInfo } from './suitable.ts';
+import { type Unfitness, UnsuitableRedisError } from './unsuitable.ts';
 
 /** How long a probe's key lives, in ms. */
 const PROBE_MS = 1_000;
@@ -24,10 +25,10 @@ const FINE: Seen = { kind: 'fine' };
  * {@link UnsuitableRedisError} if no server that answers is what REDIS_URL says;
  * servers that do not answer may still start.
  */
-export async function diagnose({ url, timeoutMs }: ConnectionOptions): Promise<Cause | null> {
-  const address = parseRedisUrl(url);
+export async function diagnose(options: ConnectionOptions): Promise<Cause | null> {
+  const address = parseRedisUrl(options.url);
   const endpoints = endpointsOf(address);
-  const seen = await Promise.all(endpoints.map((one) => lookAt(one, address, timeoutMs)));
+  const seen = await Promise.all(endpoints.map((one) => lookAt(one, address, options)));
   const unfit = seen.find((one) => one.kind === 'unfit');
   if (unfit && !seen.some(isAsNamed)) throw new UnsuitableRedisError(unfit.unfitness);
   const causes = seen.flatMap((one) => (one.kind === 'broken' && one.cause ? [one.cause] : []));
@@ -46,9 +47,13 @@ function endpointsOf(address: RedisAddress): readonly Endpoint[] {
   return [{ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6_379) }];
 }
 
-async function lookAt(endpoint: Endpoint, address: RedisAddress, timeoutMs: number): Promise<Seen> {
+async function lookAt(
+  endpoint: Endpoint,
+  address: RedisAddress,
+  options: ConnectionOptions,
+): Promise<Seen> {
   let connectionError: unknown = null;
-  const redis = bareConnection(endpoint, address, timeoutMs);
+  const redis = bareConnection(endpoint, address, options);
   redis.on('error', (error) => {
     connectionError = error;
   });
@@ -57,7 +62,7 @@ async function lookAt(endpoint: Endpoint, address: RedisAddress, timeoutMs: numb
   } catch (error) {
     const cause = clearestCause([error, connectionError]);
     const mayBeGreeted = !redis.options.tls && (cause === null || isVague(cause));
-    const greeting = mayBeGreeted ? await readGreeting(endpoint, timeoutMs) : null;
+    const greeting = mayBeGreeted ? await readGreeting(endpoint, options.timeoutMs) : null;
     return { kind: 'broken', cause: greeting ?? cause };
   } finally {
     redis.disconnect();
@@ -65,18 +70,20 @@ async function lookAt(endpoint: Endpoint, address: RedisAddress, timeoutMs: numb
 }
 
 /** A connection that retries nothing and waits for nothing, not even for a Redis that loads. */
-function bareConnection(endpoint: Endpoint, address: RedisAddress, timeoutMs: number): Redis {
-  const options: RedisOptions = {
-    lazyConnect: true,
+function bareConnection(
+  endpoint: Endpoint,
+  address: RedisAddress,
+  options: ConnectionOptions,
+): Redis {
+  const { timeoutMs } = options;
+  const special = {
     enableReadyCheck: false,
     retryStrategy: null,
     maxRetriesPerRequest: 0,
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
   };
-  const legacy = { replyMapping: 'legacy' as const };
-  if (address.kind === 'single') return new Redis(address.url, { ...options, ...legacy });
-  return new Redis({ ...forEndpoint(endpoint, address), ...options, ...legacy });
+  return createForEndpoint(endpoint, address, special, options);
 }
 
 async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress): Promise<Seen> {
@@ -87,10 +94,19 @@ async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress
   const mode = modeOf(parseInfo(await redis.info()));
   const name = `${host}:${port}`;
   if (address.kind === 'cluster') {
-    return mode === 'cluster' ? await lookAtState(redis) : notACluster(name, mode);
+    const isCluster = mode === 'cluster' || (await speaksCluster(redis));
+    return isCluster ? await lookAtState(redis) : notACluster(name, mode);
   }
   if (mode !== 'sentinel') return notASentinel(name, mode);
   return await lookForGroup(redis, name, address.group);
+}
+
+/** Redis Enterprise, and so Azure, may call itself standalone and serve as a Cluster all the same. */
+async function speaksCluster(redis: Redis): Promise<boolean> {
+  return redis.cluster('INFO').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Checks the state of a Cluster, as one of its nodes sees it. */

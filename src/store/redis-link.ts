@@ -5,7 +5,7 @@ import type { Cause } from './cause.ts';
 import { Emitter } from './emitter.ts';
 import type { Membership } from './membership.ts';
 import type { Servers } from './servers.ts';
-import { UnsuitableRedisError } from './suitable.ts';
+import { UnsuitableRedisError } from './unsuitable.ts';
 
 export interface RedisLinkOptions {
   readonly servers: Pick<Servers, 'assertSuitable' | 'countChanges' | 'causeOf'>;

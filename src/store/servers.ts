@@ -1,9 +1,11 @@
 import type { Redis } from 'ioredis';
 import { parseRedisUrl } from './address.ts';
 import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
-import { type ConnectionOptions, isCluster, type RedisClient } from './connection.ts';
+import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts';
+import { withCredentials } from './credentials.ts';
 import { diagnose } from './diagnosis.ts';
-import { assertSuitable, UnsuitableRedisError } from './suitable.ts';
+import { assertSuitable } from './suitable.ts';
+import { UnsuitableRedisError } from './unsuitable.ts';
 
 export interface ServersOptions {
   /** Just made: none of its servers is connected yet. */
@@ -70,8 +72,10 @@ export class Servers {
    * null if that is unknown.
    */
   async causeOf(error: unknown): Promise<Cause | null> {
+    const { connection } = this.#options;
     const cause = clearestCause([error, this.#connectionError]);
-    if (cause && !isVague(cause)) return cause;
-    return (await diagnose(this.#options.connection).catch(causeOf)) ?? cause;
+    const isClear = cause !== null && !isVague(cause);
+    const found = isClear ? cause : ((await diagnose(connection).catch(causeOf)) ?? cause);
+    return withCredentials(found, connection.credentials);
   }
 }

@@ -1,21 +1,5 @@
-import { isCluster, type RedisClient } from './connection.ts';
-
-/** Why a Redis must not be used as it is, and what to change, each a sentence. */
-export interface Unfitness {
-  readonly what: string;
-  readonly fix: string;
-}
-
-/** This Redis must not be used as it is; the message says what to change. */
-export class UnsuitableRedisError extends Error {
-  readonly code = 'UNSUITABLE_REDIS';
-  readonly unfitness: Unfitness;
-  constructor(unfitness: Unfitness) {
-    super(`${unfitness.what} ${unfitness.fix}`);
-    this.name = 'UnsuitableRedisError';
-    this.unfitness = unfitness;
-  }
-}
+import { isCluster, type RedisClient } from './client.ts';
+import { type Unfitness, UnsuitableRedisError } from './unsuitable.ts';
 
 /** The oldest Redis whose every command we use; BullMQ recommends it as well. */
 const OLDEST: readonly [number, number] = [6, 2];
@@ -81,7 +65,7 @@ export function evicts(info: Info): Unfitness | null {
   if (policy === 'noeviction') return null;
   return {
     what: `Redis has maxmemory-policy ${policy}: under memory pressure it would drop calls in silence.`,
-    fix: 'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf).',
+    fix: 'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; in the portal if a service runs Redis).',
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { type Cause, causeOf, isVague, RedisOutError } from './cause.ts';
-import { type ConnectionOptions, connectFast, isCluster, type RedisClient } from './connection.ts';
+import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts';
+import { connectFast } from './connection.ts';
+import { withCredentials } from './credentials.ts';
 import { diagnose } from './diagnosis.ts';
 import { PROBE_KEY } from './keys.ts';
 import { type Info, parseInfo } from './suitable.ts';
@@ -11,6 +13,8 @@ export interface Survey {
   readonly servers: readonly ServerSurvey[];
   /** Why it takes no writes; null if it takes them. */
   readonly writeFault: Cause | null;
+  /** Redis has no database of the number in the URL: ioredis goes on in database 0. */
+  readonly lacksDatabase: boolean;
 }
 
 export interface ServerSurvey {
@@ -33,14 +37,15 @@ const PROBE_MS = 1_000;
 export async function survey(options: ConnectionOptions): Promise<Survey> {
   const redis = connectFast(options);
   try {
-    await ready(redis, options.timeoutMs);
+    const { lacksDatabase } = await ready(redis, options);
     const nodes: readonly Redis[] = isCluster(redis) ? redis.nodes('master') : [redis];
     const servers = await Promise.all(nodes.map(lookAt));
-    return { servers, writeFault: await writeFaultOf(redis) };
+    return { servers, writeFault: await writeFaultOf(redis), lacksDatabase };
   } catch (error) {
     const found = await diagnose(options);
     const cause = causeOf(error);
-    const reason = cause === null || isVague(cause) ? (found ?? cause) : cause;
+    const clearest = cause === null || isVague(cause) ? (found ?? cause) : cause;
+    const reason = withCredentials(clearest, options.credentials);
     throw reason === null ? error : new RedisOutError(reason, error);
   } finally {
     redis.disconnect();
@@ -48,13 +53,18 @@ export async function survey(options: ConnectionOptions): Promise<Survey> {
 }
 
 /** Rejects with the first thing that went wrong: nothing is tried twice. */
-async function ready(redis: RedisClient, timeoutMs: number): Promise<void> {
+async function ready(redis: RedisClient, { timeoutMs }: ConnectionOptions) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let lacksDatabase = false;
   const late = new Error(`no answer in ${timeoutMs} ms`);
   const timer = setTimeout(reject, timeoutMs, late);
   redis.once('ready', resolve);
-  redis.once('error', reject);
+  redis.on('error', (error: Error & { command?: { name: string } }) => {
+    if (error.command?.name === 'select') lacksDatabase = true;
+    else reject(error);
+  });
   await promise.finally(() => clearTimeout(timer));
+  return { lacksDatabase };
 }
 
 async function lookAt(node: Redis): Promise<ServerSurvey> {

@@ -5,8 +5,13 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Finding } from '../../src/cli/check/finding.ts';
+import { createServerIdentity } from '../../src/simulator/certificate.ts';
+import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
+import { objectIdOf } from '../../src/simulator/tokens.ts';
 import { freePort } from '../free-port.ts';
-import { World } from '../process/world.ts';
+import { CLIENT, TENANT, World } from '../process/world.ts';
+import { EntraFront, type Verify } from '../redis/entra-front.ts';
+import { verifyToken } from '../redis/entra-tokens.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import { aRelayFromAfar } from '../redis/relay.ts';
 import { cli, type Ended } from './cli.ts';
@@ -263,6 +268,70 @@ describe('a Redis', () => {
       { check: 'redis', fix: 'Name it with redis://.' },
     ]);
   });
+});
+
+describe('a Redis that takes tokens of Entra', () => {
+  /** Without CONFIG, and without an append-only file. */
+  async function aFront(verify: Verify = verifyToken): Promise<Record<string, string>> {
+    const identity = await createServerIdentity();
+    const trusted = join(world.directory, 'ca-of-redis.pem');
+    writeFileSync(trusted, `${world.simulator.caCertificate}\n${identity.ca}`);
+    const front = new EntraFront(await aRedis('--appendonly', 'no'), identity, verify);
+    await front.start();
+    onTestFinished(() => front.stop());
+    return {
+      NODE_EXTRA_CA_CERTS: trusted,
+      REDIS_URL: `rediss://localhost:${front.port}`,
+      REDIS_AUTH: 'entra',
+      REDIS_ENTRA_CLIENT_ID: CLIENT,
+      REDIS_ENTRA_TENANT_ID: TENANT,
+      REDIS_ENTRA_CLIENT_SECRET: DEFAULT_SECRET,
+    };
+  }
+
+  test("is asked as a replica would, and warned of with the portal's setting", async () => {
+    const over = await aFront();
+    expect(await wrongs(over)).toMatchObject([
+      { check: 'redis.persistence', status: 'warning', fix: expect.stringContaining('portal') },
+    ]);
+    const { stdout } = await cli(['check'], env(over));
+    const line = `ok       redis.token: a token of Entra for Redis, as user ${objectIdOf(CLIENT)}\n`;
+    expect(stdout).toContain(line);
+    expect(stdout).not.toContain('eyJ');
+  });
+
+  test('but not those of this identity is a failure, which names what gives it access', async () => {
+    expect(await wrongs(await aFront(() => null))).toMatchObject([
+      {
+        check: 'redis',
+        detail: expect.stringContaining('WRONGPASS'),
+        fix: expect.stringContaining('object id'),
+      },
+    ]);
+  });
+
+  test('is not asked without one', async () => {
+    const over = { ...(await aFront()), REDIS_ENTRA_CLIENT_SECRET: 'the-id-of-the-secret' };
+    expect(await wrongs(over)).toMatchObject([
+      {
+        check: 'redis.token',
+        status: 'failed',
+        detail: expect.stringMatching(/^no token for Redis: AADSTS7000215/),
+      },
+    ]);
+  });
+});
+
+test('a database that Redis does not have is a warning', async () => {
+  const server = await aRedis('--databases', '1');
+  expect(await wrongs({ REDIS_URL: `${server.url}/1` })).toMatchObject([
+    {
+      check: 'redis.database',
+      status: 'warning',
+      detail: 'this Redis has no database of that number: Callkeeper uses database 0',
+    },
+  ]);
+  expect(await wrongs({ REDIS_URL: `${redis.url}/1` })).toEqual([]);
 });
 
 describe('Entra', () => {

@@ -34,12 +34,14 @@ function file(name: string, content: string): string {
   return path;
 }
 
+const SCOPE = 'https://graph.microsoft.com/.default';
+
 async function acquire(
   credential: StoredCredential = { kind: 'secret', secret: { value: DEFAULT_SECRET } },
   tenantId = TENANT,
 ) {
   const proof = await readCredential(credential, AbortSignal.timeout(timeouts.tokenMs));
-  return acquireToken(makeApp(simulator), proof, tenantId, null, {
+  return acquireToken(makeApp(simulator), proof, tenantId, SCOPE, null, {
     dispatcher: connections.fresh,
     tokenMs: timeouts.tokenMs,
     userAgent: 'callkeeper/test',

@@ -18,6 +18,8 @@ export class Machine {
   /** What the next requests are answered with, one each; after them there are tokens again. */
   readonly replies: Reply[] = [];
   lifetimeMs = 86_400_000;
+  /** Makes other tokens than those, of an identity, good until an instant in epoch ms. */
+  mint: ((id: string, expiresAt: number) => string) | null = null;
   readonly #server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://machine');
     const query = Object.fromEntries(searchParams);
@@ -43,9 +45,11 @@ export class Machine {
 
   readonly #token: Reply = (response, { query }) => {
     const id = query.client_id ?? query.object_id ?? query.mi_res_id ?? query.msi_res_id;
+    const expiresAt = Date.now() + this.lifetimeMs;
+    const plain = `machine.${query.resource}.${id ?? 'system'}.${this.asked.length}`;
     json(response, 200, {
-      access_token: `machine.${query.resource}.${id ?? 'system'}.${this.asked.length}`,
-      expires_on: String(Math.floor((Date.now() + this.lifetimeMs) / 1000)),
+      access_token: this.mint?.(id ?? 'system', expiresAt) ?? plain,
+      expires_on: String(Math.floor(expiresAt / 1000)),
       resource: query.resource,
       token_type: 'Bearer',
     });

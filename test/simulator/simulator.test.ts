@@ -242,6 +242,15 @@ describe("the simulator's Entra", () => {
     );
   });
 
+  test('gives a token for Redis, which names its identity and is no good at Graph', async () => {
+    const client_id = '01234567-0000-4000-8000-000000000089';
+    const { json } = await askToken({ scope: 'https://redis.azure.com/.default', client_id });
+    const oid = '98000000-0000-0008-0004-000076543210';
+    const claims = { aud: 'https://redis.azure.com', appid: client_id, oid };
+    expect(decodeJwt(json.access_token)).toMatchObject(claims);
+    expect((await keepAlive(simulator.createCall(), json.access_token)).status).toBe(401);
+  });
+
   test.each([
     [{ client_secret: 'wrong' }, 7000215],
     [{ grant_type: 'password' }, 70003],

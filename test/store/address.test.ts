@@ -15,7 +15,17 @@ describe('a REDIS_URL', () => {
     'redis://:p@[::1]:1',
     'redis://h/',
   ])('of one server is taken as it is: %s', (url) => {
-    expect(parseRedisUrl(url)).toEqual({ kind: 'single', url });
+    expect(parseRedisUrl(url)).toMatchObject({ kind: 'single', url });
+  });
+
+  test('of one server tells its user, its password, and whether it has TLS', () => {
+    expect(parseRedisUrl('rediss://us%2Fer:p%40ss@host:6380/2')).toMatchObject({
+      username: 'us/er',
+      password: 'p@ss',
+      tls: true,
+    });
+    const nobody = { username: undefined, password: undefined, tls: false };
+    expect(parseRedisUrl('redis://host')).toMatchObject(nobody);
   });
 
   test('of Sentinels has their hosts, the group, and what else there is to it', () => {

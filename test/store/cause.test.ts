@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { causeOf, isVague, RedisOutError } from '../../src/store/cause.ts';
-import { UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
 
 const withCode = (message: string, code: string) => Object.assign(new Error(message), { code });
 const WRONGPASS = new Error('WRONGPASS invalid username-password pair or user is disabled.');
@@ -27,6 +27,7 @@ describe('the cause of an error of Redis', () => {
       ),
       'TRYAGAIN',
     ],
+    ['nobody follows', new Error('MOVED 866 10.0.0.4:8501'), 'MOVED'],
     [
       'two addresses wrap',
       new AggregateError([withCode('connect ECONNREFUSED ::1:6379', 'ECONNREFUSED')]),

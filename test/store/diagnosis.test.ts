@@ -1,8 +1,11 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connectFast } from '../../src/store/connection.ts';
+import { diagnose } from '../../src/store/diagnosis.ts';
 import { Servers } from '../../src/store/servers.ts';
-import { UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
 import { freePort } from '../free-port.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { GROUP, RedisSentinels } from '../redis/redis-sentinels.ts';
@@ -37,6 +40,35 @@ async function toldOf(url: string): Promise<unknown> {
 }
 
 const host = (port: number | undefined) => `127.0.0.1:${port}`;
+
+/** A port that leads to another, whose server then does not tell its mode. */
+async function aReticentServer(port: number): Promise<number> {
+  const relay = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    near.pipe(far);
+    far.on('data', (chunk: Buffer) => {
+      near.write(chunk.toString('latin1').replace('redis_mode:', 'redis_what:'), 'latin1');
+    });
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined);
+      socket.on('close', () => [near, far].map((one) => one.destroy()));
+    }
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  onTestFinished(() => void relay.close());
+  return (relay.address() as AddressInfo).port;
+}
+
+test('a node that does not call itself one is a node if it serves as one', async () => {
+  const options = { timeoutMs: 5_000, log: silent };
+  const node = await aReticentServer(cluster.nodes[0]?.port ?? 0);
+  expect(await diagnose({ ...options, url: `redis+cluster://${host(node)}` })).toBeNull();
+  const single = await aReticentServer(server.port);
+  await expect(diagnose({ ...options, url: `redis+cluster://${host(single)}` })).rejects.toThrow(
+    'is a Redis server by itself',
+  );
+});
 
 describe('a REDIS_URL', () => {
   test('that names what is there is taken', async () => {

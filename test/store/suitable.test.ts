@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
-import { assertSuitable, UnsuitableRedisError } from '../../src/store/suitable.ts';
+import { assertSuitable } from '../../src/store/suitable.ts';
+import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast } from './fixture.ts';
 
@@ -22,7 +23,7 @@ describe('a Redis', () => {
         expect(refusal).toBeInstanceOf(UnsuitableRedisError);
         expect((refusal as Error).message).toBe(
           `Redis has maxmemory-policy ${policy}: under memory pressure it would drop calls in silence. ` +
-            'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf).',
+            'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; in the portal if a service runs Redis).',
         );
       } finally {
         await server.client.config('SET', 'maxmemory-policy', 'noeviction');

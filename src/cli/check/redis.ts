@@ -1,14 +1,16 @@
-import { pino } from 'pino';
 import type { Config } from '../../config.ts';
 import { periods } from '../../periods.ts';
 import { parseRedisUrl } from '../../store/address.ts';
 import { type Cause, causeOf } from '../../store/cause.ts';
 import { embeddedVersion } from '../../store/embedded.ts';
 import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts';
-import { evicts, type Info, otherMode, tooOld, type Unfitness } from '../../store/suitable.ts';
+import { evicts, type Info, otherMode, tooOld } from '../../store/suitable.ts';
 import { type ServerSurvey, survey } from '../../store/survey.ts';
+import type { Unfitness } from '../../store/unsuitable.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
+import { openRedis } from './redis-access.ts';
+import { type Service, serviceOf } from './services.ts';
 
 /** Under this nobody needs to know, in ms. */
 const CLOCK_WARN_MS = 1_000;
@@ -36,24 +38,49 @@ async function checkEmbedded(dataDir: string): Promise<Finding[]> {
 }
 
 async function checkServers(url: string, config: Config): Promise<Finding[]> {
-  const { redisTimeoutMs: timeoutMs, skewMs } = periods(config.intervalMs, config.deadlineMs);
-  const { servers, writeFault } = await survey({ url, timeoutMs, log: pino({ level: 'silent' }) });
-  const isSingle = parseRedisUrl(url).kind === 'single';
-  const ofServers = servers.flatMap((server) => judgeServer(server, isSingle, skewMs));
-  return [...ofServers, judgeWrites(writeFault)];
+  const { skewMs } = periods(config.intervalMs, config.deadlineMs);
+  const { connection, token, close } = await openRedis(url, config);
+  try {
+    if (token?.status === 'failed') return [token];
+    const { servers, writeFault, lacksDatabase } = await survey(connection);
+    const address = parseRedisUrl(url);
+    const service = serviceOf(address, config.redisEntra !== null);
+    const world = { isSingle: address.kind === 'single', service, skewMs };
+    return [
+      ...(token ? [token] : []),
+      ...servers.flatMap((server) => judgeServer(server, world)),
+      ...(lacksDatabase ? [judgeDatabase(service)] : []),
+      judgeWrites(writeFault),
+    ];
+  } catch (error) {
+    return [...(token ? [token] : []), describeFailure(error, config)];
+  } finally {
+    await close();
+  }
+}
+
+interface Circumstances {
+  /** The URL says `redis://` or `rediss://`. */
+  readonly isSingle: boolean;
+  readonly service: Service | null;
+  readonly skewMs: number;
 }
 
 /** Each of what is asked of a server of Redis. */
-export function judgeServer(server: ServerSurvey, isSingle: boolean, skewMs: number): Finding[] {
+export function judgeServer(server: ServerSurvey, around: Circumstances): Finding[] {
+  const { isSingle, service, skewMs } = around;
   const { name, info, clock } = server;
   const tell = about(name);
   const version = info.get('redis_version') ?? 'of an unknown version';
-  const orFailed = (check: string, unfitness: Unfitness | null, fine: string) =>
-    unfitness ? tell.failed(check, unfitness.what, unfitness.fix) : tell.ok(check, fine);
+  const orFailed = (check: string, unfitness: Unfitness | null, fine: string, fix?: string) =>
+    unfitness ? tell.failed(check, unfitness.what, fix ?? unfitness.fix) : tell.ok(check, fine);
+  const other = isSingle ? otherMode(info) : null;
   return [
-    orFailed('redis', (isSingle ? otherMode(info) : null) ?? tooOld(info), `Redis ${version}`),
-    orFailed('redis.eviction', evicts(info), 'nothing is evicted'),
-    judgePersistence(name, info),
+    other
+      ? orFailed('redis', other, '', service?.clustering)
+      : orFailed('redis', tooOld(info), `Redis ${version}`),
+    orFailed('redis.eviction', evicts(info), 'nothing is evicted', service?.eviction),
+    judgePersistence(name, info, service),
     {
       ...judgeClock(
         'redis.clock',
@@ -71,7 +98,7 @@ export function judgeServer(server: ServerSurvey, isSingle: boolean, skewMs: num
 }
 
 /** https://redis.io/docs/latest/commands/info/ */
-function judgePersistence(name: string, info: Info): Finding {
+function judgePersistence(name: string, info: Info, service: Service | null): Finding {
   const tell = about(name);
   const check = 'redis.persistence';
   const says = (field: string) => info.get(field);
@@ -85,12 +112,26 @@ function judgePersistence(name: string, info: Info): Finding {
   }
   if (says('aof_enabled') === undefined) {
     const unknown = 'Redis does not tell whether it keeps its data on disk';
-    return tell.warning(check, unknown, 'See to it where Redis is managed.');
+    return tell.warning(
+      check,
+      unknown,
+      service?.persistence ?? 'See to it where Redis is managed.',
+    );
   }
   return tell.warning(
     check,
     'no append-only file: what Redis holds is lost when it restarts, but for what the replicas remember',
-    'Turn it on (redis-cli CONFIG SET appendonly yes, and the same in redis.conf).',
+    service?.persistence ??
+      'Turn it on (redis-cli CONFIG SET appendonly yes, and the same in redis.conf).',
+  );
+}
+
+function judgeDatabase(service: Service | null): Finding {
+  const whose = service?.name ?? 'this Redis';
+  return about(null).warning(
+    'redis.database',
+    `${whose} has no database of that number: Callkeeper uses database 0`,
+    'Remove the number after the last / of REDIS_URL.',
   );
 }
 

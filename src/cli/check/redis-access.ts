@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pino } from 'pino';
+import type { Config } from '../../config.ts';
+import { buildRedisTokens } from '../../daemon/redis.ts';
+import { periods } from '../../periods.ts';
+import type { ConnectionOptions } from '../../store/client.ts';
+import { readVersion } from '../../version.ts';
+import { about, type Finding } from './finding.ts';
+
+/** How Redis is asked here, as a replica would. */
+export interface RedisAccess {
+  readonly connection: ConnectionOptions;
+  /** Whether there is a token for it; null if it takes none. */
+  readonly token: Finding | null;
+  readonly close: () => Promise<void>;
+}
+
+export async function openRedis(url: string, config: Config): Promise<RedisAccess> {
+  const { redisTimeoutMs: timeoutMs, graph } = periods(config.intervalMs, config.deadlineMs);
+  const log = pino({ level: 'silent' }); // findings say what is wrong
+  const tokens = buildRedisTokens({
+    config,
+    timeouts: graph,
+    clock: {
+      now: () => Date.now(),
+      sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
+    },
+    random: Math.random,
+    userAgent: `callkeeper/${readVersion()}`,
+    log,
+    requested: () => undefined,
+  });
+  const tlsServername = config.redisTlsServername;
+  const connection = {
+    url,
+    credentials: tokens?.credentials ?? null,
+    tlsServername,
+    timeoutMs,
+    log,
+  };
+  if (tokens === null) return { connection, token: null, close: async () => undefined };
+  tokens.credentials.start();
+  await tokens.credentials.ready;
+  return { connection, token: judgeToken(tokens.credentials), close: tokens.stop };
+}
+
+type Tokens = NonNullable<ReturnType<typeof buildRedisTokens>>;
+
+function judgeToken({ fault, current }: Tokens['credentials']): Finding {
+  const tell = about(null);
+  if (fault) return tell.failed('redis.token', fault.what, fault.fix);
+  return tell.ok('redis.token', `a token of Entra for Redis, as user ${current.username}`);
+}
