@@ -1,7 +1,7 @@
 import { type Call, callOf } from './call.ts';
 import { AT_RISK_SHARE, deadlineAt } from './deadline.ts';
 import type { Outcome } from './outcome.ts';
-import { hasEnded, isOver, type PlanContext } from './plan.ts';
+import { hasEnded, type PlanContext } from './plan.ts';
 import type { Random } from './ports.ts';
 import { type CallRecord, emptyRecord, failureOf, stateOf } from './record.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
@@ -48,16 +48,12 @@ export function learnedFrom(
 }
 
 /**
- * What the clock alone adds to what is known of a call: that its tracking has ended, or that its
- * deadline is long past. null for nothing: the bot may have prolonged the tracking meanwhile.
+ * What the clock alone adds to what is known of a call: that its tracking has ended. null for
+ * nothing: the bot may have prolonged the tracking meanwhile.
  */
 export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
   const call = stateOf(current) === 'tracked' ? callOf(current) : null;
-  if (call === null || !isOver(call, context)) return null;
-  if (hasEnded(call, context)) return trackingOver(current, context.now);
-  const { generation, renewedAt } = call;
-  const expiry = { generation, renewedAt: renewedAt ?? 0, at: context.now };
-  return { ...emptyRecord(current.id), expiry };
+  return call && hasEnded(call, context) ? trackingOver(current, context.now) : null;
 }
 
 /**

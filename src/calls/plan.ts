@@ -6,7 +6,7 @@ export type { Timing } from './deadline.ts';
 export interface VisitPlan {
   /** To keep alive now, the nearest deadline first. */
   readonly due: readonly string[];
-  /** To take off the schedule: their `trackUntil` has come, or their deadline is long past. */
+  /** To take off the schedule: their `trackUntil` has come. */
   readonly over: readonly string[];
   /** To be looked at again before the slot's next turn. */
   readonly later: readonly string[];
@@ -35,9 +35,10 @@ export interface VisitContext extends PlanContext {
  * The plan of a visit. Due are the calls not renewed since the turn, and those
  * never renewed at all, unless they wait for their next attempt. So a second
  * visit of the same turn (a job taken over, a zombie, a retry) posts only what
- * is still missing. A call past its deadline is posted once more
- * before it is given up: one keepAlive too many is harmless, one too few ends
- * a call.
+ * is still missing. A call past its deadline is posted once more before it is
+ * given up, however long it is past: only Graph knows whether it is over. If
+ * Redis's clock was set back, another replica may have renewed it a moment ago
+ * by that clock, and here it seems to be past by as much.
  */
 export function planVisit(
   calls: Iterable<readonly [id: string, timing: Timing]>,
@@ -47,7 +48,7 @@ export function planVisit(
   const over: string[] = [];
   const later: string[] = [];
   for (const [id, timing] of calls) {
-    if (isOver(timing, context)) over.push(id);
+    if (hasEnded(timing, context)) over.push(id);
     else if (isDue(timing, context)) due.push({ id, at: deadlineAt(timing, context.deadlineMs) });
     else if (waitsUntil(timing, context) !== null || timing.trackUntil !== null) later.push(id);
   }
@@ -55,20 +56,9 @@ export function planVisit(
   return { due: due.map(({ id }) => id), over, later };
 }
 
-/**
- * Whether a call is to be taken off the schedule without another keepAlive: its tracking was to
- * end by itself, or its deadline is past by more than an interval, so Graph has ended it long ago.
- */
-export function isOver(timing: Timing, context: PlanContext): boolean {
-  return hasEnded(timing, context) || isLongPast(timing, context);
-}
-
+/** Whether a call's tracking was to end by itself by now: it leaves the schedule without a request. */
 export function hasEnded({ trackUntil }: Timing, { settledNow }: PlanContext): boolean {
   return trackUntil !== null && trackUntil <= settledNow;
-}
-
-function isLongPast(timing: Timing, { settledNow, intervalMs, deadlineMs }: PlanContext): boolean {
-  return settledNow > deadlineAt(timing, deadlineMs) + intervalMs;
 }
 
 function isDue(timing: Timing, context: VisitContext): boolean {

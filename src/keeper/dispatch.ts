@@ -3,7 +3,7 @@ import { trackedCallOf } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import { laneOf } from '../calls/lane.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import { isOver, type PlanContext } from '../calls/plan.ts';
+import { hasEnded, type PlanContext } from '../calls/plan.ts';
 import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
 import { faredBy } from './fared.ts';
@@ -100,7 +100,7 @@ export class Dispatch {
       return () => onDropped(pending, { kind: 'renewed', sentAt: renewedAt });
     }
     pending.call = call;
-    if (isOver(call, { ...timings, ...at })) return () => onOver(pending);
+    if (hasEnded(call, { ...timings, ...at })) return () => onOver(pending);
     if (laneOf(call) === pending.lane && sender.ready(call)) return null;
     return () => this.#addAgain(pending);
   }

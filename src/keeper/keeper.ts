@@ -1,7 +1,7 @@
 import { type Call, isRemoved, type RemovedCall } from '../calls/call.ts';
 import { laneOf } from '../calls/lane.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import { isOver } from '../calls/plan.ts';
+import { hasEnded } from '../calls/plan.ts';
 import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/ports.ts';
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { OnDemand } from './on-demand.ts';
@@ -142,7 +142,7 @@ export class Keeper implements CallKeeper {
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const pending = toPending(call, at.now, { deadlineMs, policy }, bind?.() ?? null);
     this.#pending.set(call.id, pending);
-    if (isOver(call, { ...timings, ...at })) this.#stop(pending);
+    if (hasEnded(call, { ...timings, ...at })) this.#stop(pending);
     else this.#dispatch.add(pending);
     return pending;
   }
