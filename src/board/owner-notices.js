@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer, Owner } from '../client/api.ts' */
+/** @import { Overview, Owner } from '../client/api.ts' */
 /** @import { Notice } from './notices.js' */
 /** @import { Stopped } from './losses.js' */
 import { count, itsCalls, plural, roundSpan, time } from './format.js';
@@ -10,7 +10,7 @@ const MOST_NAMED = 3;
  * The instant stands in it, not the time left: a notice is read out each time that it changes.
  *
  * @param {readonly Owner[]} lapsed those whose calls are to be stopped, the first first
- * @param {GetOverviewAnswer} overview
+ * @param {Overview} overview
  * @returns {readonly Notice[]}
  */
 export function lapseOf(lapsed, { at, redis }) {

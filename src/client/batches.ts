@@ -1,14 +1,7 @@
 import { isBatchResult } from './answers.ts';
-import type { TrackBatchBody, TrackCallsAnswer, UntrackCallsAnswer } from './api.ts';
+import type { TrackItem, TrackResult, UntrackResult } from './api.ts';
 import type { Answer, RequestOptions } from './attempt.ts';
 import type { Transport } from './transport.ts';
-
-/** A call to track, and its fields. */
-export type TrackItem = TrackBatchBody['calls'][number];
-/** The result for one of many calls; `error` if the call cannot be tracked like this. */
-export type TrackResult = TrackCallsAnswer['results'][number];
-/** The result for one of many ids; `error` if it is not an id. */
-export type UntrackResult = UntrackCallsAnswer['results'][number];
 
 export type Many<T> = Iterable<T> | AsyncIterable<T>;
 

@@ -11,6 +11,7 @@ const InstantOrNull = (description: string) =>
 
 export const OwnerState = Type.Enum(['none', 'active', 'lapsed', 'lost'], {
   type: 'string',
+  title: 'OwnerState',
   description:
     'none: it has no lease, and nothing happens to its calls. active: it renews its lease. lapsed: ' +
     'the lease ran out; its calls are stopped at `stopsAt` unless it renews the lease. lost: its ' +

@@ -28,16 +28,20 @@ const AnyBatch = Type.Object(
   envelope,
 );
 
-const UntrackBatchResult = Type.Object({
-  id: Type.Union([Type.String(), Type.Null()], {
-    description: 'In its canonical form; as it came if it is no id, null if it is no text.',
-  }),
-  status: Type.Enum([202, 204, 400], {
-    type: 'integer',
-    description: 'What stopping this call alone would have answered.',
-  }),
-  error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
-});
+const UntrackResult = Type.Object(
+  {
+    id: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'In its canonical form; as it came if it is no id, null if it is no text.',
+    }),
+    status: Type.Unsafe<202 | 204 | 400>({
+      type: 'integer',
+      description: 'What stopping this call alone would have answered: 202, 204 or 400.',
+    }),
+    error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
+  },
+  { title: 'UntrackResult', description: 'The result for one id; `error` if it is not an id.' },
+);
 
 const schema = {
   tags: ['Tracking'],
@@ -49,8 +53,8 @@ const schema = {
   body: UntrackBatchBody,
   response: {
     200: Type.Object(
-      { results: Type.Array(UntrackBatchResult) },
-      { description: 'One result a call, in their order.' },
+      { results: Type.Array(UntrackResult) },
+      { title: 'UntrackCallsAnswer', description: 'One result a call, in their order.' },
     ),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },
