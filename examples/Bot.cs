@@ -1,51 +1,24 @@
 // A bot's calls with Callkeeper, in C#: established, tracked, hung up, stopped; and one that ends
-// without the bot. For .NET and Mono, with nothing but the library. Run it as docs/examples.md says.
+// without the bot. For .NET and Mono, with nothing but the library and the client in Callkeeper.cs.
+// Run it as docs/examples.md says; a bot with a host and dependency injection: docs/dotnet.md.
 using System;
-using System.Net;
 using System.Net.Http;
 using System.Net.Http.Headers;
-using System.Text;
 using System.Text.RegularExpressions;
 using System.Threading;
 using System.Threading.Tasks;
 
 static class Bot
 {
-    static readonly string Callkeeper = Environment.GetEnvironmentVariable("CALLKEEPER") ?? "http://127.0.0.1:8080";
+    static readonly string Url = Environment.GetEnvironmentVariable("CALLKEEPER") ?? "http://127.0.0.1:8080";
     static readonly string Simulator = Environment.GetEnvironmentVariable("SIMULATOR"); // in Graph's place
     /// This process owns its calls: if it dies, Callkeeper stops them. In a pod the machine's name is
     /// the pod's; the random part is there because a container that restarts keeps it.
     static readonly string Owner = Environment.MachineName + "-" + Guid.NewGuid().ToString("N").Substring(0, 8);
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(90);
-    static readonly HttpClient Http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
-
-    /// Asks until there is an answer: every request may be repeated. Throws for a fault.
-    static async Task<string> Ask(HttpMethod method, string path, string body = null, int seconds = 120)
-    {
-        var until = DateTime.UtcNow.AddSeconds(seconds);
-        for (var wait = TimeSpan.FromMilliseconds(100); ; wait = TimeSpan.FromMilliseconds(Math.Min(5000, 2 * wait.TotalMilliseconds)))
-        {
-            var asked = TimeSpan.Zero;
-            try
-            {
-                var request = new HttpRequestMessage(method, Callkeeper + "/" + path);
-                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Environment.GetEnvironmentVariable("CALLKEEPER_KEY") ?? "none");
-                if (body != null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
-                using (var answer = await Http.SendAsync(request))
-                {
-                    var status = (int)answer.StatusCode;
-                    var text = await answer.Content.ReadAsStringAsync();
-                    if (answer.IsSuccessStatusCode) return text;
-                    // No replica there, or ready, for these: ask again.
-                    if (status != 408 && status != 429 && (status < 502 || status > 504)) throw new InvalidOperationException(status + ": " + text);
-                    asked = answer.Headers.RetryAfter?.Delta ?? TimeSpan.Zero;
-                }
-            }
-            catch (Exception error) when ((error is HttpRequestException || error is TaskCanceledException) && DateTime.UtcNow < until) { }
-            if (DateTime.UtcNow > until) throw new TimeoutException("Callkeeper does not answer");
-            await Task.Delay(asked > wait ? asked : wait);
-        }
-    }
+    static readonly HttpClient Http = new HttpClient { BaseAddress = new Uri(Url + "/"), Timeout = TimeSpan.FromSeconds(10) };
+    static readonly HttpClient ToGraph = new HttpClient { Timeout = TimeSpan.FromSeconds(10) }; // never shown the key
+    static readonly Callkeeper Callkeeper = new Callkeeper(() => Http);
 
     /// Renews the lease three times per lease, so that one renewal may fail. If a renewal comes later
     /// than "stopsAt" of the answer before, the calls were stopped: a real bot tracks them again.
@@ -54,7 +27,7 @@ static class Bot
         while (!stopping.IsCancellationRequested)
         {
             var wait = TimeSpan.FromSeconds(Lease.TotalSeconds / 3);
-            try { await Ask(HttpMethod.Put, "owners/" + Owner, "{\"leaseSeconds\":" + Lease.TotalSeconds + "}", 20); }
+            try { await Callkeeper.RenewLease(Owner, Lease); }
             catch (Exception error)
             {
                 Console.Error.WriteLine("the lease was not renewed: " + error.Message);
@@ -66,7 +39,7 @@ static class Bot
 
     /// Graph's part: in a real bot these are its requests to Graph.
     static async Task<string> Graph(HttpMethod method, string path) =>
-        await (await Http.SendAsync(new HttpRequestMessage(method, Simulator + "/" + path))).Content.ReadAsStringAsync();
+        await (await ToGraph.SendAsync(new HttpRequestMessage(method, Simulator + "/" + path))).Content.ReadAsStringAsync();
 
     /// With .NET use System.Text.Json; Mono has it not.
     static string Read(string json, string name) => Regex.Match(json, "\"" + name + "\":\"([^\"]*)\"").Groups[1].Value;
@@ -75,7 +48,7 @@ static class Bot
     static async Task<string> UntilOver(string call)
     {
         string state;
-        while ((state = Read(await Ask(HttpMethod.Get, "calls/" + call), "state")) == "tracked") await Task.Delay(1000);
+        while ((state = Read(await Callkeeper.Ask(HttpMethod.Get, "calls/" + call), "state")) == "tracked") await Task.Delay(1000);
         return state;
     }
 
@@ -85,10 +58,10 @@ static class Bot
         var theirs = Read(await Graph(HttpMethod.Post, "calls"), "id");
         var fields = "{\"owner\":\"" + Owner + "\",\"labels\":{\"bot\":\"example\"}}";
         foreach (var call in new[] { mine, theirs }) // established: from now on they are kept alive
-            Console.WriteLine("tracked " + Read(await Ask(HttpMethod.Post, "calls/" + call + "/track", fields), "id"));
+            Console.WriteLine("tracked " + Read(await Callkeeper.Ask(HttpMethod.Post, "calls/" + call + "/track", fields), "id"));
 
         await Graph(HttpMethod.Delete, "calls/" + mine); // the bot hangs up
-        await Ask(HttpMethod.Delete, "calls/" + mine + "/track");
+        await Callkeeper.Untrack(mine);
         Console.WriteLine("hung up " + mine + " " + await UntilOver(mine));
 
         await Graph(HttpMethod.Delete, "calls/" + theirs); // the others leave; nobody tells the bot
@@ -97,6 +70,7 @@ static class Bot
 
     static async Task Run()
     {
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Environment.GetEnvironmentVariable("CALLKEEPER_KEY") ?? "none");
         var stopping = new CancellationTokenSource();
         var renewing = KeepLease(stopping.Token);
         try { await HandleCalls(); }
@@ -108,7 +82,7 @@ static class Bot
             // The bot stops in an orderly way: its calls are stopped at once. Calls that another
             // instance has tracked under its own name go on. If another will do so only later, leave
             // this out: it has as long as the lease and OWNER_GRACE.
-            await Ask(HttpMethod.Delete, "owners/" + Owner, null, 20);
+            await Callkeeper.DropOwner(Owner);
         }
     }
 
