@@ -18,20 +18,10 @@ if (!process.argv.includes('--check')) {
 
 function write({ components, paths }) {
   const named = { ...components.schemas };
-  for (const operation of operations(paths)) {
-    const body = json(operation.requestBody);
-    if (body) named[body.title ?? `${pascal(operation.operationId)}Body`] = body;
-    for (const [status, answer] of Object.entries(operation.responses)) {
-      const schema = json(answer);
-      if (status.startsWith('2') && schema && !schema.$ref && schema.type === 'object') {
-        const suffix = Object.keys(operation.responses)[0] === status ? '' : status;
-        named[`${pascal(operation.operationId)}Answer${suffix}`] = schema;
-      }
-    }
+  for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
     const query = (operation.parameters ?? []).filter(({ in: where }) => where === 'query');
     if (query.length > 0) named[`${pascal(operation.operationId)}Query`] = asObject(query);
   }
-  delete named.ReadinessProblem;
   const problems = new Set(
     JSON.stringify({ paths, components }).match(/urn:callkeeper:problem:[a-z-]+/g),
   );
@@ -48,16 +38,6 @@ function write({ components, paths }) {
   ]
     .join('\n\n')
     .concat('\n');
-}
-
-/** Of a bot; those for probes and scrapers are none. */
-function operations(paths) {
-  const all = Object.values(paths).flatMap((path) => Object.values(path));
-  return all.filter(({ tags }) => !tags.includes('Operations'));
-}
-
-function json(part) {
-  return part?.content?.['application/json']?.schema;
 }
 
 function asObject(parameters) {
@@ -83,7 +63,7 @@ function type(schema, indent) {
   if (schema.$ref) return schema.$ref.split('/').at(-1);
   if (schema.const !== undefined) return literal(schema.const);
   if (schema.enum) return schema.enum.map(literal).join(' | ');
-  if (schema.anyOf) return schema.anyOf.map((one) => type(one, indent)).join(' | ');
+  if (schema.oneOf) return schema.oneOf.map((one) => type(one, indent)).join(' | ');
   const types = [schema.type ?? 'unknown'].flat();
   return types.map((one) => plain(one, schema, indent)).join(' | ');
 }

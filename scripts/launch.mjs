@@ -1,11 +1,13 @@
-// Runs a program in its own process group and leaves nothing of it behind. Everything that
-// depends on the platform is here.
+// Runs a program in its own process group and leaves nothing of it behind.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { launching } from './platform.mjs';
 
-/** It has no process groups, and its signals kill at once: closing the channel asks for the stop. */
-const IS_WINDOWS = process.platform === 'win32';
+const { ownGroup, stopBy } = launching(process.platform);
+
+/** npm's shell. Noted now: it may be gone when the program starts. */
+const PARENT = process.ppid;
 
 /** What the terminal, npm and others send; a terminal that closes asks for an end like the others. */
 const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
@@ -16,8 +18,8 @@ const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
  */
 const SAME_SIGNAL_MS = 500;
 
-/** How often to check that npm still lives, in ms. */
-const LOOK_MS = 500;
+/** How often to check that npm's shell still lives, in ms. */
+const LOOK_MS = 200;
 
 /** How long what the program left running has to end when it is told to. */
 const SWEEP_MS = 5_000;
@@ -29,7 +31,7 @@ const SWEEP_MS = 5_000;
 export async function launch(program, args, options) {
   // The channel closes when this process ends, even by SIGKILL: then the daemon stops in order.
   const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
-  const child = spawn(program, args, { ...options, stdio, detached: !IS_WINDOWS });
+  const child = spawn(program, args, { ...options, stdio, detached: ownGroup });
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
@@ -49,7 +51,7 @@ function passSignals(child) {
     const now = performance.now();
     if (now - passedAt < SAME_SIGNAL_MS) return;
     passedAt = now;
-    if (!IS_WINDOWS) child.kill(signal);
+    if (stopBy === 'signal') child.kill(signal);
     else if (child.connected) child.disconnect();
   };
   const handlers = Object.entries(PASSED_ON).map(([signal, as]) => [signal, () => pass(as)]);
@@ -62,11 +64,14 @@ function passSignals(child) {
   };
 }
 
-/** An npm that is killed cannot pass that on: its program ends with it all the same. */
+/**
+ * npm passes SIGTERM on to its shell alone, and dies with it: dash, Debian's `sh`, dies of SIGTERM
+ * at once and tells its child nothing. Its program ends all the same, also if npm is killed. (A
+ * script that began with `exec` would leave no shell in between, but cmd.exe has no `exec`.)
+ */
 function watchParent(onGone) {
-  const parent = process.ppid;
   const watch = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === PARENT) return;
     clearInterval(watch);
     onGone();
   }, LOOK_MS).unref();
@@ -75,7 +80,7 @@ function watchParent(onGone) {
 
 /** A program that was killed may have left children, as a daemon its redis-server. */
 async function sweep(group) {
-  if (group === undefined || IS_WINDOWS) return;
+  if (group === undefined || !ownGroup) return;
   const until = performance.now() + SWEEP_MS;
   if (!signalGroup(group, 'SIGTERM')) return;
   while (performance.now() < until) {

@@ -1,10 +1,11 @@
-// `npm run …`: does the set-up that a program needs, then runs it under Node 24. The scripts of
-// package.json begin with `exec` (on Windows exec.cmd): a shell between npm and this process,
-// such as Debian's, would die of npm's SIGTERM, and npm with it, before the program has ended.
+// `npm run …`: does the set-up that a program needs, then runs it under Node 24. A service manager
+// that wants the program's exit code runs this file itself, as npm may end before the program does:
+// see `watchParent` in launch.mjs.
 import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import util from 'node:util';
 import { launch } from './launch.mjs';
+import { toolsFor } from './platform.mjs';
 import {
   BIN,
   findNode,
@@ -47,7 +48,7 @@ const PROGRAMS = {
 async function main([name = '', ...args]) {
   const program = programOf(name, args);
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
-  for (const tool of program.tools) installTool(tool);
+  for (const tool of toolsFor(name, program.tools, process.platform)) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
   const isOfDaemon = name === 'start' || name === 'cli';
   const env = { ...(isOfDaemon ? readEnvFile() : {}), ...process.env, PATH };

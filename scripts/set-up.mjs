@@ -2,8 +2,9 @@
 // missing. Runs on Node 20 and without any package: it is what installs them.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cannotInstall, nodeProgram, npmCommand as npmCommandOn } from './platform.mjs';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const BIN = join(ROOT, 'node_modules', '.bin');
@@ -44,7 +45,7 @@ export function installPackages({ production }) {
 
 /** The Node that runs the programs: the one of the `node` package, or this one if it will do. */
 export function findNode() {
-  const own = join(BIN, 'node');
+  const own = nodeProgram(ROOT, process.platform);
   const version = existsSync(own) ? versionOf(own) : null;
   if (version !== null && isNewEnough(version)) return own;
   if (isNewEnough(process.versions.node)) return process.execPath;
@@ -95,6 +96,8 @@ const TOOLS = {
 export function installTool(tool) {
   const { elsewhere, service, has = () => isOnPath(tool) } = TOOLS[tool];
   if (has()) return;
+  const reason = cannotInstall(tool, process.platform);
+  if (reason !== null) throw new SetUpError(reason);
   const byHand = `Install it (Debian and Ubuntu: apt-get install ${tool}; ${elsewhere}) and try again.`;
   const sudo = asRoot();
   if (!isOnPath('apt-get') || sudo === null) {
@@ -139,10 +142,10 @@ function readLock(file) {
   }
 }
 
-/** The npm that runs this script, if one does. */
+/** The npm that runs this script, or the one on the PATH. */
 export function npmCommand() {
-  const { npm_execpath: path = '' } = process.env;
-  return basename(path) === 'npm-cli.js' ? [process.execPath, path] : ['npm'];
+  const { npm_execpath: npmPath = '' } = process.env;
+  return npmCommandOn({ npmPath, node: process.execPath, platform: process.platform });
 }
 
 function versionOf(node) {

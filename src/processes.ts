@@ -1,4 +1,5 @@
-// What depends on the platform: signals, process groups, and children that must not outlive us.
+// What depends on the platform: signals, process groups, children that must not outlive us, and
+// whether there is a redis-server. (scripts/platform.mjs has the part of the npm scripts.)
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -92,4 +93,35 @@ export function isOnPath(program: string): boolean {
       return false;
     }
   });
+}
+
+/** Where a Redis comes from on Windows, for which there is no redis-server. */
+const REDIS_ON_WINDOWS =
+  'There is no redis-server for Windows: use Docker or WSL for Redis, and set REDIS_URL, such as ' +
+  'redis://127.0.0.1:6379. See docs/windows.md.';
+
+/** Why this process cannot have a redis-server of its own; null if it can. */
+export function noOwnRedis(platform = process.platform): string | null {
+  return platform === 'win32' ? REDIS_ON_WINDOWS : null;
+}
+
+/**
+ * The Redis for the demo: null for one of its own, which it can also stop. On Windows it is the
+ * one of `REDIS_URL`, but only on this machine: the demo writes its calls into it.
+ */
+export function redisForDemo(url: string | undefined, platform = process.platform): string | null {
+  if (platform !== 'win32') return null;
+  if (!url) throw new Error(REDIS_ON_WINDOWS);
+  const host = URL.parse(url)?.hostname ?? '';
+  if (['127.0.0.1', 'localhost', '[::1]'].includes(host)) return url;
+  throw new Error(
+    'the demo writes its calls into the Redis of REDIS_URL: take one on this machine, such as ' +
+      'redis://127.0.0.1:6379',
+  );
+}
+
+/** Asks a child that has a channel to stop in order: on Windows, a signal would kill it at once. */
+export function askToStop(child: ChildProcess, platform = process.platform): void {
+  if (platform !== 'win32') child.kill('SIGTERM');
+  else if (child.connected) child.disconnect();
 }

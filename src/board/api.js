@@ -1,4 +1,4 @@
-/** @import { Call, GetOverviewAnswer, ListOwnersAnswer, Owner } from '../client/api.ts' */
+/** @import { Call, Overview, OwnerPage, Owner } from '../client/api.ts' */
 
 /** For an answer to come, in ms. */
 const PATIENCE_MS = 10_000;
@@ -34,7 +34,7 @@ export class Api {
 
   /**
    * @param {AbortSignal} signal
-   * @returns {Promise<GetOverviewAnswer>}
+   * @returns {Promise<Overview>}
    */
   overview(signal) {
     return this.#get('/overview', signal);
@@ -54,7 +54,7 @@ export class Api {
    *
    * @param {{ state?: Owner['state'] }} which
    * @param {AbortSignal} signal
-   * @returns {Promise<ListOwnersAnswer>}
+   * @returns {Promise<OwnerPage>}
    */
   owners({ state }, signal) {
     const filter = state === undefined ? '' : `&state=${state}`;

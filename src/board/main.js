@@ -1,6 +1,6 @@
 // The board: one page over the API. It asks with the key that it is given, which stays in this
 // tab's session storage, and shows what it is told as text.
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Overview } from '../client/api.ts' */
 import { Api, Refused } from './api.js';
 import { CallView } from './call.js';
 import { byId, byIdAs, write } from './dom.js';
@@ -49,7 +49,7 @@ async function run() {
   }
 }
 
-/** @param {GetOverviewAnswer} overview */
+/** @param {Overview} overview */
 function show(overview) {
   aheadMs = Date.parse(overview.at) - Date.now();
   if (!isOpen) open(overview);
@@ -65,7 +65,7 @@ function show(overview) {
   });
 }
 
-/** @param {GetOverviewAnswer} overview */
+/** @param {Overview} overview */
 function open({ deadlineMs }) {
   isOpen = true;
   byId('search').hidden = false;

@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Overview } from '../client/api.ts' */
 import { byId, set, svg, write } from './dom.js';
 import { count, plural, roundSpan } from './format.js';
 
@@ -26,7 +26,7 @@ export class Margins {
     byId('margins').append(this.#drawing);
   }
 
-  /** @param {GetOverviewAnswer} overview */
+  /** @param {Overview} overview */
   show({ margins, deadlineMs, atRisk }) {
     const { length: n } = margins;
     const most = Math.max(1, ...margins);

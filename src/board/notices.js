@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer, Owner } from '../client/api.ts' */
+/** @import { Overview, Owner } from '../client/api.ts' */
 /** @import { Stopped } from './losses.js' */
 import { byId, html, list, write } from './dom.js';
 import { count, plural, roundSpan, time } from './format.js';
@@ -26,7 +26,7 @@ export class Notices {
   #isOut = false;
 
   /**
-   * @param {GetOverviewAnswer} overview
+   * @param {Overview} overview
    * @param {object} seen what the overview does not say
    * @param {readonly string[]} seen.lost the ids of calls that were lost lately
    * @param {Stopped} seen.stopped calls whose owner was lost lately
@@ -125,7 +125,7 @@ function lossOf(lost, ms) {
   return { key: 'lost', text, calls: lost.slice(0, MOST_NAMED) };
 }
 
-/** @param {GetOverviewAnswer} overview */
+/** @param {Overview} overview */
 function faults({ redis, tracked, unready }) {
   /** @type {Notice[]} */
   const found = [];
@@ -141,7 +141,7 @@ function faults({ redis, tracked, unready }) {
 }
 
 /**
- * @param {GetOverviewAnswer} overview
+ * @param {Overview} overview
  * @param {number} lost
  * @param {number} lapsed
  */

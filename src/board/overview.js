@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Overview } from '../client/api.ts' */
 import { CallsTable } from './calls-table.js';
 import { byId, set, write } from './dom.js';
 import { count, span } from './format.js';
@@ -12,7 +12,7 @@ export class OverviewView {
   #margins = new Margins();
   #nearest;
   #failing;
-  /** @type {GetOverviewAnswer | null} */
+  /** @type {Overview | null} */
   #shown = null;
 
   /** @param {() => number} now epoch ms, by the clock of the replica */
@@ -24,7 +24,7 @@ export class OverviewView {
     setInterval(() => this.#tick(), 1_000);
   }
 
-  /** @param {GetOverviewAnswer} overview */
+  /** @param {Overview} overview */
   show(overview) {
     this.#shown = overview;
     this.#wheel.show(overview);
@@ -38,7 +38,7 @@ export class OverviewView {
     this.#tick();
   }
 
-  /** @param {GetOverviewAnswer} overview */
+  /** @param {Overview} overview */
   #showCalls({ nearest, nearestFailing, deadlineMs }) {
     byId('nearest-none').hidden = nearest.length > 0;
     byId('nearest-table').hidden = nearest.length === 0;

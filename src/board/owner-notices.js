@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer, Owner } from '../client/api.ts' */
+/** @import { Overview, Owner } from '../client/api.ts' */
 /** @import { Notice } from './notices.js' */
 /** @import { Stopped } from './losses.js' */
 import { count, itsCalls, plural, roundSpan, time } from './format.js';
@@ -11,7 +11,7 @@ const MOST_NAMED = 3;
  * changes.
  *
  * @param {readonly Owner[]} lapsed owners whose calls will be stopped, the soonest first
- * @param {GetOverviewAnswer} overview
+ * @param {Overview} overview
  * @returns {readonly Notice[]}
  */
 export function lapseOf(lapsed, { at, redis }) {

@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Overview } from '../client/api.ts' */
 import { byId, html, list, set, write } from './dom.js';
 import { count, percent, roundSpan, time } from './format.js';
 
@@ -20,7 +20,7 @@ export class Replicas {
   /** @type {Map<string, Seen>} */
   #seen = new Map();
 
-  /** @param {GetOverviewAnswer} overview */
+  /** @param {Overview} overview */
   show({ replicas, redis, intervalMs }) {
     const now = Date.now();
     for (const { replica, version } of replicas) {
@@ -63,7 +63,7 @@ export class Replicas {
   /**
    * That there are fewer than there were; '' where there are not.
    *
-   * @param {GetOverviewAnswer} overview
+   * @param {Overview} overview
    */
   loss({ replicas }) {
     const missed = this.#gone(Date.now()).filter(({ of }) => of > replicas.length);

@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Overview } from '../client/api.ts' */
 
 /** More slots than this are drawn some to a sector. */
 const MOST_SECTORS = 120;
@@ -12,7 +12,7 @@ const MOST_SECTORS = 120;
  */
 
 /**
- * @param {GetOverviewAnswer['slots']} slots
+ * @param {Overview['slots']} slots
  * @returns {Sector[]}
  */
 export function fold({ tracked, failing }) {

@@ -1,4 +1,4 @@
-/** @import { GetOverviewAnswer } from '../client/api.ts' */
+/** @import { Overview } from '../client/api.ts' */
 /** @import { Sector } from './sectors.js' */
 import { byId, html, set, svg, write } from './dom.js';
 import { count, plural, roundSpan } from './format.js';
@@ -44,7 +44,7 @@ export class Wheel {
     this.#turn(now);
   }
 
-  /** @param {GetOverviewAnswer} overview */
+  /** @param {Overview} overview */
   show({ slots, intervalMs, tracked, failing }) {
     const sectors = fold(slots);
     const { length: n } = slots.tracked;

@@ -4,8 +4,7 @@
 export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */
   readonly id: string;
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
-  readonly state: 'tracked' | 'ended' | 'expired' | 'untracked';
+  readonly state: CallState;
   /** False if only this replica knows this, because Redis is out. */
   readonly durable: boolean;
   /** The configured app whose credentials keep it alive. */
@@ -28,14 +27,9 @@ export interface Call {
   readonly dueAt: string | null;
   /** Graph ends the call then, unless a keepAlive succeeds before. RFC 3339, UTC, ms. */
   readonly deadlineAt: string;
-  /** Why Graph ended it, if a notification said so. */
-  readonly resultInfo?: {
-    readonly code: number;
-    readonly subcode: number | null;
-    readonly message: string;
-  } | undefined;
+  readonly resultInfo?: ResultInfo | undefined;
   /** What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or the loss of its owner, which did not renew its lease. Null for a call that ended or expired; absent while the call is tracked. */
-  readonly reason?: 'request' | 'notification' | 'track-until' | 'owner-lost' | null | undefined;
+  readonly reason?: RemovalReason | null | undefined;
   /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
   readonly consecutiveFailures: number;
@@ -44,6 +38,16 @@ export interface Call {
   readonly lastError: LastError | null;
 }
 
+/** One page, in no order that means anything. */
+export interface CallPage {
+  readonly calls: readonly Call[];
+  /** The `cursor` of the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+/** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
+export type CallState = 'tracked' | 'ended' | 'expired' | 'untracked';
+
 /** The body as Graph sent it; further members are ignored. */
 export interface CommsNotifications {
   /** Of `#microsoft.graph.commsNotification`. */
@@ -51,16 +55,11 @@ export interface CommsNotifications {
   readonly [member: string]: unknown;
 }
 
-/** The calls are no longer tracked. */
 export interface DropOwnerAnswer {
-  /** How many calls were stopped. */
+  /** How many calls were tracked until now. */
   readonly stopped: number;
-}
-
-/** Redis is out: this replica has stopped the calls, and stores that later. */
-export interface DropOwnerAnswer202 {
-  readonly stopped: number;
-  readonly durable: false;
+  /** Only while Redis is out. */
+  readonly durable?: false | undefined;
 }
 
 export interface DropOwnerQuery {
@@ -72,60 +71,21 @@ export interface DropOwnerQuery {
 export interface Event {
   /** The event's name: what it is about, which generation of it, and what happened, with slashes between. A repeat has the same id, also after Redis lost its data. Compare it, do not parse it. */
   readonly id: string;
-  readonly type: 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered' | 'owner.lapsed' | 'owner.renewed';
+  readonly type: EventType;
   /** When it was first published. RFC 3339, UTC, ms. */
   readonly timestamp: string;
   readonly call?: Call | undefined;
   readonly owner?: Owner | undefined;
 }
 
-/** How all calls within the key's reach are. */
-export interface GetOverviewAnswer {
-  /** When this was said, by the replica's clock. RFC 3339, UTC, ms. */
-  readonly at: string;
-  /** When the calls were counted, a second or so before. RFC 3339, UTC, ms. */
-  readonly countedAt: string;
-  /** Of the replica that answers. */
-  readonly version: string;
-  /** Between two keepAlives of a call. In ms. */
-  readonly intervalMs: number;
-  /** With no success for so long Graph ends a call. In ms. */
-  readonly deadlineMs: number;
-  /** Calls on the schedule. */
-  readonly tracked: number;
-  /** Of these, with a failure since their last success. */
-  readonly failing: number;
-  /** Of these, with less than a third of the deadline left. */
-  readonly atRisk: number;
-  /** What is left to the call nearest to its deadline, in ms; null: no call. */
-  readonly minMarginMs: number | null;
-  /** How many calls have what is left to them in each of these equal parts of the deadline, from 0 on; those past it are in the first part. */
-  readonly margins: readonly number[];
-  /** The calls nearest to their deadlines, in order. */
-  readonly nearest: readonly Call[];
-  /** Of the failing calls those nearest to their deadlines, in order. */
-  readonly nearestFailing: readonly Call[];
-  /** Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since 1970, `i / n` has passed. */
-  readonly slots: {
-    readonly tracked: readonly number[];
-    readonly failing: readonly number[];
-  };
-  /** Why the replica that answers is not ready; none where it is. */
-  readonly unready: readonly string[];
-  readonly redis: {
-    /** False: this replica goes on from memory. */
-    readonly up: boolean;
-    /** Why it is not up; null if it is, or if the cause is unknown. */
-    readonly cause: string | null;
-  };
-  /** Those that live; the one that answers first, alone while Redis is out. */
-  readonly replicas: readonly {
-    readonly replica: string;
-    /** Empty where it is not known. */
-    readonly version: string;
-    /** Requests that it sent to Graph within the last interval. */
-    readonly keepAlives: number;
-  }[];
+export type EventType = 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered' | 'owner.lapsed' | 'owner.renewed';
+
+export interface Fault {
+  /** JSON pointer (RFC 6901) into the body. */
+  readonly pointer?: string | undefined;
+  /** Name of a path or query parameter. */
+  readonly parameter?: string | undefined;
+  readonly detail: string;
 }
 
 export interface GetOwnerQuery {
@@ -134,10 +94,12 @@ export interface GetOwnerQuery {
 }
 
 /** Graph renewed the call. */
-export interface KeepAliveNowAnswer {
+export interface KeepAliveAnswer {
   readonly outcome: 'renewed';
   readonly call: Call;
 }
+
+export type KeepAliveFailure = 'ended' | 'throttled' | 'refused' | 'failed';
 
 /** A problem of a keepAlive: `call` as it stands where Graph says that it has ended, `lastError` with what came back where it failed otherwise. */
 export interface KeepAliveProblem {
@@ -149,14 +111,8 @@ export interface KeepAliveProblem {
   /** What went wrong this time. */
   readonly detail: string;
   /** For invalid-request: each fault and its place. */
-  readonly errors?: readonly {
-    /** JSON pointer (RFC 6901) into the body. */
-    readonly pointer?: string | undefined;
-    /** Name of a path or query parameter. */
-    readonly parameter?: string | undefined;
-    readonly detail: string;
-  }[] | undefined;
-  readonly outcome?: 'ended' | 'throttled' | 'refused' | 'failed' | undefined;
+  readonly errors?: readonly Fault[] | undefined;
+  readonly outcome?: KeepAliveFailure | undefined;
   readonly call?: Call | undefined;
   readonly lastError?: LastError | undefined;
 }
@@ -187,16 +143,9 @@ export interface LeaseBody {
   readonly app?: string | undefined;
 }
 
-/** One page, in no order that means anything. */
-export interface ListCallsAnswer {
-  readonly calls: readonly Call[];
-  /** The `cursor` of the next page; null on the last one. */
-  readonly next: string | null;
-}
-
 export interface ListCallsQuery {
   /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
-  readonly state?: 'tracked' | 'ended' | 'expired' | 'untracked' | undefined;
+  readonly state?: CallState | undefined;
   /** Name of a configured app. */
   readonly app?: string | undefined;
   /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
@@ -209,22 +158,20 @@ export interface ListCallsQuery {
   readonly cursor?: string | undefined;
 }
 
-/** One page. */
-export interface ListOwnersAnswer {
-  readonly owners: readonly Owner[];
-  /** The `cursor` of the next page; null on the last one. */
-  readonly next: string | null;
-}
-
 export interface ListOwnersQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
   /** none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its calls were stopped. */
-  readonly state?: 'none' | 'active' | 'lapsed' | 'lost' | undefined;
+  readonly state?: OwnerState | undefined;
   /** The most owners on the page. */
   readonly limit?: number | undefined;
   /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
+}
+
+/** It is alive. */
+export interface Liveness {
+  readonly status: 'alive';
 }
 
 /** Taken. While Redis is out, by this replica alone. */
@@ -244,14 +191,68 @@ export interface NotifyQuery {
   readonly app?: string | undefined;
 }
 
+/** How all calls within the key's reach are. */
+export interface Overview {
+  /** When this was said, by the replica's clock. RFC 3339, UTC, ms. */
+  readonly at: string;
+  /** When the calls were counted, a second or so before. RFC 3339, UTC, ms. */
+  readonly countedAt: string;
+  /** Of the replica that answers. */
+  readonly version: string;
+  /** Between two keepAlives of a call. In ms. */
+  readonly intervalMs: number;
+  /** With no success for so long Graph ends a call. In ms. */
+  readonly deadlineMs: number;
+  /** Calls on the schedule. */
+  readonly tracked: number;
+  /** Of these, with a failure since their last success. */
+  readonly failing: number;
+  /** Of these, with less than a third of the deadline left. */
+  readonly atRisk: number;
+  /** What is left to the call nearest to its deadline, in ms; null: no call. */
+  readonly minMarginMs: number | null;
+  /** How many calls have what is left to them in each of these equal parts of the deadline, from 0 on; those past it are in the first part. */
+  readonly margins: readonly number[];
+  /** The calls nearest to their deadlines, in order. */
+  readonly nearest: readonly Call[];
+  /** Of the failing calls those nearest to their deadlines, in order. */
+  readonly nearestFailing: readonly Call[];
+  readonly slots: OverviewSlots;
+  /** Why the replica that answers is not ready; none where it is. */
+  readonly unready: readonly string[];
+  readonly redis: OverviewRedis;
+  /** Those that live; the one that answers first, alone while Redis is out. */
+  readonly replicas: readonly OverviewReplica[];
+}
+
+export interface OverviewRedis {
+  /** False: this replica goes on from memory. */
+  readonly up: boolean;
+  /** Why it is not up; null if it is, or if the cause is unknown. */
+  readonly cause: string | null;
+}
+
+export interface OverviewReplica {
+  readonly replica: string;
+  /** Empty where it is not known. */
+  readonly version: string;
+  /** Requests that it sent to Graph within the last interval. */
+  readonly keepAlives: number;
+}
+
+/** Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since 1970, `i / n` has passed. */
+export interface OverviewSlots {
+  readonly tracked: readonly number[];
+  readonly failing: readonly number[];
+}
+
 /** A bot instance that tracks calls, and its lease. */
 export interface Owner {
   /** The name of the bot instance. */
   readonly owner: string;
   /** The app of its calls. A name belongs to one app. */
   readonly app: string;
-  /** none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its calls were stopped. */
-  readonly state: 'none' | 'active' | 'lapsed' | 'lost';
+  readonly state: OwnerState;
   /** How many tracked calls it has. */
   readonly tracked: number;
   /** When it last renewed its lease; null if it has none. RFC 3339, UTC, ms. */
@@ -264,6 +265,16 @@ export interface Owner {
   readonly stopsAt: string | null;
 }
 
+/** One page. */
+export interface OwnerPage {
+  readonly owners: readonly Owner[];
+  /** The `cursor` of the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+/** none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its calls were stopped. */
+export type OwnerState = 'none' | 'active' | 'lapsed' | 'lost';
+
 /** An RFC 9457 problem document. Some kinds have further members. */
 export interface Problem {
   /** Names the kind of problem; stable. */
@@ -274,18 +285,40 @@ export interface Problem {
   /** What went wrong this time. */
   readonly detail: string;
   /** For invalid-request: each fault and its place. */
-  readonly errors?: readonly {
-    /** JSON pointer (RFC 6901) into the body. */
-    readonly pointer?: string | undefined;
-    /** Name of a path or query parameter. */
-    readonly parameter?: string | undefined;
-    readonly detail: string;
-  }[] | undefined;
+  readonly errors?: readonly Fault[] | undefined;
 }
+
+/** It is ready. */
+export interface Readiness {
+  readonly status: 'ready';
+}
+
+/** Why this replica is not ready, one reason each. */
+export interface ReadinessProblem {
+  /** Names the kind of problem; stable. */
+  readonly type: string;
+  /** What this kind of problem is. */
+  readonly title: string;
+  readonly status: number;
+  /** What went wrong this time. */
+  readonly detail: string;
+  /** For invalid-request: each fault and its place. */
+  readonly errors?: readonly Fault[] | undefined;
+  readonly reasons?: readonly string[] | undefined;
+}
+
+export type RemovalReason = 'request' | 'notification' | 'track-until' | 'owner-lost';
 
 export interface RenewOwnerQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
+}
+
+/** Why Graph ended it, if a notification said so. */
+export interface ResultInfo {
+  readonly code: number;
+  readonly subcode: number | null;
+  readonly message: string;
 }
 
 export interface StreamEventsQuery {
@@ -300,24 +333,7 @@ export interface StreamEventsQuery {
 }
 
 export interface TrackBatchBody {
-  readonly calls: readonly {
-    /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID may come in any form; answers have it in lower case with hyphens. */
-    readonly id: string;
-    /** Name of a configured app. */
-    readonly app?: string | null | undefined;
-    /** GUID of the tenant that the call belongs to. By default the app's own, until a notification of Graph names one. */
-    readonly tenantId?: string | null | undefined;
-    /** When the call began, so that its first deadline is known. RFC 3339, of this century. */
-    readonly startedAt?: string | null | undefined;
-    /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
-    readonly trackUntil?: string | null | undefined;
-    /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels of the call. */
-    readonly labels?: Readonly<Record<string, string>> | null | undefined;
-    /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
-    readonly webhookUrl?: string | null | undefined;
-    /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
-    readonly owner?: string | null | undefined;
-  }[];
+  readonly calls: readonly TrackItem[];
 }
 
 /** All fields are optional. A missing field stays as it is, a given one replaces the old value, and null resets it to its default. */
@@ -340,14 +356,37 @@ export interface TrackBody {
 
 /** One result a call, in their order. */
 export interface TrackCallsAnswer {
-  readonly results: readonly {
-    /** In its canonical form; as it came where it is none, null where it is no text. */
-    readonly id: string | null;
-    /** What tracking this call alone would have answered. */
-    readonly status: 200 | 201 | 202 | 400 | 403;
-    readonly call?: Call | undefined;
-    readonly error?: Problem | undefined;
-  }[];
+  readonly results: readonly TrackResult[];
+}
+
+/** A call to track, and its fields. */
+export interface TrackItem {
+  /** Graph's id of the call: 8 to 128 of A-Z a-z 0-9 - _. A GUID may come in any form; answers have it in lower case with hyphens. */
+  readonly id: string;
+  /** Name of a configured app. */
+  readonly app?: string | null | undefined;
+  /** GUID of the tenant that the call belongs to. By default the app's own, until a notification of Graph names one. */
+  readonly tenantId?: string | null | undefined;
+  /** When the call began, so that its first deadline is known. RFC 3339, of this century. */
+  readonly startedAt?: string | null | undefined;
+  /** Stop then, so that an orphan is not kept alive for ever. RFC 3339, of this century. */
+  readonly trackUntil?: string | null | undefined;
+  /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels of the call. */
+  readonly labels?: Readonly<Record<string, string>> | null | undefined;
+  /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
+  readonly webhookUrl?: string | null | undefined;
+  /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
+  readonly owner?: string | null | undefined;
+}
+
+/** The result for one call; `error` if it cannot be tracked like this. */
+export interface TrackResult {
+  /** In its canonical form; as it came where it is none, null where it is no text. */
+  readonly id: string | null;
+  /** What tracking this call alone would have answered: 200, 201, 202, 400 or 403. */
+  readonly status: number;
+  readonly call?: Call | undefined;
+  readonly error?: Problem | undefined;
 }
 
 export interface UntrackBatchBody {
@@ -355,20 +394,18 @@ export interface UntrackBatchBody {
   readonly ids: readonly string[];
 }
 
-/** Redis is out: this replica has stopped, and stores it later. */
-export interface UntrackCallAnswer {
-  readonly durable: false;
-}
-
 /** One result per call, in order. */
 export interface UntrackCallsAnswer {
-  readonly results: readonly {
-    /** The id in its canonical form; as it was sent if it is not an id; null if it is not a string. */
-    readonly id: string | null;
-    /** The status that `DELETE /calls/{id}/track` would have for this call. */
-    readonly status: 202 | 204 | 400;
-    readonly error?: Problem | undefined;
-  }[];
+  readonly results: readonly UntrackResult[];
+}
+
+/** The result for one id; `error` if it is not an id. */
+export interface UntrackResult {
+  /** The id in its canonical form; as it was sent if it is not an id; null if it is not a string. */
+  readonly id: string | null;
+  /** The status that `DELETE /calls/{id}/track` would have for this call: 202, 204 or 400. */
+  readonly status: number;
+  readonly error?: Problem | undefined;
 }
 
 /** The `type` of every problem that is documented with a route. */

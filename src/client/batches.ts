@@ -1,14 +1,7 @@
 import { isBatchResult } from './answers.ts';
-import type { TrackBatchBody, TrackCallsAnswer, UntrackCallsAnswer } from './api.ts';
+import type { TrackItem, TrackResult, UntrackResult } from './api.ts';
 import type { Answer, RequestOptions } from './attempt.ts';
 import type { Transport } from './transport.ts';
-
-/** A call to track, and its fields. */
-export type TrackItem = TrackBatchBody['calls'][number];
-/** The result for one call of a batch; it has an `error` if the item is invalid. */
-export type TrackResult = TrackCallsAnswer['results'][number];
-/** The result for one id of a batch; it has an `error` if the text is not an id. */
-export type UntrackResult = UntrackCallsAnswer['results'][number];
 
 export type Many<T> = Iterable<T> | AsyncIterable<T>;
 

@@ -11,16 +11,12 @@ import type {
   Owner,
   StreamEventsQuery,
   TrackBody,
+  TrackItem,
+  TrackResult,
+  UntrackResult,
 } from './api.ts';
 import type { Answer, RequestOptions } from './attempt.ts';
-import {
-  type Many,
-  type TrackItem,
-  type TrackResult,
-  trackBatches,
-  type UntrackResult,
-  untrackBatches,
-} from './batches.ts';
+import { type Many, trackBatches, untrackBatches } from './batches.ts';
 import { type EventItem, streamEvents } from './event-stream.ts';
 import { type KeepAliveResult, keepAlive } from './keep-alive.ts';
 import { LeasedOwner, type OwnerOptions } from './leased-owner.ts';

@@ -1,6 +1,5 @@
 export type * from './api.ts';
 export type { RequestOptions } from './attempt.ts';
-export type { TrackItem, TrackResult, UntrackResult } from './batches.ts';
 export { Callkeeper, type CallkeeperOptions } from './client.ts';
 export { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
 export type { CallEvent, EventItem, OwnerEvent } from './event-stream.ts';

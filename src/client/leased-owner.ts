@@ -1,7 +1,7 @@
 import { isOwner } from './answers.ts';
-import type { Call, DropOwnerQuery, Owner, TrackBody } from './api.ts';
+import type { Call, DropOwnerQuery, Owner, TrackBody, TrackItem, TrackResult } from './api.ts';
 import type { Answer, RequestOptions } from './attempt.ts';
-import type { Many, TrackItem, TrackResult } from './batches.ts';
+import type { Many } from './batches.ts';
 import type { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
 import { ownerPath } from './paths.ts';
 import { pause } from './pause.ts';

@@ -26,6 +26,8 @@ export interface DemoOptions {
   readonly lastsS: number | null;
   /** First of four ports; null: those that one would guess. */
   readonly port: number | null;
+  /** null: a Redis of its own. Another one is never stopped. */
+  readonly redisUrl: string | null;
   /** Ends the demo; aborted here, too, where somebody asks for the end by a key. */
   readonly stop: AbortController;
   /** Ends it without manners: replicas that still stop are killed. */
@@ -93,7 +95,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const env = replicaEnvironment({
     simulator,
     caPath,
-    redisUrl: await redis.start(),
+    redisUrl: options.redisUrl ?? (await redis.start()),
     intervalMs: INTERVAL_MS,
     deadlineMs: DEADLINE_MS,
     ownerGraceMs: OWNER_GRACE_MS,
@@ -130,9 +132,14 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   write('Starting two replicas …\n');
   await Promise.all(replicas.map((replica) => replica.start(signal)));
 
+  const stopsRedis: Key = {
+    key: 'r',
+    does: `stops Redis for ${seconds(REDIS_OUT_MS)}`,
+    press: () => outage.begin(),
+  };
   const keys: readonly Key[] = [
     { key: 'k', does: 'kills a replica (SIGKILL)', press: killerOf(replicas) },
-    { key: 'r', does: `stops Redis for ${seconds(REDIS_OUT_MS)}`, press: () => outage.begin() },
+    ...(options.redisUrl === null ? [stopsRedis] : []),
     { key: 'b', does: 'kills a bot, or brings it back', press: () => bots.killOrStart() },
   ];
   const { stdin } = process;

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { redisForDemo } from '../processes.ts';
 import { type DemoOptions, runDemo } from './demo.ts';
 
 export const USAGE = `Usage: npm run demo -- [options]
@@ -10,6 +11,8 @@ keys kill a replica, stop Redis, and kill a bot; without one, nothing is killed.
   --seconds N   end by itself after N seconds (until Ctrl-C)
   --port N      first of the four ports it takes (8080 and 8081 for the replicas,
                 9000 and 9443 for Graph and Entra); others if they are taken
+
+On Windows it uses the Redis of REDIS_URL, which it cannot stop.
 
 Exits with 0 if no call passed its deadline, with 1 otherwise.
 `;
@@ -23,15 +26,16 @@ export const OPTIONS = { seconds: { type: 'string' }, port: { type: 'string' } }
 /** Throws where one is not as it should be, with what was expected. */
 export function readOptions(
   values: Partial<Record<keyof typeof OPTIONS, string>>,
-): Pick<DemoOptions, 'lastsS' | 'port'> {
+): Pick<DemoOptions, 'lastsS' | 'port' | 'redisUrl'> {
   return {
     lastsS: parseNumber('--seconds', values.seconds, 1_000_000),
     port: parseNumber('--port', values.port, 65_532),
+    redisUrl: redisForDemo(process.env.REDIS_URL),
   };
 }
 
 /** Resolves with whether no call passed its deadline. */
-export async function runUntilTold(options: Pick<DemoOptions, 'lastsS' | 'port'>) {
+export async function runUntilTold(options: Pick<DemoOptions, 'lastsS' | 'port' | 'redisUrl'>) {
   const stop = new AbortController();
   const hurry = new AbortController();
   listenForTheEnd(() => (stop.signal.aborted ? hurry : stop).abort());

@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { askToStop } from '../processes.ts';
 
 /** main.ts, or main.js where this has been packed. */
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
@@ -76,7 +77,7 @@ export class Replica {
     const child = this.#child;
     if (child === null) return;
     const exited = once(child, 'exit');
-    child.kill('SIGTERM');
+    askToStop(child);
     const limit = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     await exited;
     clearTimeout(limit);

@@ -2,11 +2,14 @@ import Type from 'typebox';
 import { CallRef } from './call-resource.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, type ProblemName, problemType } from './problems.ts';
 
-const FaultSchema = Type.Object({
-  pointer: Type.Optional(Type.String({ description: 'JSON pointer (RFC 6901) into the body.' })),
-  parameter: Type.Optional(Type.String({ description: 'Name of a path or query parameter.' })),
-  detail: Type.String(),
-});
+const FaultSchema = Type.Object(
+  {
+    pointer: Type.Optional(Type.String({ description: 'JSON pointer (RFC 6901) into the body.' })),
+    parameter: Type.Optional(Type.String({ description: 'Name of a path or query parameter.' })),
+    detail: Type.String(),
+  },
+  { title: 'Fault' },
+);
 
 const problemMembers = {
   type: Type.String({ format: 'uri', description: 'Names the kind of problem; stable.' }),
@@ -37,7 +40,10 @@ export const KeepAliveProblemSchema = Type.Object(
   {
     ...problemMembers,
     outcome: Type.Optional(
-      Type.Enum(['ended', 'throttled', 'refused', 'failed'], { type: 'string' }),
+      Type.Enum(['ended', 'throttled', 'refused', 'failed'], {
+        type: 'string',
+        title: 'KeepAliveFailure',
+      }),
     ),
     call: Type.Optional(CallRef),
     lastError: Type.Optional(Type.Unsafe<unknown>({ $ref: 'LastError#' })),

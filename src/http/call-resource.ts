@@ -6,6 +6,7 @@ import { formatInstant, formatInstantOrNull } from './instant.ts';
 
 export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'], {
   type: 'string',
+  title: 'CallState',
   description:
     'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no ' +
     'success. untracked: it was stopped; `reason` says why.',
@@ -19,6 +20,10 @@ const InstantOrNull = (description: string) =>
 
 const TextOrNull = (description: string, more: object = {}) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more });
+
+/** `oneOf`: NSwag makes an empty class of an `anyOf` with null. */
+const orNull = <T>(schema: object, more: object = {}) =>
+  Type.Unsafe<T>({ oneOf: [schema, { type: 'null' }], ...more });
 
 export const LastErrorSchema = Type.Object(
   {
@@ -41,6 +46,20 @@ export const LastErrorSchema = Type.Object(
 );
 type LastError = Static<typeof LastErrorSchema>;
 
+const RemovalReason = Type.Enum(['request', 'notification', 'track-until', 'owner-lost'], {
+  type: 'string',
+  title: 'RemovalReason',
+});
+
+const ResultInfo = Type.Object(
+  {
+    code: Type.Integer(),
+    subcode: Type.Unsafe<number | null>({ type: ['integer', 'null'] }),
+    message: Type.String(),
+  },
+  { title: 'ResultInfo', description: 'Why Graph ended it, if a notification said so.' },
+);
+
 export const CallSchema = Type.Object(
   {
     id: Type.String({ description: "Graph's id of the call; a GUID is in lower case." }),
@@ -59,20 +78,9 @@ export const CallSchema = Type.Object(
     renewedAt: InstantOrNull('When the last successful keepAlive was sent.'),
     dueAt: InstantOrNull('The next planned keepAlive; null once it left the schedule.'),
     deadlineAt: Instant('Graph ends the call then, unless a keepAlive succeeds before.'),
-    resultInfo: Type.Optional(
-      Type.Object(
-        {
-          code: Type.Integer(),
-          subcode: Type.Unsafe<number | null>({ type: ['integer', 'null'] }),
-          message: Type.String(),
-        },
-        { description: 'Why Graph ended it, if a notification said so.' },
-      ),
-    ),
+    resultInfo: Type.Optional(ResultInfo),
     reason: Type.Optional(
-      Type.Unsafe<RemovedCall['reason']>({
-        type: ['string', 'null'],
-        enum: ['request', 'notification', 'track-until', 'owner-lost', null],
+      orNull<RemovedCall['reason']>(RemovalReason, {
         description:
           'What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or ' +
           'the loss of its owner, which did not renew its lease. Null for a call that ended or ' +
@@ -84,7 +92,7 @@ export const CallSchema = Type.Object(
     atRiskAt: InstantOrNull(
       'Since when it is failing with under a third of its deadline left; null while it is not.',
     ),
-    lastError: Type.Union([Type.Unsafe<LastError>({ $ref: 'LastError#' }), Type.Null()]),
+    lastError: orNull<LastError | null>({ $ref: 'LastError#' }),
   },
   {
     $id: 'Call',

@@ -24,7 +24,7 @@ export const EventSchema = Type.Object(
         'owner.lapsed',
         'owner.renewed',
       ],
-      { type: 'string' },
+      { type: 'string', title: 'EventType' },
     ),
     timestamp: Type.String({
       format: 'date-time',

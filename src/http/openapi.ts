@@ -5,6 +5,7 @@ import fastifyPlugin from 'fastify-plugin';
 import { scopeOf } from './admission.ts';
 import { KeepAliveProblemSchema, ProblemSchema, ReadinessProblemSchema } from './answers.ts';
 import { CallSchema, LastErrorSchema } from './call-resource.ts';
+import { nameSchemas } from './components.ts';
 import { EventSchema } from './event-resource.ts';
 import { OwnerSchema } from './owner-resource.ts';
 
@@ -111,7 +112,7 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
       buildLocalReference: ({ $id }, _base, _fragment, i) => String($id ?? `def-${i}`),
     },
     transformObject: (document) =>
-      'openapiObject' in document ? allowNoBody(document.openapiObject) : {},
+      'openapiObject' in document ? nameSchemas(correct(document.openapiObject)) : {},
   });
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
 });
@@ -134,13 +135,18 @@ const COMPONENTS = [
   ReadinessProblemSchema,
 ];
 
-/** The plugin takes every body for required; that of `trackCall` may be left out. */
-function allowNoBody<T extends { paths?: object }>(document: T): T {
-  const paths = structuredClone(document.paths) as Record<
-    string,
-    { post?: { requestBody?: { required?: boolean } } }
-  >;
-  const body = paths['/calls/{id}/track']?.post?.requestBody;
-  if (body) body.required = false;
+/** What the plugin cannot say. */
+function correct<T extends { paths?: object }>(document: T): T {
+  const paths = structuredClone(document.paths) as Record<string, Record<string, Operation>>;
+  const { post, delete: untrack } = paths['/calls/{id}/track'] ?? {};
+  // It takes every body for required; that of `trackCall` may be left out.
+  if (post?.requestBody) post.requestBody.required = false;
+  // Of a success with a body and one without, as here 204, clients of NSwag throw the second.
+  if (untrack) delete untrack.responses['202']?.content;
   return { ...document, paths };
+}
+
+interface Operation {
+  readonly requestBody?: { required?: boolean };
+  readonly responses: Record<string, { content?: object }>;
 }

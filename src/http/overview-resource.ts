@@ -45,6 +45,7 @@ export const OverviewSchema = Type.Object(
         failing: Type.Array(Type.Integer()),
       },
       {
+        title: 'OverviewSlots',
         description:
           'Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since ' +
           '1970, `i / n` has passed.',
@@ -53,19 +54,25 @@ export const OverviewSchema = Type.Object(
     unready: Type.Array(Type.String(), {
       description: 'Why the replica that answers is not ready; none where it is.',
     }),
-    redis: Type.Object({
-      up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
-      cause: Type.Unsafe<string | null>({
-        type: ['string', 'null'],
-        description: 'Why it is not up; null if it is, or if the cause is unknown.',
-      }),
-    }),
+    redis: Type.Object(
+      {
+        up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
+        cause: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          description: 'Why it is not up; null if it is, or if the cause is unknown.',
+        }),
+      },
+      { title: 'OverviewRedis' },
+    ),
     replicas: Type.Array(
-      Type.Object({
-        replica: Type.String(),
-        version: Type.String({ description: 'Empty where it is not known.' }),
-        keepAlives: Count('Requests that it sent to Graph within the last interval.'),
-      }),
+      Type.Object(
+        {
+          replica: Type.String(),
+          version: Type.String({ description: 'Empty where it is not known.' }),
+          keepAlives: Count('Requests that it sent to Graph within the last interval.'),
+        },
+        { title: 'OverviewReplica' },
+      ),
       { description: 'Those that live; the one that answers first, alone while Redis is out.' },
     ),
   },

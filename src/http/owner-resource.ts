@@ -11,6 +11,7 @@ const InstantOrNull = (description: string) =>
 
 export const OwnerState = Type.Enum(['none', 'active', 'lapsed', 'lost'], {
   type: 'string',
+  title: 'OwnerState',
   description:
     'none: it has no lease; its calls are kept alive. active: its lease runs. lapsed: its lease ' +
     'ran out; its calls are stopped at `stopsAt` unless it renews the lease before. lost: its ' +

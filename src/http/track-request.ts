@@ -100,7 +100,11 @@ export const TrackBody = Type.Object(trackFields, {
 
 const TrackItem = Type.Object(
   { id: CallId, ...trackFields },
-  { additionalProperties: false, title: 'TrackItem' },
+  {
+    additionalProperties: false,
+    title: 'TrackItem',
+    description: 'A call to track, and its fields.',
+  },
 );
 
 export const TrackItems = Type.Array(TrackItem);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
-import { Reaper, spawned } from '../processes.ts';
+import { noOwnRedis, Reaper, spawned } from '../processes.ts';
 import {
   directoryIn,
   EmbeddedRedisError,
@@ -55,6 +55,7 @@ export class EmbeddedRedis {
 
   /** Resolves with its URL once the process runs; it may still be loading its data. */
   async start(): Promise<string> {
+    refuseIfImpossible();
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     await evictOrphan(this.#stateFile, this.#log);
     const port = await freePort();
@@ -128,6 +129,7 @@ export class EmbeddedRedis {
  * @throws EmbeddedRedisError where there is none
  */
 export async function embeddedVersion(): Promise<string> {
+  refuseIfImpossible();
   try {
     const { stdout } = await promisify(execFile)('redis-server', ['--version'], {
       timeout: VERSION_TIMEOUT_MS,
@@ -162,6 +164,11 @@ async function freePort(): Promise<number> {
 
 function toError(error: Error): Error {
   return error;
+}
+
+function refuseIfImpossible(): void {
+  const reason = noOwnRedis();
+  if (reason !== null) throw new EmbeddedRedisError(`REDIS_URL is not set. ${reason}`);
 }
 
 function missing(cause: NodeJS.ErrnoException): EmbeddedRedisError {

@@ -1,8 +1,6 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -13,6 +11,8 @@ import type { Replica } from '../process/replica.ts';
 import { World } from '../process/world.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { SECRET } from '../webhooks/receiver.ts';
+import { compile, hasMono, isThere } from './mono.ts';
+import { aProxy } from './proxy.ts';
 
 /** Those of Python and C#, and the receiver; the bot in Node is run from a package, in test/pack/. */
 
@@ -36,32 +36,13 @@ const environment = (callkeeper: string) => ({
 });
 
 /** In front of the replica: answers 503 to the first two, and cuts the third off. */
-async function anUnsteadyProxy(): Promise<string> {
+function anUnsteadyProxy(): Promise<string> {
   let requests = 0;
-  const server = createServer(async (request, response) => {
+  return aProxy(replica.url, () => {
     requests++;
-    if (requests < 3) return void response.writeHead(503, { 'retry-after': '0' }).end();
-    if (requests === 3) return void response.socket?.resetAndDestroy();
-    const body = (await request.toArray()).join('');
-    const { method = '', url = '', headers } = request;
-    const type = headers['content-type'];
-    const answer = await fetch(replica.url + url, {
-      method,
-      headers: {
-        authorization: headers.authorization ?? '',
-        ...(body && type && { 'content-type': type }),
-      },
-      ...(body ? { body } : {}),
-    });
-    response.writeHead(answer.status, { 'content-type': 'application/json' });
-    response.end(await answer.text());
+    if (requests === 3) return 'cut';
+    return requests < 3 ? 'refuse' : 'pass';
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 const whole = (output: string) => {
@@ -125,7 +106,7 @@ test.skipIf(!isThere('python3'))(
     const exited = once(bot, 'exit');
     let output = '';
     bot.stdout.on('data', (chunk) => (output += chunk));
-    await vi.waitFor(() => expect(output.match(/tracked/g)).toHaveLength(2), { timeout: 60_000 });
+    await vi.waitFor(() => expect(output.match(/^tracked/gm)).toHaveLength(2), { timeout: 60_000 });
     const [, second = ''] = output.match(/[0-9a-f-]{36}/g) ?? [];
     bot.kill('SIGTERM');
     expect((await exited)[0]).toBe(0);
@@ -134,15 +115,11 @@ test.skipIf(!isThere('python3'))(
   },
 );
 
-/** Of Debian: mono-mcs, mono-runtime, libmono-system-net-http4.0-cil. */
-const hasMono = ['mcs', 'mono'].every((tool) => isThere(tool));
-
 describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
   const program = join(world.directory, 'Bot.exe');
   const example = (env: object) => run('mono', [program], { env: { ...env } });
   beforeAll(async () => {
-    const options = ['-warnaserror', '-r:System.Net.Http.dll', `-out:${program}`];
-    await run('mcs', [...options, 'examples/Bot.cs']);
+    await compile(program, ['examples/Bot.cs', 'examples/Callkeeper.cs']);
   }, 60_000);
 
   test('sees a call through, and one that ends by itself', async () => {
@@ -205,12 +182,3 @@ test('the example of a receiver verifies what it is told, and heeds it once', SL
   expect(await tell(another, body)).toEqual(refused);
   expect(await tell(SECRET, `"${'x'.repeat(100_000)}"`)).toMatchObject({ kind: 'failed' });
 });
-
-function isThere(tool: string): boolean {
-  try {
-    execFileSync(tool, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}

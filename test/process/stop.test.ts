@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { freePort } from '../free-port.ts';
 import { procStat } from '../proc.ts';
 import { World } from './world.ts';
@@ -19,11 +19,11 @@ async function newWorld(): Promise<World> {
   return world;
 }
 
-/** `npm start` as a service manager runs it, in a session of its own, with the daemon's log. */
-async function npmStart(world: World) {
+/** The script `start` as a service manager runs it, in a session of its own, with the daemon's log. */
+async function start(world: World, [program, ...args]: readonly [string, ...string[]]) {
   const port = await freePort();
   const { PATH, HOME = '' } = process.env;
-  const child = spawn('npm', ['start', '--silent'], {
+  const child = spawn(program, args, {
     cwd: ROOT,
     env: { PATH, HOME, ...world.env(), PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -69,31 +69,46 @@ async function exitCodeOf(child: ChildProcess): Promise<number | null> {
   return (await once(child, 'exit'))[0];
 }
 
-test(
-  'SIGTERM to all processes of a unit at once ends npm start with 0, and loses no call',
-  SLOW,
-  async () => {
+const NPM = ['npm', 'start', '--silent'] as const;
+/** npm's shell, if it is dash, dies of SIGTERM before the daemon has stopped, and npm with it. */
+const STARTS = [
+  [['node', 'scripts/run.mjs', 'start'], [0]],
+  [NPM, [0, null]],
+] as const;
+
+describe.each(STARTS)('a daemon that %j has started', (command, codes) => {
+  test('stops in order at SIGTERM to all processes of a unit at once', SLOW, async () => {
     const world = await newWorld();
-    const { child, pids, port } = await npmStart(world);
-    // npm, the launcher, the daemon, its redis-server and what watches that
-    expect(pids.length).toBeGreaterThanOrEqual(5);
+    const { child, pids, port, logged } = await start(world, command);
+    // the launcher, the daemon, its redis-server and what watches that
+    expect(pids.length).toBeGreaterThanOrEqual(4);
     const id = world.simulator.createCall();
     const tracked = await fetch(`http://127.0.0.1:${port}/calls/${id}/track`, { method: 'POST' });
     expect(tracked.status).toBe(201);
     for (const pid of pids) sendTo(pid, 'SIGTERM');
-    expect(await exitCodeOf(child)).toBe(0);
+    expect(codes).toContain(await exitCodeOf(child));
     await allGone(pids);
+    await logged('stopping');
     const next = await world.replica({}).ready();
     expect((await next.request('GET', `/calls/${id}`)).body.state).toBe('tracked');
-  },
-);
+  });
+
+  test('stops in order at SIGTERM to what started it alone', SLOW, async () => {
+    const world = await newWorld();
+    const { child, pids, logged } = await start(world, command);
+    child.kill('SIGTERM');
+    expect(codes).toContain(await exitCodeOf(child));
+    await allGone(pids);
+    await logged('stopping');
+  });
+});
 
 test(
   'a daemon whose npm and launcher are killed by SIGKILL stops in order, its Redis too',
   SLOW,
   async () => {
     const world = await newWorld();
-    const { child, pids, port, logged } = await npmStart(world);
+    const { child, pids, port, logged } = await start(world, NPM);
     process.kill(-(child.pid ?? Number.NaN), 'SIGKILL'); // not the daemon: it has a group of its own
     await logged('stopping');
     await allGone(pids);

@@ -57,11 +57,12 @@ const listSchema = {
     200: Type.Object(
       {
         calls: Type.Array(CallRef),
-        next: Type.Union([Type.String(), Type.Null()], {
+        next: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
           description: 'The `cursor` of the next page; null on the last one.',
         }),
       },
-      { description: 'One page, in no order that means anything.' },
+      { title: 'CallPage', description: 'One page, in no order that means anything.' },
     ),
     ...problemAnswers(['invalid-request', 'store-unavailable']),
   },

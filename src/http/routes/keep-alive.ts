@@ -25,7 +25,7 @@ const schema = {
   response: {
     200: Type.Object(
       { outcome: Type.Literal('renewed'), call: CallRef },
-      { description: 'Graph renewed the call.' },
+      { title: 'KeepAliveAnswer', description: 'Graph renewed the call.' },
     ),
     ...problemAnswers(
       [

@@ -104,7 +104,10 @@ const schema = {
             "tenant or app other than the call's.",
         ),
       },
-      { description: 'Taken. While Redis is out, by this replica alone.' },
+      {
+        title: 'NotifyAnswer',
+        description: 'Taken. While Redis is out, by this replica alone.',
+      },
     ),
     ...problemAnswers([
       'invalid-request',

@@ -33,7 +33,13 @@ const metricsSchema = {
   },
 };
 
-const alive = Type.Object({ status: Type.Literal('alive') }, { description: 'It is alive.' });
+const alive = Type.Object(
+  { status: Type.Literal('alive') },
+  {
+    title: 'Liveness',
+    description: 'It is alive.',
+  },
+);
 const livezSchema = {
   ...shared,
   operationId: 'getLiveness',
@@ -42,7 +48,13 @@ const livezSchema = {
   response: { 200: alive, ...openProblemAnswers([]) },
 };
 
-const ready = Type.Object({ status: Type.Literal('ready') }, { description: 'It is ready.' });
+const ready = Type.Object(
+  { status: Type.Literal('ready') },
+  {
+    title: 'Readiness',
+    description: 'It is ready.',
+  },
+);
 const readyzSchema = {
   ...shared,
   operationId: 'getReadiness',

@@ -112,15 +112,30 @@ const listSchema = {
     200: Type.Object(
       {
         owners: Type.Array(OwnerRef),
-        next: Type.Union([Type.String(), Type.Null()], {
+        next: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
           description: 'The `cursor` of the next page; null on the last one.',
         }),
       },
-      { description: 'One page.' },
+      { title: 'OwnerPage', description: 'One page.' },
     ),
     ...problemAnswers(['invalid-request', 'store-unavailable']),
   },
 };
+
+const DropOwnerAnswer = Type.Object(
+  {
+    stopped: Type.Integer({ minimum: 0, description: 'How many calls were tracked until now.' }),
+    durable: Type.Optional(Type.Literal(false, { description: 'Only while Redis is out.' })),
+  },
+  { title: 'DropOwnerAnswer' },
+);
+
+/** One schema for both: generators take one type for the answers of an operation. */
+const dropAnswer = (description: string) => ({
+  description,
+  content: { 'application/json': { schema: DropOwnerAnswer } },
+});
 
 const dropSchema = {
   tags: ['Owners'],
@@ -130,19 +145,8 @@ const dropSchema = {
   params,
   querystring: ofApp,
   response: {
-    200: Type.Object(
-      {
-        stopped: Type.Integer({
-          minimum: 0,
-          description: 'How many calls were stopped.',
-        }),
-      },
-      { description: 'The calls are no longer tracked.' },
-    ),
-    202: Type.Object(
-      { stopped: Type.Integer({ minimum: 0 }), durable: Type.Literal(false) },
-      { description: 'Redis is out: this replica has stopped the calls, and stores that later.' },
-    ),
+    200: dropAnswer('The calls are no longer tracked.'),
+    202: dropAnswer('Redis is out: this replica has stopped the calls, and stores that later.'),
     ...problemAnswers(['invalid-request', 'store-unavailable']),
   },
 };

@@ -30,17 +30,25 @@ const AnyBatch = Type.Object(
   envelope,
 );
 
-const TrackBatchResult = Type.Object({
-  id: Type.Union([Type.String(), Type.Null()], {
-    description: 'In its canonical form; as it came where it is none, null where it is no text.',
-  }),
-  status: Type.Enum([200, 201, 202, 400, 403], {
-    type: 'integer',
-    description: 'What tracking this call alone would have answered.',
-  }),
-  call: Type.Optional(CallRef),
-  error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
-});
+const TrackResult = Type.Object(
+  {
+    id: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'In its canonical form; as it came where it is none, null where it is no text.',
+    }),
+    status: Type.Unsafe<200 | 201 | 202 | 400 | 403>({
+      // No enum: C# would name its members _200, _201 and so on.
+      type: 'integer',
+      description: 'What tracking this call alone would have answered: 200, 201, 202, 400 or 403.',
+    }),
+    call: Type.Optional(CallRef),
+    error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
+  },
+  {
+    title: 'TrackResult',
+    description: 'The result for one call; `error` if it cannot be tracked like this.',
+  },
+);
 
 const schema = {
   tags: ['Tracking'],
@@ -52,8 +60,8 @@ const schema = {
   body: TrackBatchBody,
   response: {
     200: Type.Object(
-      { results: Type.Array(TrackBatchResult) },
-      { description: 'One result a call, in their order.' },
+      { results: Type.Array(TrackResult) },
+      { title: 'TrackCallsAnswer', description: 'One result a call, in their order.' },
     ),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },

@@ -44,7 +44,11 @@ const untrackSchema = {
   response: {
     202: Type.Object(
       { durable: Type.Literal(false) },
-      { description: 'Redis is out: this replica has stopped, and stores it later.' },
+      {
+        description:
+          'Redis is out: this replica has stopped, and stores it later. The body is ' +
+          '`{ "durable": false }`.',
+      },
     ),
     204: Type.Null({ description: 'It is not tracked (any more).' }),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),

@@ -28,17 +28,22 @@ const AnyBatch = Type.Object(
   envelope,
 );
 
-const UntrackBatchResult = Type.Object({
-  id: Type.Union([Type.String(), Type.Null()], {
-    description:
-      'The id in its canonical form; as it was sent if it is not an id; null if it is not a string.',
-  }),
-  status: Type.Enum([202, 204, 400], {
-    type: 'integer',
-    description: 'The status that `DELETE /calls/{id}/track` would have for this call.',
-  }),
-  error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
-});
+const UntrackResult = Type.Object(
+  {
+    id: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description:
+        'The id in its canonical form; as it was sent if it is not an id; null if it is not a string.',
+    }),
+    status: Type.Unsafe<202 | 204 | 400>({
+      type: 'integer',
+      description:
+        'The status that `DELETE /calls/{id}/track` would have for this call: 202, 204 or 400.',
+    }),
+    error: Type.Optional(Type.Unsafe<ProblemBody>({ $ref: 'Problem#' })),
+  },
+  { title: 'UntrackResult', description: 'The result for one id; `error` if it is not an id.' },
+);
 
 const schema = {
   tags: ['Tracking'],
@@ -50,8 +55,8 @@ const schema = {
   body: UntrackBatchBody,
   response: {
     200: Type.Object(
-      { results: Type.Array(UntrackBatchResult) },
-      { description: 'One result per call, in order.' },
+      { results: Type.Array(UntrackResult) },
+      { title: 'UntrackCallsAnswer', description: 'One result per call, in order.' },
     ),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },
