@@ -41,7 +41,7 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   await page.getByText(/: this replica keeps 2 calls alive from memory\./).waitFor();
 
   await redis.restart();
-  await page.locator('.notice').waitFor({ state: 'detached' });
+  await expect.poll(() => page.locator('.notice').count()).toBe(0);
   await page.getByText('All well').waitFor();
   // The events go on after those before: this one was told of when Redis knew of it.
   await page.locator('#events li').filter({ hasText: late }).waitFor();
@@ -83,7 +83,7 @@ test('the replica dies before its eyes, and comes back', SLOW, async () => {
   const meanwhile = world.simulator.createCall();
   await other.request('POST', `/calls/${meanwhile}/track`);
   await world.replica(env).ready();
-  await page.locator('.notice').waitFor({ state: 'detached' });
+  await expect.poll(() => page.locator('.notice').count()).toBe(0);
   await page.getByText('All well').waitFor();
   await eventOf(meanwhile).waitFor();
   // It asked for what came after the last event that it had.
