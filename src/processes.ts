@@ -95,7 +95,7 @@ export function isOnPath(program: string): boolean {
   });
 }
 
-/** Where a Redis comes from on Windows, for which there is no redis-server. */
+/** How to get a Redis on Windows, which has no redis-server. */
 const REDIS_ON_WINDOWS =
   'There is no redis-server for Windows: use Docker or WSL for Redis, and set REDIS_URL, such as ' +
   'redis://127.0.0.1:6379. See docs/windows.md.';

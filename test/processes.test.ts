@@ -6,11 +6,11 @@ import { askToStop, noOwnRedis, redisForDemo } from '../src/processes.ts';
 const LOCAL = 'redis://127.0.0.1:6379';
 
 describe('on Windows', () => {
-  test('a daemon without REDIS_URL is told where a Redis comes from', () => {
+  test('a daemon without REDIS_URL says how to get a Redis', () => {
     expect(noOwnRedis('win32')).toContain('use Docker or WSL for Redis');
   });
 
-  test.each([undefined, ''])('the demo is told so as well if REDIS_URL is %j', (url) => {
+  test.each([undefined, ''])('the demo says so as well if REDIS_URL is %j', (url) => {
     expect(() => redisForDemo(url, 'win32')).toThrow('use Docker or WSL for Redis');
   });
 

@@ -234,7 +234,7 @@ export interface OverviewRedis {
 
 export interface OverviewReplica {
   readonly replica: string;
-  /** Empty where it is not known. */
+  /** Empty if it is unknown. */
   readonly version: string;
   /** Requests that it sent to Graph within the last interval. */
   readonly keepAlives: number;
@@ -348,7 +348,7 @@ export interface TrackBody {
   readonly trackUntil?: string | null | undefined;
   /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels of the call. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
-  /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
+  /** URL for the events of this call, instead of `WEBHOOK_URL`: https, to a host in `WEBHOOK_HOSTS`. */
   readonly webhookUrl?: string | null | undefined;
   /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
   readonly owner?: string | null | undefined;
@@ -373,7 +373,7 @@ export interface TrackItem {
   readonly trackUntil?: string | null | undefined;
   /** Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels of the call. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
-  /** Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`. */
+  /** URL for the events of this call, instead of `WEBHOOK_URL`: https, to a host in `WEBHOOK_HOSTS`. */
   readonly webhookUrl?: string | null | undefined;
   /** Name of the bot instance that the call belongs to: 1 to 128 of the characters A-Z a-z 0-9 . _ : -, but not `.` or `..`. */
   readonly owner?: string | null | undefined;
@@ -381,7 +381,7 @@ export interface TrackItem {
 
 /** The result for one call; `error` if it cannot be tracked like this. */
 export interface TrackResult {
-  /** In its canonical form; as it came where it is none, null where it is no text. */
+  /** The id in its canonical form; as it was sent if it is not an id; null if it is not a string. */
   readonly id: string | null;
   /** What tracking this call alone would have answered: 200, 201, 202, 400 or 403. */
   readonly status: number;

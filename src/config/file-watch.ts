@@ -120,7 +120,7 @@ export class FileWatch<T> {
     this.#faults = 'faults' in verdict ? verdict.faults : [];
     if ('value' in verdict) {
       file.use(verdict.value);
-      log.info(file.told(verdict.value), `${subject} were read anew`);
+      log.info(file.told(verdict.value), `${subject} were read again`);
     } else if (isKnown && isDeepStrictEqual(verdict.faults, before)) {
       return; // It has been told.
     } else {

@@ -1,9 +1,9 @@
 import type { CloudName } from './clouds.ts';
 
-/** A file is read anew at each token request, so that a secret is rotated without a restart. */
+/** A file is read again at each token request, so that a secret is rotated without a restart. */
 export type Secret = { value: string } | { file: string };
 
-/** What an app proves its identity with to Entra. Files are read anew at each token request. */
+/** What an app proves its identity with to Entra. Files are read again at each token request. */
 export type Credential =
   | { kind: 'secret'; secret: Secret }
   /**

@@ -68,7 +68,7 @@ export const OverviewSchema = Type.Object(
       Type.Object(
         {
           replica: Type.String(),
-          version: Type.String({ description: 'Empty where it is not known.' }),
+          version: Type.String({ description: 'Empty if it is unknown.' }),
           keepAlives: Count('Requests that it sent to Graph within the last interval.'),
         },
         { title: 'OverviewReplica' },

@@ -83,7 +83,7 @@ const trackFields = {
       pattern: '^[Hh][Tt][Tt][Pp][Ss]://[\\x21-\\x7e]+$',
       maxLength: 2048,
       description:
-        'Told of endings and risks, instead of `WEBHOOK_URL`. https, to a host of `WEBHOOK_HOSTS`.',
+        'URL for the events of this call, instead of `WEBHOOK_URL`: https, to a host in `WEBHOOK_HOSTS`.',
       examples: ['https://bot.example.com/callkeeper'],
     }),
   ),

@@ -1,6 +1,6 @@
 import type { Call } from '../calls/call.ts';
 
-/** Where an app's calls are told of, and what signs that; read anew each time. */
+/** Where an app's calls are told of, and what signs that; read again each time. */
 export interface AppWebhook {
   readonly url: string;
   secrets(): Promise<readonly string[]>;

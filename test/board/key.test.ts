@@ -75,7 +75,7 @@ test('without a key nothing is shown; one that does not do is told why', SLOW, a
 test('a key that is revoked shows nothing any more', SLOW, async () => {
   write('[read]');
   replica.signal('SIGHUP');
-  await replica.logged('the keys were read anew');
+  await replica.logged('the keys were read again');
   const page = await browser.open(`${replica.url}/#/calls/no-such-call`);
   await page.getByLabel('Key, or access token').fill(TRACKER);
   await page.getByRole('button', { name: 'Look' }).click();

@@ -190,7 +190,7 @@ describe('an event', () => {
   });
 });
 
-test('the end of a call that was tracked afresh is told, though Redis still has its last end', () => {
+test('the end of a call that was tracked again is published, though Redis still has its last end', () => {
   const last = recordOf(aRemovedCall({ state: 'untracked', generation: 'r1' }));
   const trackedAt = NOW + 20 * MINUTE;
   const removedAt = trackedAt + MINUTE;

@@ -98,7 +98,7 @@ describe('a change of the file', () => {
     await clock.step();
     expect(names()).toEqual(['one,two']);
     expect(outcomes).toEqual(['success']);
-    expect(lines).toMatchObject([{ msg: 'the apps were read anew', apps: ['one', 'two'] }]);
+    expect(lines).toMatchObject([{ msg: 'the apps were read again', apps: ['one', 'two'] }]);
     await settle();
     expect(names()).toEqual(['one,two']);
     expect(new Set(clock.slept)).toEqual(new Set([1234]));

@@ -58,7 +58,7 @@ function expectIdentity(proof: Awaited<ReturnType<typeof open>>): void {
 }
 
 describe('a secret', () => {
-  test('in a file is read anew each time, without the newline at its end', async () => {
+  test('in a file is read again each time, without the newline at its end', async () => {
     const path = file('secret', 'first\n');
     const credential = { kind: 'secret', secret: { file: path } } as const;
     expect(await readCredential(credential, signal)).toEqual({ clientSecret: 'first' });

@@ -47,7 +47,7 @@ describe('the schemas of a document', () => {
     }
   });
 
-  test('are told from data and from properties that are called title', () => {
+  test('are not confused with data, or with properties named title', () => {
     const examples = [{ title: 'The request is not valid' }];
     const problem = { type: 'object', properties: { title: { type: 'string' } }, examples };
     expect(nameSchemas({ paths: { '/problem': problem } })).toEqual({

@@ -206,7 +206,7 @@ test('a password that is rotated in REDIS_URL_FILE replaces no connection', PATI
   const before = await settledIds(ids);
   await user('>new-one');
   write('new-one');
-  await replica.logged('the user and the password of Redis were read anew');
+  await replica.logged('the user and the password of Redis were read again');
   await user('<old-one');
   for (let i = 0; i < 20; i++) expect(await readiness(replica)).toBe(200);
   expect(await ids()).toEqual(before);

@@ -132,7 +132,7 @@ test(
   },
 );
 
-test('of endings amid fifteen thousand calls that are tracked, each is told', SLOW, async () => {
+test('each ending is delivered while fifteen thousand calls are tracked', SLOW, async () => {
   const { world, receiver, env } = await newWorld();
   const a = await world.replica(env).ready();
   const ids = Array.from({ length: 200 }, () => world.simulator.createCall());

@@ -34,7 +34,8 @@ const TrackResult = Type.Object(
   {
     id: Type.Unsafe<string | null>({
       type: ['string', 'null'],
-      description: 'In its canonical form; as it came where it is none, null where it is no text.',
+      description:
+        'The id in its canonical form; as it was sent if it is not an id; null if it is not a string.',
     }),
     status: Type.Unsafe<200 | 201 | 202 | 400 | 403>({
       // No enum: C# would name its members _200, _201 and so on.
