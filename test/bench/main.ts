@@ -13,6 +13,7 @@ import { MEMORY } from './sections/memory.ts';
 import { MILLION } from './sections/million.ts';
 import { PEERS } from './sections/peers.ts';
 import { PROFILE } from './sections/profile.ts';
+import { REMOVED } from './sections/removed.ts';
 import { REPLICAS } from './sections/replicas.ts';
 
 import type { Block, Section } from './sections/section.ts';
@@ -22,6 +23,7 @@ const SECTIONS: readonly Section[] = [
   PEERS,
   IDLE,
   COST,
+  REMOVED,
   API,
   BURST,
   REPLICAS,

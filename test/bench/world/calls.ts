@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { pino } from 'pino';
-import { type CallRecord, emptyRecord } from '../../../src/calls/record.ts';
+import { ALL_APPS, type CallRecord, emptyRecord, removedOf } from '../../../src/calls/record.ts';
 import type { Wheel } from '../../../src/calls/wheel.ts';
 import { newGeneration } from '../../../src/calls/words.ts';
 import { connectFast } from '../../../src/store/connection.ts';
@@ -38,7 +38,27 @@ export function newRecord(now: number): CallRecord {
 }
 
 /** Puts calls into Redis as the product itself does; each is due at its slot's next turn. */
-export async function writeCalls(redisUrl: string, wheel: Wheel, count: number): Promise<void> {
+export function writeCalls(redisUrl: string, wheel: Wheel, count: number): Promise<void> {
+  return writeRecords(redisUrl, wheel, count, () => newRecord(Date.now()));
+}
+
+/** Puts calls that were stopped lately into Redis, as the daemon writes them. */
+export function writeRemoved(redisUrl: string, wheel: Wheel, count: number): Promise<void> {
+  return writeRecords(redisUrl, wheel, count, () => {
+    const now = Date.now();
+    const record = newRecord(now);
+    const generation = record.tracking?.generation ?? '';
+    const stop = { generation, at: now, reason: 'request' as const, resultInfo: null };
+    return { ...record, stops: { [ALL_APPS]: stop } };
+  });
+}
+
+async function writeRecords(
+  redisUrl: string,
+  wheel: Wheel,
+  count: number,
+  make: () => CallRecord,
+): Promise<void> {
   const log = pino({ level: 'silent' });
   const redis = connectFast({ url: redisUrl, timeoutMs: 60_000, log });
   if (redis.status !== 'ready') await once(redis, 'ready');
@@ -49,12 +69,16 @@ export async function writeCalls(redisUrl: string, wheel: Wheel, count: number):
       keysOf: slotKeys,
       hasWebhooks: false,
     });
-    const now = Date.now();
     for (let i = 0; i < count; i += BATCH) {
-      const records = Array.from({ length: Math.min(BATCH, count - i) }, () => newRecord(now));
-      const common = { expected: '', removedAt: null, announcements: [] };
+      const records = Array.from({ length: Math.min(BATCH, count - i) }, make);
       await registry.write(
-        records.map((record) => ({ ...common, id: record.id, text: encodeRecord(record) })),
+        records.map((record) => ({
+          id: record.id,
+          expected: '',
+          text: encodeRecord(record),
+          removedAt: removedOf(record)?.at ?? null,
+          announcements: [],
+        })),
       );
     }
   } finally {
