@@ -31,7 +31,8 @@ export async function runReplica(requests: StopRequests): Promise<void> {
     },
     hurry: () => void opened.exit(1),
     hangUp: () => {
-      if (!config.appsFile && !config.accessFile) return requests.stop('SIGHUP');
+      const files = [config.appsFile, config.accessFile, config.redisUrlFile];
+      if (files.every((file) => file === null)) return requests.stop('SIGHUP');
       // During the start the files have just been read, and later changes are noticed anyway.
       log.info({ signal: 'SIGHUP' }, 'reading the files again');
       daemon?.reloadFiles().catch((err: unknown) => die(opened, err));

@@ -50,7 +50,8 @@ export class TokenCredentials extends RotatingCredentials {
   }
 
   override get fault(): Cause | null {
-    if (this.#options.source.leftMs() > 0) return null;
+    // A token that says nothing of its user cannot be used, however long it lasts.
+    if (this.#options.source.leftMs() > 0 && this.current.password !== undefined) return null;
     const why = this.#failure?.message ?? 'none has been issued yet';
     return {
       code: 'NO_TOKEN',

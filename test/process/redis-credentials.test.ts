@@ -234,5 +234,9 @@ test(
     expect(await replica.metric('callkeeper_reload_successful{file="redis-url"}')).toBe(0);
     expect(await readiness(replica)).toBe(200);
     expect(replica.output).not.toContain('s3cret-one');
+    // A sidecar that rotates the file may signal every replica.
+    replica.signal('SIGHUP');
+    await replica.logged('reading the files again');
+    expect(await readiness(replica)).toBe(200);
   },
 );
