@@ -45,7 +45,11 @@ if (faults.length > 0) {
 function checkSet(service, name, value) {
   if (!isVariable(name)) {
     faults.push(`docker-compose.yml: ${service} sets ${name}, no variable of src/config.ts`);
-  } else if (!value.startsWith(`\${${name}:-`) && !saysThatComposeSets(name)) {
+  } else if (
+    !value.startsWith(`\${${name}-`) &&
+    !value.startsWith(`\${${name}:-`) &&
+    !saysThatComposeSets(name)
+  ) {
     faults.push(`.env.example: does not say above ${name} that docker compose sets it`);
   }
 }
