@@ -98,7 +98,8 @@ export function endOf(
 
 /** When the owner was lost or dropped; null while it has a lease, 0 if it never had one. */
 export function ownerRemovedAt(record: OwnerRecord): number | null {
-  return ownerState(record) === 'none' ? (endOf(record)?.at ?? 0) : (endOf(record)?.at ?? null);
+  const neverHadALease = ownerState(record) === 'none' ? 0 : null;
+  return endOf(record)?.at ?? neverHadALease;
 }
 
 /** A renewal that is later than everything known of the owner. */
