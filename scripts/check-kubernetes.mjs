@@ -248,7 +248,8 @@ function checkQuery() {
   const metrics = readMetrics();
   for (const { metadata } of one('ScaledObject').spec.triggers) {
     for (const name of metadata.query.match(METRIC)) {
-      if (!metrics.has(name)) faults.push(`ScaledObject: ${name} is no metric of src/metrics.ts`);
+      if (!metrics.has(name))
+        faults.push(`ScaledObject: ${name} is no metric of src/metrics/table.ts`);
     }
   }
 }

@@ -36,6 +36,7 @@ const PROGRAMS = {
     development: true,
   },
   openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
+  metrics: { run: ['scripts/metrics-page.mjs'], tools: [], development: true },
   picture: {
     run: ['test/board/picture.ts'],
     tools: ['redis-server', 'chromium'],

@@ -25,7 +25,7 @@ import { trustNetworks } from './http/client-address.ts';
 import { eventPresenter } from './http/event-resource.ts';
 import { presentOwner } from './http/owner-resource.ts';
 import { LogObserver, tellAll } from './log-observer.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { admit } from './notifications/admission.ts';
 import { GraphTokenVerifier } from './notifications/graph-token.ts';
 import { LocalOverviews } from './overviews.ts';

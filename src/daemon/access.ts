@@ -4,7 +4,7 @@ import type { KeyHolder } from '../access/key-ring.ts';
 import { readAccess } from '../config/access-file.ts';
 import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
 import type { Config } from '../config.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 
 export interface AccessParts {
   readonly config: Config;

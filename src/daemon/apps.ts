@@ -3,7 +3,7 @@ import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
 import type { Config } from '../config.ts';
 import type { AppSet } from '../graph/app.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 
 export interface AppsParts {
   readonly config: Config;

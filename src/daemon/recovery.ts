@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { pieces } from '../calls/pieces.ts';
 import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Watch } from '../schedule/watch.ts';
 import type { EventFeed } from '../store/event-feed.ts';
 import type { Recovered, RedisLink } from '../store/redis-link.ts';

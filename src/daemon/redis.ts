@@ -5,7 +5,7 @@ import { readRotatedUrl } from '../config/redis-variables.ts';
 import type { Config } from '../config.ts';
 import { Connections, type GraphTimeouts } from '../graph/connections.ts';
 import { Tokens } from '../graph/tokens.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { parseRedisUrl, type RedisAddress } from '../store/address.ts';
 import { type Credential, RotatingCredentials } from '../store/credentials.ts';
 import { TokenCredentials } from '../store/token-credentials.ts';

@@ -4,7 +4,7 @@ import { deadlineAt } from '../calls/deadline.ts';
 import { believe } from '../calls/merge.ts';
 import type { Observer, SettledClock } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { Census } from '../store/census.ts';
 import type { RedisClient } from '../store/connection.ts';
 import { slotKeys } from '../store/keys.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Periods } from '../periods.ts';
 import type { RedisClient } from '../store/connection.ts';
 import { RedisDeliveryOrder } from '../store/delivery-order.ts';

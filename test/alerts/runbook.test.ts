@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { someMetrics } from '../metrics-fixture.ts';
+import { someMetrics } from '../metrics/fixture.ts';
 import { queries } from './dashboard.ts';
 import { ALERTS } from './promtool.ts';
 
@@ -45,9 +45,7 @@ describe('the runbook', () => {
     expect(told.sort()).toEqual([...alerts].sort());
   });
 
-  test('has each metric in its table, and none besides', () => {
-    const rows = [...runbook.matchAll(/^\| `(callkeeper_\w+)` \|/gm)].map(([, name]) => name);
-    expect(rows.sort()).toEqual([...ours].sort());
+  test('names no metric that does not exist', () => {
     expect([...namesIn(runbook)].filter((name) => !measured.has(name))).toEqual([]);
   });
 

@@ -1,6 +1,6 @@
-import { Metrics } from '../src/metrics.ts';
-import type { Summary } from '../src/store/census.ts';
-import { DEADLINE_MS, FakeClock, WHEEL } from './calls/fixture.ts';
+import { Metrics } from '../../src/metrics/metrics.ts';
+import type { Summary } from '../../src/store/census.ts';
+import { DEADLINE_MS, FakeClock, WHEEL } from '../calls/fixture.ts';
 
 const EMPTY: Summary = {
   tracked: 0,

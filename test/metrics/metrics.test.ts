@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Call, RemovedState } from '../src/calls/call.ts';
-import { countFates } from '../src/calls/notified.ts';
-import { Census } from '../src/store/census.ts';
+import type { Call, RemovedState } from '../../src/calls/call.ts';
+import { countFates } from '../../src/calls/notified.ts';
+import { Census } from '../../src/store/census.ts';
 import {
   aCall,
   aRegistry,
@@ -16,8 +16,8 @@ import {
   renewed,
   SECOND,
   WHEEL,
-} from './calls/fixture.ts';
-import { someMetrics } from './metrics-fixture.ts';
+} from '../calls/fixture.ts';
+import { someMetrics } from './fixture.ts';
 
 const NAMES = [
   ['callkeeper_tracked_calls', 'gauge'],

@@ -1,0 +1,191 @@
+import { Registry } from '@prometheus-io/client';
+import type { Call, RemovedCall } from '../calls/call.ts';
+import { deadlineAt, dueAt } from '../calls/deadline.ts';
+import type { NoticeFate } from '../calls/notice.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import type { Clock, Observer } from '../calls/ports.ts';
+import type { Wheel } from '../calls/wheel.ts';
+import type { GraphObserver, RequestOutcome } from '../graph/graph.ts';
+import type { Summary } from '../store/census.ts';
+import { Instruments, type Readings } from './instruments.ts';
+import { METRICS } from './table.ts';
+
+export interface MetricsOptions {
+  readonly version: string;
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly clock: Clock;
+  readonly summary: (now: number) => Promise<Summary>;
+  readonly owners: () => { readonly owners: number; readonly lapsed: number };
+  readonly storeUp: () => boolean;
+  /** Whether this replica takes turns of the wheel. */
+  readonly turning: () => boolean;
+}
+
+const SECOND = 1_000;
+const LATENESS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+const DURATION_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
+/** Of the deadline: a call renewed in time succeeds with two thirds of it left. */
+const MARGIN_SHARES = [0, 0.05, 0.1, 0.2, 0.3, 1 / 3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 1];
+
+/** Counts what happens in this replica; table.ts says what each metric means. */
+export class Metrics implements Observer, GraphObserver {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly #options: MetricsOptions;
+  readonly #instruments: Instruments;
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+    const { deadlineMs, version } = options;
+    this.#instruments = new Instruments({
+      buckets: {
+        callkeeper_keepalive_duration_seconds: DURATION_BUCKETS,
+        callkeeper_lateness_seconds: LATENESS_BUCKETS,
+        callkeeper_deadline_margin_seconds: MARGIN_SHARES.map(
+          (share) => (share * deadlineMs) / SECOND,
+        ),
+      },
+      readings: readings(options),
+    });
+    // The daemon does not start with a faulty file.
+    for (const file of Object.keys(METRICS.callkeeper_reload_successful.labels.file)) {
+      this.#instruments.set('callkeeper_reload_successful', { file }, 1);
+    }
+    this.#instruments.set('callkeeper_build_info', { version }, 1);
+  }
+
+  get registry(): Registry {
+    return this.#instruments.registry;
+  }
+
+  render(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  tracked(): void {}
+
+  atRisk(): void {}
+
+  attempted(call: Call, outcome: Outcome): void {
+    const { wheel, deadlineMs, clock } = this.#options;
+    // A request ahead of its turn says nothing about how late turns are.
+    const lateMs = (outcome.sentAt ?? Number.NEGATIVE_INFINITY) - dueAt(call, wheel);
+    if (lateMs >= 0 && call.consecutiveFailures === 0) {
+      this.#instruments.observe('callkeeper_lateness_seconds', lateMs / SECOND);
+    }
+    if (outcome.kind === 'renewed') {
+      const leftMs = deadlineAt(call, deadlineMs) - clock.now();
+      this.#instruments.observe('callkeeper_deadline_margin_seconds', leftMs / SECOND);
+    }
+  }
+
+  removed(call: RemovedCall): void {
+    // Counted separately, because the bot did not ask for it.
+    const reason = call.reason === 'owner-lost' ? 'owner-lost' : call.state;
+    this.#instruments.count('callkeeper_calls_removed_total', { reason });
+  }
+
+  notified(counts: Readonly<Record<NoticeFate, number>>): void {
+    for (const [outcome, count] of Object.entries(counts)) {
+      this.#instruments.count('callkeeper_notifications_total', { outcome }, count);
+    }
+  }
+
+  misdirected(): void {}
+
+  timedOut(): void {
+    this.#instruments.count('callkeeper_graph_timeouts_total');
+  }
+
+  requestDone(outcome: RequestOutcome, durationMs: number): void {
+    this.#instruments.count('callkeeper_keepalives_total', { outcome });
+    this.#instruments.observe('callkeeper_keepalive_duration_seconds', durationMs / SECOND);
+  }
+
+  tokenRequested(outcome: 'success' | 'failure'): void {
+    this.#instruments.count('callkeeper_token_requests_total', { outcome });
+  }
+
+  appsReloaded(outcome: 'success' | 'failure'): void {
+    this.#instruments.count('callkeeper_apps_reloads_total', { outcome });
+    this.#reloaded('apps', outcome);
+  }
+
+  accessReloaded(outcome: 'success' | 'failure'): void {
+    this.#instruments.count('callkeeper_access_reloads_total', { outcome });
+    this.#reloaded('access', outcome);
+  }
+
+  redisUrlReloaded(outcome: 'success' | 'failure'): void {
+    this.#reloaded('redis-url', outcome);
+  }
+
+  answered(status: number): void {
+    const label = `${Math.floor(status / 100)}xx`;
+    this.#instruments.count('callkeeper_http_requests_total', { status: label });
+  }
+
+  requestDenied(reason: string): void {
+    this.#instruments.count('callkeeper_requests_denied_total', { reason });
+  }
+
+  connectionDropped(reason: string): void {
+    this.#instruments.count('callkeeper_connections_dropped_total', { reason });
+  }
+
+  schedulerRepaired(ailment: string): void {
+    this.#instruments.count('callkeeper_schedulers_repaired_total', { ailment });
+  }
+
+  missedTurn(): void {
+    this.#instruments.count('callkeeper_missed_turns_total');
+  }
+
+  workerReplaced(): void {
+    this.#instruments.count('callkeeper_workers_replaced_total');
+  }
+
+  callsWrittenBack(count: number): void {
+    this.#instruments.count('callkeeper_calls_written_back_total', {}, count);
+  }
+
+  webhookAttempted(outcome: string): void {
+    this.#instruments.count('callkeeper_webhook_deliveries_total', { outcome });
+  }
+
+  unreadableValue(): void {
+    this.#instruments.count('callkeeper_unreadable_values_total');
+  }
+
+  #reloaded(file: string, outcome: 'success' | 'failure'): void {
+    this.#instruments.set('callkeeper_reload_successful', { file }, Number(outcome === 'success'));
+  }
+}
+
+/** What is read when somebody asks for the metrics. */
+function readings(options: MetricsOptions): Readings {
+  const { clock, summary, owners, storeUp, turning, wheel, deadlineMs } = options;
+  let counting: Promise<Summary> | null = null;
+  /** One count serves all gauges of a scrape. */
+  const count = () => {
+    counting ??= summary(clock.now()).finally(() => {
+      counting = null;
+    });
+    return counting;
+  };
+  return {
+    callkeeper_tracked_calls: async () => (await count()).tracked,
+    callkeeper_calls_failing: async () => (await count()).failing,
+    callkeeper_calls_at_risk: async () => (await count()).atRisk,
+    callkeeper_min_margin_seconds: async () => {
+      const { nearestDeadlineAt: nearest } = await count();
+      return (nearest === null ? deadlineMs : nearest - clock.now()) / SECOND;
+    },
+    callkeeper_owners: () => owners().owners,
+    callkeeper_owners_lapsed: () => owners().lapsed,
+    callkeeper_store_up: () => Number(storeUp()),
+    callkeeper_wheel_turning: () => Number(turning()),
+    callkeeper_interval_seconds: () => wheel.intervalMs / SECOND,
+    callkeeper_deadline_seconds: () => deadlineMs / SECOND,
+  };
+}
