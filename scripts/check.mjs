@@ -22,7 +22,7 @@ const CHECKS = [
   ],
   ['lock', 'package-lock.json', node, 'scripts/check-lock.mjs'],
   ['licences', 'licences of the packages', node, 'scripts/check-licences.mjs'],
-  ['readme', 'README tells what the code does', node, 'scripts/check-readme.mjs'],
+  ['docs', 'the docs fit the code, and their links work', node, 'scripts/check-docs.mjs'],
   ['metrics', 'docs/metrics.md has every metric', node, 'scripts/metrics-page.mjs', '--check'],
   ['systemd', 'systemd unit', node, 'scripts/check-systemd.mjs'],
   ['env', '.env.example and compose have all variables', node, 'scripts/check-compose.mjs'],

@@ -84,7 +84,11 @@ function describeConfig(config: Config): Finding {
 }
 
 function asFinding(fault: string): Finding {
-  return about(null).failed('configuration', fault, 'Mend the environment: README.md lists it.');
+  return about(null).failed(
+    'configuration',
+    fault,
+    'Correct the environment: see docs/configuration.md.',
+  );
 }
 
 const STYLES = { ok: 'green', warning: 'yellow', failed: 'red' } as const;

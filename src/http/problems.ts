@@ -1,6 +1,6 @@
 /**
  * Every error that the API answers, by name. Clients may rely on the names and
- * their statuses: they are the stable part of an answer, and listed in the README.
+ * their statuses: they are the stable part of an answer, and docs/api.md lists them.
  */
 export const PROBLEMS = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
