@@ -1,10 +1,10 @@
-// Holds the docs against the code: each variable, route, problem and metric has its row, each link
+// Holds the docs against the code: each route, problem and metric has its row, each link
 // leads somewhere, and the README stays short.
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PROBLEMS } from '../src/http/problems.ts';
-import { METRIC, read, readMetrics, VARIABLES } from './facts.mjs';
+import { METRIC, read, readMetrics } from './facts.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MOST_README_LINES = 150;
@@ -17,7 +17,6 @@ const PAGES = [
 
 const faults = [
   ...lengthFaults(),
-  ...variableFaults('docs/configuration.md'),
   ...problemFaults('docs/api.md'),
   ...routeFaults('docs/api.md'),
   ...metricFaults(),
@@ -33,18 +32,6 @@ function lengthFaults() {
   const lines = read('README.md').trimEnd().split('\n').length;
   if (lines <= MOST_README_LINES) return [];
   return [`README.md has ${lines} lines; at most ${MOST_README_LINES} are allowed`];
-}
-
-function variableFaults(page) {
-  const rows = readRows(page);
-  return [...VARIABLES].flatMap(([name, value]) => {
-    const row = rows.find((line) => namesIn(/[A-Z][A-Z_]+/g, line.split('|')[1]).has(name));
-    if (row === undefined) return [`${page}: no row for the variable ${name}`];
-    if (value && !row.includes(`\`${value}\``)) {
-      return [`${page}: the row of ${name} lacks its default ${value}`];
-    }
-    return [];
-  });
 }
 
 function problemFaults(page) {

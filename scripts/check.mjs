@@ -25,7 +25,14 @@ const CHECKS = [
   ['docs', 'the docs fit the code, and their links work', node, 'scripts/check-docs.mjs'],
   ['metrics', 'docs/metrics.md has every metric', node, 'scripts/metrics-page.mjs', '--check'],
   ['systemd', 'systemd unit', node, 'scripts/check-systemd.mjs'],
-  ['env', '.env.example and compose have all variables', node, 'scripts/check-compose.mjs'],
+  ['env', 'docker-compose.yml knows the variables', node, 'scripts/check-compose.mjs'],
+  [
+    'config',
+    'docs/configuration.md and .env.example are current',
+    node,
+    'scripts/configuration.mjs',
+    '--check',
+  ],
   ['dockerfile', 'Dockerfile', 'dockerfile-utils', 'lint', 'Dockerfile'],
   // There is no Bicep compiler on npm.
   ['bicep', 'Bicep: grammar and names, not compiled', node, 'scripts/check-bicep.mjs'],

@@ -1,26 +1,22 @@
 // What the checks read of the code.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { VARIABLES as TABLE } from '../src/config/table.ts';
 import { METRICS } from '../src/metrics/table.ts';
 
 /** Exit code of a check that could not be made here; why is what it printed. */
 export const SKIPPED = 77;
 
-const VARIABLE =
-  /\bread(?:\s*\.(?!refuse)\w+\(|\w+\(read, )\s*'([A-Z][A-Z_]+)'(?:,\s*([\d_]+|'\w+'))?/g;
+/** Name → default, '' if it has none, of the variables that a replica or a command reads. */
+export const VARIABLES = new Map(
+  [...TABLE]
+    .filter(([, { readBy }]) => readBy !== 'compose')
+    .map(([name, { default: value }]) => [name, value ?? '']),
+);
 
-/** Name → default, '' where it has none, of the variables of src/config.ts and its modules. */
-export const VARIABLES = readVariables();
-
-function readVariables() {
-  const modules = readdirSync(new URL('../src/config', import.meta.url));
-  const files = ['src/config.ts', ...modules.map((module) => `src/config/${module}`)];
-  const matches = files.flatMap((file) => [...read(file).matchAll(VARIABLE)]);
-  return new Map(matches.map(([, name, value = '']) => [name, value.replaceAll(/['_]/g, '')]));
-}
-
-/** Whether the daemon reads it, as it is or as a file. */
+/** Whether it is read, as it is or as a file. */
 export function isVariable(name) {
-  return VARIABLES.has(name) || VARIABLES.has(name.replace(/_FILE$/, ''));
+  const secret = name.replace(/_FILE$/, '');
+  return VARIABLES.has(name) || TABLE.get(secret)?.secret === true;
 }
 
 /** What a replica takes to stop at the most, in s. */

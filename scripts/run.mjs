@@ -35,6 +35,7 @@ const PROGRAMS = {
     tools: [],
     development: true,
   },
+  configuration: { run: ['scripts/configuration.mjs'], tools: [], development: true },
   openapi: { run: ['scripts/openapi.mjs'], tools: [], development: true },
   metrics: { run: ['scripts/metrics-page.mjs'], tools: [], development: true },
   picture: {

@@ -1,16 +1,13 @@
 import { SLOTS } from './calls/wheel.ts';
 import { type AccessConfig, readAccessConfig } from './config/access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-variables.ts';
-import { SERVICE_OR_LOOPBACK_URL } from './config/checks.ts';
 import { type Env, EnvReader } from './config/env-reader.ts';
-import { type Address, readHost, readMetricsAddress } from './config/listen-variables.ts';
-import { readProxies } from './config/proxy-variables.ts';
+import { type Address, readMetricsAddress } from './config/listen-variables.ts';
+import { durationText, quote } from './config/parsers.ts';
 import { type RedisConfig, readRedisConfig } from './config/redis-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
-import { readTrustedProxies } from './config/trusted-proxies.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
-import { LEAST_PLACES } from './limiter/fair-limiter.ts';
 import { latestCatchUpMs, periods } from './periods.ts';
 
 export { ConfigError } from './config/env-reader.ts';
@@ -48,13 +45,6 @@ export interface NotificationsJwt {
   readonly audiences: readonly string[] | null;
 }
 
-const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
-/** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
-const GRAPH_DEADLINE_MS = 45 * 60_000;
-const DAY_MS = 24 * 60 * 60_000;
-
-const GRAPH_ISSUERS = ['https://api.botframework.com', 'https://graph.microsoft.com'];
-
 /**
  * An outage of all replicas is noticed only if it lasts longer than a silent replica counts as
  * living. A shorter, unnoticed one must not use up the grace.
@@ -64,6 +54,17 @@ function leastOwnerGraceMs(intervalMs: number): number {
   return Math.ceil(periods(intervalMs, 3 * intervalMs).believedMs / 1_000) * 1_000;
 }
 
+function readOwnerGrace(read: EnvReader, intervalMs: number): number {
+  const graceMs = read.get('OWNER_GRACE');
+  const leastMs = leastOwnerGraceMs(intervalMs);
+  if (graceMs < leastMs) {
+    const given = quote(read.text('OWNER_GRACE') ?? '');
+    const least = durationText(leastMs);
+    read.fault(`OWNER_GRACE must be at least ${least} with this KEEPALIVE_INTERVAL, not ${given}`);
+  }
+  return graceMs;
+}
+
 /**
  * Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message.
  *
@@ -71,8 +72,8 @@ function leastOwnerGraceMs(intervalMs: number): number {
  */
 export function readConfig(env: Env, hasRedisServer = () => true): Config {
   const read = new EnvReader(env);
-  const intervalMs = read.duration('KEEPALIVE_INTERVAL', '15m', 1_000, GRAPH_DEADLINE_MS);
-  const deadlineMs = read.duration('KEEPALIVE_DEADLINE', '45m', 1_000, GRAPH_DEADLINE_MS);
+  const intervalMs = read.get('KEEPALIVE_INTERVAL');
+  const deadlineMs = read.get('KEEPALIVE_DEADLINE');
   const isTight = latestCatchUpMs(intervalMs, deadlineMs) >= deadlineMs - intervalMs;
   if (deadlineMs < 1.5 * intervalMs || isTight) {
     read.fault(
@@ -80,27 +81,31 @@ export function readConfig(env: Env, hasRedisServer = () => true): Config {
     );
   }
   read.refuse('WHEEL_SLOTS', `the wheel always has ${SLOTS} slots`);
-  const host = readHost(read);
+  const host = read.get('HOST');
   const hosts = readCloudHosts(read);
-  const port = read.integer('PORT', 8080, 0, 65_535);
+  const port = read.get('PORT');
   const config: Config = {
     host,
     port,
     metricsAddress: readMetricsAddress(read, { host, port }),
     ...readRedisConfig(read, hosts),
-    dataDir: read.text('DATA_DIR') ?? '.data',
+    dataDir: read.get('DATA_DIR'),
     intervalMs,
     deadlineMs,
-    ownerGraceMs: read.duration('OWNER_GRACE', '10m', leastOwnerGraceMs(intervalMs), DAY_MS),
-    graphConnections: read.integer('GRAPH_CONNECTIONS', 64, LEAST_PLACES, 1_024),
-    proxy: readProxies(read),
+    ownerGraceMs: readOwnerGrace(read, intervalMs),
+    graphConnections: read.get('GRAPH_CONNECTIONS'),
+    proxy: {
+      http: read.get('HTTP_PROXY'),
+      https: read.get('HTTPS_PROXY'),
+      no: read.get('NO_PROXY'),
+    },
     ...readAppsConfig(read, hosts),
     ...readAccessConfig(read, host, hosts),
     webhooks: readWebhookConfig(read),
-    requestsPerSecond: read.integer('RATE_LIMIT', 1_000, 1, 1_000_000),
-    trustedProxies: readTrustedProxies(read),
-    logLevel: read.oneOf('LOG_LEVEL', LEVELS, 'info'),
-    shutdownMs: read.duration('SHUTDOWN_TIMEOUT', '25s', 100, 600_000),
+    requestsPerSecond: read.get('RATE_LIMIT'),
+    trustedProxies: read.get('TRUST_PROXY'),
+    logLevel: read.get('LOG_LEVEL'),
+    shutdownMs: read.get('SHUTDOWN_TIMEOUT'),
     notificationsJwt: readNotificationsJwt(read),
     tracing: readTracingConfig(read),
   };
@@ -115,18 +120,10 @@ export function readConfig(env: Env, hasRedisServer = () => true): Config {
 
 /** Defaults: https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications */
 function readNotificationsJwt(read: EnvReader): NotificationsJwt | null {
-  const mode = read.oneOf('NOTIFICATIONS_JWT', ['off', 'required'], 'off');
-  const openIdUrl = read.url(
-    'NOTIFICATIONS_OPENID_URL',
-    'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
-    SERVICE_OR_LOOPBACK_URL,
-  );
-  const issuers = read.list('NOTIFICATIONS_ISSUERS');
-  const audiences = read.list('NOTIFICATIONS_AUDIENCES');
+  const mode = read.get('NOTIFICATIONS_JWT');
+  const openIdUrl = read.get('NOTIFICATIONS_OPENID_URL');
+  const issuers = read.get('NOTIFICATIONS_ISSUERS');
+  const audiences = read.get('NOTIFICATIONS_AUDIENCES');
   if (mode === 'off') return null;
-  return {
-    openIdUrl,
-    issuers: issuers.length > 0 ? issuers : GRAPH_ISSUERS,
-    audiences: audiences.length > 0 ? audiences : null,
-  };
+  return { openIdUrl, issuers, audiences: audiences.length > 0 ? audiences : null };
 }

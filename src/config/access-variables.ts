@@ -4,8 +4,8 @@ import { CLOUDS } from '../graph/clouds.ts';
 import { readAccess } from './access-file.ts';
 import type { CloudHosts } from './apps-variables.ts';
 import { readDocument } from './bounded-file.ts';
-import { GUID, isLoopback, isPlaceholder } from './checks.ts';
-import { type EnvReader, PLACEHOLDER, quote } from './env-reader.ts';
+import { isLoopback } from './checks.ts';
+import type { EnvReader } from './env-reader.ts';
 
 /** Who may ask. */
 export interface AccessConfig {
@@ -33,30 +33,17 @@ export interface EntraAccess {
 /** Of a file that is faulty, and therefore never used. */
 const NO_ACCESS: AccessFile = { path: '', text: '', holders: [] };
 
-/** Of an application id: https://learn.microsoft.com/entra/identity-platform/identifier-uri-restrictions */
-const URI = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,255}$/i;
-
 export function readAccessConfig(read: EnvReader, host: string, hosts: CloudHosts): AccessConfig {
   const given = {
-    apiKeys: readApiKeys(read),
+    apiKeys: read.get('API_KEYS'),
     accessFile: readAccessFile(read),
     entra: readEntra(read, hosts),
   };
   return { ...given, loopbackOnly: isLoopbackOnly(read, host, given) };
 }
 
-function readApiKeys(read: EnvReader): string[] | null {
-  const given = read.secretList('API_KEYS');
-  if (given === null) return null;
-  if (given.length === 0) read.fault('API_KEYS holds no key');
-  if (given.some((key) => !/^[\x21-\x7e]{24,512}$/.test(key))) {
-    read.fault('API_KEYS: each key must have at least 24 characters, none of them a space');
-  }
-  return given;
-}
-
 function readAccessFile(read: EnvReader): AccessFile | null {
-  const path = read.text('ACCESS_FILE');
+  const path = read.get('ACCESS_FILE');
   if (path === null) return null;
   return read.file('ACCESS_FILE', path, NO_ACCESS, () => {
     const text = readDocument(path);
@@ -65,19 +52,13 @@ function readAccessFile(read: EnvReader): AccessFile | null {
 }
 
 function readEntra(read: EnvReader, hosts: CloudHosts): EntraAccess | null {
-  const audiences = read
-    .list('ENTRA_AUDIENCES')
-    .map((text) => (GUID.test(text) ? text.toLowerCase() : text));
-  const tenants = read.list('ENTRA_TENANTS').map((id) => id.toLowerCase());
-  if (tenants.some((id) => !GUID.test(id))) read.fault('ENTRA_TENANTS: each must be a GUID');
-  if (tenants.some(isPlaceholder)) read.fault(`ENTRA_TENANTS ${PLACEHOLDER}`);
-  if (audiences.some(isPlaceholder)) read.fault(`ENTRA_AUDIENCES ${PLACEHOLDER}`);
-  if (audiences.some((audience) => !GUID.test(audience) && !URI.test(audience))) {
-    read.fault("ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI");
-  }
-  if (audiences.length === 0 && tenants.length === 0) return null;
-  if (audiences.length === 0) read.fault('ENTRA_AUDIENCES is missing: what tokens must be for');
-  if (tenants.length === 0) read.fault('ENTRA_TENANTS is missing: whose tokens count');
+  const tenants = read.get('ENTRA_TENANTS').map((id) => id.toLowerCase());
+  const audiences = read.get('ENTRA_AUDIENCES');
+  const hasTenants = read.isGiven('ENTRA_TENANTS');
+  const hasAudiences = read.isGiven('ENTRA_AUDIENCES');
+  if (!hasAudiences && !hasTenants) return null;
+  if (!hasAudiences) read.fault('ENTRA_AUDIENCES is missing: what tokens must be for');
+  if (!hasTenants) read.fault('ENTRA_TENANTS is missing: whose tokens count');
   return { audiences, tenants: new Map(tenants.map((id) => [id, entraTenant(id, hosts)])) };
 }
 
@@ -107,13 +88,11 @@ function isLoopbackOnly(
     access.accessFile && 'ACCESS_FILE',
     access.entra && 'ENTRA_AUDIENCES',
   ].filter((name) => name !== null);
-  if (auth !== null && auth !== 'none') {
-    read.fault(`AUTH can only be none, not ${quote(auth)}`);
-  } else if (auth === 'none' && given !== undefined) {
+  if (read.get('AUTH') === 'none' && given !== undefined) {
     read.fault(`AUTH=none contradicts ${given}: give one of them`);
   } else if (auth === null && given === undefined && !isLoopback(host)) {
     read.fault(
-      `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none where something in front of it checks who asks`,
+      `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none if something in front of it checks who asks`,
     );
   }
   return auth === null && given === undefined;

@@ -3,7 +3,7 @@ import { CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { FileError, readText } from './bounded-file.ts';
 import { tryToOpen } from './certificate-file.ts';
 import { GRAPH_URL, GUID, isPlaceholder, SERVICE_URL, type UrlRule } from './checks.ts';
-import { PLACEHOLDER } from './env-reader.ts';
+import { PLACEHOLDER } from './parsers.ts';
 import { readWebhookSecret, webhookTo } from './webhook-secret.ts';
 import type { Place, YamlReader } from './yaml-reader.ts';
 

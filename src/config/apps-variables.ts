@@ -1,9 +1,8 @@
 import type { App, Credential } from '../graph/app.ts';
-import { CLOUDS, type CloudName } from '../graph/clouds.ts';
+import { CLOUDS } from '../graph/clouds.ts';
 import { type AppsFile, readApps } from './apps-file.ts';
 import { readDocument, readText } from './bounded-file.ts';
 import { tryToOpen } from './certificate-file.ts';
-import { GRAPH_URL, SERVICE_URL } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 
 /** For which apps of Entra. */
@@ -23,26 +22,26 @@ const CREDENTIAL_VARIABLES = [
   'AZURE_CLIENT_CERTIFICATE_PASSWORD',
   'AZURE_CLIENT_CERTIFICATE_PASSWORD_FILE',
   'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
-];
+] as const;
 
 /** Of the cloud that GRAPH_CLOUD names. */
 export function readCloudHosts(read: EnvReader): CloudHosts {
-  const cloud = read.oneOf('GRAPH_CLOUD', Object.keys(CLOUDS), 'global') as CloudName;
+  const cloud = read.get('GRAPH_CLOUD');
   const hosts = CLOUDS[cloud];
   return {
     cloud,
-    graphBaseUrl: read.url('GRAPH_BASE_URL', `https://${hosts.graphHost}/v1.0`, GRAPH_URL),
-    authorityHost: read.url('AZURE_AUTHORITY_HOST', `https://${hosts.authorityHost}`, SERVICE_URL),
+    graphBaseUrl: read.get('GRAPH_BASE_URL') ?? `https://${hosts.graphHost}/v1.0`,
+    authorityHost: read.get('AZURE_AUTHORITY_HOST') ?? `https://${hosts.authorityHost}`,
   };
 }
 
 export function readAppsConfig(read: EnvReader, hosts: CloudHosts): AppsConfig {
-  const path = read.text('APPS_FILE');
+  const path = read.get('APPS_FILE');
   if (path !== null) return appsOf(read, { path, ...hosts });
   const app: App = {
     name: 'default',
-    tenantId: read.guid('AZURE_TENANT_ID'),
-    clientId: read.guid('AZURE_CLIENT_ID'),
+    tenantId: read.required('AZURE_TENANT_ID'),
+    clientId: read.required('AZURE_CLIENT_ID'),
     credential: readCredential(read),
     ...hosts,
     webhook: null,
@@ -68,7 +67,7 @@ function appsOf(read: EnvReader, file: AppsFile): AppsConfig {
 
 function readCredential(read: EnvReader): Credential {
   const secret = read.secret('AZURE_CLIENT_SECRET');
-  const tokenFile = read.text('AZURE_FEDERATED_TOKEN_FILE');
+  const tokenFile = read.get('AZURE_FEDERATED_TOKEN_FILE');
   if (tokenFile !== null) read.file('AZURE_FEDERATED_TOKEN_FILE', tokenFile, null, readText);
   const given: (Credential | null)[] = [
     secret && { kind: 'secret', secret },
@@ -86,10 +85,10 @@ function readCredential(read: EnvReader): Credential {
 }
 
 function readCertificate(read: EnvReader): Credential | null {
-  const path = read.text('AZURE_CLIENT_CERTIFICATE_PATH');
+  const path = read.get('AZURE_CLIENT_CERTIFICATE_PATH');
   const password = read.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
   const phrase = read.secretText('AZURE_CLIENT_CERTIFICATE_PASSWORD');
-  const sendsChain = read.truth('AZURE_CLIENT_SEND_CERTIFICATE_CHAIN');
+  const sendsChain = read.get('AZURE_CLIENT_SEND_CERTIFICATE_CHAIN');
   if (path === null) return null;
   // A password that cannot be read is already a fault.
   const isReadable = password === null || phrase !== null;

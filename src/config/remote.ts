@@ -1,7 +1,7 @@
 import { type Env, EnvReader } from './env-reader.ts';
-import { readHost } from './listen-variables.ts';
+import { isRemoteUrl, REMOTE_FAULT } from './table-process.ts';
 
-/** Where a daemon is, and the key to show there, for those that ask one. */
+/** Where a daemon is, and the key to show there, if it asks for one. */
 export interface RemoteConfig {
   readonly urls: readonly string[];
   /** Also an access token of Entra. */
@@ -14,36 +14,19 @@ export interface RemoteConfig {
  */
 export function readRemoteConfig(env: Env, given: readonly string[] = []): RemoteConfig {
   const read = new EnvReader(env);
-  const remote = { urls: urlsOf(read, given), apiKey: keyOf(read) };
+  const remote = { urls: urlsOf(read, given), apiKey: read.get('CALLKEEPER_API_KEY') };
   read.throwFaults();
   return remote;
 }
 
 /** By default the daemon that has this very environment. */
 function urlsOf(read: EnvReader, given: readonly string[]): readonly string[] {
-  const named = read.list('CALLKEEPER_URL');
-  const urls = given.length > 0 ? given : named;
-  if (urls.some((text) => !isRemoteUrl(text))) {
-    const name = given.length > 0 ? '--url' : 'CALLKEEPER_URL';
-    read.fault(`${name} must be http:// or https:// URLs without credentials or query`);
-  }
+  if (!given.every(isRemoteUrl)) read.fault(`--url ${REMOTE_FAULT}`);
+  const urls = given.length > 0 ? given : read.get('CALLKEEPER_URL');
   if (urls.length > 0) return urls;
-  const host = readHost(read);
+  const host = read.get('HOST');
   const here = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  const port = read.integer('PORT', 8080, 1, 65_535);
+  const port = read.get('PORT');
+  if (port === 0) read.fault('PORT is 0, a free port: set CALLKEEPER_URL');
   return [`http://${here.includes(':') ? `[${here}]` : here}:${port}`];
-}
-
-function keyOf(read: EnvReader): string | null {
-  const key = read.secretText('CALLKEEPER_API_KEY');
-  if (key !== null && !/^[\x21-\x7e]{1,16384}$/.test(key)) {
-    read.fault('CALLKEEPER_API_KEY must be one key or token, without a space in it');
-  }
-  return key;
-}
-
-function isRemoteUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol)) return false;
-  return !url.username && !url.password && !url.search && !url.hash;
 }

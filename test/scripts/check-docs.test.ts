@@ -42,7 +42,6 @@ describe('the check of the docs', () => {
   });
 
   test.each([
-    ['docs/configuration.md', drop('| `OWNER_GRACE` |'), 'no row for the variable OWNER_GRACE'],
     [
       'docs/api.md',
       drop('| `call-ended` | 404 |'),

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { EnvReader } from '../../src/config/env-reader.ts';
-import { readTrustedProxies } from '../../src/config/trusted-proxies.ts';
 import { trustNetworks } from '../../src/http/client-address.ts';
 
 function read(text: string) {
   const reader = new EnvReader({ TRUST_PROXY: text });
-  const networks = readTrustedProxies(reader);
+  const networks = reader.get('TRUST_PROXY');
   reader.throwFaults();
   return trustNetworks(networks);
 }

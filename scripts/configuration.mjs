@@ -1,0 +1,76 @@
+// `npm run configuration` writes docs/configuration.md and .env.example from the table in
+// src/config/table.ts; with --check it says whether they are current.
+import { writeFileSync } from 'node:fs';
+import { GROUPS } from '../src/config/table.ts';
+import { defaultOf, plainText, wrap } from '../src/config/variables-help.ts';
+import { read } from './facts.mjs';
+
+const FILES = { 'docs/configuration.md': page(), '.env.example': example() };
+const isCheck = process.argv.includes('--check');
+
+for (const [file, text] of Object.entries(FILES)) {
+  if (!isCheck) writeFileSync(new URL(`../${file}`, import.meta.url), text);
+  else if (read(file) !== text) {
+    process.stderr.write(`${file} does not match src/config/table.ts: run npm run configuration\n`);
+    process.exitCode = 1;
+  }
+}
+
+function page() {
+  const secrets = GROUPS.flatMap(({ variables }) =>
+    Object.entries(variables)
+      .filter(([, { secret }]) => secret)
+      .map(([name]) => `\`${name}_FILE\``),
+  );
+  const intro = `<!-- Generated from src/config/table.ts by \`npm run configuration\`. Change the table instead. -->
+# Configuration
+
+A replica reads its settings from the environment, and from \`.env\` in its working directory. A variable of the
+environment wins over one of \`.env\`. An empty variable counts as unset. \`callkeeper serve --help\` prints this
+reference, and \`callkeeper check\` tests what you have set.
+
+If a value is invalid, the replica lists all faults and exits with code 2. It never prints a secret.
+
+Durations are written \`500ms\`, \`5s\`, \`15m\` or \`1h\`.
+
+**Secrets.** Instead of a secret you can give the path of a file with the secret:
+${list(secrets)}.
+`;
+  return [intro, ...GROUPS.map(section)].join('\n');
+}
+
+function list(items) {
+  return `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+function section({ title, intro, variables }) {
+  const rows = Object.entries(variables).map(
+    ([name, row]) => `| \`${name}\` | ${defaultOf(row)} | ${row.sentence} |`,
+  );
+  const table = ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n');
+  return `## ${title}\n\n${intro ? `${intro}\n\n` : ''}${table}\n`;
+}
+
+function example() {
+  const intro = [
+    '# Copy to .env and fill in. `npm start` and `docker compose` read it. To try Callkeeper without',
+    '# Microsoft, run `npm run simulator`, which prints what to put here. Put a value that holds a',
+    '# space, a # or a $ in single quotes. Files that are named here go into secrets/ for docker',
+    '# compose, which has them at /etc/callkeeper. Each secret X may be given as a file, by X_FILE.',
+  ].join('\n');
+  return `${[intro, ...GROUPS.map(exampleSection)].join('\n\n')}\n`;
+}
+
+function exampleSection({ title, intro, variables }) {
+  const rows = Object.entries(variables).flatMap(([name, row]) => [
+    ...comment(row),
+    `${row.toFillIn ? '' : '# '}${name}=${row.example ?? row.default ?? ''}`,
+  ]);
+  const head = intro ? [...wrap(plainText(intro), 97).map((line) => `# ${line}`), '#'] : [];
+  return [`# --- ${title} ---`, ...head, ...rows].join('\n');
+}
+
+function comment({ sentence, composeSets }) {
+  const text = composeSets ? `${sentence} docker compose sets it.` : sentence;
+  return wrap(plainText(text), 97).map((line) => `# ${line}`);
+}

@@ -1,0 +1,169 @@
+import { CLOUDS, type CloudName } from '../graph/clouds.ts';
+import { LEAST_PLACES } from '../limiter/fair-limiter.ts';
+import { GRAPH_URL, SERVICE_URL } from './checks.ts';
+import { NO_PROXY, PROXY } from './network-parsers.ts';
+import { duration, ID, integer, oneOf, TRUTH, text, url } from './parsers.ts';
+import type { Group } from './variable.ts';
+
+/** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
+const GRAPH_DEADLINE_MS = 45 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
+const ONE_OF_THREE = 'one of these three is required without `APPS_FILE`';
+const ZEROS = '00000000-0000-0000-0000-000000000000';
+
+export const APP = {
+  title: "The bot's app registration",
+  intro:
+    'The app needs the application permission `Calls.Initiate.All` or `Calls.AccessMedia.All`. A replica reads the file of a credential again for each token, so you can rotate it without a restart.',
+  variables: {
+    AZURE_TENANT_ID: {
+      parser: ID,
+      default: null,
+      defaultSays: 'required without `APPS_FILE`',
+      sentence: 'Tenant of the bot. A call may name another one.',
+      toFillIn: true,
+      example: ZEROS,
+    },
+    AZURE_CLIENT_ID: {
+      parser: ID,
+      default: null,
+      defaultSays: 'required without `APPS_FILE`',
+      sentence: 'Client id of the bot.',
+      toFillIn: true,
+      example: ZEROS,
+    },
+    AZURE_CLIENT_SECRET: {
+      parser: text(),
+      default: null,
+      defaultSays: ONE_OF_THREE,
+      sentence: 'Client secret.',
+      secret: true,
+      toFillIn: true,
+    },
+    AZURE_CLIENT_CERTIFICATE_PATH: {
+      parser: text(),
+      default: null,
+      defaultSays: ONE_OF_THREE,
+      sentence:
+        'File with the certificate and its private key, PEM or PFX. A replica does not start if it cannot use the file.',
+      example: '/etc/callkeeper/app.pem',
+    },
+    AZURE_CLIENT_CERTIFICATE_PASSWORD: {
+      parser: text(),
+      default: null,
+      sentence: 'Password of that file.',
+      secret: true,
+    },
+    AZURE_CLIENT_SEND_CERTIFICATE_CHAIN: {
+      parser: TRUTH,
+      default: 'false',
+      sentence:
+        "`true`: sends Entra the certificate and all others in its PEM (`x5c`), for trust by subject name and issuer. From a PFX it sends only the app's own.",
+      example: 'true',
+    },
+    AZURE_FEDERATED_TOKEN_FILE: {
+      parser: text(),
+      default: null,
+      defaultSays: ONE_OF_THREE,
+      sentence: 'File with the token of another issuer, such as Kubernetes (workload identity).',
+      example: '/var/run/secrets/azure/tokens/azure-identity-token',
+    },
+    APPS_FILE: {
+      parser: text(),
+      default: null,
+      sentence:
+        'YAML file with several apps, instead of the `AZURE_` variables: see [apps.md](apps.md). A replica reads it again when it changes.',
+      example: '/etc/callkeeper/apps.yaml',
+    },
+    GRAPH_CLOUD: {
+      parser: oneOf(Object.keys(CLOUDS) as CloudName[]),
+      default: 'global',
+      sentence: '`global`, `us-gov-l4`, `us-gov-l5` or `china`.',
+    },
+    GRAPH_BASE_URL: {
+      parser: url(GRAPH_URL),
+      default: null,
+      defaultSays: 'from the cloud',
+      sentence: 'For a gateway or the simulator. Must end in `/v1.0` or `/beta`.',
+      example: 'https://graph.example.com/v1.0',
+    },
+    AZURE_AUTHORITY_HOST: {
+      parser: url(SERVICE_URL),
+      default: null,
+      defaultSays: 'from the cloud',
+      sentence: 'For a gateway or the simulator: where tokens come from.',
+      example: 'https://login.example.com',
+    },
+  },
+} as const satisfies Group;
+
+export const CALLS = {
+  title: 'Keeping calls alive',
+  intro: 'All replicas need the same interval, deadline and grace.',
+  variables: {
+    KEEPALIVE_INTERVAL: {
+      parser: duration(1_000, GRAPH_DEADLINE_MS),
+      default: '15m',
+      sentence: 'Time between two keepAlives of a call.',
+    },
+    KEEPALIVE_DEADLINE: {
+      parser: duration(1_000, GRAPH_DEADLINE_MS),
+      default: '45m',
+      sentence:
+        'Time after which Graph ends a call without a successful keepAlive. At least 1.5 times the interval.',
+    },
+    OWNER_GRACE: {
+      parser: duration(0, DAY_MS),
+      default: '10m',
+      sentence:
+        "Time from the end of an owner's lease until its calls are stopped, from 30s (with an interval of 15m) to 24h: see [owners.md](owners.md).",
+    },
+    GRAPH_CONNECTIONS: {
+      parser: integer(LEAST_PLACES, 1_024),
+      default: '64',
+      sentence:
+        'Connections of one replica to Graph, and so keepAlives at once. Apps and tenants share them fairly: those that fail hold at most a quarter together, new ones another.',
+    },
+    SHUTDOWN_TIMEOUT: {
+      parser: duration(100, 600_000),
+      default: '25s',
+      sentence: 'How long a replica may take to stop after `SIGTERM`.',
+    },
+  },
+} as const satisfies Group;
+
+export const NETWORK = {
+  title: 'Proxies and private CAs',
+  variables: {
+    HTTPS_PROXY: {
+      parser: PROXY,
+      default: null,
+      sentence:
+        'Proxy for `https://` requests to Graph and for tokens. Percent-encode its user and password.',
+      lowerCaseToo: true,
+      example: 'http://proxy.example.com:3128',
+    },
+    HTTP_PROXY: {
+      parser: PROXY,
+      default: null,
+      sentence: 'The same for `http://` requests, which only a simulator takes.',
+      lowerCaseToo: true,
+      example: 'http://proxy.example.com:3128',
+    },
+    NO_PROXY: {
+      parser: NO_PROXY,
+      default: null,
+      sentence:
+        '`*`, or hosts (subdomains included), `*.example.com`, addresses, and networks such as `10.0.0.0/8`, separated by commas. A network matches only URLs with an address, because names are not looked up.',
+      lowerCaseToo: true,
+      example: 'localhost,127.0.0.1,10.0.0.0/8',
+    },
+    NODE_EXTRA_CA_CERTS: {
+      parser: text(),
+      default: null,
+      sentence:
+        "PEM file of a private CA, for Graph, tokens, Redis and webhooks. It is Node's own variable, which Node reads before it starts: from `.env` it counts with `npm start`, not with `node src/main.ts`.",
+      example: '/etc/callkeeper/private-ca.pem',
+    },
+  },
+} as const satisfies Group;
