@@ -1,26 +1,39 @@
 import type { Call } from '../client/index.ts';
+import type { Form } from './output.ts';
 import { paint, printable } from './printable.ts';
+import type { Column } from './table.ts';
 
-/** Their least widths, and what stands in them. */
-const COLUMNS = {
-  id: ['ID', 36, (call) => call.id],
-  state: ['STATE', 9, (call) => call.state],
-  app: ['APP', 12, (call) => call.app],
-  renewed: ['RENEWED', 9, ({ renewedAt }, now) => ago(renewedAt, now)],
-  deadline: ['DEADLINE', 9, ({ state, deadlineAt }, now) => leftTo(state, deadlineAt, now)],
-  failed: ['FAILED', 6, (call) => String(call.consecutiveFailures)],
-  more: ['LABELS AND LAST ERROR', 0, (call) => more(call)],
-} satisfies Record<string, [string, number, (call: Call, now: number) => string]>;
+const ID: Column<Call> = {
+  heading: 'ID',
+  width: 36,
+  shorten: 'middle',
+  grows: true,
+  read: ({ id }) => id,
+};
+const LEFT: Column<Call> = {
+  heading: 'LEFT',
+  width: 7,
+  read: ({ deadlineAt }, now) => span(Date.parse(deadlineAt) - now),
+};
+const REMOVED_AT: Column<Call> = {
+  heading: 'REMOVED',
+  width: 10,
+  read: ({ goneAt }, now) => (goneAt === undefined ? '' : `${span(now - Date.parse(goneAt))} ago`),
+};
+/** These fit 80 columns with the id of a GUID, and leave 16 for the last one. */
+const OTHERS: readonly Column<Call>[] = [
+  { heading: 'FAILS', width: 5, read: (call) => String(call.consecutiveFailures) },
+  { heading: 'RENEWED', width: 10, from: 100, read: ({ renewedAt }, now) => ago(renewedAt, now) },
+  { heading: 'APP', width: 8, shorten: 'end', read: ({ app }) => app },
+  { heading: 'ERROR AND LABELS', width: 16, read: errorAndLabels },
+];
 
-export type Column = keyof typeof COLUMNS;
+/** The time left stands where no id, however long, pushes it off the screen. */
+export const TRACKED: Form<Call> = { columns: [ID, LEFT, ...OTHERS], paint: paintCall };
+export const REMOVED: Form<Call> = { columns: [ID, REMOVED_AT, ...OTHERS], paint: paintCall };
 
-export function headingOf(columns: readonly Column[]): string {
-  return toLine(columns.map((column) => [COLUMNS[column][0], COLUMNS[column][1]]));
-}
-
-/** One call in a line, safe for a terminal. */
-export function callLine(call: Call, now: number, columns: readonly Column[]): string {
-  const line = toLine(columns.map((column) => [COLUMNS[column][2](call, now), COLUMNS[column][1]]));
+/** Red if the call is at risk or lost, yellow if it fails. */
+function paintCall(call: Call, line: string): string {
   if (call.atRiskAt !== null || call.state === 'expired') return paint('red', line);
   return call.consecutiveFailures > 0 ? paint('yellow', line) : printable(line);
 }
@@ -29,12 +42,11 @@ function ago(renewedAt: string | null, now: number): string {
   return renewedAt === null ? 'never' : `${span(now - Date.parse(renewedAt))} ago`;
 }
 
-function leftTo(state: Call['state'], deadlineAt: string, now: number): string {
-  return state === 'tracked' ? span(Date.parse(deadlineAt) - now) : '';
-}
-
-function more(call: Call): string {
-  return [describeLabels(call), describeError(call)].filter((part) => part !== '').join('  ');
+/** The error first if it is why the call fails; labels first if it is an old one. */
+function errorAndLabels(call: Call): string {
+  const both = [describeError(call), describeLabels(call)];
+  if (call.consecutiveFailures === 0) both.reverse();
+  return both.filter((part) => part !== '').join('  ');
 }
 
 export function describeLabels({ labels }: Call): string {
@@ -44,16 +56,23 @@ export function describeLabels({ labels }: Call): string {
 }
 
 export function describeError({ lastError }: Call): string {
-  if (lastError === null) return '';
-  const { status, code, message } = lastError;
-  return [status, code, message].filter((part) => part !== null).join(' ');
+  return lastError === null ? '' : describeFailure(lastError);
+}
+
+/** Names the status once: some messages begin with it. */
+export function describeFailure(
+  failure: Pick<NonNullable<Call['lastError']>, 'status' | 'code' | 'message'>,
+): string {
+  const { status, code, message } = failure;
+  const isNamed = code === null && message.startsWith(`${status} `);
+  return [isNamed ? null : status, code, message].filter((part) => part !== null).join(' ');
 }
 
 /** In two units at the most: `12m05s`; negative ones have passed. */
 export function span(ms: number): string {
   if (Number.isNaN(ms)) return '?';
-  const sign = ms < 0 ? '-' : '';
   const seconds = Math.round(Math.abs(ms) / 1_000);
+  const sign = ms < 0 && seconds > 0 ? '-' : '';
   const two = (value: number) => String(value).padStart(2, '0');
   if (seconds < 60) return `${sign}${seconds}s`;
   const minutes = Math.floor(seconds / 60);
@@ -61,10 +80,11 @@ export function span(ms: number): string {
   return `${sign}${Math.floor(minutes / 60)}h${two(minutes % 60)}m`;
 }
 
-/** Pads cells to at least these widths. The result is safe for a terminal. */
-export function toLine(cells: readonly (readonly [text: string, width: number])[]): string {
-  return cells
-    .map(([text, width]) => printable(text).padEnd(width))
-    .join('  ')
-    .trimEnd();
+/** `1,203 calls`, `1 call`. */
+export function count(number: number, noun: string): string {
+  return `${withSeparators(number)} ${number === 1 ? noun : `${noun}s`}`;
+}
+
+export function withSeparators(number: number): string {
+  return number.toLocaleString('en-US');
 }

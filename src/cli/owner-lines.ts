@@ -1,24 +1,24 @@
 import type { Owner } from '../client/index.ts';
-import { span, toLine } from './call-lines.ts';
+import { span } from './call-lines.ts';
+import type { Form } from './output.ts';
 import { paint, printable } from './printable.ts';
+import type { Column } from './table.ts';
 
-/** Heading, least width, and content. With these widths a usual line fits 80 columns. */
-const COLUMNS: readonly [string, number, (owner: Owner, now: number) => string][] = [
-  ['OWNER', 30, ({ owner }) => owner],
-  ['STATE', 6, ({ state }) => state],
-  ['CALLS', 6, ({ tracked }) => String(tracked)],
-  ['LEASE LEFT', 10, leaseLeft],
-  ['STOPPED IN', 10, stoppedIn],
-  ['APP', 0, ({ app }) => app],
+/** They fit 80 columns, of which the app gets 8. */
+const COLUMNS: readonly Column<Owner>[] = [
+  { heading: 'OWNER', width: 30, shorten: 'middle', grows: true, read: ({ owner }) => owner },
+  { heading: 'STATE', width: 6, read: ({ state }) => state },
+  { heading: 'CALLS', width: 6, read: ({ tracked }) => String(tracked) },
+  { heading: 'LEASE LEFT', width: 10, read: leaseLeft },
+  { heading: 'STOPPED IN', width: 10, read: stoppedIn },
+  { heading: 'APP', width: 8, read: ({ app }) => app },
 ];
 
-export const OWNER_HEADING = toLine(COLUMNS.map(([heading, width]) => [heading, width]));
+export const OWNERS: Form<Owner> = { columns: COLUMNS, paint: paintOwner };
 
-/** One owner in a line, safe for a terminal. */
-export function ownerLine(owner: Owner, now: number): string {
-  const line = toLine(COLUMNS.map(([, width, read]) => [read(owner, now), width]));
-  if (owner.state === 'lapsed') return paint('yellow', line);
-  return owner.state === 'lost' ? paint('red', line) : printable(line);
+function paintOwner({ state }: Owner, line: string): string {
+  if (state === 'lapsed') return paint('yellow', line);
+  return state === 'lost' ? paint('red', line) : printable(line);
 }
 
 /** One owner in full, safe for a terminal. */

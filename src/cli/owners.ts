@@ -1,8 +1,10 @@
-import type { Callkeeper } from '../client/index.ts';
+import type { Callkeeper, Owner } from '../client/index.ts';
+import { count } from './call-lines.ts';
 import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
-import { describeOwner, OWNER_HEADING, ownerLine } from './owner-lines.ts';
-import { paint, printable, printableJson } from './printable.ts';
+import { Output } from './output.ts';
+import { describeOwner, OWNERS } from './owner-lines.ts';
+import { printable, printableJson } from './printable.ts';
 import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
@@ -53,12 +55,10 @@ interface Asked {
 type Named = Asked & { readonly name: string };
 
 async function list(callkeeper: Callkeeper, { app, state, json }: Asked): Promise<number> {
-  let count = 0;
-  for await (const owner of callkeeper.owners({ app, state, limit: PAGE })) {
-    if (count++ === 0 && !json) process.stdout.write(`${paint('bold', OWNER_HEADING)}\n`);
-    process.stdout.write(`${json ? printableJson(owner) : ownerLine(owner, Date.now())}\n`);
-  }
-  if (!json) process.stderr.write(`${count} ${count === 1 ? 'owner' : 'owners'}\n`);
+  const owners: Owner[] = [];
+  for await (const owner of callkeeper.owners({ app, state, limit: PAGE })) owners.push(owner);
+  new Output(OWNERS, { json }).write(owners);
+  if (!json) process.stderr.write(`${count(owners.length, 'owner')}\n`);
   return EXIT.done;
 }
 
@@ -78,7 +78,7 @@ async function show(callkeeper: Callkeeper, { name, app, json }: Named): Promise
 /** An unknown owner is no error: it has no calls to stop. */
 async function stop(callkeeper: Callkeeper, { name, app, json }: Named): Promise<number> {
   const { stopped, durable } = await callkeeper.dropOwner(name, { app });
-  const calls = `${stopped} ${stopped === 1 ? 'call' : 'calls'} stopped`;
+  const calls = `${count(stopped, 'call')} stopped`;
   const told = durable ? calls : `${calls} by one replica, which stores this when Redis is back`;
   const result = { owner: name, stopped, durable };
   process.stdout.write(`${json ? printableJson(result) : `${name}  ${told}`}\n`);

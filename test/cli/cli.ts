@@ -27,9 +27,9 @@ export function startCli(args: readonly string[], env: Env): Running {
   return new Running(spawnCli(args, env));
 }
 
-/** As {@link startCli}, in a terminal of its own, by `script` of util-linux. */
+/** As {@link startCli}, in a terminal of its own of 80 columns, by `script` of util-linux. */
 export function startInTerminal(args: readonly string[], env: Env): Running {
-  const command = `stty rows 24 cols 100; exec '${process.execPath}' '${CLI}' ${args.join(' ')}`;
+  const command = `stty rows 24 cols 80; exec '${process.execPath}' '${CLI}' ${args.join(' ')}`;
   // -f and no file: what the terminal shows comes out at once.
   return new Running(spawnWith('script', ['-qfec', command, '/dev/null'], env));
 }

@@ -11,7 +11,7 @@ import { freePort } from '../free-port.ts';
 import type { Replica } from '../process/replica.ts';
 import { World } from '../process/world.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { cli, startCli } from './cli.ts';
+import { cli, startCli, startInTerminal } from './cli.ts';
 
 const KEY = 'a-key-of-more-than-24-characters';
 const READ_KEY = 'a-key-that-may-only-look-at-calls';
@@ -119,8 +119,8 @@ describe('calls', () => {
     expect(new Set(jsonLines(listed.stdout).map(({ id }) => id))).toEqual(new Set(ids));
     const table = await cli(['list', '--label', 'many'], env);
     expect(table.stdout.split('\n')).toHaveLength(1 + ids.length + 1);
-    expect(table.stdout).toMatch(/^many-10000 +tracked +default +never +\d+s +\d+ +many=yes/m);
-    expect(table.stderr).toBe('1203 calls\n');
+    expect(table.stdout).toMatch(/^many-10000 +\d+s +\d+ +never +default +.*many=yes$/m);
+    expect(table.stderr).toBe('1,203 calls\n');
     const stopped = await cli(['untrack', '-'], env, given);
     expect(stopped.stdout.split('\n')).toHaveLength(ids.length + 1);
     expect((await cli(['list', '--label', 'many=yes', '--json'], env)).stdout).toBe('');
@@ -142,6 +142,60 @@ describe('calls', () => {
     expect(ofApp.map(({ id }) => id)).toEqual(expect.arrayContaining([good, bad]));
     expect((await cli(['list', '--app', 'another', '--json'], env)).stdout).toBe('');
   }, 30_000);
+
+  test('that fail are listed by cause, and the nearest deadlines first, up to a limit', async () => {
+    const calls = [aCall(), aCall(), aCall()];
+    const ofGroup = ['--label', 'group=causes'];
+    world.simulator.graphFaults.set({ kind: 'status', status: 500, callIds: calls.slice(0, 2) });
+    onTestFinished(() => world.simulator.graphFaults.clear());
+    for (const [i, id] of calls.entries()) {
+      const startedAt = new Date(Date.now() - 5_000 * i).toISOString();
+      await cli(['track', id, ...ofGroup, '--started-at', startedAt], env);
+    }
+    const list = (...options: string[]) => cli(['list', ...ofGroup, ...options], env);
+    const total = async () => (await list('--by', 'error')).stderr;
+    await expect.poll(total).toBe('1 cause: 2 failing calls, of 3 in all\n');
+    const causes = await list('--by', 'error');
+    expect(causes.stdout).toMatch(/^2 +\d+s +\d\d:\d\d:\d\dZ +default +[0-9a-f-]{36} +500 /m);
+    const [cause] = jsonLines((await list('--by', 'error', '--json')).stdout);
+    expect(cause).toMatchObject({ app: 'default', status: 500, calls: 2, atRisk: 0 });
+
+    const sorted = jsonLines((await list('--sort', 'deadline', '--json')).stdout);
+    const deadlines = sorted.map(({ deadlineAt }) => deadlineAt);
+    expect([deadlines.length, deadlines]).toEqual([3, deadlines.toSorted()]);
+    const first = await list('--sort', 'deadline', '--limit', '1', '--failing');
+    expect(first.stderr).toBe('1 of 2 failing calls, of 3 in all\n');
+    const nearest = sorted.find(({ consecutiveFailures }) => consecutiveFailures > 0);
+    expect(first.stdout.split('\n')[1]).toMatch(new RegExp(`^${nearest?.id} `));
+    expect((await list('--limit', '2')).stderr).toBe('2 of 3 calls\n');
+  }, 30_000);
+
+  test('fit a terminal of 80 columns with the time left, whatever their ids', async () => {
+    const id = `long-${'x'.repeat(123)}`;
+    // Graph does not know the id: without this fault it would end the call.
+    world.simulator.graphFaults.set({ kind: 'status', status: 503, callIds: [id] });
+    onTestFinished(() => world.simulator.graphFaults.clear());
+    await cli(['track', id, '--label', `long=${'y'.repeat(200)}`], env);
+    onTestFinished(async () => void (await cli(['untrack', id], env)));
+    const list = startInTerminal(['list', '--label', 'long'], { ...env, NO_COLOR: '1' });
+    const { code, stdout } = await list.ended;
+    expect(code).toBe(0);
+    const lines = stdout.replaceAll('\r', '').split('\n');
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/^long-x+…x+ {2}\d+s /m);
+    expect((await cli(['list', '--label', 'long'], env)).stdout).toContain(`${id}  `);
+  });
+
+  test.each([
+    [['--sort', 'id'], '--sort: expected deadline, got "id"'],
+    [['--by', 'app'], '--by: expected error, got "app"'],
+    [['--limit', '0'], '--limit: expected a whole number from 1, got "0"'],
+    [['--limit', '1e3'], 'got "1e3"'],
+    [['--state', 'gone'], '--state: expected one of tracked, ended, expired, untracked'],
+  ])('are not listed as %j asks', async (options, message) => {
+    const { code, stderr } = await cli(['list', ...options], env);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
 
   test('none is tracked where one of the ids is none', async () => {
     const { code, stderr } = await cli(['track', '-'], env, 'fine-0001\nno id!\n');

@@ -1,5 +1,6 @@
 import type { Call, Event, EventItem, Owner } from '../../client/index.ts';
-import { describeError, describeLabels, span } from '../call-lines.ts';
+import { count, describeError, describeLabels, span, withSeparators } from '../call-lines.ts';
+import { cut, shorten } from '../fit.ts';
 import { paint, printable, type Style } from '../printable.ts';
 import type { Standing } from './standing.ts';
 import type { View } from './view.ts';
@@ -41,15 +42,31 @@ export class Lines implements View {
 
 /** An event in a line, safe for a terminal. */
 export function eventLine(item: EventItem): string {
-  if (item.kind === 'gap') {
-    return paint('yellow', 'events are missing here: they are not kept any more');
-  }
-  const { type, timestamp, call, owner } = item.event;
-  const about = (call && callParts(type, call)) ?? (owner && ownerParts(type, owner)) ?? [];
-  const parts = [timestamp, type.padEnd(14), ...about];
+  if (item.kind === 'gap') return GAP;
+  const { type, timestamp } = item.event;
+  return paintEvent(type, [timestamp, type.padEnd(14), ...aboutOf(item.event)]);
+}
+
+/** As {@link eventLine}, for a page so wide: with the time of day, and long ids shortened. */
+export function shortEventLine(item: EventItem, columns: number): string {
+  if (item.kind === 'gap') return cut(GAP, columns);
+  const { type, timestamp } = item.event;
+  const [subject = '', ...rest] = aboutOf(item.event);
+  const parts = [`${timestamp.slice(11, 19)}Z`, type.padEnd(14), shorten(subject, 36, 'middle')];
+  return cut(paintEvent(type, [...parts, ...rest]), columns);
+}
+
+const GAP = paint('yellow', 'events are missing here: they are not kept any more');
+
+function paintEvent(type: Event['type'], parts: readonly string[]): string {
   const line = parts.filter((part) => part !== '').join('  ');
   const style = STYLES[type];
   return style === undefined ? printable(line) : paint(style, line);
+}
+
+/** The id of the call or the name of the owner first. */
+function aboutOf({ type, call, owner }: (EventItem & { kind: 'event' })['event']) {
+  return (call && callParts(type, call)) ?? (owner && ownerParts(type, owner)) ?? [];
 }
 
 function callParts(type: Event['type'], call: Call): readonly string[] {
@@ -60,18 +77,32 @@ function callParts(type: Event['type'], call: Call): readonly string[] {
 }
 
 function ownerParts(type: Event['type'], { owner, app, tracked, stopsAt }: Owner) {
-  const calls = `${tracked} ${tracked === 1 ? 'call' : 'calls'}`;
+  const calls = count(tracked, 'call');
   const isStopped = type === 'owner.lapsed' && tracked > 0 && stopsAt !== null;
   return [owner, app, isStopped ? `${calls} to be stopped at ${stopsAt}` : calls];
 }
 
+const STATE_STYLES = { ready: 'green', 'not ready': 'yellow', 'not reachable': 'red' } as const;
+
 export function standingLine({ url, state, why, counts }: Standing): string {
-  const style = { ready: 'green', 'not ready': 'yellow', 'not reachable': 'red' } as const;
   const told = why === '' ? state : `${state}: ${why}`;
-  return `${paint('bold', url)}  ${paint(style[state], told)}${counts ? `  ${countsOf(counts)}` : ''}`;
+  const line = `${paint('bold', url)}  ${paint(STATE_STYLES[state], told)}`;
+  return counts ? `${line}  ${countsOf(counts).join(', ')}` : line;
+}
+
+/** As {@link standingLine}, for a page so wide: the time left first, and why on its own line. */
+export function shortStandingLines(standing: Standing, columns: number): string[] {
+  const { url, state, why, counts } = standing;
+  const told = counts ? countsOf(counts).reverse() : [];
+  const line = [paint(STATE_STYLES[state], state), ...told, paint('bold', url)].join('  ');
+  return [line, ...(why === '' ? [] : [`  ${printable(why)}`])].map((one) => cut(one, columns));
 }
 
 function countsOf({ tracked, failing, atRisk, minMarginMs }: NonNullable<Standing['counts']>) {
-  const nearest = tracked === 0 ? '' : `, nearest ${span(minMarginMs)}`;
-  return `${tracked} tracked, ${failing} failing, ${atRisk} at risk${nearest}`;
+  const counts = [
+    `${withSeparators(tracked)} tracked`,
+    `${withSeparators(failing)} failing`,
+    `${withSeparators(atRisk)} at risk`,
+  ];
+  return tracked === 0 ? counts : [...counts, `nearest ${span(minMarginMs)}`];
 }

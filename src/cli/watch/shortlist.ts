@@ -1,57 +1,60 @@
 import type { Call, Event } from '../../client/index.ts';
+import { byDeadline, Causes } from '../causes.ts';
 
-/** Of any number of calls the few that are worth a look: memory is bounded. */
+/** What matters of any number of calls: memory is bounded. */
 export class Shortlist {
   readonly #most: number;
   #nearest: readonly Call[] = [];
-  #failing: readonly Call[] = [];
+  #causes = new Causes();
+  #total = 0;
 
-  /** @param most calls of each kind */
+  /** @param most how many of the calls nearest to their deadlines it keeps */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** Nearest to their deadlines, the nearest first. */
+  /** The calls nearest to their deadlines, the nearest first. */
   get nearest(): readonly Call[] {
     return this.#nearest;
   }
 
-  /** Whose last keepAlive failed, the nearest to its deadline first. */
-  get failing(): readonly Call[] {
-    return this.#failing;
+  /** Why calls failed when they were read last. */
+  get causes(): Causes {
+    return this.#causes;
   }
 
-  /** Takes these calls instead of those before, when all have come. */
+  /** How many calls there were when they were read last. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Replaces everything by these calls, once all of them have come. */
   async read(calls: AsyncIterable<Call>): Promise<void> {
     const nearest: Call[] = [];
-    const failing: Call[] = [];
+    const causes = new Causes(this.#causes);
+    let total = 0;
     for await (const call of calls) {
-      this.#sort(call, nearest, failing);
+      total++;
+      causes.add(call);
+      this.#insert(nearest, call);
     }
     this.#nearest = nearest;
-    this.#failing = failing;
+    this.#causes = causes;
+    this.#total = total;
   }
 
-  /** What has happened to a call: it is as the event says, until all are read again. */
+  /** Applies an event until all calls are read again. */
   note({ call }: Event): void {
     if (!call) return; // an event about an owner; its calls have their own events
-    const others = (calls: readonly Call[]) => calls.filter(({ id }) => id !== call.id);
-    const [nearest, failing] = [others(this.#nearest), others(this.#failing)];
-    if (call.state === 'tracked') this.#sort(call, nearest, failing);
+    const nearest = this.#nearest.filter(({ id }) => id !== call.id);
+    if (call.state === 'tracked') this.#insert(nearest, call);
     this.#nearest = nearest;
-    this.#failing = failing;
   }
 
-  #sort(call: Call, nearest: Call[], failing: Call[]): void {
-    this.#insert(nearest, call);
-    if (call.consecutiveFailures > 0) this.#insert(failing, call);
-  }
-
-  /** RFC 3339 in UTC with milliseconds is in the order of its text. */
   #insert(calls: Call[], call: Call): void {
     const last = calls.at(-1);
-    if (calls.length === this.#most && last && call.deadlineAt >= last.deadlineAt) return;
-    const at = calls.findIndex(({ deadlineAt }) => call.deadlineAt < deadlineAt);
+    if (calls.length === this.#most && last && byDeadline(call, last) >= 0) return;
+    const at = calls.findIndex((other) => byDeadline(call, other) < 0);
     calls.splice(at < 0 ? calls.length : at, 0, call);
     if (calls.length > this.#most) calls.pop();
   }

@@ -1,0 +1,36 @@
+import { paint, printableJson } from './printable.ts';
+import { type Column, lineWidth, Table } from './table.ts';
+
+/** How items of one kind are shown. */
+export interface Form<T> {
+  readonly columns: readonly Column<T>[];
+  readonly paint: (item: T, line: string) => string;
+}
+
+/** Writes items to stdout as a table that fits the terminal, or as one JSON object per line. */
+export class Output<T> {
+  readonly #form: Form<T>;
+  readonly #isJson: boolean;
+  #table: Table<T> | null = null;
+
+  constructor(form: Form<T>, { json }: { readonly json: boolean }) {
+    this.#form = form;
+    this.#isJson = json;
+  }
+
+  /** The first items decide how wide the columns are. */
+  write(items: readonly T[]): void {
+    if (items.length === 0) return;
+    const lines = this.#isJson ? items.map((item) => printableJson(item)) : this.#lines(items);
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  }
+
+  #lines(items: readonly T[]): string[] {
+    const now = Date.now();
+    const known = this.#table;
+    const table = known ?? new Table(this.#form.columns, lineWidth(process.stdout), items, now);
+    this.#table = table;
+    const rows = items.map((item) => this.#form.paint(item, table.row(item, now)));
+    return known ? rows : [paint('bold', table.heading), ...rows];
+  }
+}

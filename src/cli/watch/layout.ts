@@ -1,0 +1,64 @@
+import type { Call, EventItem } from '../../client/index.ts';
+import { TRACKED, withSeparators } from '../call-lines.ts';
+import { CAUSES, type Causes } from '../causes.ts';
+import { cut } from '../fit.ts';
+import type { Form } from '../output.ts';
+import { paint } from '../printable.ts';
+import { Table } from '../table.ts';
+import { shortEventLine, shortStandingLines } from './lines.ts';
+import type { Standing } from './standing.ts';
+
+/** What the page shows. */
+export interface Picture {
+  readonly standings: readonly Standing[];
+  readonly causes: Causes;
+  /** The nearest first. */
+  readonly nearest: readonly Call[];
+  /** How many calls there are. */
+  readonly total: number;
+  /** The latest last. */
+  readonly events: readonly EventItem[];
+}
+
+export interface Size {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Of its three parts: two titles with a heading, one without, and an empty line before each. */
+const ROWS_OF_TITLES = 8;
+
+/** Lays out at most so many lines, none longer than the terminal is wide; they are safe for it. */
+export function layOut(picture: Picture, { rows, columns }: Size, now: number): string[] {
+  const { standings, causes, nearest, total, events } = picture;
+  const head = standings.flatMap((standing) => shortStandingLines(standing, columns));
+  head.push(cut(`Ctrl-C ends; ${new Date(now).toISOString()}`, columns));
+  const room = rows - head.length - ROWS_OF_TITLES;
+  if (room < 3) return head.slice(0, rows);
+  const ofCauses = Math.min(Math.floor(room / 3), Math.max(1, causes.all.length));
+  const ofCalls = Math.floor((room - ofCauses) / 2);
+  const lines = events.map((item) => shortEventLine(item, columns));
+  return [
+    ...head,
+    ...title(`Why calls fail: ${withSeparators(causes.calls)} of ${withSeparators(total)}`),
+    ...table(causes.all.slice(0, ofCauses), CAUSES),
+    ...title('Nearest to their deadlines'),
+    ...table(nearest.slice(0, ofCalls), TRACKED),
+    ...title('Latest events'),
+    ...orNone(lines.slice(-ofCalls)),
+  ];
+
+  function title(text: string): string[] {
+    return ['', cut(paint('bold', text), columns)];
+  }
+
+  function table<T>(items: readonly T[], form: Form<T>): readonly string[] {
+    if (items.length === 0) return orNone([]);
+    const made = new Table(form.columns, columns, items, now);
+    return [made.heading, ...items.map((item) => form.paint(item, made.row(item, now)))];
+  }
+}
+
+function orNone(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? ['none'] : lines;
+}
