@@ -57,7 +57,13 @@ export class LocalOverviews implements Overviews {
     return {
       ...counts,
       now: clock.now(),
-      redis: { up, cause: up ? null : (cause?.what ?? null) },
+      redis: {
+        up,
+        cause: up ? null : (cause?.what ?? null),
+        fix: up ? null : (cause?.fix ?? null),
+        since: null,
+      },
+      incidents: [],
       replicas: [shares.own, ...(up ? shares.others : [])],
     };
   }

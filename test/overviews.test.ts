@@ -7,13 +7,13 @@ import { aCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from './calls/fixture.
 import { aLocal } from './store/fixture.ts';
 
 const SHARES = {
-  own: { replica: 'a', version: '1', keepAlives: 1 },
-  others: [{ replica: 'b', version: '1', keepAlives: 2 }],
+  own: { replica: 'a', version: '1', keepAlives: 1, startedAt: null },
+  others: [{ replica: 'b', version: '1', keepAlives: 2, startedAt: null }],
 };
 
 function someOverviews() {
   const local = aLocal();
-  const census = new Census(local, WHEEL.slots, DEADLINE_MS);
+  const census = new Census(local, WHEEL, DEADLINE_MS);
   const digests = vi.spyOn(census, 'digests');
   const put = (call: Call) => void local.merge(recordOf(call));
   const link = { up: true, cause: null as Cause | null };
@@ -66,12 +66,16 @@ test('a call that another app has taken over since it was counted is not told of
 test('while Redis is out only this replica is known, and that at once', async () => {
   const { link, overviews } = someOverviews();
   const before = await overviews.read(null);
-  expect(before.redis).toEqual({ up: true, cause: null });
+  expect(before.redis).toEqual({ up: true, cause: null, fix: null, since: null });
   expect(before.replicas).toEqual([SHARES.own, ...SHARES.others]);
   link.up = false;
-  link.cause = { code: 'OOM', what: 'Redis is out of memory', fix: '' };
+  link.cause = { code: 'OOM', what: 'Redis is out of memory', fix: 'Give it more.' };
   const after = await overviews.read(null);
-  expect(after.redis).toEqual({ up: false, cause: 'Redis is out of memory' });
+  expect(after.redis).toMatchObject({
+    up: false,
+    cause: 'Redis is out of memory',
+    fix: 'Give it more.',
+  });
   expect(after.replicas).toEqual([SHARES.own]);
 });
 

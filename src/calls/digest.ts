@@ -1,3 +1,6 @@
+import type { Call } from './call.ts';
+import { type Cause, CauseCounter } from './causes.ts';
+
 /** What is known of the calls of one app in one slot, in little room: a replica holds a million calls. */
 export interface Digest {
   /** With at least one failure since their last success. */
@@ -8,6 +11,10 @@ export interface Digest {
   readonly nearest: readonly string[];
   /** Of the failing ones the first {@link MOST_NEAREST}. */
   readonly nearestFailing: readonly Near[];
+  /** Why the failing ones fail. */
+  readonly causes: readonly Cause[];
+  /** The last success of any of them, epoch ms; 0 for none. */
+  readonly renewedAt: number;
 }
 
 /** By app: not everyone may see all of them. */
@@ -21,8 +28,18 @@ export interface Near {
   readonly deadlineAt: number;
 }
 
+/** A call to be counted. */
+export interface Entry extends Near {
+  readonly app: string;
+  readonly renewedAt: number | null;
+  /** null if it does not fail. */
+  readonly failing: { readonly call: Call; readonly since: number } | null;
+}
+
 class Counted {
   failing = 0;
+  renewedAt = 0;
+  readonly causes = new CauseCounter();
   readonly deadlines: number[] = [];
   readonly nearest = new Nearest();
   readonly nearestFailing = new Nearest();
@@ -32,23 +49,27 @@ class Counted {
 export class Digester {
   readonly #apps = new Map<string, Counted>();
 
-  add({ id, app, deadlineAt, isFailing }: Near & { app: string; isFailing: boolean }): void {
+  add({ id, app, deadlineAt, renewedAt, failing }: Entry): void {
     const counted = this.#apps.get(app) ?? new Counted();
     this.#apps.set(app, counted);
     const near = { id, deadlineAt };
     counted.deadlines.push(deadlineAt);
     counted.nearest.add(near);
-    if (!isFailing) return;
+    counted.renewedAt = Math.max(counted.renewedAt, renewedAt ?? 0);
+    if (failing === null) return;
     counted.failing++;
     counted.nearestFailing.add(near);
+    counted.causes.add(failing.call, failing.since, deadlineAt);
   }
 
   done(): SlotDigest {
     return new Map(
-      [...this.#apps].map(([app, { failing, deadlines, nearest, nearestFailing }]) => {
+      [...this.#apps].map(([app, { failing, renewedAt, deadlines, ...found }]) => {
         const sorted = Float64Array.from(deadlines).sort();
-        const near = { nearest: nearest.ids, nearestFailing: nearestFailing.all };
-        return [app, { failing, deadlines: sorted, ...near }];
+        const nearest = found.nearest.ids;
+        const nearestFailing = found.nearestFailing.all;
+        const causes = found.causes.all;
+        return [app, { failing, renewedAt, deadlines: sorted, nearest, nearestFailing, causes }];
       }),
     );
   }

@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import type { Incident } from './incidents.ts';
 import type { Reach } from './principal.ts';
 import type { Tally } from './tally.ts';
 
@@ -21,9 +22,15 @@ export interface Overview extends Counts {
     readonly up: boolean;
     /** Why Redis is not up, if that is known. */
     readonly cause: string | null;
+    /** What to do about it, in sentences. */
+    readonly fix: string | null;
+    /** Since when it is not up, epoch ms; null if that is not known. */
+    readonly since: number | null;
   };
   /** This one first. */
   readonly replicas: readonly ReplicaShare[];
+  /** What happened within the last 24 hours. */
+  readonly incidents: readonly Incident[];
 }
 
 /** What a replica does of the work. */
@@ -34,6 +41,8 @@ export interface ReplicaShare {
   readonly version: string;
   /** Requests that it sent to Graph within the last interval. */
   readonly keepAlives: number;
+  /** When it began, epoch ms; null if that is not known. */
+  readonly startedAt: number | null;
 }
 
 export interface Overviews {

@@ -80,6 +80,25 @@ export interface Event {
 
 export type EventType = 'call.tracked' | 'call.ended' | 'call.expired' | 'call.untracked' | 'call.at-risk' | 'call.recovered' | 'owner.lapsed' | 'owner.renewed';
 
+export interface FailureCause {
+  readonly app: string;
+  readonly tenantId: string;
+  /** HTTP status of the answer; null if none came. */
+  readonly status: number | null;
+  /** As in `lastError` of a call. */
+  readonly code: string | null;
+  /** Of the latest failure. */
+  readonly message: string;
+  /** How many calls fail so. */
+  readonly calls: number;
+  /** When the first of these calls began to fail. RFC 3339, UTC, ms. */
+  readonly since: string;
+  /** The nearest deadline of these calls. RFC 3339, UTC, ms. */
+  readonly firstLossAt: string;
+  /** What to do about it. */
+  readonly todo: string;
+}
+
 export interface Fault {
   /** JSON pointer (RFC 6901) into the body. */
   readonly pointer?: string | undefined;
@@ -218,6 +237,10 @@ export interface Overview {
   /** Of the failing calls those nearest to their deadlines, in order. */
   readonly nearestFailing: readonly Call[];
   readonly slots: OverviewSlots;
+  /** What is wrong, and what was lost within the last 24 hours, the worst first; empty if all is well. */
+  readonly troubles: readonly Trouble[];
+  /** Why calls fail: those of an app and tenant with the same status and code, those with the most calls first. */
+  readonly causes: readonly FailureCause[];
   /** Why the replica that answers is not ready; none where it is. */
   readonly unready: readonly string[];
   readonly redis: OverviewRedis;
@@ -230,6 +253,8 @@ export interface OverviewRedis {
   readonly up: boolean;
   /** Why it is not up; null if it is, or if the cause is unknown. */
   readonly cause: string | null;
+  /** What to do about it; null if it is up, or if the cause is unknown. */
+  readonly fix: string | null;
 }
 
 export interface OverviewReplica {
@@ -321,6 +346,9 @@ export interface ResultInfo {
   readonly message: string;
 }
 
+/** critical: calls are being lost, or will be. notice: it is over. */
+export type Severity = 'critical' | 'warning' | 'notice';
+
 export interface StreamEventsQuery {
   /** Name of a configured app. */
   readonly app?: string | undefined;
@@ -388,6 +416,26 @@ export interface TrackResult {
   readonly call?: Call | undefined;
   readonly error?: Problem | undefined;
 }
+
+export interface Trouble {
+  readonly kind: TroubleKind;
+  readonly severity: Severity;
+  /** What is wrong, with times as `13:55 UTC`. */
+  readonly sentence: string;
+  /** Since when; null if that is not known. RFC 3339, UTC, ms. */
+  readonly since: string | null;
+  /** How many calls it is about. */
+  readonly calls: number;
+  /** When the first of these calls is lost unless it is over before; null if none is in danger. RFC 3339, UTC, ms. */
+  readonly firstLossAt: string | null;
+  /** What to do about it; null if there is nothing to do. */
+  readonly todo: string | null;
+  /** Its heading in docs/runbook.md, the name of an alert. */
+  readonly runbook: string;
+}
+
+/** graph: its answers. token: Entra gives none. network: no answer, or not from Graph. callkeeper: its own fault. redis: it is out. lost: calls were lost. unknown: Graph did not know calls. replica: one went away. unready: the replica that answers. */
+export type TroubleKind = 'graph' | 'token' | 'network' | 'callkeeper' | 'redis' | 'lost' | 'unknown' | 'replica' | 'unready';
 
 export interface UntrackBatchBody {
   /** The ids of the calls. */

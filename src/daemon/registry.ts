@@ -72,7 +72,7 @@ export function buildRegistry(parts: RegistryParts) {
     settledNow: () => clock.settledNow(),
     onLost,
   });
-  const census = new Census(local, slotCount, deadlineMs);
+  const census = new Census(local, wheel, deadlineMs);
   const owned = new LocalOwnedCalls(local, slotCount, counts);
   return { local, shared, registry, slots, census, owned };
 }

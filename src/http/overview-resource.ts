@@ -2,15 +2,20 @@ import Type, { type Static } from 'typebox';
 import type { Call } from '../calls/call.ts';
 import type { Overview } from '../calls/overview.ts';
 import { MARGIN_STEPS } from '../calls/tally.ts';
+import { troublesOf } from '../calls/troubles.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { CallRef, type PresentCall } from './call-resource.ts';
 import { formatInstant } from './instant.ts';
+import { CauseSchema, presentCause, presentTrouble, TroubleSchema } from './trouble-resource.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 const Ms = (description: string) => Type.Integer({ description: `${description} In ms.` });
 
 const Instant = (description: string) =>
   Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
+/** More groups than a person reads; the calls of the others are still counted. */
+const MOST_CAUSES = 50;
 
 export const OverviewSchema = Type.Object(
   {
@@ -51,6 +56,15 @@ export const OverviewSchema = Type.Object(
           '1970, `i / n` has passed.',
       },
     ),
+    troubles: Type.Array(TroubleSchema, {
+      description:
+        'What is wrong, and what was lost within the last 24 hours, the worst first; empty if all is well.',
+    }),
+    causes: Type.Array(CauseSchema, {
+      maxItems: MOST_CAUSES,
+      description:
+        'Why calls fail: those of an app and tenant with the same status and code, those with the most calls first.',
+    }),
     unready: Type.Array(Type.String(), {
       description: 'Why the replica that answers is not ready; none where it is.',
     }),
@@ -60,6 +74,10 @@ export const OverviewSchema = Type.Object(
         cause: Type.Unsafe<string | null>({
           type: ['string', 'null'],
           description: 'Why it is not up; null if it is, or if the cause is unknown.',
+        }),
+        fix: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          description: 'What to do about it; null if it is up, or if the cause is unknown.',
         }),
       },
       { title: 'OverviewRedis' },
@@ -96,7 +114,18 @@ export interface OverviewContext {
 export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
   const { version, wheel, deadlineMs, present, isDurable, ready } = context;
   const resourceOf = (call: Call) => present(call, isDurable(call.id));
-  const { now, countedAt, tally, redis, replicas } = overview;
+  const { now, countedAt, tally, redis, replicas, incidents } = overview;
+  const unready = ready();
+  const known = {
+    now,
+    intervalMs: wheel.intervalMs,
+    deadlineMs,
+    tally,
+    redis,
+    unready,
+    incidents,
+    replicas,
+  };
   const { nearestDeadlineAt: first } = tally;
   return {
     at: formatInstant(now),
@@ -115,8 +144,14 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
       tracked: tally.slots.map(({ tracked }) => tracked),
       failing: tally.slots.map(({ failing }) => failing),
     },
-    unready: ready(),
-    redis,
-    replicas: [...replicas],
+    troubles: troublesOf(known).map(presentTrouble),
+    causes: tally.causes.slice(0, MOST_CAUSES).map(presentCause),
+    unready,
+    redis: { up: redis.up, cause: redis.cause, fix: redis.fix },
+    replicas: replicas.map(({ replica, version, keepAlives }) => ({
+      replica,
+      version,
+      keepAlives,
+    })),
   };
 }

@@ -44,7 +44,7 @@ export class Shares {
     this.#forget(part);
     const keepAlives = [...this.#parts.values()].reduce((sum, count) => sum + count, 0);
     const { replica, version } = this.#options;
-    return { replica, version, keepAlives };
+    return { replica, version, keepAlives, startedAt: null };
   }
 
   /** Of the other replicas that live, as they said last, in the order of their names. */
@@ -80,6 +80,7 @@ function readShare(replica: string, text: string | null): ReplicaShare {
     replica,
     version: typeof version === 'string' ? version.slice(0, 64) : '',
     keepAlives: Number.isSafeInteger(keepAlives) ? Math.max(0, keepAlives as number) : 0,
+    startedAt: null,
   };
 }
 

@@ -223,12 +223,15 @@ export function anOverview(over: Partial<Overview> = {}): Overview {
       margins: [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
       nearest: [ID],
       nearestFailing: [ID],
+      causes: [],
+      apps: new Map([['default', { tracked: 2, renewedAt: 0 }]]),
       slots,
     },
     nearest: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
     nearestFailing: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
-    redis: { up: true, cause: null },
-    replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7 }],
+    redis: { up: true, cause: null, fix: null, since: null },
+    replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7, startedAt: null }],
+    incidents: [],
     ...over,
   };
 }

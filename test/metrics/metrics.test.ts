@@ -120,7 +120,7 @@ describe('the metrics', () => {
 describe('the gauges', () => {
   test('are read from the local registry, at the time of asking', async () => {
     const { local, put } = aRegistry();
-    const census = new Census(local, WHEEL.slots, DEADLINE_MS);
+    const census = new Census(local, WHEEL, DEADLINE_MS);
     const { clock, up, read } = someMetrics((now) => census.summary(now));
     const trackedAt = NOW - 30 * MINUTE;
     put(aCall({ id: idIn(0), trackedAt, renewedAt: NOW - 10 * MINUTE }));

@@ -21,9 +21,11 @@ test('a replica knows what the others have sent lately, as they said last', asyn
   for (let i = 0; i < 3; i++) b.shares.count();
   await b.shares.exchange();
   await a.shares.exchange();
-  expect(a.shares.own).toEqual({ replica: 'a', version: '1.0.0', keepAlives: 0 });
-  expect(a.shares.others).toEqual([{ replica: 'b', version: '1.1.0', keepAlives: 3 }]);
-  expect(b.shares.others).toEqual([{ replica: 'a', version: '', keepAlives: 0 }]);
+  expect(a.shares.own).toEqual({ replica: 'a', version: '1.0.0', keepAlives: 0, startedAt: null });
+  expect(a.shares.others).toEqual([
+    { replica: 'b', version: '1.1.0', keepAlives: 3, startedAt: null },
+  ]);
+  expect(b.shares.others).toEqual([{ replica: 'a', version: '', keepAlives: 0, startedAt: null }]);
 });
 
 test('what was sent before the window does not count any more', async () => {
@@ -55,6 +57,8 @@ test.each(['', 'nonsense', 'null', '[1]', '{"keepAlives":-1,"version":7}', '{"ke
     await aReplica('b');
     await server.client.set(shareKey('b'), text);
     await a.shares.exchange();
-    expect(a.shares.others).toEqual([{ replica: 'b', version: '', keepAlives: 0 }]);
+    expect(a.shares.others).toEqual([
+      { replica: 'b', version: '', keepAlives: 0, startedAt: null },
+    ]);
   },
 );

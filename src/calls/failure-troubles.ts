@@ -1,0 +1,153 @@
+import { type Cause, faultOf } from './causes.ts';
+import { AT_RISK_SHARE } from './deadline.ts';
+import { entraCodeIn, fixOf } from './fixes.ts';
+import type { CallError } from './record.ts';
+import type { AppTally } from './tally.ts';
+import type { Known, Trouble, TroubleKind } from './trouble.ts';
+import { clockTime, count, plural } from './wording.ts';
+
+/** A fault answers everything if it has so many of the failures since the last success. */
+const EVERYTHING_SHARE = 0.9;
+/** Fewer failures in a row may be chance. */
+const EVERYTHING_CALLS = 3;
+
+interface Fault {
+  readonly error: CallError;
+  readonly causes: readonly Cause[];
+  readonly calls: number;
+  readonly firstLossAt: number;
+}
+
+/** One trouble for each fault that calls fail with. */
+export function failureTroubles(known: Known): Trouble[] {
+  return faultsOf(known.tally.causes).map((fault) => {
+    const { error, calls, firstLossAt } = fault;
+    const scope = scopeOf(fault, known);
+    const isCritical = scope.isAll || firstLossAt - known.now < known.deadlineMs * AT_RISK_SHARE;
+    return {
+      kind: kindOf(error),
+      severity: isCritical ? 'critical' : 'warning',
+      sentence: `${describe(fault, scope, known)} ${loss(firstLossAt, known.now)}`,
+      since: scope.since,
+      calls,
+      firstLossAt: firstLossAt > known.now ? firstLossAt : null,
+      todo: fixOf(error),
+      runbook: runbookOf(error),
+    };
+  });
+}
+
+function faultsOf(causes: readonly Cause[]): Fault[] {
+  const faults = Map.groupBy(causes, ({ error }) => faultOf(error));
+  return [...faults.values()].map((same) => ({
+    error: same.reduce(
+      (latest, { error }) => (error.at > latest.at ? error : latest),
+      errorOf(same),
+    ),
+    causes: same,
+    calls: same.reduce((sum, { sinces }) => sum + sinces.length, 0),
+    firstLossAt: Math.min(...same.map(({ firstLossAt }) => firstLossAt)),
+  }));
+}
+
+function errorOf([first]: readonly Cause[]): CallError {
+  if (!first) throw new RangeError('a fault without a cause');
+  return first.error;
+}
+
+/** Which calls a fault is about. */
+interface Scope {
+  /** Nothing has succeeded since. */
+  readonly isAll: boolean;
+  readonly since: number;
+  /** The one app of all the calls; null if there are several, or no others. */
+  readonly app: string | null;
+}
+
+function scopeOf(fault: Fault, known: Known): Scope {
+  const { apps } = known.tally;
+  const all = sinceLastSuccess(fault, known, [...apps.keys()]);
+  if (all !== null) return { isAll: true, since: all, app: null };
+  const names = [...new Set(fault.causes.map(({ app }) => app))];
+  const app = names.length === 1 && apps.size > 1 ? (names[0] ?? null) : null;
+  const ofApp = app === null ? null : sinceLastSuccess(fault, known, names);
+  if (ofApp !== null) return { isAll: true, since: ofApp, app };
+  return { isAll: false, since: earliest(fault.causes.flatMap(({ sinces }) => sinces)), app };
+}
+
+/**
+ * Since when calls of these apps fail with this fault alone and none succeeds; null if that is not
+ * so, or too few calls have failed to tell.
+ */
+function sinceLastSuccess(fault: Fault, { tally }: Known, names: readonly string[]): number | null {
+  const apps = names.flatMap((name) => tally.apps.get(name) ?? []);
+  const renewedAt = Math.max(0, ...apps.map((app: AppTally) => app.renewedAt));
+  const tracked = apps.reduce((sum, app) => sum + app.tracked, 0);
+  const here = tally.causes.filter(({ app }) => names.includes(app));
+  const after = (causes: readonly Cause[]) =>
+    causes.flatMap(({ sinces }) => sinces).filter((since) => since > renewedAt);
+  const [its, any] = [after(fault.causes), after(here)];
+  if (its.length < Math.min(EVERYTHING_CALLS, tracked)) return null;
+  if (its.length < any.length * EVERYTHING_SHARE) return null;
+  return earliest(its);
+}
+
+/** Of many: as the arguments of one call they would be too many. */
+function earliest(instants: readonly number[]): number {
+  return instants.reduce((first, next) => Math.min(first, next), Infinity);
+}
+
+function describe({ error, causes, calls }: Fault, scope: Scope, { now, tally }: Known): string {
+  const { isAll, since, app } = scope;
+  const many = `${count(calls)} of ${plural(tally.tracked, 'call')}`;
+  const time = `since ${clockTime(since, now)}`;
+  if (isAll) {
+    const all = app === null ? 'everything' : `everything of the app ${app}`;
+    return `${subject(error)} ${all} ${time} (${many} so far).`;
+  }
+  const tenants = new Set(causes.map(({ tenantId }) => tenantId));
+  const [tenant] = tenants;
+  const ofTenants =
+    tenants.size === 1 ? `of the tenant ${tenant}` : `of ${count(tenants.size)} tenants`;
+  const ofApp = app === null ? '' : `, app ${app}`;
+  return `${subject(error)} ${many} ${time}, all ${ofTenants}${ofApp}.`;
+}
+
+function subject(error: CallError): string {
+  const { status, code, message } = error;
+  if (code === 'token') {
+    const entra = entraCodeIn(message);
+    return entra === null ? 'No token can be had for' : `Entra gives no token (${entra}) for`;
+  }
+  if (status !== null && code === 'foreign')
+    return `Something other than Graph answers ${status} to`;
+  if (status === 429) return `Graph throttles (${[status, code].filter(Boolean).join(' ')})`;
+  if (status !== null) return `Graph answers ${[status, code].filter(Boolean).join(' ')} to`;
+  return OWN_SUBJECTS[code ?? ''] ?? `Graph gives no answer (${code ?? 'no code'}) to`;
+}
+
+const OWN_SUBJECTS: Readonly<Record<string, string>> = {
+  app: 'No app of its name is configured for',
+  internal: 'A fault inside Callkeeper stops the keepAlives of',
+  queued: 'KeepAlives get no turn for',
+};
+
+function loss(firstLossAt: number, now: number): string {
+  if (firstLossAt <= now) return 'Calls are being lost now.';
+  return `The first call is lost at ${clockTime(firstLossAt, now)} unless it recovers.`;
+}
+
+function kindOf({ status, code }: CallError): TroubleKind {
+  if (code === 'token') return 'token';
+  if (code === 'foreign') return 'network';
+  if (status !== null) return 'graph';
+  return OWN_SUBJECTS[code ?? ''] === undefined ? 'network' : 'callkeeper';
+}
+
+function runbookOf({ status, code }: CallError): string {
+  if (code === 'token') return 'CallkeeperTokensFailing';
+  if (status === 403) return 'CallkeeperGraphRefusing';
+  if (status === 429) return 'CallkeeperGraphThrottling';
+  if (status !== null && status >= 500 && code !== 'foreign') return 'CallkeeperGraphFailing';
+  return 'CallkeeperCallsFailing';
+}

@@ -1,0 +1,23 @@
+// How numbers and instants are written in the sentences of the overview.
+
+const NUMBER = new Intl.NumberFormat('en');
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+export function count(value: number): string {
+  return NUMBER.format(value);
+}
+
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+/**
+ * `13:55 UTC`; with the date if that is another one. A page that knows the reader's time zone may
+ * replace it: the same instant is beside each sentence.
+ */
+export function clockTime(at: number, now: number): string {
+  const text = new Date(at).toISOString();
+  const time = `${text.slice(11, 16)} UTC`;
+  const isToday = Math.floor(at / DAY_MS) === Math.floor(now / DAY_MS);
+  return isToday ? time : `${text.slice(0, 10)} ${time}`;
+}

@@ -1,0 +1,85 @@
+import Type, { type Static } from 'typebox';
+import type { Cause } from '../calls/causes.ts';
+import { fixOf } from '../calls/fixes.ts';
+import { SEVERITIES, TROUBLE_KINDS, type Trouble } from '../calls/trouble.ts';
+import { formatInstant, formatInstantOrNull } from './instant.ts';
+
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
+const InstantOrNull = (description: string) =>
+  Type.Unsafe<string | null>({ ...Instant(description), type: ['string', 'null'] });
+
+export const TroubleSchema = Type.Object(
+  {
+    kind: Type.Enum([...TROUBLE_KINDS], {
+      type: 'string',
+      title: 'TroubleKind',
+      description:
+        'graph: its answers. token: Entra gives none. network: no answer, or not from Graph. callkeeper: its own fault. ' +
+        'redis: it is out. lost: calls were lost. unknown: Graph did not know calls. replica: one went away. ' +
+        'unready: the replica that answers.',
+    }),
+    severity: Type.Enum([...SEVERITIES], {
+      type: 'string',
+      title: 'Severity',
+      description: 'critical: calls are being lost, or will be. notice: it is over.',
+    }),
+    sentence: Type.String({ description: 'What is wrong, with times as `13:55 UTC`.' }),
+    since: InstantOrNull('Since when; null if that is not known.'),
+    calls: Type.Integer({ minimum: 0, description: 'How many calls it is about.' }),
+    firstLossAt: InstantOrNull(
+      'When the first of these calls is lost unless it is over before; null if none is in danger.',
+    ),
+    todo: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'What to do about it; null if there is nothing to do.',
+    }),
+    runbook: Type.String({ description: 'Its heading in docs/runbook.md, the name of an alert.' }),
+  },
+  { title: 'Trouble' },
+);
+
+export const CauseSchema = Type.Object(
+  {
+    app: Type.String(),
+    tenantId: Type.String(),
+    status: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'HTTP status of the answer; null if none came.',
+    }),
+    code: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'As in `lastError` of a call.',
+    }),
+    message: Type.String({ description: 'Of the latest failure.' }),
+    calls: Type.Integer({ minimum: 1, description: 'How many calls fail so.' }),
+    since: Instant('When the first of these calls began to fail.'),
+    firstLossAt: Instant('The nearest deadline of these calls.'),
+    todo: Type.String({ description: 'What to do about it.' }),
+  },
+  { title: 'FailureCause' },
+);
+
+export function presentTrouble(trouble: Trouble): Static<typeof TroubleSchema> {
+  return {
+    ...trouble,
+    since: formatInstantOrNull(trouble.since),
+    firstLossAt: formatInstantOrNull(trouble.firstLossAt),
+  };
+}
+
+export function presentCause(cause: Cause): Static<typeof CauseSchema> {
+  const { app, tenantId, error, sinces, firstLossAt } = cause;
+  return {
+    app,
+    tenantId,
+    status: error.status,
+    code: error.code,
+    message: error.message,
+    calls: sinces.length,
+    since: formatInstant(sinces.reduce((first, next) => Math.min(first, next), Infinity)),
+    firstLossAt: formatInstant(firstLossAt),
+    todo: fixOf(error),
+  };
+}

@@ -1,0 +1,349 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Cause } from '../../src/calls/causes.ts';
+import type { Incident } from '../../src/calls/incidents.ts';
+import type { Known } from '../../src/calls/trouble.ts';
+import { troublesOf } from '../../src/calls/troubles.ts';
+import { anError, DEADLINE_MS, MINUTE, TENANT, WHEEL } from './fixture.ts';
+
+const NOW = Date.UTC(2026, 10, 27, 14, 10);
+const SINCE = Date.UTC(2026, 10, 27, 13, 55);
+const FIRST_LOSS = Date.UTC(2026, 10, 27, 14, 36);
+const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
+
+function aCause(calls: number, over: Partial<Cause> & { error?: Cause['error'] } = {}): Cause {
+  const error = anError({ status: 500, code: 'InternalServerError', message: 'Oops.' });
+  const sinces = Array.from({ length: calls }, (_, i) => SINCE + i);
+  return { app: 'default', tenantId: TENANT, error, sinces, firstLossAt: FIRST_LOSS, ...over };
+}
+
+/** 5,032 calls of one app, whose last success was just before `SINCE`. */
+function known(causes: readonly Cause[], over: Partial<Known> = {}): Known {
+  return {
+    now: NOW,
+    intervalMs: WHEEL.intervalMs,
+    deadlineMs: DEADLINE_MS,
+    tally: {
+      tracked: 5_032,
+      causes,
+      apps: new Map([['default', { tracked: 5_032, renewedAt: SINCE - 1 }]]),
+    },
+    redis: { up: true, cause: null, fix: null, since: null },
+    unready: [],
+    incidents: [],
+    replicas: [{ replica: 'a', startedAt: null }],
+    ...over,
+  };
+}
+
+/** Two apps, of which `busy` has just had a success. */
+function twoApps(causes: readonly Cause[]): Known {
+  const apps = new Map([
+    ['default', { tracked: 32, renewedAt: SINCE - 1 }],
+    ['busy', { tracked: 5_000, renewedAt: NOW }],
+  ]);
+  return known(causes, { tally: { tracked: 5_032, causes, apps } });
+}
+
+const sentences = (of: Known) => troublesOf(of).map(({ sentence }) => sentence);
+
+test('nothing wrong is no trouble', () => {
+  expect(troublesOf(known([]))).toEqual([]);
+});
+
+describe('calls that fail', () => {
+  test('everything since an instant, with the first loss and what to do', () => {
+    expect(troublesOf(known([aCause(1_251)]))).toEqual([
+      {
+        kind: 'graph',
+        severity: 'critical',
+        sentence:
+          'Graph answers 500 InternalServerError to everything since 13:55 UTC (1,251 of 5,032 calls so far). ' +
+          'The first call is lost at 14:36 UTC unless it recovers.',
+        since: SINCE,
+        calls: 1_251,
+        firstLossAt: FIRST_LOSS,
+        todo: expect.stringContaining('Microsoft 365 admin center'),
+        runbook: 'CallkeeperGraphFailing',
+      },
+    ]);
+  });
+
+  test('everything of one app, while another app is well', () => {
+    const [text] = sentences(twoApps([aCause(32)]));
+    expect(text).toContain('to everything of the app default since 13:55 UTC (32 of 5,032 calls');
+  });
+
+  test('some of one tenant, which is named, and its app if there are others', () => {
+    const error = anError({ status: 403, code: 'Forbidden', message: 'No.' });
+    const cause = aCause(35, { app: 'busy', tenantId: OTHER_TENANT, error });
+    const [trouble] = troublesOf(twoApps([cause]));
+    expect(trouble?.sentence).toContain(
+      `Graph answers 403 Forbidden to 35 of 5,032 calls since 13:55 UTC, all of the tenant ${OTHER_TENANT}, app busy.`,
+    );
+    expect(trouble).toMatchObject({ severity: 'warning', runbook: 'CallkeeperGraphRefusing' });
+    expect(trouble?.todo).toContain('Grant the app');
+  });
+
+  test('the same fault in two tenants is one trouble', () => {
+    const causes = [aCause(3), aCause(4, { tenantId: OTHER_TENANT })];
+    const tally = known(causes).tally;
+    const apps = new Map([['default', { tracked: 5_032, renewedAt: NOW }]]);
+    expect(sentences(known(causes, { tally: { ...tally, apps } }))).toEqual([
+      'Graph answers 500 InternalServerError to 7 of 5,032 calls since 13:55 UTC, all of 2 tenants. ' +
+        'The first call is lost at 14:36 UTC unless it recovers.',
+    ]);
+  });
+
+  test('one failing call of many is not everything, though it failed last', () => {
+    expect(sentences(known([aCause(1)]))[0]).toContain('to 1 of 5,032 calls since');
+  });
+
+  test('a fault with half of the failures is not everything', () => {
+    const other = aCause(10, { error: anError({ status: null, code: 'timeout', message: '' }) });
+    const found = sentences(known([aCause(10), other]));
+    expect(found).toHaveLength(2);
+    expect(found.join()).not.toContain('everything');
+  });
+
+  test('the only call that is tracked is everything', () => {
+    const apps = new Map([['default', { tracked: 1, renewedAt: 0 }]]);
+    const causes = [aCause(1)];
+    const [text] = sentences(known(causes, { tally: { tracked: 1, causes, apps } }));
+    expect(text).toContain('to everything since 13:55 UTC (1 of 1 call so far)');
+  });
+
+  test('a call that began to fail before the last success does not move the start', () => {
+    const sinces = [SINCE - 40 * MINUTE, SINCE + 1, SINCE + 2, SINCE + 3];
+    const [trouble] = troublesOf(known([aCause(4, { sinces })]));
+    expect(trouble?.since).toBe(SINCE + 1);
+  });
+
+  test('after the first deadline, calls are being lost', () => {
+    const [trouble] = troublesOf(known([aCause(9, { firstLossAt: NOW })]));
+    expect(trouble?.sentence).toMatch(/Calls are being lost now\.$/);
+    expect(trouble?.firstLossAt).toBeNull();
+  });
+
+  test('yesterday has its date', () => {
+    const sinces = [SINCE - 24 * 60 * MINUTE];
+    expect(sentences(known([aCause(1, { sinces })]))[0]).toContain('since 2026-11-26 13:55 UTC');
+  });
+
+  test.each([
+    [
+      { code: 'token', message: 'No token for app "default" from https://login: AADSTS7000222: x' },
+      'Entra gives no token (AADSTS7000222) for everything',
+      'token',
+      /The secret has expired/,
+    ],
+    [
+      {
+        code: 'token',
+        message: 'No token for app "default" from https://login: ENOENT: no such file',
+      },
+      'No token can be had for everything',
+      'token',
+      /file of the credential/,
+    ],
+    [
+      { code: 'token', message: 'No token for app "default" from x: connect ECONNREFUSED' },
+      'No token can be had for everything',
+      'token',
+      /AZURE_AUTHORITY_HOST/,
+    ],
+    [
+      { code: 'timeout', message: 'No answer' },
+      'Graph gives no answer (timeout) to everything',
+      'network',
+      /firewall/,
+    ],
+    [
+      { code: 'DEPTH_ZERO_SELF_SIGNED_CERT', message: 'No answer' },
+      'Graph gives no answer (DEPTH_ZERO_SELF_SIGNED_CERT) to',
+      'network',
+      /NODE_EXTRA_CA_CERTS/,
+    ],
+    [
+      { code: 'app', message: 'no app' },
+      'No app of its name is configured for',
+      'callkeeper',
+      /APPS_FILE/,
+    ],
+    [
+      { status: 502, code: 'foreign', message: 'x' },
+      'Something other than Graph answers 502 to',
+      'network',
+      /HTTPS_PROXY/,
+    ],
+    [
+      { status: 429, code: 'TooManyRequests', message: 'x' },
+      'Graph throttles (429 TooManyRequests) everything',
+      'graph',
+      /too much to do/,
+    ],
+    [
+      { status: 401, code: null, message: 'x' },
+      'Graph answers 401 to everything',
+      'graph',
+      /GRAPH_CLOUD/,
+    ],
+  ])('%j is said in words', (over, start, kind, todo) => {
+    const [trouble] = troublesOf(known([aCause(9, { error: anError({ status: null, ...over }) })]));
+    expect(trouble?.sentence).toContain(start);
+    expect(trouble?.kind).toBe(kind);
+    expect(trouble?.todo).toMatch(todo);
+  });
+});
+
+describe('Redis', () => {
+  const redis = {
+    up: false,
+    cause: 'Redis rejects the user or the password (WRONGPASS)',
+    fix: 'Put the user and the password of Redis into REDIS_URL.',
+    since: SINCE,
+  };
+
+  test('that is out has its cause, and what to do', () => {
+    expect(troublesOf(known([], { redis, unready: ['Redis is out'] }))).toMatchObject([
+      {
+        kind: 'redis',
+        severity: 'critical',
+        sentence:
+          'Redis is out since 13:55 UTC: Redis rejects the user or the password (WRONGPASS). ' +
+          'This replica keeps 5,032 calls alive from memory.',
+        todo: redis.fix,
+        runbook: 'CallkeeperRedisOut',
+      },
+    ]);
+  });
+
+  test('that is out for an unknown reason, since an unknown instant, is out', () => {
+    const unknown = { up: false, cause: null, fix: null, since: null };
+    expect(sentences(known([], { redis: unknown }))[0]).toMatch(/^Redis is out\. This replica/);
+  });
+});
+
+describe('the last day', () => {
+  const lost: Incident = {
+    kind: 'lost',
+    from: NOW - 5 * MINUTE,
+    until: NOW - MINUTE,
+    app: 'default',
+    calls: 210,
+    error: { status: 403, code: 'Forbidden', message: 'No.' },
+  };
+
+  test('has calls that were lost, also when nothing fails any more', () => {
+    const more = { ...lost, from: NOW - 7 * MINUTE, calls: 2 };
+    expect(troublesOf(known([], { incidents: [more, lost] }))).toMatchObject([
+      {
+        kind: 'lost',
+        severity: 'critical',
+        sentence:
+          '212 calls were lost between 14:03 UTC and 14:09 UTC: no keepAlive succeeded in time (403 Forbidden).',
+        calls: 212,
+        todo: expect.stringContaining('Grant the app'),
+      },
+    ]);
+  });
+
+  test('mentions a loss the morning after, as one that is over', () => {
+    const at = NOW - 12 * 60 * MINUTE;
+    const one = { ...lost, from: at, until: at, calls: 1, error: null };
+    expect(troublesOf(known([], { incidents: [one] }))).toMatchObject([
+      {
+        severity: 'notice',
+        sentence: '1 call was lost at 02:10 UTC: no keepAlive succeeded in time.',
+        todo: null,
+      },
+    ]);
+  });
+
+  test('has calls that Graph never knew, apart from those that were lost', () => {
+    const unknown: Incident = { ...lost, kind: 'unknown', calls: 3, error: null };
+    expect(troublesOf(known([], { incidents: [unknown, lost] }))).toMatchObject([
+      { kind: 'lost' },
+      {
+        kind: 'unknown',
+        severity: 'warning',
+        sentence: expect.stringMatching(/^3 calls ended .* Graph does not know these ids\.$/),
+      },
+    ]);
+  });
+
+  test('has a replica that went away, until another one has begun', () => {
+    const incidents: Incident[] = [{ kind: 'replica', from: SINCE, replica: 'b' }];
+    expect(troublesOf(known([], { incidents }))).toMatchObject([
+      {
+        kind: 'replica',
+        severity: 'warning',
+        sentence:
+          'The replica b went away at 13:55 UTC without having been stopped. One is left, and does all the work.',
+      },
+    ]);
+    const before = [{ replica: 'a', startedAt: SINCE - 2 * MINUTE }];
+    expect(troublesOf(known([], { incidents, replicas: before }))).toHaveLength(1);
+    const heir = [...before, { replica: 'c', startedAt: SINCE + 1 }];
+    expect(troublesOf(known([], { incidents, replicas: heir }))).toEqual([]);
+    const two: Incident[] = [...incidents, { kind: 'replica', from: SINCE - MINUTE, replica: 'd' }];
+    expect(troublesOf(known([], { incidents: two, replicas: heir }))).toHaveLength(1);
+  });
+});
+
+test('why the replica is not ready is said, unless Redis is why', () => {
+  const unready = ['the worker does not run', 'it stops'];
+  expect(sentences(known([], { unready }))).toEqual([
+    'The replica that answers is not ready: the worker does not run; it stops.',
+  ]);
+});
+
+test('several troubles come worst first', () => {
+  const token = anError({ status: null, code: 'token', message: 'AADSTS7000222' });
+  const soon = aCause(2, { app: 'busy', error: token, firstLossAt: NOW + MINUTE });
+  const incidents: Incident[] = [
+    { kind: 'replica', from: SINCE, replica: 'b' },
+    {
+      kind: 'lost',
+      from: SINCE - 60 * MINUTE,
+      until: SINCE - 50 * MINUTE,
+      app: 'x',
+      calls: 1,
+      error: null,
+    },
+  ];
+  const redis = { up: false, cause: null, fix: null, since: null };
+  const all = { ...twoApps([aCause(32), soon]), incidents, redis };
+  expect(troublesOf(all).map(({ kind }) => kind)).toEqual([
+    'token',
+    'graph',
+    'redis',
+    'replica',
+    'lost',
+  ]);
+});
+
+test('the runbook has a heading for each trouble', () => {
+  const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
+  const errors = [
+    { status: null, code: 'token' },
+    { status: null, code: 'timeout' },
+    { status: 403, code: 'Forbidden' },
+    { status: 429, code: null },
+    { status: 500, code: null },
+  ];
+  const causes = errors.map((error) => aCause(1, { error: anError(error) }));
+  const kinds = ['lost', 'unknown'] as const;
+  const calls = { from: NOW, until: NOW, app: 'x', calls: 1, error: null };
+  const incidents: Incident[] = [
+    ...kinds.map((kind) => ({ ...calls, kind })),
+    { kind: 'replica', from: NOW, replica: 'b' },
+  ];
+  const redis = { up: false, cause: null, fix: null, since: null };
+  const found = [
+    ...troublesOf(known(causes, { incidents, redis })),
+    ...troublesOf(known([], { unready: ['x'] })),
+  ];
+  expect(found).toHaveLength(10);
+  for (const trouble of found) expect(runbook).toContain(`### ${trouble.runbook}\n`);
+});
