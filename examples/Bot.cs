@@ -10,7 +10,7 @@ using System.Threading.Tasks;
 
 static class Bot
 {
-    static readonly string Url = Environment.GetEnvironmentVariable("CALLKEEPER") ?? "http://127.0.0.1:8080";
+    static readonly string Url = Environment.GetEnvironmentVariable("CALLKEEPER_URL") ?? "http://127.0.0.1:8080";
     static readonly string Simulator = Environment.GetEnvironmentVariable("SIMULATOR"); // in Graph's place
     /// This process owns its calls: if it dies, Callkeeper stops them. In a pod, the machine's name
     /// is the name of the pod. A container that restarts keeps that name, so a random part is
@@ -72,7 +72,7 @@ static class Bot
 
     static async Task Run()
     {
-        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Environment.GetEnvironmentVariable("CALLKEEPER_KEY") ?? "none");
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Environment.GetEnvironmentVariable("CALLKEEPER_API_KEY") ?? "none");
         var stopping = new CancellationTokenSource();
         var renewing = KeepLease(stopping.Token);
         try { await HandleCalls(); }

@@ -19,7 +19,7 @@ public sealed class Callkeeper
     public Task<string> Track(string call, string owner, CancellationToken stopping = default(CancellationToken)) =>
         Ask(HttpMethod.Post, "calls/" + call + "/track", "{\"owner\":\"" + owner + "\"}", 120, stopping);
 
-    /// To track a call again changes nothing; a call that was stopped is tracked from now on.
+    /// A call that is still tracked stays as it is; a call that was stopped is tracked again.
     public async Task TrackAll(IEnumerable<string> calls, string owner, CancellationToken stopping = default(CancellationToken))
     {
         var all = calls.Select(call => "{\"id\":\"" + call + "\",\"owner\":\"" + owner + "\"}").ToList();
@@ -30,7 +30,7 @@ public sealed class Callkeeper
     public Task Untrack(string call, CancellationToken stopping = default(CancellationToken)) =>
         Ask(HttpMethod.Delete, "calls/" + call + "/track", null, 120, stopping);
 
-    /// The owner is alive. One renewal has 20 s at most: the next one may have more luck.
+    /// The owner is alive. Tries for at most 20 s, so that the next renewal comes in time.
     public Task RenewLease(string owner, TimeSpan lease, CancellationToken stopping = default(CancellationToken)) =>
         Ask(HttpMethod.Put, "owners/" + owner, "{\"leaseSeconds\":" + (int)lease.TotalSeconds + "}", 20, stopping);
 
@@ -38,7 +38,7 @@ public sealed class Callkeeper
     public Task DropOwner(string owner, CancellationToken stopping = default(CancellationToken)) =>
         Ask(HttpMethod.Delete, "owners/" + owner, null, 20, stopping);
 
-    /// Asks until there is an answer: every request may be repeated. Throws for a fault.
+    /// Repeats the request until there is an answer; every request may be repeated. Throws if it is refused.
     public async Task<string> Ask(HttpMethod method, string path, string body = null, int seconds = 120, CancellationToken stopping = default(CancellationToken))
     {
         var until = DateTime.UtcNow.AddSeconds(seconds);
@@ -54,7 +54,7 @@ public sealed class Callkeeper
                     var status = (int)answer.StatusCode;
                     var text = await answer.Content.ReadAsStringAsync();
                     if (answer.IsSuccessStatusCode) return text;
-                    // No replica there, or ready, for these: ask again.
+                    // No replica answers or is ready: retry.
                     if (status != 408 && status != 429 && (status < 502 || status > 504)) throw new InvalidOperationException(status + ": " + text);
                     asked = answer.Headers.RetryAfter?.Delta ?? TimeSpan.Zero;
                 }

@@ -5,8 +5,8 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Callkeeper } from 'callkeeper/client';
 
-const { CALLKEEPER = 'http://127.0.0.1:8080', CALLKEEPER_KEY, SIMULATOR } = process.env;
-const callkeeper = new Callkeeper({ baseUrl: CALLKEEPER, apiKey: CALLKEEPER_KEY });
+const { CALLKEEPER_URL = 'http://127.0.0.1:8080', CALLKEEPER_API_KEY, SIMULATOR } = process.env;
+const callkeeper = new Callkeeper({ baseUrl: CALLKEEPER_URL, apiKey: CALLKEEPER_API_KEY });
 
 /** The calls of this bot; a real bot knows more about each. */
 const calls = new Set();

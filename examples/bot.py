@@ -4,7 +4,7 @@ import atexit, json, os, signal, socket, sys, threading, time, uuid
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-CALLKEEPER = os.environ.get("CALLKEEPER", "http://127.0.0.1:8080")
+CALLKEEPER_URL = os.environ.get("CALLKEEPER_URL", "http://127.0.0.1:8080")
 SIMULATOR = os.environ["SIMULATOR"]  # in Graph's place
 # This process owns its calls: if it dies, Callkeeper stops them. In a pod, the host name is the
 # name of the pod. A container that restarts keeps that name, so a random part is added.
@@ -15,13 +15,13 @@ PASSING = {408, 429, 502, 503, 504}  # no replica is ready: retry
 
 def callkeeper(method, path, body=None, seconds=120):
     """Retries until there is an answer: every request may be repeated. Raises HTTPError if refused."""
-    headers = {"Authorization": f"Bearer {os.environ.get('CALLKEEPER_KEY', '')}",
+    headers = {"Authorization": f"Bearer {os.environ.get('CALLKEEPER_API_KEY', '')}",
                "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     until, wait = time.monotonic() + seconds, 0.1
     while True:
         try:
-            request = Request(f"{CALLKEEPER}/{path}", data, headers, method=method)
+            request = Request(f"{CALLKEEPER_URL}/{path}", data, headers, method=method)
             with urlopen(request, timeout=10) as answer:
                 return json.loads(answer.read() or "null")
         except (URLError, OSError) as error:  # HTTPError is a URLError

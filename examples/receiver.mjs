@@ -1,4 +1,4 @@
-// A receiver of Callkeeper's webhooks, in Node: verifies each, and heeds each once.
+// A receiver of Callkeeper's webhooks, in Node: verifies each event and handles it once.
 // Run it as docs/webhooks.md says.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -13,7 +13,7 @@ const MOST_BYTES = 64 * 1024;
  * The ids of handled events, because each comes at least once. A real bot keeps them for a day, in
  * a database.
  */
-const heeded = new Set();
+const handled = new Set();
 
 const server = createServer(tls, async (request, response) => {
   try {
@@ -24,8 +24,8 @@ const server = createServer(tls, async (request, response) => {
     }
     // An event has either a call or an owner.
     const { id, type, call, owner } = webhook.verify(body, request.headers);
-    if (!heeded.has(id)) console.log(type, call?.id ?? owner.owner);
-    heeded.add(id);
+    if (!handled.has(id)) console.log(type, call?.id ?? owner.owner);
+    handled.add(id);
     response.writeHead(204).end();
   } catch (error) {
     console.error('refused:', error.message);

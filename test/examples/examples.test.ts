@@ -30,8 +30,8 @@ afterAll(() => world.stop());
 
 const environment = (callkeeper: string) => ({
   PATH: process.env.PATH,
-  CALLKEEPER: callkeeper,
-  CALLKEEPER_KEY: KEY,
+  CALLKEEPER_URL: callkeeper,
+  CALLKEEPER_API_KEY: KEY,
   SIMULATOR: world.simulator.graphBaseUrl.replace('/v1.0', '/_simulator'),
 });
 
@@ -92,7 +92,7 @@ describe.skipIf(!isThere('python3'))('the example in Python', SLOW, () => {
   });
 
   test('fails where its key is wrong', async () => {
-    const env = { ...environment(replica.url), CALLKEEPER_KEY: 'wrong' };
+    const env = { ...environment(replica.url), CALLKEEPER_API_KEY: 'wrong' };
     await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
   });
 });
@@ -133,7 +133,7 @@ describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
   });
 
   test('fails where its key is wrong', async () => {
-    const env = { ...environment(replica.url), CALLKEEPER_KEY: 'wrong' };
+    const env = { ...environment(replica.url), CALLKEEPER_API_KEY: 'wrong' };
     await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
   });
 });

@@ -133,7 +133,7 @@ describe('a project that has installed it', SLOW, () => {
     const simulatorUrl = `${environment.GRAPH_BASE_URL}`.replace('/v1.0', '/_simulator');
     const bot = await run(process.execPath, ['bot.mjs'], {
       cwd: project,
-      env: { PATH: process.env.PATH, CALLKEEPER: listening.url, SIMULATOR: simulatorUrl },
+      env: { PATH: process.env.PATH, CALLKEEPER_URL: listening.url, SIMULATOR: simulatorUrl },
     });
     const [id = ''] = /(?<=hung up )\S+/.exec(bot.stdout) ?? [];
     const call = await (await fetch(`${listening.url}/calls/${id}`)).json();
