@@ -142,7 +142,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     wheel,
     deadlineMs,
     clock,
-    summary: (now) => census.summary(now),
+    apps: () => configured().apps,
+    summaries: (now) => census.summaries(now),
     owners: () => owners.count(),
     storeUp: () => link.up,
     turning: () => schedule.running,
@@ -187,11 +188,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     random,
     log,
     observer: {
-      requestDone: (outcome, durationMs) => {
-        metrics.requestDone(outcome, durationMs);
+      requestDone: (outcome, durationMs, app) => {
+        metrics.requestDone(outcome, durationMs, app);
         shares.count();
       },
-      tokenRequested: (outcome) => metrics.tokenRequested(outcome),
+      tokenRequested: (outcome, app) => metrics.tokenRequested(outcome, app),
     },
     userAgent,
     reserveMs: policy.reserveMs,

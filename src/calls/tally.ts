@@ -3,15 +3,19 @@ import { AT_RISK_SHARE } from './deadline.ts';
 import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
 import { isWithin, type Reach } from './principal.ts';
 
-/** The calls within somebody's reach, counted at an instant. */
-export interface Tally {
+/** How some tracked calls are at an instant. */
+export interface Summary {
   readonly tracked: number;
   /** With at least one failure since their last success. */
   readonly failing: number;
   /** With less than a third of the deadline left. */
   readonly atRisk: number;
-  /** Of the call nearest to its deadline, epoch ms; null where there is no call. */
+  /** Of the call nearest to its deadline, epoch ms; null if there is no call. */
   readonly nearestDeadlineAt: number | null;
+}
+
+/** The calls within somebody's reach, counted at an instant. */
+export interface Tally extends Summary {
   /**
    * How many calls have what is left to them in each of {@link MARGIN_STEPS} equal parts of the
    * deadline; those past it are in the first part, those with more in the last.
@@ -84,6 +88,44 @@ export function tally(
     apps: byApp,
     slots: bySlot,
   };
+}
+
+const NONE: Summary = { tracked: 0, failing: 0, atRisk: 0, nearestDeadlineAt: null };
+
+/** The calls of several groups as one. */
+export function addSummaries(summaries: Iterable<Summary>): Summary {
+  let sum = NONE;
+  for (const one of summaries) {
+    const nearest = [sum.nearestDeadlineAt, one.nearestDeadlineAt].filter((at) => at !== null);
+    sum = {
+      tracked: sum.tracked + one.tracked,
+      failing: sum.failing + one.failing,
+      atRisk: sum.atRisk + one.atRisk,
+      nearestDeadlineAt: nearest.length > 0 ? Math.min(...nearest) : null,
+    };
+  }
+  return sum;
+}
+
+/** The calls of each app. */
+export function summarise(
+  slots: readonly SlotDigest[],
+  now: number,
+  deadlineMs: number,
+): ReadonlyMap<string, Summary> {
+  const byApp = new Map<string, Summary>();
+  for (const apps of slots) {
+    for (const [app, { failing, deadlines }] of apps) {
+      const ofSlot: Summary = {
+        tracked: deadlines.length,
+        failing,
+        atRisk: countBelow(deadlines, now + deadlineMs * AT_RISK_SHARE),
+        nearestDeadlineAt: deadlines[0] ?? null,
+      };
+      byApp.set(app, addSummaries([byApp.get(app) ?? NONE, ofSlot]));
+    }
+  }
+  return byApp;
 }
 
 function addMargins(margins: number[], digest: Digest, now: number, deadlineMs: number): void {

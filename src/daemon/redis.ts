@@ -20,7 +20,7 @@ export interface RedisAccessParts extends Omit<RedisTokenParts, 'requested'>, Re
 export function buildRedisAccess(parts: RedisAccessParts) {
   const tokens = buildRedisTokens({
     ...parts,
-    requested: (outcome) => parts.metrics().tokenRequested(outcome),
+    requested: (outcome) => parts.metrics().tokenRequested(outcome, ''),
   });
   const file = watchRedisUrl(parts);
   return {

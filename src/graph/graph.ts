@@ -29,10 +29,10 @@ export type RequestOutcome =
   | 'foreign'
   | 'failed';
 
-/** Told of each request that was sent, and of each token asked for. Must not throw. */
+/** Hears of each request that was sent, and of each token asked for. Must not throw. */
 export interface GraphObserver {
-  requestDone(outcome: RequestOutcome, durationMs: number): void;
-  tokenRequested(outcome: 'success' | 'failure'): void;
+  requestDone(outcome: RequestOutcome, durationMs: number, app: string): void;
+  tokenRequested(outcome: 'success' | 'failure', app: string): void;
 }
 
 /** As whom keepAlives are sent, and where to. */
@@ -77,7 +77,7 @@ export class Graph implements KeepAliveSender {
       clock,
       random,
       log,
-      requested: (outcome) => observer.tokenRequested(outcome),
+      requested: (outcome, app) => observer.tokenRequested(outcome, app),
       userAgent,
       reserveMs,
     });
@@ -160,7 +160,7 @@ export class Graph implements KeepAliveSender {
     ).catch(toExchangeError);
     const sent = { sentAt, answeredAt: clock.now(), clientRequestId };
     const attempt = conclude(answer, sent, request.origin);
-    observer.requestDone(attempt.verdict.kind, performance.now() - startedAt);
+    observer.requestDone(attempt.verdict.kind, performance.now() - startedAt, call.app);
     return attempt;
   }
 

@@ -17,7 +17,8 @@ export interface TokensOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly requested: (outcome: 'success' | 'failure') => void;
+  /** @param app '' if the token serves several apps */
+  readonly requested: (outcome: 'success' | 'failure', app: string) => void;
   readonly userAgent: string;
   /** See `TokenCacheOptions`. */
   readonly reserveMs: number;
@@ -92,15 +93,17 @@ export class Tokens {
   #create(app: Identity, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
     const log = this.#options.log.child({ app: app.name, tenantId });
     const acquire = (claims: string | null) => this.#acquire(app, tenantId, claims);
-    return this.#cache(acquire, log, predecessor);
+    return this.#cache(acquire, log, app.name, predecessor);
   }
 
   #cache(
     acquire: (claims: string | null) => Promise<Token>,
     log: Logger,
+    app: string,
     predecessor: TokenCache | null = null,
   ): TokenCache {
-    const { random, requested, reserveMs } = this.#options;
+    const { random, reserveMs } = this.#options;
+    const requested = (outcome: 'success' | 'failure') => this.#options.requested(outcome, app);
     const uptime = () => performance.now();
     return new TokenCache({ acquire, uptime, random, log, requested, reserveMs }, predecessor);
   }
@@ -144,7 +147,7 @@ export class Tokens {
     const known = this.#assertions.get(key);
     if (known !== undefined) return known;
     const acquire = () => acquireManagedToken(identity, audience, this.#toMachine());
-    const cache = this.#cache(acquire, this.#options.log.child({ identity, audience }));
+    const cache = this.#cache(acquire, this.#options.log.child({ identity, audience }), '');
     this.#assertions.set(key, cache);
     return cache;
   }

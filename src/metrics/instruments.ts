@@ -1,14 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client';
-import {
-  definitionOf,
-  type LabelValues,
-  METRICS,
-  type MetricName,
-  type MetricsOf,
-} from './table.ts';
+import { definitionOf, METRICS, type MetricName, type MetricsOf } from './table.ts';
 
 type Labels = Readonly<Record<string, string>>;
-type Read = () => number | Promise<number>;
+/** One value, or one for each app. */
+type Reading = number | ReadonlyMap<string, number>;
+type Read = () => Reading | Promise<Reading>;
 
 /** The gauges that are read when somebody asks; the others are set when something happens. */
 export type Readings = Readonly<Partial<Record<MetricsOf<'gauge'>, Read>>>;
@@ -30,6 +26,7 @@ export class Instruments {
   readonly #counters = new Map<MetricName, Counter<string>>();
   readonly #gauges = new Map<MetricName, Gauge<string>>();
   readonly #histograms = new Map<MetricName, Histogram>();
+  #apps: ReadonlySet<string> = new Set();
 
   constructor(options: InstrumentsOptions) {
     for (const name of Object.keys(METRICS) as MetricName[]) this.#create(name, options);
@@ -48,6 +45,22 @@ export class Instruments {
     this.#gauges.get(name)?.set(labels, value);
   }
 
+  /** Starts the counters of these apps at zero, and ends those of others. */
+  useApps(apps: ReadonlySet<string>): void {
+    const series = [...this.#counters].flatMap(([name, counter]) =>
+      'app' in (definitionOf(name).labels ?? {}) ? [{ name, counter }] : [],
+    );
+    for (const { name, counter } of series) {
+      for (const app of apps.difference(this.#apps)) {
+        for (const labels of knownLabels(name, app)) counter.inc(labels, 0);
+      }
+      for (const app of this.#apps.difference(apps)) {
+        for (const labels of knownLabels(name, app)) counter.remove(labels);
+      }
+    }
+    this.#apps = apps;
+  }
+
   #create(name: MetricName, { buckets, readings }: InstrumentsOptions): void {
     const { type, help, labels = {} } = definitionOf(name);
     const described = { name, help, labelNames: Object.keys(labels), registers: [this.registry] };
@@ -60,7 +73,10 @@ export class Instruments {
         ...described,
         ...(read && {
           async collect() {
-            this.set(await read());
+            const reading = await read();
+            if (typeof reading === 'number') return this.set(reading);
+            this.reset();
+            for (const [app, value] of reading) this.set({ app }, value);
           },
         }),
       });
@@ -68,18 +84,20 @@ export class Instruments {
     } else {
       const counter = new Counter<string>(described);
       // A counter that is absent until its first event hides that event from `rate`.
-      for (const known of knownLabels(labels)) counter.inc(known, 0);
+      for (const known of knownLabels(name)) counter.inc(known, 0);
       this.#counters.set(name, counter);
     }
   }
 }
 
-/** Every combination of the values that the table knows; none if only the configuration knows them. */
-function knownLabels(labels: Readonly<Record<string, LabelValues | string>>): Labels[] {
+/** Every combination of the values of a metric's labels; none if they depend on an app that is not given. */
+function knownLabels(name: MetricName, app?: string): Labels[] {
+  const { labels = {} } = definitionOf(name);
   return Object.entries(labels).reduce<Labels[]>(
-    (all, [label, values]) => {
-      const known = typeof values === 'string' ? [] : Object.keys(values);
-      return all.flatMap((one) => known.map((value) => ({ ...one, [label]: value })));
+    (all, [label, described]) => {
+      const apps = app === undefined ? [] : [app];
+      const values = typeof described === 'string' ? apps : Object.keys(described);
+      return all.flatMap((one) => values.map((value) => ({ ...one, [label]: value })));
     },
     [{}],
   );

@@ -4,9 +4,9 @@ import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { NoticeFate } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Clock, Observer } from '../calls/ports.ts';
+import { addSummaries, type Summary } from '../calls/tally.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { GraphObserver, RequestOutcome } from '../graph/graph.ts';
-import type { Summary } from '../store/census.ts';
 import { Instruments, type Readings } from './instruments.ts';
 import { METRICS } from './table.ts';
 
@@ -15,7 +15,10 @@ export interface MetricsOptions {
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly clock: Clock;
-  readonly summary: (now: number) => Promise<Summary>;
+  /** The configured apps, by name. */
+  readonly apps: () => ReadonlyMap<string, unknown>;
+  /** How the calls of each app are. */
+  readonly summaries: (now: number) => Promise<ReadonlyMap<string, Summary>>;
   readonly owners: () => { readonly owners: number; readonly lapsed: number };
   readonly storeUp: () => boolean;
   /** Whether this replica takes turns of the wheel. */
@@ -27,6 +30,9 @@ const LATENESS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
 const DURATION_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 /** Of the deadline: a call renewed in time succeeds with two thirds of it left. */
 const MARGIN_SHARES = [0, 0.05, 0.1, 0.2, 0.3, 1 / 3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 1];
+
+/** No app has this name, and to Prometheus it is the same as no label. */
+const OTHER_APP = '';
 
 /** Counts what happens in this replica; table.ts says what each metric means. */
 export class Metrics implements Observer, GraphObserver {
@@ -59,6 +65,7 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   render(): Promise<string> {
+    this.#instruments.useApps(new Set(this.#options.apps().keys()));
     return this.registry.metrics();
   }
 
@@ -82,7 +89,7 @@ export class Metrics implements Observer, GraphObserver {
   removed(call: RemovedCall): void {
     // Counted separately, because the bot did not ask for it.
     const reason = call.reason === 'owner-lost' ? 'owner-lost' : call.state;
-    this.#instruments.count('callkeeper_calls_removed_total', { reason });
+    this.#instruments.count('callkeeper_calls_removed_total', { app: this.#appOf(call), reason });
   }
 
   notified(counts: Readonly<Record<NoticeFate, number>>): void {
@@ -93,17 +100,20 @@ export class Metrics implements Observer, GraphObserver {
 
   misdirected(): void {}
 
-  timedOut(): void {
-    this.#instruments.count('callkeeper_graph_timeouts_total');
+  timedOut(call: RemovedCall): void {
+    this.#instruments.count('callkeeper_graph_timeouts_total', { app: this.#appOf(call) });
   }
 
-  requestDone(outcome: RequestOutcome, durationMs: number): void {
-    this.#instruments.count('callkeeper_keepalives_total', { outcome });
+  requestDone(outcome: RequestOutcome, durationMs: number, app: string): void {
+    const labels = { app: this.#appOf({ app }), outcome };
+    this.#instruments.count('callkeeper_keepalives_total', labels);
     this.#instruments.observe('callkeeper_keepalive_duration_seconds', durationMs / SECOND);
   }
 
-  tokenRequested(outcome: 'success' | 'failure'): void {
-    this.#instruments.count('callkeeper_token_requests_total', { outcome });
+  /** @param app '' if the token serves no app, or several */
+  tokenRequested(outcome: 'success' | 'failure', app: string): void {
+    const labels = { app: this.#appOf({ app }), outcome };
+    this.#instruments.count('callkeeper_token_requests_total', labels);
   }
 
   appsReloaded(outcome: 'success' | 'failure'): void {
@@ -157,6 +167,11 @@ export class Metrics implements Observer, GraphObserver {
     this.#instruments.count('callkeeper_unreadable_values_total');
   }
 
+  /** The label: the configured apps bound its values. */
+  #appOf({ app }: Pick<Call, 'app'>): string {
+    return this.#options.apps().has(app) ? app : OTHER_APP;
+  }
+
   #reloaded(file: string, outcome: 'success' | 'failure'): void {
     this.#instruments.set('callkeeper_reload_successful', { file }, Number(outcome === 'success'));
   }
@@ -164,28 +179,46 @@ export class Metrics implements Observer, GraphObserver {
 
 /** What is read when somebody asks for the metrics. */
 function readings(options: MetricsOptions): Readings {
-  const { clock, summary, owners, storeUp, turning, wheel, deadlineMs } = options;
-  let counting: Promise<Summary> | null = null;
-  /** One count serves all gauges of a scrape. */
-  const count = () => {
-    counting ??= summary(clock.now()).finally(() => {
-      counting = null;
-    });
-    return counting;
-  };
+  const { clock, owners, storeUp, turning, wheel, deadlineMs } = options;
+  const summaries = summariesByLabel(options);
+  const each = (read: (summary: Summary) => number) => async () =>
+    new Map([...(await summaries())].map(([app, summary]) => [app, read(summary)]));
   return {
-    callkeeper_tracked_calls: async () => (await count()).tracked,
-    callkeeper_calls_failing: async () => (await count()).failing,
-    callkeeper_calls_at_risk: async () => (await count()).atRisk,
-    callkeeper_min_margin_seconds: async () => {
-      const { nearestDeadlineAt: nearest } = await count();
-      return (nearest === null ? deadlineMs : nearest - clock.now()) / SECOND;
-    },
+    callkeeper_tracked_calls: each(({ tracked }) => tracked),
+    callkeeper_calls_failing: each(({ failing }) => failing),
+    callkeeper_calls_at_risk: each(({ atRisk }) => atRisk),
+    callkeeper_min_margin_seconds: each(
+      ({ nearestDeadlineAt: at }) => (at === null ? deadlineMs : at - clock.now()) / SECOND,
+    ),
     callkeeper_owners: () => owners().owners,
     callkeeper_owners_lapsed: () => owners().lapsed,
     callkeeper_store_up: () => Number(storeUp()),
     callkeeper_wheel_turning: () => Number(turning()),
     callkeeper_interval_seconds: () => wheel.intervalMs / SECOND,
     callkeeper_deadline_seconds: () => deadlineMs / SECOND,
+  };
+}
+
+type Summaries = ReadonlyMap<string, Summary>;
+
+/** One for each configured app, and one for the calls of all others if there are any. */
+function summariesByLabel({ apps, summaries, clock }: MetricsOptions): () => Promise<Summaries> {
+  const count = async (): Promise<Summaries> => {
+    const counted = await summaries(clock.now());
+    const labelled = [...apps().keys()].map((app): [string, Summary] => [
+      app,
+      counted.get(app) ?? addSummaries([]),
+    ]);
+    const others = [...counted].filter(([app]) => !apps().has(app)).map(([, one]) => one);
+    if (others.length > 0) labelled.push([OTHER_APP, addSummaries(others)]);
+    return new Map(labelled);
+  };
+  let counting: Promise<Summaries> | null = null;
+  // One count serves all gauges of a scrape.
+  return () => {
+    counting ??= count().finally(() => {
+      counting = null;
+    });
+    return counting;
   };
 }

@@ -33,36 +33,43 @@ const KEEPALIVE_OUTCOMES = {
   failed: '',
 };
 
+const APP =
+  'an app of `APPS_FILE`, or `default`; empty for calls whose app is not configured any more';
+
 export const METRICS = {
   callkeeper_tracked_calls: {
     type: 'gauge',
     of: 'all',
-    help: 'Calls on the schedule, of all replicas together.',
+    help: 'Calls on the schedule.',
+    labels: { app: APP },
     watch: 'it drops suddenly, or only ever grows',
   },
   callkeeper_calls_failing: {
     type: 'gauge',
     of: 'all',
     help: 'Calls whose last keepAlive failed.',
+    labels: { app: APP },
     watch: 'not 0 for minutes',
   },
   callkeeper_calls_at_risk: {
     type: 'gauge',
     of: 'all',
     help: 'Calls with under a third of the deadline left.',
+    labels: { app: APP },
     watch: 'not 0',
   },
   callkeeper_min_margin_seconds: {
     type: 'gauge',
     of: 'all',
-    help: 'Time left for the call nearest to its deadline; the whole deadline if there is no call.',
+    help: 'Time left for the call of the app nearest to its deadline; the whole deadline if it has no call.',
+    labels: { app: APP },
     watch: 'below deadline − interval − a minute',
   },
   callkeeper_keepalives_total: {
     type: 'counter',
     of: 'own',
     help: 'KeepAlive requests sent to Graph, by outcome.',
-    labels: { outcome: KEEPALIVE_OUTCOMES },
+    labels: { app: APP, outcome: KEEPALIVE_OUTCOMES },
     watch: 'any outcome except `renewed` and `ended` grows',
   },
   callkeeper_keepalive_duration_seconds: {
@@ -88,6 +95,7 @@ export const METRICS = {
     of: 'own',
     help: 'Calls that this replica took off the schedule, by reason.',
     labels: {
+      app: APP,
       reason: {
         ended: 'Graph ended it',
         expired: 'it passed its deadline',
@@ -101,13 +109,17 @@ export const METRICS = {
     type: 'counter',
     of: 'own',
     help: 'Tracked calls that Graph ended because it got no keepAlive, by its notification (408, subcode 8537).',
+    labels: { app: APP },
     watch: 'not 0',
   },
   callkeeper_token_requests_total: {
     type: 'counter',
     of: 'own',
     help: 'Requests for an access token, for Graph and for Redis.',
-    labels: { outcome: SUCCESS },
+    labels: {
+      app: 'as above; empty for tokens for Redis, and for those that several apps share',
+      outcome: SUCCESS,
+    },
     watch: '`failure` grows',
   },
   callkeeper_store_up: {

@@ -2,22 +2,11 @@ import { trackedCallOf } from '../calls/call.ts';
 import { failingSince } from '../calls/causes.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import { Digester, type Entry, type SlotDigest } from '../calls/digest.ts';
-import { tally } from '../calls/tally.ts';
+import { type Summary, summarise } from '../calls/tally.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { giveWay, PIECE } from './give-way.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readHead } from './record-codec.ts';
-
-/** How all tracked calls are at an instant. */
-export interface Summary {
-  readonly tracked: number;
-  /** With at least one failure since their last success. */
-  readonly failing: number;
-  /** With less than a third of the deadline left. */
-  readonly atRisk: number;
-  /** Of the call nearest to its deadline; null if there is no call. */
-  readonly nearestDeadlineAt: number | null;
-}
 
 interface Counted {
   readonly version: number;
@@ -37,15 +26,9 @@ export class Census {
     this.#deadlineMs = deadlineMs;
   }
 
-  async summary(now: number): Promise<Summary> {
-    const digests = await this.digests();
-    const { tracked, failing, atRisk, nearestDeadlineAt } = tally(
-      digests,
-      null,
-      now,
-      this.#deadlineMs,
-    );
-    return { tracked, failing, atRisk, nearestDeadlineAt };
+  /** How the tracked calls of each app are at an instant. */
+  async summaries(now: number): Promise<ReadonlyMap<string, Summary>> {
+    return summarise(await this.digests(), now, this.#deadlineMs);
   }
 
   /** Of each slot. A long count yields to the event loop. */

@@ -1,5 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { exec } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import {
   type Courses,
@@ -37,13 +41,16 @@ interface Case {
 const { groups } = parse(readFileSync(ALERTS, 'utf8')) as { groups: { rules: Rule[] }[] };
 const alerts = groups.flatMap(({ rules }) => rules).filter((rule) => rule.alert !== undefined);
 
-const requests = (outcome: string) => `callkeeper_keepalives_total{outcome="${outcome}"}`;
-const removed = (reason: string) => `callkeeper_calls_removed_total{reason="${reason}"}`;
+const requests = (outcome: string) =>
+  `callkeeper_keepalives_total{app="default",outcome="${outcome}"}`;
+const removed = (reason: string) =>
+  `callkeeper_calls_removed_total{app="default",reason="${reason}"}`;
 const delivered = (outcome: string) => `callkeeper_webhook_deliveries_total{outcome="${outcome}"}`;
 const answered = (status: string) => `callkeeper_http_requests_total{status="${status}"}`;
 const dropped = (reason: string) => `callkeeper_connections_dropped_total{reason="${reason}"}`;
 const denied = (reason: string) => `callkeeper_requests_denied_total{reason="${reason}"}`;
-const tokens = (outcome: string) => `callkeeper_token_requests_total{outcome="${outcome}"}`;
+const tokens = (outcome: string) =>
+  `callkeeper_token_requests_total{app="default",outcome="${outcome}"}`;
 
 const CASES: readonly Case[] = [
   {
@@ -53,30 +60,35 @@ const CASES: readonly Case[] = [
   },
   {
     alert: 'CallkeeperGraphTimedOut',
-    fires: [{ callkeeper_graph_timeouts_total: counter(0, 1) }],
+    fires: [{ 'callkeeper_graph_timeouts_total{app="default"}': counter(0, 1) }],
   },
   {
     alert: 'CallkeeperCallsAtRisk',
-    fires: [{}, { callkeeper_calls_at_risk: gauge(0, 1) }],
+    fires: [{}, { 'callkeeper_calls_at_risk{app="default"}': gauge(0, 1) }],
   },
   {
     // Of 300 calls each replica tells of all: the failing ones are 100, not 200 of 600.
     alert: 'CallkeeperMostCallsFailing',
     fires: [
-      { callkeeper_calls_failing: gauge(0, 100) },
-      { callkeeper_calls_failing: gauge(0, 100) },
+      { 'callkeeper_calls_failing{app="default"}': gauge(0, 100) },
+      { 'callkeeper_calls_failing{app="default"}': gauge(0, 100) },
     ],
     with: ['CallkeeperCallsFailing'],
-    near: [{ callkeeper_calls_failing: gauge(0, 4), callkeeper_tracked_calls: gauge(300, 4) }],
+    near: [
+      {
+        'callkeeper_calls_failing{app="default"}': gauge(0, 4),
+        'callkeeper_tracked_calls{app="default"}': gauge(300, 4),
+      },
+    ],
     instead: ['CallkeeperCallsFailing'],
   },
   {
     alert: 'CallkeeperMarginFalling',
-    fires: [{ callkeeper_min_margin_seconds: gauge(1_755, 1_450) }],
+    fires: [{ 'callkeeper_min_margin_seconds{app="default"}': gauge(1_755, 1_450) }],
     // At 5 and 15 minutes such a margin is in order.
     near: [
       {
-        callkeeper_min_margin_seconds: gauge(590, 585),
+        'callkeeper_min_margin_seconds{app="default"}': gauge(590, 585),
         callkeeper_interval_seconds: gauge(300),
         callkeeper_deadline_seconds: gauge(900),
       },
@@ -84,7 +96,7 @@ const CASES: readonly Case[] = [
   },
   {
     alert: 'CallkeeperCallsFailing',
-    fires: [{ callkeeper_calls_failing: gauge(0, 1) }],
+    fires: [{ 'callkeeper_calls_failing{app="default"}': gauge(0, 1) }],
   },
   {
     alert: 'CallkeeperLate',
@@ -222,7 +234,7 @@ const CASES: readonly Case[] = [
     near: [{ [delivered('failed')]: counter(0, 1) }],
   },
   {
-    alert: 'CallkeeperWebhookNotTold',
+    alert: 'CallkeeperEventUndelivered',
     fires: [{ [delivered('given_up')]: counter(0, 1) }],
     near: [{ [delivered('failed')]: counter(0, 1) }],
   },
@@ -244,6 +256,7 @@ describe('the rules for Prometheus', () => {
       expect(rule.annotations.summary).toMatch(/.{10}/);
       expect(rule.annotations.description).toMatch(/\.$/);
       expect(rule.annotations.runbook_url).toBe(`${runbook()}#${rule.alert?.toLowerCase()}`);
+      expect(URL.canParse(rule.annotations.runbook_url ?? '')).toBe(true);
     },
   );
 
@@ -269,6 +282,72 @@ describe('the rules for Prometheus', () => {
     );
   });
 
+  test('see one installation in trouble while another one is well, whatever its job is called', async () => {
+    const redisOut = { callkeeper_store_up: gauge(1, 0) };
+    const series = new Map([
+      ...replicas({}, {}, 'monitoring/prod'),
+      ...replicas(redisOut, redisOut, 'monitoring/test'),
+      ...replicas(gone(), gone(), 'monitoring/old'),
+      ...replicas({}, { up: gauge(1, 0) }, 'monitoring/new'),
+    ]);
+    const alerts = [
+      'alertname="CallkeeperNoReplica", job="monitoring/old"',
+      'alertname="CallkeeperRedisOut", job="monitoring/test"',
+      'alertname="CallkeeperReplicaDown", job="monitoring/new"',
+    ];
+    const by = 'alertname, job';
+    await expectFiring(series, [{ minute: TROUBLE.last, alerts }], by);
+  });
+
+  test('name the app that is in trouble, and only that one', async () => {
+    const sales = {
+      'callkeeper_tracked_calls{app="sales"}': gauge(20),
+      'callkeeper_calls_failing{app="sales"}': gauge(0, 20),
+      'callkeeper_min_margin_seconds{app="sales"}': gauge(1_755),
+      'callkeeper_token_requests_total{app="sales",outcome="failure"}': counter(0, 1),
+    };
+    const of = (alert: string) => `alertname="${alert}", app="sales"`;
+    const alerts = ['CallsFailing', 'MostCallsFailing', 'TokensFailing'];
+    await expectFiring(
+      replicas(sales, sales),
+      [{ minute: TROUBLE.last, alerts: alerts.map((name) => of(`Callkeeper${name}`)) }],
+      'alertname, app',
+    );
+  });
+
+  test('see an outage of many apps that have few calls each', async () => {
+    const apps = ['a', 'b', 'c'].flatMap((app) => [
+      [`callkeeper_tracked_calls{app="${app}"}`, gauge(4)],
+      [`callkeeper_calls_failing{app="${app}"}`, gauge(0, 4)],
+    ]);
+    const courses = {
+      ...Object.fromEntries(apps),
+      'callkeeper_tracked_calls{app="default"}': gauge(0),
+    };
+    const alerts = [
+      ...['a', 'b', 'c'].map((app) => `alertname="CallkeeperCallsFailing", app="${app}"`),
+      'alertname="CallkeeperMostCallsFailing"',
+    ];
+    await expectFiring(
+      replicas(courses, courses),
+      [{ minute: TROUBLE.last, alerts }],
+      'alertname, app',
+    );
+  });
+
+  test('lead to another place by the command in their header', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'callkeeper-alerts-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const file = join(directory, 'alerts.yml');
+    copyFileSync(ALERTS, file);
+    const [, command = ''] = /^#\s+(sed -i .+)$/m.exec(readFileSync(ALERTS, 'utf8')) ?? [];
+    await promisify(exec)(command, { cwd: directory });
+    expect(await promtool('check', 'rules', file)).toContain('SUCCESS');
+    const urls = readFileSync(file, 'utf8').match(/runbook_url: .+/g) ?? [];
+    expect(urls).toHaveLength(alerts.length);
+    for (const url of urls) expect(url).toContain('https://wiki.corp.example/callkeeper-runbook#');
+  });
+
   const patient = CASES.filter(({ alert }) =>
     alerts.some((rule) => rule.alert === alert && rule.for),
   );
@@ -277,13 +356,15 @@ describe('the rules for Prometheus', () => {
   });
 });
 
-/** The repository is named by package.json, once it has a place; until then, within it. */
+/** The repository's, once package.json names one; until then an example, which users replace. */
 function runbook(): string {
   const { repository } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   );
   const place = (repository?.url ?? repository)?.replace(/^git\+|\.git$/g, '');
-  return place === undefined ? 'docs/runbook.md' : `${place}/blob/main/docs/runbook.md`;
+  return place === undefined
+    ? 'https://runbooks.example/callkeeper.md'
+    : `${place}/blob/main/docs/runbook.md`;
 }
 
 /** Whether Redis is up: out for ten minutes before. */

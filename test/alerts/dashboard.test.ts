@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
+import { METRICS } from '../../src/metrics/table.ts';
 import { dashboard, type Panel, queries } from './dashboard.ts';
 import { promtool } from './promtool.ts';
 
@@ -19,13 +20,19 @@ describe('the dashboard for Grafana', () => {
     expect(queries().filter(({ expr }) => expr.includes('$'))).toEqual([]);
   });
 
-  test('goes by the data source and the job that are chosen in it', () => {
-    expect(dashboard.templating.list.map(({ name }) => name)).toEqual(['datasource', 'job']);
+  test('goes by the data source, the job and the app that are chosen in it', () => {
+    const variables = dashboard.templating.list.map(({ name }) => name);
+    expect(variables).toEqual(['datasource', 'job', 'app']);
     for (const { datasource, targets = [] } of shown) {
       for (const of of [datasource, ...targets.map((target) => target.datasource)]) {
         expect(of?.uid).toMatch(/^\$\{datasource\}$/);
       }
-      for (const { expr } of targets) expect(expr).toMatch(/job=~"\$job"|ALERTS/);
+      for (const { expr } of targets) {
+        for (const [selector, name = ''] of expr.matchAll(/(\w+)\{[^}]*\}/g)) {
+          expect(selector).toContain(name === 'ALERTS' ? 'job=~"$job|"' : 'job=~"$job"');
+          expect(selector.includes('app=~"$app"'), selector).toBe(knowsApp(name));
+        }
+      }
     }
   });
 
@@ -41,6 +48,12 @@ describe('the dashboard for Grafana', () => {
     expect(Math.max(...dashboard.panels.map(({ gridPos: { x, w } }) => x + w))).toBe(24);
   });
 });
+
+function knowsApp(metric: string): boolean {
+  return Object.entries(METRICS).some(
+    ([name, definition]) => name === metric && 'labels' in definition && 'app' in definition.labels,
+  );
+}
 
 function cellsOf({ gridPos: { x, y, w, h } }: Panel): string[] {
   return Array.from({ length: w * h }, (_, at) => `${x + (at % w)}/${y + Math.floor(at / w)}`);

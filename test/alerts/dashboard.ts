@@ -44,5 +44,6 @@ function filledIn(expr: string): string {
   return expr
     .replaceAll('$__rate_interval', '1m')
     .replaceAll('$__range', '1h')
-    .replaceAll('$job', '.+');
+    .replaceAll('$job', '.+')
+    .replaceAll('$app', '.*');
 }

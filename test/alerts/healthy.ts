@@ -59,31 +59,31 @@ const HEALTHY: Courses = {
   nodejs_eventloop_lag_p99_seconds: gauge(0.02),
   callkeeper_interval_seconds: gauge(900),
   callkeeper_deadline_seconds: gauge(2_700),
-  callkeeper_tracked_calls: gauge(300),
-  callkeeper_calls_failing: gauge(0),
-  callkeeper_calls_at_risk: gauge(0),
-  callkeeper_min_margin_seconds: gauge(1_755),
+  'callkeeper_tracked_calls{app="default"}': gauge(300),
+  'callkeeper_calls_failing{app="default"}': gauge(0),
+  'callkeeper_calls_at_risk{app="default"}': gauge(0),
+  'callkeeper_min_margin_seconds{app="default"}': gauge(1_755),
   callkeeper_store_up: gauge(1),
   callkeeper_wheel_turning: gauge(1),
   'callkeeper_reload_successful{file="apps"}': gauge(1),
   'callkeeper_reload_successful{file="access"}': gauge(1),
-  'callkeeper_keepalives_total{outcome="renewed"}': counter(10),
-  'callkeeper_keepalives_total{outcome="ended"}': counter(1),
-  'callkeeper_keepalives_total{outcome="throttled"}': counter(0),
-  'callkeeper_keepalives_total{outcome="refused"}': counter(0),
-  'callkeeper_keepalives_total{outcome="unauthorized"}': counter(0),
-  'callkeeper_keepalives_total{outcome="failed"}': counter(0),
+  'callkeeper_keepalives_total{app="default",outcome="renewed"}': counter(10),
+  'callkeeper_keepalives_total{app="default",outcome="ended"}': counter(1),
+  'callkeeper_keepalives_total{app="default",outcome="throttled"}': counter(0),
+  'callkeeper_keepalives_total{app="default",outcome="refused"}': counter(0),
+  'callkeeper_keepalives_total{app="default",outcome="unauthorized"}': counter(0),
+  'callkeeper_keepalives_total{app="default",outcome="failed"}': counter(0),
   ...histogram('callkeeper_keepalive_duration_seconds', 0.5),
   ...histogram('callkeeper_lateness_seconds', 1),
-  'callkeeper_calls_removed_total{reason="ended"}': counter(1),
-  'callkeeper_calls_removed_total{reason="expired"}': counter(0),
-  'callkeeper_calls_removed_total{reason="untracked"}': counter(2),
-  'callkeeper_calls_removed_total{reason="owner-lost"}': counter(0),
+  'callkeeper_calls_removed_total{app="default",reason="ended"}': counter(1),
+  'callkeeper_calls_removed_total{app="default",reason="expired"}': counter(0),
+  'callkeeper_calls_removed_total{app="default",reason="untracked"}': counter(2),
+  'callkeeper_calls_removed_total{app="default",reason="owner-lost"}': counter(0),
   callkeeper_owners: gauge(2),
   callkeeper_owners_lapsed: gauge(0),
-  callkeeper_graph_timeouts_total: counter(0),
-  'callkeeper_token_requests_total{outcome="success"}': counter(1),
-  'callkeeper_token_requests_total{outcome="failure"}': counter(0),
+  'callkeeper_graph_timeouts_total{app="default"}': counter(0),
+  'callkeeper_token_requests_total{app="default",outcome="success"}': counter(1),
+  'callkeeper_token_requests_total{app="default",outcome="failure"}': counter(0),
   callkeeper_calls_written_back_total: counter(0),
   callkeeper_unreadable_values_total: counter(0),
   callkeeper_missed_turns_total: counter(0),
@@ -101,12 +101,12 @@ const HEALTHY: Courses = {
   'callkeeper_webhook_deliveries_total{outcome="refused"}': counter(0),
 };
 
-/** Two replicas, `a` and `b`; what each does otherwise, the scraping included. */
-export function replicas(a: Courses, b: Courses = {}): Series {
+/** Two replicas, `a` and `b`, of a job; what each does otherwise, the scraping included. */
+export function replicas(a: Courses, b: Courses = {}, job = 'callkeeper'): Series {
   const all = new Map<string, readonly (number | null)[]>();
   for (const [instance, courses] of Object.entries({ a, b })) {
     for (const [name, { values }] of Object.entries({ ...HEALTHY, ...courses })) {
-      all.set(labelled(name, instance), values);
+      all.set(labelled(name, instance, job), values);
     }
   }
   return all;
@@ -122,8 +122,8 @@ export function gone(): Courses {
   );
 }
 
-function labelled(name: string, instance: string): string {
-  const target = `job="callkeeper", instance="${instance}"`;
+function labelled(name: string, instance: string, job: string): string {
+  const target = `job="${job}", instance="${instance}"`;
   return name.endsWith('}') ? `${name.slice(0, -1)}, ${target}}` : `${name}{${target}}`;
 }
 

@@ -22,10 +22,14 @@ export async function promtool(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** Rejects unless exactly these alerts fire, of config/alerts.yml, at each of the minutes. */
+/**
+ * Rejects unless exactly these alerts of config/alerts.yml fire at each of the minutes: named by
+ * `alertname`, or by the labels of `by`, such as `alertname="A", job="b"`.
+ */
 export async function expectFiring(
   series: Series,
   firing: readonly { readonly minute: number; readonly alerts: readonly string[] }[],
+  by = 'alertname',
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-alerts-'));
   const file = join(directory, 'test.yml');
@@ -36,9 +40,12 @@ export async function expectFiring(
       values: values.map((value) => value ?? '_').join(' '),
     })),
     promql_expr_test: firing.map(({ minute, alerts }) => ({
-      expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+      expr: `count by (${by}) (ALERTS{alertstate="firing"})`,
       eval_time: `${minute}m`,
-      exp_samples: alerts.map((alert) => ({ labels: `{alertname="${alert}"}`, value: 1 })),
+      exp_samples: alerts.map((alert) => ({
+        labels: `{${alert.includes('=') ? alert : `alertname="${alert}"`}}`,
+        value: 1,
+      })),
     })),
   };
   writeFileSync(

@@ -1,5 +1,6 @@
 /** What a replica's own copy of all calls takes, alone in a process (`--expose-gc`). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { addSummaries } from '../../src/calls/tally.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { CALLS } from '../../src/store/record-kind.ts';
@@ -15,7 +16,8 @@ serve({
     const before = await used();
     for (let i = 0; i < calls; i++) local.merge(newRecord(Date.now()));
     const bytes = (await used()) - before;
-    if ((await census.summary(Date.now())).tracked !== calls) throw new Error('calls are missing');
+    const summaries = await census.summaries(Date.now());
+    if (addSummaries(summaries.values()).tracked !== calls) throw new Error('calls are missing');
     return bytes / calls;
   },
 });

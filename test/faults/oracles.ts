@@ -125,7 +125,7 @@ function show(told: readonly Told[]): string {
 function metricsUnlike({ simulator }: World, metrics: Samples): string[] {
   const { keepAlives } = simulator.ledger;
   const of = (outcome: string) =>
-    metrics.get(`callkeeper_keepalives_total{outcome="${outcome}"}`) ?? 0;
+    total(metrics, 'callkeeper_keepalives_total', `outcome="${outcome}"`);
   const compared: [what: string, metric: number, ledger: number][] = [
     ['all', total(metrics, 'callkeeper_keepalives_total'), keepAlives.length],
     ['renewed', of('renewed'), keepAlives.filter(isGraphsOwn200).length],

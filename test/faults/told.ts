@@ -74,11 +74,11 @@ export async function readMetrics({ living }: World): Promise<Samples> {
   return sums;
 }
 
-/** Of a counter, whatever its labels. */
-export function total(samples: Samples, name: string): number {
+/** Of a counter: all series, or those with a label. */
+export function total(samples: Samples, name: string, label = ''): number {
   let sum = 0;
   for (const [key, value] of samples) {
-    if (key === name || key.startsWith(`${name}{`)) sum += value;
+    if ((key === name || key.startsWith(`${name}{`)) && key.includes(label)) sum += value;
   }
   return sum;
 }

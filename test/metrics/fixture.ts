@@ -1,17 +1,16 @@
+import type { Summary } from '../../src/calls/tally.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
-import type { Summary } from '../../src/store/census.ts';
 import { DEADLINE_MS, FakeClock, WHEEL } from '../calls/fixture.ts';
+import { sumOf } from './samples.ts';
 
-const EMPTY: Summary = {
-  tracked: 0,
-  failing: 0,
-  atRisk: 0,
-  nearestDeadlineAt: null,
-};
+type Summaries = ReadonlyMap<string, Summary>;
 
 /** Metrics over a clock and states of the test's own. */
-export function someMetrics(summary: (now: number) => Summary | Promise<Summary> = () => EMPTY) {
+export function someMetrics(
+  summaries: (now: number) => Summaries | Promise<Summaries> = () => new Map(),
+) {
   const clock = new FakeClock();
+  const apps = new Map<string, unknown>([['default', null]]);
   const up = { value: true };
   const turning = { value: true };
   const metrics = new Metrics({
@@ -19,11 +18,14 @@ export function someMetrics(summary: (now: number) => Summary | Promise<Summary>
     wheel: WHEEL,
     deadlineMs: DEADLINE_MS,
     clock,
-    summary: async (now) => summary(now),
+    apps: () => apps,
+    summaries: async (now) => summaries(now),
     owners: () => ({ owners: 3, lapsed: 1 }),
     storeUp: () => up.value,
     turning: () => turning.value,
   });
+  /** The sum of the series that a selector means; see `sumOf`. */
+  const sum = async (selector: string) => sumOf(await metrics.render(), selector);
   /** name{labels} → value, as Prometheus reads them. */
   const read = async () => {
     const lines = (await metrics.render())
@@ -36,5 +38,5 @@ export function someMetrics(summary: (now: number) => Summary | Promise<Summary>
       ]),
     );
   };
-  return { metrics, clock, up, turning, read };
+  return { metrics, apps, clock, up, turning, read, sum };
 }

@@ -54,17 +54,23 @@ describe('the metrics', () => {
   });
 
   test('begin at zero for each of their labels, so that the first event is seen', async () => {
-    const { read } = someMetrics();
+    const { apps, read } = someMetrics();
+    apps.set('sales', null);
     const values = await read();
     const failures = ['throttled', 'refused', 'unauthorized', 'not_found', 'foreign', 'failed'];
-    for (const outcome of ['renewed', 'ended', ...failures]) {
-      expect(values.get(`callkeeper_keepalives_total{outcome="${outcome}"}`)).toBe(0);
-    }
-    for (const reason of ['ended', 'expired', 'untracked']) {
-      expect(values.get(`callkeeper_calls_removed_total{reason="${reason}"}`)).toBe(0);
-    }
-    for (const outcome of ['success', 'failure']) {
-      expect(values.get(`callkeeper_token_requests_total{outcome="${outcome}"}`)).toBe(0);
+    for (const app of ['default', 'sales']) {
+      const at = (name: string, label: string) =>
+        values.get(`callkeeper_${name}_total{app="${app}",${label}}`);
+      for (const outcome of ['renewed', 'ended', ...failures]) {
+        expect(at('keepalives', `outcome="${outcome}"`)).toBe(0);
+      }
+      for (const reason of ['ended', 'expired', 'untracked', 'owner-lost']) {
+        expect(at('calls_removed', `reason="${reason}"`)).toBe(0);
+      }
+      for (const outcome of ['success', 'failure']) {
+        expect(at('token_requests', `outcome="${outcome}"`)).toBe(0);
+      }
+      expect(values.get(`callkeeper_graph_timeouts_total{app="${app}"}`)).toBe(0);
     }
   });
 
@@ -88,8 +94,9 @@ describe('the metrics', () => {
             state: (['ended', 'expired', 'untracked'] as const)[i % 3] as RemovedState,
           }),
         );
-        metrics.requestDone('renewed', i);
-        metrics.tokenRequested('failure');
+        metrics.requestDone('renewed', i, call.app);
+        metrics.tokenRequested('failure', call.app);
+        metrics.timedOut(aRemovedCall(call));
         metrics.schedulerRepaired('missing');
         metrics.unreadableValue();
         metrics.webhookAttempted('failed');
@@ -107,6 +114,7 @@ describe('the metrics', () => {
     );
     expect([...labels].toSorted()).toEqual([
       'ailment',
+      'app',
       'file',
       'le',
       'outcome',
@@ -121,25 +129,56 @@ describe('the gauges', () => {
   test('are read from the local registry, at the time of asking', async () => {
     const { local, put } = aRegistry();
     const census = new Census(local, WHEEL, DEADLINE_MS);
-    const { clock, up, read } = someMetrics((now) => census.summary(now));
+    const { clock, up, read } = someMetrics((now) => census.summaries(now));
     const trackedAt = NOW - 30 * MINUTE;
     put(aCall({ id: idIn(0), trackedAt, renewedAt: NOW - 10 * MINUTE }));
     put(aCall({ id: idIn(1), trackedAt, renewedAt: NOW - 20 * MINUTE, consecutiveFailures: 1 }));
     let values = await read();
-    expect(values.get('callkeeper_tracked_calls')).toBe(2);
-    expect(values.get('callkeeper_calls_failing')).toBe(1);
-    expect(values.get('callkeeper_min_margin_seconds')).toBe(25 * 60);
+    expect(values.get('callkeeper_tracked_calls{app="default"}')).toBe(2);
+    expect(values.get('callkeeper_calls_failing{app="default"}')).toBe(1);
+    expect(values.get('callkeeper_min_margin_seconds{app="default"}')).toBe(25 * 60);
     expect(values.get('callkeeper_store_up')).toBe(1);
     clock.set(NOW + 26 * MINUTE);
     up.value = false;
     values = await read();
-    expect(values.get('callkeeper_min_margin_seconds')).toBe(-60);
+    expect(values.get('callkeeper_min_margin_seconds{app="default"}')).toBe(-60);
     expect(values.get('callkeeper_store_up')).toBe(0);
     put(aRemovedCall({ id: idIn(0) }), aRemovedCall({ id: idIn(1) }));
     values = await read();
-    expect(values.get('callkeeper_tracked_calls')).toBe(0);
+    expect(values.get('callkeeper_tracked_calls{app="default"}')).toBe(0);
     // Not zero, which would be an alarm where there is nothing to be alarmed for.
-    expect(values.get('callkeeper_min_margin_seconds')).toBe(DEADLINE_MS / SECOND);
+    expect(values.get('callkeeper_min_margin_seconds{app="default"}')).toBe(DEADLINE_MS / SECOND);
+  });
+
+  test('are read for each app; calls of apps that are not configured share one series', async () => {
+    const { local, put } = aRegistry();
+    const census = new Census(local, WHEEL, DEADLINE_MS);
+    const { apps, read } = someMetrics((now) => census.summaries(now));
+    apps.set('sales', null);
+    const trackedAt = NOW - 60 * MINUTE;
+    put(aCall({ id: idIn(0), trackedAt, renewedAt: NOW - 10 * MINUTE }));
+    const calls = [
+      aCall({
+        id: idIn(1),
+        app: 'old',
+        trackedAt,
+        renewedAt: NOW - 40 * MINUTE,
+        consecutiveFailures: 1,
+      }),
+      aCall({ id: idIn(2), app: 'older', trackedAt, renewedAt: NOW - 5 * MINUTE }),
+    ];
+    put(...calls);
+    const of = (values: Map<string, number>, name: string) =>
+      ['default', 'sales', ''].map((app) => values.get(`callkeeper_${name}{app="${app}"}`));
+    let values = await read();
+    expect(of(values, 'tracked_calls')).toEqual([1, 0, 2]);
+    expect(of(values, 'calls_failing')).toEqual([0, 0, 1]);
+    expect(of(values, 'calls_at_risk')).toEqual([0, 0, 1]);
+    expect(of(values, 'min_margin_seconds')).toEqual([35 * 60, 45 * 60, 5 * 60]);
+    for (const { id } of calls) put(aRemovedCall({ id }));
+    apps.delete('sales');
+    values = await read();
+    expect(of(values, 'tracked_calls')).toEqual([1, undefined, undefined]);
   });
 
   test('say whether the wheel is turned here, and how fast', async () => {
@@ -178,13 +217,13 @@ describe('what is observed', () => {
   test('notifications are counted by what came of them, and timeouts apart', async () => {
     const { metrics, read } = someMetrics();
     metrics.notified(countFates(['tracked', 'tracked', 'stopped', 'other_tenant', 'ignored'], 8));
-    metrics.timedOut();
+    metrics.timedOut(aRemovedCall({ app: 'default' }));
     const values = await read();
     const of = (outcome: string) =>
       values.get(`callkeeper_notifications_total{outcome="${outcome}"}`);
     expect([of('tracked'), of('stopped'), of('ignored')]).toEqual([2, 1, 4]);
     expect([of('updated'), of('other_tenant'), of('other_app')]).toEqual([0, 1, 0]);
-    expect(values.get('callkeeper_graph_timeouts_total')).toBe(1);
+    expect(values.get('callkeeper_graph_timeouts_total{app="default"}')).toBe(1);
   });
 
   test('lateness is from the due instant to the sending of the first attempt, of those that were due', async () => {
@@ -230,18 +269,41 @@ describe('what is observed', () => {
     expect(counts).toEqual([1, 0, 0, 0]);
   });
 
-  test('requests, tokens and removals are counted by what came of them', async () => {
-    const { metrics, read } = someMetrics();
-    metrics.requestDone('unauthorized', 250);
-    metrics.requestDone('renewed', 750);
-    metrics.tokenRequested('success');
-    metrics.removed(aRemovedCall({ state: 'expired' }));
+  test('requests, tokens and removals are counted by app and outcome', async () => {
+    const { metrics, apps, read } = someMetrics();
+    apps.set('sales', null);
+    metrics.requestDone('unauthorized', 250, 'default');
+    metrics.requestDone('renewed', 750, 'sales');
+    metrics.tokenRequested('success', 'sales');
+    metrics.tokenRequested('failure', '');
+    metrics.removed(aRemovedCall({ app: 'sales', state: 'expired' }));
     const values = await read();
-    expect(values.get('callkeeper_keepalives_total{outcome="unauthorized"}')).toBe(1);
-    expect(values.get('callkeeper_keepalives_total{outcome="renewed"}')).toBe(1);
+    const of = (name: string, labels: string) => values.get(`callkeeper_${name}{${labels}}`);
+    expect(of('keepalives_total', 'app="default",outcome="unauthorized"')).toBe(1);
+    expect(of('keepalives_total', 'app="sales",outcome="unauthorized"')).toBe(0);
+    expect(of('keepalives_total', 'app="sales",outcome="renewed"')).toBe(1);
     expect(values.get('callkeeper_keepalive_duration_seconds_count')).toBe(2);
     expect(values.get('callkeeper_keepalive_duration_seconds_sum')).toBe(1);
-    expect(values.get('callkeeper_token_requests_total{outcome="success"}')).toBe(1);
-    expect(values.get('callkeeper_calls_removed_total{reason="expired"}')).toBe(1);
+    expect(of('token_requests_total', 'app="sales",outcome="success"')).toBe(1);
+    expect(of('token_requests_total', 'app="",outcome="failure"')).toBe(1);
+    expect(of('calls_removed_total', 'app="sales",reason="expired"')).toBe(1);
+    expect(of('calls_removed_total', 'app="default",reason="expired"')).toBe(0);
+  });
+
+  test('an app that is not configured has no label of its own, and loses the one it had', async () => {
+    const { metrics, apps, read } = someMetrics();
+    apps.set('sales', null);
+    metrics.requestDone('renewed', 1, 'sales');
+    await read();
+    apps.delete('sales');
+    metrics.requestDone('failed', 1, 'sales');
+    metrics.removed(aRemovedCall({ app: 'sales', state: 'expired' }));
+    const values = await read();
+    expect([...values.keys()].filter((key) => key.includes('sales'))).toEqual([]);
+    expect(values.get('callkeeper_keepalives_total{app="",outcome="failed"}')).toBe(1);
+    expect(values.get('callkeeper_calls_removed_total{app="",reason="expired"}')).toBe(1);
+    apps.set('sales', null);
+    const again = await read();
+    expect(again.get('callkeeper_keepalives_total{app="sales",outcome="renewed"}')).toBe(0);
   });
 });

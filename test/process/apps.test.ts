@@ -153,6 +153,14 @@ test(
     expect(await reloads('failure')).toBeGreaterThanOrEqual(1);
     expect(await reloads('success')).toBe(0);
     await world.goesOn([own, other]);
+    for (const app of ['reception', 'recorder']) {
+      const renewed = `callkeeper_keepalives_total{app="${app}",outcome="renewed"}`;
+      expect(await replica.metric(renewed)).toBeGreaterThanOrEqual(2);
+      expect(await replica.metric(`callkeeper_tracked_calls{app="${app}"}`)).toBe(1);
+      const tokens = `callkeeper_token_requests_total{app="${app}",outcome="success"}`;
+      expect(await replica.metric(tokens)).toBe(1);
+    }
+    expect(await replica.metric('callkeeper_tracked_calls{app="interpreter"}')).toBeNaN();
     expect(replica.output).not.toContain('s3cret');
 
     // A third app; those that were there have asked for no other token.

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { sumOf } from '../metrics/samples.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -98,13 +99,10 @@ export class Replica {
     return { status: response.status, body: isJson ? JSON.parse(text) : text };
   }
 
-  /** The value of a metric, with its labels as in the exposition: `name{outcome="renewed"}`. */
+  /** The sum of a metric's series with these labels, such as `name{outcome="renewed"}`. */
   async metric(name: string): Promise<number> {
     const { body } = await this.request('GET', '/metrics');
-    const line = String(body)
-      .split('\n')
-      .find((candidate) => candidate.startsWith(`${name} `));
-    return Number(line?.slice(name.length + 1) ?? Number.NaN);
+    return sumOf(String(body), name);
   }
 
   /** Reads nothing of its log any more, like a terminal that is held or a log driver that hangs. */

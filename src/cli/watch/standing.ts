@@ -40,12 +40,16 @@ function judge(ready: Probed): Pick<Standing, 'state' | 'why'> {
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
 function readCounts(text: string): Counts {
-  const value = (name: string) =>
-    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  // One series for each app.
+  const values = (name: string) =>
+    [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].map(([, value]) =>
+      Number(value),
+    );
+  const sum = (name: string) => values(name).reduce((total, value) => total + value, 0);
   return {
-    tracked: value('callkeeper_tracked_calls'),
-    failing: value('callkeeper_calls_failing'),
-    atRisk: value('callkeeper_calls_at_risk'),
-    minMarginMs: value('callkeeper_min_margin_seconds') * 1_000,
+    tracked: sum('callkeeper_tracked_calls'),
+    failing: sum('callkeeper_calls_failing'),
+    atRisk: sum('callkeeper_calls_at_risk'),
+    minMarginMs: Math.min(...values('callkeeper_min_margin_seconds')) * 1_000,
   };
 }

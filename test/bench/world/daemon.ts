@@ -1,3 +1,4 @@
+import { sumOf } from '../../metrics/samples.ts';
 import { Child } from './child.ts';
 import type { Role } from './cores.ts';
 import type { Microsoft } from './microsoft.ts';
@@ -62,11 +63,9 @@ export class Daemon implements AsyncDisposable {
     return new Daemon(child, String(lines.get('listening')?.url), startMs);
   }
 
-  /** The value of a metric, with its labels as in the exposition: `name{outcome="renewed"}`. */
+  /** The sum of a metric's series with these labels, such as `name{outcome="renewed"}`. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
-    const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
-    return Number(line?.slice(name.length + 1) ?? Number.NaN);
+    return sumOf(await (await fetch(`${this.url}/metrics`)).text(), name);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
