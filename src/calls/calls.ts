@@ -3,6 +3,7 @@ import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
+import { pieces } from './pieces.ts';
 import type { CallKeeper, CallRegistry, TooSoon } from './ports.ts';
 import { isWithin, meet, type Reach } from './principal.ts';
 import type { Forbidden } from './reach.ts';
@@ -28,6 +29,9 @@ export interface CallsDeps extends TrackingDeps {
   /** How many slots the wheel has. */
   readonly slots: number;
 }
+
+/** Calls that are stopped in one batch. */
+const BATCH_SIZE = 500;
 
 /** The calls for whoever asks, and of what can be asked the part that is wanted. */
 export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'within'>> {
@@ -140,6 +144,19 @@ export class Calls {
     if ('retryAfterMs' in result) return result;
     return { outcome: result.outcome, call: result.call ?? (await this.find(id)) ?? call };
   }
+}
+
+/** Stops any number of calls without holding up other requests; returns how many were tracked. */
+export async function untrackInBatches(
+  calls: Pick<Calls, 'untrackAll'>,
+  ids: readonly string[],
+): Promise<number> {
+  let stopped = 0;
+  for (const batch of pieces(ids, BATCH_SIZE)) {
+    const results = await calls.untrackAll(batch);
+    stopped += results.filter((result) => result.stopped).length;
+  }
+  return stopped;
 }
 
 /** Merges two requests for the same call, the second after the first. */

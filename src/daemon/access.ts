@@ -2,26 +2,21 @@ import { Access } from '../access/access.ts';
 import type { EntraTokensOptions } from '../access/entra-tokens.ts';
 import type { KeyHolder } from '../access/key-ring.ts';
 import { readAccess } from '../config/access-file.ts';
-import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
-import type { Config } from '../config.ts';
-import type { Metrics } from '../metrics/metrics.ts';
+import { FileWatch } from '../config/file-watch.ts';
+import type { Context } from './context.ts';
 
-export interface AccessParts {
-  readonly config: Config;
-  readonly metrics: Metrics;
-  /** How Entra's keys are fetched. */
-  readonly tokens: Pick<EntraTokensOptions, 'fetch' | 'timeoutMs' | 'now'>;
-  readonly watched: Omit<FileWatchOptions<readonly KeyHolder[]>, 'file'>;
+export interface AccessNeeds {
+  readonly keyFetching: Pick<EntraTokensOptions, 'fetch' | 'timeoutMs' | 'now'>;
 }
 
-/** Who may come in, as ACCESS_FILE says by now; `watch` is null where there is none. */
-export function configureAccess({ config, metrics, tokens, watched }: AccessParts) {
+/** Who may use the API, by the environment and the current ACCESS_FILE. */
+export function openAccess({ config, metrics, watched }: Context, { keyFetching }: AccessNeeds) {
   const { accessFile } = config;
   const access = new Access({
     apiKeys: config.apiKeys ?? [],
     holders: accessFile?.holders ?? null,
-    entra: config.entra && { ...config.entra, ...tokens },
-    now: tokens.now,
+    entra: config.entra && { ...config.entra, ...keyFetching },
+    now: keyFetching.now,
   });
   const watch =
     accessFile &&
@@ -41,5 +36,10 @@ export function configureAccess({ config, metrics, tokens, watched }: AccessPart
         reloaded: (outcome) => metrics.accessReloaded(outcome),
       },
     });
-  return { access, watch };
+  return {
+    access,
+    start: () => watch?.start(),
+    reload: () => watch?.reload(),
+    [Symbol.asyncDispose]: async () => watch?.stop(),
+  };
 }

@@ -1,41 +1,74 @@
+import type { ConfiguredApps } from '../calls/track-request.ts';
 import { readApps } from '../config/apps-file.ts';
-import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
-import type { Config } from '../config.ts';
-import type { AppSet } from '../graph/app.ts';
+import { FileWatch } from '../config/file-watch.ts';
+import type { App, AppSet } from '../graph/app.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Metrics } from '../metrics/metrics.ts';
+import type { Context } from './context.ts';
 
-export interface AppsParts {
-  readonly config: Config;
-  readonly graph: Graph;
-  readonly metrics: Metrics;
-  readonly watched: Omit<FileWatchOptions<AppSet>, 'file'>;
+export interface AppsNeeds {
+  readonly graph: Pick<Graph, 'useApps'>;
 }
 
-/** The apps of the start, until APPS_FILE says otherwise; `watch` is null where there is none. */
-export function configureApps({ config, graph, metrics, watched }: AppsParts) {
-  const configured = ({ apps, defaultApp }: AppSet) => ({
-    apps: new Map(apps.map((app) => [app.name, app])),
-    defaultApp,
-  });
-  let current = configured(config);
-  const { appsFile } = config;
-  const watch =
-    appsFile &&
-    new FileWatch<AppSet>({
-      ...watched,
-      file: {
-        ...appsFile,
-        variable: 'APPS_FILE',
-        subject: 'the apps',
-        read: (text) => readApps(text, appsFile),
-        use: (set) => {
-          current = configured(set);
-          graph.useApps(set.apps);
+/** The configured apps: those of the start, until APPS_FILE changes. */
+export class Apps implements AsyncDisposable {
+  readonly #graph: Pick<Graph, 'useApps'>;
+  readonly #watch: FileWatch<AppSet> | null;
+  #current: Named;
+
+  constructor({ config, metrics, watched }: Context, { graph }: AppsNeeds) {
+    const { appsFile } = config;
+    this.#graph = graph;
+    this.#current = byName(config);
+    this.#watch =
+      appsFile &&
+      new FileWatch<AppSet>({
+        ...watched,
+        file: {
+          ...appsFile,
+          variable: 'APPS_FILE',
+          subject: 'the apps',
+          read: (text) => readApps(text, appsFile),
+          use: (set) => this.#use(set),
+          told: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
+          reloaded: (outcome) => metrics.appsReloaded(outcome),
         },
-        told: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
-        reloaded: (outcome) => metrics.appsReloaded(outcome),
-      },
-    });
-  return { configured: () => current, watch };
+      });
+  }
+
+  current(): Named {
+    return this.#current;
+  }
+
+  webhookOf(name: string): App['webhook'] {
+    return this.#current.apps.get(name)?.webhook ?? null;
+  }
+
+  clientIds(): string[] {
+    return [...this.#current.apps.values()].map(({ clientId }) => clientId);
+  }
+
+  start(): void {
+    this.#watch?.start();
+  }
+
+  async reload(): Promise<void> {
+    await this.#watch?.reload();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch?.stop();
+  }
+
+  #use(set: AppSet): void {
+    this.#current = byName(set);
+    this.#graph.useApps(set.apps);
+  }
+}
+
+interface Named extends ConfiguredApps {
+  readonly apps: ReadonlyMap<string, App>;
+}
+
+function byName({ apps, defaultApp }: AppSet): Named {
+  return { apps: new Map(apps.map((app) => [app.name, app])), defaultApp };
 }

@@ -1,167 +1,164 @@
-import type { Logger } from 'pino';
-import type { Calls } from '../calls/calls.ts';
+import type { Announcement } from '../calls/announcement.ts';
+import { type Calls, untrackInBatches } from '../calls/calls.ts';
 import { LeaseJudge } from '../calls/lease-judge.ts';
 import { believeOwner } from '../calls/merge.ts';
-import { describeOwner, type OwnerRecord, ownerState } from '../calls/owner.ts';
+import type { OwnerRecord } from '../calls/owner.ts';
 import { Owners } from '../calls/owners.ts';
-import { pieces } from '../calls/pieces.ts';
-import type { CallRegistry, OwnerObserver, SettledClock } from '../calls/ports.ts';
+import type { CallRegistry } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
 import { LeaseWatch } from '../schedule/lease-watch.ts';
 import type { RedisClient } from '../store/connection.ts';
-import { JUDGE_KEY, ownerKeys } from '../store/keys.ts';
+import { ownerKeys } from '../store/keys.ts';
+import { LocalOwners } from '../store/local-owners.ts';
 import { LocalRegistry } from '../store/local-registry.ts';
 import type { Membership } from '../store/membership.ts';
 import type { LocalOwnedCalls } from '../store/owned-calls.ts';
-import { isInDoubt, needsJudge } from '../store/owner-codec.ts';
+import { OwnerSync } from '../store/owner-sync.ts';
 import { OWNERS } from '../store/record-kind.ts';
-import { RedisRegistry, WrongTypeError } from '../store/redis-registry.ts';
+import type { RedisLink } from '../store/redis-link.ts';
+import { RedisRegistry } from '../store/redis-registry.ts';
 import { Registry } from '../store/registry.ts';
+import type { Context } from './context.ts';
 
-export interface OwnersParts {
+export interface OwnersNeeds {
   readonly redis: RedisClient;
-  readonly hasWebhooks: boolean;
-  readonly replica: string;
-  readonly membership: () => Pick<Membership, 'servedSince'>;
-  readonly calls: CallRegistry;
+  readonly link: Pick<RedisLink, 'up'>;
+  readonly membership: Membership;
+  readonly registry: CallRegistry;
   readonly owned: LocalOwnedCalls;
-  readonly isUp: () => boolean;
-  readonly clock: SettledClock;
-  readonly graceMs: number;
-  readonly skewMs: number;
-  readonly intervalMs: number;
-  readonly heartbeatMs: number;
-  readonly believedMs: number;
-  readonly observer: () => OwnerObserver;
-  readonly onUnreadable: (id: string, error: Error) => void;
-  readonly onFatal: (error: Error) => void;
-  readonly log: Logger;
+  readonly calls: Calls;
+  readonly apps: { current(): ConfiguredApps };
 }
 
 /** Slots of the registry of owners: enough to keep each command that reads a slot short. */
 const SLOTS = 16;
-/** Calls stopped in one batch, so that a DELETE of many calls does not hold up other requests. */
-const STOPPED_AT_ONCE = 500;
 /** The longest lease, and how long a lost or dropped owner is kept. */
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** The registry of owners, what bots can ask of it, and the watch that judges their leases. */
-export function buildOwners(parts: OwnersParts) {
-  const { redis, hasWebhooks, owned, clock, isUp, graceMs, skewMs, intervalMs } = parts;
-  const slots = Array.from({ length: SLOTS }, (_, slot) => slot);
+/** The owners of calls: their registry, what bots can ask of it, and the watch that judges leases. */
+export function openOwners(context: Context, needs: OwnersNeeds) {
+  const { period, clock, ownerObserver } = context;
+  const { registry: callRegistry, owned, calls, apps } = needs;
+  const { local, shared, registry, owners } = createRegistry(context, needs);
+  const judging = () => owners.judging();
+  const judge = new LeaseJudge({
+    owners: registry,
+    suspects: (now) => owners.suspects(now),
+    calls: callRegistry,
+    owned,
+    clock,
+    skewMs: period.skewMs,
+    judging,
+    onLost: (record, stopped) => ownerObserver.lost(owners.describe(record), stopped),
+  });
+  const watch = createWatch(context, needs, { judge, registry, local, shared, owners });
+  const requested = new Owners({
+    registry,
+    slots: SLOTS,
+    calls: owned,
+    leases: () => owners.countLeases(),
+    stop: (ids, reach) => untrackInBatches(calls.within(reach), ids),
+    clock,
+    judging,
+    configured: () => apps.current(),
+    reach: null,
+  });
+  return {
+    localOwners: local,
+    owners: requested,
+    describeOwner: (record: OwnerRecord) => owners.describe(record),
+    countOwners: () => owners.count(),
+    start: () => watch.start(),
+    stop: () => watch.stop(),
+  };
+}
+
+function createRegistry(context: Context, needs: OwnersNeeds) {
+  const { config, wheel, period, clock } = context;
+  const { redis, link, owned, membership } = needs;
+  const { skewMs } = period;
+  const { ownerGraceMs: graceMs } = config;
   const local = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
     slots: SLOTS,
-    believe: (record) => believeOwner(record, { now: clock.now(), skewMs, intervalMs }),
+    believe: (record) =>
+      believeOwner(record, { now: clock.now(), skewMs, intervalMs: wheel.intervalMs }),
   });
+  const hasWebhooks = config.webhooks !== null;
   const shared = new RedisRegistry({ redis, slots: SLOTS, keysOf: ownerKeys, hasWebhooks });
+  const owners = new LocalOwners({
+    local,
+    slots: SLOTS,
+    owned,
+    membership,
+    clock,
+    skewMs,
+    graceMs,
+  });
+  const news = new OwnerNews(context, owners);
   const registry = new Registry<OwnerRecord>({
     kind: OWNERS,
     local,
     shared,
-    isUp,
+    isUp: () => link.up,
     now: () => clock.now(),
-    isStale: (text) => {
-      const { lease } = OWNERS.decode('@', text);
-      const until = (lease?.renewedAt ?? 0) + (lease?.leaseMs ?? 0) + graceMs;
-      return clock.settledNow() > until + DAY_MS;
-    },
-    onAnnounced: ({ type }, record) => {
-      const owner = describe(record);
-      if (type === 'owner.lapsed') parts.observer().lapsed(owner);
-      if (type === 'owner.renewed') parts.observer().renewed(owner);
-    },
-    onUnreadable: parts.onUnreadable,
+    isStale: (text) => clock.settledNow() > leaseEnd(text) + graceMs + DAY_MS,
+    onAnnounced: (announcement, record) => news.announced(announcement, record),
+    onUnreadable: (id, error) => news.unreadable(id, error),
   });
-  const judging = () => {
-    return { servedSince: parts.membership().servedSince ?? clock.now(), graceMs };
-  };
-  const describe = (record: OwnerRecord) => {
-    return describeOwner(record, owned.count(record.id), judging());
-  };
-  function* tracked() {
-    for (const slot of slots) for (const [id, text] of local.tracked(slot)) yield { id, text };
+  return { local, shared, registry, owners };
+}
+
+function leaseEnd(text: string): number {
+  const { lease } = OWNERS.decode('@', text);
+  return (lease?.renewedAt ?? 0) + (lease?.leaseMs ?? 0);
+}
+
+/** Passes on what is written about owners. */
+class OwnerNews {
+  readonly #context: Context;
+  readonly #owners: LocalOwners;
+
+  constructor(context: Context, owners: LocalOwners) {
+    this.#context = context;
+    this.#owners = owners;
   }
-  const countLeases = () => slots.reduce((sum, slot) => sum + local.tracked(slot).size, 0);
 
-  /** For the metrics: how many owners have a lease, and how many of the leases have lapsed. */
-  const count = () => {
-    let lapsed = 0;
-    for (const { id, text } of tracked()) {
-      if (isInDoubt(text) && ownerState(local.get(id)) === 'lapsed') lapsed++;
-    }
-    return { owners: countLeases(), lapsed };
-  };
+  announced({ type }: Announcement, record: OwnerRecord): void {
+    const { ownerObserver } = this.#context;
+    const owner = this.#owners.describe(record);
+    if (type === 'owner.lapsed') ownerObserver.lapsed(owner);
+    if (type === 'owner.renewed') ownerObserver.renewed(owner);
+  }
 
-  const judge = new LeaseJudge({
-    owners: registry,
-    suspects: function* (now) {
-      for (const { id, text } of tracked()) {
-        if (needsJudge(text, now, skewMs)) yield local.get(id);
-      }
-      // Of the many removed owners, only those that still have calls need work.
-      for (const id of owned.owners()) if (local.isRemoved(id)) yield local.get(id);
-    },
-    calls: parts.calls,
-    owned,
-    clock,
-    skewMs,
-    judging,
-    onLost: (record, calls) => parts.observer().lost(describe(record), calls),
+  unreadable(owner: string, err: Error): void {
+    const { metrics, log } = this.#context;
+    metrics.unreadableValue();
+    log.warn({ owner, err }, 'an owner in Redis cannot be read; it is skipped');
+  }
+}
+
+type Created = ReturnType<typeof createRegistry> & { readonly judge: LeaseJudge };
+
+function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Created) {
+  const { wheel, period } = context;
+  const sync = new OwnerSync({
+    ...context,
+    ...created,
+    redis,
+    holdMs: period.believedMs,
+    slots: SLOTS,
+    keptMs: DAY_MS,
   });
-  const watch = new LeaseWatch({
-    judge,
-    sync: async (isNew) => {
-      const since = clock.settledNow() - DAY_MS;
-      const foreign: number[] = [];
-      for (const slot of slots) {
-        try {
-          await registry.sync(slot, { removedSince: isNew ? since : null });
-          local.dropRemoved(slot, since);
-          await shared.prune(slot, since);
-        } catch (error) {
-          if (!(error instanceof WrongTypeError)) throw error;
-          foreign.push(slot);
-        }
-      }
-      if (foreign.length > 0) parts.log.error({ slots: foreign }, 'keys of owners are not ours');
-    },
-    refresh: async () => {
-      const lapsed = [...tracked()].filter(({ text }) => isInDoubt(text));
-      if (lapsed.length > 0) await registry.read(lapsed.map(({ id }) => id));
-    },
-    isUp,
-    isAhead: () => registry.unacknowledged > 0,
-    hold: async () => {
-      const { replica, believedMs } = parts;
-      const holding = redis.holdLock(JUDGE_KEY, replica, Math.ceil(believedMs));
-      return (await holding.catch(() => 0)) === 1; // Redis is out: nobody judges
-    },
-    lookMs: parts.heartbeatMs,
-    syncMs: intervalMs,
-    clock,
-    log: parts.log,
-    onFatal: parts.onFatal,
+  return new LeaseWatch({
+    ...context,
+    judge: created.judge,
+    sync: (isNew) => sync.syncAll(isNew),
+    refresh: () => sync.refresh(),
+    isUp: () => link.up,
+    isAhead: () => sync.isAhead,
+    hold: () => sync.holdLock(),
+    lookMs: period.heartbeatMs,
+    syncMs: wheel.intervalMs,
   });
-
-  const serve = (calls: Pick<Calls, 'within'>, configured: () => ConfiguredApps) =>
-    new Owners({
-      registry,
-      slots: SLOTS,
-      calls: owned,
-      leases: countLeases,
-      stop: async (ids, reach) => {
-        let count = 0;
-        for (const some of pieces(ids, STOPPED_AT_ONCE)) {
-          const stopped = await calls.within(reach).untrackAll(some);
-          count += stopped.filter((one) => one.stopped).length;
-        }
-        return count;
-      },
-      clock,
-      judging,
-      configured,
-      reach: null,
-    });
-  return { local, watch, serve, describe, count };
 }

@@ -8,6 +8,10 @@ import type { EventFeed } from '../store/event-feed.ts';
 import type { Recovered, RedisLink } from '../store/redis-link.ts';
 import { WrongTypeError } from '../store/redis-registry.ts';
 import type { Registry } from '../store/registry.ts';
+import type { Shares } from '../store/shares.ts';
+import type { RegistrySlots } from '../store/slots.ts';
+import type { Context } from './context.ts';
+import type { Turns } from './turns.ts';
 
 export interface RecoveryOptions {
   readonly registry: Pick<Registry, 'sync' | 'flush' | 'unacknowledged'>;
@@ -22,6 +26,26 @@ export interface RecoveryOptions {
   readonly log: Logger;
   /** The daemon cannot go on. */
   readonly onFatal: (error: Error) => void;
+}
+
+export interface RecoveryNeeds extends Pick<RecoveryOptions, 'registry' | 'feed' | 'watch'> {
+  readonly link: RedisLink;
+  readonly slots: RegistrySlots;
+  readonly shares: Shares;
+  readonly turns: Turns;
+}
+
+/**
+ * Follows the link to Redis. The recovery comes first: the watch takes over before a suspended
+ * worker is waited for, and turns are taken only after Redis has what this replica knows.
+ */
+export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
+  const { link, slots, shares, turns } = needs;
+  const recovery = new Recovery({ ...context, ...needs });
+  recovery.follow(link, slots);
+  shares.follow(link, context.log);
+  turns.follow(link);
+  return recovery;
 }
 
 /** Slots that are compared at once: one after another, the ways to Redis and back add up to seconds. */
@@ -40,17 +64,12 @@ export class Recovery {
     this.#options = options;
   }
 
-  follow(link: RedisLink): void {
+  follow(link: RedisLink, slots: RegistrySlots): void {
     link.on('recovered', (how) => this.#onRecovered(how));
     link.on('beat', () => this.#onBeat());
     link.on('lost', () => this.#options.watch.lookSoon());
     link.on('refused', (error) => this.#onRefused(error));
-  }
-
-  /** A visit has found that Redis had lost calls. */
-  noteLoss(calls: number): void {
-    this.#options.metrics.callsWrittenBack(calls);
-    this.#mayHaveLost = true;
+    slots.on('lost', (calls) => this.#onLost(calls));
   }
 
   /** Before the replica stops: what it alone knows is lost with it, unless Redis takes it now. */
@@ -81,6 +100,12 @@ export class Recovery {
   #onRefused(error: Error): void {
     const { registry, onFatal } = this.#options;
     if (registry.unacknowledged === 0) onFatal(error);
+  }
+
+  /** A visit has found that Redis had lost calls. */
+  #onLost(calls: number): void {
+    this.#options.metrics.callsWrittenBack(calls);
+    this.#mayHaveLost = true;
   }
 
   async #syncAll(isFirst: boolean): Promise<void> {

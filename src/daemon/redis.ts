@@ -1,106 +1,84 @@
-import type { Logger } from 'pino';
-import type { Clock, Random } from '../calls/ports.ts';
-import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
-import { readRotatedUrl } from '../config/redis-variables.ts';
-import type { Config } from '../config.ts';
-import { Connections, type GraphTimeouts } from '../graph/connections.ts';
-import { Tokens } from '../graph/tokens.ts';
-import type { Metrics } from '../metrics/metrics.ts';
-import { parseRedisUrl, type RedisAddress } from '../store/address.ts';
-import { type Credential, RotatingCredentials } from '../store/credentials.ts';
-import { TokenCredentials } from '../store/token-credentials.ts';
-import { EntraSource } from './entra-source.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectBlocking, connectFast, connectWorker } from '../store/connection.ts';
+import { EmbeddedRedis } from '../store/embedded.ts';
+import { Membership } from '../store/membership.ts';
+import { RedisLink } from '../store/redis-link.ts';
+import { Servers } from '../store/servers.ts';
+import type { Context } from './context.ts';
+import { buildRedisAccess } from './redis-access.ts';
 
-export interface RedisAccessParts extends Omit<RedisTokenParts, 'requested'>, RedisUrlParts {
-  readonly config: RedisTokenParts['config'] & RedisUrlParts['config'];
-  readonly metrics: () => Pick<Metrics, 'redisUrlReloaded' | 'tokenRequested'>;
-}
+/** BullMQ blocks for up to 10 s at a time. */
+const WORKER_BLOCK_MS = 10_000;
+/** Between two attempts to reach an embedded Redis that is starting again. */
+const PING_MS = 100;
 
-/** How this replica authenticates with Redis; `credentials` is null if that never changes. */
-export function buildRedisAccess(parts: RedisAccessParts) {
-  const tokens = buildRedisTokens({
-    ...parts,
-    requested: (outcome) => parts.metrics().tokenRequested(outcome, ''),
-  });
-  const file = watchRedisUrl(parts);
+/** The connections to Redis, and the link that says whether it serves. */
+export async function openRedis(context: Context) {
+  const { config, period, log } = context;
+  await using opening = new AsyncDisposableStack();
+  const embedded = config.redisUrl === null ? new EmbeddedRedis(config.dataDir, log) : null;
+  opening.defer(() => embedded?.stop());
+  const url = config.redisUrl ?? (await embedded?.start()) ?? '';
+  const access = buildRedisAccess({ ...context, timeouts: period.graph });
+  opening.defer(() => access.stop());
+  const connection = {
+    url,
+    credentials: access.credentials,
+    tlsServername: config.redisTlsServername,
+    timeoutMs: period.redisTimeoutMs,
+    log,
+  };
+  const redis = connectFast(connection);
+  opening.defer(() => redis.disconnect());
+  // BullMQ adds its scripts to its client, and each pipeline pays for all scripts of its client.
+  const forQueues = connectFast(connection);
+  opening.defer(() => forQueues.disconnect());
+  const servers = new Servers({ redis, connection });
+  const { membership, link } = createLink(context, redis, servers);
+  opening.defer(() => link.stop());
+  const opened = opening.move();
   return {
-    credentials: tokens?.credentials ?? file?.credentials ?? null,
-    /** Resolves with the first token, or when the first attempt to get one has failed. */
-    start: async () => {
-      tokens?.credentials.start();
-      file?.watch.start();
-      await tokens?.credentials.ready;
+    redis,
+    forQueues,
+    connectWorker: () => connectWorker(connection, WORKER_BLOCK_MS),
+    connectBlocking: (blockMs: number) => connectBlocking(connection, blockMs),
+    membership,
+    link,
+    start: () => void access.start().then(() => link.start()),
+    reload: () => access.reload(),
+    /** Waits for an embedded Redis that is starting again; an external one may never be back. */
+    untilAnswers: async (limit: AbortSignal) => {
+      if (embedded) await untilAnswers(redis, limit);
     },
-    reload: () => file?.watch.reload(),
-    stop: async () => {
-      await Promise.all([tokens?.stop(), file?.watch.stop()]);
-    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
 
-interface RedisTokenParts {
-  readonly config: Pick<Config, 'redisUrl' | 'redisEntra' | 'proxy'>;
-  readonly timeouts: GraphTimeouts;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly userAgent: string;
-  readonly log: Logger;
-  readonly requested: (outcome: 'success' | 'failure') => void;
-}
+type Redis = ReturnType<typeof connectFast>;
 
-/** One request at a time asks for a token; the other connection is for the one after a failure. */
-const CONNECTIONS = 2;
-const ACCESS_FIX =
-  'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member). Callkeeper keeps trying.';
-const FILE_FIX = 'Put the user and the password of Redis into the file of REDIS_URL_FILE.';
-
-/** Gets tokens of Entra ID for Redis, in the same way as Graph's; null if REDIS_AUTH does not ask for them. */
-export function buildRedisTokens(parts: RedisTokenParts) {
-  const { config, timeouts, clock, random, userAgent, log, requested } = parts;
-  if (config.redisEntra === null || config.redisUrl === null) return null;
-  const { identity, scope } = config.redisEntra;
-  const { username } = parseRedisUrl(config.redisUrl);
-  const connections = new Connections(CONNECTIONS, timeouts, config.proxy);
-  const { tokenMs } = timeouts;
-  const options = { connections, tokenMs, clock, random, log, requested, userAgent };
-  const tokens = new Tokens({ ...options, scope, reserveMs: 0 });
-  const source = new EntraSource(tokens.of(identity, identity.tenantId), username);
-  const credentials = new TokenCredentials({ source, clock, username, fix: ACCESS_FIX });
-  return {
-    credentials,
-    stop: async () => {
-      await credentials.stop();
-      await connections.close();
-    },
-  };
-}
-
-interface RedisUrlParts {
-  readonly config: Pick<Config, 'redisUrl' | 'redisUrlFile'>;
-  readonly metrics: () => Pick<Metrics, 'redisUrlReloaded'>;
-  readonly watched: Omit<FileWatchOptions<RedisAddress>, 'file'>;
-}
-
-/** Follows the user and the password in REDIS_URL_FILE; null without that file. */
-function watchRedisUrl({ config, metrics, watched }: RedisUrlParts) {
-  const { redisUrl, redisUrlFile } = config;
-  if (redisUrl === null || redisUrlFile === null) return null;
-  const credentials = new RotatingCredentials(credentialIn(parseRedisUrl(redisUrl)), FILE_FIX);
-  const watch = new FileWatch<RedisAddress>({
-    ...watched,
-    file: {
-      ...redisUrlFile,
-      variable: 'REDIS_URL_FILE',
-      subject: 'the user and the password of Redis',
-      read: (text) => readRotatedUrl(text, redisUrl),
-      use: (address) => credentials.use(credentialIn(address)),
-      told: () => ({}),
-      reloaded: (outcome) => metrics().redisUrlReloaded(outcome),
-    },
+function createLink(context: Context, redis: Redis, servers: Servers) {
+  const { wheel, period, clock } = context;
+  const { intervalMs } = wheel;
+  const membership = new Membership({
+    ...context,
+    redis,
+    intervalMs,
+    believedMs: period.believedMs,
+    onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
   });
-  return { credentials, watch };
+  const link = new RedisLink({
+    ...context,
+    servers,
+    membership,
+    intervalMs,
+    heartbeatMs: period.heartbeatMs,
+    graceMs: period.outGraceMs,
+  });
+  return { membership, link };
 }
 
-function credentialIn({ username, password }: RedisAddress): Credential {
-  return { username, password };
+async function untilAnswers(redis: Redis, limit: AbortSignal): Promise<void> {
+  while (!limit.aborted && !(await redis.ping().then(Boolean, () => false))) {
+    await sleep(PING_MS, undefined, { signal: limit }).catch(() => undefined);
+  }
 }

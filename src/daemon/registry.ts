@@ -1,78 +1,84 @@
-import type { Logger } from 'pino';
+import type { Announcement } from '../calls/announcement.ts';
 import { callOf, isRemoved } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import { believe } from '../calls/merge.ts';
-import type { Observer, SettledClock } from '../calls/ports.ts';
-import type { Wheel } from '../calls/wheel.ts';
-import type { Metrics } from '../metrics/metrics.ts';
+import type { CallRecord } from '../calls/record.ts';
 import { Census } from '../store/census.ts';
 import type { RedisClient } from '../store/connection.ts';
 import { slotKeys } from '../store/keys.ts';
 import { LocalRegistry } from '../store/local-registry.ts';
-import { LocalOwnedCalls, OwnerCounts } from '../store/owned-calls.ts';
+import { LocalOwnedCalls } from '../store/owned-calls.ts';
 import { readHead } from '../store/record-codec.ts';
 import { CALLS } from '../store/record-kind.ts';
+import type { RedisLink } from '../store/redis-link.ts';
 import { RedisRegistry } from '../store/redis-registry.ts';
 import { Registry } from '../store/registry.ts';
 import { RegistrySlots } from '../store/slots.ts';
+import type { Context } from './context.ts';
 
-export interface RegistryParts {
+export interface RegistryNeeds {
   readonly redis: RedisClient;
-  readonly hasWebhooks: boolean;
-  readonly wheel: Wheel;
-  readonly deadlineMs: number;
-  readonly skewMs: number;
-  readonly clock: SettledClock;
-  readonly isUp: () => boolean;
-  readonly observer: () => Observer;
-  readonly onLost: (calls: number) => void;
-  readonly metrics: () => Pick<Metrics, 'unreadableValue'>;
-  readonly log: Logger;
+  readonly link: Pick<RedisLink, 'up'>;
 }
 
 /** A day after its deadline nobody waits for a call any more: an old copy of it is dropped. */
 const STALE_MS = 24 * 60 * 60 * 1_000;
 
-/** The registry of this replica and of Redis, and the views of it. */
-export function buildRegistry(parts: RegistryParts) {
-  const { redis, hasWebhooks, wheel, deadlineMs, skewMs, clock, isUp, onLost, log } = parts;
+/** What is known about calls, by this replica and by Redis, and the views of it. */
+export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
+  const { config, wheel, deadlineMs, rememberMs, period, clock } = context;
   const { intervalMs, slots: slotCount } = wheel;
-  const counts = new OwnerCounts();
+  const { skewMs } = period;
   const local = new LocalRegistry({
     kind: CALLS,
     slots: slotCount,
     believe: (record) => believe(record, { now: clock.now(), skewMs, intervalMs }),
-    onChange: (before, after) => counts.moved(before, after),
   });
+  const owned = new LocalOwnedCalls(local, slotCount);
+  const hasWebhooks = config.webhooks !== null;
   const shared = new RedisRegistry({ redis, slots: slotCount, keysOf: slotKeys, hasWebhooks });
+  const news = new CallNews(context);
   const registry = new Registry({
     kind: CALLS,
     local,
     shared,
-    isUp,
+    isUp: () => link.up,
     now: () => clock.now(),
     isStale: (text) => clock.settledNow() > deadlineAt(readHead(text), deadlineMs) + STALE_MS,
-    onAnnounced: ({ type }, record) => {
-      const call = callOf(record);
-      if (call === null) return;
-      if (isRemoved(call)) parts.observer().removed(call);
-      else if (type === 'at-risk') parts.observer().atRisk(call);
-    },
-    onUnreadable: (call, err) => {
-      parts.metrics().unreadableValue();
-      log.warn({ call, err }, 'a value in Redis cannot be read; it is skipped');
-    },
+    onAnnounced: (announcement, record) => news.announced(announcement, record),
+    onUnreadable: (id, error) => news.unreadable(id, error),
   });
   const slots = new RegistrySlots({
     registry,
     local,
     shared,
-    isUp,
-    rememberMs: 2 * deadlineMs,
+    isUp: () => link.up,
+    rememberMs,
     settledNow: () => clock.settledNow(),
-    onLost,
   });
   const census = new Census(local, wheel, deadlineMs);
-  const owned = new LocalOwnedCalls(local, slotCount, counts);
   return { local, shared, registry, slots, census, owned };
+}
+
+/** Passes on what is written about calls. */
+class CallNews {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  announced({ type }: Announcement, record: CallRecord): void {
+    const { observer } = this.#context;
+    const call = callOf(record);
+    if (call === null) return;
+    if (isRemoved(call)) observer.removed(call);
+    else if (type === 'at-risk') observer.atRisk(call);
+  }
+
+  unreadable(call: string, err: Error): void {
+    const { metrics, log } = this.#context;
+    metrics.unreadableValue();
+    log.warn({ call, err }, 'a value in Redis cannot be read; it is skipped');
+  }
 }

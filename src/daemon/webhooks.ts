@@ -1,44 +1,61 @@
-import type { Config } from '../config.ts';
-import type { Metrics } from '../metrics/metrics.ts';
-import type { Periods } from '../periods.ts';
-import type { RedisClient } from '../store/connection.ts';
+import type { Owner, OwnerRecord } from '../calls/owner.ts';
+import { callPresenter } from '../http/call-resource.ts';
+import { eventPresenter } from '../http/event-resource.ts';
+import { presentOwner } from '../http/owner-resource.ts';
+import type { Connections, RedisClient } from '../store/connection.ts';
 import { RedisDeliveryOrder } from '../store/delivery-order.ts';
+import type { StreamedEventLog } from '../store/event-log.ts';
 import { Handover } from '../store/handover.ts';
 import { QUEUE_PREFIX } from '../store/keys.ts';
-import { Webhooks, type WebhooksOptions } from '../webhooks/webhooks.ts';
+import type { RedisLink } from '../store/redis-link.ts';
+import type { Targets } from '../webhooks/targets.ts';
+import { Webhooks } from '../webhooks/webhooks.ts';
+import type { Context } from './context.ts';
 
-export type WebhooksParts = Pick<
-  WebhooksOptions,
-  'connectWorker' | 'targets' | 'render' | 'changed' | 'isUp' | 'clock' | 'random' | 'log'
-> & {
-  readonly webhooks: NonNullable<Config['webhooks']>;
+export interface WebhooksNeeds {
   readonly redis: RedisClient;
   readonly forQueues: RedisClient;
-  readonly replica: string;
-  readonly period: Periods;
-  readonly metrics: Metrics;
-  readonly userAgent: string;
-};
+  readonly connectWorker: () => Connections;
+  readonly link: Pick<RedisLink, 'up'>;
+  readonly targets: Targets;
+  readonly eventLog: Pick<StreamedEventLog, 'changed'>;
+  readonly describeOwner: (record: OwnerRecord) => Owner;
+}
 
-/** A webhook that has not taken an event for so long is not told of it. */
+/** An event is given up if its webhook has not taken it for this long. */
 const RETRIED_MS = 24 * 60 * 60 * 1_000;
 /** For one attempt. */
 const TIMEOUT_MS = 15_000;
 
-export function buildWebhooks(parts: WebhooksParts): Webhooks {
-  const { webhooks, redis, forQueues, replica, period, metrics, userAgent, ...rest } = parts;
-  return new Webhooks({
-    ...rest,
-    ...webhooks,
+/** Posts events to webhooks; null if no webhook is configured. */
+export function openWebhooks(context: Context, needs: WebhooksNeeds) {
+  const { config, wheel, deadlineMs, replica, period, metrics } = context;
+  const { redis, forQueues, connectWorker, link, targets, eventLog, describeOwner } = needs;
+  if (config.webhooks === null) return null;
+  const present = eventPresenter(callPresenter(wheel, deadlineMs), (record) =>
+    presentOwner(describeOwner(record)),
+  );
+  const webhooks = new Webhooks({
+    ...context,
+    ...config.webhooks,
     redis: forQueues,
+    connectWorker,
     prefix: QUEUE_PREFIX,
     group: new Handover({ redis, replica, holdMs: period.believedMs }),
     order: new RedisDeliveryOrder(redis),
+    targets,
+    render: (event) => JSON.stringify(present(event)),
+    changed: (signal) => eventLog.changed(signal),
+    isUp: () => link.up,
     lookMs: period.heartbeatMs,
     lockMs: period.lockMs,
     retry: { firstMs: period.webhookRetryMs, capMs: period.webhookRetryCapMs, forMs: RETRIED_MS },
     timeoutMs: TIMEOUT_MS,
-    userAgent,
     onAttempt: (outcome) => metrics.webhookAttempted(outcome),
   });
+  return {
+    start: () => webhooks.start(),
+    stop: (limit: AbortSignal) => webhooks.stop(limit),
+    [Symbol.asyncDispose]: () => webhooks.stop(AbortSignal.abort()),
+  };
 }

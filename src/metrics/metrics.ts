@@ -15,6 +15,10 @@ export interface MetricsOptions {
   readonly wheel: Wheel;
   readonly deadlineMs: number;
   readonly clock: Clock;
+}
+
+/** What is read of other parts, when somebody asks for the metrics. */
+export interface MetricsSources {
   /** The configured apps, by name. */
   readonly apps: () => ReadonlyMap<string, unknown>;
   /** How the calls of each app are. */
@@ -24,6 +28,15 @@ export interface MetricsOptions {
   /** Whether this replica takes turns of the wheel. */
   readonly turning: () => boolean;
 }
+
+/** Before the parts are made there is nothing to read. */
+const NO_SOURCES: MetricsSources = {
+  apps: () => new Map(),
+  summaries: async () => new Map(),
+  owners: () => ({ owners: 0, lapsed: 0 }),
+  storeUp: () => false,
+  turning: () => false,
+};
 
 const SECOND = 1_000;
 const LATENESS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
@@ -39,6 +52,7 @@ export class Metrics implements Observer, GraphObserver {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #options: MetricsOptions;
   readonly #instruments: Instruments;
+  #sources = NO_SOURCES;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -51,7 +65,7 @@ export class Metrics implements Observer, GraphObserver {
           (share) => (share * deadlineMs) / SECOND,
         ),
       },
-      readings: readings(options),
+      readings: readings(options, () => this.#sources),
     });
     // The daemon does not start with a faulty file.
     for (const file of Object.keys(METRICS.callkeeper_reload_successful.labels.file)) {
@@ -60,12 +74,17 @@ export class Metrics implements Observer, GraphObserver {
     this.#instruments.set('callkeeper_build_info', { version }, 1);
   }
 
+  /** To be called when all parts are made, before anything is counted. */
+  use(sources: MetricsSources): void {
+    this.#sources = sources;
+  }
+
   get registry(): Registry {
     return this.#instruments.registry;
   }
 
   render(): Promise<string> {
-    this.#instruments.useApps(new Set(this.#options.apps().keys()));
+    this.#instruments.useApps(new Set(this.#sources.apps().keys()));
     return this.registry.metrics();
   }
 
@@ -169,7 +188,7 @@ export class Metrics implements Observer, GraphObserver {
 
   /** The label: the configured apps bound its values. */
   #appOf({ app }: Pick<Call, 'app'>): string {
-    return this.#options.apps().has(app) ? app : OTHER_APP;
+    return this.#sources.apps().has(app) ? app : OTHER_APP;
   }
 
   #reloaded(file: string, outcome: 'success' | 'failure'): void {
@@ -178,9 +197,9 @@ export class Metrics implements Observer, GraphObserver {
 }
 
 /** What is read when somebody asks for the metrics. */
-function readings(options: MetricsOptions): Readings {
-  const { clock, owners, storeUp, turning, wheel, deadlineMs } = options;
-  const summaries = summariesByLabel(options);
+function readings(options: MetricsOptions, sources: () => MetricsSources): Readings {
+  const { clock, wheel, deadlineMs } = options;
+  const summaries = summariesByLabel(clock, sources);
   const each = (read: (summary: Summary) => number) => async () =>
     new Map([...(await summaries())].map(([app, summary]) => [app, read(summary)]));
   return {
@@ -190,10 +209,10 @@ function readings(options: MetricsOptions): Readings {
     callkeeper_min_margin_seconds: each(
       ({ nearestDeadlineAt: at }) => (at === null ? deadlineMs : at - clock.now()) / SECOND,
     ),
-    callkeeper_owners: () => owners().owners,
-    callkeeper_owners_lapsed: () => owners().lapsed,
-    callkeeper_store_up: () => Number(storeUp()),
-    callkeeper_wheel_turning: () => Number(turning()),
+    callkeeper_owners: () => sources().owners().owners,
+    callkeeper_owners_lapsed: () => sources().owners().lapsed,
+    callkeeper_store_up: () => Number(sources().storeUp()),
+    callkeeper_wheel_turning: () => Number(sources().turning()),
     callkeeper_interval_seconds: () => wheel.intervalMs / SECOND,
     callkeeper_deadline_seconds: () => deadlineMs / SECOND,
   };
@@ -202,8 +221,9 @@ function readings(options: MetricsOptions): Readings {
 type Summaries = ReadonlyMap<string, Summary>;
 
 /** One for each configured app, and one for the calls of all others if there are any. */
-function summariesByLabel({ apps, summaries, clock }: MetricsOptions): () => Promise<Summaries> {
+function summariesByLabel(clock: Clock, sources: () => MetricsSources): () => Promise<Summaries> {
   const count = async (): Promise<Summaries> => {
+    const { apps, summaries } = sources();
     const counted = await summaries(clock.now());
     const labelled = [...apps().keys()].map((app): [string, Summary] => [
       app,

@@ -13,15 +13,17 @@ export interface WatchOptions {
   readonly graceMs: number;
   readonly slots: Pick<Slots, 'read' | 'call'>;
   readonly visitor: Visits;
+  /** Whether Redis serves. If not, this replica plans and locks as if it were the only one. */
+  readonly isUp: () => boolean;
   /**
    * Lets only one replica at a time make up for a slot; false: another one does. The lock expires
    * by itself, when the requests have ended.
    */
   readonly lock: (slot: number) => Promise<boolean>;
-  /** How long an attempt is left to whoever has planned it before the watch makes it, in ms. */
-  readonly retryGraceMs: () => number;
+  /** How long an attempt is left to the replica that planned it before the watch makes it, in ms. */
+  readonly retryGraceMs: number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
-  /** Told of a slot that was not visited in its turn, before it is made up for. */
+  /** Called with a slot that was not visited in its turn although Redis serves. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
   /** It throws where nothing should: this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
@@ -135,8 +137,8 @@ export class Watch {
 
   /** @returns when to look again before the next turn, or null. */
   async #look(slot: number, { turnAt }: Look): Promise<number | null> {
-    const { slots, visitor, lock, clock, timings, graceMs, keeper, onMissed } = this.#options;
-    const retryGraceMs = this.#options.retryGraceMs();
+    const { slots, visitor, isUp, clock, timings, graceMs, keeper } = this.#options;
+    const retryGraceMs = isUp() ? this.#options.retryGraceMs : 0;
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
@@ -147,11 +149,23 @@ export class Watch {
       keeper.plan(waiting, retryGraceMs);
       return null;
     }
-    if (!(await lock(slot))) return clock.now() + graceMs;
+    if (!(await this.#lock(slot))) return clock.now() + graceMs;
     const found = [...calls].map(([, timing]) => timing);
-    if (!wasVisited(found, turnAt)) onMissed(slot, turnAt, missed.length);
+    if (isUp() && !wasVisited(found, turnAt)) this.#onMissed(slot, turnAt, missed.length);
     await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
     return null;
+  }
+
+  /** If Redis does not answer, nobody else can hold the lock. */
+  async #lock(slot: number): Promise<boolean> {
+    const { isUp, lock } = this.#options;
+    return !isUp() || (await lock(slot).catch(() => true));
+  }
+
+  #onMissed(slot: number, turnAt: number, calls: number): void {
+    const { onMissed, log } = this.#options;
+    onMissed(slot, turnAt, calls);
+    log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
   }
 }
 

@@ -18,8 +18,6 @@ export interface LocalRegistryOptions<R extends Identified> {
   readonly slotOf?: (id: string) => number;
   /** Removes what cannot be true from a record, such as a renewal in the future. */
   readonly believe?: (record: R) => R;
-  /** Called if a tracked text changes, with the text before and after; '' if it is not tracked. */
-  readonly onChange?: (before: string, after: string) => void;
 }
 
 /**
@@ -31,7 +29,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #kind: RecordKind<R>;
   readonly #slotOf: (id: string) => number;
   readonly #believe: (record: R) => R;
-  readonly #onChange: (before: string, after: string) => void;
+  #onChange: (before: string, after: string) => void = () => undefined;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
   /** What Redis has not confirmed yet: all that `durable: false` means. */
@@ -44,11 +42,18 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     this.#kind = kind;
     this.#slotOf = options.slotOf ?? ((id) => slotOf(id, options));
     this.#believe = options.believe ?? ((record) => record);
-    this.#onChange = options.onChange ?? (() => undefined);
     const perSlot = () => Array.from({ length: slots }, () => new Map<string, string>());
     this.#tracked = perSlot();
     this.#removed = perSlot();
     this.#versions = Array.from({ length: slots }, () => 0);
+  }
+
+  /**
+   * Sets the listener to changes of tracked texts: it gets the text before and after; '' if it is
+   * not tracked.
+   */
+  onChange(listener: (before: string, after: string) => void): void {
+    this.#onChange = listener;
   }
 
   /** The texts of a slot's tracked calls, by id. */

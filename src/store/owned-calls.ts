@@ -3,16 +3,17 @@ import { giveWay, PIECE } from './give-way.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readOwner } from './record-codec.ts';
 
-/** Counts the tracked calls of each owner in the local registry. */
-export class OwnerCounts {
+/** The calls of owners in the local registry. It counts them as they change. */
+export class LocalOwnedCalls implements OwnedCalls {
+  readonly #local: LocalRegistry;
+  readonly #slots: number;
   readonly #counts = new Map<string, number>();
 
-  /** To be called if a call's text changes; '' if it is not tracked. */
-  moved(before: string, after: string): void {
-    const [from, to] = [readOwner(before), readOwner(after)];
-    if (from === to) return;
-    this.#add(from, -1);
-    this.#add(to, 1);
+  /** @param local still empty */
+  constructor(local: LocalRegistry, slots: number) {
+    this.#local = local;
+    this.#slots = slots;
+    local.onChange((before, after) => this.#onChange(before, after));
   }
 
   count(ownerId: string): number {
@@ -23,35 +24,6 @@ export class OwnerCounts {
     return this.#counts.keys();
   }
 
-  #add(ownerId: string, change: number): void {
-    if (ownerId === '') return;
-    const count = this.count(ownerId) + change;
-    if (count > 0) this.#counts.set(ownerId, count);
-    else this.#counts.delete(ownerId);
-  }
-}
-
-/** The calls of owners, from the local registry. */
-export class LocalOwnedCalls implements OwnedCalls {
-  readonly #local: LocalRegistry;
-  readonly #slots: number;
-  readonly #counts: OwnerCounts;
-
-  /** @param counts must be notified of each change of the registry */
-  constructor(local: LocalRegistry, slots: number, counts: OwnerCounts) {
-    this.#local = local;
-    this.#slots = slots;
-    this.#counts = counts;
-  }
-
-  count(ownerId: string): number {
-    return this.#counts.count(ownerId);
-  }
-
-  owners(): Iterable<string> {
-    return this.#counts.owners();
-  }
-
   idsOf(ownerIds: ReadonlySet<string>): Promise<Map<string, string[]>> {
     const owners = [...ownerIds].filter((id) => this.count(id) > 0);
     return this.#find(new Set(owners), 'tracked');
@@ -59,6 +31,20 @@ export class LocalOwnedCalls implements OwnedCalls {
 
   removedOf(ownerIds: ReadonlySet<string>): Promise<Map<string, string[]>> {
     return this.#find(ownerIds, 'removed');
+  }
+
+  #onChange(before: string, after: string): void {
+    const [from, to] = [readOwner(before), readOwner(after)];
+    if (from === to) return;
+    this.#add(from, -1);
+    this.#add(to, 1);
+  }
+
+  #add(ownerId: string, change: number): void {
+    if (ownerId === '') return;
+    const count = this.count(ownerId) + change;
+    if (count > 0) this.#counts.set(ownerId, count);
+    else this.#counts.delete(ownerId);
   }
 
   async #find(ownerIds: ReadonlySet<string>, which: 'tracked' | 'removed') {

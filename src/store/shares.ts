@@ -1,6 +1,8 @@
+import type { Logger } from 'pino';
 import type { ReplicaShare } from '../calls/overview.ts';
 import type { RedisClient } from './connection.ts';
 import { REPLICAS_KEY, shareKey } from './keys.ts';
+import type { RedisLink } from './redis-link.ts';
 
 export interface SharesOptions {
   readonly redis: RedisClient;
@@ -50,6 +52,12 @@ export class Shares {
   /** Of the other replicas that live, as they said last, in the order of their names. */
   get others(): readonly ReplicaShare[] {
     return this.#others;
+  }
+
+  /** Exchanges with each heartbeat. */
+  follow(link: Pick<RedisLink, 'on'>, log: Pick<Logger, 'debug'>): void {
+    const onFailure = (err: unknown) => log.debug({ err }, 'no shares exchanged');
+    link.on('beat', () => this.exchange().catch(onFailure));
   }
 
   /** Rejects where Redis does not answer. */

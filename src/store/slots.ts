@@ -1,6 +1,7 @@
 import { type Call, trackedCallOf } from '../calls/call.ts';
 import type { Timing } from '../calls/plan.ts';
 import { ifUnavailable, type Slots } from '../calls/ports.ts';
+import { Emitter } from './emitter.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readHead } from './record-codec.ts';
 import type { RedisRegistry } from './redis-registry.ts';
@@ -14,23 +15,27 @@ export interface RegistrySlotsOptions {
   /** How long removed calls are remembered in memory after Redis has them, in ms. */
   readonly rememberMs: number;
   readonly settledNow: () => number;
-  /** Redis had lost calls, and has them again. */
-  readonly onLost: (calls: number) => void;
+}
+
+export interface SlotsEvents {
+  /** Redis had lost this many calls, and has them again. */
+  lost: number;
 }
 
 /** The slots of the local registry, brought up to date with Redis before each is read. */
-export class RegistrySlots implements Slots {
+export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
   readonly #options: RegistrySlotsOptions;
 
   constructor(options: RegistrySlotsOptions) {
+    super();
     this.#options = options;
   }
 
   async read(slot: number): Promise<Iterable<readonly [string, Timing]>> {
-    const { registry, local, isUp, onLost } = this.#options;
+    const { registry, local, isUp } = this.#options;
     if (isUp()) {
       const synced = await registry.sync(slot, { removedSince: null }).catch(ifUnavailable);
-      if (synced !== null && synced.lost > 0) onLost(synced.lost);
+      if (synced !== null && synced.lost > 0) await this.emit('lost', synced.lost);
     }
     return {
       *[Symbol.iterator]() {

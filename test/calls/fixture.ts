@@ -356,7 +356,6 @@ export function aRegistry(over: WorldOptions = {}) {
     isUp: () => true,
     rememberMs: 2 * DEADLINE_MS,
     settledNow: () => clock.settledNow(),
-    onLost: () => undefined,
   });
   /** Puts calls into Redis, and into the local registry as the feed of events does. */
   const put = (...calls: (Call | RemovedCall)[]) => {

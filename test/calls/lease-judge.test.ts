@@ -14,7 +14,7 @@ import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts
 import { newGeneration } from '../../src/calls/words.ts';
 import { ownerKeys, slotKeys } from '../../src/store/keys.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
-import { LocalOwnedCalls, OwnerCounts } from '../../src/store/owned-calls.ts';
+import { LocalOwnedCalls } from '../../src/store/owned-calls.ts';
 import { needsJudge } from '../../src/store/owner-codec.ts';
 import { CALLS, OWNERS, type RecordKind } from '../../src/store/record-kind.ts';
 import { RedisRegistry } from '../../src/store/redis-registry.ts';
@@ -36,11 +36,9 @@ async function aJudge() {
   const at = { now: NOW };
   const clock = { now: () => at.now, settledNow: () => at.now, sleep: async () => undefined };
   const redis = await fast(server);
-  const counts = new OwnerCounts();
   const localCalls = new LocalRegistry({
     kind: CALLS,
     slots: WHEEL.slots,
-    onChange: (before, after) => counts.moved(before, after),
   });
   const localOwners = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
@@ -63,7 +61,7 @@ async function aJudge() {
   ) => new Registry<R>({ ...common, kind, local, shared });
   const calls = registry(CALLS, localCalls, inRedis(WHEEL.slots, slotKeys));
   const owners = registry(OWNERS, localOwners, inRedis(1, ownerKeys));
-  const owned = new LocalOwnedCalls(localCalls, WHEEL.slots, counts);
+  const owned = new LocalOwnedCalls(localCalls, WHEEL.slots);
   const lost: [string, number][] = [];
   const judge = new LeaseJudge({
     owners,

@@ -4,6 +4,7 @@ import { Recovery } from '../../src/daemon/recovery.ts';
 import { Emitter } from '../../src/store/emitter.ts';
 import { slotKeys } from '../../src/store/keys.ts';
 import type { LinkEvents, RedisLink } from '../../src/store/redis-link.ts';
+import type { RegistrySlots, SlotsEvents } from '../../src/store/slots.ts';
 import {
   aCall,
   aRemovedCall,
@@ -30,6 +31,10 @@ class FakeLink extends Emitter<LinkEvents> {
   refuse = (error: Error) => this.emit('refused', error);
 }
 
+class FakeSlots extends Emitter<SlotsEvents> {
+  lose = (calls: number) => this.emit('lost', calls);
+}
+
 async function aRecovery() {
   const replica = await aReplica(server);
   const lines: string[] = [];
@@ -51,7 +56,8 @@ async function aRecovery() {
     onFatal,
   });
   const link = new FakeLink();
-  recovery.follow(link as unknown as RedisLink);
+  const slots = new FakeSlots();
+  recovery.follow(link as unknown as RedisLink, slots as unknown as RegistrySlots);
   const stored = async () => {
     const states = await Promise.all([ONE, TWO].map(replica.stored));
     return [ONE, TWO].filter((_, i) => states[i] === 'tracked');
@@ -67,7 +73,7 @@ async function aRecovery() {
     replica.link.up = true;
   };
   const parts = { follow, lookSoon, callsWrittenBack, onFatal };
-  return { ...replica, recovery, link, stored, know, keep, lines, ...parts };
+  return { ...replica, recovery, link, slots, stored, know, keep, lines, ...parts };
 }
 
 describe('when Redis is back', () => {
@@ -147,11 +153,11 @@ describe('with a heartbeat', () => {
   });
 
   test('all slots are synced, if a visit found that Redis had lost calls', async () => {
-    const { recovery, link, know, stored, callsWrittenBack } = await aRecovery();
+    const { slots, link, know, stored, callsWrittenBack } = await aRecovery();
     know(ONE, TWO);
     await link.beat();
     expect(await stored()).toEqual([]);
-    recovery.noteLoss(3);
+    await slots.lose(3);
     expect(callsWrittenBack).toHaveBeenLastCalledWith(3);
     await link.beat();
     expect(await stored()).toEqual([ONE, TWO]);

@@ -18,6 +18,8 @@ export function someMetrics(
     wheel: WHEEL,
     deadlineMs: DEADLINE_MS,
     clock,
+  });
+  metrics.use({
     apps: () => apps,
     summaries: async (now) => summaries(now),
     owners: () => ({ owners: 3, lapsed: 1 }),

@@ -32,6 +32,7 @@ function aWatch() {
     return read(slot);
   };
   let locked = false;
+  const up = { value: true };
   const watch = new Watch({
     wheel: WHEEL,
     timings: world.timings,
@@ -39,8 +40,9 @@ function aWatch() {
     graceMs: GRACE,
     slots: world.slots,
     visitor: world.visitor,
+    isUp: () => up.value,
     lock: async () => !locked,
-    retryGraceMs: () => GRACE,
+    retryGraceMs: GRACE,
     keeper: world.keeper,
     onMissed: (slot, at, calls) => missed.push({ slot, turnAt: at, calls }),
     log: silent,
@@ -48,7 +50,7 @@ function aWatch() {
   const lock = (value: boolean) => {
     locked = value;
   };
-  return { ...world, watch, turnAt, missed, reads, lock };
+  return { ...world, watch, turnAt, missed, reads, lock, up };
 }
 
 describe('the watch', () => {
@@ -121,6 +123,20 @@ describe('the watch', () => {
     lock(false);
     await clock.advance(GRACE + SECOND);
     expect(graph.ids).toEqual([idIn(SLOT)]);
+    await watch.stop();
+  });
+
+  test('visits a locked slot while Redis is out, and reports no missed turn', async () => {
+    const { watch, put, clock, graph, turnAt, lock, up, missed } = aWatch();
+    put(
+      aCall({ id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE, renewedAt: turnAt - 15 * MINUTE }),
+    );
+    lock(true);
+    up.value = false;
+    watch.start();
+    await clock.advance(3 * MINUTE);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    expect(missed).toEqual([]);
     await watch.stop();
   });
 

@@ -3,20 +3,18 @@ import { describe, expect, test } from 'vitest';
 import { ownerId } from '../../src/calls/owner.ts';
 import { type CallRecord, emptyRecord } from '../../src/calls/record.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
-import { LocalOwnedCalls, OwnerCounts } from '../../src/store/owned-calls.ts';
+import { LocalOwnedCalls } from '../../src/store/owned-calls.ts';
 import { CALLS } from '../../src/store/record-kind.ts';
 import { aCall, aRemovedCall, idIn, recordOf, WHEEL } from '../calls/fixture.ts';
 
 const BOT = ownerId({ app: 'default', name: 'bot-7' });
 
 function someCalls() {
-  const counts = new OwnerCounts();
   const local = new LocalRegistry({
     kind: CALLS,
     slots: WHEEL.slots,
-    onChange: (before, after) => counts.moved(before, after),
   });
-  return { local, owned: new LocalOwnedCalls(local, WHEEL.slots, counts) };
+  return { local, owned: new LocalOwnedCalls(local, WHEEL.slots) };
 }
 
 const ID = idIn(3, 0);

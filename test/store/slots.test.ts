@@ -26,8 +26,8 @@ async function someSlots() {
     isUp: () => link.up,
     rememberMs: REMEMBER_MS,
     settledNow: () => LATER,
-    onLost: (calls) => lost.push(calls),
   });
+  slots.on('lost', (calls) => void lost.push(calls));
   const ids = async (slot = SLOT) => [...(await slots.read(slot))].map(([id]) => id).toSorted();
   return { ...replica, slots, ids, lost };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Config } from '../../config.ts';
-import { buildRedisTokens } from '../../daemon/redis.ts';
+import { buildRedisTokens } from '../../daemon/redis-access.ts';
 import { periods } from '../../periods.ts';
 import type { ConnectionOptions } from '../../store/client.ts';
 import { readVersion } from '../../version.ts';

@@ -1,0 +1,30 @@
+import { Calls } from '../calls/calls.ts';
+import type { CallKeeper, CallRegistry } from '../calls/ports.ts';
+import { Targets } from '../webhooks/targets.ts';
+import type { Apps } from './apps.ts';
+import type { Context } from './context.ts';
+
+export interface CallsNeeds {
+  readonly registry: CallRegistry;
+  readonly keeper: CallKeeper;
+  readonly apps: Pick<Apps, 'current' | 'webhookOf'>;
+}
+
+/** What bots can ask for, and the URLs that their webhooks may have. */
+export function openCalls(context: Context, { registry, keeper, apps }: CallsNeeds) {
+  const { config, wheel } = context;
+  const targets = new Targets({
+    ...(config.webhooks ?? { hosts: [], defaultUrl: null, secrets: [] }),
+    webhookOf: (app) => apps.webhookOf(app),
+  });
+  const calls = new Calls({
+    ...context,
+    registry,
+    keeper,
+    configured: () => apps.current(),
+    reach: null,
+    webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
+    slots: wheel.slots,
+  });
+  return { calls, targets };
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { retryPolicy } from '../calls/retry.ts';
+import { SLOTS } from '../calls/wheel.ts';
+import { RefereedClock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { LogObserver, tellAll } from '../log-observer.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { periods } from '../periods.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly log: Logger;
+  /** The daemon cannot go on; stop it. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export type Context = ReturnType<typeof createContext>;
+
+/** What every part of a replica may use. It is made first, and nothing in it has to be stopped. */
+export function createContext(options: DaemonOptions) {
+  const { config, version, log } = options;
+  const { intervalMs, deadlineMs } = config;
+  const period = periods(intervalMs, deadlineMs);
+  const wheel = { intervalMs, slots: SLOTS };
+  const clock = new RefereedClock(period.skewMs, deadlineMs);
+  const metrics = new Metrics({ version, wheel, deadlineMs, clock });
+  const logObserver = new LogObserver(log);
+  return {
+    ...options,
+    wheel,
+    deadlineMs,
+    /** How long removed calls are remembered and compared with Redis. */
+    rememberMs: 2 * deadlineMs,
+    period,
+    policy: retryPolicy(intervalMs, deadlineMs),
+    clock,
+    random: Math.random,
+    replica: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    userAgent: `callkeeper/${version}`,
+    metrics,
+    observer: tellAll([metrics, logObserver]),
+    ownerObserver: logObserver,
+    /** How files are watched for changes. */
+    watched: { pollMs: period.filesPollMs, clock, log },
+  };
+}

@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import type { Clock, Random } from '../calls/ports.ts';
+import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
+import { readRotatedUrl } from '../config/redis-variables.ts';
+import type { Config } from '../config.ts';
+import { Connections, type GraphTimeouts } from '../graph/connections.ts';
+import { Tokens } from '../graph/tokens.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { parseRedisUrl, type RedisAddress } from '../store/address.ts';
+import { type Credential, RotatingCredentials } from '../store/credentials.ts';
+import { TokenCredentials } from '../store/token-credentials.ts';
+import { EntraSource } from './entra-source.ts';
+
+export interface RedisAccessParts extends Omit<RedisTokenParts, 'requested'>, RedisUrlParts {
+  readonly config: RedisTokenParts['config'] & RedisUrlParts['config'];
+  readonly metrics: Pick<Metrics, 'redisUrlReloaded' | 'tokenRequested'>;
+}
+
+/** How this replica authenticates with Redis; `credentials` is null if that never changes. */
+export function buildRedisAccess(parts: RedisAccessParts) {
+  const tokens = buildRedisTokens({
+    ...parts,
+    requested: (outcome) => parts.metrics.tokenRequested(outcome, ''),
+  });
+  const file = watchRedisUrl(parts);
+  return {
+    credentials: tokens?.credentials ?? file?.credentials ?? null,
+    /** Resolves with the first token, or when the first attempt to get one has failed. */
+    start: async () => {
+      tokens?.credentials.start();
+      file?.watch.start();
+      await tokens?.credentials.ready;
+    },
+    reload: () => file?.watch.reload(),
+    stop: async () => {
+      await Promise.all([tokens?.stop(), file?.watch.stop()]);
+    },
+  };
+}
+
+interface RedisTokenParts {
+  readonly config: Pick<Config, 'redisUrl' | 'redisEntra' | 'proxy'>;
+  readonly timeouts: GraphTimeouts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly userAgent: string;
+  readonly log: Logger;
+  readonly requested: (outcome: 'success' | 'failure') => void;
+}
+
+/** One request at a time asks for a token; the other connection is for the one after a failure. */
+const CONNECTIONS = 2;
+const ACCESS_FIX =
+  'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member). Callkeeper keeps trying.';
+const FILE_FIX = 'Put the user and the password of Redis into the file of REDIS_URL_FILE.';
+
+/** Gets tokens of Entra ID for Redis, in the same way as Graph's; null if REDIS_AUTH does not ask for them. */
+export function buildRedisTokens(parts: RedisTokenParts) {
+  const { config, timeouts, clock, random, userAgent, log, requested } = parts;
+  if (config.redisEntra === null || config.redisUrl === null) return null;
+  const { identity, scope } = config.redisEntra;
+  const { username } = parseRedisUrl(config.redisUrl);
+  const connections = new Connections(CONNECTIONS, timeouts, config.proxy);
+  const { tokenMs } = timeouts;
+  const options = { connections, tokenMs, clock, random, log, requested, userAgent };
+  const tokens = new Tokens({ ...options, scope, reserveMs: 0 });
+  const source = new EntraSource(tokens.of(identity, identity.tenantId), username);
+  const credentials = new TokenCredentials({ source, clock, username, fix: ACCESS_FIX });
+  return {
+    credentials,
+    stop: async () => {
+      await credentials.stop();
+      await connections.close();
+    },
+  };
+}
+
+interface RedisUrlParts {
+  readonly config: Pick<Config, 'redisUrl' | 'redisUrlFile'>;
+  readonly metrics: Pick<Metrics, 'redisUrlReloaded'>;
+  readonly watched: Omit<FileWatchOptions<RedisAddress>, 'file'>;
+}
+
+/** Follows the user and the password in REDIS_URL_FILE; null without that file. */
+function watchRedisUrl({ config, metrics, watched }: RedisUrlParts) {
+  const { redisUrl, redisUrlFile } = config;
+  if (redisUrl === null || redisUrlFile === null) return null;
+  const credentials = new RotatingCredentials(credentialIn(parseRedisUrl(redisUrl)), FILE_FIX);
+  const watch = new FileWatch<RedisAddress>({
+    ...watched,
+    file: {
+      ...redisUrlFile,
+      variable: 'REDIS_URL_FILE',
+      subject: 'the user and the password of Redis',
+      read: (text) => readRotatedUrl(text, redisUrl),
+      use: (address) => credentials.use(credentialIn(address)),
+      told: () => ({}),
+      reloaded: (outcome) => metrics.redisUrlReloaded(outcome),
+    },
+  });
+  return { credentials, watch };
+}
+
+function credentialIn({ username, password }: RedisAddress): Credential {
+  return { username, password };
+}

@@ -1,0 +1,56 @@
+import type { PlanContext } from '../calls/plan.ts';
+import type { CallKeeper } from '../calls/ports.ts';
+import type { Visits } from '../calls/visitor.ts';
+import { Schedule } from '../schedule/schedule.ts';
+import { Watch } from '../schedule/watch.ts';
+import type { Connections, RedisClient } from '../store/connection.ts';
+import { QUEUE_PREFIX } from '../store/keys.ts';
+import type { RedisLink } from '../store/redis-link.ts';
+import type { RedisRegistry } from '../store/redis-registry.ts';
+import type { RegistrySlots } from '../store/slots.ts';
+import type { Tracing } from '../tracing/tracing.ts';
+import type { Context } from './context.ts';
+import { Turns } from './turns.ts';
+
+export interface ScheduleNeeds {
+  readonly forQueues: RedisClient;
+  readonly connectWorker: () => Connections;
+  readonly link: RedisLink;
+  readonly shared: RedisRegistry;
+  readonly slots: RegistrySlots;
+  readonly keeper: CallKeeper;
+  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly visitor: Visits;
+  readonly tracing: Pick<Tracing, 'telemetry'> | null;
+}
+
+/** Who visits the slots: the wheel in its turns, and the watch if a turn was missed. */
+export function openSchedule(context: Context, needs: ScheduleNeeds) {
+  const { metrics, period } = context;
+  const { forQueues, connectWorker, link, shared, slots, keeper, timings, visitor } = needs;
+  const schedule = new Schedule({
+    ...context,
+    ...period,
+    redis: forQueues,
+    connectWorker,
+    prefix: QUEUE_PREFIX,
+    visitor,
+    onRepair: (ailment) => metrics.schedulerRepaired(ailment),
+    onWorkerReplaced: () => metrics.workerReplaced(),
+    telemetry: needs.tracing?.telemetry ?? null,
+  });
+  const watch = new Watch({
+    ...context,
+    timings,
+    graceMs: period.watchGraceMs,
+    slots,
+    visitor,
+    isUp: () => link.up,
+    lock: (slot) => shared.tryLock(slot, 2 * period.graph.totalMs),
+    retryGraceMs: period.retryGraceMs,
+    keeper,
+    onMissed: () => metrics.missedTurn(),
+  });
+  const turns = new Turns({ ...context, schedule });
+  return { schedule, watch, turns, start: () => watch.start() };
+}

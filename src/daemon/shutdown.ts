@@ -1,0 +1,94 @@
+import type { Call } from '../calls/call.ts';
+import type { Context } from './context.ts';
+import type { Recovery } from './recovery.ts';
+
+export interface ShutdownNeeds {
+  readonly api: { refuse(): void; drain(): Promise<void> };
+  readonly keeper: {
+    close(): Call[];
+    refused(): readonly Call[];
+    settled(): Promise<void>;
+  };
+  readonly schedule: {
+    handOver(calls: readonly Call[]): Promise<void>;
+    stop(limit: AbortSignal, last: () => Promise<void>): Promise<void>;
+  };
+  readonly watch: { stop(): Promise<void> };
+  readonly owners: { stop(): Promise<void> };
+  readonly webhooks: { stop(limit: AbortSignal): Promise<void> } | null;
+  readonly redis: {
+    readonly link: { readonly out: AbortSignal };
+    untilAnswers(limit: AbortSignal): Promise<void>;
+  };
+  readonly registry: { readonly unacknowledged: number };
+  readonly recovery: Pick<Recovery, 'saveLast'>;
+  /** All parts, to be disposed of at last. */
+  readonly parts: AsyncDisposable;
+}
+
+/**
+ * Stops a replica within the configured time. First no part takes new work, and all finish at once
+ * what they have, or hand it to other replicas. Only then the parts are disposed of, one after the
+ * other: until then each may still need those before it.
+ */
+export class Shutdown {
+  readonly #context: Context;
+  readonly #needs: ShutdownNeeds;
+  #stopped: Promise<void> | null = null;
+
+  constructor(context: Context, needs: ShutdownNeeds) {
+    this.#context = context;
+    this.#needs = needs;
+  }
+
+  /** May be called again: the replica stops once. */
+  stop(): Promise<void> {
+    this.#needs.api.refuse();
+    this.#stopped ??= this.#within(this.#context.config.shutdownMs);
+    return this.#stopped;
+  }
+
+  async #within(ms: number): Promise<void> {
+    const limit = AbortSignal.timeout(ms);
+    const cut = new Promise<void>((resolve) => {
+      limit.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#stopAll(limit), cut]);
+  }
+
+  async #stopAll(limit: AbortSignal): Promise<void> {
+    const { redis, registry, recovery, parts } = this.#needs;
+    await this.#finishWork(limit);
+    if (registry.unacknowledged > 0) await redis.untilAnswers(limit);
+    await recovery.saveLast();
+    await parts[Symbol.asyncDispose]();
+  }
+
+  async #finishWork(limit: AbortSignal): Promise<void> {
+    const { api, keeper, watch, owners, webhooks, redis } = this.#needs;
+    // If Redis is out, there is nobody to hand visits to.
+    const handOver = AbortSignal.any([limit, redis.link.out]);
+    const waiting = keeper.close();
+    const drained = api.drain();
+    const results = await Promise.allSettled([
+      drained,
+      this.#handOver(waiting, drained, handOver),
+      watch.stop(),
+      owners.stop(),
+      keeper.settled(),
+      webhooks?.stop(handOver),
+    ]);
+    // The failure of one part must not keep the others from writing what they have.
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue;
+      this.#context.log.error({ err: result.reason }, 'a part did not stop');
+    }
+  }
+
+  /** Calls that are tracked while the API is drained come too late for this replica. */
+  async #handOver(waiting: Call[], drained: Promise<void>, limit: AbortSignal): Promise<void> {
+    const { keeper, schedule } = this.#needs;
+    await schedule.handOver(waiting);
+    await schedule.stop(limit, () => drained.then(() => schedule.handOver(keeper.refused())));
+  }
+}

@@ -1,0 +1,77 @@
+import type { Logger } from 'pino';
+import type { OwnerRecord } from '../calls/owner.ts';
+import type { SettledClock } from '../calls/ports.ts';
+import type { RedisClient } from './connection.ts';
+import { JUDGE_KEY } from './keys.ts';
+import type { LocalOwners } from './local-owners.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import { type RedisRegistry, WrongTypeError } from './redis-registry.ts';
+import type { Registry } from './registry.ts';
+
+export interface OwnerSyncOptions {
+  readonly redis: RedisClient;
+  readonly replica: string;
+  /** How long the judge's lock holds unless it is extended, in ms. */
+  readonly holdMs: number;
+  readonly registry: Registry<OwnerRecord>;
+  readonly local: LocalRegistry<OwnerRecord>;
+  readonly shared: RedisRegistry;
+  readonly owners: Pick<LocalOwners, 'inDoubt'>;
+  /** Slots of the registry of owners. */
+  readonly slots: number;
+  /** How long a lost or dropped owner is kept, in ms. */
+  readonly keptMs: number;
+  readonly clock: SettledClock;
+  readonly log: Logger;
+}
+
+/** Keeps this replica's owners in step with Redis, and holds the lock of the judge of leases. */
+export class OwnerSync {
+  readonly #options: OwnerSyncOptions;
+
+  constructor(options: OwnerSyncOptions) {
+    this.#options = options;
+  }
+
+  /** Takes or extends the judge's lock; false if another replica has it, or Redis does not answer. */
+  async holdLock(): Promise<boolean> {
+    const { redis, replica, holdMs } = this.#options;
+    const holding = redis.holdLock(JUDGE_KEY, replica, Math.ceil(holdMs));
+    return (await holding.catch(() => 0)) === 1;
+  }
+
+  /** Whether this replica has changes of owners that Redis has not acknowledged. */
+  get isAhead(): boolean {
+    return this.#options.registry.unacknowledged > 0;
+  }
+
+  /** Syncs all owners, and drops those that were removed long ago. */
+  async syncAll(withRemoved: boolean): Promise<void> {
+    const { slots, keptMs, clock, log } = this.#options;
+    const since = clock.settledNow() - keptMs;
+    const unreadable: number[] = [];
+    for (let slot = 0; slot < slots; slot++) {
+      try {
+        await this.#sync(slot, since, withRemoved);
+      } catch (error) {
+        if (!(error instanceof WrongTypeError)) throw error;
+        unreadable.push(slot);
+      }
+    }
+    if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys of owners are not ours');
+  }
+
+  /** Reads the owners in doubt, which the judge may be about to change. */
+  async refresh(): Promise<void> {
+    const { registry, owners } = this.#options;
+    const ids = owners.inDoubt();
+    if (ids.length > 0) await registry.read(ids);
+  }
+
+  async #sync(slot: number, since: number, withRemoved: boolean): Promise<void> {
+    const { registry, local, shared } = this.#options;
+    await registry.sync(slot, { removedSince: withRemoved ? since : null });
+    local.dropRemoved(slot, since);
+    await shared.prune(slot, since);
+  }
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import type { Context } from '../../src/daemon/context.ts';
+import { Shutdown, type ShutdownNeeds } from '../../src/daemon/shutdown.ts';
+import { aCall } from '../calls/fixture.ts';
+
+/** The shutdown of parts that say what they do, in order. */
+function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
+  const done: string[] = [];
+  const errors: unknown[] = [];
+  const did = (what: string) => async () => void done.push(what);
+  const late = [aCall({ id: 'late-call' })];
+  const needs: ShutdownNeeds = {
+    api: { refuse: () => void done.push('refuse'), drain: did('drain') },
+    keeper: {
+      close: () => [aCall({ id: 'waiting-call' })],
+      refused: () => late,
+      settled: did('keeper'),
+    },
+    schedule: {
+      handOver: async (calls) => void done.push(`hand over ${calls.map(({ id }) => id)}`),
+      stop: async (_, last) => {
+        done.push('schedule');
+        await last();
+      },
+    },
+    watch: { stop: did('watch') },
+    owners: { stop: did('owners') },
+    webhooks: { stop: did('webhooks') },
+    redis: { link: { out: new AbortController().signal }, untilAnswers: did('until answers') },
+    registry: { unacknowledged: 0 },
+    recovery: { saveLast: did('save last') },
+    parts: { [Symbol.asyncDispose]: did('dispose') },
+    ...over,
+  };
+  const log = { error: (told: unknown) => void errors.push(told) };
+  const context = { config: { shutdownMs }, log } as unknown as Context;
+  return { shutdown: new Shutdown(context, needs), done, errors };
+}
+
+describe('a replica that stops', () => {
+  test('is unready first, and disposes of its parts last', async () => {
+    const { shutdown, done } = aShutdown();
+    await shutdown.stop();
+    expect(done[0]).toBe('refuse');
+    expect(done.slice(-2)).toEqual(['save last', 'dispose']);
+    expect(done).toEqual(
+      expect.arrayContaining(['drain', 'keeper', 'watch', 'owners', 'webhooks']),
+    );
+    expect(done).not.toContain('until answers');
+  });
+
+  test('hands over what was waiting, then what was tracked while the API was drained', async () => {
+    const drained = Promise.withResolvers<void>();
+    const api = { refuse: () => undefined, drain: () => drained.promise };
+    const { shutdown, done } = aShutdown({ api });
+    const stopped = shutdown.stop();
+    await expect.poll(() => done).toContain('schedule');
+    expect(done).not.toContain('hand over late-call');
+    drained.resolve();
+    await stopped;
+    const handedOver = done.filter((what) => what.startsWith('hand over'));
+    expect(handedOver).toEqual(['hand over waiting-call', 'hand over late-call']);
+  });
+
+  test('saves what it alone knows although a part does not stop', async () => {
+    const failure = new Error('no watch');
+    const watch = { stop: () => Promise.reject(failure) };
+    const registry = { unacknowledged: 1 };
+    const { shutdown, done, errors } = aShutdown({ watch, registry });
+    await shutdown.stop();
+    expect(done.slice(-3)).toEqual(['until answers', 'save last', 'dispose']);
+    expect(errors).toEqual([{ err: failure }]);
+  });
+
+  test('stops once, however often it is asked to', async () => {
+    const { shutdown, done } = aShutdown();
+    await Promise.all([shutdown.stop(), shutdown.stop()]);
+    expect(done.filter((what) => what === 'dispose')).toHaveLength(1);
+  });
+
+  test('does not wait longer than its limit for a part that hangs', async () => {
+    const hanging = { stop: () => Promise.withResolvers<void>().promise };
+    const { shutdown, done } = aShutdown({ owners: hanging }, 20);
+    await shutdown.stop();
+    expect(done).not.toContain('dispose');
+  });
+});
