@@ -29,7 +29,9 @@ A replica reads its settings from the environment, and from \`.env\` in its work
 environment wins over one of \`.env\`. An empty variable counts as unset. \`callkeeper serve --help\` prints this
 reference, and \`callkeeper check\` tests what you have set.
 
-If a value is invalid, the replica lists all faults and exits with code 2. It never prints a secret.
+If a value is invalid, the replica lists all faults and exits with code 2. It never prints a secret. It warns about
+a variable in \`.env\` that nobody reads, and about a variable of the environment that looks like a misspelt one of
+these.
 
 Durations are written \`500ms\`, \`5s\`, \`15m\` or \`1h\`.
 

@@ -54,7 +54,9 @@ async function main([name = '', ...args]) {
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
   const isOfDaemon = name === 'start' || name === 'cli';
   const env = { ...(isOfDaemon ? readEnvFile() : {}), ...process.env, PATH };
-  process.exitCode = await launch(findNode(), [...program.run, ...args], { cwd: ROOT, env });
+  // The command line answers `--help`, and refuses what is no option.
+  const run = name === 'start' && args.length > 0 ? ['src/cli.ts', 'serve'] : program.run;
+  process.exitCode = await launch(findNode(), [...run, ...args], { cwd: ROOT, env });
   process.stdout.write(program.after ?? '');
 }
 

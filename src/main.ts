@@ -1,18 +1,33 @@
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
-import { printableLines } from './printable.ts';
+import { printable, printableLines } from './printable.ts';
 import { StopRequests } from './stop-requests.ts';
 
 // Before the rest is imported, which takes a second: see StopRequests.
 const requests = new StopRequests();
+const [argument] = import.meta.main ? process.argv.slice(2) : [];
 try {
-  const { runReplica } = await import('./replica.ts');
-  // The imports block the event loop; this lets signals that came meanwhile through.
-  await setImmediate();
-  await runReplica(requests);
+  if (argument !== undefined) refuse(argument);
+  else await run();
 } catch (error) {
   // Node itself would print the text unescaped.
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`callkeeper: ${printableLines(text)}\n`);
   process.exitCode = 1;
+}
+
+async function run(): Promise<void> {
+  const { runReplica } = await import('./replica.ts');
+  // The imports block the event loop; this lets signals that came meanwhile through.
+  await setImmediate();
+  await runReplica(requests);
+}
+
+/** An option that is ignored would be taken for one that counts. */
+function refuse(argument: string): void {
+  process.stderr.write(
+    `callkeeper: a replica takes no arguments, got ${printable(argument)}: set variables instead, ` +
+      'which `callkeeper serve --help` lists\n',
+  );
+  process.exitCode = 2;
 }

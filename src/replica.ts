@@ -1,6 +1,8 @@
+import { unknownVariables } from './config/unknown-variables.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
-import { readEnvironment } from './environment.ts';
+import { firstSteps, readEnvironment, readNamesInFile } from './environment.ts';
+import { describeSettings, settingsInForce } from './in-force.ts';
 import { logConsole } from './library-warnings.ts';
 import { type Log, openLog } from './log.ts';
 import { printableLines } from './printable.ts';
@@ -10,8 +12,9 @@ import { readVersion } from './version.ts';
 
 /** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
 export async function runReplica(requests: StopRequests): Promise<void> {
-  const config = readConfiguration();
-  if (!config) return;
+  const read = readConfiguration();
+  if (!read) return;
+  const { config, warnings } = read;
   const opened = openLog(config.logLevel);
   const { log } = opened;
   logConsole(log);
@@ -20,6 +23,8 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   // calls alive.
   process.on('unhandledRejection', (err) => log.error({ err }, 'a failure that nobody handled'));
   const version = readVersion();
+  log.info({ version, ...settingsInForce(config) }, `starting: ${describeSettings(config)}`);
+  for (const warning of warnings) log.warn(warning);
 
   let daemon: Daemon | null = null;
   // Before the daemon runs there is nothing to stop: the start is completed first.
@@ -54,11 +59,14 @@ export async function runReplica(requests: StopRequests): Promise<void> {
 }
 
 function readConfiguration() {
+  const env = readEnvironment();
+  const warnings = unknownVariables(env, readNamesInFile() ?? []);
   try {
-    return readConfig(readEnvironment(), () => isOnPath('redis-server'));
+    return { config: readConfig(env, () => isOnPath('redis-server')), warnings };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`callkeeper: ${printableLines(error.message)}\n`);
+    const lines = [error.message, ...warnings, firstSteps(env)].filter((line) => line !== null);
+    process.stderr.write(`callkeeper: ${printableLines(lines.join('\n'))}\n`);
     process.exitCode = 2;
     return null;
   }

@@ -1,15 +1,16 @@
+import { unknownVariables } from '../config/unknown-variables.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
-import { readEnvironment } from '../environment.ts';
+import { readEnvironment, readNamesInFile } from '../environment.ts';
 import { Prober } from '../graph/probe.ts';
+import { describeSettings } from '../in-force.ts';
 import { logConsole } from '../library-warnings.ts';
 import { periods } from '../periods.ts';
 import { isOnPath } from '../processes.ts';
 import { withoutSecrets } from '../secrets.ts';
 import { readVersion } from '../version.ts';
-import { span } from './call-lines.ts';
 import { about, type Finding } from './check/finding.ts';
 import { checkApp } from './check/microsoft.ts';
-import { checkRedis, describeAddress } from './check/redis.ts';
+import { checkRedis } from './check/redis.ts';
 import { command } from './command.ts';
 import { EXIT } from './exit.ts';
 import { paint, printable, printableJson } from './printable.ts';
@@ -38,8 +39,11 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
     const findings: Finding[] = [];
     let exit: number = EXIT.done;
     try {
-      const config = readConfig(readEnvironment(), () => !environment || isOnPath('redis-server'));
-      for await (const found of environment ? [[describeConfig(config)]] : look(config)) {
+      const env = readEnvironment();
+      const unknown = unknownVariables(env, readNamesInFile() ?? []).map(asWarning);
+      const config = readConfig(env, () => !environment || isOnPath('redis-server'));
+      const about = [describeConfig(config), ...unknown];
+      for await (const found of environment ? [about] : look(config, about)) {
         const some: Finding[] = JSON.parse(withoutSecrets(JSON.stringify(found)));
         findings.push(...some);
         if (!json) process.stdout.write(some.map(describe).join(''));
@@ -60,35 +64,31 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
 });
 
 const LINGER_MS = 500;
+const CORRECT = 'Correct the environment: see docs/configuration.md.';
 
 /** All at once; told in their order. */
-async function* look(config: Config): AsyncGenerator<Finding[]> {
+async function* look(config: Config, about: Finding[]): AsyncGenerator<Finding[]> {
   const { graph: timeouts, skewMs } = periods(config.intervalMs, config.deadlineMs);
   const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };
   const userAgent = `callkeeper/${readVersion()}`;
   const connections = config.graphConnections;
   const prober = new Prober({ connections, timeouts, proxy: config.proxy, clock, userAgent });
   const looks = [checkRedis(config), ...config.apps.map((app) => checkApp(app, prober, skewMs))];
-  yield [describeConfig(config)];
+  yield about;
   for (const one of looks) yield await one;
   await prober.close();
 }
 
 function describeConfig(config: Config): Finding {
-  const { redisUrl, apps, intervalMs, deadlineMs } = config;
-  const redis =
-    redisUrl === null ? 'a redis-server of its own' : `Redis at ${describeAddress(redisUrl)}`;
-  const names = apps.map(({ name }) => name).join(', ');
-  const pace = `a keepAlive every ${span(intervalMs)}, deadline ${span(deadlineMs)}`;
-  return about(null).ok('configuration', `${redis}; apps ${names}; ${pace}`);
+  return about(null).ok('configuration', describeSettings(config));
+}
+
+function asWarning(fault: string): Finding {
+  return about(null).warning('configuration', fault, CORRECT);
 }
 
 function asFinding(fault: string): Finding {
-  return about(null).failed(
-    'configuration',
-    fault,
-    'Correct the environment: see docs/configuration.md.',
-  );
+  return about(null).failed('configuration', fault, CORRECT);
 }
 
 const STYLES = { ok: 'green', warning: 'yellow', failed: 'red' } as const;

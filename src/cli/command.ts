@@ -1,5 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { nearest } from './nearest.ts';
+import { nearest } from '../did-you-mean.ts';
 
 /** What was asked for is not as it should be; the message says how. */
 export class UsageError extends Error {
@@ -15,8 +15,8 @@ type Values<O extends Options> = ReturnType<
 >['values'];
 
 export interface CommandOptions<O extends Options> {
-  /** What `--help` prints. */
-  readonly usage: string;
+  /** What `--help` prints; a function if it has to be made. */
+  readonly usage: string | (() => Promise<string>);
   readonly options: O;
   /** What its arguments are, in the singular; none are taken without. */
   readonly operand?: string;
@@ -32,7 +32,8 @@ export function command<const O extends Options>(described: CommandOptions<O>): 
   return async (args) => {
     const [values, operands] = read({ ...options, help: HELP }, args, operand);
     if (values.help) {
-      process.stdout.write(usage.endsWith('\n') ? usage : `${usage}\n`);
+      const text = typeof usage === 'string' ? usage : await usage();
+      process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
       return 0;
     }
     return await run(values as Values<O>, operands);

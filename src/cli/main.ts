@@ -1,9 +1,9 @@
+import { nearest } from '../did-you-mean.ts';
 import { printableLines } from '../printable.ts';
 import { onLauncherGone } from '../processes.ts';
 import { readVersion } from '../version.ts';
 import { type Command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
-import { nearest } from './nearest.ts';
 
 const USAGE = `Usage: callkeeper [command] [options]
 

@@ -1,12 +1,16 @@
 import { command } from './command.ts';
 
-export const run = command({
-  usage: `Usage: callkeeper [serve]
+const USAGE = `Usage: callkeeper [serve]        (in a clone: npm start)
 
-One replica, from the environment and .env. docs/configuration.md lists the variables; callkeeper check
-tells whether they will do. Exit codes: 0 stopped as asked, 1 it could not go on, 2 the
-environment is not usable.
-`,
+Runs one replica. Its settings are variables of the environment or of .env; callkeeper check
+tests them. Exit codes: 0 stopped as asked, 1 it could not go on, 2 the environment is invalid.
+`;
+
+export const run = command({
+  usage: async () => {
+    const { describeVariables } = await import('../config/variables-help.ts');
+    return `${USAGE}\n${describeVariables()}`;
+  },
   options: {},
   async run() {
     await import('../main.ts');

@@ -102,7 +102,9 @@ describe('where all is well', () => {
   test('check --environment asks nobody', async () => {
     const nobody = { REDIS_URL: 'redis://127.0.0.1:1', GRAPH_BASE_URL: 'http://127.0.0.1:1/v1.0' };
     const { code, stdout } = await cli(['check', '--environment'], env(nobody));
-    expect(stdout).toMatch(/^ok {7}configuration: Redis at 127\.0\.0\.1:1; apps default; .*\n$/);
+    expect(stdout).toMatch(
+      /^ok {7}configuration: cloud global, .* Redis at 127\.0\.0\.1:1; .*; app default\n$/,
+    );
     expect(code).toBe(0);
     const none = await cli(
       ['check', '--environment'],
@@ -458,6 +460,16 @@ test('where nobody answers anything the check is over all the same', async () =>
     { check: 'token', status: 'failed', detail: expect.stringContaining('no answer in') },
     { check: 'graph', status: 'failed', detail: expect.stringContaining('no answer in') },
   ]);
+});
+
+test('a misspelt variable is a warning, and a failure with --strict', async () => {
+  const args = ['check', '--environment'];
+  const misspelt = env({ KEEPALIVE_INTERVL: '5m' });
+  const { code, stdout } = await cli(args, misspelt);
+  expect(stdout).toContain('warning  configuration: KEEPALIVE_INTERVL is not a variable of');
+  expect(stdout).toContain('did you mean KEEPALIVE_INTERVAL?');
+  expect(code).toBe(0);
+  expect((await cli([...args, '--strict'], misspelt)).code).toBe(1);
 });
 
 test('an environment that serve would refuse is told in full, with exit code 2', async () => {

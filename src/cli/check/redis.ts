@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts';
+import { describeAddress } from '../../in-force.ts';
 import { periods } from '../../periods.ts';
 import { parseRedisUrl } from '../../store/address.ts';
 import { type Cause, causeOf } from '../../store/cause.ts';
@@ -150,12 +151,4 @@ function describeFailure(error: unknown, { redisUrl, dataDir }: Config): Finding
   if (cause) return tell.failed('redis', cause.what, cause.fix);
   const message = (error as Error).message || String((error as NodeJS.ErrnoException).code);
   return tell.failed('redis', `Redis does not serve: ${message}`, "See Redis's log.");
-}
-
-/** Without user and password. */
-export function describeAddress(url: string): string {
-  const address = parseRedisUrl(url);
-  if (address.kind === 'single') return new URL(address.url).host;
-  const endpoints = address.kind === 'sentinel' ? address.sentinels : address.nodes;
-  return endpoints.map(({ host, port }) => `${host}:${port}`).join(',');
 }

@@ -13,8 +13,8 @@ export function nearest(given: string, names: Iterable<string>): string | null {
   return best;
 }
 
-/** Levenshtein's. */
-function distanceOf(a: string, b: string): number {
+/** Levenshtein distance: letters added, removed or replaced. */
+export function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
