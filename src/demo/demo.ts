@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
+import type { Style } from '../cli/printable.ts';
 import { Simulator } from '../simulator/simulator.ts';
 import { EmbeddedRedis } from '../store/embedded.ts';
 import { AnyReplica } from './any-replica.ts';
 import { LEASE_S } from './bot.ts';
 import { Bots } from './bots.ts';
-import { describeDemo } from './intro.ts';
+import { describeDemo, describeReminder } from './intro.ts';
 import { type Key, listenToKeys } from './keys.ts';
 import { Narrator } from './narrator.ts';
 import { PhoneSystem } from './phone-system.ts';
@@ -33,6 +34,7 @@ export interface DemoOptions {
   /** Ends it without manners: replicas that still stop are killed. */
   readonly hurry: AbortSignal;
   readonly write: (text: string) => void;
+  readonly paint: (style: Style, text: string) => string;
 }
 
 const INTERVAL_MS = 10_000;
@@ -40,6 +42,8 @@ const DEADLINE_MS = 30_000;
 /** Of the replicas, of Graph and of Entra. */
 const PORTS = [8080, 8081, 9000, 9443] as const;
 const TOTALS_EVERY_MS = 5_000;
+/** The keys and the board have scrolled away by then. */
+const TURNS_PER_REMINDER = 12;
 /** Longer than a turn of the wheel, so that every call is kept alive without Redis once. */
 const REDIS_OUT_MS = 15_000;
 const BOTS = ['bot-1', 'bot-2'] as const;
@@ -59,7 +63,7 @@ const SCALE = {
  * when nothing of it is left; rejects where it could not be built, likewise.
  */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
-  const { lastsS, port, stop, hurry, write } = options;
+  const { lastsS, port, stop, hurry, write, paint } = options;
   const { signal } = stop;
   await using started = new AsyncDisposableStack();
 
@@ -81,6 +85,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const graph = new PhoneSystem(simulator);
   const narrator = new Narrator({
     write,
+    paint,
     deadlineMs: DEADLINE_MS,
     lastGapMs: (callId) => graph.lastGapMs(callId),
   });
@@ -138,13 +143,13 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     press: () => outage.begin(),
   };
   const keys: readonly Key[] = [
-    { key: 'k', does: 'kills a replica (SIGKILL)', press: killerOf(replicas) },
+    { key: 'k', does: 'kills a replica', press: killerOf(replicas, narrator) },
     ...(options.redisUrl === null ? [stopsRedis] : []),
     { key: 'b', does: 'kills a bot, or brings it back', press: () => bots.killOrStart() },
   ];
   const { stdin } = process;
   const shown = stdin.isTTY ? keys : [];
-  if (!signal.aborted) write(describeDemo({ ...SCALE, replicas, simulator, keys: shown }));
+  if (!signal.aborted) write(describeDemo({ ...SCALE, replicas, simulator, keys: shown }, paint));
 
   started.defer(() => bots.stop());
   bots.start();
@@ -152,14 +157,15 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   const truth = () => readTruth(simulator.summary(), promised.all, DEADLINE_MS);
   const timeIsUp = AbortSignal.timeout((lastsS ?? 0) * 1_000);
   const over = lastsS === null ? signal : AbortSignal.any([signal, timeIsUp]);
-  while (!over.aborted) {
+  for (let turn = 1; !over.aborted; turn++) {
     await sleep(TOTALS_EVERY_MS, undefined, { signal: over }).catch(() => undefined);
     narrator.totals(truth());
+    if (turn % TURNS_PER_REMINDER === 0) write(describeReminder({ replicas, keys: shown }, paint));
   }
   const verdict = judge(truth(), DEADLINE_MS, !signal.aborted);
   write('Stopping …\n');
   await started.disposeAsync();
-  write(`${verdict.text}\n`);
+  write(`${paint(verdict.passed ? 'green' : 'red', verdict.text)}\n`);
   return verdict.passed;
 }
 
@@ -173,10 +179,12 @@ function logTo(narrator: Narrator) {
 }
 
 /** Kills one after the other, so that either shows that it can do without the other. */
-function killerOf(replicas: readonly Replica[]): () => void {
+function killerOf(replicas: readonly Replica[], narrator: Narrator): () => void {
   let next = 0;
   return () => {
     const running = replicas.filter((replica) => replica.running);
+    if (running.length === 0)
+      narrator.news('', 'no replica runs: each is started again in a moment');
     running[next++ % running.length]?.kill();
   };
 }

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { paint } from '../cli/printable.ts';
 import { redisForDemo } from '../processes.ts';
 import { type DemoOptions, runDemo } from './demo.ts';
 
@@ -44,6 +45,7 @@ export async function runUntilTold(options: Pick<DemoOptions, 'lastsS' | 'port' 
     stop,
     hurry: hurry.signal,
     write: (text) => process.stdout.write(text),
+    paint,
   });
 }
 

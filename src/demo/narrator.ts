@@ -1,4 +1,6 @@
+import type { Style } from '../cli/printable.ts';
 import { printableLines } from '../printable.ts';
+import { type Line, Repeats } from './repeats.ts';
 import type { EventKind, Told, ToldOfOwner } from './replica-log.ts';
 import { seconds, type Truth } from './verdict.ts';
 
@@ -9,6 +11,15 @@ const WORDS: Record<EventKind, string> = {
   ended: 'ended',
   untracked: 'stopped',
   expired: 'EXPIRED',
+};
+
+const STYLES: Readonly<Record<string, Style>> = {
+  tracked: 'cyan',
+  renewed: 'green',
+  failed: 'yellow',
+  EXPIRED: 'red',
+  lapsed: 'yellow',
+  lost: 'red',
 };
 
 const REASONS: Partial<Record<EventKind, string>> = {
@@ -24,14 +35,19 @@ const STOPS: Readonly<Record<string, string>> = {
 
 export interface NarratorOptions {
   readonly write: (text: string) => void;
+  readonly paint: (style: Style, text: string) => string;
   readonly deadlineMs: number;
   /** From the last success but one, or the call's start, to the last success; by Graph's ledger. */
   readonly lastGapMs: (callId: string) => number | null;
 }
 
-/** Writes a line for everything that happens, and counts it. */
+/**
+ * Writes a line for everything that happens, and counts it. What replicas say again and again, as in
+ * an outage, is summarised with the totals.
+ */
 export class Narrator {
   readonly #options: NarratorOptions;
+  readonly #repeats = new Repeats((line) => this.#line(line));
   /** Event, then replica: how many. */
   readonly #counts = new Map<EventKind, Map<string, number>>();
 
@@ -41,29 +57,36 @@ export class Narrator {
 
   /** Writes what a replica logged. */
   replica(name: string, told: Told): void {
+    const who = `replica ${name}`;
     if (told.kind === 'said') {
-      this.news(`replica ${name}`, told.text);
+      this.#repeats.add({ what: '', callId: '', who, why: told.text });
       return;
     }
     if ('owner' in told) {
-      this.#owner(name, told);
+      this.#owner(who, told);
       return;
     }
     const { kind, callId, detail } = told;
+    this.#count(kind, name);
+    const line = { what: WORDS[kind], callId, who, why: this.#why(kind, callId, detail) };
+    if (kind === 'failed') this.#repeats.add(line);
+    else this.#line(line);
+  }
+
+  #count(kind: EventKind, name: string): void {
     const byReplica = this.#counts.get(kind) ?? new Map<string, number>();
     byReplica.set(name, (byReplica.get(name) ?? 0) + 1);
     this.#counts.set(kind, byReplica);
-    this.#line(WORDS[kind], callId, `replica ${name}`, this.#why(kind, callId, detail));
   }
 
   bot(name: string, callId: string, isTold: boolean): void {
-    const whom = isTold ? 'tells Callkeeper' : 'tells Graph only';
-    this.#line('hangs up', callId, name, whom);
+    const why = isTold ? 'tells Callkeeper' : 'tells Graph only';
+    this.#line({ what: 'hangs up', callId, who: name, why });
   }
 
   /** Writes what happened to something other than a call. */
   news(who: string, text: string): void {
-    this.#line('', '', who, text);
+    this.#line({ what: '', callId: '', who, why: text }, 'bold');
   }
 
   totals(truth: Truth): void {
@@ -77,10 +100,11 @@ export class Narrator {
       `${this.#total('expired')} expired`,
       `smallest margin ${margin === null ? '-' : seconds(margin)} of ${seconds(deadlineMs)}`,
     ];
-    this.#options.write(`${clock()}  ---- ${parts.join(' · ')}\n`);
+    this.#repeats.summarise();
+    this.#write('dim', `${clock()}  ---- ${parts.join(' · ')}`);
   }
 
-  #owner(name: string, { kind, owner, calls, stopsAt }: ToldOfOwner): void {
+  #owner(who: string, { kind, owner, calls, stopsAt }: ToldOfOwner): void {
     const when = stopsAt === null ? '' : ` at ${clock(stopsAt)}`;
     const [what, why] = {
       'owner-lapsed': [
@@ -90,7 +114,7 @@ export class Narrator {
       'owner-renewed': ['renewed', `its lease runs again: its ${calls} calls go on`],
       'owner-lost': ['lost', `it did not renew its lease: its ${calls} calls were stopped`],
     }[kind] as [string, string];
-    this.#line(what, owner, `replica ${name}`, why);
+    this.#line({ what, callId: owner, who, why });
   }
 
   #why(kind: EventKind, callId: string, detail: string | null): string {
@@ -114,9 +138,15 @@ export class Narrator {
     return counts.map(([name, count]) => `${name} ${count}`).join(', ') || 'none yet';
   }
 
-  #line(what: string, callId: string, who: string, why: string): void {
+  #line({ what, callId, who, why }: Line, style = STYLES[what]): void {
     const columns = [clock(), what.padEnd(9), callId.slice(0, 8).padEnd(8), who.padEnd(9), why];
-    this.#options.write(`${printableLines(columns.join('  ').trimEnd())}\n`);
+    this.#write(style, columns.join('  ').trimEnd());
+  }
+
+  #write(style: Style | undefined, line: string): void {
+    const { write, paint } = this.#options;
+    const text = printableLines(line);
+    write(`${style === undefined ? text : paint(style, text)}\n`);
   }
 }
 

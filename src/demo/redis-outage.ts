@@ -20,7 +20,10 @@ export class RedisOutage {
   begin(): void {
     const { pid: pidNow, lastsMs, onNews } = this.#options;
     const pid = pidNow();
-    if (this.#stopped || pid === null) return;
+    if (this.#stopped || pid === null) {
+      onNews(this.#stopped ? 'is stopped already' : 'does not run: it is started again by itself');
+      return;
+    }
     process.kill(pid, 'SIGSTOP');
     this.#stopped = { pid, timer: setTimeout(() => this.end(), lastsMs) };
     onNews(`is stopped for ${lastsMs / 1_000} s (SIGSTOP)`);

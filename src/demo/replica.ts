@@ -4,13 +4,17 @@ import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { probe } from '../cli/probes.ts';
 import { askToStop } from '../processes.ts';
 
 /** main.ts, or main.js where this has been packed. */
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
 
-/** How long a replica may take to become ready; it takes about a second. */
-const READY_MS = 20_000;
+/** How often a replica is asked whether it is ready, and how long it may take to answer. */
+const ASK_EVERY_MS = 100;
+const ANSWER_MS = 3_000;
+/** How often the demo says why a replica is not ready. It takes about a second on an idle machine. */
+const NEWS_EVERY_MS = 5_000;
 /** A replica ends within its SHUTDOWN_TIMEOUT; what is longer is cut off. */
 const STOP_MS = 8_000;
 /** Until one that died is started again, so that one sees the other do its work. */
@@ -60,10 +64,19 @@ export class Replica {
     return this.#child?.pid ?? null;
   }
 
-  /** Resolves when it is ready, or nobody waits any more; rejects where it does not become ready. */
+  /**
+   * Resolves when it is ready, however long that takes, or when the signal aborts. Rejects if the
+   * process ends before it is ready.
+   */
   async start(signal: AbortSignal): Promise<void> {
-    this.#spawn();
-    await this.#ready(signal);
+    const child = this.#spawn();
+    const ended = new AbortController();
+    const onExit = () => ended.abort();
+    child.once('exit', onExit).once('error', onExit);
+    const isReady = await this.#ready(AbortSignal.any([signal, ended.signal]));
+    child.off('exit', onExit).off('error', onExit);
+    if (isReady || signal.aborted) return;
+    throw new Error(`replica ${this.name} ended before it was ready; its last lines say why`);
   }
 
   /** As a machine does that loses power. */
@@ -110,18 +123,32 @@ export class Replica {
     await sleep(RESTART_MS, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
     this.#spawn();
-    if (await this.#ready(signal).catch(() => false)) onNews(`is back, as process ${this.pid}`);
+    if (await this.#ready(signal)) onNews(`is back, as process ${this.pid}`);
   }
 
+  /** Waits until it is ready and says every now and then why it is not; false if the signal aborts. */
   async #ready(signal: AbortSignal): Promise<boolean> {
-    const until = performance.now() + READY_MS;
-    while (performance.now() < until && !signal.aborted) {
-      const answer = await fetch(`${this.url}/readyz`).catch(() => null);
-      await answer?.arrayBuffer();
-      if (answer?.ok) return true;
-      await sleep(100, undefined, { signal }).catch(() => undefined);
+    const startedAt = performance.now();
+    let newsAt = startedAt + NEWS_EVERY_MS;
+    while (!signal.aborted) {
+      const why = await whyNotReady(this.url, signal);
+      if (why === null) return !signal.aborted;
+      const now = performance.now();
+      if (now >= newsAt && !signal.aborted) {
+        newsAt = now + NEWS_EVERY_MS;
+        const forS = Math.round((now - startedAt) / 1_000);
+        this.#options.onNews(`is not ready after ${forS} s: ${why}`);
+      }
+      await sleep(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
-    if (signal.aborted) return false;
-    throw new Error(`replica ${this.name} was not ready within ${READY_MS / 1_000} s`);
+    return false;
   }
+}
+
+/** null if it is ready. */
+async function whyNotReady(url: string, stop: AbortSignal): Promise<string | null> {
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(ANSWER_MS)]);
+  const answer = await probe(url, 'readyz', signal);
+  if (answer.kind === 'ok') return null;
+  return answer.kind === 'unready' ? answer.reasons : `no answer yet (${answer.why})`;
 }

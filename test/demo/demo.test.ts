@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import process from 'node:process';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 const PATIENCE = { timeout: 20_000, interval: 50 };
@@ -9,7 +10,9 @@ const PATIENCE = { timeout: 20_000, interval: 50 };
 interface Run {
   readonly child: ChildProcess;
   readonly ended: Promise<number | NodeJS.Signals>;
+  /** Without colours. */
   output(): string;
+  painted(): string;
   /** The group of the demo, in which all that it starts is. */
   isAlive(): boolean;
 }
@@ -45,7 +48,8 @@ function watch(command: string, args: readonly string[]): Run {
   };
   onTestFinished(() => void signal('SIGKILL'));
   const ended = once(child, 'close').then(([code, name]) => code ?? name);
-  return { child, ended, output: () => output, isAlive: () => signal(0) };
+  const plain = () => stripVTControlCharacters(output).replaceAll('\r', '');
+  return { child, ended, output: plain, painted: () => output, isAlive: () => signal(0) };
 }
 
 /** The ports that the demo says it serves. */
@@ -125,6 +129,36 @@ describe('the demo', () => {
       /^PASSED: .* \d calls of dead bots were stopped, no call passed/m,
     );
     expect(demo.output()).not.toMatch(/(lapsed|lost) +bot-2/);
+  });
+
+  test('answers each key with one line, names the board and has colours', {
+    timeout: 120_000,
+  }, async () => {
+    const demo = runAtTerminal();
+    const type = (key: string) => demo.child.stdin?.write(key);
+    const lines = () => demo.output().split('\n');
+    const says = (pattern: RegExp) =>
+      vi.waitFor(() => expect(lines().filter((line) => pattern.test(line))).toHaveLength(1), {
+        timeout: 60_000,
+        interval: 50,
+      });
+    await says(/^ {2}Board: http:\/\/127\.0\.0\.1:\d+\/ {2}replica A/);
+    await vi.waitFor(() => expect(demo.output()).toMatch(/ renewed /), PATIENCE);
+    expect(demo.painted()).toContain('\x1b[32m');
+    type('r');
+    await says(/ Redis +is stopped for 15 s/);
+    type('r');
+    await says(/ Redis +is stopped already/);
+    await says(/ Redis +goes on/);
+    type('k');
+    await says(/ replica A +is gone \(SIGKILL\)/);
+    await says(/ replica A +is back/);
+    type('q');
+    expect(await demo.ended, demo.output()).toBe(0);
+    // In the outage each replica says a few lines, and then only how many more there were.
+    const said = lines().filter((line) => / {12,}replica [AB] {2}/.test(line));
+    const shown = said.filter((line) => !/ \d+ more /.test(line));
+    expect(shown.length, shown.join('\n')).toBeLessThanOrEqual(24);
   });
 
   test('leaves nothing when it is killed', { timeout: 60_000 }, async () => {

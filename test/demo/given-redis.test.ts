@@ -22,6 +22,7 @@ test('the demo works with a Redis that it has not started, and leaves it running
     write: (text) => {
       output += text;
     },
+    paint: (_style, text) => text,
   });
   await vi.waitFor(() => expect(output).toContain(' renewed '), PATIENCE);
   expect(await client.dbsize()).toBeGreaterThan(0);

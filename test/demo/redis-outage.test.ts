@@ -35,15 +35,16 @@ test('an outage stops the process for as long as it lasts, and can be ended befo
     'is stopped for 0.5 s (SIGSTOP)',
     'goes on',
     'is stopped for 3600 s (SIGSTOP)',
+    'is stopped already',
     'goes on',
   ]);
 });
 
-test('where there is no process, or another by now, nothing is done', async () => {
+test('no process is said to be missing, and another than before is left alone', async () => {
   const { pid, state } = await aProcess();
   const onNews = vi.fn();
   new RedisOutage({ pid: () => null, lastsMs: HOUR_MS, onNews }).begin();
-  expect(onNews).not.toHaveBeenCalled();
+  expect(onNews.mock.calls).toEqual([['does not run: it is started again by itself']]);
 
   let current: number | null = pid;
   const outage = new RedisOutage({ pid: () => current, lastsMs: HOUR_MS, onNews });
