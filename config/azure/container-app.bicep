@@ -1,6 +1,5 @@
-// Callkeeper as an Azure Container App. The environment, the user-assigned identity, the key vault and
-// the Azure Managed Redis are there already, in this resource group; docs/deploy.md says what has to
-// be in them.
+// Callkeeper as an Azure Container App. Make the environment, the user-assigned identity, the key vault
+// and the Azure Managed Redis first, in this resource group: see docs/deploy.md.
 //
 //   az deployment group create --resource-group GROUP --template-file container-app.bicep \
 //     --parameters environmentName=… identityName=… keyVaultName=… redisName=… image=… tenantId=… clientId=…
@@ -60,7 +59,7 @@ resource redis 'Microsoft.Cache/redisEnterprise@2025-07-01' existing = {
   name: redisName
 }
 
-// An Azure Managed Redis has one, of this name.
+// An Azure Managed Redis has one database, with this name.
 resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' existing = {
   name: 'default'
   parent: redis
@@ -88,7 +87,7 @@ resource readsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// APPS_FILE: JSON is YAML, too. No secret in it: Entra takes the identity's token in place of one.
+// APPS_FILE: JSON is YAML too. It has no secret, because Entra accepts the identity's token instead.
 var apps = {
   apps: [
     {
@@ -144,7 +143,7 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
       ]
     }
     template: {
-      // Longer than SHUTDOWN_TIMEOUT (25 s): visits in flight are finished or handed back.
+      // Longer than SHUTDOWN_TIMEOUT (25 s): the replica finishes its visits or hands them over.
       terminationGracePeriodSeconds: 40
       containers: [
         {
@@ -186,8 +185,8 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
               mountPath: '/etc/callkeeper'
             }
           ]
-          // A replica gets requests once it has been ready, which wants Redis; from then on, while
-          // it is alive: while Redis is out it takes calls all the same.
+          // A replica gets requests once it was ready, which needs Redis, and then while it is alive:
+          // while Redis is out it still accepts calls.
           probes: [
             {
               type: 'Startup'
@@ -197,7 +196,7 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
               }
               periodSeconds: 10
               timeoutSeconds: 5
-              // The most there may be. After it one that waits for Redis is started anew: no harm.
+              // The maximum. A replica that still waits for Redis then is restarted, which does no harm.
               failureThreshold: 10
             }
             {
@@ -242,7 +241,7 @@ resource app 'Microsoft.App/containerApps@2025-01-01' = {
       scale: {
         minReplicas: minReplicas
         maxReplicas: maxReplicas
-        // Not by lateness: nothing reaches one replica's metrics from outside.
+        // Not by lateness: the metrics of one replica cannot be read from outside.
         rules: [
           {
             name: 'cpu'
