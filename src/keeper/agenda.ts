@@ -12,7 +12,7 @@ export interface Planned {
   readonly isAgain?: boolean;
 }
 
-/** No sleep is longer than this, in ms, because somebody may set the clock meanwhile. */
+/** The longest sleep, in ms: somebody may set the clock meanwhile. */
 const MOST_SLEEP_MS = 1_000;
 const LEAST_SLEEP_MS = 5;
 
@@ -34,7 +34,7 @@ export class Agenda {
   #wake = new AbortController();
   #sleepsUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param onFatal it throws where nothing should: this replica cannot go on */
+  /** @param onFatal called with an unexpected error, after which this replica cannot go on */
   constructor(
     clock: Clock,
     onDue: (due: readonly Planned[]) => void,
@@ -45,7 +45,7 @@ export class Agenda {
     this.#onFatal = onFatal;
   }
 
-  /** Whether the call is to be looked at by an instant. */
+  /** Whether the call will be checked by an instant. */
   has(id: string, by: number): boolean {
     return (this.#planned.get(id)?.at ?? Number.POSITIVE_INFINITY) <= by;
   }

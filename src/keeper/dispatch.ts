@@ -24,7 +24,7 @@ export interface DispatchOptions {
   /** The parts of a plan's context that stay the same. */
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   readonly log: Pick<Logger, 'error'>;
-  /** The request came back, or there could be none. */
+  /** The request has ended, or could not be sent. */
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
   readonly onOver: (pending: Pending) => void;
@@ -121,7 +121,7 @@ export class Dispatch {
     try {
       outcome = await (bound ? bound(send) : send());
     } finally {
-      // Whatever is thrown must take neither the place nor the call out of use.
+      // An error must not keep the place or the call for ever.
       release(faredBy(outcome));
       onAttempted(pending, outcome);
     }

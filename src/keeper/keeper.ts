@@ -150,7 +150,7 @@ export class Keeper implements CallKeeper {
   /**
    * Joins the call that is already on its way. If that has waited for long, its lane is in trouble,
    * and the wait counts as a failure: so the bot learns that the call is at risk or has expired. It
-   * counts as a refusal, for its long pause: to come back sooner would change nothing.
+   * counts as a refusal, because of the long pause: an earlier retry would change nothing.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;

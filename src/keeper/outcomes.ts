@@ -16,7 +16,7 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   /** How long a write waits for more outcomes, in ms. */
   readonly gatherMs: number;
   readonly log: Pick<Logger, 'error'>;
-  /** With the call as it is known afterwards; null if it is not known, or was not written. */
+  /** Called with the call after the write; null if it is unknown or was not written. */
   readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
 }
 
@@ -25,7 +25,7 @@ export interface Settled {
   readonly pending: Pending;
   /** The call as it was when the request was sent. */
   readonly asked: Call;
-  /** null: it is over by the clock, and leaves the schedule without a request. */
+  /** null: its `trackUntil` has come, so it leaves the schedule without a request. */
   readonly outcome: Outcome | null;
   /** The call got no place in time, and goes on waiting for one. */
   readonly isWaiting?: boolean;

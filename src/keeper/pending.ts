@@ -22,7 +22,7 @@ export interface Pending {
   isDone: boolean;
   /** It was tracked again, or moved to another app or tenant, after the request went out. */
   isAgain: boolean;
-  /** Who wants to know the outcome; null for most. */
+  /** Callers that wait for the outcome; null for most calls. */
   waiters: Set<(result: KeepAliveResult) => void> | null;
   readonly bound: Bound | null;
 }

@@ -1,7 +1,7 @@
-/** More than this many are not told apart. */
+/** Beyond this many, the oldest names are forgotten. */
 const MOST = 20_000;
 
-/** Names that were added lately; those that were not for longest are forgotten first. */
+/** The names that were added last. */
 export class RecentSet {
   readonly #names = new Set<string>();
 

@@ -22,12 +22,12 @@ export interface TokenGateOptions {
 interface Gate {
   /** The app and tenant: the lane of its calls. */
   readonly of: string;
-  /** Whose token is asked for, as it was when the gate was made: it may move to another tenant. */
+  /** The call whose token is requested, as it was at first: the call may move to another tenant. */
   readonly asked: Call;
   readonly bound: Bound | null;
   readonly calls: Pending[];
   nearestDeadlineAt: number;
-  /** Of its turns the first that comes counts. */
+  /** Whether one of its turns has come: later ones do nothing. */
   isAsked: boolean;
 }
 
@@ -42,17 +42,17 @@ const TOKEN_PLACES = 16;
 /** How many lanes the tenants of an app share that have given no token yet. */
 const UNPROVEN_LANES = 4;
 
-/** A call that is so much nearer to its deadline than the others is worth another turn, in ms. */
+/** A call that is nearer to its deadline than the others by this much gets another turn, in ms. */
 const NEARER_MS = 10_000;
 
-/** Later than any deadline, in ms: refused tenants have their turns after all others. */
+/** Later than any deadline, in ms, so that refused tenants come after all others. */
 const REFUSED_LATER_MS = 1e14;
 
 /**
  * Holds calls back until there is a token for them, so that none of them takes a place of the
  * limiter meanwhile. Tokens have a limiter of their own. The tenants of an app that have given a
  * token share one lane. All others may be made up: they share a few lanes, a few requests at once,
- * and in these a tenant that Entra has refused waits behind all that it has not. So a new tenant
+ * and in these a tenant that Entra has refused waits behind all that it has not refused. So a new tenant
  * waits behind no more than one first request for each of the made-up ones.
  */
 export class TokenGate {

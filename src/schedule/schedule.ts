@@ -10,9 +10,9 @@ import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts
 import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
 
 export interface ScheduleOptions {
-  /** Fails fast; for what the API and the look over the schedulers ask. */
+  /** Fails fast: for the queue, not for the worker. */
   readonly redis: Redis | Cluster;
-  /** Connections that wait for Redis without limit, for a worker to have to itself. */
+  /** Connections of a worker, which wait for Redis without a limit. */
   readonly connectWorker: () => WorkerConnections;
   readonly prefix: string;
   readonly wheel: Wheel;
@@ -27,7 +27,7 @@ export interface ScheduleOptions {
   readonly log: Logger;
   readonly onRepair: (ailment: string) => void;
   readonly onWorkerReplaced: () => void;
-  /** Told of jobs, where traces are wanted. */
+  /** null if traces are off. */
   readonly telemetry: QueueTelemetry | null;
 }
 
@@ -38,11 +38,11 @@ interface Run {
 }
 
 /**
- * The wheel as BullMQ turns it: a scheduler a slot, a worker that makes the
- * visits, and the look over the schedulers that keeps them right.
+ * Turns the wheel with BullMQ: one Job Scheduler per slot, a worker that makes the visits, and a
+ * periodic check that repairs the schedulers.
  *
- * It runs while Redis answers and this machine's clock, which BullMQ goes by,
- * is right; otherwise it is suspended, and the watch makes the visits.
+ * It runs while Redis answers and this machine's clock, which BullMQ uses, agrees with Redis's.
+ * Otherwise it is suspended, and the watch makes the visits.
  */
 export class Schedule {
   readonly #options: ScheduleOptions;
@@ -59,10 +59,7 @@ export class Schedule {
     return this.#run !== null;
   }
 
-  /**
-   * Starts turning the wheel, or goes on after a suspension. Redis must be there;
-   * where it is gone again, nothing is started, and this is to be asked for again.
-   */
+  /** Starts or resumes taking turns. If Redis does not answer, nothing starts: call it again. */
   async resume(): Promise<void> {
     if (this.#run || this.#isStopped || !(await this.#open()) || this.#isStopped) return;
     const suspended = new AbortController();
@@ -71,8 +68,8 @@ export class Schedule {
   }
 
   /**
-   * Takes no more turns. Visits in flight are handed to other replicas, or cut
-   * off when `limit` aborts: whoever turns the wheel then makes them again.
+   * Takes no more turns, and hands visits in flight to other replicas. When `limit` aborts, it drops
+   * them instead; other replicas repeat them.
    */
   async suspend(limit: AbortSignal): Promise<void> {
     const run = this.#run;
@@ -83,7 +80,7 @@ export class Schedule {
     await run.looking;
   }
 
-  /** @param last what is yet to be handed over, after the last turn and before the queue is closed */
+  /** @param last runs after the last turn and before the queue is closed */
   async stop(limit: AbortSignal, last = () => Promise.resolve()): Promise<void> {
     this.#isStopped = true;
     await this.suspend(limit);
@@ -91,9 +88,8 @@ export class Schedule {
   }
 
   /**
-   * Replaces the worker if it is deaf: it says that it runs and waits, but has not even
-   * asked for a job for this long. An idle worker is not deaf: other replicas may be
-   * faster at each turn.
+   * Replaces the worker if it has not even asked for a job for this long, although it says that it
+   * runs. An idle worker does ask; other replicas may just be faster at each turn.
    */
   replaceIfDeaf(forMs: number): void {
     const run = this.#run;
@@ -126,7 +122,7 @@ export class Schedule {
     });
   }
 
-  /** A queue that was opened while Redis was away never recovers from it: another is opened then. */
+  /** A queue that was opened while Redis was out never recovers, so each attempt opens a new one. */
   async #open(): Promise<boolean> {
     if (this.#queue) return true;
     const { redis, prefix, turnGraceMs, telemetry, log } = this.#options;
@@ -144,7 +140,7 @@ export class Schedule {
       ...this.#options,
       queue,
       graceMs: turnGraceMs,
-      // The worker had nothing else to do, and should have taken them.
+      // An idle worker should have taken them.
       onUntaken: (forMs) => {
         const isLong = forMs > this.#options.deafMs / 2;
         if (isLong && this.#run?.worker.isIdleFor(forMs)) this.#replaceWorker(this.#run);

@@ -4,7 +4,7 @@ import type { Clock } from '../calls/ports.ts';
 import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 import { JOB_OPTIONS, plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
-/** What can be wrong with a slot's scheduler; null when nothing is. */
+/** What is wrong with the scheduler of a slot; null: nothing. */
 export type Ailment = 'missing' | 'overdue' | 'ahead' | 'out-of-phase' | null;
 
 interface Turn {
@@ -16,30 +16,29 @@ interface Turn {
 interface Ill {
   readonly slot: number;
   readonly ailment: NonNullable<Ailment>;
-  /** Of the turn that is to come, or ought to have come, epoch ms. */
+  /** The scheduler's next turn, which may be overdue. Epoch ms. */
   readonly next: number;
 }
 
-/** The states of a job that a worker should have taken. */
+/** States in which a job waits for a worker. */
 const STATES_READY: ReadonlySet<string> = new Set(['delayed', 'waiting']);
 
 export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
   readonly wheel: Wheel;
   readonly clock: Clock;
-  /** A turn that has not begun so long after its time counts as missed, unless its job only waits, in ms. */
+  /** A turn that has not begun this long after its time is missed, unless its job waits, in ms. */
   readonly graceMs: number;
-  /** Called if turns past their grace wait and no worker takes them; for how long, in ms. */
+  /** Called if jobs of turns past their grace wait for a worker, with how long they wait, in ms. */
   readonly onUntaken: (forMs: number) => void;
   readonly log: Logger;
   readonly onRepair: (ailment: NonNullable<Ailment>) => void;
 }
 
 /**
- * One Job Scheduler a slot, whose phase is a function of the slot alone. So any
- * replica can see in one read which of them are not as they should be, and put
- * them back in their place without shifting the others. BullMQ itself does not
- * notice: a scheduler whose delayed job is lost never runs again.
+ * One Job Scheduler per slot. Its phase depends on the slot alone, so any replica can see in one read
+ * which schedulers are wrong, and repair them without shifting the others. BullMQ does not do that: a
+ * scheduler whose delayed job is lost never runs again.
  */
 export class Schedulers {
   readonly #options: SchedulersOptions;
@@ -50,11 +49,10 @@ export class Schedulers {
   }
 
   /**
-   * Puts right what is missing, overdue, too far ahead or out of phase, and
-   * makes up for the turns missed by it. Any number of replicas may do so at
-   * once. Rejects with what Redis rejects with.
+   * Repairs schedulers and makes up for the turns that they missed. Several replicas may do so at once.
+   * Rejects if Redis does.
    *
-   * @returns how many were put right.
+   * @returns the number of repaired schedulers
    */
   async lookOver(): Promise<number> {
     const { queue, wheel, clock, graceMs, log, onRepair } = this.#options;
@@ -85,15 +83,15 @@ export class Schedulers {
   }
 
   /**
-   * Whether the turn's job is there, and only waits for a worker: another for the same turn
-   * would be more work for those that are behind, and visit the slot in the same moment.
+   * Whether the job of the turn waits for a worker. A second job for that turn would burden workers
+   * that are behind, and visit the slot at the same time.
    */
   async #isLateOnly({ slot, ailment, next }: Ill): Promise<boolean> {
     const { queue, wheel, clock, onUntaken } = this.#options;
-    // Once the slot's next turn has come too, this one is missed, whatever became of its job.
+    // Once the next turn of the slot has come too, this one is missed, whatever state its job has.
     if (ailment !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
     const job = await queue.getJob(turnJobId(slot, next)).catch(() => undefined); // not readable
-    // One whose hash was lost is made anew by BullMQ, with nothing in it.
+    // If a job's hash was lost, BullMQ makes an empty one.
     if (job?.name !== 'turn') return false;
     const state = await job.getState();
     const isReady = STATES_READY.has(state);
@@ -102,9 +100,9 @@ export class Schedulers {
   }
 
   /**
-   * Removed first: of a scheduler that stands, an upsert leaves timer and offset as they are.
+   * Removes the scheduler first, because an upsert of an existing one ignores a new offset.
    *
-   * @returns the last turn that it will not make.
+   * @returns the last turn, which the new scheduler will not make
    */
   async #putInPlace(slot: number): Promise<Turn> {
     const { queue, wheel, clock } = this.#options;
@@ -120,7 +118,7 @@ export class Schedulers {
   }
 
   /**
-   * Harmless if the turn was not missed: a visit posts only what was not renewed since.
+   * Harmless if a turn was not missed: a visit sends only what was not renewed since.
    *
    * @param of distinguishes these jobs from others for the same turns
    */
@@ -148,7 +146,7 @@ export function ailmentOf(
   const { every, offset, next = 0 } = scheduler;
   if (every !== wheel.intervalMs || offset !== offsetOf(slot, wheel)) return 'out-of-phase';
   if (next < now - graceMs) return 'overdue';
-  // Made by a replica whose clock was fast, it would come one turn or more too late.
+  // A replica with a fast clock made it; it would run one turn or more too late.
   if (next > now + wheel.intervalMs + graceMs) return 'ahead';
   return turnAtOrBefore(slot, next, wheel) === next ? null : 'out-of-phase';
 }

@@ -9,7 +9,7 @@ export interface WatchOptions {
   /** The parts of a plan's context that stay the same. */
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   readonly clock: SettledClock;
-  /** A slot is looked at so long after its turn: well inside the slack, in ms. */
+  /** How long after its turn a slot is checked, in ms. */
   readonly graceMs: number;
   readonly slots: Pick<Slots, 'read' | 'call'>;
   readonly visitor: Visits;
@@ -25,7 +25,7 @@ export interface WatchOptions {
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   /** Called with a slot that was not visited in its turn although Redis serves. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
-  /** It throws where nothing should: this replica cannot go on. */
+  /** Called with an unexpected error, after which this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
   readonly log: Logger;
 }
@@ -37,13 +37,12 @@ interface Look {
 }
 
 /**
- * Looks at each slot a grace after its turn, and where calls are due all the
- * same, visits it. Why the wheel stood still need not be known: Redis gone, a
- * scheduler lost, a worker deaf, a bug. What is looked at is the outcome, the
- * calls that ought to be renewed and are not.
+ * Checks each slot a grace after its turn, and visits it if calls are still due. It need not know
+ * why: Redis may be out, a scheduler lost, a worker deaf, or there is a bug. It looks only at the
+ * result, the calls that should have been renewed and were not.
  *
- * Looking is also how the local registry learns of the renewals that others made: each
- * slot is read once an interval.
+ * The check reads each slot from Redis once an interval. That is also how the local registry learns
+ * about the renewals of other replicas.
  */
 export class Watch {
   readonly #options: WatchOptions;
@@ -66,7 +65,7 @@ export class Watch {
     this.#watching = this.#watch().catch(this.#options.onFatal);
   }
 
-  /** Looks at all slots within a grace, as when there is nobody else any more who would. */
+  /** Checks all slots within a grace, because perhaps no other replica visits them. */
   lookSoon(): void {
     const { wheel, clock, graceMs } = this.#options;
     const now = clock.now();
@@ -89,7 +88,7 @@ export class Watch {
     let before = clock.now();
     while (!signal.aborted) {
       const now = clock.now();
-      // The clock was set back: what was planned before is later than it was meant to be.
+      // The clock was set back, so all planned checks are too late.
       if (now < before - timings.skewMs) this.lookSoon();
       before = now;
       let nextAt = now + MOST_SLEEP_MS;
@@ -103,7 +102,7 @@ export class Watch {
     }
   }
 
-  /** The clock was set back since: the turn that was waited for is far in the future. */
+  /** The clock was set back, so the turn that this slot waits for is far in the future. */
   #lookAfresh(slot: number, look: Look, now: number): void {
     const { wheel, graceMs } = this.#options;
     look.turnAt = turnAtOrBefore(slot, now, wheel);
@@ -128,7 +127,7 @@ export class Watch {
     this.#running.add(running);
   }
 
-  /** The next turn to wait for. If `turnAt` is in the future, the clock was set back since. */
+  /** The next turn to wait for. A `turnAt` in the future means that the clock was set back. */
   #turnAfter(slot: number, turnAt: number): number {
     const { clock, wheel, graceMs } = this.#options;
     const now = clock.now();
@@ -142,7 +141,7 @@ export class Watch {
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
-    // What was planned for much later was planned before the clock was set back.
+    // A plan for much later was made before the clock was set back: ignore it.
     const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
     if (missed.length === 0) {
       const waiting = later.flatMap((id) => slots.call(id) ?? []);
@@ -169,6 +168,6 @@ export class Watch {
   }
 }
 
-/** New work is noticed within this, and the loop never runs hot. */
+/** The first bounds how late a change is noticed; the second keeps the loop from spinning. */
 const MOST_SLEEP_MS = 1_000;
 const LEAST_SLEEP_MS = 5;

@@ -13,10 +13,10 @@ export interface VisitData {
 
 export const QUEUE_NAME = 'wheel';
 
-/** What every job has: nothing of it stays when it is done. */
+/** Nothing of a job stays in Redis when it is done. */
 export const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true } as const;
 
-/** Of the one who puts jobs into the queue, and of the one who takes them. */
+/** For the queue, and for the worker. */
 export interface QueueTelemetry {
   readonly queue: Telemetry;
   readonly worker: Telemetry;
@@ -41,12 +41,12 @@ export function schedulerId(slot: number): string {
   return `slot-${slot}`;
 }
 
-/** Of the job that a slot's scheduler makes for its turn at `turnAt`. */
+/** The id of the job that a slot's scheduler makes for its turn at `turnAt`. */
 export function turnJobId(slot: number, turnAt: number): string {
   return `repeat:${schedulerId(slot)}:${turnAt}`;
 }
 
-/** The instant a turn was planned for. A scheduler's job bears it in its id alone. */
+/** The instant that a turn was planned for. A scheduler's job has it only in its id. */
 export function plannedAt(job: Job<VisitData>): number {
   if (job.data.turnAt !== undefined) return job.data.turnAt;
   const match = /:(\d+)$/.exec(job.id ?? '');

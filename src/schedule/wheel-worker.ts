@@ -6,7 +6,7 @@ import type { Clock } from '../calls/ports.ts';
 import type { Visited, Visits } from '../calls/visitor.ts';
 import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
 
-/** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
+/** The connection of a worker and the ones it duplicates. They wait for Redis without a limit, as BullMQ demands. */
 export interface WorkerConnections {
   readonly redis: Redis | Cluster;
   disconnect(): void;
@@ -17,9 +17,9 @@ export interface WheelWorkerOptions {
   readonly prefix: string;
   readonly visitor: Visits;
   readonly clock: Clock;
-  /** After so long without a sign of life of its replica a visit is made by another, in ms. */
+  /** Without a heartbeat for this long, another replica makes the visit, in ms. */
   readonly lockMs: number;
-  /** A visit that failed, as when Redis did not answer, is made again after this, in ms. */
+  /** Pause before a failed visit is repeated, in ms. */
   readonly retryMs: number;
   readonly telemetry: Telemetry | null;
   readonly log: Logger;
@@ -46,7 +46,7 @@ class NotingWorker extends Worker<VisitData> {
   }
 }
 
-/** Takes the wheel's jobs and makes the visits they ask for. */
+/** Takes the jobs of the wheel and makes the visits. */
 export class WheelWorker {
   readonly #options: WheelWorkerOptions;
   readonly #stop = new AbortController();
@@ -86,9 +86,8 @@ export class WheelWorker {
   }
 
   /**
-   * Begins no more requests, finishes those in flight, and hands what is left
-   * of the visits to the other replicas. BullMQ's own close has no limit of
-   * time: past `limit` it is cut off.
+   * Begins no more requests, finishes those in flight, and hands the rest of the visits to other
+   * replicas. BullMQ's own close has no time limit, so this one stops waiting when `limit` aborts.
    */
   async stop(limit: AbortSignal): Promise<void> {
     this.#stop.abort();
@@ -99,7 +98,7 @@ export class WheelWorker {
       limit.addEventListener('abort', () => resolve('cut'), { once: true });
     });
     if ((await Promise.race([worker.close(), cut])) === 'cut') {
-      this.#options.log.warn('visits were cut off: whoever turns the wheel makes them again');
+      this.#options.log.warn('visits were dropped: other replicas repeat them');
     }
     this.#options.connections.disconnect();
   }
@@ -125,7 +124,7 @@ export class WheelWorker {
 
   async #visit(job: Job<VisitData>): Promise<Visited> {
     const { slot } = job.data;
-    // Redis has lost what was in it: the look over the schedulers, or the watch, makes up for it.
+    // Redis has lost the data of the job: the check of the schedulers or the watch makes up for it.
     if (!Number.isInteger(slot)) return 'done';
     return await this.#options.visitor.visitSlot(slot, plannedAt(job), this.#stop.signal);
   }
