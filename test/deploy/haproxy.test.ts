@@ -182,6 +182,28 @@ describe('config/haproxy.cfg', () => {
     ]);
   });
 
+  test.each([
+    ['two in one header', ['X-Request-Id: good,bad id']],
+    ['two in one header, both sane', ['X-Request-Id: good,better']],
+    ['one whose last part is sane', ['X-Request-Id: bad id, good']],
+    ['two headers', ['X-Request-Id: good', 'X-Request-Id: better']],
+    ['two headers, one not sane', ['X-Request-Id: good', 'X-Request-Id: bad id']],
+    ['an empty header', ['X-Request-Id:']],
+    ['one with a quote', ['X-Request-Id: go"od']],
+  ])('makes an id of its own if a client sends %s', async (_, headers) => {
+    const { haproxy, replicas, proxy } = await aProxy(['127.0.0.1']);
+    const lines = [`POST /calls/${ID}/track HTTP/1.1`, 'Host: a', `Authorization: Bearer ${KEY}`];
+    const request = [...lines, 'Connection: close', ...headers, '', ''].join('\r\n');
+    const answer = await converse(proxy, request);
+    const ids = [...answer.matchAll(/^x-request-id: (.*)\r$/gim)].map(([, id]) => id);
+    expect(ids).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+    const [{ logged }] = replicas as [(typeof replicas)[0]];
+    const audited = logged.map((line) => JSON.parse(line)).filter(({ audit }) => audit);
+    expect(audited.map(({ reqId }) => reqId)).toEqual(ids);
+    // HAProxy's own log has the captured id in braces.
+    await vi.waitFor(() => expect(haproxy.output).toContain(`{${ids[0]}}`), PATIENCE);
+  });
+
   test('ends within its time although a stream of events is open', async () => {
     const { haproxy, ask } = await aProxy();
     const stream = await ask('/events');
