@@ -8,7 +8,7 @@ const { execPath: node } = process;
 /** What is printed is indented, and may go to a file: without colours. */
 const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
 /** `bash -n` reads only the first file that it is given. */
-const SHELL = ['.ci/run', 'scripts/roll.sh', 'config/docker/health'];
+const SHELL = ['.ci/run', 'scripts/roll.sh', 'config/docker/health', 'test/scripts/fake-docker.sh'];
 /** Name, title and command of each check; the cheap ones come first. */
 const CHECKS = [
   [

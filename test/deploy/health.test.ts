@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../free-port.ts';
@@ -29,6 +29,12 @@ async function aServer(answer: RequestListener): Promise<Record<string, string>>
     server.close();
   });
   return { PORT: String((server.address() as AddressInfo).port) };
+}
+
+/** A byte now and then, for as long as the connection lives. */
+function trickle(response: ServerResponse): void {
+  const timer = setInterval(() => response.write('.'), 100);
+  response.on('close', () => clearInterval(timer));
 }
 
 describe("the image's HEALTHCHECK", () => {
@@ -65,6 +71,8 @@ describe("the image's HEALTHCHECK", () => {
     ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end()],
     ['a connection that is cut', (request) => request.socket.destroy()],
     ['no answer', () => undefined],
+    ['without end', (_, response) => void response.writeHead(200).write('{"status":"ready"}')],
+    ['without end and trickles', (_, response) => trickle(response.writeHead(200))],
   ])('fails if the answer is %s', async (_, answer) => {
     expect(await check(await aServer(answer))).toMatchObject({ code: 1 });
   });
