@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,6 +14,7 @@ import {
   stateFileIn,
   urlOf,
 } from './embedded-state.ts';
+import { canConnect, freePort } from './loopback.ts';
 
 const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta.url));
 
@@ -22,6 +22,9 @@ const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta
 const RESTART_MS = 50;
 /** The longest pause. A server that lived for longer resets the pause to the first. */
 const RESTART_CAP_MS = 5_000;
+/** A redis-server listens within some 20 ms, before it loads its data. One that hangs must not hold up the start. */
+const LISTENING_MS = 5_000;
+const LISTENING_POLL_MS = 5;
 /** For `redis-server --version`. */
 const VERSION_TIMEOUT_MS = 5_000;
 
@@ -53,7 +56,7 @@ export class EmbeddedRedis {
     return child?.exitCode === null && child.signalCode === null ? (child.pid ?? null) : null;
   }
 
-  /** Resolves with its URL once the process runs; it may still be loading its data. */
+  /** Resolves with its URL once it takes connections; it may still be loading its data. */
   async start(): Promise<string> {
     refuseIfImpossible();
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
@@ -66,6 +69,7 @@ export class EmbeddedRedis {
     await this.#spawn().catch((error: Error) => {
       throw missing(error);
     });
+    await this.#listening(port);
     this.#log.info({ port, directory: this.#directory }, 'embedded redis-server started');
     return urlOf(this.#running);
   }
@@ -87,6 +91,14 @@ export class EmbeddedRedis {
 
   get #stateFile(): string {
     return stateFileIn(this.#directory);
+  }
+
+  /** Resolves when the server takes connections, or has died: then the first heartbeat does not warn about a server that starts. */
+  async #listening(port: number): Promise<void> {
+    const until = performance.now() + LISTENING_MS;
+    while (this.pid !== null && performance.now() < until && !(await canConnect(port))) {
+      await sleep(LISTENING_POLL_MS);
+    }
   }
 
   async #spawn(): Promise<void> {
@@ -151,15 +163,6 @@ function configuration({ port, password }: Running, directory: string): string {
     'logfile ""',
     '',
   ].join('\n');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done, failed) => server.once('listening', done).once('error', failed));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (typeof address !== 'object' || address === null) throw new Error('no port was given');
-  return address.port;
 }
 
 function toError(error: Error): Error {

@@ -33,6 +33,12 @@ test('the log, readyz and the board say that Redis rejects the password', SLOW, 
   expect(replica.output).not.toContain('the-wr0ng-one');
 });
 
+test('a start with an embedded redis-server warns of nothing', SLOW, async () => {
+  const world = await newWorld();
+  const replica = await world.replica({ LOG_LEVEL: 'info' }).ready();
+  expect(replica.log.filter(({ level }) => Number(level) > 30)).toEqual([]);
+});
+
 test('protected mode is in the log, and nothing of ioredis is on stderr', SLOW, async () => {
   const world = await newWorld();
   const url = `redis://127.0.0.1:${await aRelayFromAfar(redis.port)}`;

@@ -10,6 +10,7 @@ import { pino } from 'pino';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EmbeddedRedis } from '../../src/store/embedded.ts';
 import { EmbeddedRedisError } from '../../src/store/embedded-state.ts';
+import { canConnect } from '../../src/store/loopback.ts';
 import { assertSuitable } from '../../src/store/suitable.ts';
 import { freePort } from '../free-port.ts';
 import { procStat } from '../proc.ts';
@@ -110,6 +111,15 @@ describe('the embedded redis-server', () => {
     stranger.on('error', () => undefined);
     await expect(stranger.connect().then(() => stranger.ping())).rejects.toThrow();
     stranger.disconnect();
+  });
+
+  test('takes connections as soon as it is started, and as it loads its data', async () => {
+    const first = await started();
+    expect(await canConnect(Number(new URL(first.url).port))).toBe(true);
+    await connect(first.url).set('kept', 'yes');
+    await first.embedded.stop();
+    const second = await started();
+    expect(await canConnect(Number(new URL(second.url).port))).toBe(true);
   });
 
   test('keeps its password to this user, and out of the log and the list of processes', async () => {
