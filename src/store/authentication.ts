@@ -28,7 +28,7 @@ export class Authentication {
   /** The credential that was sent and has no answer yet. */
   #sent: Credential | null = null;
   #retry: NodeJS.Timeout | undefined;
-  #unfollow: () => void = () => undefined;
+  #unfollow: (() => void) | null = null;
 
   /** @param redis not connecting yet */
   constructor(redis: Redis, credentials: RedisCredentials, log: Logger) {
@@ -36,7 +36,7 @@ export class Authentication {
     this.#credentials = credentials;
     this.#log = log;
     this.#used = credentials.current;
-    this.#setOptions();
+    this.#follow();
     const connect = redis.connect.bind(redis);
     redis.connect = (...args) => {
       this.#beforeConnect();
@@ -44,7 +44,10 @@ export class Authentication {
     };
     redis.on('ready', () => this.#renew());
     redis.on('close', () => clearTimeout(this.#retry));
-    redis.on('end', () => this.#unfollow());
+    redis.on('end', () => {
+      this.#unfollow?.();
+      this.#unfollow = null;
+    });
     redis.on('error', (error: unknown) => {
       if (isRejection(error)) this.#credentials.rejected(this.#used);
     });
@@ -52,15 +55,19 @@ export class Authentication {
 
   #beforeConnect(): void {
     if (['connecting', 'connect', 'ready'].includes(this.#redis.status)) return; // ioredis refuses it
-    this.#unfollow();
-    this.#unfollow = this.#credentials.onChange(() => this.#onChange());
-    this.#setOptions();
+    this.#follow();
     this.#used = this.#credentials.current;
     this.#sent = null;
   }
 
+  /** From the start: ioredis copies the options even of a Cluster's node that it never connects. */
+  #follow(): void {
+    this.#unfollow ??= this.#credentials.onChange(() => this.#onChange());
+    this.#setOptions();
+  }
+
   #onChange(): void {
-    this.#setOptions(); // also for what ioredis copies from this connection
+    this.#setOptions();
     if (this.#redis.status === 'ready') this.#renew();
   }
 
@@ -79,10 +86,11 @@ export class Authentication {
     );
   }
 
+  /** It may be an older one: after a reconnect, ioredis sends again the `AUTH` that was cut off. */
   #onAccepted(credential: Credential): void {
-    if (this.#sent !== credential) return; // of a connection that is gone, or overtaken
-    this.#sent = null;
+    if (this.#sent === credential) this.#sent = null;
     this.#used = credential;
+    this.#renew();
   }
 
   /** The connection keeps the old credential, for as long as Redis lets it. */

@@ -8,7 +8,10 @@ import type { Servers } from './servers.ts';
 import { UnsuitableRedisError } from './unsuitable.ts';
 
 export interface RedisLinkOptions {
-  readonly servers: Pick<Servers, 'assertSuitable' | 'countChanges' | 'causeOf'>;
+  readonly servers: Pick<
+    Servers,
+    'assertSuitable' | 'countChanges' | 'causeOf' | 'credentialFault' | 'noteServing'
+  >;
   readonly membership: Pick<Membership, 'join' | 'leave'>;
   readonly intervalMs: number;
   readonly heartbeatMs: number;
@@ -95,9 +98,12 @@ export class RedisLink extends Emitter<LinkEvents> {
     return this.#state === 'up';
   }
 
-  /** Why Redis did not answer the last heartbeat; null if it did, or if the cause is unknown. */
+  /**
+   * Why Redis did not answer the last heartbeat; before the first one, why it cannot be sent.
+   * null if Redis did answer, or if the cause is unknown.
+   */
   get cause(): Cause | null {
-    return this.#cause;
+    return this.#cause ?? (this.up ? null : this.#options.servers.credentialFault);
   }
 
   /** Aborts when Redis goes out, or if it is out already: for work that makes no sense without it. */
@@ -154,6 +160,7 @@ export class RedisLink extends Emitter<LinkEvents> {
     // Only now: a Redis that answers, but takes no sync, does not serve.
     this.#answeredAt = answeredAt;
     this.#cause = null;
+    servers.noteServing();
     this.#logged.clear();
   }
 

@@ -20,7 +20,7 @@ export class Servers {
   #connections = 0;
   #masters: ReadonlySet<string> = new Set();
   #wasSuitable = false;
-  /** The latest error since the last connection; null while there is one. */
+  /** The latest error that says what is wrong, since Redis was last known to serve. */
   #connectionError: unknown = null;
 
   constructor(options: ServersOptions) {
@@ -29,14 +29,22 @@ export class Servers {
     const count = () => this.#connections++;
     if (isCluster(redis)) redis.on('+node', (node: Redis) => node.on('ready', count));
     else redis.on('ready', count);
-    redis.on('ready', () => {
-      this.#connectionError = null;
-    });
+    redis.on('ready', () => this.noteServing());
     for (const event of ['error', 'node error']) {
       redis.on(event, (error: unknown) => {
         if (causeOf(error) !== null) this.#connectionError = error;
       });
     }
+  }
+
+  /** Why there is no valid credential for Redis; null if there is one. */
+  get credentialFault(): Cause | null {
+    return this.#options.connection.credentials?.fault ?? null;
+  }
+
+  /** Redis serves: earlier errors do not explain later ones. */
+  noteServing(): void {
+    this.#connectionError = null;
   }
 
   /**

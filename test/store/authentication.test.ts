@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { Worker } from 'bullmq';
+import type { Cluster } from 'ioredis';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EntraSource } from '../../src/daemon/entra-source.ts';
 import { TokenCache, TokenError } from '../../src/graph/token-cache.ts';
@@ -198,6 +200,19 @@ describe.concurrent('tokens that expire', () => {
   });
 });
 
+/** Counts who follows them. */
+class Followed extends RotatingCredentials {
+  followers = 0;
+  override onChange(listener: () => void): () => void {
+    this.followers++;
+    const end = super.onChange(listener);
+    return () => {
+      this.followers--;
+      end();
+    };
+  }
+}
+
 function fastTo(connection: ConnectionOptions) {
   const redis = connectFast(connection);
   onTestFinished(() => redis.disconnect());
@@ -261,10 +276,68 @@ describe('a password that is rotated', () => {
   });
 });
 
+describe('an AUTH that a reconnect cuts off', () => {
+  const server = redisForFile();
+  const names = ['app-0', 'app-1', 'app-2'];
+  const credentialOf = (username = '') => ({ username, password: username });
+
+  /** A connection in the middle of a read that blocks, with an `AUTH` for app-1 behind it. */
+  const cutOff = async () => {
+    for (const name of names) {
+      await server.client.acl('SETUSER', name, 'on', `>${name}`, '~*', '&*', '+@all');
+    }
+    const credentials = new RotatingCredentials(credentialOf('app-0'), 'Fix.');
+    const connection = { url: server.url, credentials, timeoutMs: 5_000, log: silent };
+    const redis = connectBlocking(connection, 30_000);
+    onTestFinished(() => redis.disconnect());
+    await ready(redis);
+    const id = await redis.client('ID');
+    const read = redis.xread('BLOCK', 0, 'STREAMS', 'stream', '$');
+    await vi.waitFor(async () => {
+      expect(await server.client.client('LIST', 'ID', id)).toMatch(/ flags=\S*b/);
+    }, SOON);
+    credentials.use(credentialOf('app-1'));
+    return { redis, credentials, read, cut: () => server.client.client('KILL', 'ID', id) };
+  };
+  /** Ends the read, which has been sent again; returns who is asked for then, and after a while. */
+  const endRead = async (read: Promise<unknown>) => {
+    await vi.waitFor(async () => {
+      expect(await server.client.client('LIST')).toMatch(/ flags=\S*b\S* .* user=app-/);
+    }, SOON);
+    await server.client.xadd('stream', '*', 'a', 'b');
+    await read;
+  };
+
+  test('does not put the connection back on an older credential', async () => {
+    const { redis, credentials, read, cut } = await cutOff();
+    redis.once('close', () => credentials.use(credentialOf('app-2')));
+    await cut();
+    await endRead(read);
+    await vi.waitFor(async () => expect(await redis.acl('WHOAMI')).toBe('app-2'), SOON);
+  });
+
+  test('is no harm if it is for the current one, or rejected by then', async () => {
+    const { redis, credentials, read, cut } = await cutOff();
+    redis.once('close', () => void server.client.acl('SETUSER', 'app-1', 'resetpass'));
+    await cut();
+    credentials.use(credentialOf('app-2'));
+    await endRead(read);
+    await vi.waitFor(async () => expect(await redis.acl('WHOAMI')).toBe('app-2'), SOON);
+  });
+});
+
 describe('each node of a Cluster', () => {
   const cluster = clusterForFile();
   const everywhere = async (...args: [string, ...string[]]) => {
     for (const { client } of cluster.nodes) await client.acl('SETUSER', ...args);
+  };
+  const aCluster = async () => {
+    const credentials = new Followed({ username: 'ours-a', password: 'a' }, 'Fix.');
+    const connection = { url: cluster.url, credentials, timeoutMs: 5_000, log: silent };
+    const redis = fastTo(connection) as Cluster;
+    const servers = new Servers({ redis, connection });
+    await ready(redis);
+    return { credentials, redis, servers };
   };
   /** Who is connected as one of ours, by node and number. */
   const connected = async () => {
@@ -295,5 +368,39 @@ describe('each node of a Cluster', () => {
     // Old credentials are gone; each node is reached, also those that nothing was sent to so far.
     await everywhere('ours-a', 'off');
     for (let i = 0; i < 50; i++) expect(await redis.set(`key ${i}`, '1')).toBe('OK');
+  });
+
+  test('has it without ever being used, so the slots are read with it', async () => {
+    await everywhere('ours-a', 'on', '>a', '~*', '&*', '+@all');
+    await everywhere('ours-b', 'on', '>b', '~*', '&*', '+@all');
+    const { credentials, redis } = await aCluster();
+    credentials.use({ username: 'ours-b', password: 'b' });
+    await everywhere('ours-a', 'off');
+    const errors: Error[] = [];
+    redis.on('node error', (error) => errors.push(error));
+    // Each time another node is asked first.
+    for (let i = 0; i < 20; i++) await promisify(redis.refreshSlotsCache.bind(redis))();
+    expect(errors).toEqual([]);
+  });
+
+  test('follows the credentials no longer than it is there', async () => {
+    await everywhere('ours-a', 'on', '>a', '~*', '&*', '+@all');
+    const { credentials, redis } = await aCluster();
+    await vi.waitFor(() => expect(redis.nodes().length).toBeGreaterThan(2), SOON);
+    expect(credentials.followers).toBe(redis.nodes().length);
+    redis.disconnect();
+    await vi.waitFor(() => expect(credentials.followers).toBe(0), SOON);
+  });
+
+  test('explains no later failure by an error from before Redis served again', async () => {
+    await everywhere('ours-a', 'on', '>a', '~*', '&*', '+@all');
+    const { redis, servers } = await aCluster();
+    const [node] = redis.nodes('master');
+    const wrong = new Error('WRONGPASS invalid username-password pair or user is disabled.');
+    const vague = new Error('Connection is closed.');
+    node?.emit('error', wrong);
+    expect(await servers.causeOf(vague)).toMatchObject({ code: 'WRONGPASS' });
+    servers.noteServing();
+    expect(await servers.causeOf(vague)).toMatchObject({ code: 'ECONNRESET' });
   });
 });
