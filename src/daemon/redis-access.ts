@@ -70,7 +70,7 @@ export function buildRedisTokens(parts: RedisTokenParts) {
     credentials,
     stop: async () => {
       await credentials.stop();
-      await connections.close();
+      await connections.destroy();
     },
   };
 }

@@ -56,6 +56,13 @@ export class Connections {
     this.#closed ??= Promise.all(all.map((dispatcher) => dispatcher.close()));
     await this.#closed;
   }
+
+  /** Aborts the requests in flight. May be called twice. */
+  async destroy(): Promise<void> {
+    const all = [this.pooled, this.fresh, this.tokens, this.direct];
+    const reason = new Error('the replica is stopping');
+    await Promise.all(all.map((dispatcher) => dispatcher.destroy(reason)));
+  }
 }
 
 /** Sends requests through the proxies, except to the hosts of NO_PROXY. */
@@ -83,8 +90,9 @@ class ProxiedDispatcher extends Dispatcher {
     await Promise.all([this.#direct.close(), this.#proxied.close()]);
   }
 
-  override async destroy(): Promise<void> {
-    await Promise.all([this.#direct.destroy(), this.#proxied.destroy()]);
+  override async destroy(reason?: unknown): Promise<void> {
+    const error = reason instanceof Error ? reason : null;
+    await Promise.all([this.#direct.destroy(error), this.#proxied.destroy(error)]);
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Clock } from '../calls/ports.ts';
 import type { Cause } from './cause.ts';
 import { type Credential, RotatingCredentials } from './credentials.ts';
@@ -38,7 +39,7 @@ export class TokenCredentials extends RotatingCredentials {
   readonly #stopping = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   #failure: Error | null = null;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: TokenCredentialsOptions) {
     super({ username: options.username, password: undefined }, options.fix);
@@ -52,7 +53,7 @@ export class TokenCredentials extends RotatingCredentials {
   override get fault(): Cause | null {
     // A token that says nothing of its user cannot be used, however long it lasts.
     if (this.#options.source.leftMs() > 0 && this.current.password !== undefined) return null;
-    const why = this.#failure?.message ?? 'none has been issued yet';
+    const why = this.#failure?.message ?? 'waiting for the first one';
     return {
       code: 'NO_TOKEN',
       what: `no token for Redis: ${why.replace(/\.$/, '')}`,
@@ -61,10 +62,10 @@ export class TokenCredentials extends RotatingCredentials {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#running = Promise.race([this.#run(), once(this.#stopping.signal, 'abort')]);
   }
 
-  /** May be called twice, and before `start`. */
+  /** Does not wait for a token that was asked for. May be called twice, and before `start`. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#running;

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
@@ -49,6 +52,20 @@ async function anEntra(world: World): Promise<Simulator> {
   appendFileSync(join(world.directory, 'ca.pem'), `\n${entra.caCertificate}`);
   onTestFinished(() => entra.stop());
   return entra;
+}
+
+/** An Entra that takes requests, and answers none. */
+async function aMuteEntra(world: World) {
+  const { ca, certificate: cert, key } = await createServerIdentity();
+  appendFileSync(join(world.directory, 'ca.pem'), `\n${ca}`);
+  const server = createServer({ cert, key }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { authorityHost: `https://localhost:${port}`, asked: once(server, 'request') };
 }
 
 const byApp = (front: EntraFront, entra: Simulator) => ({
@@ -183,6 +200,28 @@ test(
     expect(what).toMatch(/^Redis is out: no token for Redis: .*ECONNREFUSED/);
     await entra.entraUp();
     await expect.poll(() => readiness(replica), SOON).toBe(200);
+  },
+);
+
+test(
+  'while Entra hangs, readyz and the board name the token, and a stop does not wait',
+  PATIENT,
+  async () => {
+    const world = await newWorld();
+    const [front, entra] = [await aFront(world), await aMuteEntra(world)];
+    // A token may then take 15 s.
+    const slow = { KEEPALIVE_INTERVAL: '15m', KEEPALIVE_DEADLINE: '45m' };
+    const authority = { REDIS_ENTRA_AUTHORITY_HOST: entra.authorityHost };
+    const replica = world.replica({ ...byApp(front, world.simulator), ...slow, ...authority });
+    await entra.asked;
+    await replica.logged('listening');
+    const why = 'no token for Redis: waiting for the first one';
+    const readyz = await replica.request('GET', '/readyz');
+    expect(readyz.body.reasons).toContain(`waiting for Redis: ${why}`);
+    const { body } = await replica.request('GET', '/overview');
+    expect(body).toMatchObject({ redis: { up: false, cause: why } });
+    expect(await replica.stop()).toBe(0);
+    expect(replica.output).not.toMatch(/no token.*(?:timeout|in time|ms)/i);
   },
 );
 
