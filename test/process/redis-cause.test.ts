@@ -29,7 +29,8 @@ test('the log, readyz and the board say that Redis rejects the password', SLOW, 
     body: { reasons: expect.arrayContaining([`Redis is out: ${what}`]) },
   });
   const { redis: told } = await overviewOf((...args) => replica.request(...args));
-  expect(told).toEqual({ up: false, cause: what });
+  const fix = 'Put the user and the password of Redis into REDIS_URL.';
+  expect(told).toEqual({ up: false, cause: what, fix });
   expect(replica.output).not.toContain('the-wr0ng-one');
 });
 
