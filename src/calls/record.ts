@@ -95,8 +95,8 @@ export const FailureSchema = Type.Object({
  *
  * A part is replaced by a later one and never taken back. That is what lets any two records of
  * a call be merged in any order: see merge.ts. To add a field after the first release, add it at
- * the end of its part and raise the version in store/record-codec.ts; otherwise an older replica
- * that writes the record would drop the field.
+ * the end of its part, store it in store/record-codec.ts and raise the version there; otherwise an
+ * older replica that writes the record would drop the field.
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),
@@ -172,14 +172,24 @@ export function stateOf(record: CallRecord): 'tracked' | RemovedState | null {
   return removedOf(record)?.state ?? 'tracked';
 }
 
+/** What of a record decides which of its instants count. */
+interface Attempts<F extends { readonly at: number }> {
+  readonly tracking: Pick<Tracking, 'trackedAt'> | null;
+  readonly renewedAt: number | null;
+  readonly failure: F | null;
+}
+
 /** The renewal that counts: one from before this tracking belongs to an earlier one. */
-export function renewalOf({ tracking, renewedAt }: CallRecord): number | null {
+export function renewalOf({
+  tracking,
+  renewedAt,
+}: Omit<Attempts<Failure>, 'failure'>): number | null {
   if (renewedAt === null || tracking === null || renewedAt < tracking.trackedAt) return null;
   return renewedAt;
 }
 
 /** The failure that counts: the call has not been renewed since, nor tracked afresh. */
-export function failureOf(record: CallRecord): Failure | null {
+export function failureOf<F extends { readonly at: number }>(record: Attempts<F>): F | null {
   const { tracking, failure } = record;
   if (failure === null || tracking === null || failure.at < tracking.trackedAt) return null;
   return failure.at > (renewalOf(record) ?? 0) ? failure : null;

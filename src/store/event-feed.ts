@@ -7,8 +7,8 @@ import type { StreamedEventLog } from './event-log.ts';
 import { EVENTS_KEY } from './keys.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { decodeOwner } from './owner-codec.ts';
-import { UnreadableError } from './packing.ts';
 import { decodeRecord } from './record-codec.ts';
+import { UnreadableError } from './stored-text.ts';
 import { fieldOf, isOfOwner, type StreamEntry } from './stream-entry.ts';
 
 export interface EventFeedOptions {

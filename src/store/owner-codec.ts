@@ -4,28 +4,22 @@ import {
   ownerState,
   wasLostByMistake,
 } from '../calls/owner.ts';
-import {
-  assertReadable,
-  DIGITS,
-  formatInstant,
-  instantAt,
-  Packing,
-  UnreadableError,
-} from './packing.ts';
+import { assertReadable, checkFor, parseJson, UnreadableError } from './stored-text.ts';
 
 /**
- * How the record of an owner is stored: its version, two instants of 9 base-36 digits (the last
- * renewal, and when the judge must look at it next), and its parts as JSON. So the judge skips
+ * How the record of an owner is stored: its version, two instants (the last renewal, and when the
+ * judge must look at it next), and in the second line its parts as JSON. So the judge skips
  * owners that are alive without parsing them.
  */
 const VERSION = '1';
 const READABLE: ReadonlySet<string> = new Set(['1']);
-const HEAD_LENGTH = 1 + 2 * DIGITS;
+
+const assertOwner: (value: unknown) => asserts value is OwnerRecord = checkFor(OwnerRecordSchema);
 
 export function encodeOwner(record: OwnerRecord): string {
   const { id: _, ...parts } = record;
-  const head = [record.lease?.renewedAt, quietUntil(record)].map(formatInstant).join('');
-  return `${VERSION}${head}${PACKING.pack(parts)}`;
+  const head = [record.lease?.renewedAt ?? 0, quietUntil(record)];
+  return `${VERSION}${JSON.stringify(head)}\n${JSON.stringify(parts)}`;
 }
 
 /**
@@ -33,20 +27,27 @@ export function encodeOwner(record: OwnerRecord): string {
  * was ahead.
  */
 export function needsJudge(text: string, now: number, skewMs: number): boolean {
-  const [renewedAt, quietUntil] = [instantAt(text, 0), instantAt(text, 1)];
+  const [renewedAt, quietUntil] = readHead(text);
   return quietUntil <= now || renewedAt > now + skewMs;
 }
 
 /** Whether the owner is not active, or was lost by mistake. */
 export function isInDoubt(text: string): boolean {
-  return instantAt(text, 1) === 0;
+  return readHead(text)[1] === 0;
 }
 
 /** @throws UnreadableError */
 export function decodeOwner(id: string, text: string): OwnerRecord {
   assertReadable(text, READABLE);
   if (!id.includes('@')) throw new UnreadableError('its id is not the id of an owner');
-  return { ...PACKING.unpack(text.slice(HEAD_LENGTH)), id };
+  const parts: unknown = parseJson(text.slice(text.indexOf('\n') + 1));
+  assertOwner(parts);
+  return { ...parts, id };
+}
+
+/** Only of a text that {@link encodeOwner} has made. */
+function readHead(text: string): [renewedAt: number, quietUntil: number] {
+  return JSON.parse(text.slice(1, text.indexOf('\n'))) as [number, number];
 }
 
 function quietUntil(record: OwnerRecord): number {
@@ -54,5 +55,3 @@ function quietUntil(record: OwnerRecord): number {
   if (lease === null || ownerState(record) !== 'active' || wasLostByMistake(record)) return 0;
   return lease.renewedAt + lease.leaseMs;
 }
-
-const PACKING = new Packing<Omit<OwnerRecord, 'id'>>(OwnerRecordSchema);

@@ -9,8 +9,8 @@ import {
 } from '../calls/ports.ts';
 import type { CallRecord } from '../calls/record.ts';
 import type { LocalRegistry } from './local-registry.ts';
-import { UnreadableError } from './packing.ts';
 import type { Identified, RecordKind } from './record-kind.ts';
+import { UnreadableError } from './stored-text.ts';
 
 /** A write that takes effect only if Redis still has the text `expected`; '' means no record. */
 export interface Write {

@@ -1,8 +1,8 @@
 import { callOf } from '../calls/call.ts';
 import type { CallEventType, OwnerEventType, PublishedEvent } from '../calls/event.ts';
 import { decodeOwner } from './owner-codec.ts';
-import { UnreadableError } from './packing.ts';
 import { decodeRecord } from './record-codec.ts';
+import { UnreadableError } from './stored-text.ts';
 
 /** As Redis gives it: fields are names and values by turns. */
 export type StreamEntry = [entryId: string, fields: string[]];
