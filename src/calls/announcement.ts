@@ -3,13 +3,10 @@ import { type OwnerRecord, ownerState, wasLostByMistake } from './owner.ts';
 import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
 import { saysTheSame } from './words.ts';
 
-/** What to publish about a change of a record. */
+/** An event to publish about a changed record. */
 export interface Announcement {
   readonly type: EventType;
-  /**
-   * Derived from the content: a repeat of the same announcement has the same name, also after
-   * Redis lost its data.
-   */
+  /** Made of the content, so a repeat has the same name, even after Redis lost its data. */
   readonly name: string;
   /** When it happened, epoch ms. */
   readonly at: number;
@@ -25,19 +22,19 @@ export function announcementsOf(
   now: number,
 ): Announcement[] {
   const { id, tracking } = after;
-  if (tracking === null) return []; // the stop of a call that nobody knows
+  if (tracking === null) return []; // the stop of an unknown call
   const named = (type: EventType, at: number, detail = '') => {
     const name = `${id}/${tracking.generation}/${type}${detail}`;
     return { type, name, at };
   };
   const removed = removedOf(after);
   const wasState = stateOf(before);
-  // Tracked afresh: it was removed in between, also if Redis has forgotten that.
+  // The call was removed in between, even if Redis has forgotten that.
   const isAfresh = before.tracking?.trackedAt !== tracking.trackedAt;
   if (removed !== null) {
     const { state, at } = removed;
     if (wasState === state && !isAfresh) return [];
-    // A renewal undoes an expiry: the call may expire again.
+    // A renewal undoes an expiry, so the call may expire again.
     return [named(state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '')];
   }
   const announcements: Announcement[] = [];

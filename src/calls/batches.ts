@@ -1,14 +1,13 @@
-/** Waits for a moment in which more items may come; ends at once when the signal aborts. */
+/** Waits a moment for more items; resolves at once when the signal aborts. */
 export type Gather = (signal: AbortSignal) => Promise<void>;
 
-/** Said once: a reason that is made up each time has a stack to be taken down. */
+/** A string, because a new Error for each abort would capture its stack. */
 const ENOUGH = 'enough';
 
 /**
- * Gathers items and hands them on in batches, one batch at a time: while one is
- * being written the next one gathers. A batch that is not full waits a moment for
- * more, as a write costs hardly more for many than for one. After a failure
- * nothing more is written.
+ * Writes items in batches, one batch at a time; the next one gathers meanwhile. A batch that is not
+ * full waits a moment for more items, because a write costs hardly more for many than for one.
+ * After a failure nothing more is written.
  */
 export class Batches<T> {
   readonly #write: (batch: T[]) => Promise<void>;
@@ -16,7 +15,7 @@ export class Batches<T> {
   readonly #gather: Gather;
   readonly #items: T[] = [];
   #writing: Promise<void> | null = null;
-  /** Ends the wait for more: the batch is full, or no more will come. */
+  /** Aborts when the batch is full, or no more items will come. */
   #enough = new AbortController();
   #isLast = false;
   #isUrgent = false;
@@ -39,13 +38,16 @@ export class Batches<T> {
     this.#writing ??= this.#drain();
   }
 
-  /** Writes what was added, without waiting for more. */
+  /** Writes what was added, without waiting for more items. */
   hurry(): void {
     this.#isUrgent = true;
     this.#enough.abort(ENOUGH);
   }
 
-  /** To be called when all is added. Waits until it is written; rejects with the first failure. */
+  /**
+   * Call it after the last `add`. Resolves when everything is written; rejects with the first
+   * failure.
+   */
   async settled(): Promise<void> {
     this.#isLast = true;
     this.#enough.abort(ENOUGH);
@@ -54,7 +56,7 @@ export class Batches<T> {
   }
 
   async #drain(): Promise<void> {
-    // Lets what is ready in this turn of the event loop gather first.
+    // Items that are added in the same turn of the event loop belong to the batch.
     await new Promise((resolve) => setImmediate(resolve));
     try {
       while (this.#items.length > 0) {

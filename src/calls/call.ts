@@ -14,7 +14,7 @@ import {
 
 export type { CallError, RemovedState, ResultInfo } from './record.ts';
 
-/** What a record says about a tracked call, for whoever acts on it or shows it. */
+/** A tracked call, as its record describes it. */
 export interface Call extends Tracking, Timing {
   /** Graph's id of the call; see {@link parseCallId}. */
   readonly id: string;
@@ -30,20 +30,19 @@ export interface Call extends Tracking, Timing {
   readonly lastError: CallError | null;
 }
 
-/** A call that was removed from the schedule; it can be asked for for {@link REMEMBERED_MS}. */
+/** A call that was removed from the schedule. Its record is kept for {@link REMEMBERED_MS}. */
 export interface RemovedCall extends Call {
   readonly state: RemovedState;
   readonly removedAt: number;
   /** What stopped an `untracked` call; null for the others. */
   readonly reason: Stop['reason'] | null;
-  /** Why it is over, if a notification said so. */
+  /** Why Graph ended it, if a notification said so. */
   readonly resultInfo: ResultInfo | null;
 }
 
-/** How long a removed call can still be asked for. */
 export const REMEMBERED_MS = 24 * 60 * 60 * 1000;
 
-/** null for a record of a call that nobody is known to have tracked. */
+/** null if no tracking of the call is known. */
 export function callOf(record: CallRecord): Call | RemovedCall | null {
   const { id, tracking, ending } = record;
   if (tracking === null) return null;
@@ -73,7 +72,7 @@ export function callOf(record: CallRecord): Call | RemovedCall | null {
   };
 }
 
-/** The tracked call that a record describes; null if there is none, or it was removed. */
+/** null if no tracking of the call is known, or if it was removed. */
 export function trackedCallOf(record: CallRecord): Call | null {
   const call = callOf(record);
   return call === null || isRemoved(call) ? null : call;
@@ -83,7 +82,7 @@ export function isRemoved(call: Call | RemovedCall): call is RemovedCall {
   return 'removedAt' in call;
 }
 
-/** The stop that counts for a call; of two the earlier, unless only the other says why. */
+/** The stop that counts: the earlier of two, unless only the later one says why. */
 export function stopOf({ tracking, stops }: CallRecord): Stop | null {
   const apps = new Set([ALL_APPS, tracking?.app ?? ALL_APPS]);
   const found = [...apps].flatMap((app) => stops[app] ?? []);
@@ -95,16 +94,15 @@ export function stopOf({ tracking, stops }: CallRecord): Stop | null {
 const CALL_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
 /** Microsoft writes the same GUID with hyphens and, in some notifications and logs, without. */
 const GUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/i;
-/** Characters of a GUID with all of its hyphens, or with none. */
+/** With all hyphens, or with none. */
 const GUID_LENGTHS: ReadonlySet<number> = new Set([36, 32]);
 
 /** The grammar of call ids, for schemas: the pattern that {@link parseCallId} applies. */
 export const CALL_ID_PATTERN = CALL_ID.source;
 
 /**
- * The canonical form of a call id, or null if the text is not an id. A GUID is
- * written in lower case and with hyphens, as Graph compares GUIDs without regard
- * to case; other ids are kept.
+ * The canonical form of a call id; null if the text is not an id. A GUID becomes lower case with
+ * hyphens, because Graph ignores the case of GUIDs.
  */
 export function parseCallId(text: string): string | null {
   if (!isCallId(text)) return null;

@@ -1,6 +1,6 @@
 import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
-/** What has to be known of a tracked call to plan its next keepAlive. Instants in epoch ms. */
+/** What the plan of a call's next keepAlive depends on. Instants in epoch ms. */
 export interface Timing {
   readonly renewedAt: number | null;
   readonly trackedAt: number;
@@ -11,15 +11,14 @@ export interface Timing {
   readonly trackUntil: number | null;
 }
 
-/** A call is at risk when less than this share of the deadline is left to it. */
+/** A failing call is at risk if less than this share of the deadline is left. */
 export const AT_RISK_SHARE = 1 / 3;
 
 /**
- * When Graph ends the call unless a keepAlive sent before succeeds.
+ * When Graph ends the call unless a keepAlive succeeds before.
  *
- * A call that began longer ago than the deadline must have been renewed by
- * somebody since, or there is no call: its start then says nothing, and the
- * deadline counts from its tracking.
+ * If a call began longer ago than the deadline, somebody must have renewed it since, or it is over.
+ * Its start then says nothing, so the deadline counts from its tracking.
  */
 export function deadlineAt(
   call: Pick<Timing, 'renewedAt' | 'startedAt' | 'trackedAt'>,
@@ -31,7 +30,6 @@ export function deadlineAt(
   return (known ? Math.min(startedAt, trackedAt) : trackedAt) + deadlineMs;
 }
 
-/** The next planned keepAlive. */
 export function dueAt(
   call: Timing & { readonly id: string; readonly consecutiveFailures: number },
   wheel: Wheel,

@@ -1,7 +1,10 @@
 import type { Call } from './call.ts';
 import { type Cause, CauseCounter } from './causes.ts';
 
-/** What is known of the calls of one app in one slot, in little room: a replica holds a million calls. */
+/**
+ * A summary of the calls of one app in one slot. It is small, because a replica holds a million
+ * calls.
+ */
 export interface Digest {
   /** With at least one failure since their last success. */
   readonly failing: number;
@@ -9,7 +12,7 @@ export interface Digest {
   readonly deadlines: Float64Array;
   /** The ids of the first {@link MOST_NEAREST} of them, in the same order. */
   readonly nearest: readonly string[];
-  /** Of the failing ones the first {@link MOST_NEAREST}. */
+  /** The first {@link MOST_NEAREST} failing calls. */
   readonly nearestFailing: readonly Near[];
   /** Why the failing ones fail. */
   readonly causes: readonly Cause[];
@@ -17,10 +20,10 @@ export interface Digest {
   readonly renewedAt: number;
 }
 
-/** By app: not everyone may see all of them. */
+/** By app, because a key may be limited to some apps. */
 export type SlotDigest = ReadonlyMap<string, Digest>;
 
-/** So many calls nearest to their deadlines are known by id. */
+/** How many calls are listed by id: those nearest to their deadlines. */
 export const MOST_NEAREST = 20;
 
 export interface Near {
@@ -45,7 +48,7 @@ class Counted {
   readonly nearestFailing = new Nearest();
 }
 
-/** The calls of a slot are added one by one, so that whoever does it may pause. */
+/** Adds the calls of a slot one by one, so that the caller can pause in between. */
 export class Digester {
   readonly #apps = new Map<string, Counted>();
 
@@ -75,7 +78,7 @@ export class Digester {
   }
 }
 
-/** The first of many by their deadlines, in order. */
+/** Keeps the items with the nearest deadlines, in order. */
 export class Nearest {
   readonly #found: Near[] = [];
 
@@ -96,7 +99,7 @@ export class Nearest {
     return this.#found.map(({ id }) => id);
   }
 
-  /** The first deadline; null where there is none. */
+  /** The first deadline; null if there are no items. */
   get first(): number | null {
     return this.#found[0]?.deadlineAt ?? null;
   }

@@ -1,7 +1,7 @@
 import type { Call, RemovedCall, RemovedState } from './call.ts';
 import type { OwnerRecord } from './owner.ts';
 
-/** What happens to a call; `tracked` also if it is tracked again, or Redis had lost it. */
+/** `tracked` also if the call is tracked again, or if Redis had lost it. */
 export type CallEventType = 'tracked' | 'at-risk' | 'recovered' | RemovedState;
 /** Its lease ran out, or it renewed the lapsed lease within the grace. */
 export type OwnerEventType = 'owner.lapsed' | 'owner.renewed';
@@ -16,28 +16,26 @@ interface Published {
 
 export interface CallEvent extends Published {
   readonly type: CallEventType;
-  /** The call as it stood then. */
   readonly call: Call | RemovedCall;
 }
 
 export interface OwnerEvent extends Published {
   readonly type: OwnerEventType;
-  /** The owner as it stood then. */
   readonly owner: OwnerRecord;
 }
 
 export type PublishedEvent = CallEvent | OwnerEvent;
 
-/** Some events that follow one another. */
+/** Consecutive events. */
 export interface EventPiece {
-  /** What may have been missed before `events`: all after a place that is not in the log any more. */
+  /** Events before `events` that may be missing: all after a place that the log no longer has. */
   readonly gap: EventGap | null;
   readonly events: readonly PlacedEvent[];
-  /** Where to read on: the events up to here have been read, those that could not be decoded too. */
+  /** Read on from here. Events that could not be decoded are skipped. */
   readonly place: string;
 }
 
-/** An event, and the place in the log after which the next one follows. */
+/** An event and its place in the log. */
 export interface PlacedEvent {
   readonly place: string;
   readonly event: PublishedEvent;
@@ -45,30 +43,29 @@ export interface PlacedEvent {
 
 export interface EventGap {
   readonly after: string;
-  /** The place of the first event that is kept; null if none is. */
+  /** The place of the first event in the log; null if the log is empty. */
   readonly firstKept: string | null;
 }
 
-/** Reads the log at a pace of its own, from a place on. */
+/** Reads the log from a place on, at its own pace. */
 export interface EventReader {
-  /** Up to where it has read. */
+  /** It has read up to here. */
   readonly place: string;
   /**
-   * The next events, as soon as there are any; null when the signal aborts
-   * before. While the log cannot be reached it waits. Not to be called before
-   * the last one has resolved.
+   * Resolves with the next events, or with null when the signal aborts. While the log cannot be
+   * reached, it waits. Await each call before the next one.
    */
   next(signal: AbortSignal): Promise<EventPiece | null>;
 }
 
-/** The events of all replicas, of which about the last 10,000 are kept. */
+/** The last 10,000 or so events of all replicas. */
 export interface EventLog {
   /**
-   * Reads what comes after a place, or null: after now. Throws
-   * `StoreUnavailableError` where it is not known yet what now is.
+   * Reads what comes after a place; null: what comes from now on. Throws `StoreUnavailableError` if
+   * the end of the log is not known yet.
    */
   readAfter(place: string | null): EventReader;
 }
 
-/** A place in the log: `<epoch ms>-<n>`, both fit 64 bits. */
+/** A place in the log: `<epoch ms>-<n>`, both of at most 64 bits. */
 export const PLACE_PATTERN = '^[0-9]{1,19}-[0-9]{1,19}$';

@@ -1,4 +1,4 @@
-/** What has headers of HTTP, their names in lower case. */
+/** A message with HTTP headers; their names are in lower case. */
 export interface WithHeaders {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
@@ -8,7 +8,7 @@ export function header(answer: WithHeaders, name: string): string | null {
   return headerValues(answer, name)[0] ?? null;
 }
 
-/** All values of a header, which may come several times. `name` is in lower case. */
+/** All values of a header. `name` is in lower case. */
 export function headerValues({ headers }: WithHeaders, name: string): readonly string[] {
   const value = headers[name] ?? [];
   return Array.isArray(value) ? value : [value];

@@ -1,18 +1,18 @@
 const DATE_TIME =
   /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
 
-/** Outside of these an instant is a mistake, such as .NET's `DateTime.MinValue`. */
+/** An instant before this or after the next is a mistake, such as .NET's `DateTime.MinValue`. */
 const FIRST = Date.UTC(2000, 0, 1);
 const LAST = Date.UTC(2100, 0, 1) - 1;
 
-/** What {@link parseInstant} accepts, for those whose instant it refused. */
+/** What {@link parseInstant} accepts, for error messages. */
 export const INSTANT_GRAMMAR =
   'must be an RFC 3339 date-time of this century, such as 2026-02-03T04:05:06.789Z';
 
 /**
- * An RFC 3339 date-time as epoch ms (finer fractions are cut off), or null
- * where it is none, does not exist (30 February, a leap second) or is not of
- * this century. Stricter than `Date.parse`, which takes much for a date.
+ * Converts an RFC 3339 date-time to epoch ms; finer fractions are cut off. Returns null if the text
+ * is something else, does not exist (30 February, a leap second) or is not of this century.
+ * `Date.parse` accepts too much.
  */
 export function parseInstant(text: string): number | null {
   const match = DATE_TIME.exec(text);

@@ -13,9 +13,9 @@ export interface LearnContext extends PlanContext {
 }
 
 /**
- * What the outcome of a keepAlive adds to what is known of a call; null for nothing. A renewal
- * and an ending are facts, and the merge decides what they mean. A failure counts only if
- * nobody has renewed or changed the call since it was asked for.
+ * What the outcome of a keepAlive adds to the record; null: nothing. A renewal and an ending are
+ * facts, and the merge decides what they mean. A failure counts only if nobody has renewed or
+ * changed the call since the request was sent.
  *
  * @param asked the call as it was when the request was sent
  */
@@ -48,8 +48,8 @@ export function learnedFrom(
 }
 
 /**
- * What the clock alone adds to what is known of a call: that its tracking has ended. null for
- * nothing: the bot may have prolonged the tracking meanwhile.
+ * What the clock alone adds to the record: the end of its tracking. null: nothing, because the bot
+ * has prolonged the tracking meanwhile.
  */
 export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
   const call = stateOf(current) === 'tracked' ? callOf(current) : null;
@@ -57,8 +57,9 @@ export function learnedFromClock(current: CallRecord, context: LearnContext): Ca
 }
 
 /**
- * The tracking if it claims to be later than an attempt that was made for it: a clock was ahead,
- * and what the attempt came to would seem to belong to an earlier tracking. null if all is well.
+ * Corrects a tracking that claims to be later than an attempt that was made for it. Its clock was
+ * ahead, and without the correction the outcome would seem to belong to an earlier tracking. null:
+ * no correction is needed.
  */
 function trackedBefore(
   attemptAt: number,
@@ -88,7 +89,7 @@ function learnedFromFailure(
     : nextRetryAt(count, outcome, { ...context, deadlineAt: expiresAt });
   const isAtRisk = expiresAt - now < deadlineMs * AT_RISK_SHARE;
   const atRiskAt = before?.atRiskAt ?? (isAtRisk && !isExpired ? now : null);
-  // Later than the failure before, also if the clock was set back.
+  // Later than the previous failure, even if the clock was set back.
   const at = Math.max(now, (before?.at ?? 0) + 1, (renewedAt ?? 0) + 1);
   const failure = { at, count, retryAt, atRiskAt, error: outcome.error };
   if (!isExpired) return { failure };
@@ -96,14 +97,14 @@ function learnedFromFailure(
 }
 
 /**
- * The deadline, as far ahead of now as it is of the settled clock. No deadline is further ahead
- * than one deadline: such a one was counted from an instant before the clock was set back.
+ * The deadline, as far ahead of `now` as it is ahead of the settled clock, but at most one
+ * deadline: a later one was counted from an instant before the clock was set back.
  */
 function expiryAt(call: Call, { now, settledNow, deadlineMs }: LearnContext): number {
   return Math.min(now + deadlineMs, deadlineAt(call, deadlineMs) + (now - settledNow));
 }
 
-/** Whether Graph would be asked now as it was asked then, and nobody has renewed the call since. */
+/** Whether the same request would be sent now, and nobody has renewed the call since. */
 function isSameRequest(asked: Call, call: Call): boolean {
   return (
     call.app === asked.app &&

@@ -5,45 +5,44 @@ import { isWithin, type Reach } from './principal.ts';
 export interface ListQuery {
   readonly state: 'tracked' | RemovedState;
   readonly app?: string | undefined;
-  /** Calls of other apps are not there. */
+  /** The list has only calls of these apps. */
   readonly reach: Reach;
   readonly owner?: string | undefined;
-  /** `key`, or `key=value`; all must hold. */
+  /** `key` or `key=value`; a call must have all of them. */
   readonly labels: readonly string[];
-  /** Most calls of a page, 1 and more. */
+  /** The most calls on the page; at least 1. */
   readonly limit: number;
-  /** As the page before gave it in `next`. */
+  /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
-/** Follow `next` until it is null: a page of a sparse filter may hold few calls, or none. */
+/** Follow `next` until it is null: with a selective filter a page may have few calls or none. */
 export interface ListPage {
   readonly calls: readonly (Call | RemovedCall)[];
   readonly next: string | null;
 }
 
-/** The cursor is not one that a page gave. */
+/** The cursor is not the `next` of any page. */
 export class CursorError extends Error {
   readonly code = 'CURSOR';
 }
 
-/** A page looks at about so many calls at most, however few of them match. */
+/** A page looks at about this many calls at most, however few of them match. */
 const MOST_LOOKED_AT = 20_000;
 
-/** So many slots are asked for at once, after fewer have not filled the page: whole ones are read. */
+/** The most slots that are read at once; it starts with one, because whole slots are read. */
 const MOST_SLOTS_AT_ONCE = 16;
 
 interface Position {
   readonly slot: number;
-  /** The last id of this slot that has been listed; '' for none. */
+  /** The last listed id of this slot; '' if none was listed. */
   readonly after: string;
 }
 
 /**
- * One page, in the order of slot and id: a call that stays while the pages are
- * read is listed exactly once. A cursor names no call but one that was listed;
- * that a page which fills slowly ends early tells, at most, how many calls there
- * are of all, as the metrics do.
+ * One page, in the order of slot and id. A call that stays while the pages are read is listed
+ * exactly once. A cursor names only calls that were listed. A page that ends early can reveal how
+ * many calls there are in all, but the metrics show that too.
  */
 export async function listCalls(
   registry: Pick<CallRegistry, 'readSlot'>,
@@ -87,7 +86,7 @@ async function readState(
   return calls.filter((call) => (isRemoved(call) ? call.state : 'tracked') === state);
 }
 
-/** Whether a call is within reach and has all that the query names: app, owner and labels. */
+/** Whether a call is within reach and has the app, owner and labels of the query. */
 export function matches(
   call: Call,
   { app, owner, reach, labels }: Pick<ListQuery, 'app' | 'owner' | 'reach' | 'labels'>,
@@ -107,7 +106,7 @@ function byId(a: Call, b: Call): number {
   return a.id < b.id ? -1 : Number(a.id > b.id);
 }
 
-/** The page is full within `slot`: on from its last call, if that stands in this slot. */
+/** The page is full. The next one goes on after its last call, if that is in this slot. */
 function cursorAfter(slot: number, found: readonly Call[], inSlot: readonly Call[]): string {
   const last = found.at(-1);
   return formatCursor({ slot, after: last && inSlot.includes(last) ? last.id : '' });

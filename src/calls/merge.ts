@@ -37,8 +37,8 @@ import type { CallRecord, Stop } from './record.ts';
 export function merge(a: CallRecord, b: CallRecord): CallRecord {
   return withoutDeadParts({
     id: a.id,
-    // Graph's word on the tenant is no new word of the bot's; it only replaces a default. Nor is
-    // an earlier `trackedAt`: the clock that said the later one was ahead.
+    // A tenant from Graph makes no new generation; it only replaces a default. Nor does an earlier
+    // `trackedAt`: the clock of the later one was ahead.
     tracking: later(a.tracking, b.tracking, (part) => [
       part.generation,
       part.tenantIsDefault ? 0 : 1,
@@ -53,9 +53,9 @@ export function merge(a: CallRecord, b: CallRecord): CallRecord {
 }
 
 /**
- * Drops the parts that can never count again: an ending of generation 5 once the tracking has
- * generation 7, for the generation of a record never falls. So records stay small, and the merge
- * keeps its laws: whichever record brings the old part, it is dropped.
+ * Drops parts that can never count again, such as an ending of generation 5 when the tracking has
+ * generation 7, because the generation of a record never falls. So records stay small. The merge
+ * keeps its laws: it drops the old part whichever record has it.
  */
 function withoutDeadParts(record: CallRecord): CallRecord {
   const { tracking, stops, ending, expiry, renewedAt, failure } = record;
@@ -91,7 +91,7 @@ export function mergeOwners(a: OwnerRecord, b: OwnerRecord): OwnerRecord {
   };
 }
 
-/** In the order of the apps, so that equal stops have equal texts. */
+/** Sorted by app, so that equal stops have equal texts. */
 function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord['stops'] {
   const apps = new Set([...Object.keys(a), ...Object.keys(b)]);
   const merged = [...apps].sort().map((app) => {
@@ -100,7 +100,7 @@ function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord[
   return Object.fromEntries(merged) as CallRecord['stops'];
 }
 
-/** An app may have the name of something that every object has, such as `constructor`. */
+/** An app may have the name of a property that every object has, such as `constructor`. */
 function stopIn(stops: CallRecord['stops'], app: string): Stop | null {
   return Object.hasOwn(stops, app) ? (stops[app] ?? null) : null;
 }
@@ -116,7 +116,7 @@ function latest(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
-/** The text of a part breaks a tie, so that everybody breaks it the same way. */
+/** The text of a part breaks a tie, so that every replica breaks it in the same way. */
 function compare(a: Rank, b: Rank): number {
   for (const [i, value] of a.entries()) {
     const other = b[i] as typeof value;
@@ -126,11 +126,12 @@ function compare(a: Rank, b: Rank): number {
 }
 
 /**
- * A record without what cannot be true: an instant ahead of now, by more than clocks may differ,
- * was written by a clock that was wrong. To be applied before a merge, to whatever comes in.
+ * Corrects timestamps that lie ahead of now by more than clocks may differ: a wrong clock wrote
+ * them. Apply it to every incoming record before the merge.
  *
- * A renewal in the future did happen, nobody knows when. The wheel turns by the wrong clock too, so
- * it was within the last interval: taken for an interval ago, the call is due, and not given up.
+ * A renewal in the future did happen, but nobody knows when. The wheel turned by the same wrong
+ * clock, so it was within the last interval. It counts as one an interval ago: the call is due, and
+ * not given up.
  */
 export function believe(record: CallRecord, { now, skewMs, intervalMs }: Believable): CallRecord {
   const { renewedAt, failure } = record;

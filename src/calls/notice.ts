@@ -1,6 +1,6 @@
 import type { ResultInfo } from './record.ts';
 
-/** What Graph has notified a bot of one of its calls. */
+/** Graph's notification about one call. */
 export type Notice =
   | { readonly kind: 'established'; readonly id: string; readonly tenantId: string | null }
   | {
@@ -11,7 +11,7 @@ export type Notice =
     };
 
 /**
- * The result of a notification. `ignored`: it is about no call itself, or changed nothing;
+ * The result of a notification. `ignored`: it is not about a call itself, or changed nothing;
  * `other_tenant`, `other_app`: it is about a tracked call, but names a tenant other than the
  * call's, or was sent for another app.
  */

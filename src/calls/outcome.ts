@@ -1,16 +1,16 @@
 import type { CallError } from './call.ts';
 
 /**
- * The outcome of one keepAlive. `sentAt` is when the request was sent (epoch ms),
- * null if none was, such as without a token.
+ * The outcome of one keepAlive. `sentAt` is when the request was sent (epoch ms); null if none was
+ * sent, for example without a token.
  *
  * - `renewed`: Graph's own 2xx. The call lives.
  * - `ended`: Graph's own 404 with the code 8522. The call is over.
- * - `throttled`: Graph asks for patience (429, or a 503 with `Retry-After`);
- *   `retryAfterMs` is how long, null if it did not say.
+ * - `throttled`: Graph asks us to wait (429, or a 503 with `Retry-After`), for `retryAfterMs`; null
+ *   if it did not say how long.
  * - `refused`: 403, or Entra does not know the tenant (then nothing was sent). Only a person can
- *   mend it.
- * - `failed`: everything else, worth another attempt.
+ *   fix it.
+ * - `failed`: everything else. It is retried.
  */
 export type Outcome =
   | { readonly kind: 'renewed'; readonly sentAt: number }

@@ -2,13 +2,13 @@ import { deadlineAt, type Timing } from './deadline.ts';
 
 export type { Timing } from './deadline.ts';
 
-/** What a visit is to do with the calls it read, by id. */
+/** What a visit has to do, by id. */
 export interface VisitPlan {
-  /** To keep alive now, the nearest deadline first. */
+  /** Send a keepAlive now, the nearest deadline first. */
   readonly due: readonly string[];
-  /** To take off the schedule: their `trackUntil` has come. */
+  /** Remove from the schedule: their `trackUntil` has come. */
   readonly over: readonly string[];
-  /** To be looked at again before the slot's next turn. */
+  /** Check again before the slot's next turn. */
   readonly later: readonly string[];
 }
 
@@ -18,27 +18,27 @@ export interface PlanContext {
   readonly settledNow: number;
   readonly intervalMs: number;
   readonly deadlineMs: number;
-  /** An instant so far ahead of now is no instant of the past: the clock was set back since. */
+  /** A timestamp further ahead than this means that the clock was set back. In ms. */
   readonly skewMs: number;
-  /** How long a new call is left to the replica that accepted it, in ms. */
+  /** How long the replica that accepted a new call has for its first keepAlive, in ms. */
   readonly firstMs: number;
-  /** A call's next attempt is left to whoever planned it for this long after its time, in ms. */
+  /** How long after its time an attempt is left to the replica that planned it, in ms. */
   readonly retryGraceMs?: number;
 }
 
 export interface VisitContext extends PlanContext {
-  /** The turn the visit is for: the planned instant, not when it began. */
+  /** The planned instant of the turn, not when the visit began. */
   readonly turnAt: number;
 }
 
 /**
- * The plan of a visit. Due are the calls not renewed since the turn, and those
- * never renewed at all, unless they wait for their next attempt. So a second
- * visit of the same turn (a job taken over, a zombie, a retry) posts only what
- * is still missing. A call past its deadline is posted once more before it is
- * given up, however long it is past: only Graph knows whether it is over. If
- * Redis's clock was set back, another replica may have renewed it a moment ago
- * by that clock, and here it seems to be past by as much.
+ * The plan of a visit. A call is due if it was not renewed since the turn, unless it waits for its
+ * next attempt. So a second visit of a turn (a job taken over, a replica that wakes up, a retry)
+ * sends only what is still missing.
+ *
+ * A call past its deadline gets one more keepAlive before it is given up, however late it is,
+ * because only Graph knows whether it is over. If Redis's clock was set back, another replica may
+ * have renewed the call a moment ago by that clock.
  */
 export function planVisit(
   calls: Iterable<readonly [id: string, timing: Timing]>,
@@ -56,7 +56,7 @@ export function planVisit(
   return { due: due.map(({ id }) => id), over, later };
 }
 
-/** Whether a call's tracking was to end by itself by now: it leaves the schedule without a request. */
+/** Whether the `trackUntil` of a call has come: it leaves the schedule without a request. */
 export function hasEnded({ trackUntil }: Timing, { settledNow }: PlanContext): boolean {
   return trackUntil !== null && trackUntil <= settledNow;
 }
@@ -70,9 +70,9 @@ function isDue(timing: Timing, context: VisitContext): boolean {
 }
 
 /**
- * Whether a call waits for its next attempt. A wait that begins in the future was planned by
- * a clock that was set back since: nobody knows how much of it is over, so it does not count.
- * No wait is longer than the deadline, `Retry-After` included.
+ * Whether a call waits for its next attempt. A wait that begins in the future was planned by a
+ * clock that was set back since. Nobody knows how much of it is over, so it does not count. No wait
+ * is longer than the deadline, even with `Retry-After`.
  */
 function isWaiting(timing: Timing, context: PlanContext): boolean {
   const { now, skewMs, deadlineMs, retryGraceMs = 0 } = context;
@@ -87,7 +87,7 @@ function waitsUntil(timing: Timing, { firstMs }: PlanContext): number | null {
   return renewedAt === null ? trackedAt + firstMs : null;
 }
 
-/** Whether any of a slot's calls shows that somebody has visited it since its turn. */
+/** Whether a call of the slot shows that somebody visited the slot since its turn. */
 export function wasVisited(calls: Iterable<Timing>, turnAt: number): boolean {
   for (const { renewedAt, failedAt } of calls) {
     if ((renewedAt ?? 0) >= turnAt || (failedAt ?? 0) >= turnAt) return true;

@@ -1,37 +1,40 @@
-/** What somebody may do: look at calls; have them tracked; everything. */
+/** `read`: look at calls. `track`: track and stop them. `admin`: everything. */
 export const SCOPES = ['read', 'track', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** The apps whose calls somebody may see and touch; null: all apps. */
+/** The apps whose calls a client may see and touch; null: all apps. */
 export type Reach = ReadonlySet<string> | null;
 
-/** Who asks. */
+/** The client of a request. */
 export interface Principal {
-  /** For logs and limits; no secret. */
+  /** For logs and limits; not secret. */
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
   readonly reach: Reach;
-  /** Requests a second; null: as many as anybody. */
+  /** Requests a second; null: the default. */
   readonly rateLimit: number | null;
-  /** False once the key is revoked, changed or has expired: an answer that goes on asks again. */
+  /**
+   * False once the key is revoked, changed or expired. A long answer, such as a stream, checks it
+   * again.
+   */
   stillHolds(): boolean;
 }
 
-/** What is known of who asks, by what they bring. */
+/** The result of checking a key or token. */
 export type Identity =
   | { readonly kind: 'known'; readonly principal: Principal }
-  /** Nobody has to bring anything. */
+  /** No key is required. */
   | { readonly kind: 'anyone'; readonly principal: Principal }
-  /** `reason` is for them and the log, and holds nothing of what they brought. */
+  /** `reason` is for the answer and the log, and contains no part of the key. */
   | { readonly kind: 'unknown'; readonly reason: string }
-  /** It cannot be checked now. */
+  /** The key or token cannot be checked now. */
   | { readonly kind: 'unverifiable'; readonly reason: string };
 
 export function isWithin(reach: Reach, app: string): boolean {
   return reach === null || reach.has(app);
 }
 
-/** The apps that both allow. */
+/** The apps that are in both. */
 export function meet(one: Reach, other: Reach): Reach {
   if (one === null || other === null) return one ?? other;
   return new Set([...one].filter((app) => other.has(app)));

@@ -17,7 +17,7 @@ export function beyondReach(reach: Reach, app: string): Forbidden | null {
   return forbidden(`calls of the app ${app} are not within the reach of this key`);
 }
 
-/** Why a notification about a call does not count, or null. */
+/** Why a notification about a call is ignored; null: it counts. */
 export function passedOver(
   reach: Reach,
   call: Call,

@@ -1,24 +1,23 @@
 import { header, type WithHeaders } from './header.ts';
 
-/** What an answer may ask for at most. What is longer is a mistake of its sender, or an attack. */
+/** A longer wait is a mistake of the sender, or an attack. */
 export const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 
 const SECONDS = /^\d+(\.\d+)?$/;
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d{2}:\d{2}:\d{2}/;
 
-/** As {@link parseRetryAfter}, of an answer. */
+/** {@link parseRetryAfter} for an answer. */
 export function retryAfterOf(answer: WithHeaders, now: number): number | null {
   return parseRetryAfter(header(answer, 'retry-after'), header(answer, 'date'), now);
 }
 
 /**
- * The wait that a `Retry-After` header asks for, in ms from the moment of the
- * answer, within 0 and {@link MAX_RETRY_AFTER_MS}; null where the value is
- * neither seconds (Graph sends decimals, as `2.128`) nor an HTTP date.
+ * The wait that a `Retry-After` header asks for, in ms from the answer, from 0 to
+ * {@link MAX_RETRY_AFTER_MS}. null if the value is neither seconds (Graph sends decimals such as
+ * `2.128`) nor an HTTP date.
  *
- * A date is measured from the answer's own `Date` where it has one, so that
- * the difference between our clock and the sender's does not matter.
- * Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ * A date is measured from the answer's own `Date`, if it has one, so that the difference between
+ * the clocks does not matter. Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  *
  * @param now epoch ms, for an answer without a `Date`
  */
@@ -36,7 +35,7 @@ export function parseRetryAfter(
 
 function parseHttpDate(text: string): number | null {
   if (!HTTP_DATE.test(text)) return null;
-  // The asctime form names no zone; HTTP means UTC, Date.parse local time.
+  // The asctime form has no zone: HTTP means UTC, Date.parse local time.
   const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(at) ? null : at;
 }

@@ -1,17 +1,17 @@
 import type { Outcome } from './outcome.ts';
 import type { Random } from './ports.ts';
 
-/** How long to wait between the attempts of a failing call. All in ms. */
+/** The delays between the attempts of a failing call, in ms. */
 export interface RetryPolicy {
-  /** The least between two attempts, but for the last one, at the deadline. */
+  /** The shortest delay, except for the last attempt, which is at the deadline. */
   readonly floorMs: number;
-  /** The most, for what may pass by itself. */
+  /** The longest delay for faults that may pass by themselves. */
   readonly capMs: number;
-  /** The most, for what only a person can mend (403). */
+  /** The longest delay for faults that only a person can fix (403). */
   readonly refusedCapMs: number;
-  /** What a long `Retry-After` must leave before the deadline for further attempts. */
+  /** The time before the deadline in which `Retry-After` does not count. */
   readonly reserveMs: number;
-  /** How long a new call is left to the replica that accepted it before others may post it. */
+  /** How long the replica that accepted a new call has for its first keepAlive. */
   readonly firstMs: number;
 }
 
@@ -30,13 +30,12 @@ export function retryPolicy(intervalMs: number, deadlineMs: number): RetryPolicy
 }
 
 /**
- * When to try a failing call again.
+ * When to send the next keepAlive of a failing call.
  *
- * Exponential with jitter, and at most half of what is left before the
- * deadline, so that the attempts grow denser towards it: an outage that ends
- * shortly before the deadline is still noticed in time; the last one is at the
- * deadline itself. Graph's `Retry-After` is kept unless it reaches into the
- * reserve before the deadline: then obeying it would end the call.
+ * The delay grows exponentially, with jitter, and is at most half of the time left. So attempts
+ * come more often towards the deadline, and the end of an outage shortly before it is noticed in
+ * time. The last attempt is at the deadline itself. Callkeeper obeys Graph's `Retry-After`, unless
+ * it reaches into the reserve before the deadline: then obeying it would end the call.
  *
  * @param failures in a row, this one included
  */
@@ -60,7 +59,8 @@ export function nextRetryAt(
 function backOffMs(failures: number, outcome: Outcome, policy: RetryPolicy): number {
   const growing = policy.floorMs * 2 ** Math.min(failures - 1, 30);
   if (outcome.kind !== 'refused') return Math.min(policy.capMs, growing);
-  // Without a request, Entra does not know the tenant: a retry costs a token request and seldom helps.
+  // Without a request, Entra does not know the tenant: a retry costs a token request and seldom
+  // helps.
   return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
 }
 

@@ -13,7 +13,7 @@ import { passedOver } from './reach.ts';
 import { type CallRecord, removedOf, stateOf } from './record.ts';
 import { inTenant, stopWord } from './words.ts';
 
-/** What is said of a call's end; null for nothing. */
+/** What a notification says about the end of a call. */
 export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
 
 export interface StoppingDeps {
@@ -25,14 +25,14 @@ export interface StoppingDeps {
   readonly reach: Reach;
 }
 
-/** What a stop came to. */
+/** The result of a stop. */
 export interface Stopped {
   readonly fate: NoticeFate;
-  /** Whether Redis has it. */
+  /** Whether Redis has stored it. */
   readonly durable: boolean;
 }
 
-/** Takes the words of bots, and of Graph's notifications, that calls are over. */
+/** Stops calls, for bots and for Graph's notifications. */
 export class Stopping {
   readonly #deps: StoppingDeps;
 

@@ -2,8 +2,8 @@ import { isWithin, type Reach } from './principal.ts';
 import type { Tracking } from './record.ts';
 
 /**
- * What a bot says of a call when it has it tracked. A field that is absent stays
- * as it was; null sets it back to its default. Instants in epoch ms.
+ * A bot's request to track a call. An absent field stays as it was; null resets it to its default.
+ * Instants in epoch ms.
  */
 export interface TrackRequest {
   /** Canonical; see `parseCallId`. */
@@ -12,14 +12,14 @@ export interface TrackRequest {
   readonly tenantId?: string | null | undefined;
   readonly startedAt?: number | null | undefined;
   readonly trackUntil?: number | null | undefined;
-  /** The whole map: labels that it does not have are gone. */
+  /** Replaces all labels of the call. */
   readonly labels?: Readonly<Record<string, string>> | null | undefined;
   readonly webhookUrl?: string | null | undefined;
   /** Name of the bot instance that the call belongs to; see owner.ts. */
   readonly owner?: string | null | undefined;
 }
 
-/** A request that cannot be granted, though it is well-formed. */
+/** A well-formed request that is refused. */
 export interface Invalid {
   readonly kind: 'invalid';
   readonly field: keyof TrackRequest;
@@ -27,7 +27,7 @@ export interface Invalid {
 }
 
 export interface ConfiguredApps {
-  /** The configured apps by name, with the tenant that their calls belong to unless said otherwise. */
+  /** The configured apps by name, with the default tenant of their calls. */
   readonly apps: ReadonlyMap<string, { readonly tenantId: string }>;
   readonly defaultApp: string;
 }
@@ -43,7 +43,10 @@ export interface TrackContext extends ConfiguredApps {
 /** A bot's clock may be this far ahead of ours before `startedAt` counts as a mistake. */
 const CLOCK_SKEW_MS = 5 * 60_000;
 
-/** What is wrong with a request whatever the call is like. @param reach only these apps are named */
+/**
+ * A fault of the request that does not depend on the call. @param reach the message names only
+ * these apps
+ */
 export function faultOf(
   request: TrackRequest,
   context: TrackContext,
@@ -78,10 +81,10 @@ export function faultOfApp(
 }
 
 /**
- * Whether the webhook may be used for the app: asked if the request names a
- * webhook, or moves a call to another app, which may not use it.
+ * The fault if the app may not use the webhook. Checked if the request names a webhook, or moves
+ * the call to another app.
  *
- * @param last what was said of the call before, if it is tracked
+ * @param last the call's tracking before the request, if it is tracked
  */
 export function faultOfWebhook(
   request: TrackRequest,

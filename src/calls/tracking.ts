@@ -22,7 +22,7 @@ import {
 } from './track-request.ts';
 import { inTenant, isElsewhere, trackingWord } from './words.ts';
 
-/** `durable` is false if Redis did not answer: this replica alone knows of it until it does. */
+/** `durable` is false if Redis did not answer: until it does, only this replica knows the call. */
 export type Tracked =
   | { readonly kind: 'created' | 'updated'; readonly call: Call; readonly durable: boolean }
   | Invalid
@@ -38,13 +38,13 @@ export interface TrackingDeps {
   readonly random: Random;
   /** The apps whose calls may be seen and touched; null: all. */
   readonly reach: Reach;
-  /** Those that count now: they may be replaced while the daemon runs. */
+  /** The current apps: they may change while the daemon runs. */
   readonly configured: () => ConfiguredApps;
   /** Why a webhook may not be used for the calls of an app, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
 }
 
-/** Takes the words of bots, and of Graph's notifications, that calls go on. */
+/** Tracks calls, for bots and for Graph's notifications. */
 export class Tracking {
   readonly #deps: TrackingDeps;
 
@@ -52,20 +52,20 @@ export class Tracking {
     this.#deps = deps;
   }
 
-  /** Finds faults of a request that do not depend on the call. */
+  /** A fault of the request that does not depend on the call. */
   faultOf(request: TrackRequest): Invalid | Forbidden | null {
     const context = this.#context();
     const { reach } = this.#deps;
-    // One that names no app leaves a known call in its own.
+    // A known call keeps its app if the request names none.
     const beyond =
       request.app === undefined ? null : beyondReach(reach, request.app ?? context.defaultApp);
     return beyond ?? faultOf(request, context, reach);
   }
 
   /**
-   * Tracks calls, by requests without a fault, one an id. Every request is a new word, also if it
-   * changes nothing: otherwise a stop before it, which a replica without Redis may have taken,
-   * would win over it later. Only a change is published.
+   * Tracks calls, by requests without a fault, one per id. Every request gets a new generation,
+   * even if it changes nothing. Otherwise an earlier stop, which a replica without Redis may have
+   * accepted, would win over it later. Only a change is published.
    */
   async track(requests: readonly TrackRequest[]): Promise<Map<string, Tracked>> {
     const context = this.#context();
@@ -89,10 +89,9 @@ export class Tracking {
   }
 
   /**
-   * Takes Graph's word that calls are established, one an id, and tracks those that are not known.
-   * Ids are not used again: for a removed call it is late news, unless the call was given up
-   * here, and Graph has not told of its end either. The tenant that Graph names replaces one
-   * that nobody named.
+   * Tracks unknown calls that Graph says are established, one notice per id. Graph never reuses an
+   * id, so for a removed call the notice is late, unless Callkeeper had given the call up and Graph
+   * has not said that it ended. The tenant that Graph names replaces one that nobody named.
    */
   async establish(
     notices: readonly Established[],
@@ -143,7 +142,7 @@ export class Tracking {
     return changed.map((one) => ({ ...one, durable: one.kind === 'stored' }));
   }
 
-  /** Does at once what cannot wait for the slot's turn. */
+  /** Sends or plans what cannot wait for the slot's turn. */
   #keep(before: CallRecord, after: CallRecord): void {
     const { keeper, observer, clock } = this.#deps;
     const call = trackedCallOf(after);
@@ -152,7 +151,7 @@ export class Tracking {
       observer.tracked(call, stateOf(before) !== 'tracked');
     }
     const was = trackedCallOf(before);
-    // A request that is in flight says nothing of another tenant or app.
+    // A request in flight says nothing about the new tenant or app.
     const hasMoved = was !== null && isElsewhere(was, call);
     if (call.renewedAt === null && was?.renewedAt == null) keeper.keep([call]);
     else if (hasMoved) keeper.keep([call]);
@@ -165,12 +164,12 @@ export class Tracking {
     return { ...configured(), ...at, random, webhookFault };
   }
 
-  /** Whether what is known of the call is of an app within reach. */
+  /** Whether the call belongs to an app within reach. */
   #isVisible({ tracking }: CallRecord): boolean {
     return tracking !== null && isWithin(this.#deps.reach, tracking.app);
   }
 
-  /** Finds faults of a request that depend on the call, as it is or as it would be. */
+  /** A fault of the request that depends on the call, before or after the change. */
   #faultIn(
     request: TrackRequest,
     word: Word,
@@ -187,12 +186,12 @@ export class Tracking {
   }
 }
 
-/** Whether only we think that the call is over. */
+/** Whether only Callkeeper thinks that the call is over. */
 function wasGivenUp(call: ReturnType<typeof callOf>): boolean {
   return call !== null && isRemoved(call) && call.state === 'expired' && call.resultInfo === null;
 }
 
-/** Whether a call of the app was stopped that nobody had tracked: its end came first. */
+/** Whether the call was stopped before anybody tracked it: its end came first. */
 function wasStoppedUnseen({ tracking, stops }: CallRecord, app: string): boolean {
   return tracking === null && [ALL_APPS, app].some((each) => Object.hasOwn(stops, each));
 }

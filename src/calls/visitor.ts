@@ -12,25 +12,24 @@ export interface VisitorDeps {
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
 }
 
-/** What whoever turns the wheel asks of a visitor. */
 export type Visits = Pick<Visitor, 'visitSlot'>;
 
-/** `cut`: stopped before it was done; another replica has to repeat it. */
+/** `cut`: the visit was stopped before its end, so another replica must repeat it. */
 export type Visited = 'done' | 'cut';
 
-/** A slot with fewer due calls is handed over at once instead of spread over its width. */
+/** Fewer due calls are handed over at once; more are spread over the slot's width. */
 const SPREAD_FROM = 16;
 
 /**
- * The calls of a large slot are handed over in steps of this, several in each: to wake up for every
- * single call would cost too much.
+ * The calls of a large slot are handed over in steps of this: a wake-up per call would cost too
+ * much.
  */
 const PACE_MS = 20;
 
 /**
- * Visits slots: reads the calls, hands those that are due to the keeper, and is done. It waits for
- * no request. If Redis does not answer it goes by what this replica knows. A visit may be
- * repeated at any time.
+ * Visits slots: reads the calls and hands those that are due to the keeper. It waits for no
+ * request. If Redis does not answer, it uses what this replica knows. A visit may be repeated at
+ * any time.
  */
 export class Visitor {
   readonly #deps: VisitorDeps;
@@ -39,27 +38,26 @@ export class Visitor {
     this.#deps = deps;
   }
 
-  /** Visits a slot for its turn at `turnAt`. */
   async visitSlot(slot: number, turnAt: number, stop: AbortSignal): Promise<Visited> {
     const { slots, keeper, clock, timings } = this.#deps;
     const earlyMs = turnAt - clock.now();
-    // Taken by a worker whose machine's clock is wrong: the watch makes up for the turn.
+    // This machine's clock is wrong: the watch makes up for the turn.
     if (earlyMs > timings.skewMs) return 'done';
-    // Or a little fast. What is sent before the turn would count as of the turn before.
+    // The clock is a little fast. A keepAlive before the turn would count for the previous turn.
     if (earlyMs > 0) await clock.sleep(earlyMs, stop);
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt });
     keeper.keep(over.flatMap((id) => slots.call(id) ?? []));
     const isHandedOver = await this.#handOver(due, turnAt, stop);
-    // Whoever made the last attempt plans the next one; this is for when they are gone.
+    // The replica that made the last attempt plans the next one, but it may be gone.
     const waiting = later.flatMap((id) => slots.call(id) ?? []);
     keeper.plan(waiting, timings.firstMs);
     await slots.prune(slot, at.settledNow - REMEMBERED_MS);
     return isHandedOver ? 'done' : 'cut';
   }
 
-  /** Those of a large slot are spread over its width, unless the visit is late. */
+  /** Spreads the calls of a large slot over its width, unless the visit is late. */
   async #handOver(due: readonly string[], turnAt: number, stop: AbortSignal): Promise<boolean> {
     const { keeper, clock, wheel } = this.#deps;
     const width = slotWidthMs(wheel);

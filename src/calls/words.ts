@@ -14,18 +14,18 @@ import {
 } from './record.ts';
 import type { ConfiguredApps, TrackRequest } from './track-request.ts';
 
-/** What gives a word its place among all words about a call. */
+/** What a new generation is made of. */
 export interface Moment {
   readonly now: number;
   readonly random: Random;
 }
 
 /**
- * The bot's word that a call is wanted: what the request does not name stays as it was said
- * before. A call that was removed begins afresh, unless it was we who gave it up (`expired`):
- * then what was said of it still holds.
+ * The tracking that a request makes. Fields that the request does not name stay as they were. A
+ * removed call starts from scratch, unless Callkeeper had given it up (`expired`): then its fields
+ * still hold.
  *
- * @param isVisible whether who asks may see what is known of the call
+ * @param isVisible whether the client may see the call
  */
 export function trackingWord(
   request: TrackRequest,
@@ -54,7 +54,7 @@ function keep<T>(named: T | null | undefined, before: T | null | undefined): T |
   return named === undefined ? (before ?? null) : named;
 }
 
-/** A tenant that nobody named is the app's own, also after the call moves to another app. */
+/** A tenant that nobody named is the app's own, even after the call moves to another app. */
 function tenantOf(
   named: string | null | undefined,
   said: Tracking | null,
@@ -65,13 +65,13 @@ function tenantOf(
   return { tenantId: ofApp ?? said?.tenantId ?? '', tenantIsDefault: true };
 }
 
-/** The call in the tenant that Graph names, if nobody has named one before; otherwise as it is. */
+/** Sets the tenant that Graph names, unless somebody named one before. */
 export function inTenant(tracking: Tracking, tenantId: string | null): Tracking {
   if (tenantId === null || !tracking.tenantIsDefault) return tracking;
   return { ...tracking, tenantId, tenantIsDefault: false };
 }
 
-/** Whether Graph names a tenant that is not the call's. One that nobody named cannot be wrong. */
+/** Whether Graph names another tenant than the one that was named for the call. */
 export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): boolean {
   if (tenantId === null || tracking.tenantIsDefault) return false;
   return tracking.tenantId.toLowerCase() !== tenantId;
@@ -79,7 +79,7 @@ export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): 
 
 const VISIBLE = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil', 'owner'] as const;
 
-/** Whether two words say the same, as somebody who reads the call can tell. */
+/** Whether two trackings look the same to a client. */
 export function saysTheSame(a: Tracking, b: Tracking): boolean {
   return VISIBLE.every((word) => a[word] === b[word]) && haveSameLabels(a, b);
 }
@@ -92,16 +92,16 @@ function haveSameLabels({ labels }: Tracking, other: Tracking): boolean {
   );
 }
 
-/** Whether Graph is asked for the call with other credentials, or in another tenant. */
+/** Whether keepAlives need other credentials or another tenant. */
 export function isElsewhere(a: Tracking, b: Tracking): boolean {
   return a.app !== b.app || a.tenantId !== b.tenantId;
 }
 
 /**
- * The word that a call is not wanted any more. It counts against every word made before it,
- * also against those that are not known here.
+ * Stops a call. The stop counts against every earlier tracking, including those that this replica
+ * does not know.
  *
- * @param reach the apps whose calls the sender may stop, for a call that is not known
+ * @param reach the apps whose calls the client may stop, for an unknown call
  */
 export function stopWord(
   current: CallRecord,
@@ -124,8 +124,8 @@ export function stopWord(
 }
 
 /**
- * The end of a tracking at its `trackUntil`. It stops no later word: the bot may have prolonged
- * the tracking at another replica.
+ * Ends a tracking at its `trackUntil`. It stops no later tracking: the bot may have prolonged it at
+ * another replica.
  */
 export function trackingOver(current: CallRecord, now: number): CallRecord | null {
   if (current.tracking === null || stateOf(current) !== 'tracked') return null;
@@ -185,8 +185,8 @@ function stopOfTracking(
 }
 
 /**
- * Sorts by the instant, and after all words that are known of the call whatever the clock says;
- * chance tells apart what two replicas made in the same ms.
+ * Generations sort by their instant, and always after all known ones, whatever the clock says. A
+ * random part distinguishes generations that two replicas make in the same ms.
  */
 export function newGeneration({ now, random }: Moment, { tracking, stops }: CallRecord): string {
   const chance = Math.floor(random() * 36 ** 4);

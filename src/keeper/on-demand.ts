@@ -22,7 +22,9 @@ const MOST_REMEMBERED = 10_000;
 /** More than this many do not wait for one call at once. */
 const MOST_WAITING = 64;
 
-/** KeepAlives that somebody asks for and waits for: one at a time for each call, and not too often. */
+/**
+ * KeepAlives that somebody asks for and waits for: one at a time for each call, and not too often.
+ */
 export class OnDemand {
   readonly #options: OnDemandOptions;
   /** The last request for each call, the oldest first. Epoch ms. */

@@ -12,7 +12,9 @@ export interface Pending {
   readonly id: string;
   /** As it was last read. */
   call: Call;
-  /** This and `deadlineAt` are set when the call begins to wait, and must not change while it does. */
+  /**
+   * This and `deadlineAt` are set when the call begins to wait, and must not change while it does.
+   */
   lane: string;
   deadlineAt: number;
   /** If it is handed in again after this and still waits, that is a failure. Epoch ms. */

@@ -31,7 +31,9 @@ interface Gate {
   isAsked: boolean;
 }
 
-/** A gate's turn to ask. It has another one when a call joins that is much nearer to its deadline. */
+/**
+ * A gate's turn to ask. It has another one when a call joins that is much nearer to its deadline.
+ */
 interface Turn extends Waiting {
   readonly gate: Gate;
 }
@@ -52,8 +54,8 @@ const REFUSED_LATER_MS = 1e14;
  * Holds calls back until there is a token for them, so that none of them takes a place of the
  * limiter meanwhile. Tokens have a limiter of their own. The tenants of an app that have given a
  * token share one lane. All others may be made up: they share a few lanes, a few requests at once,
- * and in these a tenant that Entra has refused waits behind all that it has not refused. So a new tenant
- * waits behind no more than one first request for each of the made-up ones.
+ * and in these a tenant that Entra has refused waits behind all that it has not refused. So a new
+ * tenant waits behind no more than one first request for each of the made-up ones.
  */
 export class TokenGate {
   readonly #options: TokenGateOptions;

@@ -22,7 +22,9 @@ export interface ScheduleOptions {
   readonly turnGraceMs: number;
   readonly lockMs: number;
   readonly visitRetryMs: number;
-  /** A worker is deaf if it takes no turn for half of this, or asks for none in all of it, in ms. */
+  /**
+   * A worker is deaf if it takes no turn for half of this, or asks for none in all of it, in ms.
+   */
   readonly deafMs: number;
   readonly log: Logger;
   readonly onRepair: (ailment: string) => void;
@@ -68,8 +70,8 @@ export class Schedule {
   }
 
   /**
-   * Takes no more turns, and hands visits in flight to other replicas. When `limit` aborts, it drops
-   * them instead; other replicas repeat them.
+   * Takes no more turns, and hands visits in flight to other replicas. When `limit` aborts, it
+   * drops them instead; other replicas repeat them.
    */
   async suspend(limit: AbortSignal): Promise<void> {
     const run = this.#run;
@@ -122,7 +124,9 @@ export class Schedule {
     });
   }
 
-  /** A queue that was opened while Redis was out never recovers, so each attempt opens a new one. */
+  /**
+   * A queue that was opened while Redis was out never recovers, so each attempt opens a new one.
+   */
   async #open(): Promise<boolean> {
     if (this.#queue) return true;
     const { redis, prefix, turnGraceMs, telemetry, log } = this.#options;

@@ -36,9 +36,9 @@ export interface SchedulersOptions {
 }
 
 /**
- * One Job Scheduler per slot. Its phase depends on the slot alone, so any replica can see in one read
- * which schedulers are wrong, and repair them without shifting the others. BullMQ does not do that: a
- * scheduler whose delayed job is lost never runs again.
+ * One Job Scheduler per slot. Its phase depends on the slot alone, so any replica can see in one
+ * read which schedulers are wrong, and repair them without shifting the others. BullMQ does not do
+ * that: a scheduler whose delayed job is lost never runs again.
  */
 export class Schedulers {
   readonly #options: SchedulersOptions;
@@ -49,8 +49,8 @@ export class Schedulers {
   }
 
   /**
-   * Repairs schedulers and makes up for the turns that they missed. Several replicas may do so at once.
-   * Rejects if Redis does.
+   * Repairs schedulers and makes up for the turns that they missed. Several replicas may do so at
+   * once. Rejects if Redis does.
    *
    * @returns the number of repaired schedulers
    */

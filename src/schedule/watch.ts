@@ -20,7 +20,9 @@ export interface WatchOptions {
    * by itself, when the requests have ended.
    */
   readonly lock: (slot: number) => Promise<boolean>;
-  /** How long an attempt is left to the replica that planned it before the watch makes it, in ms. */
+  /**
+   * How long an attempt is left to the replica that planned it before the watch makes it, in ms.
+   */
   readonly retryGraceMs: number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   /** Called with a slot that was not visited in its turn although Redis serves. */

@@ -2,8 +2,8 @@ import { type Job, Queue, type Telemetry } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 
 /**
- * The queue that turns the wheel. A job names the slot to visit, never the calls in it: those are in
- * the registry. The slot's Job Scheduler makes a job when its turn comes. A replica makes one by
+ * The queue that turns the wheel. A job names the slot to visit, never the calls in it: those are
+ * in the registry. The slot's Job Scheduler makes a job when its turn comes. A replica makes one by
  * hand if the scheduler missed the turn, or to hand a slot over; then `turnAt` is given.
  */
 export interface VisitData {

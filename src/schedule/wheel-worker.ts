@@ -6,7 +6,10 @@ import type { Clock } from '../calls/ports.ts';
 import type { Visited, Visits } from '../calls/visitor.ts';
 import { plannedAt, QUEUE_NAME, type VisitData } from './wheel-queue.ts';
 
-/** The connection of a worker and the ones it duplicates. They wait for Redis without a limit, as BullMQ demands. */
+/**
+ * The connection of a worker and the ones it duplicates. They wait for Redis without a limit, as
+ * BullMQ demands.
+ */
 export interface WorkerConnections {
   readonly redis: Redis | Cluster;
   disconnect(): void;
