@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
-import { printable, printableLines } from './printable.ts';
+import { printable, printableLines } from './log/printable.ts';
 import { StopRequests } from './stop-requests.ts';
 
 // Before the rest is imported, which takes a second: see StopRequests.

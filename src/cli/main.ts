@@ -1,5 +1,5 @@
 import { nearest } from '../did-you-mean.ts';
-import { printableLines } from '../printable.ts';
+import { printableLines } from '../log/printable.ts';
 import { onLauncherGone } from '../processes.ts';
 import { readVersion } from '../version.ts';
 import { type Command, UsageError } from './command.ts';

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import { escapeJson, printable } from '../printable.ts';
+import { escapeJson, printable } from '../log/printable.ts';
 
-export { printable } from '../printable.ts';
+export { printable } from '../log/printable.ts';
 
 /** As {@link printable}, for JSON, which stays JSON: one line, or as `indent` has it. */
 export function printableJson(value: unknown, indent = 0): string {

@@ -5,7 +5,7 @@ import { retryPolicy } from '../calls/retry.ts';
 import { SLOTS } from '../calls/wheel.ts';
 import { RefereedClock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { LogObserver, tellAll } from '../log-observer.ts';
+import { LogObserver, tellAll } from '../log/log-observer.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { periods } from '../periods.ts';
 

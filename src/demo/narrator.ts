@@ -1,5 +1,5 @@
 import type { Style } from '../cli/printable.ts';
-import { printableLines } from '../printable.ts';
+import { printableLines } from '../log/printable.ts';
 import { type Line, Repeats } from './repeats.ts';
 import type { EventKind, Told, ToldOfOwner } from './replica-log.ts';
 import { seconds, type Truth } from './verdict.ts';

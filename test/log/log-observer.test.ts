@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { LogObserver } from '../src/log-observer.ts';
-import { anError, aRemovedCall } from './calls/fixture.ts';
+import { LogObserver } from '../../src/log/log-observer.ts';
+import { anError, aRemovedCall } from '../calls/fixture.ts';
 
 function removed(over: Parameters<typeof aRemovedCall>[0]) {
   const lines: string[] = [];

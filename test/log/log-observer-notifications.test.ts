@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { LogObserver, tellAll } from '../src/log-observer.ts';
+import { LogObserver, tellAll } from '../../src/log/log-observer.ts';
 
 test.each([
   [

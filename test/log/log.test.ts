@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 
-const MODULE = new URL('../src/log.ts', import.meta.url).href;
+const MODULE = new URL('../../src/log/log.ts', import.meta.url).href;
 
 /** A process that does as told with a log on the stdout it is given; its exit code or signal, and its stderr. */
 async function aProcess(body: string, stdout: 'pipe' | number) {

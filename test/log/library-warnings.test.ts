@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { logConsole } from '../src/library-warnings.ts';
+import { logConsole } from '../../src/log/library-warnings.ts';
 
 test('what a library prints on the console is logged, each line once', () => {
   const { warn, error } = console;

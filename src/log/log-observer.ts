@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
-import type { Call, RemovedCall } from './calls/call.ts';
-import type { Notice } from './calls/notice.ts';
-import type { Outcome } from './calls/outcome.ts';
-import type { Owner } from './calls/owner.ts';
-import type { Observer, OwnerObserver } from './calls/ports.ts';
+import type { Call, RemovedCall } from '../calls/call.ts';
+import type { Notice } from '../calls/notice.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import type { Owner } from '../calls/owner.ts';
+import type { Observer, OwnerObserver } from '../calls/ports.ts';
 
 /** Tells the log what happens to calls, with the evidence of what went wrong. */
 export class LogObserver implements Observer, OwnerObserver {
