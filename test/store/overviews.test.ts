@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import type { Call } from '../src/calls/call.ts';
-import { LocalOverviews } from '../src/overviews.ts';
-import type { Cause } from '../src/store/cause.ts';
-import { Census } from '../src/store/census.ts';
-import { aCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from './calls/fixture.ts';
-import { aLocal } from './store/fixture.ts';
+import type { Call } from '../../src/calls/call.ts';
+import type { Cause } from '../../src/store/cause.ts';
+import { Census } from '../../src/store/census.ts';
+import { LocalOverviews } from '../../src/store/overviews.ts';
+import { aCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from '../calls/fixture.ts';
+import { aLocal } from './fixture.ts';
 
 const SHARES = {
   own: { replica: 'a', version: '1', keepAlives: 1, startedAt: null },

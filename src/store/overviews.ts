@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks';
-import { trackedCallOf } from './calls/call.ts';
-import type { SlotDigest } from './calls/digest.ts';
-import type { Counts, Overview, Overviews } from './calls/overview.ts';
-import type { CallRegistry, Clock } from './calls/ports.ts';
-import { isWithin, type Reach } from './calls/principal.ts';
-import { tally } from './calls/tally.ts';
-import type { Census } from './store/census.ts';
-import type { RedisLink } from './store/redis-link.ts';
-import type { Shares } from './store/shares.ts';
+import { trackedCallOf } from '../calls/call.ts';
+import type { SlotDigest } from '../calls/digest.ts';
+import type { Counts, Overview, Overviews } from '../calls/overview.ts';
+import type { CallRegistry, Clock } from '../calls/ports.ts';
+import { isWithin, type Reach } from '../calls/principal.ts';
+import { tally } from '../calls/tally.ts';
+import type { Census } from './census.ts';
+import type { RedisLink } from './redis-link.ts';
+import type { Shares } from './shares.ts';
 
 export interface OverviewsOptions {
   readonly census: Pick<Census, 'digests'>;
