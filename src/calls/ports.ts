@@ -14,7 +14,7 @@ export interface Clock {
 
 /**
  * A clock step must not decide anything for good, such as that a call has expired or its tracking
- * has ended. So whatever cannot be undone goes by `settledNow`; see `RefereedClock`.
+ * has ended. So whatever cannot be undone goes by `settledNow`; see `SharedClock`.
  */
 export interface SettledClock extends Clock {
   /** The same as `now`, but without a step forward in the last deadline. Never later than `now`. */

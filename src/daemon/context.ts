@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { retryPolicy } from '../calls/retry.ts';
+import { SharedClock } from '../calls/shared-clock.ts';
 import { SLOTS } from '../calls/wheel.ts';
-import { RefereedClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { LogObserver, tellAll } from '../log/log-observer.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -25,7 +25,7 @@ export function createContext(options: DaemonOptions) {
   const { intervalMs, deadlineMs } = config;
   const period = periods(intervalMs, deadlineMs);
   const wheel = { intervalMs, slots: SLOTS };
-  const clock = new RefereedClock(period.skewMs, deadlineMs);
+  const clock = new SharedClock(period.skewMs, deadlineMs);
   const metrics = new Metrics({ version, wheel, deadlineMs, clock });
   const logObserver = new LogObserver(log);
   return {

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
-import type { RefereedClock } from '../clock.ts';
+import type { SharedClock } from '../calls/shared-clock.ts';
 import type { Periods } from '../periods.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { RedisLink } from '../store/redis-link.ts';
 
 export interface TurnsOptions {
   readonly schedule: Pick<Schedule, 'resume' | 'suspend' | 'replaceIfDeaf' | 'running'>;
-  readonly clock: Pick<RefereedClock, 'machineAheadMs'>;
+  readonly clock: Pick<SharedClock, 'machineAheadMs'>;
   readonly period: Pick<Periods, 'skewMs' | 'lockMs' | 'deafMs' | 'outGraceMs'>;
   readonly log: Logger;
 }

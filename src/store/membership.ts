@@ -21,7 +21,7 @@ export type Verdict =
   | { readonly kind: 'joined'; readonly wasEmpty: boolean }
   | { readonly kind: 'different'; readonly laidMs: number; readonly others: readonly string[] };
 
-/** Told of each reading of Redis's clock; see `RefereedClock.setBy`. */
+/** Told of each reading of Redis's clock; see `SharedClock.setBy`. */
 export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => void;
 
 /** The replicas of one Redis, which must agree on the interval. Rejects with Redis's errors. */

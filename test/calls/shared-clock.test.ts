@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RefereedClock } from '../src/clock.ts';
+import { SharedClock } from '../../src/calls/shared-clock.ts';
 
 const STEP_MS = 15_000;
 const SETTLE_MS = 45 * 60_000;
@@ -13,7 +13,7 @@ const rounded = (ms: number) => Math.round(ms / NEAR) + 0;
 
 /** A clock that reads Redis's whenever the test says so: how far that is ahead, and how much later. */
 function aClock() {
-  const clock = new RefereedClock(STEP_MS, SETTLE_MS);
+  const clock = new SharedClock(STEP_MS, SETTLE_MS);
   const start = Math.round(performance.now()); // sums of whole numbers are exact
   const startMs = Date.now();
   let at = start;

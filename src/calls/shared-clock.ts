@@ -1,6 +1,5 @@
-import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SettledClock } from './calls/ports.ts';
+import type { SettledClock } from './ports.ts';
 
 /**
  * The clock that all replicas share. The instants in the registry are compared
@@ -19,7 +18,7 @@ import type { SettledClock } from './calls/ports.ts';
  *
  * A step back needs no such care: it makes things late, never too early.
  */
-export class RefereedClock implements SettledClock {
+export class SharedClock implements SettledClock {
   /** What to add to the monotonic time for epoch ms. */
   #epochMs = Date.now() - performance.now();
   /** The same, without steps forward that are younger than `settleMs`. */
