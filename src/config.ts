@@ -1,3 +1,4 @@
+import { latestCatchUpMs, periods } from './calls/periods.ts';
 import { SLOTS } from './calls/wheel.ts';
 import { type AccessConfig, readAccessConfig } from './config/access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-variables.ts';
@@ -8,7 +9,6 @@ import { type RedisConfig, readRedisConfig } from './config/redis-variables.ts';
 import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
 import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
 import type { Proxies } from './graph/connections.ts';
-import { latestCatchUpMs, periods } from './periods.ts';
 
 export { ConfigError } from './config/env-reader.ts';
 

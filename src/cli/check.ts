@@ -1,3 +1,4 @@
+import { periods } from '../calls/periods.ts';
 import { unknownVariables } from '../config/unknown-variables.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { readEnvironment, readNamesInFile } from '../environment.ts';
@@ -5,7 +6,6 @@ import { Prober } from '../graph/probe.ts';
 import { describeSettings } from '../in-force.ts';
 import { logConsole } from '../log/library-warnings.ts';
 import { withoutSecrets } from '../log/secrets.ts';
-import { periods } from '../periods.ts';
 import { isOnPath } from '../processes.ts';
 import { readVersion } from '../version.ts';
 import { about, type Finding } from './check/finding.ts';

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { periods } from '../calls/periods.ts';
 import { retryPolicy } from '../calls/retry.ts';
 import { SharedClock } from '../calls/shared-clock.ts';
 import { SLOTS } from '../calls/wheel.ts';
 import type { Config } from '../config.ts';
 import { LogObserver, tellAll } from '../log/log-observer.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import { periods } from '../periods.ts';
 
 export interface DaemonOptions {
   readonly config: Config;

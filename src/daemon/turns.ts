@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import type { Periods } from '../calls/periods.ts';
 import type { SharedClock } from '../calls/shared-clock.ts';
-import type { Periods } from '../periods.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { RedisLink } from '../store/redis-link.ts';
 

@@ -1,15 +1,7 @@
 import { Agent, Dispatcher, EnvHttpProxyAgent, Pool, fetch as undiciFetch } from 'undici';
+import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Limits } from './exchange.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
-
-/** In ms: connecting with TLS; the limits of a request; one token, discovery included. */
-export interface GraphTimeouts {
-  connectMs: number;
-  headersMs: number;
-  bodyMs: number;
-  totalMs: number;
-  tokenMs: number;
-}
 
 /** URLs, as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` have them. */
 export interface Proxies {

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Call, CallError } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
+import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock, KeepAliveSender, Random } from '../calls/ports.ts';
 import type { App } from './app.ts';
 import { type Attempt, conclude } from './attempt.ts';
-import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
+import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
 import { answerError, silenceError } from './evidence.ts';
 import { ExchangeError, exchange } from './exchange.ts';
 import {
@@ -16,7 +17,7 @@ import {
 import { isUnknownTenant, TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
-export type { GraphTimeouts, Proxies } from './connections.ts';
+export type { Proxies } from './connections.ts';
 
 /** What became of one request to Graph; bounded, for metrics. */
 export type RequestOutcome =

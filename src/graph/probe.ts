@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
+import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { App } from './app.ts';
 import { type Attempt, conclude } from './attempt.ts';
 import { claimsIn } from './claims.ts';
-import { Connections, type GraphTimeouts, keepAliveLimits, type Proxies } from './connections.ts';
+import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
 import { ExchangeError, exchange } from './exchange.ts';
 import { keepAliveEndpoint, keepAliveRequest } from './keep-alive-request.ts';
 import { TokenError } from './token-cache.ts';

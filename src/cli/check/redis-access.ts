@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
+import { periods } from '../../calls/periods.ts';
 import type { Config } from '../../config.ts';
 import { buildRedisTokens } from '../../daemon/redis-access.ts';
-import { periods } from '../../periods.ts';
 import type { ConnectionOptions } from '../../store/client.ts';
 import { readVersion } from '../../version.ts';
 import { about, type Finding } from './finding.ts';

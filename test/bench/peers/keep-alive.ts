@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'undici';
+import { periods } from '../../../src/calls/periods.ts';
 import { type Answer, exchange } from '../../../src/graph/exchange.ts';
-import { periods } from '../../../src/periods.ts';
 
 /** As the product is configured by default. */
 const CONNECTIONS = 64;

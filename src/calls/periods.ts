@@ -1,6 +1,14 @@
-import { retryPolicy } from './calls/retry.ts';
-import { SLOTS, slotWidthMs } from './calls/wheel.ts';
-import type { GraphTimeouts } from './graph/connections.ts';
+import { retryPolicy } from './retry.ts';
+import { SLOTS, slotWidthMs } from './wheel.ts';
+
+/** For requests to Graph, in ms: connecting with TLS; the limits of a request; one token, discovery included. */
+export interface GraphTimeouts {
+  connectMs: number;
+  headersMs: number;
+  bodyMs: number;
+  totalMs: number;
+  tokenMs: number;
+}
 
 /**
  * Every period of the daemon, in ms. All are derived from the interval and the
