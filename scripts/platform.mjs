@@ -1,5 +1,5 @@
 // What the scripts do differently on Windows, as functions of the platform, so that a test can ask for
-// each. (The daemon's part is in src/processes.ts: it is packed, and these files are not.)
+// each. (The daemon's part is in src/platform/processes.ts: it is packed, and these files are not.)
 import { basename, dirname, join } from 'node:path';
 
 /** @param {NodeJS.Platform} platform */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import process from 'node:process';
-import { readOldestNode } from './version.ts';
+import { readOldestNode } from './platform/version.ts';
 
 // Looked at before anything else is loaded: some of it fails on an older Node, in words that
 // help nobody, and npm only warns.

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
 import { printable, printableLines } from './log/printable.ts';
-import { StopRequests } from './stop-requests.ts';
+import { StopRequests } from './platform/stop-requests.ts';
 
 // Before the rest is imported, which takes a second: see StopRequests.
 const requests = new StopRequests();

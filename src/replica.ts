@@ -6,9 +6,9 @@ import { describeSettings, settingsInForce } from './in-force.ts';
 import { logConsole } from './log/library-warnings.ts';
 import { type Log, openLog } from './log/log.ts';
 import { printableLines } from './log/printable.ts';
-import { isOnPath } from './processes.ts';
-import type { StopRequests } from './stop-requests.ts';
-import { readVersion } from './version.ts';
+import { isOnPath } from './platform/processes.ts';
+import type { StopRequests } from './platform/stop-requests.ts';
+import { readVersion } from './platform/version.ts';
 
 /** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
 export async function runReplica(requests: StopRequests): Promise<void> {

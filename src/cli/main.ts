@@ -1,7 +1,7 @@
 import { nearest } from '../did-you-mean.ts';
 import { printableLines } from '../log/printable.ts';
-import { onLauncherGone } from '../processes.ts';
-import { readVersion } from '../version.ts';
+import { onLauncherGone } from '../platform/processes.ts';
+import { readVersion } from '../platform/version.ts';
 import { type Command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { paint } from '../cli/printable.ts';
-import { redisForDemo } from '../processes.ts';
+import { redisForDemo } from '../platform/processes.ts';
 import { type DemoOptions, runDemo } from './demo.ts';
 
 export const USAGE = `Usage: npm run demo -- [options]

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { probe } from '../cli/probes.ts';
-import { askToStop } from '../processes.ts';
+import { askToStop } from '../platform/processes.ts';
 
 /** main.ts, or main.js where this has been packed. */
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));

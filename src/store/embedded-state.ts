@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { isAlive } from '../processes.ts';
+import { isAlive } from '../platform/processes.ts';
 
 /** The embedded redis-server cannot be started; the message says what to do. */
 export class EmbeddedRedisError extends Error {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Logger } from 'pino';
-import { noOwnRedis, Reaper, spawned } from '../processes.ts';
+import { noOwnRedis, Reaper, spawned } from '../platform/processes.ts';
 import {
   directoryIn,
   EmbeddedRedisError,

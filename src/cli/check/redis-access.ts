@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { periods } from '../../calls/periods.ts';
 import type { Config } from '../../config.ts';
 import { buildRedisTokens } from '../../daemon/redis-access.ts';
+import { readVersion } from '../../platform/version.ts';
 import type { ConnectionOptions } from '../../store/client.ts';
-import { readVersion } from '../../version.ts';
 import { about, type Finding } from './finding.ts';
 
 /** How Redis is asked here, as a replica would. */

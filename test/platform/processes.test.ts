@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { askToStop, noOwnRedis, redisForDemo } from '../src/processes.ts';
+import { askToStop, noOwnRedis, redisForDemo } from '../../src/platform/processes.ts';
 
 const LOCAL = 'redis://127.0.0.1:6379';
 

@@ -16,5 +16,7 @@ export function readOldestNode(): string {
 }
 
 function readPackage(): Package {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Package;
+  return JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as Package;
 }
