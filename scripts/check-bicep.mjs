@@ -68,7 +68,7 @@ function checkApp() {
   const [mount] = container.volumeMounts;
   const files = volume.secrets.map(({ path }) => `${mount.mountPath}/${path}`);
   for (const { name, value } of container.env) {
-    if (!isVariable(name)) faults.push(`${FILE}: ${name} is no variable of src/config.ts`);
+    if (!isVariable(name)) faults.push(`${FILE}: ${name} is no variable of src/config/config.ts`);
     if (name.endsWith('_FILE') && !files.includes(value)) faults.push(`${FILE}: no file ${value}`);
   }
   const secrets = new Set(configuration.secrets.map(({ name }) => name));

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseEnv } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { isVariable, METRIC, read, readMetrics, SKIPPED, shutdownSeconds } from './facts.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -206,7 +206,8 @@ function checkDaemon() {
   const given = Object.entries(configMap(configMapRef.name));
   const variables = [...container.env, ...given.map(([name, value]) => ({ name, value }))];
   for (const { name } of variables) {
-    if (!isVariable(name)) faults.push(`Deployment: ${name} is no variable of src/config.ts`);
+    if (!isVariable(name))
+      faults.push(`Deployment: ${name} is no variable of src/config/config.ts`);
   }
   const { paths } = JSON.parse(read('config/openapi.json'));
   for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe']) {

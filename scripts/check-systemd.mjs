@@ -18,7 +18,7 @@ const given = [
 ];
 for (const [, name] of given) {
   if (!isVariable(name) && name !== 'NODE_ENV' && name !== 'NODE_EXTRA_CA_CERTS') {
-    faults.push(`config/systemd: ${name} is no variable of src/config.ts`);
+    faults.push(`config/systemd: ${name} is no variable of src/config/config.ts`);
   }
 }
 const credentials = new Set([...unit.matchAll(/^#?LoadCredential=([^:]+):/gm)].map(([, it]) => it));

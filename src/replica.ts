@@ -1,8 +1,8 @@
+import { ConfigError, readConfig } from './config/config.ts';
+import { firstSteps, readEnvironment, readNamesInFile } from './config/environment.ts';
+import { describeSettings, settingsInForce } from './config/in-force.ts';
 import { unknownVariables } from './config/unknown-variables.ts';
-import { ConfigError, readConfig } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
-import { firstSteps, readEnvironment, readNamesInFile } from './environment.ts';
-import { describeSettings, settingsInForce } from './in-force.ts';
 import { logConsole } from './log/library-warnings.ts';
 import { type Log, openLog } from './log/log.ts';
 import { printableLines } from './log/printable.ts';

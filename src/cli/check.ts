@@ -1,9 +1,9 @@
 import { periods } from '../calls/periods.ts';
+import { type Config, ConfigError, readConfig } from '../config/config.ts';
+import { readEnvironment, readNamesInFile } from '../config/environment.ts';
+import { describeSettings } from '../config/in-force.ts';
 import { unknownVariables } from '../config/unknown-variables.ts';
-import { type Config, ConfigError, readConfig } from '../config.ts';
-import { readEnvironment, readNamesInFile } from '../environment.ts';
 import { Prober } from '../graph/probe.ts';
-import { describeSettings } from '../in-force.ts';
 import { logConsole } from '../log/library-warnings.ts';
 import { withoutSecrets } from '../log/secrets.ts';
 import { isOnPath } from '../platform/processes.ts';

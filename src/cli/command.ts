@@ -1,5 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { nearest } from '../did-you-mean.ts';
+import { nearest } from '../config/did-you-mean.ts';
 
 /** What was asked for is not as it should be; the message says how. */
 export class UsageError extends Error {

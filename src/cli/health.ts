@@ -1,5 +1,5 @@
+import { readEnvironment } from '../config/environment.ts';
 import { readRemoteConfig } from '../config/remote.ts';
-import { readEnvironment } from '../environment.ts';
 import { command } from './command.ts';
 import { EXIT } from './exit.ts';
 import { printable } from './printable.ts';

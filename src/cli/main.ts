@@ -1,4 +1,4 @@
-import { nearest } from '../did-you-mean.ts';
+import { nearest } from '../config/did-you-mean.ts';
 import { printableLines } from '../log/printable.ts';
 import { onLauncherGone } from '../platform/processes.ts';
 import { readVersion } from '../platform/version.ts';

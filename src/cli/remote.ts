@@ -1,8 +1,8 @@
 import { parseCallId } from '../calls/call.ts';
 import { OWNER_PATTERN } from '../calls/owner.ts';
 import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../client/index.ts';
+import { readEnvironment } from '../config/environment.ts';
 import { type RemoteConfig, readRemoteConfig } from '../config/remote.ts';
-import { readEnvironment } from '../environment.ts';
 import { UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
 

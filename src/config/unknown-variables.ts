@@ -1,4 +1,4 @@
-import { distanceOf } from '../did-you-mean.ts';
+import { distanceOf } from './did-you-mean.ts';
 import type { Env } from './env-reader.ts';
 import { VARIABLES } from './table.ts';
 

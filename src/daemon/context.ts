@@ -5,7 +5,7 @@ import { periods } from '../calls/periods.ts';
 import { retryPolicy } from '../calls/retry.ts';
 import { SharedClock } from '../calls/shared-clock.ts';
 import { SLOTS } from '../calls/wheel.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { LogObserver, tellAll } from '../log/log-observer.ts';
 import { Metrics } from '../metrics/metrics.ts';
 

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock, Random } from '../calls/ports.ts';
+import type { Config } from '../config/config.ts';
 import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
 import { readRotatedUrl } from '../config/redis-variables.ts';
-import type { Config } from '../config.ts';
 import { Connections } from '../graph/connections.ts';
 import { Tokens } from '../graph/tokens.ts';
 import type { Metrics } from '../metrics/metrics.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { latestCatchUpMs, periods } from '../../src/calls/periods.ts';
 import { slotWidthMs } from '../../src/calls/wheel.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 
 test('every period is of whole ms, and some, whatever the interval and the deadline', () => {
   const interval = fc.integer({ min: 1_000, max: 6 * 3_600_000 });

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError } from '../../src/config/config.ts';
 import { type Env, EnvReader } from '../../src/config/env-reader.ts';
 import { readRedisConfig, readRotatedUrl } from '../../src/config/redis-variables.ts';
-import { ConfigError } from '../../src/config.ts';
 
 const CLIENT = '22222222-2222-4222-8222-222222222222';
 const TENANT = '11111111-1111-4111-8111-111111111111';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { periods } from '../../calls/periods.ts';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { buildRedisTokens } from '../../daemon/redis-access.ts';
 import { readVersion } from '../../platform/version.ts';
 import type { ConnectionOptions } from '../../store/client.ts';

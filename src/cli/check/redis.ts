@@ -1,6 +1,6 @@
 import { periods } from '../../calls/periods.ts';
-import type { Config } from '../../config.ts';
-import { describeAddress } from '../../in-force.ts';
+import type { Config } from '../../config/config.ts';
+import { describeAddress } from '../../config/in-force.ts';
 import { parseRedisUrl } from '../../store/address.ts';
 import { type Cause, causeOf } from '../../store/cause.ts';
 import { embeddedVersion } from '../../store/embedded.ts';

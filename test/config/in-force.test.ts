@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../src/config.ts';
-import { describeSettings, settingsInForce } from '../src/in-force.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { describeSettings, settingsInForce } from '../../src/config/in-force.ts';
 
 const ID = '11111111-1111-4111-8111-111111111111';
 const KEY = 'k3y'.repeat(8);

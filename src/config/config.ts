@@ -1,16 +1,16 @@
-import { latestCatchUpMs, periods } from './calls/periods.ts';
-import { SLOTS } from './calls/wheel.ts';
-import { type AccessConfig, readAccessConfig } from './config/access-variables.ts';
-import { type AppsConfig, readAppsConfig, readCloudHosts } from './config/apps-variables.ts';
-import { type Env, EnvReader } from './config/env-reader.ts';
-import { type Address, readMetricsAddress } from './config/listen-variables.ts';
-import { durationText, quote } from './config/parsers.ts';
-import { type RedisConfig, readRedisConfig } from './config/redis-variables.ts';
-import { readTracingConfig, type TracingConfig } from './config/tracing-variables.ts';
-import { readWebhookConfig, type WebhookConfig } from './config/webhook-variables.ts';
-import type { Proxies } from './graph/connections.ts';
+import { latestCatchUpMs, periods } from '../calls/periods.ts';
+import { SLOTS } from '../calls/wheel.ts';
+import type { Proxies } from '../graph/connections.ts';
+import { type AccessConfig, readAccessConfig } from './access-variables.ts';
+import { type AppsConfig, readAppsConfig, readCloudHosts } from './apps-variables.ts';
+import { type Env, EnvReader } from './env-reader.ts';
+import { type Address, readMetricsAddress } from './listen-variables.ts';
+import { durationText, quote } from './parsers.ts';
+import { type RedisConfig, readRedisConfig } from './redis-variables.ts';
+import { readTracingConfig, type TracingConfig } from './tracing-variables.ts';
+import { readWebhookConfig, type WebhookConfig } from './webhook-variables.ts';
 
-export { ConfigError } from './config/env-reader.ts';
+export { ConfigError } from './env-reader.ts';
 
 /** What one replica is told by its environment. Durations in ms. */
 export interface Config extends AppsConfig, AccessConfig, RedisConfig {

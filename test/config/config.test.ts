@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { generate } from 'selfsigned';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { latestCatchUpMs, periods } from '../src/calls/periods.ts';
-import { type Config, ConfigError, readConfig } from '../src/config.ts';
+import { latestCatchUpMs, periods } from '../../src/calls/periods.ts';
+import { type Config, ConfigError, readConfig } from '../../src/config/config.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
 const CLIENT = '22222222-2222-4222-8222-222222222222';

@@ -1,6 +1,6 @@
-import { durationText } from './config/parsers.ts';
+import { parseRedisUrl } from '../store/address.ts';
 import type { Config } from './config.ts';
-import { parseRedisUrl } from './store/address.ts';
+import { durationText } from './parsers.ts';
 
 /** The settings that decide what a replica does, for its log and for `check`; no secrets. */
 export function settingsInForce(config: Config) {

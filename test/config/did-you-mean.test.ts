@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nearest } from '../src/did-you-mean.ts';
+import { nearest } from '../../src/config/did-you-mean.ts';
 
 const NAMES = ['serve', 'check', 'list', 'show', 'track', 'untrack', 'watch', 'health'];
 
