@@ -1,5 +1,5 @@
 import type { CallError } from '../calls/call.ts';
-import { header } from '../calls/header.ts';
+import { header } from '../headers/header.ts';
 import type { Answer } from './exchange.ts';
 import { isForeign, parseGraphError, requestIdOf } from './graph-error.ts';
 

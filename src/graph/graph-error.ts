@@ -1,4 +1,4 @@
-import { headerValues } from '../calls/header.ts';
+import { headerValues } from '../headers/header.ts';
 import type { Answer } from './exchange.ts';
 
 /** The code and message of an error. Source: https://learn.microsoft.com/graph/errors */

@@ -1,5 +1,5 @@
-import { headerValues } from '../calls/header.ts';
-import { retryAfterOf } from '../calls/retry-after.ts';
+import { headerValues } from '../headers/header.ts';
+import { retryAfterOf } from '../headers/retry-after.ts';
 import type { Answer } from './exchange.ts';
 import { isForeign, isSuccess, parseGraphError, parseObject, requestIdOf } from './graph-error.ts';
 

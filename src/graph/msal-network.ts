@@ -7,8 +7,8 @@ import {
   type NetworkResponse,
 } from '@azure/msal-node';
 import type { Dispatcher } from 'undici';
-import { header } from '../calls/header.ts';
-import { retryAfterOf } from '../calls/retry-after.ts';
+import { header } from '../headers/header.ts';
+import { retryAfterOf } from '../headers/retry-after.ts';
 import { type Answer, ExchangeError, exchange } from './exchange.ts';
 import { type Token, TokenError } from './token-cache.ts';
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { Agent, request } from 'undici';
-import { retryAfterOf } from '../calls/retry-after.ts';
+import { retryAfterOf } from '../headers/retry-after.ts';
 import { isPublic, lookupPublic, PrivateAddressError } from './addresses.ts';
 
 export interface SenderOptions {
