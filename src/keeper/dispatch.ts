@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import { trackedCallOf } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
-import { laneOf } from '../calls/lane.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded, type PlanContext } from '../calls/plan.ts';
 import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
 import { faredBy } from './fared.ts';
+import { laneOf } from './lane.ts';
 import type { Pending } from './pending.ts';
 import { TokenGate } from './token-gate.ts';
 import { unsent } from './unsent.ts';

@@ -1,9 +1,9 @@
 import { type Call, isRemoved, type RemovedCall } from '../calls/call.ts';
-import { laneOf } from '../calls/lane.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded } from '../calls/plan.ts';
 import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/ports.ts';
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
+import { laneOf } from './lane.ts';
 import { OnDemand } from './on-demand.ts';
 import { Outcomes, type OutcomesOptions, type Settled } from './outcomes.ts';
 import { type Bound, type Pending, toPending } from './pending.ts';

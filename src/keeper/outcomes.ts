@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import { Batches } from '../calls/batches.ts';
 import { type Call, callOf, type RemovedCall } from '../calls/call.ts';
 import { type LearnContext, learnedFrom, learnedFromClock } from '../calls/learn.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { PlanContext } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock } from '../calls/ports.ts';
 import type { CallRecord } from '../calls/record.ts';
+import { Batches } from './batches.ts';
 import type { Pending } from './pending.ts';
 
 export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'> {

@@ -1,8 +1,8 @@
 import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
-import { laneOf } from '../calls/lane.ts';
 import type { KeepAliveResult } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
+import { laneOf } from './lane.ts';
 
 /** Runs a function in the trace context in which it was created. */
 export type Bound = <R>(act: () => R) => R;

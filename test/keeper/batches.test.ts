@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Batches } from '../../src/calls/batches.ts';
-import { idle } from './fixture.ts';
+import { Batches } from '../../src/keeper/batches.ts';
+import { idle } from '../calls/fixture.ts';
 
 const atOnce = () => Promise.resolve();
 const untilEnough = (signal: AbortSignal) =>

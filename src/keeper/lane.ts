@@ -1,4 +1,4 @@
-import type { Call } from './call.ts';
+import type { Call } from '../calls/call.ts';
 
 /** Calls that share a token fail together: those of an app in a tenant. */
 export function laneOf(call: Call): string {
