@@ -23,6 +23,11 @@ export interface KeptNow {
   readonly call: Call | RemovedCall;
 }
 
+export interface AfterFirst {
+  readonly call: Call | RemovedCall;
+  readonly isPending: boolean;
+}
+
 export interface CallsDeps extends TrackingDeps {
   readonly registry: CallRegistry;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan' | 'keepNow'>;
@@ -132,6 +137,18 @@ export class Calls {
   list(query: Omit<ListQuery, 'reach'>): Promise<ListPage> {
     const { registry, reach, slots } = this.#deps;
     return listCalls(registry, slots, { ...query, reach });
+  }
+
+  /**
+   * A call that was just tracked, after the keepAlive that is on its way; at once if the call was
+   * renewed before. `isPending` if there is no outcome in time.
+   */
+  async afterFirst(call: Call): Promise<AfterFirst> {
+    if (call.renewedAt !== null) return { call, isPending: false };
+    const result = await this.#deps.keeper.keepNow(call);
+    const after = 'retryAfterMs' in result ? null : result.call;
+    if (after !== null) return { call: after, isPending: false };
+    return { call: (await this.find(call.id)) ?? call, isPending: true };
   }
 
   /** One keepAlive now, outside the schedule; null if the call is not tracked. */

@@ -6,6 +6,7 @@ import { readIds } from './ids.ts';
 import { printable, printableJson } from './printable.ts';
 import { connect, describeRefusal, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
+import { trackAndWait } from './track-and-wait.ts';
 
 export const run = command({
   usage: `Usage: callkeeper track ID… [options]
@@ -22,6 +23,8 @@ Keeps calls alive from now on. For those tracked already, what no option names s
   --webhook-url URL    told of endings and risks
   --clear NAME         reset to the default: app, owner, tenant-id, started-at, track-until, label
                        or webhook-url; may be repeated
+  --wait               wait for each call's first keepAlive, and print its outcome; the exit code
+                       is 1 if one was not renewed
   --json               a JSON object a call, as the API answers
 ${REMOTE_USAGE}`,
   options: {
@@ -33,6 +36,7 @@ ${REMOTE_USAGE}`,
     label: { type: 'string', multiple: true },
     'webhook-url': { type: 'string' },
     clear: { type: 'string', multiple: true },
+    wait: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     ...REMOTE,
   },
@@ -50,7 +54,9 @@ ${REMOTE_USAGE}`,
     };
     const ids = await readIds(operands);
     const items = ids.map((id) => ({ id, ...body }));
-    const results = await connect(values).callkeeper.trackAll(items);
+    const { callkeeper } = connect(values);
+    if (values.wait) return trackAndWait(callkeeper, items, values.json);
+    const results = await callkeeper.trackAll(items);
     let exit: number = EXIT.done;
     for (const result of results) {
       process.stdout.write(`${values.json ? printableJson(result) : describe(result)}\n`);

@@ -382,6 +382,11 @@ export interface TrackBody {
   readonly owner?: string | null | undefined;
 }
 
+export interface TrackCallQuery {
+  /** true: answers after the first keepAlive, with its outcome in the call: `renewedAt` is set; or `lastError` says why not; or `state` is `ended` because Graph does not know the id. A call that was renewed before is answered at once. Takes 30 s at most. */
+  readonly wait?: boolean | undefined;
+}
+
 /** One result a call, in their order. */
 export interface TrackCallsAnswer {
   readonly results: readonly TrackResult[];

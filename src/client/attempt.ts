@@ -1,4 +1,4 @@
-import type { Problem, ProblemType } from './api.ts';
+import type { Problem, ProblemType, TrackCallQuery } from './api.ts';
 import { CallkeeperError } from './errors.ts';
 
 export interface RequestOptions {
@@ -7,6 +7,8 @@ export interface RequestOptions {
   /** The limit for the request with all its retries, in ms, instead of the client's own. */
   readonly totalMs?: number | undefined;
 }
+
+export interface TrackOptions extends RequestOptions, TrackCallQuery {}
 
 export interface Request {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -20,6 +22,8 @@ export interface Request {
   readonly answers: (answer: Answer) => boolean;
   /** true: pauses between attempts do not keep the process alive. */
   readonly background?: boolean;
+  /** The least limit of an attempt, in ms: the answer takes long by design. */
+  readonly attemptMs?: number;
 }
 
 export interface Answer {

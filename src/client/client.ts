@@ -15,7 +15,7 @@ import type {
   TrackResult,
   UntrackResult,
 } from './api.ts';
-import type { Answer, RequestOptions } from './attempt.ts';
+import type { Answer, RequestOptions, TrackOptions } from './attempt.ts';
 import { type Many, trackBatches, untrackBatches } from './batches.ts';
 import { type EventItem, streamEvents } from './event-stream.ts';
 import { type KeepAliveResult, keepAlive } from './keep-alive.ts';
@@ -35,6 +35,9 @@ export interface CallkeeperOptions {
   /** Instead of Node's own: for a private CA, or a proxy. */
   readonly fetch?: typeof fetch | undefined;
 }
+
+/** Callkeeper waits for an outcome for 30 s; the rest is for the way. */
+const OUTCOME_MS = 40_000;
 
 /**
  * A client of Callkeeper for bots in Node. It retries every request at each replica in turn until
@@ -61,11 +64,20 @@ export class Callkeeper {
     });
   }
 
-  /** Keeps a call alive from now on. If it is tracked already, this updates its fields. */
-  async track(id: string, body: TrackBody = {}, options?: RequestOptions): Promise<Call> {
+  /**
+   * Keeps a call alive from now on. If it is tracked already, this updates its fields. With `wait`,
+   * resolves after the first keepAlive, within 30 s, with its outcome in the call: `renewedAt` is
+   * set; or `lastError` says why not; or `state` is `ended` because Graph does not know the id. If
+   * both are null, there is no outcome yet.
+   */
+  async track(id: string, body: TrackBody = {}, options: TrackOptions = {}): Promise<Call> {
     const answers = ({ body: call }: Answer) => isCall(call, id);
-    const request = { method: 'POST', path: `${callPath(id)}/track`, body, answers } as const;
-    return (await this.#transport.send(request, options)).body as Call;
+    const { wait = false } = options;
+    const totalMs = options.totalMs ?? Math.max(this.#transport.totalMs, wait ? OUTCOME_MS : 0);
+    const path = withQuery(`${callPath(id)}/track`, { wait: wait ? 'true' : undefined });
+    const limits = wait ? { attemptMs: OUTCOME_MS } : {};
+    const request = { method: 'POST', path, body, answers, ...limits } as const;
+    return (await this.#transport.send(request, { ...options, totalMs })).body as Call;
   }
 
   /**

@@ -1,5 +1,5 @@
 export type * from './api.ts';
-export type { RequestOptions } from './attempt.ts';
+export type { RequestOptions, TrackOptions } from './attempt.ts';
 export { Callkeeper, type CallkeeperOptions } from './client.ts';
 export { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
 export type { CallEvent, EventItem, OwnerEvent } from './event-stream.ts';

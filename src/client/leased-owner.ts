@@ -1,6 +1,6 @@
 import { isOwner } from './answers.ts';
 import type { Call, DropOwnerQuery, Owner, TrackBody, TrackItem, TrackResult } from './api.ts';
-import type { Answer, RequestOptions } from './attempt.ts';
+import type { Answer, RequestOptions, TrackOptions } from './attempt.ts';
 import type { Many } from './batches.ts';
 import type { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
 import { ownerPath } from './paths.ts';
@@ -35,7 +35,7 @@ export interface CloseOptions extends RequestOptions {
 
 /** What an owner needs of the client. */
 interface Client {
-  track(id: string, body: TrackBody, options?: RequestOptions): Promise<Call>;
+  track(id: string, body: TrackBody, options?: TrackOptions): Promise<Call>;
   trackAll(calls: Many<TrackItem>, options?: RequestOptions): Promise<TrackResult[]>;
   dropOwner(
     name: string,
@@ -84,7 +84,7 @@ export class LeasedOwner {
   }
 
   /** Tracks a call for this owner: see {@link Callkeeper.track}. */
-  async track(id: string, body: OwnedTrackBody = {}, options?: RequestOptions): Promise<Call> {
+  async track(id: string, body: OwnedTrackBody = {}, options?: TrackOptions): Promise<Call> {
     this.#assertOpen();
     return this.#client.track(id, { ...body, ...this.#fields() }, options);
   }

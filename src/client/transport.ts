@@ -94,7 +94,8 @@ export class Transport {
   }
 
   async #ask(base: URL, request: Request, stop: AbortSignal): Promise<Answer | Miss> {
-    const limit = AbortSignal.timeout(this.#options.attemptMs);
+    const limitMs = Math.max(this.#options.attemptMs, request.attemptMs ?? 0);
+    const limit = AbortSignal.timeout(limitMs);
     try {
       const response = await this.#fetch(base, request, AbortSignal.any([stop, limit]));
       return toAnswer(request, response, await response.text());

@@ -17,7 +17,7 @@ type HttpPart = string | undefined;
 /**
  * Checks a part of requests against its schema, strictly: nothing is dropped,
  * filled in or converted, except that a query, which knows only text, has its
- * numbers and lists read as such.
+ * numbers, booleans and lists read as such.
  */
 export function validator(schema: TSchema, part: HttpPart) {
   const compiled = Compile(schema);
@@ -59,6 +59,7 @@ function readQuery(schema: TObject, query: unknown): unknown {
     const value = read[name];
     if (typeof value !== 'string') continue;
     if (property.type === 'array') read[name] = [value];
+    if (property.type === 'boolean' && /^(true|false)$/.test(value)) read[name] = value === 'true';
     if (property.type === 'integer' && /^\d{1,9}$/.test(value)) read[name] = Number(value);
   }
   return read;

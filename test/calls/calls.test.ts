@@ -283,6 +283,43 @@ describe('one keepAlive now', () => {
   });
 });
 
+describe('a call after its first keepAlive', () => {
+  test('was renewed, failed, or is unknown to Graph', async () => {
+    const { calls, graph } = someCalls();
+    const first = async (id: string) => {
+      const [tracked] = await calls.track([{ id }]);
+      if (!tracked || !('call' in tracked)) throw new Error('it was not tracked');
+      return await calls.afterFirst(tracked.call);
+    };
+    expect(await first('call-0001')).toMatchObject({ isPending: false, call: { renewedAt: NOW } });
+    graph.answer = (_, at) => failed(at);
+    expect(await first('call-0002')).toMatchObject({
+      isPending: false,
+      call: { renewedAt: null, consecutiveFailures: 1, lastError: {} },
+    });
+    graph.answer = (_, at) => ended(at);
+    expect(await first('call-0003')).toMatchObject({ isPending: false, call: { state: 'ended' } });
+    expect(graph.ids).toEqual(['call-0001', 'call-0002', 'call-0003']);
+  });
+
+  test('is there at once if it was renewed before', async () => {
+    const { calls, put, graph } = someCalls();
+    const call = aCall({ renewedAt: NOW });
+    put(call);
+    expect(await calls.afterFirst(call)).toEqual({ call, isPending: false });
+    expect(graph.sent).toEqual([]);
+  });
+
+  test('is pending if there is no outcome', async () => {
+    const keepNow = async () => ({ retryAfterMs: 1 });
+    const keeper = { keep: () => undefined, plan: () => undefined, keepNow };
+    const { calls, put } = someCalls({ keeper });
+    const call = aCall();
+    put(call);
+    expect(await calls.afterFirst(call)).toEqual({ call, isPending: true });
+  });
+});
+
 describe('the last word on a call', () => {
   test('is the one that the bot said last, though the clock stands still, or was set back', async () => {
     const { calls, clock, registry } = someCalls();

@@ -81,6 +81,28 @@ describe('calls', () => {
     expect(after.stdout).toMatch(/^labels +room=board,note=a=b$/m);
   });
 
+  test('are tracked with the outcome of their first keepAlives, if asked for', async () => {
+    const [good, bad] = [aCall(), aCall()];
+    const fault: GraphFault = { kind: 'status', status: 403, callIds: [bad] };
+    world.simulator.graphFaults.set(fault);
+    onTestFinished(() => void world.simulator.graphFaults.clear());
+    const unknown = '00000000-0000-4000-8000-000000000404';
+    const renewed = await cli(['track', good, '--wait'], env);
+    expect(renewed).toEqual({ code: 0, stdout: `${good}  tracked and renewed\n`, stderr: '' });
+    const failed = await cli(['track', '-', '--wait'], env, `${good} ${bad}\n${unknown}\n`);
+    expect(failed.code).toBe(1);
+    const lines = new Map(failed.stdout.match(/\S.+/g)?.map((line) => [line.slice(0, 36), line]));
+    expect([...lines.keys()].sort()).toEqual([good, bad, unknown].sort());
+    expect(lines.get(good)).toBe(`${good}  tracked and renewed`);
+    expect(lines.get(bad)).toMatch(/ {2}tracked; the last keepAlive failed: 403: ./);
+    expect(lines.get(unknown)).toMatch(/ {2}not tracked: Graph does not know this id\. Is the id,/);
+    const refused = await cli(['track', good, '--wait', '--app', 'nobody'], env);
+    expect(refused.code).toBe(1);
+    expect(refused.stdout).toContain(`${good}  refused: /app: no app of this name`);
+    const shown = await cli(['track', good, '--wait', '--json'], env);
+    expect(jsonLines(shown.stdout)).toMatchObject([{ id: good, renewedAt: expect.any(String) }]);
+  });
+
   test('are reset to their defaults field by field', async () => {
     const id = aCall();
     const until = ['--track-until', new Date(Date.now() + 600_000).toISOString()];

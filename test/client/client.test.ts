@@ -270,3 +270,17 @@ test.each([[[]], ['callkeeper:8080'], ['/calls'], [['http://127.0.0.1', 'nonsens
     expect(() => new Callkeeper({ baseUrl })).toThrow(/^baseUrl: expected/);
   },
 );
+
+test('waits for the first keepAlive for longer than for another answer', async () => {
+  const renewed = { ...CALL, renewedAt: '2026-02-03T04:05:07.012Z' };
+  const { url, seen } = await aServer((response) => {
+    // Longer than an attempt, and than all attempts together.
+    setTimeout(() => json(201, renewed)(response, seen[0] as never), 400);
+  });
+  const callkeeper = new Callkeeper({ baseUrl: url, attemptMs: 50, totalMs: 200 });
+  expect(await callkeeper.track(ID, { owner: 'bot-7' }, { wait: true })).toEqual(renewed);
+  expect(seen).toMatchObject([{ url: `/calls/${ID}/track?wait=true`, body: '{"owner":"bot-7"}' }]);
+  const tracking = callkeeper.track(ID, {}, { wait: false });
+  await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);
+  expect(seen.at(-1)?.url).toBe(`/calls/${ID}/track`);
+});

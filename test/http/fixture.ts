@@ -7,7 +7,7 @@ import { expect, onTestFinished } from 'vitest';
 import { Access } from '../../src/access/access.ts';
 import { hashOf, type KeyHolder } from '../../src/access/key-ring.ts';
 import type { Call, CallError, RemovedCall } from '../../src/calls/call.ts';
-import type { Calls, CallsFor } from '../../src/calls/calls.ts';
+import type { AfterFirst, Calls, CallsFor } from '../../src/calls/calls.ts';
 import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
 import { countFates } from '../../src/calls/notified.ts';
@@ -118,6 +118,14 @@ export class FakeCalls implements Ports, CallsFor {
       calls: [...this.known.values()],
       next: null,
     }));
+  }
+
+  afterFirst(call: Call): Promise<AfterFirst> {
+    return this.#ask('afterFirst', [call.id], async () => {
+      const after = { ...call, renewedAt: call.renewedAt ?? NOW };
+      this.known.set(call.id, after);
+      return { call: after, isPending: false };
+    });
   }
 
   keepAliveNow(id: string) {

@@ -1,15 +1,18 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
+import type { Tracked } from '../../calls/tracking.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { callAnswer, type PresentCall } from '../call-resource.ts';
 import { invalidBody, Problem } from '../problems.ts';
 import { CallId, canonicalId, isFaulty, readTrack, TrackBody } from '../track-request.ts';
-import { presentResult } from '../track-result.ts';
+import { type PresentedResult, presentResult } from '../track-result.ts';
+
+type TrackMethods = 'track' | 'untrack' | 'afterFirst' | 'isDurable';
 
 export interface TrackRoutesOptions {
-  readonly calls: CallsFor<'track' | 'untrack'>;
+  readonly calls: CallsFor<TrackMethods>;
   readonly present: PresentCall;
 }
 
@@ -24,11 +27,27 @@ const trackSchema = {
     'repeated at any time. Fields that a repeat does not name stay as they are: a repeat without a ' +
     'body changes nothing and publishes no event. A call that ended or was stopped starts from scratch.',
   params,
+  querystring: Type.Object(
+    {
+      wait: Type.Optional(
+        Type.Boolean({
+          description:
+            'true: answers after the first keepAlive, with its outcome in the call: `renewedAt` is ' +
+            'set; or `lastError` says why not; or `state` is `ended` because Graph does not know ' +
+            'the id. A call that was renewed before is answered at once. Takes 30 s at most.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   body: TrackBody,
   response: {
     200: callAnswer('It was tracked already; the fields that the body names have been replaced.'),
     201: callAnswer('It is tracked from now on.'),
-    202: callAnswer('Redis is out: this replica keeps it alive, and stores it later.'),
+    202: callAnswer(
+      'Redis is out: this replica keeps it alive, and stores it later (`durable` is false). With ' +
+        '`wait=true` also: the first keepAlive has no outcome yet (`renewedAt` and `lastError` are null).',
+    ),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },
 };
@@ -73,10 +92,13 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
     async handler(request, reply) {
       const asked = readTrack(request.params.id, request.body, '');
       if (isFaulty(asked)) throw new Problem(invalidBody(asked));
-      const [result] = await calls.within(request.principal.reach).track([asked]);
+      const theirs = calls.within(request.principal.reach);
+      const [result] = await theirs.track([asked]);
       if (!result) throw new Error('no result came for a call to track');
       if (result.kind === 'forbidden') throw request.forbid(result.message);
-      const { status, call, error } = presentResult(result, present, '');
+      const { status, call, error } = request.query.wait
+        ? await presentAfterFirst(result, theirs, present)
+        : presentResult(result, present, '');
       if (error) throw new Problem(error);
       audit(request, { action: 'track', call: asked.id, outcome: result.kind });
       return reply.code(status).send(call);
@@ -97,3 +119,16 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
 
   done();
 };
+
+async function presentAfterFirst(
+  result: Tracked,
+  calls: ReturnType<TrackRoutesOptions['calls']['within']>,
+  present: PresentCall,
+): Promise<PresentedResult> {
+  const presented = presentResult(result, present, '');
+  if (presented.error || !('call' in result)) return presented;
+  const { call, isPending } = await calls.afterFirst(result.call);
+  const durable = calls.isDurable(call.id);
+  const kept = result.kind === 'created' ? 201 : 200;
+  return { status: durable && !isPending ? kept : 202, call: present(call, durable) };
+}

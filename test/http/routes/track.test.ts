@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { aCall, anApp, aRemovedCall, ID, MINUTE, NOW } from '../fixture.ts';
+import { describe, expect, test } from 'vitest';
+import type { AfterFirst } from '../../../src/calls/calls.ts';
+import { aCall, anApp, aRemovedCall, ERROR, ID, MINUTE, NOW } from '../fixture.ts';
 
 const url = `/calls/${ID}/track`;
 
@@ -102,4 +103,63 @@ test('a tracked call has no reason for its removal', async () => {
   const { app, calls } = await anApp();
   calls.known.set(ID, aCall());
   expect((await app.inject(`/calls/${ID}`)).json()).not.toHaveProperty('reason');
+});
+
+describe('a call that is tracked with wait=true', () => {
+  const waiting = `${url}?wait=true`;
+  const waitFor = async (after: AfterFirst) => {
+    const { app, calls } = await anApp();
+    calls.answers.afterFirst = async () => after;
+    return await app.inject({ method: 'POST', url: waiting });
+  };
+
+  test('is answered after its first keepAlive', async () => {
+    const { app, calls } = await anApp();
+    const answer = await app.inject({ method: 'POST', url: waiting });
+    expect([answer.statusCode, answer.json().renewedAt]).toEqual([201, '2026-02-03T04:05:06.789Z']);
+    expect(calls.asked.map(([method]) => method)).toEqual(['track', 'afterFirst']);
+    expect((await app.inject({ method: 'POST', url: waiting })).statusCode).toBe(200);
+    calls.durable = false;
+    const kept = await app.inject({ method: 'POST', url: waiting });
+    expect([kept.statusCode, kept.json().durable]).toEqual([202, false]);
+  });
+
+  test('has in it why it was not renewed', async () => {
+    const call = aCall({ consecutiveFailures: 1, lastError: ERROR });
+    const answer = await waitFor({ call, isPending: false });
+    expect([answer.statusCode, answer.json().lastError.status]).toEqual([201, 503]);
+  });
+
+  test('has ended if Graph does not know it', async () => {
+    const answer = await waitFor({ call: aRemovedCall(), isPending: false });
+    expect(answer.statusCode).toBe(201);
+    expect(answer.json()).toMatchObject({ state: 'ended', renewedAt: null });
+  });
+
+  test('is answered with 202 if there is no outcome in time', async () => {
+    const answer = await waitFor({ call: aCall(), isPending: true });
+    expect(answer.statusCode).toBe(202);
+    expect(answer.json()).toMatchObject({ durable: true, renewedAt: null, lastError: null });
+  });
+
+  test.each(['', '?wait=false'])('is not waited for with "%s"', async (query) => {
+    const { app, calls } = await anApp();
+    await app.inject({ method: 'POST', url: `${url}${query}` });
+    expect(calls.asked.map(([method]) => method)).toEqual(['track']);
+  });
+
+  test.each(['wait=perhaps', 'wiat=true', 'wait='])('refuses %s', async (query) => {
+    const { app, calls } = await anApp();
+    const answer = await app.inject({ method: 'POST', url: `${url}?${query}` });
+    expect(answer.statusCode).toBe(400);
+    expect(calls.asked).toEqual([]);
+  });
+
+  test('is refused like any other, without a wait', async () => {
+    const { app, calls } = await anApp();
+    const payload = { app: 'nobody' };
+    const answer = await app.inject({ method: 'POST', url: waiting, payload });
+    expect(answer.statusCode).toBe(400);
+    expect(calls.asked.map(([method]) => method)).toEqual(['track']);
+  });
 });
