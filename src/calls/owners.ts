@@ -1,3 +1,4 @@
+import { type Leases, whyFull } from './lease-limit.ts';
 import { CursorError } from './listing.ts';
 import {
   describeOwner,
@@ -32,7 +33,7 @@ export interface OwnersDeps {
   readonly slots: number;
   readonly calls: OwnedCalls;
   /** How many owners this replica knows to have a lease. */
-  readonly leases: () => number;
+  readonly leases: Leases;
   /** Stops calls; returns how many of them were tracked. */
   readonly stop: (ids: readonly string[], reach: Reach) => Promise<number>;
   readonly clock: SettledClock;
@@ -55,7 +56,7 @@ export interface OwnerPage {
   readonly next: string | null;
 }
 
-/** {@link MOST_OWNERS} owners have a lease already. */
+/** The owner cannot have a lease: see lease-limit.ts. */
 export interface TooMany {
   readonly kind: 'too-many';
   readonly message: string;
@@ -90,12 +91,6 @@ export type Dropped =
   | Invalid
   | Forbidden;
 
-/**
- * Limit of leases, because the judge reads all of them at each heartbeat, and every replica once
- * per interval. 100,000 need 24 MB in each replica and 14 MB in Redis.
- */
-export const MOST_OWNERS = 100_000;
-
 /** Renews, finds, lists and drops the owners of calls. Without an app, the default app is meant. */
 export class Owners {
   readonly #deps: OwnersDeps;
@@ -113,13 +108,10 @@ export class Owners {
   async renew(name: string, app: string | undefined, leaseMs: number): Promise<Renewed> {
     const owner = this.#named(name, app);
     if ('kind' in owner) return owner;
-    const { registry, clock, leases } = this.#deps;
+    const { registry, clock } = this.#deps;
     const id = ownerId(owner);
-    const isFull = leases() >= MOST_OWNERS;
-    if (isFull && ownerState((await registry.read([id]))[0] ?? emptyOwner(id)) === 'none') {
-      const message = `${MOST_OWNERS} owners have a lease, which is the limit`;
-      return { kind: 'too-many', message };
-    }
+    const message = await this.#whyNoLease(id, owner.app);
+    if (message !== null) return { kind: 'too-many', message };
     const [changed] = await registry.update([
       { id, decide: (current) => renewal(current, leaseMs, clock.now()) },
     ]);
@@ -173,6 +165,16 @@ export class Owners {
     return { kind: 'dropped', app: owner.app, stopped, durable: changed.kind === 'stored' };
   }
 
+  /** Why the owner cannot have a lease; null if it can. One that has a lease keeps it. */
+  async #whyNoLease(id: string, app: string): Promise<string | null> {
+    const { registry, leases, configured } = this.#deps;
+    if (hasLease(registry.get(id))) return null;
+    const why = whyFull(leases, app, configured().apps.size);
+    // Another replica may have renewed it a moment ago.
+    const isKnown = why !== null && hasLease((await registry.read([id]))[0] ?? emptyOwner(id));
+    return isKnown ? null : why;
+  }
+
   async #all(isLost: boolean): Promise<Owner[]> {
     const { registry, slots, calls } = this.#deps;
     const owners = new Map<string, Owner>();
@@ -205,6 +207,10 @@ function beyond(named: string | undefined, app: string, reach: Reach): string {
   const apps = `this key is limited to ${[...(reach ?? [])].join(', ')}`;
   if (named !== undefined) return `owners of the app ${app} are not within its reach: ${apps}`;
   return `the request names no app, so it means the default app: ${apps}; name one of them`;
+}
+
+function hasLease(record: OwnerRecord): boolean {
+  return ownerState(record) !== 'none';
 }
 
 function ofLaterVersion(name: string): StoreUnavailableError {

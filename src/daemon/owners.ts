@@ -56,7 +56,7 @@ export function openOwners(context: Context, needs: OwnersNeeds) {
     registry,
     slots: SLOTS,
     calls: owned,
-    leases: () => owners.countLeases(),
+    leases: { count: () => owners.countLeases(), countOf: (app) => owners.countLeasesOf(app) },
     stop: (ids, reach) => untrackInBatches(calls.within(reach), ids),
     clock,
     judging,

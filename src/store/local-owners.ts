@@ -3,6 +3,7 @@ import {
   type Judging,
   type Owner,
   type OwnerRecord,
+  ownerOf,
   ownerState,
 } from '../calls/owner.ts';
 import type { Clock } from '../calls/ports.ts';
@@ -22,9 +23,16 @@ export interface LocalOwnersOptions {
   readonly graceMs: number;
 }
 
+/** How old a count by app may be, in ms. */
+const COUNT_MS = 1_000;
+
 /** The owners that this replica knows, as of now. */
 export class LocalOwners {
   readonly #options: LocalOwnersOptions;
+  #counted: { readonly at: number; readonly byApp: ReadonlyMap<string, number> } = {
+    at: Number.NEGATIVE_INFINITY,
+    byApp: new Map(),
+  };
 
   constructor(options: LocalOwnersOptions) {
     this.#options = options;
@@ -48,6 +56,13 @@ export class LocalOwners {
     return count;
   }
 
+  /** How many owners of the app have a lease; up to a second old, because counting reads all ids. */
+  countLeasesOf(app: string): number {
+    const now = performance.now();
+    if (now - this.#counted.at >= COUNT_MS) this.#counted = { at: now, byApp: this.#countByApp() };
+    return this.#counted.byApp.get(app) ?? 0;
+  }
+
   /** For the metrics: how many owners have a lease, and how many of the leases have lapsed. */
   count(): { readonly owners: number; readonly lapsed: number } {
     const { local } = this.#options;
@@ -68,6 +83,15 @@ export class LocalOwners {
     }
     // Of the many removed owners, only those that still have calls need work.
     for (const id of owned.owners()) if (local.isRemoved(id)) yield local.get(id);
+  }
+
+  #countByApp(): ReadonlyMap<string, number> {
+    const byApp = new Map<string, number>();
+    for (const { id } of this.#leased()) {
+      const { app } = ownerOf(id);
+      byApp.set(app, (byApp.get(app) ?? 0) + 1);
+    }
+    return byApp;
   }
 
   *#leased(): Iterable<{ readonly id: string; readonly text: string }> {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { MOST_OF_APP } from '../../../src/calls/lease-limit.ts';
 import { type OwnerRecord, ownerId } from '../../../src/calls/owner.ts';
-import { MOST_OWNERS, Owners } from '../../../src/calls/owners.ts';
+import { Owners } from '../../../src/calls/owners.ts';
 import { ownerKeys } from '../../../src/store/keys.ts';
 import { LocalRegistry } from '../../../src/store/local-registry.ts';
 import { OWNERS } from '../../../src/store/record-kind.ts';
@@ -15,10 +16,13 @@ beforeEach(() => server.flush());
 
 const SLOTS = 2;
 const GRACE_MS = 600_000;
-const APPS = new Map(['default', 'other'].map((app) => [app, { tenantId: 't' }]));
 
 /** An app with owners in a real Redis. `calls` has the ids of each owner's calls. */
-async function anOwnersApp(over: { leases?: number; keys?: Record<string, string[]> } = {}) {
+async function anOwnersApp(
+  over: { leases?: Record<string, number>; keys?: Record<string, string[]>; apps?: string[] } = {},
+) {
+  const { leases = {}, apps = ['default', 'other'] } = over;
+
   const link = { up: true };
   const owned = new Map<string, string[]>();
   const stopped: string[] = [];
@@ -45,14 +49,20 @@ async function anOwnersApp(over: { leases?: number; keys?: Record<string, string
       owners: () => owned.keys(),
       idsOf: async (ids) => new Map([...owned].filter(([id]) => ids.has(id))),
     },
-    leases: () => over.leases ?? 0,
+    leases: {
+      count: () => Object.values(leases).reduce((sum, count) => sum + count, 0),
+      countOf: (app) => leases[app] ?? 0,
+    },
     stop: async (ids) => {
       stopped.push(...ids);
       return ids.length;
     },
     clock: realClock,
     judging: () => ({ servedSince: 0, graceMs: GRACE_MS }),
-    configured: () => ({ apps: APPS, defaultApp: 'default' }),
+    configured: () => ({
+      apps: new Map(apps.map((app) => [app, { tenantId: 't' }])),
+      defaultApp: 'default',
+    }),
     reach: null,
   });
   const fixture = await anApp({ owners, ...keysOf(over.keys) });
@@ -120,7 +130,9 @@ describe('PUT /owners/{owner}', () => {
   test('refuses a new lease beyond the limit, but renews existing ones', async () => {
     const { ask } = await anOwnersApp();
     await ask('PUT', '/owners/bot-1', {});
-    const full = await anOwnersApp({ leases: MOST_OWNERS });
+    const full = await anOwnersApp({
+      leases: { default: MOST_OF_APP - 1, other: MOST_OF_APP + 1 },
+    });
     const refused = await full.ask('PUT', '/owners/bot-2', {});
     expect([refused.status, refused.body.type]).toEqual([
       429,
@@ -128,6 +140,22 @@ describe('PUT /owners/{owner}', () => {
     ]);
     await full.ask('GET', '/owners/bot-1');
     expect((await full.ask('PUT', '/owners/bot-1', {})).status).toBe(200);
+  });
+
+  test('lets no app have more than half of the leases if there are several', async () => {
+    const first = await anOwnersApp();
+    await first.ask('PUT', '/owners/bot-1', {});
+    const { ask } = await anOwnersApp({ leases: { default: MOST_OF_APP } });
+    const refused = await ask('PUT', '/owners/bot-2', {});
+    expect([refused.status, refused.body.type]).toEqual([
+      429,
+      'urn:callkeeper:problem:too-many-owners',
+    ]);
+    expect(refused.body.detail).toContain('50000 owners of the app default');
+    expect((await ask('PUT', '/owners/bot-1', {})).status).toBe(200);
+    expect((await ask('PUT', '/owners/bot-2', { app: 'other' })).status).toBe(200);
+    const alone = await anOwnersApp({ leases: { default: MOST_OF_APP }, apps: ['default'] });
+    expect((await alone.ask('PUT', '/owners/bot-2', {})).status).toBe(200);
   });
 
   test('writes an audit line only for the first renewal', async () => {
