@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** How a Redis is named in REDIS_URL. */
+/** A parsed REDIS_URL. */
 export type RedisAddress = SingleAddress | SentinelAddress | ClusterAddress;
 
-/** One server, or whatever a service puts behind one name. */
+/** One server, or a service behind one name. */
 interface SingleAddress extends Access {
   readonly kind: 'single';
   /** `redis://` or `rediss://`, with user, password and database. */
   readonly url: string;
 }
 
-/** The master of a group, as Sentinels name it. */
+/** The master that the Sentinels of a group name. */
 export interface SentinelAddress extends Access {
   readonly kind: 'sentinel';
   readonly sentinels: readonly Endpoint[];
@@ -21,7 +21,7 @@ export interface SentinelAddress extends Access {
   readonly sentinelTls: boolean;
 }
 
-/** Some nodes of a Cluster; they name the others. */
+/** Some nodes of a Cluster, which name the others. */
 export interface ClusterAddress extends Access {
   readonly kind: 'cluster';
   readonly nodes: readonly Endpoint[];
@@ -38,7 +38,7 @@ export interface Access {
   readonly tls: boolean;
 }
 
-/** What is wrong with it, a line each; nothing of the text itself, which holds a password. */
+/** The faults of a REDIS_URL, one per line, without any part of the text: it has a password. */
 export class RedisUrlError extends Error {
   readonly code = 'REDIS_URL';
   readonly faults: readonly string[];
@@ -60,8 +60,9 @@ const SENTINEL_PORT = 26_379;
 const CLUSTER_PORT = 6_379;
 
 /**
- * Reads a REDIS_URL; users, passwords and groups are percent-encoded in it.
- * Throws {@link RedisUrlError} with all that is wrong.
+ * Parses a REDIS_URL, in which users, passwords and groups are percent-encoded.
+ *
+ * @throws RedisUrlError with all faults
  */
 export function parseRedisUrl(text: string): RedisAddress {
   const match = GROUP_FORM.exec(text);
@@ -77,7 +78,7 @@ export function parseRedisUrl(text: string): RedisAddress {
   return address;
 }
 
-/** Whether two addresses differ in nothing but the user and the password. */
+/** Whether two addresses differ only in the user and the password. */
 export function isSameRedis(one: RedisAddress, other: RedisAddress): boolean {
   return isDeepStrictEqual(withoutUser(one), withoutUser(other));
 }

@@ -17,7 +17,10 @@ const SEE_LOG = "See Redis's log.";
 const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the firewall.';
 const TRUST = 'Name the private CA in NODE_EXTRA_CA_CERTS.';
 
-/** By the first word of an error reply: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
+/**
+ * By the first word of an error reply:
+ * https://redis.io/docs/latest/develop/reference/protocol-spec/
+ */
 const REPLIES: Readonly<Record<string, Told>> = {
   WRONGPASS: ['Redis rejects the user or the password', CREDENTIALS],
   NOAUTH: ['Redis requires a password', CREDENTIALS],
@@ -75,7 +78,9 @@ export function isVague({ code }: Cause): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** The first cause that says more than that the connection was closed, among errors of one failure. */
+/**
+ * The first cause that says more than that the connection was closed, among errors of one failure.
+ */
 export function clearestCause(errors: readonly unknown[]): Cause | null {
   const causes = errors.map(causeOf).filter((cause) => cause !== null);
   return causes.find((cause) => !isVague(cause)) ?? causes[0] ?? null;
@@ -93,9 +98,8 @@ export class RedisOutError extends Error {
 }
 
 /**
- * Says what an error of Redis means, for the log, `/readyz`, the board and `check`.
- * null if the error says only that there is no connection: then an earlier error, or
- * `diagnose`, has the cause.
+ * What an error of Redis means, for the log, `/readyz`, the board and `check`. null if the error
+ * says only that there is no connection; then an earlier error or `diagnose` has the cause.
  */
 export function causeOf(error: unknown): Cause | null {
   if (error instanceof RedisOutError) return error.reason;

@@ -22,16 +22,16 @@ export function isCluster(redis: RedisClient): redis is Cluster {
 export interface ConnectionOptions {
   /** See `parseRedisUrl`. */
   readonly url: string;
-  /** What counts instead of the user and the password in `url`; null: those. */
+  /** Instead of the user and the password in `url`; null: those. */
   readonly credentials?: RedisCredentials | null;
-  /** The name that certificates are checked against; null: the host's, see also `tls-name.ts`. */
+  /** The name that certificates must have; null: the host's, see also `tls-name.ts`. */
   readonly tlsServername?: string | null;
-  /** How long Redis may take to answer a command before it counts as gone, in ms. */
+  /** The time limit of a command, in ms. */
   readonly timeoutMs: number;
   readonly log: Logger;
 }
 
-/** Longest pause between two attempts to connect: Redis is missed within this of being back. */
+/** The longest pause between two attempts to connect, in ms. */
 const RECONNECT_CAP_MS = 1_000;
 
 /** Creates a client that does not connect yet. */
@@ -106,7 +106,7 @@ function ofSentinels(address: SentinelAddress, options: ConnectionOptions) {
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     enableTLSForSentinelMode: tls,
     ...(sentinelTLS ? { sentinelTLS } : {}),
-    // One that hangs must not keep us from the others.
+    // A Sentinel that hangs must not keep us from the others.
     sentinelCommandTimeout: options.timeoutMs,
     sentinelRetryStrategy: backOff,
   };
@@ -123,12 +123,13 @@ function createCluster(
     scripts: { ...SCRIPTS, ...RECORD_SCRIPTS },
     enableOfflineQueue,
     clusterRetryStrategy: backOff,
-    // Commands that must fail fast fail when the Cluster is down; ioredis would retry until they time out.
+    // Commands that must fail fast fail when the Cluster is down; ioredis would retry until they
+    // time out.
     ...(enableOfflineQueue ? {} : { retryDelayOnClusterDown: 0 }),
     slotsRefreshTimeout: timeoutMs,
-    // A failover is noticed by this even where the old master says nothing at all.
+    // So that a failover is noticed even if the old master just falls silent.
     slotsRefreshInterval: 2 * timeoutMs,
-    // A certificate is for the name that was given, not for an address that it stands for.
+    // A certificate is for the name, not for the address that it resolves to.
     dnsLookup: (host, done) => done(null, host),
     redisOptions: { ...ofNodes, ...accessOf(address, options), replyMapping: 'legacy' },
   });

@@ -9,9 +9,9 @@ import { writeTogether } from './write-together.ts';
 export type { ConnectionOptions, RedisClient } from './client.ts';
 
 /**
- * A connection for our own commands: fails fast, so that its user can go on
- * another way. Nothing waits in a queue for Redis to come back, and nothing is
- * sent twice but what a Cluster's node refers to another.
+ * A connection for our own commands. It fails fast, so that the caller can go on without Redis: no
+ * command waits for Redis to come back, and none is sent twice, except if a node of a Cluster
+ * refers it to another one.
  */
 export function connectFast(options: ConnectionOptions): RedisClient {
   return connect(options, {
@@ -25,10 +25,9 @@ export function connectFast(options: ConnectionOptions): RedisClient {
 }
 
 /**
- * A connection for reads that block for up to `blockMs`: commands wait for Redis
- * to come back. One whose socket says nothing for longer than a
- * read may block is cut and opened anew: after a failover such a read would
- * otherwise wait for ever.
+ * A connection for reads that block for up to `blockMs`. Commands wait for Redis to come back. If
+ * the socket is silent for longer than a read may block, it is closed and opened again, because
+ * after a failover such a read would otherwise wait for ever.
  */
 export function connectBlocking(options: ConnectionOptions, blockMs: number): RedisClient {
   return connect(options, {
@@ -38,7 +37,7 @@ export function connectBlocking(options: ConnectionOptions, blockMs: number): Re
   });
 }
 
-/** A connection and all that its user has duplicated from it. */
+/** A connection and all its duplicates. */
 export interface Connections {
   readonly redis: RedisClient;
   /** Ends them all, whatever state they are in. */
@@ -46,8 +45,8 @@ export interface Connections {
 }
 
 /**
- * For a BullMQ worker, which duplicates what it is given, and in an outage of
- * Redis never ends what it has duplicated.
+ * For a BullMQ worker, which duplicates its connection, and while Redis is out never closes the
+ * duplicates.
  */
 export function connectWorker(options: ConnectionOptions, blockMs: number): Connections {
   const redis = connectBlocking(options, blockMs);
@@ -70,11 +69,11 @@ function connect(options: ConnectionOptions, special: RedisOptions): RedisClient
 
 async function start(redis: RedisClient, { credentials }: ConnectionOptions): Promise<void> {
   if (credentials) await credentials.ready;
-  // Meanwhile a command may have connected it, or its user may have ended it.
-  if (redis.status === 'wait') await redis.connect().catch(() => undefined); // goes on trying; `error` has told why
+  // A command may have connected it meanwhile, or its user may have closed it.
+  if (redis.status === 'wait') await redis.connect().catch(() => undefined); // it retries; the event `error` had the cause
 }
 
-/** What a connection, or each one to a node of a Cluster, needs before it connects. */
+/** Prepares a connection, or each one to a node of a Cluster, before it connects. */
 function prepare(redis: RedisClient, options: ConnectionOptions): void {
   const { credentials, log } = options;
   const prepareOne = (one: Redis) => {
@@ -92,7 +91,7 @@ function prepare(redis: RedisClient, options: ConnectionOptions): void {
   });
 }
 
-/** @param all what there is by now, to which each duplicate is added */
+/** @param all the connections so far; each duplicate is added */
 function prepareDuplicates(
   redis: RedisClient,
   options: ConnectionOptions,

@@ -1,20 +1,23 @@
 import { type Cause, isVague } from './cause.ts';
 
-/** What a connection to Redis authenticates with. */
+/** The user and password of a connection to Redis. */
 export interface Credential {
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
-/** Credentials of Redis that change while connections live. */
+/** Credentials that change while connections are open. */
 export interface RedisCredentials {
-  /** The latest one; without a password if there has never been one. */
+  /** The latest credential; without a password if there was none yet. */
   readonly current: Credential;
   /** Why there is no valid one; null while there is. */
   readonly fault: Cause | null;
   /** What to do if Redis rejects a valid one, in sentences. */
   readonly fix: string;
-  /** Resolves with the first credential, or when it could not be had: until then a connect would be rejected. */
+  /**
+   * Resolves when the first credential is there or has failed: before, Redis would reject a
+   * connection.
+   */
   readonly ready: Promise<unknown>;
   /** Redis rejected this one, which may be older than `current`. */
   rejected(credential: Credential): void;
@@ -22,10 +25,13 @@ export interface RedisCredentials {
   onChange(listener: () => void): () => void;
 }
 
-/** Redis's answers about who asks. */
+/** Redis's errors about the user. */
 const IDENTITY_CODES: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM']);
 
-/** Names a missing token, or the fix for a rejected one, if that may be behind the cause. */
+/**
+ * Adds to the cause that a token is missing, or what to do about a rejected one, if that may
+ * explain it.
+ */
 export function withCredentials(
   cause: Cause | null,
   credentials: RedisCredentials | null | undefined,
@@ -37,7 +43,7 @@ export function withCredentials(
   return cause && isTheirs ? { ...cause, fix: credentials.fix } : cause;
 }
 
-/** Credentials that somebody replaces from time to time, such as those in a file. */
+/** Credentials that their owner replaces from time to time, such as those in a file. */
 export class RotatingCredentials implements RedisCredentials {
   readonly fix: string;
   #current: Credential;
@@ -60,7 +66,7 @@ export class RotatingCredentials implements RedisCredentials {
     return Promise.resolve();
   }
 
-  /** Only their owner replaces them. */
+  /** Does nothing: only the owner replaces them. */
   rejected(_: Credential): void {}
 
   onChange(listener: () => void): () => void {
@@ -68,7 +74,7 @@ export class RotatingCredentials implements RedisCredentials {
     return () => this.#listeners.delete(listener);
   }
 
-  /** From now on this one counts: connections authenticate again with it, and stay. */
+  /** Uses a new credential: open connections authenticate again and stay open. */
   use(next: Credential): void {
     const { username, password } = this.#current;
     if (next.username === username && next.password === password) return;

@@ -9,12 +9,12 @@ interface Item {
   readonly place: string;
 }
 
-/** Longer than a delivery has, which is a day. */
+/** Longer than the time limit of a delivery, which is a day. */
 const KEPT_S = 25 * 60 * 60;
-/** After a day a receiver that said it is gone is asked once more: it may have come back. */
+/** A receiver that answered 410 gets nothing for this long; then it may have come back. */
 const GONE_S = 24 * 60 * 60;
 
-/** What is to be delivered of each call by webhook, in the order of its events. */
+/** The webhook deliveries of each call, in the order of its events. */
 export class RedisDeliveryOrder {
   readonly #redis: RedisClient;
 
@@ -39,7 +39,7 @@ export class RedisDeliveryOrder {
     return { callId, jobId, place };
   }
 
-  /** A repeat of an event has a place of its own; it goes too. */
+  /** Also removes repeats of the event, which have their own places. */
   async remove(callId: string, jobId: string): Promise<void> {
     const key = deliveriesKey(callId);
     const members = await this.#redis.zrange(key, '0', '-1');
@@ -63,8 +63,8 @@ function sortable(place: string): string {
 }
 
 /**
- * Sorts in the order of places. One ms has more than a thousand places if Redis's clock was set
- * back: its stream then goes on counting in the last ms that it has seen.
+ * Sorts in the order of places. If Redis's clock was set back, one ms has more than a thousand
+ * places: the stream goes on counting in the last ms that it has seen.
  */
 function scoreOf(place: string): number {
   const [ms = 0, n = 0] = place.split('-').map(Number);

@@ -10,7 +10,7 @@ import { type Unfitness, UnsuitableRedisError } from './unsuitable.ts';
 /** How long a probe's key lives, in ms. */
 const PROBE_MS = 1_000;
 
-/** What one of the servers that REDIS_URL names turned out to be. */
+/** What a server of REDIS_URL turned out to be. */
 type Seen =
   | { readonly kind: 'fine' }
   | { readonly kind: 'unfit'; readonly unfitness: Unfitness }
@@ -19,11 +19,10 @@ type Seen =
 const FINE: Seen = { kind: 'fine' };
 
 /**
- * Asks the servers that REDIS_URL names, each on its own connection, why Redis does
- * not serve. ioredis does not say so while a server loads its data, or if a server
- * closes the connection at once. null if they seem fine. Rejects with
- * {@link UnsuitableRedisError} if no server that answers is what REDIS_URL says;
- * servers that do not answer may still start.
+ * Asks each server of REDIS_URL, on its own connection, why Redis does not serve. ioredis does not
+ * say so while a server loads its data, or if it closes the connection at once. null if they seem
+ * fine. Rejects with {@link UnsuitableRedisError} if no server that answers is what REDIS_URL says;
+ * servers that do not answer may still be starting.
  */
 export async function diagnose(options: ConnectionOptions): Promise<Cause | null> {
   const address = parseRedisUrl(options.url);
@@ -35,7 +34,7 @@ export async function diagnose(options: ConnectionOptions): Promise<Cause | null
   return causes.find(({ code }) => code !== 'ECONNREFUSED') ?? causes[0] ?? null;
 }
 
-/** Whether the server is of the kind that REDIS_URL says, whatever else is wrong with it. */
+/** Whether the server is of the kind that REDIS_URL says, even if something else is wrong. */
 function isAsNamed(seen: Seen): boolean {
   return seen.kind === 'fine' || (seen.kind === 'broken' && seen.cause?.code === 'CLUSTERDOWN');
 }
@@ -69,7 +68,7 @@ async function lookAt(
   }
 }
 
-/** A connection that retries nothing and waits for nothing, not even for a Redis that loads. */
+/** A connection that never retries or waits, not even for a Redis that loads its data. */
 function bareConnection(
   endpoint: Endpoint,
   address: RedisAddress,
@@ -89,7 +88,7 @@ function bareConnection(
 async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress): Promise<Seen> {
   if (address.kind === 'single') {
     await redis.set(PROBE_KEY, 1, 'PX', PROBE_MS);
-    return FINE; // its reply to other commands says what it is
+    return FINE; // its replies to other commands say what it is
   }
   const mode = modeOf(parseInfo(await redis.info()));
   const name = `${host}:${port}`;
@@ -101,7 +100,7 @@ async function ask(redis: Redis, { host, port }: Endpoint, address: RedisAddress
   return await lookForGroup(redis, name, address.group);
 }
 
-/** Redis Enterprise, and so Azure, may call itself standalone and serve as a Cluster all the same. */
+/** Redis Enterprise, and so Azure, may call itself standalone although it serves as a Cluster. */
 async function speaksCluster(redis: Redis): Promise<boolean> {
   return redis.cluster('INFO').then(
     () => true,
@@ -109,7 +108,7 @@ async function speaksCluster(redis: Redis): Promise<boolean> {
   );
 }
 
-/** Checks the state of a Cluster, as one of its nodes sees it. */
+/** The state of a Cluster, as one of its nodes sees it. */
 async function lookAtState(redis: Redis): Promise<Seen> {
   const state = await redis.cluster('INFO');
   if (String(state).includes('cluster_state:ok')) return FINE;
@@ -117,8 +116,8 @@ async function lookAtState(redis: Redis): Promise<Seen> {
 }
 
 /**
- * Reads why Redis turns a connection down (protected mode, maxclients) before it closes
- * the connection. A client that writes meanwhile mostly sees only the close.
+ * Reads why Redis refuses a connection (protected mode, maxclients) before it closes it. A client
+ * that writes first usually sees only the close.
  */
 async function readGreeting({ host, port }: Endpoint, timeoutMs: number): Promise<Cause | null> {
   const { promise, resolve } = Promise.withResolvers<string>();

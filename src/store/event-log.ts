@@ -8,29 +8,29 @@ export interface EventLogOptions {
   /** Fails fast. */
   readonly redis: RedisClient;
   readonly clock: Clock;
-  /** So many events are kept in memory, for readers that are up to date. */
+  /** How many events are kept in memory, for readers that are up to date. */
   readonly recent?: number;
 }
 
-/** So many events a reader gets at once: what waits in memory for a client that is slow. */
+/** The most events that a reader gets at once, and so that wait in memory for a slow client. */
 const PIECE = 50;
-/** Between two attempts to read from a Redis that does not answer. */
+/** Pause between two attempts to read from a Redis that does not answer, in ms. */
 const RETRY_MS = 500;
 /** Before all entries of a stream. */
 const START = '0-0';
 
 interface Recent {
   readonly place: string;
-  /** null where it is none that is told, or cannot be read. */
+  /** null if the entry cannot be read. */
   readonly placed: PlacedEvent | null;
 }
 
 /**
- * The stream of events for any number of readers. The feed of this replica, which
- * alone waits on the stream, puts in here what it reads; readers that are up to
- * date are served from memory, those that are behind read the stream in pieces.
- * Nothing is kept for a reader but its place, so one that is slow costs nothing;
- * one that is so slow that the stream is trimmed before it is told so.
+ * The event stream for any number of readers. Only the feed of this replica waits for the stream,
+ * and appends what it reads here. Readers that are up to date get events from memory; those that
+ * are behind read the stream in batches. The log keeps only the place of a reader, so a slow one
+ * costs nothing. If a reader is so slow that the stream was trimmed before its place, it gets a
+ * gap.
  */
 export class StreamedEventLog implements EventLog {
   readonly #options: EventLogOptions;
@@ -44,12 +44,12 @@ export class StreamedEventLog implements EventLog {
     this.#options = options;
   }
 
-  /** Changes when it is not certain that the stream still is what it was: readers look for their place. */
+  /** Changes when Redis may have lost the stream: readers then look for their place again. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** The feed follows from here on, after an absence of Redis too. */
+  /** The feed follows from this place on; called again after Redis was out. */
   begin(place: string): void {
     this.#from = place;
     this.#recent = [];
@@ -57,7 +57,7 @@ export class StreamedEventLog implements EventLog {
     this.#wake();
   }
 
-  /** What the feed has read, after what it put in before. */
+  /** Appends what the feed has read. */
   append(entries: readonly StreamEntry[]): void {
     if (this.#from === null || entries.length === 0) return;
     for (const entry of entries) this.#recent.push({ place: entry[0], placed: place(entry) });
@@ -73,7 +73,7 @@ export class StreamedEventLog implements EventLog {
     return new Reader(this, this.#options, now, this.#generation);
   }
 
-  /** Up to a piece of what came after a place; null where that is not all in memory. */
+  /** The first events after a place; null if not all of them are in memory. */
   after(place: string): readonly Recent[] | null {
     if (this.#from === null || compare(place, this.#from) < 0) return null;
     let first = this.#recent.length;
@@ -81,7 +81,7 @@ export class StreamedEventLog implements EventLog {
     return this.#recent.slice(first, first + PIECE);
   }
 
-  /** Resolves when something has been put in, or the signal aborts. */
+  /** Resolves when something was appended, or the signal aborts. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
@@ -104,7 +104,9 @@ class Reader implements EventReader {
   readonly #log: StreamedEventLog;
   readonly #options: EventLogOptions;
   #place: string;
-  /** In which the place was found in the stream; null where it has yet to be looked for. */
+  /**
+   * The generation in which the place was found in the stream; null if it was not looked for yet.
+   */
   #generation: number | null;
 
   constructor(
@@ -143,7 +145,7 @@ class Reader implements EventReader {
     return this.#generation === this.#log.generation ? this.#log.after(this.#place) : null;
   }
 
-  /** null where there is nothing new, or no answer. */
+  /** null if there is nothing new, or no answer. */
   async #fromStream(): Promise<EventPiece | null> {
     const { redis } = this.#options;
     const { generation } = this.#log;
@@ -151,19 +153,19 @@ class Reader implements EventReader {
     let entries: StreamEntry[];
     let gap: EventGap | null = null;
     try {
-      // With the place itself: that it is still there shows that nothing is missing after it.
+      // Includes the place itself: if it is still there, nothing is missing after it.
       entries = await redis.xrange(EVENTS_KEY, this.#place, '+', 'COUNT', PIECE + 1);
       if (entries[0]?.[0] === this.#place) {
         entries.shift();
       } else if (this.#place !== START || (isAsked && entries.length > 0)) {
         const after = this.#place;
-        // Ahead of all that is kept: the stream was lost, and what is there now is new.
+        // The place is ahead of the stream: the stream was lost, and everything in it is new.
         if (entries.length === 0)
           entries = await redis.xrange(EVENTS_KEY, '-', '+', 'COUNT', PIECE);
         gap = { after, firstKept: entries[0]?.[0] ?? null };
       }
     } catch {
-      return null; // asked again until there is an answer
+      return null; // it is retried
     }
     this.#generation = generation;
     if (gap !== null) this.#place = START;
@@ -186,7 +188,7 @@ function place(entry: StreamEntry): PlacedEvent | null {
   return event && { place: entry[0], event };
 }
 
-/** Below 0 where `a` comes before `b`. */
+/** Below 0 if `a` comes before `b`. */
 function compare(a: string, b: string): number {
   const [aMs = 0, aN = 0] = a.split('-').map(Number);
   const [bMs = 0, bN = 0] = b.split('-').map(Number);

@@ -7,17 +7,16 @@ export interface HandoverOptions {
   /** Fails fast. */
   readonly redis: RedisClient;
   readonly replica: string;
-  /** A replica that gives no sign for so long is succeeded by another, in ms. */
+  /** If the holder is silent for this long, another replica takes over, in ms. */
   readonly holdMs: number;
 }
 
-/** Events that are taken at once. */
 const BATCH_SIZE = 100;
 
 /**
- * The events that webhooks have to deliver. They stay in a stream of their own until they stand
- * in the queue of deliveries; the trimming of the stream of events does not touch them. One
- * replica at a time takes them, so that their order is kept.
+ * The events that webhooks have to deliver. They stay in their own stream, which is not trimmed,
+ * until they are in the queue of deliveries. One replica at a time takes them, so that their order
+ * is kept.
  */
 export class Handover {
   readonly #options: HandoverOptions;
@@ -37,8 +36,8 @@ export class Handover {
   }
 
   /**
-   * The oldest of them. What a later version of Callkeeper wrote is left to that version: once
-   * nothing else is there, the hold is released for it.
+   * The oldest events. It leaves what a later version of Callkeeper wrote to that version: if
+   * nothing else is there, it releases the hold.
    */
   async take(): Promise<{ places: string[]; events: PlacedEvent[] }> {
     const { redis } = this.#options;

@@ -16,14 +16,14 @@ export interface LocalRegistryOptions<R extends Identified> {
   readonly slots: number;
   /** @default slotOf */
   readonly slotOf?: (id: string) => number;
-  /** Removes what cannot be true from a record, such as a renewal in the future. */
+  /** Corrects what cannot be true in a record, such as a renewal in the future. */
   readonly believe?: (record: R) => R;
 }
 
 /**
- * What this replica knows of all calls, or of all owners: the texts of their records, as stored in
- * Redis. Removed records are kept separately, so that visits need not skip them, and are dropped
- * after a while.
+ * What this replica knows about all calls, or all owners: the texts of their records, as Redis
+ * stores them. Removed records are kept separately, so that visits need not skip them, and are
+ * dropped after a while.
  */
 export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #kind: RecordKind<R>;
@@ -32,7 +32,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   #onChange: (before: string, after: string) => void = () => undefined;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
-  /** What Redis has not confirmed yet: all that `durable: false` means. */
+  /** The ids that Redis has not acknowledged yet. This is what `durable: false` means. */
   readonly #unacknowledged = new Set<string>();
   readonly #versions: number[];
   readonly #decoded = new Map<string, { readonly text: string; readonly record: R }>();
@@ -81,7 +81,9 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return text === '' ? this.#kind.empty(id) : this.#believe(this.#decode(id, text));
   }
 
-  /** A call that is due is read when it is visited, before its request and after it. */
+  /**
+   * Caches, because a due call is read three times: by its visit, before its request and after it.
+   */
   #decode(id: string, text: string): R {
     const last = this.#decoded.get(id);
     if (last?.text === text) return last.record;
@@ -95,7 +97,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return this.removed(this.#slotOf(id)).has(id);
   }
 
-  /** Learns what somebody knows of a call; returns what is known of it now. */
+  /** Merges a record into the local copy; returns the result. */
   merge(record: R): R {
     const merged = this.#kind.merge(this.get(record.id), this.#believe(record));
     this.#set(merged, this.#kind.encode(merged));
@@ -103,8 +105,8 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   }
 
   /**
-   * Puts a record that was made of a call when it was stored as `base`. If the call has changed
-   * since, that is kept too. Returns what is known of it now.
+   * Stores a record that was made from the text `base`. If the local copy has changed since, merges
+   * the two. Returns the result.
    */
   put(base: string, record: R, text: string): R {
     if (this.text(record.id) !== base) return this.merge(record);
@@ -134,7 +136,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     }
   }
 
-  /** Drops a call as if it had never been known. */
+  /** Forgets a call. */
   drop(id: string): void {
     const slot = this.#slotOf(id);
     this.#onChange(this.tracked(slot).get(id) ?? '', '');
@@ -144,11 +146,13 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     this.#versions[slot] = this.version(slot) + 1;
   }
 
-  /** Drops the calls of a slot that were removed before an instant and that Redis knows of. */
+  /**
+   * Forgets calls of a slot that were removed before an instant, if Redis has acknowledged them.
+   */
   dropRemoved(slot: number, before: number): void {
     for (const [id, text] of this.removed(slot)) {
       const at = this.#kind.removedAt(this.#kind.decode(id, text)) ?? Number.NEGATIVE_INFINITY;
-      if (at >= before) return; // they stand in the order of their removal, roughly
+      if (at >= before) return; // they are roughly in the order of their removal
       if (!this.#unacknowledged.has(id)) this.drop(id);
     }
   }

@@ -11,7 +11,6 @@ export interface Identified {
 
 /** What the registries need to know about a kind of record. */
 export interface RecordKind<R extends Identified> {
-  /** A record that says nothing. */
   empty(id: string): R;
   merge(a: R, b: R): R;
   encode(record: R): string;
@@ -20,7 +19,7 @@ export interface RecordKind<R extends Identified> {
   /** When it was removed, epoch ms; null while it is tracked. */
   removedAt(record: R): number | null;
   announcements(before: R, after: R, now: number): readonly Announcement[];
-  /** False for a record that says nothing: it is not stored. */
+  /** False for an empty record, which is not stored. */
   saysAnything(record: R): boolean;
 }
 

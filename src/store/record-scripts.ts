@@ -98,8 +98,8 @@ return results
 `;
 
 /**
- * Forgets calls that were removed before an instant. KEYS: removed, removed-at. ARGV: epoch ms,
- * how many at most. Returns how many it has forgotten.
+ * Deletes records that were removed before an instant. KEYS: removed, removed-at. ARGV: epoch ms,
+ * the most to delete. Returns how many it deleted.
  */
 const pruneRemoved = `
 local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[1], 'LIMIT', 0, ARGV[2])

@@ -7,11 +7,11 @@ import { giveWay } from './give-way.ts';
 import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts';
 import type { SharedRegistry, Write } from './registry.ts';
 
-/** Changes that one script makes at once, to keep Redis free for others in between. */
+/** The most changes by one script, so that Redis can serve others in between. */
 const WRITE_SIZE = 500;
-/** Fields that one command reads at once, for the same reason. */
+/** The most fields that one command reads, for the same reason. */
 const READ_SIZE = 500;
-/** Removed calls that one script prunes at once. */
+/** The most removed calls that one script deletes. */
 const PRUNE_SIZE = 1_000;
 
 export interface RedisRegistryOptions {
@@ -19,8 +19,8 @@ export interface RedisRegistryOptions {
   readonly slots: number;
   readonly keysOf: (slot: number, slots: number) => SlotKeys;
   /**
-   * Whether this replica takes what webhooks have to deliver out of its stream again. Otherwise it
-   * keeps only the last of it, for replicas that do.
+   * Whether this replica delivers webhooks. If not, it limits the stream of deliveries, which
+   * perhaps no replica reads.
    */
   readonly hasWebhooks: boolean;
 }
@@ -65,7 +65,7 @@ export class RedisRegistry implements SharedRegistry {
     const reads = [...bySlot].flatMap(([slot, inSlot]) =>
       [...pieces(inSlot, READ_SIZE)].map(async (chunk) => {
         const { tracked, removed } = this.#keys(slot);
-        // Tracked first: a call that is removed in between is found among the removed.
+        // Tracked calls first: a call that is removed in between is then among the removed ones.
         const found = [
           await this.#run((redis) => redis.hmget(tracked, ...chunk)),
           await this.#run((redis) => redis.hmget(removed, ...chunk)),
@@ -95,14 +95,13 @@ export class RedisRegistry implements SharedRegistry {
     return results;
   }
 
-  /** A short lock on a slot; false if another registry holds it. It expires by itself. */
+  /** Locks a slot for a while; false if another replica holds the lock. */
   async tryLock(slot: number, forMs: number): Promise<boolean> {
     const { lock } = this.#keys(slot);
     const hold = (redis: RedisClient) => redis.holdLock(lock, this.#holder, Math.ceil(forMs));
     return (await this.#run(hold)) === 1;
   }
 
-  /** Forgets all calls of a slot that were removed before an instant. */
   async prune(slot: number, before: number): Promise<void> {
     const { removed, removedAt } = this.#keys(slot);
     const prune = () => {
@@ -112,7 +111,7 @@ export class RedisRegistry implements SharedRegistry {
     while (pruned === PRUNE_SIZE) pruned = await prune();
   }
 
-  /** If the keys of a slot are not ours, the other slots are written all the same. */
+  /** If the keys of one slot have the wrong type, the other slots are still written. */
   async #writeBySlot(
     bySlot: ReadonlyMap<number, readonly Write[]>,
   ): Promise<(1 | string | null)[]> {
@@ -170,7 +169,7 @@ export class RedisRegistry implements SharedRegistry {
   }
 }
 
-/** A key of ours holds something that is not ours: what stands under it cannot be served. */
+/** A key of ours has another type, so something else wrote it, and its slot cannot be served. */
 export class WrongTypeError extends StoreUnavailableError {}
 
 /** See the script `writeRecords`. */

@@ -109,14 +109,14 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return this.#options.local.isAcknowledged(id);
   }
 
-  /** How many calls Redis has not confirmed yet, as this replica knows them. */
+  /** How many calls Redis has not acknowledged yet. */
   get unacknowledged(): number {
     return this.#options.local.unacknowledged.size;
   }
 
   /**
-   * Brings to Redis what it has not confirmed yet. Returns whether Redis has answered: it may
-   * still not take a call, as one that a later version wrote, and serve for all others.
+   * Writes to Redis what it has not acknowledged yet. Returns whether Redis answered: it may refuse
+   * one call, such as one that a later version wrote, and still serve all others.
    */
   async flush(): Promise<boolean> {
     const { local, isUp } = this.#options;
@@ -141,7 +141,10 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return records.filter((record) => (kind.removedAt(record) === null) === (which === 'tracked'));
   }
 
-  /** What this replica and Redis know of calls; what this replica knows if Redis does not answer. */
+  /**
+   * What this replica and Redis know about calls. If Redis does not answer, what this replica
+   * knows.
+   */
   async read(ids: readonly string[]): Promise<R[]> {
     const { local, shared, isUp } = this.#options;
     const texts = isUp() ? await shared.read(ids).catch(ifUnavailable) : null;
@@ -152,8 +155,8 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 
   /**
-   * Changes calls by what is known of them here and in Redis. If Redis does not answer, the
-   * change holds here until a sync brings it to Redis. One result a change, in their order.
+   * Changes calls, based on what this replica and Redis know. If Redis does not answer, the change
+   * is kept here until a sync writes it to Redis. One result per change, in order.
    */
   async update(changes: readonly Change<R>[]): Promise<Changed<R>[]> {
     const { local, isUp } = this.#options;
@@ -213,7 +216,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return { learned, pushed: behind.length, lost: lost.length };
   }
 
-  /** Drops what only this replica knows and nobody can want any more. */
+  /** Forgets records that only this replica knows and that are too old to matter. */
   #dropStale(slot: number, there: ReadonlyMap<string, string>): void {
     const { local, isStale } = this.#options;
     for (const [id, text] of local.tracked(slot)) {
@@ -221,7 +224,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     }
   }
 
-  /** Writes in batches, so that other work goes on in between however much there is. */
+  /** Writes in batches, so that other work can go on in between. */
   async #write(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];
     let isAnswered = true;
@@ -235,7 +238,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return { left, isAnswered };
   }
 
-  /** Writes until all is written that Redis takes, or Redis does not answer. */
+  /** Writes until Redis has stored or refused every change, or does not answer. */
   async #writeBatch(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];
     let open = all;
@@ -254,11 +257,11 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return { left, isAnswered: true };
   }
 
-  /** Takes in how a write went; returns it again if it has to be tried on what stands there. */
+  /** Handles the result of a write; returns the change if it must be repeated on Redis's text. */
   #conclude(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
     const { local, onAnnounced } = this.#options;
     const { change, index, before, after, write } = draft;
-    // Another replica that knows the same may have written it first.
+    // Another replica may have written the same text first.
     if (stands === true || stands === write.text) {
       results[index] = { kind: 'stored', before, after: this.#keep(draft) };
       if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
@@ -283,12 +286,12 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     const before = local.get(id);
     const added = item.change.decide(before);
     const after = added === null ? before : kind.merge(before, added);
-    // Whether an event is due depends on what Redis has said so far, not on what is known here.
+    // Whether to publish an event depends on what Redis knew, not on what this replica knew.
     const stood = item.expected === base ? before : this.#decode(id, item.expected);
     const write = {
       id,
       expected: item.expected,
-      // With nothing to say, also what cannot be read stays as it is.
+      // An empty record changes nothing, not even a text that cannot be read.
       text: kind.saysAnything(after) ? kind.encode(after) : item.expected,
       removedAt: kind.removedAt(after),
       announcements: kind.announcements(stood, after, now()),
@@ -301,7 +304,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return kind.saysAnything(after) ? local.put(base, after, write.text) : after;
   }
 
-  /** What Redis knows by a text; nothing, if it cannot be read. */
+  /** The record in a text of Redis; an empty one if the text cannot be read. */
   #decode(id: string, text: string): R {
     const { kind } = this.#options;
     try {
@@ -313,8 +316,9 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 
   /**
-   * Learns what a text says. One that cannot be read changes nothing, but if a later version of
-   * Callkeeper wrote it, what is known here is out of date: the call is left to that version.
+   * Merges a text of Redis into the local copy. A text that cannot be read changes nothing. If a
+   * later version of Callkeeper wrote it, the local copy is out of date, and the call is left to
+   * that version.
    */
   #learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {
     const { kind, local, onUnreadable } = this.#options;
@@ -332,7 +336,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 }
 
-/** Decides on no change: what is known of the call is written as it is. */
+/** Changes nothing: the record is written as it is. */
 function asKnown(): null {
   return null;
 }

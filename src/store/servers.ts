@@ -8,9 +8,9 @@ import { assertSuitable } from './suitable.ts';
 import { UnsuitableRedisError } from './unsuitable.ts';
 
 export interface ServersOptions {
-  /** Just made: none of its servers is connected yet. */
+  /** A new client that is not connected yet. */
   readonly redis: RedisClient;
-  /** How it was made. */
+  /** The options of that client. */
   readonly connection: ConnectionOptions;
 }
 
@@ -48,8 +48,8 @@ export class Servers {
   }
 
   /**
-   * Grows with each new connection, and with each master that takes over: either may
-   * lead to a server without the last writes of the one before.
+   * Grows with each new connection and each failover: either may lead to a server without the last
+   * writes of the previous one.
    */
   countChanges(): number {
     const { redis } = this.#options;
@@ -61,7 +61,7 @@ export class Servers {
     return this.#connections;
   }
 
-  /** See `assertSuitable`; also says what is wrong with REDIS_URL if that is why nothing answers. */
+  /** See `assertSuitable`. If nothing answers, it also checks whether REDIS_URL is the reason. */
   async assertSuitable(): Promise<void> {
     const { redis, connection } = this.#options;
     try {
@@ -69,7 +69,7 @@ export class Servers {
       this.#wasSuitable = true;
     } catch (error) {
       const isKnown = this.#wasSuitable || error instanceof UnsuitableRedisError;
-      const isOne = parseRedisUrl(connection.url).kind === 'single'; // its reply says what it is
+      const isOne = parseRedisUrl(connection.url).kind === 'single'; // its replies say what it is
       if (!isKnown && !isOne) await diagnose(connection);
       throw error;
     }

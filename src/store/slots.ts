@@ -18,11 +18,11 @@ export interface RegistrySlotsOptions {
 }
 
 export interface SlotsEvents {
-  /** Redis had lost this many calls, and has them again. */
+  /** How many calls Redis had lost. They were written back. */
   lost: number;
 }
 
-/** The slots of the local registry, brought up to date with Redis before each is read. */
+/** The slots of the local registry; each is synced with Redis before it is read. */
 export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
   readonly #options: RegistrySlotsOptions;
 

@@ -1,14 +1,13 @@
 import { isCluster, type RedisClient } from './client.ts';
 import { type Unfitness, UnsuitableRedisError } from './unsuitable.ts';
 
-/** The oldest Redis whose every command we use; BullMQ recommends it as well. */
+/** The oldest Redis with all commands that we use; BullMQ recommends it too. */
 const OLDEST: readonly [number, number] = [6, 2];
 
 /**
- * Rejects with {@link UnsuitableRedisError} where Redis would lose calls, lacks
- * commands, or is none that REDIS_URL may name like this; otherwise with what
- * Redis rejects with. Of a Cluster each master that answers must do. Read from
- * `INFO`, which managed services allow; they often forbid `CONFIG`.
+ * Rejects with {@link UnsuitableRedisError} if Redis would lose calls, lacks commands, or is of
+ * another kind than REDIS_URL says; otherwise rejects if Redis does. In a Cluster it checks each
+ * master that answers. It uses `INFO`, because managed services often forbid `CONFIG`.
  */
 export async function assertSuitable(redis: RedisClient): Promise<void> {
   if (!isCluster(redis)) {
@@ -23,15 +22,15 @@ export async function assertSuitable(redis: RedisClient): Promise<void> {
   }
 }
 
-/** By name: what a server tells of itself by `INFO`. */
+/** The fields of `INFO`, by name. */
 export type Info = ReadonlyMap<string, string>;
 
-/** `standalone`, `cluster` or `sentinel`; some services say nothing of it. */
+/** `standalone`, `cluster` or `sentinel`; some services do not say. */
 export function modeOf(info: Info): string {
   return info.get('redis_mode') ?? 'standalone';
 }
 
-/** Of what `redis://` names; null where it is one server, as it must be. */
+/** The fault if `redis://` names something other than one server; null if it does not. */
 export function otherMode(info: Info): Unfitness | null {
   switch (modeOf(info)) {
     case 'cluster':
@@ -59,7 +58,7 @@ export function tooOld(info: Info): Unfitness | null {
   };
 }
 
-/** Where a server says nothing of its policy, as some services do, it is trusted. */
+/** Some services do not say their policy: they are trusted. */
 export function evicts(info: Info): Unfitness | null {
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
   if (policy === 'noeviction') return null;

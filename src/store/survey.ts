@@ -7,13 +7,13 @@ import { diagnose } from './diagnosis.ts';
 import { PROBE_KEY } from './keys.ts';
 import { type Info, parseInfo } from './suitable.ts';
 
-/** What Redis tells of itself. */
+/** The result of probing Redis. */
 export interface Survey {
-  /** One, or each master of a Cluster. */
+  /** One server, or each master of a Cluster. */
   readonly servers: readonly ServerSurvey[];
-  /** Why it takes no writes; null if it takes them. */
+  /** Why Redis refuses writes; null if it does not. */
   readonly writeFault: Cause | null;
-  /** Redis has no database of the number in the URL: ioredis goes on in database 0. */
+  /** Redis lacks the database of the URL, so ioredis uses database 0. */
   readonly lacksDatabase: boolean;
 }
 
@@ -21,18 +21,17 @@ export interface ServerSurvey {
   /** `host:port` */
   readonly name: string;
   readonly info: Info;
-  /** Its clock, and this machine's before and after it was asked; epoch ms. */
+  /** Its clock, and this machine's clock before and after the request; epoch ms. */
   readonly clock: { readonly at: number; readonly sentAt: number; readonly answeredAt: number };
 }
 
-/** Of what is written to see whether it is taken, in ms. */
+/** How long the key of a probe lives, in ms. */
 const PROBE_MS = 1_000;
 
 /**
- * Checks the Redis that REDIS_URL names, and writes a key that nobody reads and that
- * expires in a second. Rejects with `UnsuitableRedisError` if the server is not of the
- * kind that the URL says, otherwise with {@link RedisOutError} if the cause is known,
- * after a few times `timeoutMs` at most.
+ * Probes the Redis of REDIS_URL, and writes a key that expires in a second. Rejects with
+ * `UnsuitableRedisError` if the server is of another kind than the URL says, or with
+ * {@link RedisOutError} if the cause is known. Takes at most a few times `timeoutMs`.
  */
 export async function survey(options: ConnectionOptions): Promise<Survey> {
   const redis = connectFast(options);
@@ -52,7 +51,7 @@ export async function survey(options: ConnectionOptions): Promise<Survey> {
   }
 }
 
-/** Rejects with the first thing that went wrong: nothing is tried twice. */
+/** Rejects with the first error, without retries. */
 async function ready(redis: RedisClient, { timeoutMs }: ConnectionOptions) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let lacksDatabase = false;

@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions as TlsOptions } from 'node:tls';
 import type { RedisAddress } from './address.ts';
 
-/** The part of a node's options that matters here. */
 interface NodeOptions {
   readonly host?: string | undefined;
   tls?: TlsOptions | undefined;

@@ -1,10 +1,10 @@
-/** Why a Redis must not be used as it is, and what to change, each a sentence. */
+/** Why a Redis cannot be used, and what to change, each as a sentence. */
 export interface Unfitness {
   readonly what: string;
   readonly fix: string;
 }
 
-/** This Redis must not be used as it is; the message says what to change. */
+/** The message says what to change. */
 export class UnsuitableRedisError extends Error {
   readonly code = 'UNSUITABLE_REDIS';
   readonly unfitness: Unfitness;

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 
-/** What is larger is worth a system call of its own, and waits for nothing. */
+/** A larger write gets its own system call at once. In bytes. */
 const LARGE_WRITE = 4_096;
 
 /**
- * Small commands that are sent in one turn of the event loop go out in one write:
- * ioredis makes a system call for each, which costs more than the command.
+ * Sends small commands of one turn of the event loop in one write. ioredis makes a system call for
+ * each, which costs more than the command itself.
  */
 export function writeTogether(redis: Redis): void {
   redis.on('connect', () => {
