@@ -23,10 +23,11 @@ interface RemoteOptions {
 export function connect({ url, timeout }: RemoteOptions): Remote {
   const totalMs = readTimeout(timeout);
   const config = readRemoteConfig(readEnvironment(), url);
-  const { apiKey } = config;
-  const options = { baseUrl: config.urls, attemptMs: ATTEMPT_MS, totalMs };
-  const key = apiKey === null ? {} : { apiKey };
-  return { ...config, callkeeper: new Callkeeper({ ...options, ...key }) };
+  const { urls: baseUrl, apiKey } = config;
+  return {
+    ...config,
+    callkeeper: new Callkeeper({ baseUrl, apiKey, attemptMs: ATTEMPT_MS, totalMs }),
+  };
 }
 
 /** @throws UsageError */

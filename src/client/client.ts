@@ -17,17 +17,19 @@ import type {
 } from './api.ts';
 import type { Answer, RequestOptions, TrackOptions } from './attempt.ts';
 import { type Many, trackBatches, untrackBatches } from './batches.ts';
+import { readBaseUrls, readKeyHeader } from './environment.ts';
 import { type EventItem, streamEvents } from './event-stream.ts';
 import { type KeepAliveResult, keepAlive } from './keep-alive.ts';
 import { LeasedOwner, type OwnerOptions } from './leased-owner.ts';
 import { pages } from './pages.ts';
-import { callPath, ownerPath, readBaseUrl, withQuery } from './paths.ts';
+import { callPath, ownerPath, withQuery } from './paths.ts';
 import { Transport } from './transport.ts';
 
 export interface CallkeeperOptions {
-  /** Where Callkeeper is: one URL, or one of each replica. */
-  readonly baseUrl: string | readonly string[];
-  readonly apiKey?: string | undefined;
+  /** One URL, or one of each replica; by default CALLKEEPER_URL, with commas between several. */
+  readonly baseUrl?: string | readonly string[] | undefined;
+  /** By default CALLKEEPER_API_KEY; null: none. */
+  readonly apiKey?: string | null | undefined;
   /** For one attempt, in ms; default 10 s. */
   readonly attemptMs?: number | undefined;
   /** For a request with all its repeats, in ms; default 2 min, longer than a deploy. */
@@ -51,12 +53,11 @@ const OUTCOME_MS = 40_000;
 export class Callkeeper {
   readonly #transport: Transport;
 
-  constructor({ baseUrl, apiKey, attemptMs, totalMs, ...options }: CallkeeperOptions) {
-    const baseUrls = [baseUrl].flat().map(readBaseUrl);
-    if (baseUrls.length === 0) throw new TypeError('baseUrl: expected one URL at least');
+  constructor(options: CallkeeperOptions = {}) {
+    const { baseUrl, apiKey, attemptMs, totalMs } = options;
     this.#transport = new Transport({
-      baseUrls,
-      headers: apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` },
+      baseUrls: readBaseUrls(baseUrl),
+      headers: readKeyHeader(apiKey),
       attemptMs: attemptMs ?? 10_000,
       totalMs: totalMs ?? 120_000,
       fetch: options.fetch ?? fetch,

@@ -54,8 +54,10 @@ function toFrame(block: string): Frame {
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`nothing came for ${ms} ms`)), ms);
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came for ${ms} ms`)), ms);
+  });
   try {
     return await Promise.race([promise, silence]);
   } finally {

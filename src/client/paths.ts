@@ -24,10 +24,10 @@ export function withQuery(path: string, query: Readonly<Record<string, Value>>):
 }
 
 export function readBaseUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol)) {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     throw new TypeError(`baseUrl: expected an http:// or https:// URL, got "${text}"`);
   }
+  const url = new URL(text);
   // Without the final slash, a relative path would replace the last part of this one.
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../../src/client/index.ts';
 import { type Answer, aServer, json, problem, reset } from './server.ts';
 
@@ -283,4 +283,42 @@ test('waits for the first keepAlive for longer than for another answer', async (
   const tracking = callkeeper.track(ID, {}, { wait: false });
   await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);
   expect(seen.at(-1)?.url).toBe(`/calls/${ID}/track`);
+});
+
+describe('without options', () => {
+  const variables = { CALLKEEPER_URL: '', CALLKEEPER_API_KEY: '' };
+  beforeEach(() => {
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+    onTestFinished(() => void vi.unstubAllEnvs());
+  });
+
+  test('a client finds Callkeeper and the key in the environment', async () => {
+    const { url, seen } = await aServer(json(200, CALL));
+    vi.stubEnv('CALLKEEPER_URL', ` ${url}/one , ${url}/two`);
+    vi.stubEnv('CALLKEEPER_API_KEY', 'the-key\n');
+    await new Callkeeper().get(ID);
+    expect(seen[0]).toMatchObject({
+      url: `/one/calls/${ID}`,
+      headers: { authorization: 'Bearer the-key' },
+    });
+  });
+
+  test('options win over the environment, and null means no key', async () => {
+    const { url, seen } = await aServer(json(200, CALL));
+    vi.stubEnv('CALLKEEPER_URL', 'http://127.0.0.1:1');
+    vi.stubEnv('CALLKEEPER_API_KEY', 'the-key');
+    await new Callkeeper({ baseUrl: url, apiKey: 'another' }).get(ID);
+    await new Callkeeper({ baseUrl: url, apiKey: null }).get(ID);
+    const sent = seen.map(({ headers }) => headers.authorization);
+    expect(sent).toEqual(['Bearer another', undefined]);
+  });
+
+  test.each([
+    ['', 'set CALLKEEPER_URL'],
+    [' , ', 'set CALLKEEPER_URL'],
+    ['127.0.0.1:8080', 'expected an http:// or https:// URL'],
+  ])('a client refuses CALLKEEPER_URL=%j', (url, message) => {
+    vi.stubEnv('CALLKEEPER_URL', url);
+    expect(() => new Callkeeper()).toThrow(message);
+  });
 });
