@@ -3,10 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Callkeeper } from 'callkeeper/client';
+import { Callkeeper } from 'callkeeper-client';
 
-const { CALLKEEPER_URL = 'http://127.0.0.1:8080', CALLKEEPER_API_KEY, SIMULATOR } = process.env;
-const callkeeper = new Callkeeper({ baseUrl: CALLKEEPER_URL, apiKey: CALLKEEPER_API_KEY });
+const { CALLKEEPER_URL = 'http://127.0.0.1:8080', SIMULATOR } = process.env;
+/** Its key is in CALLKEEPER_API_KEY. */
+const callkeeper = new Callkeeper({ baseUrl: CALLKEEPER_URL });
 
 /** The calls of this bot; a real bot knows more about each. */
 const calls = new Set();

@@ -42,7 +42,8 @@ function release(args) {
   const branch = git('branch', '--show-current') || 'HEAD';
   process.stdout.write(
     `Version ${version}: a commit and the tag v${version}. Look at them (git show), then\n` +
-      `  git push --atomic origin ${branch} v${version}\n`,
+      `  git push --atomic origin ${branch} v${version}\n` +
+      `  npm pack    # callkeeper-${version}.tgz and callkeeper-client-${version}.tgz\n`,
   );
 }
 

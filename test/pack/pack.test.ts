@@ -2,16 +2,18 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -21,6 +23,14 @@ const run = promisify(execFile);
 const redis = redisForFile();
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-pack-'));
 const project = join(directory, 'project');
+const clientProject = join(directory, 'client');
+/** The system's Node, which may be older than the one that the daemon needs. */
+const systemNode =
+  (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+    .map((folder) => join(folder, 'node'))
+    .find((path) => existsSync(path)) ?? process.execPath;
 const SLOW = { timeout: 180_000 };
 
 /** The tarball, packed and installed in a project of its own, as a bot's author does it. */
@@ -33,14 +43,17 @@ beforeAll(async () => {
   ];
   packed = tarball.files.map(({ path }) => path);
   file = join(directory, tarball.filename);
-  mkdirSync(project);
-  writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }');
-  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline'];
-  await run('npm', ['install', ...quiet, file], { cwd: project });
+  for (const folder of [project, clientProject]) {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module", "private": true }');
+  }
+  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts'];
+  await run('npm', ['install', ...quiet, '--prefer-offline', file], { cwd: project });
+  const clientFile = join(directory, tarball.filename.replace('callkeeper-', 'callkeeper-client-'));
+  await run('npm', ['install', ...quiet, '--offline', clientFile], { cwd: clientProject });
 }, 300_000);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-const aFile = (name: string, text: string) => writeFileSync(join(project, name), text);
 const bin = join(project, 'node_modules/.bin/callkeeper');
 
 test('what is packed is what runs, and no more', () => {
@@ -53,17 +66,35 @@ test('what is packed is what runs, and no more', () => {
   }
 });
 
-describe('a project that has installed it', SLOW, () => {
-  test('is told the types of the client, and of faults against them', async () => {
+test('the client is a package of its own, without dependencies', () => {
+  const folder = join(clientProject, 'node_modules');
+  expect(readdirSync(folder).filter((name) => !name.startsWith('.'))).toEqual([
+    'callkeeper-client',
+  ]);
+  const files = readdirSync(join(folder, 'callkeeper-client'));
+  const isMeant = /^([a-z-]+\.(js|d\.ts)|LICENSE|README\.md|package\.json)$/;
+  expect(files.filter((name) => !isMeant.test(name))).toEqual([]);
+  const bytes = files.map((name) => statSync(join(folder, 'callkeeper-client', name)).size);
+  expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000);
+});
+
+test.each([
+  ['callkeeper/client', project],
+  ['callkeeper-client', clientProject],
+])(
+  'the types of %s are known where it is installed, and faults against them',
+  async (client, folder) => {
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023'];
     const types = ['--types', 'node', '--typeRoots', resolve('node_modules/@types')];
-    const check = (file: string) =>
-      run(resolve('node_modules/.bin/tsc'), [...options, ...types, '--ignoreConfig', file], {
-        cwd: project,
+    const check = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return run(resolve('node_modules/.bin/tsc'), [...options, ...types, '--ignoreConfig', name], {
+        cwd: folder,
       });
-    aFile(
+    };
+    await check(
       'good.ts',
-      `import { type Call, Callkeeper, CallkeeperError } from 'callkeeper/client';
+      `import { type Call, Callkeeper, CallkeeperError } from '${client}';
        const callkeeper = new Callkeeper({ baseUrl: 'http://127.0.0.1:8080' });
        const call: Call = await callkeeper.track('call-0001', { labels: { room: 'a' } });
        const until: string | null = call.trackUntil;
@@ -81,17 +112,19 @@ describe('a project that has installed it', SLOW, () => {
          if (error instanceof CallkeeperError) error.is('urn:callkeeper:problem:unauthorized');
        }`,
     );
-    await check('good.ts');
-    aFile(
+    const bad = check(
       'bad.ts',
-      `import { Callkeeper } from 'callkeeper/client';
+      `import { Callkeeper } from '${client}';
        await new Callkeeper({ baseUrl: '' }).track('call-0001', { lables: {} });`,
     );
-    await expect(check('bad.ts')).rejects.toMatchObject({
+    await expect(bad).rejects.toMatchObject({
       stdout: expect.stringContaining("'lables' does not exist"),
     });
-  });
+  },
+  SLOW.timeout,
+);
 
+describe('a project that has installed it', SLOW, () => {
   test('has the commands', async () => {
     const npx = (...args: string[]) =>
       run('npx', ['--no', '--', 'callkeeper', ...args], { cwd: project });
@@ -106,7 +139,7 @@ describe('a project that has installed it', SLOW, () => {
     await expect(npx('nonsense')).rejects.toEqual(wrong);
   });
 
-  test('runs a simulator and a daemon, and the example of a bot in Node against them', async () => {
+  test('runs a simulator and a daemon, and bots with the client under an older Node', async () => {
     const ports = ['--graph-port', '0', '--entra-port', '0'];
     const simulator = await aProcess([bin, 'simulator', ...ports], {});
     await simulator.told(/^AZURE_CLIENT_SECRET=/m);
@@ -129,12 +162,13 @@ describe('a project that has installed it', SLOW, () => {
     expect(await board.text()).toContain('/board/main.js');
     expect((await fetch(`${listening.url}/board/main.js`)).status).toBe(200);
 
-    copyFileSync('examples/bot.mjs', join(project, 'bot.mjs'));
+    copyFileSync('examples/bot.mjs', join(clientProject, 'bot.mjs'));
+    writeFileSync(join(clientProject, 'reader.mjs'), READER);
     const simulatorUrl = `${environment.GRAPH_BASE_URL}`.replace('/v1.0', '/_simulator');
-    const bot = await run(process.execPath, ['bot.mjs'], {
-      cwd: project,
-      env: { PATH: process.env.PATH, CALLKEEPER_URL: listening.url, SIMULATOR: simulatorUrl },
-    });
+    const env = { PATH: process.env.PATH, CALLKEEPER_URL: listening.url, SIMULATOR: simulatorUrl };
+    const bot = await run(systemNode, ['bot.mjs'], { cwd: clientProject, env });
+    const reader = await run(systemNode, ['reader.mjs'], { cwd: clientProject, env });
+    expect(reader.stdout).toBe('call.tracked\n2 calls\n');
     const [id = ''] = /(?<=hung up )\S+/.exec(bot.stdout) ?? [];
     const call = await (await fetch(`${listening.url}/calls/${id}`)).json();
     const { owner } = call as { owner: unknown };
@@ -220,6 +254,22 @@ test('a Node that is too old is told so, before anything that it could not load'
     stderr: `callkeeper: Node 1000.5 or newer is needed, this is ${process.versions.node}.\n`,
   });
 });
+
+/** Reads the first event that is kept, and the calls that left the schedule. */
+const READER = `
+import { Callkeeper } from 'callkeeper-client';
+const callkeeper = new Callkeeper();
+for await (const item of callkeeper.events({ lastEventId: '0-1' })) {
+  if (item.kind === 'gap' || !item.event.call) continue;
+  console.log(item.event.type);
+  break;
+}
+const ids = [];
+for (const state of ['ended', 'untracked']) {
+  for await (const { id } of callkeeper.list({ state })) ids.push(id);
+}
+console.log(ids.length + ' calls');
+`;
 
 interface Started {
   readonly output: () => string;
