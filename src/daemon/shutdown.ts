@@ -1,4 +1,5 @@
 import type { Call } from '../calls/call.ts';
+import { isDoneWithin } from '../calls/cut-off.ts';
 import type { Context } from './context.ts';
 import type { Recovery } from './recovery.ts';
 
@@ -50,10 +51,7 @@ export class Shutdown {
 
   async #within(ms: number): Promise<void> {
     const limit = AbortSignal.timeout(ms);
-    const cut = new Promise<void>((resolve) => {
-      limit.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([this.#stopAll(limit), cut]);
+    await isDoneWithin(this.#stopAll(limit), limit);
   }
 
   async #stopAll(limit: AbortSignal): Promise<void> {

@@ -1,13 +1,15 @@
 import type { Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import type { WorkerConnections } from '../bull/bull-worker.ts';
+import { whenReady } from '../bull/open-queue.ts';
 import type { Call } from '../calls/call.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { slotOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 import { Schedulers } from './schedulers.ts';
 import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts';
-import { WheelWorker, type WorkerConnections } from './wheel-worker.ts';
+import { WheelWorker } from './wheel-worker.ts';
 
 export interface ScheduleOptions {
   /** Fails fast: for the queue, not for the worker. */
@@ -124,19 +126,14 @@ export class Schedule {
     });
   }
 
-  /**
-   * A queue that was opened while Redis was out never recovers, so each attempt opens a new one.
-   */
   async #open(): Promise<boolean> {
     if (this.#queue) return true;
     const { redis, prefix, turnGraceMs, telemetry, log } = this.#options;
-    const queue = openQueue(redis, prefix, telemetry?.queue ?? null);
-    queue.on('error', (err) => log.debug({ err }, 'queue'));
+    let queue: Queue<VisitData>;
     try {
-      await queue.waitUntilReady();
+      queue = await whenReady(openQueue(redis, prefix, telemetry?.queue ?? null), log);
     } catch (err) {
       log.warn({ err }, 'the queue cannot be opened yet');
-      await queue.close().catch(() => undefined); // it never was open
       return false;
     }
     this.#queue = queue;

@@ -1,8 +1,9 @@
 import type { JobSchedulerJson, Queue } from 'bullmq';
 import type { Logger } from 'pino';
+import { JOB_DEFAULTS } from '../bull/open-queue.ts';
 import type { Clock } from '../calls/ports.ts';
 import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
-import { JOB_OPTIONS, plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
+import { plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
 /** What is wrong with the scheduler of a slot; null: nothing. */
 export type Ailment = 'missing' | 'overdue' | 'ahead' | 'out-of-phase' | null;
@@ -111,7 +112,7 @@ export class Schedulers {
     const first = await queue.upsertJobScheduler(
       id,
       { every: wheel.intervalMs, offset: offsetOf(slot, wheel) },
-      { name: 'turn', data: { slot }, opts: JOB_OPTIONS },
+      { name: 'turn', data: { slot }, opts: JOB_DEFAULTS },
     );
     const last = turnAtOrBefore(slot, clock.now(), wheel);
     return { slot, turnAt: first ? Math.min(last, plannedAt(first) - wheel.intervalMs) : last };

@@ -1,5 +1,6 @@
 import { type Job, Queue, type Telemetry } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
+import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 
 /**
  * The queue that turns the wheel. A job names the slot to visit, never the calls in it: those are
@@ -13,9 +14,6 @@ export interface VisitData {
 
 export const QUEUE_NAME = 'wheel';
 
-/** Nothing of a job stays in Redis when it is done. */
-export const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true } as const;
-
 /** For the queue, and for the worker. */
 export interface QueueTelemetry {
   readonly queue: Telemetry;
@@ -28,11 +26,10 @@ export function openQueue(
   telemetry: Telemetry | null = null,
 ): Queue<VisitData> {
   return new Queue<VisitData>(QUEUE_NAME, {
+    ...QUEUE_DEFAULTS,
     connection,
     prefix,
-    skipWaitingForReady: true,
-    defaultJobOptions: JOB_OPTIONS,
-    streams: { events: { maxLen: 100 } },
+    defaultJobOptions: JOB_DEFAULTS,
     ...(telemetry && { telemetry }),
   });
 }

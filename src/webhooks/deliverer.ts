@@ -1,18 +1,11 @@
-import { performance } from 'node:perf_hooks';
-import { DelayedError, type Job, type Queue, Worker } from 'bullmq';
-import type { Cluster, Redis } from 'ioredis';
+import { DelayedError, type Job, type Queue } from 'bullmq';
 import type { Logger } from 'pino';
+import { BullWorker, type WorkerConnections } from '../bull/bull-worker.ts';
 import type { Random, SettledClock } from '../calls/ports.ts';
 import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
 import type { Attempt, Sender } from './sender.ts';
 import type { Targets } from './targets.ts';
-
-/** Of one worker, with what it duplicates; they wait for Redis without limit, as BullMQ wants it. */
-export interface WorkerConnections {
-  readonly redis: Redis | Cluster;
-  disconnect(): void;
-}
 
 export interface DelivererOptions {
   readonly connections: WorkerConnections;
@@ -48,55 +41,34 @@ const LOST_AFTER_MS = 60_000;
 export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #underWay = new Map<string, number>();
-  #worker: Worker<Delivery> | null = null;
-  #busy = 0;
-  /** Monotonic. */
-  #lastBusyAt = 0;
+  readonly #worker: BullWorker<Delivery>;
 
   constructor(options: DelivererOptions) {
     this.#options = options;
+    this.#worker = new BullWorker<Delivery>({
+      ...options,
+      name: QUEUE_NAME,
+      process: (job, token) => this.#process(job, token),
+      settings: {
+        concurrency: CONCURRENCY,
+        // A replica that dies says nothing against what it was delivering.
+        maxStalledCount: 1_000_000,
+        settings: { backoffStrategy: (attempts, _, failure) => this.#backOff(attempts, failure) },
+      },
+    });
   }
 
   start(): void {
-    const { connections, prefix, lockMs, log } = this.#options;
-    this.#lastBusyAt = performance.now();
-    this.#worker ??= new Worker<Delivery>(QUEUE_NAME, (job, token) => this.#take(job, token), {
-      connection: connections.redis,
-      prefix,
-      concurrency: CONCURRENCY,
-      lockDuration: lockMs,
-      stalledInterval: lockMs,
-      // A replica that dies says nothing against what it was delivering.
-      maxStalledCount: 1_000_000,
-      runRetryDelay: Math.min(1_000, lockMs),
-      settings: { backoffStrategy: (attempts, _, failure) => this.#backOff(attempts, failure) },
-    });
-    this.#worker.on('error', (err) => log.debug({ err }, 'webhook worker'));
+    this.#worker.start();
   }
 
-  /** Waits for what is under way, until the limit; what is cut off is delivered by another replica. */
+  /** Waits for deliveries under way until the limit; another replica repeats those that are cut off. */
   async stop(limit: AbortSignal): Promise<void> {
-    const cut = new Promise<void>((resolve) => {
-      if (limit.aborted) resolve();
-      limit.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([this.#worker?.close(), cut]);
-    this.#options.connections.disconnect();
+    await this.#worker.stop(limit);
   }
 
-  /** Whether it has had no work for this long. False while it works. */
   isIdleFor(ms: number): boolean {
-    return this.#busy === 0 && performance.now() - this.#lastBusyAt > ms;
-  }
-
-  async #take(job: Job<Delivery>, token: string | undefined): Promise<void> {
-    this.#busy++;
-    try {
-      await this.#process(job, token);
-    } finally {
-      this.#busy--;
-      this.#lastBusyAt = performance.now();
-    }
+    return this.#worker.isIdleFor(ms);
   }
 
   async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {

@@ -1,5 +1,6 @@
 import { type ConnectionOptions, Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
+import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 
 /** One event for one receiver. Its job's id is the event's, so it stands in the queue once. */
 export interface Delivery {
@@ -22,16 +23,14 @@ const ATTEMPTS = 1_000_000;
 
 export function openQueue(connection: ConnectionOptions, prefix: string): Queue<Delivery> {
   return new Queue<Delivery>(QUEUE_NAME, {
+    ...QUEUE_DEFAULTS,
     connection,
     prefix,
-    skipWaitingForReady: true,
     defaultJobOptions: {
-      removeOnComplete: true,
-      removeOnFail: true,
+      ...JOB_DEFAULTS,
       attempts: ATTEMPTS,
       backoff: { type: 'custom' },
     },
-    streams: { events: { maxLen: 100 } },
   });
 }
 

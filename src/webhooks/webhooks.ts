@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import type { Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
-import { Deliverer, type DelivererOptions, type WorkerConnections } from './deliverer.ts';
+import type { WorkerConnections } from '../bull/bull-worker.ts';
+import { whenReady } from '../bull/open-queue.ts';
+import { Deliverer, type DelivererOptions } from './deliverer.ts';
 import { type Delivery, hasUntaken, openQueue } from './delivery-queue.ts';
 import { Forwarder, type ForwarderOptions } from './forwarder.ts';
 import { Sender, type SenderOptions } from './sender.ts';
@@ -74,7 +76,8 @@ export class Webhooks {
   }
 
   async #open(): Promise<void> {
-    this.#queue ??= await this.#openQueue();
+    const { redis, prefix, log } = this.#options;
+    this.#queue ??= await whenReady(openQueue(redis, prefix), log);
     const parts = { ...this.#options, queue: this.#queue, sender: this.#sender };
     if (this.#forwarder === null) {
       this.#forwarder = new Forwarder(parts);
@@ -102,19 +105,5 @@ export class Webhooks {
   async #suspend(deliverer: Deliverer): Promise<void> {
     this.#deliverer = null;
     await deliverer.stop(AbortSignal.timeout(STOP_MS));
-  }
-
-  /** A queue that was opened while Redis was away never recovers from it. */
-  async #openQueue(): Promise<Queue<Delivery>> {
-    const { redis, prefix, log } = this.#options;
-    const queue = openQueue(redis, prefix);
-    queue.on('error', (err) => log.debug({ err }, 'webhook queue'));
-    try {
-      await queue.waitUntilReady();
-    } catch (error) {
-      await queue.close().catch(() => undefined); // it never was open
-      throw error;
-    }
-    return queue;
   }
 }
