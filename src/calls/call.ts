@@ -82,6 +82,14 @@ export function isRemoved(call: Call | RemovedCall): call is RemovedCall {
   return 'removedAt' in call;
 }
 
+/**
+ * Graph does not know the call, and never took a keepAlive for it: the id, the tenant or the cloud
+ * is wrong, or the call was over before it was tracked. Any other ending is a hang-up.
+ */
+export function isUnknownToGraph(call: Call | RemovedCall): boolean {
+  return isRemoved(call) && call.state === 'ended' && call.renewedAt === null;
+}
+
 /** The stop that counts: the earlier of two, unless only the later one says why. */
 export function stopOf({ tracking, stops }: CallRecord): Stop | null {
   const apps = new Set([ALL_APPS, tracking?.app ?? ALL_APPS]);

@@ -45,8 +45,8 @@ async function trackOne(
   }
 }
 
-function describe({ state, renewedAt, lastError }: Call): string {
-  if (state === 'ended' && renewedAt === null) {
+function describe({ state, renewedAt, lastError, neverRenewed }: Call): string {
+  if (neverRenewed) {
     return 'not tracked: Graph does not know this id. Is the id, the tenant or the cloud wrong?';
   }
   if (state !== 'tracked') return `not tracked: ${state}`;

@@ -32,6 +32,8 @@ export interface Call {
   readonly reason?: RemovalReason | null | undefined;
   /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
+  /** True if Graph ended it and never took a keepAlive for it: the id, the tenant or the cloud is wrong, or the call was over before it was tracked. Absent otherwise. */
+  readonly neverRenewed?: boolean | undefined;
   readonly consecutiveFailures: number;
   /** Since when it is failing with under a third of its deadline left; null while it is not. RFC 3339, UTC, ms. */
   readonly atRiskAt: string | null;

@@ -1,5 +1,11 @@
 import Type, { type Static } from 'typebox';
-import { type Call, type CallError, isRemoved, type RemovedCall } from '../calls/call.ts';
+import {
+  type Call,
+  type CallError,
+  isRemoved,
+  isUnknownToGraph,
+  type RemovedCall,
+} from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { formatInstant, formatInstantOrNull } from './instant.ts';
@@ -88,6 +94,13 @@ export const CallSchema = Type.Object(
       }),
     ),
     goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
+    neverRenewed: Type.Optional(
+      Type.Boolean({
+        description:
+          'True if Graph ended it and never took a keepAlive for it: the id, the tenant or the cloud ' +
+          'is wrong, or the call was over before it was tracked. Absent otherwise.',
+      }),
+    ),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
     atRiskAt: InstantOrNull(
       'Since when it is failing with under a third of its deadline left; null while it is not.',
@@ -159,9 +172,14 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
   });
 }
 
-function presentEnd({ removedAt, reason, resultInfo }: RemovedCall) {
-  const end = { reason, goneAt: formatInstant(removedAt) };
-  return resultInfo === null ? end : { ...end, resultInfo };
+function presentEnd(call: RemovedCall) {
+  const { removedAt, reason, resultInfo } = call;
+  return {
+    reason,
+    goneAt: formatInstant(removedAt),
+    ...(resultInfo === null ? {} : { resultInfo }),
+    ...(isUnknownToGraph(call) ? { neverRenewed: true } : {}),
+  };
 }
 
 export function presentError(error: CallError): LastError {

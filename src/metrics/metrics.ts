@@ -1,5 +1,5 @@
 import { Registry } from '@prometheus-io/client';
-import type { Call, RemovedCall } from '../calls/call.ts';
+import { type Call, isUnknownToGraph, type RemovedCall } from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { NoticeFate } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
@@ -106,9 +106,8 @@ export class Metrics implements Observer, GraphObserver {
   }
 
   removed(call: RemovedCall): void {
-    // Counted separately, because the bot did not ask for it.
-    const reason = call.reason === 'owner-lost' ? 'owner-lost' : call.state;
-    this.#instruments.count('callkeeper_calls_removed_total', { app: this.#appOf(call), reason });
+    const labels = { app: this.#appOf(call), reason: removalReason(call) };
+    this.#instruments.count('callkeeper_calls_removed_total', labels);
   }
 
   notified(counts: Readonly<Record<NoticeFate, number>>): void {
@@ -194,6 +193,12 @@ export class Metrics implements Observer, GraphObserver {
   #reloaded(file: string, outcome: 'success' | 'failure'): void {
     this.#instruments.set('callkeeper_reload_successful', { file }, Number(outcome === 'success'));
   }
+}
+
+/** Counts separately what no bot asked for, and what is no usual hang-up. */
+function removalReason(call: RemovedCall): string {
+  if (isUnknownToGraph(call)) return 'unknown';
+  return call.reason === 'owner-lost' ? 'owner-lost' : call.state;
 }
 
 /** What is read when somebody asks for the metrics. */

@@ -98,12 +98,13 @@ export const METRICS = {
       app: APP,
       reason: {
         ended: 'Graph ended it',
+        unknown: 'Graph does not know its id: it ended without ever having been renewed',
         expired: 'it passed its deadline',
         untracked: 'stopped',
         'owner-lost': 'stopped because its owner did not renew its lease',
       },
     },
-    watch: '`expired` grows; `owner-lost` grows although no bot died',
+    watch: '`expired` or `unknown` grows; `owner-lost` grows although no bot died',
   },
   callkeeper_graph_timeouts_total: {
     type: 'counter',

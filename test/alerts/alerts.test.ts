@@ -83,6 +83,12 @@ const CASES: readonly Case[] = [
     instead: ['CallkeeperCallsFailing'],
   },
   {
+    alert: 'CallkeeperCallsUnknown',
+    fires: [{ [removed('unknown')]: counter(0, 1) }],
+    // One of a hundred is tracked just after its end.
+    near: [{ [removed('unknown')]: counter(0, 1), [removed('ended')]: counter(100) }],
+  },
+  {
     alert: 'CallkeeperMarginFalling',
     fires: [{ 'callkeeper_min_margin_seconds{app="default"}': gauge(1_755, 1_450) }],
     // At 5 and 15 minutes such a margin is in order.

@@ -76,6 +76,7 @@ const HEALTHY: Courses = {
   ...histogram('callkeeper_keepalive_duration_seconds', 0.5),
   ...histogram('callkeeper_lateness_seconds', 1),
   'callkeeper_calls_removed_total{app="default",reason="ended"}': counter(1),
+  'callkeeper_calls_removed_total{app="default",reason="unknown"}': counter(0),
   'callkeeper_calls_removed_total{app="default",reason="expired"}': counter(0),
   'callkeeper_calls_removed_total{app="default",reason="untracked"}': counter(2),
   'callkeeper_calls_removed_total{app="default",reason="owner-lost"}': counter(0),

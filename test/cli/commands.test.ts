@@ -96,6 +96,10 @@ describe('calls', () => {
     expect(lines.get(good)).toBe(`${good}  tracked and renewed`);
     expect(lines.get(bad)).toMatch(/ {2}tracked; the last keepAlive failed: 403: ./);
     expect(lines.get(unknown)).toMatch(/ {2}not tracked: Graph does not know this id\. Is the id,/);
+    const never = jsonLines((await cli(['show', unknown, '--json'], env)).stdout);
+    expect(never).toMatchObject([{ state: 'ended', renewedAt: null, neverRenewed: true }]);
+    const removed = 'callkeeper_calls_removed_total{app="default",reason="unknown"}';
+    await expect.poll(() => replica.metric(removed)).toBeGreaterThanOrEqual(1);
     const refused = await cli(['track', good, '--wait', '--app', 'nobody'], env);
     expect(refused.code).toBe(1);
     expect(refused.stdout).toContain(`${good}  refused: /app: no app of this name`);

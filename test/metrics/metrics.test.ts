@@ -290,6 +290,18 @@ describe('what is observed', () => {
     expect(of('calls_removed_total', 'app="default",reason="expired"')).toBe(0);
   });
 
+  test('a call that Graph never knew is counted apart from those that were hung up', async () => {
+    const { metrics, sum } = someMetrics();
+    metrics.removed(aRemovedCall({ app: 'default', state: 'ended', renewedAt: null }));
+    metrics.removed(aRemovedCall({ app: 'default', state: 'ended', renewedAt: NOW }));
+    metrics.removed(aRemovedCall({ app: 'default', state: 'expired', renewedAt: null }));
+    metrics.removed(aRemovedCall({ app: 'default', state: 'untracked', renewedAt: null }));
+    const counts = ['unknown', 'ended', 'expired', 'untracked'].map((reason) =>
+      sum(`callkeeper_calls_removed_total{reason="${reason}"}`),
+    );
+    expect(await Promise.all(counts)).toEqual([1, 1, 1, 1]);
+  });
+
   test('an app that is not configured has no label of its own, and loses the one it had', async () => {
     const { metrics, apps, read } = someMetrics();
     apps.set('sales', null);

@@ -88,3 +88,14 @@ test('a page holds calls and where the next one begins', async () => {
   expect(listed.map(({ state }: { state: string }) => state)).toEqual(['tracked', 'ended']);
   expect(next).toBe('MTY6');
 });
+
+test.each([
+  ['ended', null, true],
+  ['ended', NOW, undefined],
+  ['expired', null, undefined],
+  ['untracked', null, undefined],
+] as const)('a call that is %s, renewed at %s, was never renewed: %s', async (state, at, is) => {
+  const { app, calls } = await anApp();
+  calls.known.set(ID, aRemovedCall({ state, renewedAt: at }));
+  expect((await app.inject(`/calls/${ID}`)).json().neverRenewed).toBe(is);
+});
