@@ -8,12 +8,12 @@ import { networkOf } from './networks.ts';
 import { Problem, type ProblemName, problemBody } from './problems.ts';
 
 export interface AdmissionOptions {
-  /** Who brings an `Authorization` header. Never rejects; at once where it can be said at once. */
+  /** Identifies the sender of an `Authorization` header. Never rejects. */
   readonly identify: (authorization: string | undefined) => Identity | Promise<Identity>;
-  /** For each key; for each address where no keys are wanted, and for those without a right one. */
+  /** Per key; per address if no key is required, and for clients without a valid key. */
   readonly rateLimit: { readonly max: number; readonly windowMs: number };
   readonly onDenied: (denial: Denial) => void;
-  /** Nobody has to bring anything, as only this machine is to ask. */
+  /** No key is required, because only this machine may ask. */
   readonly loopbackOnly: boolean;
 }
 
@@ -26,13 +26,15 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Needs no key and is not limited: for probes and scrapers. */
     open?: boolean;
-    /** Wanted in place of `read` for GET and `track` for the rest; null: it is enough to be known. */
+    /**
+     * The required scope, instead of `read` for GET and `track` for the rest; null: any valid key.
+     */
     scope?: Scope | null;
   }
   interface FastifyRequest {
-    /** Who asks; on open routes nobody in particular, who may do nothing. */
+    /** The client; on open routes one without rights. */
     principal: Principal;
-    /** Answers 403 to who asks, with the reason; told of in the log. */
+    /** Logs the refusal and returns the problem 403. */
     forbid(detail: string): Problem;
   }
 }
@@ -46,15 +48,14 @@ const NOBODY: Principal = {
 };
 
 /**
- * Who may come in, and how often. Closed unless a route says `open`, unknown
- * routes included: a route that is added later is not open by an oversight, and
- * a scan for routes costs its sender guesses.
+ * Decides who may send requests, and how many. A route needs a key unless it says `open`. So does
+ * an unknown route: a new route is not open by mistake, and a scan for routes uses up the sender's
+ * guesses.
  *
- * A holder of a key is limited by the key; who has none, or a wrong one, by the
- * address. A right key is let in even from an address that has used up its
- * guesses: behind a proxy all share one address, and somebody's guesses must not
- * lock out the bots. (24 characters are not found by guessing; the limit is
- * there to bound the load.)
+ * A client with a valid key is limited by its key, any other by its address. A valid key is
+ * accepted even from an address that has used up its guesses: behind a proxy all clients share one
+ * address, and the guesses of one must not lock out the bots. (Nobody can guess 24 characters; the
+ * limit only bounds the load.)
  */
 export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, options) => {
   const { max, windowMs } = options.rateLimit;
@@ -104,7 +105,7 @@ export const admission = fastifyPlugin<AdmissionPluginOptions>(async (app, optio
   });
 });
 
-/** Counts and tells of who is refused. @param why for the log alone, where the answer says less */
+/** Counts and logs a refusal. @param why only for the log, if the answer says less */
 type Deny = (request: FastifyRequest, denial: Denial, problem: Problem, why?: string) => Problem;
 
 /** Unknown routes need no scope. */
@@ -112,7 +113,7 @@ function wantedScope({ is404, method, routeOptions }: FastifyRequest): Scope | n
   return is404 ? null : scopeOf(method, routeOptions.config);
 }
 
-/** What a route wants of who asks. */
+/** The scope that a route requires. */
 export function scopeOf(method: string, { scope }: Pick<FastifyContextConfig, 'scope'>) {
   if (scope !== undefined) return scope;
   return method === 'GET' || method === 'HEAD' ? 'read' : 'track';
@@ -126,10 +127,10 @@ function retryLater(name: ProblemName, detail: string, retryAfterS: number): Pro
   return new Problem(problemBody(name, detail), { 'retry-after': String(retryAfterS) });
 }
 
-/** How soon to ask again while the keys of tokens cannot be had, in seconds. */
+/** `Retry-After` while the signing keys cannot be fetched, in seconds. */
 const KEYS_RETRY_AFTER_S = 5;
 
-/** Challenges as RFC 6750 has them: no error code where no credentials came. */
+/** The challenge has no error code if the request had no credentials: RFC 6750. */
 function refuse(
   request: FastifyRequest,
   identity: Extract<Identity, { reason: string }>,

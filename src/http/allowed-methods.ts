@@ -2,8 +2,8 @@ import type { FastifyInstance, HTTPMethods } from 'fastify';
 import { Problem, problemBody } from './problems.ts';
 
 /**
- * Answers 405 with `Allow` for the methods that a known path does not have. To
- * be called before the routes are registered; the function that it gives, after.
+ * Answers 405 with `Allow` for methods that a known path does not have. Call it before the routes
+ * are registered, and the returned function after.
  */
 export function watchMethods(app: FastifyInstance): () => void {
   const urls = new Set<string>();

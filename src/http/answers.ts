@@ -66,10 +66,12 @@ export const ReadinessProblemSchema = Type.Object(
   },
 );
 
-/** In the document's components; answers name them by `$ref`. */
+/** Schemas in the components of the document; answers refer to them. */
 type ComponentName = 'Problem' | 'KeepAliveProblem' | 'ReadinessProblem';
 
-/** What any route may answer; the parser's refusals (408, 431) come before there is a route. */
+/**
+ * Every route may answer these. The refusals of the parser (408, 431) come before a route is known.
+ */
 const ANYWHERE: readonly ProblemName[] = ['malformed-request', 'internal-error'];
 const BEHIND_A_KEY: readonly ProblemName[] = [
   'unauthorized',
@@ -78,7 +80,7 @@ const BEHIND_A_KEY: readonly ProblemName[] = [
   'entra-keys-unavailable',
 ];
 
-/** What any method that may have a body can answer to it, wanted or not. */
+/** Every route whose method may have a body may answer these, even if it needs no body. */
 export const BODY_PROBLEMS: readonly ProblemName[] = [
   'invalid-json',
   'body-too-large',
@@ -90,12 +92,12 @@ const HEADERS: Partial<Record<number, object>> = {
   429: { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } },
 };
 
-/** The errors of a route that wants a key, for its `schema.response`. */
+/** The errors of a route that needs a key, for its `schema.response`. */
 export function problemAnswers(names: readonly ProblemName[], component?: ComponentName) {
   return openProblemAnswers([...names, ...BEHIND_A_KEY], component);
 }
 
-/** The errors of a route that wants no key. */
+/** The errors of a route that needs no key. */
 export function openProblemAnswers(
   names: readonly ProblemName[],
   component: ComponentName = 'Problem',

@@ -35,7 +35,6 @@ import { createServer } from './server.ts';
 export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly calls: CallsFor;
   readonly owners: OwnerRoutesOptions['owners'];
-  /** Events about an owner show it with its calls and its lease. */
   readonly presentOwner: PresentOwnerRecord;
   readonly events: EventLog;
   readonly overviews: Overviews;
@@ -45,20 +44,20 @@ export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly deadlineMs: number;
   /** null: they are served by {@link buildMetricsApp}. */
   readonly metrics: MetricsRoutesOptions['metrics'] | null;
-  /** Follows requests, where traces are wanted. */
+  /** Traces requests; null if traces are off. */
   readonly tracing: FastifyPluginCallback | null;
-  /** Told of each answer, but of those to probes and of pages that are open to all. */
+  /** Called for each answer, except to probes and for open pages. */
   onAnswered(status: number): void;
   onConnectionDropped(reason: DropReason): void;
-  /** Default: nobody is believed. */
+  /** Default: none. */
   readonly trustsProxy?: TrustsProxy;
   readonly log: Logger;
   readonly version: string;
-  /** Others than {@link LIMITS}, for tests. */
+  /** Instead of {@link LIMITS}, for tests. */
   readonly limits?: Partial<Limits>;
 }
 
-/** The API as an instance that does not listen yet. Who builds it closes it. */
+/** Builds the API; it does not listen yet. The caller closes it. */
 export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   const { calls, metrics, version } = options;
   const limits = { ...LIMITS, ...options.limits };

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Where the request came from: enough to find it in the log of a proxy. */
+/** Identifies a request in the log of a proxy. */
 type Asker = Pick<FastifyRequest, 'log' | 'id' | 'client' | 'principal'>;
 
 export interface AuditEntry {
@@ -19,13 +19,13 @@ export function audit({ log, id: reqId, client, principal }: Asker, entry: Audit
 
 export type Denial = 'unauthorized' | 'forbidden' | 'rate-limited' | 'unverifiable';
 
-/** Most lines of refusals in a window: who guesses keys must not fill the disk. */
+/** The most lines about refusals in a window: guesses of keys must not fill the disk. */
 const MOST_LINES = 10;
 const WINDOW_MS = 10_000;
-/** It may be any text here: it has not been looked at. */
+/** Unchecked at this point, so it may be any text. */
 const MOST_OF_AN_ID = 128;
 
-/** Tells the log who was refused, but for most of a flood, of which only the number is told. */
+/** Logs refusals. Of a flood it logs only a few, and the number of the rest. */
 export class DenialLog {
   readonly #now: () => number;
   #windowAt = Number.NEGATIVE_INFINITY;
@@ -37,7 +37,7 @@ export class DenialLog {
     this.#now = now;
   }
 
-  /** @param why without anything of the key */
+  /** @param why without any part of the key */
   tell(request: FastifyRequest, denial: Denial, why: string): void {
     if (this.#now() - this.#windowAt >= WINDOW_MS) {
       this.#windowAt = this.#now();

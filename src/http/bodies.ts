@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import { Problem, problemBody } from './problems.ts';
 
 /**
- * Bodies are JSON, or empty whatever their content type: `curl -X POST -d ''`
- * says that it sends a form. An empty body is none. `__proto__`, and a
- * `constructor` with a `prototype`, are refused wherever they stand.
+ * Parses JSON bodies. A body may also be empty with any content type, because `curl -X POST -d ''`
+ * says that it sends a form. `__proto__`, and `constructor` with a `prototype`, are refused at any
+ * depth.
  */
 export function acceptJsonOnly(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');

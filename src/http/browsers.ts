@@ -1,18 +1,17 @@
 import type { FastifyRequest } from 'fastify';
 
-/** As a `Host` header has it, with the port. */
+/** Matches a `Host` header, with the port. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
 /**
- * Why a request must not be done though nobody has to show anything, or null.
+ * Why a request is refused although no key is required; null if it is not.
  *
- * The browser of whoever works on this machine sends what any page tells it to:
- * changes, without being asked (https://www.rfc-editor.org/rfc/rfc6454#section-3.4),
- * and by a name that the page's owner has since pointed at this machine, what is
- * to be read as well (DNS rebinding). A bot sends no `Sec-Fetch-Site`
- * (https://www.w3.org/TR/fetch-metadata/), and asks loopback by a name of loopback.
+ * Any web page can make the browser of a user on this machine send changes
+ * (https://www.rfc-editor.org/rfc/rfc6454#section-3.4). If the owner of the page has pointed a host
+ * name at this machine, the page can also read answers (DNS rebinding). A bot sends no
+ * `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/), and uses a name of loopback.
  *
- * @param loopbackOnly whether nobody but this machine itself is to ask
+ * @param loopbackOnly whether only this machine may send requests
  */
 export function faultOfBrowser(
   { method, headers, host }: Pick<FastifyRequest, 'method' | 'headers' | 'host'>,

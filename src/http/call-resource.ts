@@ -129,18 +129,17 @@ export const CallSchema = Type.Object(
   },
 );
 
-/** A call as the API tells of it. */
 export type CallResource = Static<typeof CallSchema>;
 
 /** `Call` in the document's components, for the answers of routes. */
 export const CallRef = Type.Unsafe<CallResource>({ $ref: 'Call#' });
 
-/** The answer of a route that is the call, with what that means there. */
+/** The call as the answer of a route, with its own description. */
 export function callAnswer(description: string) {
   return Type.Unsafe<CallResource>({ $ref: 'Call#', description });
 }
 
-/** Makes a call ready to be told; `durable` is false where only this replica holds it. */
+/** Converts a call for an answer. `durable` is false if only this replica knows it. */
 export type PresentCall = (call: Call | RemovedCall, durable: boolean) => CallResource;
 
 export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {

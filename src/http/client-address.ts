@@ -4,12 +4,12 @@ import type { FastifyInstance } from 'fastify';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The address of the client, as far as it can be believed: see {@link clientAddress}. */
+    /** The address of the client: see {@link clientAddress}. */
     client: string;
   }
 }
 
-/** Whether a proxy at this address may say which client it asks for. */
+/** Whether the address is that of a trusted proxy. */
 export type TrustsProxy = (address: string) => boolean;
 
 /** @param networks such as `10.0.0.0/8` and `::1/128` */
@@ -31,11 +31,11 @@ const WITH_PORT = /^(?:\[([^\]]+)\]|([^:]+)):\d{1,5}$/;
 
 /**
  * Follows X-Forwarded-For from its end, from one trusted proxy to the next, and returns the first
- * address that is not such a proxy's. Each proxy adds the address that asked it, so what stands
- * before that one may be anybody's invention.
+ * address that is not such a proxy's. Each proxy appends the address of its client, so anybody
+ * may have invented the addresses before that one.
  *
- * Fastify's `trustProxy` would also believe X-Forwarded-Host, which a page in a browser can send,
- * and would hand on what is not an address.
+ * Fastify's `trustProxy` would also trust X-Forwarded-Host, which a page in a browser can send, and
+ * would return texts that are not addresses.
  */
 export function clientAddress(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,

@@ -5,13 +5,13 @@ interface Document {
   readonly components?: { readonly schemas?: object };
 }
 
-/** Their values look like schemas, but are data. */
+/** The values of these keys look like schemas, but are data. */
 const DATA = new Set(['example', 'examples', 'default', 'enum', 'const']);
 
 /**
- * Moves every schema that has a title to the document's components, under that title, and refers
- * to it from its place: generators of clients name types by their components. The routes keep
- * whole schemas, as requests are checked and answers written by them.
+ * Moves every schema with a title to the components of the document and refers to it, because
+ * generators of clients name types by their components. The routes keep whole schemas, with which
+ * requests are checked and answers written.
  */
 export function nameSchemas<T extends Document>(
   document: T,
@@ -44,7 +44,7 @@ function moveAll(value: Json, named: Map<string, Json>): Json {
   );
 }
 
-/** The description of a parameter's schema has become the parameter's. */
+/** The parameter already has the description of its schema. */
 function add(name: string, schema: Json, named: Map<string, Json>): void {
   const other = named.get(name) ?? schema;
   if (textOf(other) !== textOf(schema)) {

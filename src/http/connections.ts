@@ -66,7 +66,7 @@ export class Connections {
     server.on('request', (request, response) => this.#begin(request, response));
   }
 
-  /** To be called when a request on this connection has shown a valid key. */
+  /** Call it when a request on this connection has shown a valid key. */
   know(socket: Socket): void {
     const peer = this.#peers.get(socket);
     if (!peer || peer.isKnown) return;
@@ -75,8 +75,8 @@ export class Connections {
   }
 
   /**
-   * Closes the anonymous connections without a request. Node counts a connection that has never sent
-   * a whole request as active, and would wait for it when the server closes.
+   * Closes the anonymous connections without a request. Node counts a connection that has never
+   * sent a whole request as active, and would wait for it when the server closes.
    */
   closeAnonymous(): void {
     for (const peer of this.#peers.values()) {

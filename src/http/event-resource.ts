@@ -41,7 +41,6 @@ export const EventSchema = Type.Object(
   },
 );
 
-/** An event as the API shows it. */
 export type EventResource = Static<typeof EventSchema>;
 
 export type PresentEvent = (event: PublishedEvent) => EventResource;

@@ -6,22 +6,21 @@ import { SECURITY_HEADERS } from './security-headers.ts';
 export interface EventStreamOptions {
   readonly present: PresentEvent;
   readonly wants: (event: PublishedEvent) => boolean;
-  /** Whether whoever is told may still be; asked before each event and with each heartbeat. */
+  /** Whether the client may still read; checked before each event and with each heartbeat. */
   readonly isWelcome: () => boolean;
   readonly heartbeatMs: number;
-  /** A client that takes nothing for so long is cut off. */
+  /** A client that reads nothing for this long is disconnected, in ms. */
   readonly stalledMs: number;
 }
 
-/** How long a client waits before it connects again, in ms; it is told so. */
+/** How long a client should wait before it connects again, in ms. */
 const RETRY_MS = 2_000;
 
 /**
- * Sends events as they come, in the format of Server-Sent Events
- * (https://html.spec.whatwg.org/multipage/server-sent-events.html), until the
- * signal aborts or the client is gone. Nothing is read for a client that has not
- * taken what it was sent: one piece of events is all that waits for it. Resolves
- * with how it ended: the client took nothing for too long, or is not welcome any more.
+ * Sends events as Server-Sent Events
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html), until the signal aborts or the
+ * client disconnects. It reads no further events until the client has taken the last ones, so at
+ * most one batch waits. Resolves with how the stream ended.
  */
 export async function sendEvents(
   response: ServerResponse,
@@ -31,7 +30,7 @@ export async function sendEvents(
 ): Promise<'ended' | 'stalled' | 'unwelcome'> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  response.once('error', () => gone.abort()); // it went while it was written to
+  response.once('error', () => gone.abort()); // it disconnected during a write
   const unwelcome = new AbortController();
   const signal = AbortSignal.any([stop, gone.signal, unwelcome.signal]);
   response.writeHead(200, {
@@ -42,11 +41,11 @@ export async function sendEvents(
     ...SECURITY_HEADERS,
   });
   response.write(`retry: ${RETRY_MS}\n${placeFrame(reader.place)}`);
-  // What the client has been sent; the reader may be ahead of it.
+  // The place of what was sent; the reader may be ahead of it.
   let { place } = reader;
   const heartbeat = setInterval(() => {
     if (!options.isWelcome()) return unwelcome.abort();
-    // With the place: a client that is sent few events does not fall behind for it.
+    // With the place, so that a client with a selective filter does not fall behind.
     if (!response.writableNeedDrain) response.write(`: heartbeat\n${placeFrame(place)}`);
   }, options.heartbeatMs);
   try {
@@ -64,7 +63,7 @@ export async function sendEvents(
     }
   } finally {
     clearInterval(heartbeat);
-    // What has not been taken by now would be waited for.
+    // `end` would wait until the client has taken everything.
     if (response.writableNeedDrain) response.destroy();
     else response.end();
   }
@@ -80,12 +79,12 @@ function eventFrame(place: string, resource: EventResource): string {
   return `id: ${place}\nevent: ${resource.type}\ndata: ${JSON.stringify(resource)}\n\n`;
 }
 
-/** With no data it is no event to a client, but from here on it resumes. */
+/** Without data, clients see no event, but remember the id and resume there. */
 function placeFrame(place: string): string {
   return `id: ${place}\n\n`;
 }
 
-/** False where that takes too long, or the signal aborts before. */
+/** False if that takes too long or the signal aborts. */
 function drained(response: ServerResponse, withinMs: number, signal: AbortSignal) {
   return new Promise<boolean>((resolve) => {
     const done = (inTime: boolean) => () => {

@@ -12,7 +12,7 @@ import { REQUEST_ID } from './request-id.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 import { faultsOf, type SchemaFault } from './validation.ts';
 
-/** How soon to ask again while the store is out, in seconds: about what a failover takes. */
+/** `Retry-After` while Redis is out, in seconds: about as long as a failover. */
 const STORE_RETRY_AFTER_S = '5';
 
 /** Fastify's own errors by their code (https://fastify.dev/docs/latest/Reference/Errors/). */
@@ -23,7 +23,7 @@ const FASTIFY_ERRORS: Readonly<Record<string, readonly [ProblemName, string]>> =
   FST_ERR_BAD_URL: ['malformed-request', 'the path is not properly percent-encoded'],
 };
 
-/** The one place that says how an error is answered. */
+/** Decides how an error is answered. */
 export function toProblem(error: FastifyError | Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof StoreUnavailableError) {
@@ -46,7 +46,7 @@ export function toProblem(error: FastifyError | Error): Problem {
   return new Problem(problemBody('internal-error', 'the cause is in the log of this replica'));
 }
 
-/** Answers an error, and logs those that are ours with their cause. */
+/** Answers an error, and logs our own faults with their cause. */
 export function answerFailure(
   error: FastifyError | Error,
   request: FastifyRequest,
@@ -61,7 +61,7 @@ export function answerFailure(
   send(reply, problem);
 }
 
-/** For what Fastify refuses before there is a route, and hooks, such as a path of bad percent-encoding. */
+/** For requests that Fastify refuses before routes and hooks, such as a badly encoded path. */
 export function answerFrameworkFailure(
   error: FastifyError,
   { id }: FastifyRequest,

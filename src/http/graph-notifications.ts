@@ -12,8 +12,8 @@ const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const MOST_MESSAGE = 1_000;
 
 /**
- * What one `commsNotification` says of a call; null where it says nothing of one.
- * Its words come in either case (`Deleted`, `deleted`). Source: Microsoft Learn,
+ * What one `commsNotification` says about a call; null if it is about something else. Microsoft
+ * writes its values in upper or lower case (`Deleted`, `deleted`). Source: Microsoft Learn,
  * resource types `commsNotification` and `call`.
  */
 export function readNotification(item: unknown): Notice | null {
@@ -45,7 +45,7 @@ function tenantOf({ tenantId }: Record<string, unknown>): string | null {
   return tenant !== undefined && GUID.test(tenant) ? tenant : null;
 }
 
-/** Microsoft's examples also have numbers as text, and `subCode` for `subcode`. */
+/** Microsoft's examples also have numbers as text, and `subCode` instead of `subcode`. */
 function resultInfoOf(value: unknown): ResultInfo | null {
   if (!isObject(value)) return null;
   const { code, subcode, message } = withLowerNames(value);

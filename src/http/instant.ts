@@ -13,8 +13,8 @@ let day = Number.NaN;
 let dayText = '';
 
 /**
- * RFC 3339 in UTC with milliseconds, as `toISOString` has it. The day is
- * remembered: four instants a call were a sixth of what an answer costs.
+ * RFC 3339 in UTC with milliseconds, like `toISOString`. It caches the day, because formatting four
+ * instants per call was a sixth of the cost of an answer.
  */
 export function formatInstant(at: number): string {
   const atDay = Math.floor(at / DAY_MS);

@@ -1,4 +1,4 @@
-/** What a client may ask of a connection. Durations in ms, sizes in bytes. */
+/** Limits of the API. Durations in ms, sizes in bytes. */
 export interface Limits {
   /** For the headers of a request to arrive. */
   readonly headersTimeoutMs: number;
@@ -11,9 +11,9 @@ export interface Limits {
   readonly keepAliveTimeoutMs: number;
   /** The same for a connection that showed no valid key; Node's default. */
   readonly anonymousKeepAliveMs: number;
-  /** A connection on which nothing moves is cut. Longer than any answer takes. */
+  /** A silent connection is closed after this. Longer than any answer takes. */
   readonly inactivityMs: number;
-  /** How often Node looks for requests past their time. */
+  /** How often Node checks for requests past their time. */
   readonly checkEveryMs: number;
   readonly maxConnections: number;
   /** Connections that have shown no valid key yet; see `Connections`. */
@@ -26,11 +26,11 @@ export interface Limits {
   readonly maxBodyBytes: number;
   readonly maxBatchBodyBytes: number;
   readonly maxNotificationBytes: number;
-  /** Streams of events that are open at once. */
+  /** Event streams that are open at once. */
   readonly maxEventStreams: number;
-  /** So often a stream of events says something, shorter than load balancers wait (60 s). */
+  /** Heartbeat of an event stream, shorter than the idle time-out of load balancers (60 s). */
   readonly eventHeartbeatMs: number;
-  /** A client that takes none of its events for so long is cut off. */
+  /** A client that reads no events for this long is disconnected. */
   readonly eventStalledMs: number;
 }
 
@@ -54,7 +54,7 @@ export const LIMITS: Limits = {
   eventStalledMs: 30_000,
 };
 
-/** The listener of `METRICS_ADDRESS`, where nobody shows a key. */
+/** For the listener of `METRICS_ADDRESS`, on which no connection shows a key. */
 export const METRICS_LIMITS: Limits = {
   ...LIMITS,
   maxConnections: 256,
@@ -62,8 +62,8 @@ export const METRICS_LIMITS: Limits = {
   maxAnonymousPerAddress: 64,
 };
 
-/** Most calls of a batch, and of a page. */
+/** The most calls in a batch and on a page. */
 export const MOST_CALLS = 1_000;
 
-/** Most notifications of one request; Graph sends one or a few at once. */
+/** The most notifications in one request. Graph sends one or a few at once. */
 export const MOST_NOTIFICATIONS = 200;

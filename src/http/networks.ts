@@ -5,7 +5,7 @@ const GROUPS = 8;
  * Returns the part of an address that a client cannot change at will: an IPv4 address, or the first
  * 64 bits of an IPv6 address, because providers give each customer a whole /64.
  *
- * @param address as a socket has it; undefined once the peer is gone
+ * @param address of a socket; undefined once the client has disconnected
  */
 export function networkOf(address: string | undefined): string {
   if (!address?.includes(':')) return address ?? 'unknown';

@@ -67,12 +67,15 @@ const WEBHOOKS = {
   },
 };
 
-/** Only what this server itself serves; Swagger UI draws its icons from data URLs. */
+/** Only files of this server, and data URLs for Swagger UI's icons. */
 const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** The document, generated from the routes that are registered afterwards, and its page at `/docs`. */
+/**
+ * Generates the document from the routes that are registered afterwards, and serves its page at
+ * `/docs`.
+ */
 export const openApi = fastifyPlugin<{ version: string }>(async (app, { version }) => {
   for (const schema of COMPONENTS) app.addSchema(schema);
   await app.register(swagger, {
@@ -117,7 +120,7 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
 });
 
-/** The scope that a route wants, as the keys and as the tokens have it. */
+/** The scope that a route requires, for keys and for tokens. */
 function wanted([method = '']: readonly string[], config: FastifyContextConfig = {}) {
   const scope = scopeOf(method, config);
   if (scope === null) return [{ apiKey: [] }, { entra: [] }];
@@ -135,13 +138,14 @@ const COMPONENTS = [
   ReadinessProblemSchema,
 ];
 
-/** What the plugin cannot say. */
+/** Corrects what the plugin cannot express. */
 function correct<T extends { paths?: object }>(document: T): T {
   const paths = structuredClone(document.paths) as Record<string, Record<string, Operation>>;
   const { post, delete: untrack } = paths['/calls/{id}/track'] ?? {};
-  // It takes every body for required; that of `trackCall` may be left out.
+  // The plugin marks every body as required; that of `trackCall` is optional.
   if (post?.requestBody) post.requestBody.required = false;
-  // Of a success with a body and one without, as here 204, clients of NSwag throw the second.
+  // If one success has a body and another has none, such as 204, clients by NSwag throw for the
+  // second.
   if (untrack) delete untrack.responses['202']?.content;
   return { ...document, paths };
 }

@@ -94,7 +94,6 @@ export const OverviewSchema = Type.Object(
   { title: 'Overview', description: "How all calls within the key's reach are." },
 );
 
-/** The overview as the API tells of it. */
 export type OverviewResource = Static<typeof OverviewSchema>;
 
 export interface OverviewContext {

@@ -49,7 +49,6 @@ export const OwnerSchema = Type.Object(
   },
 );
 
-/** An owner as the API shows it. */
 export type OwnerResource = Static<typeof OwnerSchema>;
 
 export const OwnerRef = Type.Unsafe<OwnerResource>({ $ref: 'Owner#' });

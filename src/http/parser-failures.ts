@@ -8,7 +8,7 @@ const SECURITY_LINES = Object.entries(SECURITY_HEADERS)
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
 
-/** Node's codes; all others mean that the request is not HTTP. */
+/** By Node's code. Any other code means that the request is not HTTP. */
 const BY_CODE: Readonly<Record<string, readonly [ProblemName, string]>> = {
   HPE_HEADER_OVERFLOW: ['headers-too-large', 'the headers exceed what this server reads'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'the chunk extensions are too large'],
@@ -16,8 +16,8 @@ const BY_CODE: Readonly<Record<string, readonly [ProblemName, string]>> = {
 };
 
 /**
- * Answers what Node's HTTP parser refuses. There is no request yet, so the
- * response is written by hand; the connection is of no more use.
+ * Answers requests that Node's HTTP parser refuses. There is no request object yet, so it writes
+ * the response to the socket, and closes it.
  */
 export function answerParserFailure(
   log: FastifyBaseLogger,

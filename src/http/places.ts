@@ -1,4 +1,4 @@
-/** So many are there, of which nobody may have all: others must find one too. */
+/** A limited number of places. No client may have all of them. */
 export class Places {
   readonly #most: number;
   readonly #mostOfOne: number;
@@ -11,8 +11,8 @@ export class Places {
   }
 
   /**
-   * @param name of who takes one
-   * @returns what gives it back; or why there is none.
+   * @param name of the client
+   * @returns a function that gives the place back, or why there is none
    */
   take(name: string): (() => void) | string {
     const taken = this.#taken.get(name) ?? 0;

@@ -31,11 +31,11 @@ export const PROBLEMS = {
 
 export type ProblemName = keyof typeof PROBLEMS;
 
-/** What is wrong with one field: its place in the body, or its name elsewhere. */
+/** The fault of one field. */
 export interface Fault {
   /** JSON pointer into the body (RFC 6901): `/labels/room`; '' is the whole body. */
   readonly pointer?: string;
-  /** Of the path or the query. */
+  /** The name of a parameter of the path or query. */
   readonly parameter?: string;
   readonly detail: string;
 }
@@ -50,7 +50,7 @@ export interface ProblemBody {
   readonly [member: string]: unknown;
 }
 
-/** The `type` of a problem: absolute and the same on every host. It names, it does not locate. */
+/** The `type` of a problem. A URN, so it is the same on every host, and nobody looks it up. */
 export function problemType(name: ProblemName): string {
   return `urn:callkeeper:problem:${name}`;
 }
@@ -64,7 +64,7 @@ export function problemBody(
   return { type: problemType(name), title, status, detail, ...members };
 }
 
-/** The problem of a request with faults in its fields, of which there is one at least. */
+/** @param faults at least one */
 export function invalidBody(faults: readonly Fault[]): ProblemBody {
   const { pointer, parameter, detail } = faults[0] as Fault;
   const where = parameter ?? (pointer || 'body');
@@ -72,7 +72,7 @@ export function invalidBody(faults: readonly Fault[]): ProblemBody {
   return problemBody('invalid-request', `${where}: ${detail}${more}`, { errors: faults });
 }
 
-/** Thrown by routes and hooks; the error handler answers it as it stands. */
+/** Thrown by routes and hooks; the error handler sends it. */
 export class Problem extends Error {
   readonly code = 'PROBLEM';
   readonly body: ProblemBody;

@@ -3,16 +3,16 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
 export const REQUEST_ID = 'x-request-id';
-/** Nothing that could break a line of a log, or fill it. */
+/** Nothing that could break or fill a line of the log. */
 const SANE = /^[\w.~:+/=@-]{1,128}$/;
 
-/** The id that a client or proxy gave the request; a new one if it gave none, or one that is not sane. */
+/** The id from the client or proxy; a new one if there is none, or if it is invalid. */
 export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers[REQUEST_ID];
   return typeof given === 'string' && SANE.test(given) ? given : randomUUID();
 }
 
-/** Answers bear the id that the log has, streams of events included. */
+/** Adds the id to every answer, including event streams. */
 export function answerRequestIds(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.raw.setHeader(REQUEST_ID, request.id);

@@ -5,12 +5,12 @@ import fastifyPlugin from 'fastify-plugin';
 import helmet from 'helmet';
 
 /**
- * Nothing that the API answers is a page: no browser is to load, run or frame
- * anything for it. A route that serves one says its own `content-security-policy`.
+ * An answer of the API is not a page, so a browser may not load, run or frame anything for it. A
+ * route that serves a page sets its own `content-security-policy`.
  *
- * Without Strict-Transport-Security: there is no TLS here, and over HTTP it must
- * not be sent (https://www.rfc-editor.org/rfc/rfc6797#section-7.2). It is for the
- * proxy where TLS ends to say so for its host.
+ * Without Strict-Transport-Security, which must not be sent over HTTP
+ * (https://www.rfc-editor.org/rfc/rfc6797#section-7.2). The proxy that ends TLS decides that for
+ * its host.
  */
 const apply = helmet({
   contentSecurityPolicy: {
@@ -22,9 +22,9 @@ const apply = helmet({
 });
 
 /**
- * What helmet sets, by lower-case name. They are the same for all answers, so it
- * is asked once: to ask it for each request took 15 µs of processor time, a tenth
- * of what tracking a known call takes; to send them takes 3.
+ * The headers of helmet, by lower-case name. They are the same for all answers, so helmet runs
+ * once. For each request it would take 15 µs of CPU, a tenth of the cost of tracking a known call;
+ * sending them takes 3 µs.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = readHeaders();
 
@@ -37,7 +37,7 @@ function readHeaders(): Record<string, string> {
   );
 }
 
-/** Sends them with every answer that Fastify makes, to what is not let in as well. */
+/** Adds them to every answer of Fastify, including refusals. */
 export const securityHeaders = fastifyPlugin(async (app) => {
   app.addHook('onRequest', (_request, reply: FastifyReply, next) => {
     reply.headers(SECURITY_HEADERS);

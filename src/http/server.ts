@@ -18,7 +18,7 @@ declare module 'fastify' {
   }
 }
 
-/** What all listeners have in common: limits, and problems for answers to what is wrong. */
+/** What all listeners share: limits, and problem documents for errors. */
 export function createServer(
   log: Logger,
   limits: Limits,
@@ -29,7 +29,7 @@ export function createServer(
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.maxBodyBytes,
-    // An id of any length reaches its schema, which refuses it.
+    // A long id must reach its schema, which refuses it.
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
     connectionTimeout: limits.inactivityMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -42,9 +42,10 @@ export function createServer(
       // Node would answer with an empty body; `refuseMissingHost` answers with a problem.
       requireHostHeader: false,
     },
-    // While it closes, what still comes on open connections is answered, not refused.
+    // While it closes, requests on open connections are still answered.
     return503OnClosing: false,
-    // A logger for each request would cost as much as its validation; a line names its request itself.
+    // A logger per request would cost as much as its validation, so log lines add the id
+    // themselves.
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
     clientErrorHandler: (error, socket) => answerParserFailure(log, error, socket),
@@ -58,7 +59,7 @@ export function createServer(
   app.decorate('connections', connections);
   app.addHook('preClose', async () => connections.closeAnonymous());
   app.setValidatorCompiler(compileValidator);
-  // Answers are what the routes build, to the letter; tests hold them against their schemas.
+  // Answers are sent as the routes build them; tests check them against their schemas.
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(answerFailure);
   app.setNotFoundHandler(answerUnknownRoute);
@@ -87,7 +88,10 @@ function ignoreExpectations({ server }: FastifyInstance): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
-/** A line a request; only where somebody wants it, as it costs. Never headers: they hold keys. */
+/**
+ * Logs each request, only at level trace or debug because it costs. Never headers: they contain
+ * keys.
+ */
 function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
     const { method, url, client } = request;

@@ -7,7 +7,9 @@ import type { TrackRequest } from '../calls/track-request.ts';
 import type { Fault } from './problems.ts';
 import { faultsOf } from './validation.ts';
 
-/** No control characters. Bounded by code points, lest a validator takes graphemes for characters. */
+/**
+ * No control characters. The pattern counts code points, because a validator might count graphemes.
+ */
 const plainText = (most: number) => `^[^\\u0000-\\u001f\\u007f-\\u009f]{0,${most}}$`;
 
 const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$';
@@ -35,7 +37,7 @@ export const Owner = Type.String({
   examples: ['bot-7'],
 });
 
-/** To choose calls by. */
+/** A filter of calls. */
 export const Labels = Type.Array(Type.String({ pattern: '^[A-Za-z0-9]', maxLength: 320 }), {
   maxItems: 16,
   description: '`key`, or `key=value`; may be repeated, all must hold.',
@@ -111,14 +113,14 @@ export const TrackItems = Type.Array(TrackItem);
 
 const trackItem = Compile(TrackItem);
 
-/** Reads one call of a batch, whatever it is; `base` is the JSON pointer to it. */
+/** Reads one call of a batch, which may be any JSON. `base` is the JSON pointer to it. */
 export function readTrackItem(item: unknown, base: string): TrackRequest | readonly Fault[] {
   if (!trackItem.Check(item)) return faultsOf(trackItem.Errors(item), 'body', base);
   const { id, ...fields } = item;
   return readTrack(id, fields, base);
 }
 
-/** What a schema cannot say, and the domain's form of the rest. The id is one by its schema. */
+/** Checks what a schema cannot express, and converts the rest. */
 export function readTrack(
   id: string,
   fields: Static<typeof TrackBody>,
@@ -143,7 +145,7 @@ export function readTrack(
     owner: fields.owner,
   };
   for (const [key, value] of Object.entries(fields.labels ?? {})) {
-    // Half a surrogate pair would not be the same after it has been stored.
+    // Half a surrogate pair would change when it is stored.
     if (value.isWellFormed()) continue;
     const pointer = `${base}/labels/${key.replaceAll('/', '~1')}`;
     faults.push({ pointer, detail: 'must be well-formed Unicode' });
@@ -154,14 +156,14 @@ export function readTrack(
   return faults.length > 0 ? faults : request;
 }
 
-/** Of an id that has passed {@link CallId}. */
+/** @param id has passed {@link CallId} */
 export function canonicalId(text: string): string {
   const id = parseCallId(text);
   if (id === null) throw new TypeError('an id passed its schema and is none');
   return id;
 }
 
-/** Whether a fault came instead of what was read. */
+/** Whether the result is a fault. */
 export function isFaulty<T extends object>(read: T | readonly Fault[]): read is readonly Fault[] {
   return Array.isArray(read);
 }

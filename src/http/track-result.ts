@@ -2,7 +2,7 @@ import type { Tracked } from '../calls/tracking.ts';
 import type { CallResource, PresentCall } from './call-resource.ts';
 import { invalidBody, type ProblemBody, problemBody } from './problems.ts';
 
-/** How one call to track is answered, alone or as one of a batch. */
+/** The answer for one tracked call, alone or in a batch. */
 export type PresentedResult =
   | { readonly status: 200 | 201 | 202; readonly call: CallResource; readonly error?: never }
   | { readonly status: 400 | 403; readonly call?: never; readonly error: ProblemBody };

@@ -3,10 +3,10 @@ import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Fault } from './problems.ts';
 
-/** A fault as TypeBox finds it (the shape is Ajv's). */
+/** A fault from TypeBox, in the form of Ajv. */
 export interface SchemaFault {
   readonly keyword: string;
-  /** JSON pointer into what was checked. */
+  /** JSON pointer into the checked value. */
   readonly instancePath: string;
   readonly message: string;
 }
@@ -15,9 +15,8 @@ export interface SchemaFault {
 type HttpPart = string | undefined;
 
 /**
- * Checks a part of requests against its schema, strictly: nothing is dropped,
- * filled in or converted, except that a query, which knows only text, has its
- * numbers, booleans and lists read as such.
+ * Checks a part of a request against its schema, strictly: nothing is dropped, filled in or
+ * converted. Only a query, which is text, has its numbers, booleans and lists converted.
  */
 export function validator(schema: TSchema, part: HttpPart) {
   const compiled = Compile(schema);
@@ -30,10 +29,10 @@ export function validator(schema: TSchema, part: HttpPart) {
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) =>
   validator(schema, httpPart);
 
-/** Of a bad name TypeBox tells at the name already, then of the object around it. */
+/** TypeBox reports a bad name twice: at the name, and at the object around it. */
 const TOLD_TWICE = new Set(['additionalProperties', 'propertyNames']);
 
-/** The faults of one part, each told once and with its place. TypeBox stops at its eighth. */
+/** The faults of one part, each once and with its place. TypeBox stops at the eighth. */
 export function faultsOf(found: readonly SchemaFault[], part: HttpPart, base = ''): Fault[] {
   const telling = found.filter(({ keyword }) => !TOLD_TWICE.has(keyword));
   const byPlace = new Map<string, Fault>();

@@ -2,10 +2,10 @@ import { type LookupAddress, lookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /**
- * What is none of the public internet, by
+ * Addresses outside the public internet, from
  * https://www.iana.org/assignments/iana-ipv4-special-registry and
- * https://www.iana.org/assignments/iana-ipv6-special-registry: a webhook must not
- * reach what only this machine and its neighbours reach.
+ * https://www.iana.org/assignments/iana-ipv6-special-registry. A webhook must not reach hosts that
+ * only this machine and its neighbours can reach.
  */
 const PRIVATE: readonly [network: string, prefix: number][] = [
   ['0.0.0.0', 8],
@@ -37,14 +37,14 @@ const PRIVATE: readonly [network: string, prefix: number][] = [
   ['ff00::', 8],
 ];
 
-// Apart: in one list, what is mapped into IPv6 would hold for all of IPv4.
+// Separate lists: in one list, the range of IPv4-mapped addresses would match all of IPv4.
 const blocked = { 4: new BlockList(), 6: new BlockList() };
 for (const [network, prefix] of PRIVATE) {
   if (isIP(network) === 6) blocked[6].addSubnet(network, prefix, 'ipv6');
   else blocked[4].addSubnet(network, prefix, 'ipv4');
 }
 
-/** Whether an IP address is one that a webhook may have: of the public internet. */
+/** Whether an IP address belongs to the public internet. */
 export function isPublic(address: string): boolean {
   const version = isIP(address);
   if (version === 0) return false;
@@ -53,7 +53,7 @@ export function isPublic(address: string): boolean {
   return !address.includes('%') && !blocked[6].check(address, 'ipv6');
 }
 
-/** A name stands for no address that may be connected to. */
+/** A name resolves to no public address. */
 export class PrivateAddressError extends Error {
   readonly code = 'PRIVATE_ADDRESS';
   constructor(host: string) {
@@ -63,9 +63,8 @@ export class PrivateAddressError extends Error {
 }
 
 /**
- * For `net.connect`: what a name stands for, when it is connected to, less what
- * is not public. Asking before would tell of another moment: the name may stand
- * for something else by then.
+ * A lookup for `net.connect` that returns only public addresses. A check before the connection
+ * would not be enough: the name may resolve to another address by then.
  */
 export const lookupPublic: LookupFunction = (host, options, done) => {
   lookup(host, { ...options, all: true }, (error, found: LookupAddress[]) => {

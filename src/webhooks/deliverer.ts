@@ -16,7 +16,7 @@ export interface DelivererOptions {
   readonly sender: Pick<Sender, 'send'>;
   readonly clock: SettledClock;
   readonly random: Random;
-  /** A delivery whose replica gave no sign of life for so long is made by another, in ms. */
+  /** If a replica is silent for this long, another one makes its deliveries, in ms. */
   readonly lockMs: number;
   readonly retry: DeliveryRetry;
   readonly log: Logger;
@@ -27,17 +27,20 @@ export interface DelivererOptions {
 export interface DeliveryRetry {
   readonly firstMs: number;
   readonly capMs: number;
-  /** After so long from the event on it is given up. */
+  /** A delivery is given up this long after its event. */
   readonly forMs: number;
 }
 
 const CONCURRENCY = 64;
-/** So many at once to one host, so that one that hangs leaves room for the others. */
+/** The most deliveries to one host at once, so that a host that hangs leaves room for others. */
 const MOST_A_HOST = 16;
-/** A job whose turn it is stands in the queue before this; else it was lost. */
+/** A due job is in the queue within this time; otherwise it was lost. In ms. */
 const LOST_AFTER_MS = 60_000;
 
-/** Makes the deliveries in the queue: of a call one after the other, in the order of its events. */
+/**
+ * Makes the deliveries in the queue. Those of a call go one after the other, in the order of its
+ * events.
+ */
 export class Deliverer {
   readonly #options: DelivererOptions;
   readonly #underWay = new Map<string, number>();
@@ -51,7 +54,7 @@ export class Deliverer {
       process: (job, token) => this.#process(job, token),
       settings: {
         concurrency: CONCURRENCY,
-        // A replica that dies says nothing against what it was delivering.
+        // If a replica dies, that is not the fault of its deliveries.
         maxStalledCount: 1_000_000,
         settings: { backoffStrategy: (attempts, _, failure) => this.#backOff(attempts, failure) },
       },
@@ -62,7 +65,7 @@ export class Deliverer {
     this.#worker.start();
   }
 
-  /** Waits for deliveries under way until the limit; another replica repeats those that are cut off. */
+  /** Waits for deliveries in flight until the limit; another replica repeats the rest. */
   async stop(limit: AbortSignal): Promise<void> {
     await this.#worker.stop(limit);
   }
@@ -76,7 +79,7 @@ export class Deliverer {
     const { url, app, at } = job.data;
     const ageMs = clock.settledNow() - at;
     if (!(await this.#isItsTurn(job))) {
-      // Woken when its turn comes; this is for when that is missed.
+      // It is woken when its turn comes; the delay is for a missed wake-up.
       return delay(job, token, clamp(ageMs, 1_000, 300_000));
     }
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
@@ -104,7 +107,7 @@ export class Deliverer {
     onAttempt('failed');
     const told = { call: callId, url: withoutQuery(url), reason: attempt.reason };
     log.warn({ ...told, attempts: job.attemptsMade + 1 }, 'a webhook did not take an event');
-    throw new NotTaken(attempt); // BullMQ repeats it after a back-off
+    throw new NotTaken(attempt); // BullMQ retries it after a back-off
   }
 
   async #send({ id, url, app, body }: Delivery): Promise<Attempt> {
@@ -117,14 +120,14 @@ export class Deliverer {
     }
   }
 
-  /** Nothing of its call that came before is left to deliver. */
+  /** Whether all earlier events of its call are delivered or given up. */
   async #isItsTurn(job: Job<Delivery>): Promise<boolean> {
     const { order, queue, clock } = this.#options;
     const { callId } = job.data;
     for (;;) {
       const first = await order.first(callId);
       if (first === null || first.jobId === job.id) return true;
-      // A place in the future is old too: Redis's clock was set back since.
+      // A place in the future is old too: the clock of Redis was set back.
       const isOld = Math.abs(clock.now() - Number.parseInt(first.place, 10)) > LOST_AFTER_MS;
       if (!isOld || (await queue.getJob(first.jobId))) return false;
       await order.remove(callId, first.jobId);
@@ -141,7 +144,7 @@ export class Deliverer {
     await order.remove(callId, job.id ?? '');
     const next = await order.first(callId);
     const waiting = next && (await queue.getJob(next.jobId));
-    // Where it is not delayed any more, it is on its way.
+    // If it is no longer delayed, it is on its way.
     if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(() => undefined);
   }
 
@@ -156,13 +159,13 @@ export class Deliverer {
     };
   }
 
-  /** The more often it found its host busy, the longer: many may wait for the same. */
+  /** Longer each time its host was busy, because many deliveries may wait for that host. */
   #busyMs(job: Job<Delivery>): number {
     const doubled = 250 * 2 ** Math.min(job.attemptsStarted, 6);
     return doubled * (0.5 + this.#options.random());
   }
 
-  /** Doubles up to the cap; between half of it and all. Later, up to the cap, where the receiver asks for it. */
+  /** Doubles up to the cap, with jitter; longer, up to the cap, if the receiver asks for it. */
   #backOff(attempts: number, failure: Error | undefined): number {
     const { retry, random } = this.#options;
     const fullMs = Math.min(retry.capMs, retry.firstMs * 2 ** Math.min(attempts - 1, 30));
@@ -171,7 +174,7 @@ export class Deliverer {
   }
 }
 
-/** Why a receiver did not take an event, and when it may be asked again. */
+/** Why a receiver did not accept an event, and when to retry. */
 class NotTaken extends Error {
   readonly retryAfterMs: number | null;
 
@@ -181,7 +184,7 @@ class NotTaken extends Error {
   }
 }
 
-/** By this machine's clock, as BullMQ goes by it. */
+/** By this machine's clock, which BullMQ uses. */
 async function delay(job: Job, token: string | undefined, ms: number): Promise<never> {
   await job.moveToDelayed(Date.now() + Math.ceil(ms), token);
   throw new DelayedError();
@@ -191,7 +194,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** For the log: a query may hold a secret. */
+/** For the log, without the query, which may contain a secret. */
 function withoutQuery(url: string): string {
   return url.split('?')[0] ?? '';
 }

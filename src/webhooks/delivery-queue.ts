@@ -2,7 +2,7 @@ import { type ConnectionOptions, Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 
-/** One event for one receiver. Its job's id is the event's, so it stands in the queue once. */
+/** One event for one receiver. Its job id is made of the event's id, so it is in the queue once. */
 export interface Delivery {
   /** The event's. */
   readonly id: string;
@@ -10,7 +10,7 @@ export interface Delivery {
   /** The call's. */
   readonly app: string;
   readonly url: string;
-  /** As it is posted each time. */
+  /** The same text at each attempt. */
   readonly body: string;
   /** When it happened, epoch ms. */
   readonly at: number;
@@ -18,7 +18,7 @@ export interface Delivery {
 
 export const QUEUE_NAME = 'webhooks';
 
-/** More attempts than fit into the time that a delivery has. */
+/** More attempts than fit into the time limit of a delivery. */
 const ATTEMPTS = 1_000_000;
 
 export function openQueue(connection: ConnectionOptions, prefix: string): Queue<Delivery> {
@@ -48,7 +48,7 @@ export async function hasUntaken(
   return score !== undefined && Number(score) / 4_096 < Date.now() - graceMs;
 }
 
-/** BullMQ takes no colon in an id. */
+/** BullMQ allows no colon in an id. */
 export function jobIdOf(eventId: string): string {
   return eventId.replaceAll(':', '_');
 }

@@ -5,10 +5,10 @@ import { retryAfterOf } from '../headers/retry-after.ts';
 import { isPublic, lookupPublic, PrivateAddressError } from './addresses.ts';
 
 export interface SenderOptions {
-  /** Whether also addresses that are not of the public internet may be told. */
+  /** Whether addresses outside the public internet are allowed. */
   readonly allowPrivate: boolean;
   readonly userAgent: string;
-  /** For one delivery, from its connection to the headers of its answer. */
+  /** The limit of one delivery, from its connection to the headers of its answer, in ms. */
   readonly timeoutMs: number;
 }
 
@@ -17,20 +17,20 @@ export interface Message {
   readonly id: string;
   readonly url: string;
   readonly body: string;
-  /** `whsec_` and base64, or base64 alone; all of them sign, so that a receiver may know any. */
+  /** `whsec_` and base64, or base64 alone. All of them sign, so that a receiver needs only one. */
   readonly secrets: readonly string[];
 }
 
 /**
- * What came of one attempt; `reason` is for the log, `retryAfterMs` how long the receiver asks for
- * patience, null where it does not.
+ * The result of one attempt. `reason` is for the log. `retryAfterMs` is how long the receiver asks
+ * to wait; null if it does not.
  */
 export type Attempt =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterMs: number | null };
 
-/** Of an answer's body so much is read, to use its connection again; nobody looks at it. */
+/** How much of an answer's body is read, only to reuse the connection. */
 const MOST_BODY_BYTES = 4_096;
 const BODY_MS = 1_000;
 
@@ -56,7 +56,7 @@ export class Sender {
     const { userAgent, timeoutMs, allowPrivate } = this.#options;
     try {
       const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
-      // An address needs no lookup, so that is never asked about it.
+      // An address needs no lookup, so the check in the lookup would not run.
       if (!allowPrivate && isIP(host) > 0 && !isPublic(host)) throw new PrivateAddressError(host);
       const answer = await request(url, {
         method: 'POST',
@@ -69,7 +69,7 @@ export class Sender {
         dispatcher: this.#agent,
         signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(timeoutMs)]),
       });
-      // The status has said it all: whatever becomes of the body changes nothing.
+      // Only the status matters, not the body.
       const signal = AbortSignal.timeout(BODY_MS);
       await answer.body.dump({ limit: MOST_BODY_BYTES, signal }).catch(() => undefined);
       const { statusCode } = answer;
@@ -84,7 +84,7 @@ export class Sender {
     }
   }
 
-  /** What is under way fails at once. */
+  /** Deliveries in flight fail at once. */
   async destroy(): Promise<void> {
     this.#stopped.abort();
     await this.#agent.destroy();

@@ -1,19 +1,19 @@
 import type { Call } from '../calls/call.ts';
 
-/** Where an app's calls are told of, and what signs that; read again each time. */
+/** The webhook of an app; its secrets are read each time. */
 export interface AppWebhook {
   readonly url: string;
   secrets(): Promise<readonly string[]>;
 }
 
 export interface TargetRules {
-  /** Names of hosts; one that begins with `*.` stands for all names below the rest. */
+  /** Names of hosts. `*.example.com` means all hosts below example.com. */
   readonly hosts: readonly string[];
-  /** Where calls are told of that name no webhook; allowed whatever its host. */
+  /** Default URL for calls without a webhook; any host is allowed. */
   readonly defaultUrl: string | null;
-  /** Sign for apps without a webhook of their own. */
+  /** The secrets of apps without a webhook. */
   readonly secrets: readonly string[];
-  /** By the name of an app; what its calls are told by comes before what those of all are. */
+  /** By the name of the app. It takes precedence over the default. */
   readonly webhookOf: (app: string) => AppWebhook | null;
 }
 

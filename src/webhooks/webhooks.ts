@@ -11,21 +11,20 @@ import { Sender, type SenderOptions } from './sender.ts';
 export type WebhooksOptions = Omit<ForwarderOptions, 'queue'> &
   Omit<DelivererOptions, 'queue' | 'sender' | 'connections'> &
   SenderOptions & {
-    /** For the queue, which does not close it. Fails fast. */
+    /** For the queue, which does not close it. It fails fast. */
     readonly redis: Redis | Cluster;
     readonly connectWorker: () => WorkerConnections;
     /** Whether Redis serves. */
     readonly isUp: () => boolean;
   };
 
-/** What is under way may take so long once it is to stop. */
+/** How long deliveries in flight may take when the replica stops, in ms. */
 const STOP_MS = 3_000;
 const LOOK_MS = 500;
 
 /**
- * Tells the owners of calls by webhook. An event is written into the stream in
- * one step with the change it tells of; from there one replica at a time puts it
- * into a queue of BullMQ, and any replica delivers it.
+ * Posts events to webhooks. Redis writes an event and its change in one step. One replica at a time
+ * moves events from the stream into a BullMQ queue, and any replica delivers them.
  */
 export class Webhooks {
   readonly #options: WebhooksOptions;
@@ -53,12 +52,11 @@ export class Webhooks {
     const within = AbortSignal.any([limit, AbortSignal.timeout(STOP_MS)]);
     await Promise.all([this.#forwarder?.stop(), this.#deliverer?.stop(within)]);
     await this.#sender.destroy();
-    await this.#queue?.close().catch(() => undefined); // Redis went away first
+    await this.#queue?.close().catch(() => undefined); // Redis is out
   }
 
   /**
-   * Delivers while Redis serves, each time with a worker of its own: one that has
-   * lived through an outage may wait for ever.
+   * Delivers while Redis serves, with a new worker after each outage: an old one may wait for ever.
    */
   async #run(): Promise<void> {
     const { isUp, clock, log } = this.#options;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 
-/** Plain files, which the browser takes as they are. */
+/** Plain files without a build. */
 const FILES = new URL('../../board/', import.meta.url);
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
@@ -17,11 +17,11 @@ const HEADERS = {
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
     "require-trusted-types-for 'script'; trusted-types 'none'",
-  // After an update the page must not go with scripts of before.
+  // After an update, the page must not use old scripts.
   'cache-control': 'no-cache',
 };
 
-/** No data is in it: that comes from the API, by the key that is given to the page. */
+/** The page contains no data: it reads them from the API, with the user's key. */
 const options = { config: { open: true }, schema: { hide: true } };
 
 /** The board: `/`, and what it needs. */

@@ -73,7 +73,7 @@ const CUT_OFF = {
   unwelcome: 'a client is told of no more events: its key counts no more',
 };
 
-/** When one of those that are open may have ended, in seconds. */
+/** `Retry-After` if all streams are in use, in seconds. */
 const RETRY_AFTER_S = '10';
 
 export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (

@@ -10,7 +10,9 @@ import { MOST_NOTIFICATIONS } from '../limits.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
 
-/** The app of the notifications (undefined: the default), and the apps whose calls they may change. */
+/**
+ * The app of the notifications (undefined: the default), and the apps whose calls they may change.
+ */
 interface Admitted {
   readonly kind: 'admitted';
   readonly app: string | undefined;
@@ -18,9 +20,9 @@ interface Admitted {
 }
 
 /**
- * Whether notifications are Graph's.
+ * Checks that notifications are from Graph.
  *
- * @param authorization the header that Graph sent, as the bot passed it on
+ * @param authorization the header that Graph sent, forwarded by the bot
  * @param named the app that the request names
  */
 export type AdmitNotifications = (
@@ -30,14 +32,14 @@ export type AdmitNotifications = (
 
 export interface NotificationRoutesOptions {
   readonly calls: CallsFor<'notify'>;
-  /** null: whoever may ask at all is believed. */
+  /** null: every client that may use the API is trusted. */
   readonly admit: AdmitNotifications | null;
   readonly maxBodyBytes: number;
 }
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 
-/** Where the bot puts the `Authorization` of Graph's request, its own being for the API key. */
+/** The bot forwards Graph's `Authorization` in this header, because its own is for the API key. */
 const FORWARDED = 'x-forwarded-authorization';
 
 const schema = {
@@ -154,7 +156,7 @@ function asNamed(app: string | undefined): Admitted {
   return { kind: 'admitted', app, reach: app === undefined ? null : new Set([app]) };
 }
 
-/** Why a token was refused is in the log, for who runs this; the sender is not told. */
+/** Logs why a token was refused; the sender does not learn it. */
 function refusal(
   { kind, message }: { readonly kind: 'refused' | 'unverifiable'; readonly message: string },
   { log, id: reqId }: Pick<FastifyRequest, 'log' | 'id'>,

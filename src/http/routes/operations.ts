@@ -5,18 +5,18 @@ import { Problem, problemBody } from '../problems.ts';
 import { shareResult } from '../shared-result.ts';
 
 export interface MetricsRoutesOptions {
-  /** In the format of Prometheus. */
+  /** In Prometheus's text format. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> };
 }
 
 export interface ProbeRoutesOptions {
-  /** The reasons why this replica is not ready; none where it is. */
+  /** The reasons why this replica is not ready; empty if it is. */
   ready(): string[];
 }
 
 const config = { open: true };
 
-/** A rendering counts all calls in memory, and a request for it needs no key. */
+/** Limits how often metrics are rendered: that counts all calls, and needs no key. */
 const METRICS_FRESH_MS = 1_000;
 const shared = { tags: ['Operations'], security: [] };
 
@@ -102,7 +102,6 @@ const documentSchema = {
   },
 };
 
-/** Serves the document that is generated from the routes. */
 export const documentRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
   app.get('/openapi.json', { schema: documentSchema }, async () => ({ ...app.swagger() }));
   done();

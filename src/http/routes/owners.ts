@@ -131,7 +131,7 @@ const DropOwnerAnswer = Type.Object(
   { title: 'DropOwnerAnswer' },
 );
 
-/** One schema for both: generators take one type for the answers of an operation. */
+/** One schema for both answers, because generators use one type per operation. */
 const dropAnswer = (description: string) => ({
   description,
   content: { 'application/json': { schema: DropOwnerAnswer } },

@@ -21,10 +21,10 @@ export interface TrackBatchRoutesOptions {
 
 const envelope = { additionalProperties: false, title: 'TrackBatchBody' } as const;
 
-/** As documented. */
+/** The documented schema. */
 const TrackBatchBody = Type.Object({ calls: { ...TrackItems, maxItems: MOST_CALLS } }, envelope);
 
-/** As checked for the whole request: a bad call fails alone, so the calls are read one by one. */
+/** The schema that is checked: it lets bad calls pass, so that each fails alone. */
 const AnyBatch = Type.Object(
   { calls: Type.Array(Type.Unknown(), { maxItems: MOST_CALLS }) },
   envelope,
