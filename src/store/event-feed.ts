@@ -16,7 +16,7 @@ export interface EventFeedOptions {
   readonly read: RedisClient;
   /** Of the feed's own: it blocks. */
   readonly block: RedisClient;
-  readonly local: Pick<LocalRegistry, 'drop' | 'get' | 'merge'>;
+  readonly local: Pick<LocalRegistry, 'drop' | 'get' | 'merge' | 'text'>;
   readonly owners: Pick<LocalRegistry<OwnerRecord>, 'drop' | 'merge'>;
   /** Told of what is read, for those who follow the events from outside. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
@@ -96,6 +96,7 @@ export class EventFeed {
         owners.merge(decodeOwner(id, text));
         return;
       }
+      if (text !== '' && text === local.text(id)) return; // this replica wrote it itself
       const known = local.get(id);
       const call = trackedCallOf(local.merge(decodeRecord(id, text)));
       const isNews = call !== null && call.generation !== known.tracking?.generation;
