@@ -6,6 +6,7 @@ import type { RedisClient } from './connection.ts';
 import { giveWay } from './give-way.ts';
 import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts';
 import type { SharedRegistry, Write } from './registry.ts';
+import { WriteQueue } from './write-queue.ts';
 
 /** The most changes by one script, so that Redis can serve others in between. */
 const WRITE_SIZE = 500;
@@ -25,10 +26,14 @@ export interface RedisRegistryOptions {
   readonly hasWebhooks: boolean;
 }
 
+/** How a write went: see {@link SharedRegistry.write}. */
+type Stand = true | string | null;
+
 /** A registry in Redis: each slot has one hash of tracked records and one of removed records. */
 export class RedisRegistry implements SharedRegistry {
   readonly #options: RedisRegistryOptions;
   readonly #holder = randomUUID();
+  readonly #writes = new WriteQueue<Write, Stand>(WRITE_SIZE, (writes) => this.#writeAll(writes));
 
   constructor(options: RedisRegistryOptions) {
     this.#options = options;
@@ -79,20 +84,8 @@ export class RedisRegistry implements SharedRegistry {
     return ids.map((id) => texts.get(id) ?? '');
   }
 
-  async write(writes: readonly Write[]): Promise<(true | string | null)[]> {
-    const results: (true | string | null)[] = [];
-    const indexed = writes.map((write, index) => ({ ...write, index }));
-    const runs = [...pieces(indexed, WRITE_SIZE)].map(async (chunk) => {
-      const bySlot = Map.groupBy(chunk, ({ id }) => slotOf(id, this.#options));
-      const order = [...bySlot.values()].flat();
-      const stands = await this.#writeBySlot(bySlot);
-      for (const [i, { index }] of order.entries()) {
-        const stood = stands[i] ?? null;
-        results[index] = stood === 1 ? true : stood;
-      }
-    });
-    await Promise.all(runs);
-    return results;
+  write(writes: readonly Write[]): Promise<Stand[]> {
+    return this.#writes.add(writes);
   }
 
   /** Locks a slot for a while; false if another replica holds the lock. */
@@ -111,15 +104,21 @@ export class RedisRegistry implements SharedRegistry {
     while (pruned === PRUNE_SIZE) pruned = await prune();
   }
 
+  async #writeAll(writes: readonly Write[]): Promise<Stand[]> {
+    const bySlot = Map.groupBy(writes, ({ id }) => slotOf(id, this.#options));
+    const order = [...bySlot.values()].flat();
+    const stands = await this.#writeBySlot(bySlot);
+    const byWrite = new Map(order.map((write, i) => [write, stands[i] ?? null]));
+    return writes.map((write) => byWrite.get(write) ?? null);
+  }
+
   /** If the keys of one slot have the wrong type, the other slots are still written. */
-  async #writeBySlot(
-    bySlot: ReadonlyMap<number, readonly Write[]>,
-  ): Promise<(1 | string | null)[]> {
+  async #writeBySlot(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<Stand[]> {
     try {
       return await this.#writeAtOnce(bySlot);
     } catch (error) {
       if (!(error instanceof WrongTypeError)) throw error;
-      const stands: (1 | string | null)[] = [];
+      const stands: Stand[] = [];
       for (const [slot, writes] of bySlot) {
         if (await this.#isOurs(slot))
           stands.push(...(await this.#writeAtOnce(new Map([[slot, writes]]))));
@@ -129,7 +128,7 @@ export class RedisRegistry implements SharedRegistry {
     }
   }
 
-  #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<(1 | string)[]> {
+  async #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<Stand[]> {
     const keys: string[] = [EVENTS_KEY, HANDOVER_KEY];
     const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 0 : EVENTS_KEPT];
     for (const [slot, writes] of bySlot) {
@@ -137,7 +136,8 @@ export class RedisRegistry implements SharedRegistry {
       keys.push(tracked, removed, removedAt);
       args.push(writes.length, ...writes.flatMap(toArgs));
     }
-    return this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
+    const stands = await this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
+    return stands.map((stood) => stood === 1 || stood);
   }
 
   async #isOurs(slot: number): Promise<boolean> {

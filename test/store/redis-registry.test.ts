@@ -104,6 +104,45 @@ describe('a write to Redis', () => {
   });
 });
 
+describe('writes of one turn of the event loop', () => {
+  test('go out in one script, and each has its own results', async () => {
+    const registry = await aRegistry();
+    await registry.write([put(TWO, '', 'known')]); // now Redis has the script
+    await server.client.config('RESETSTAT');
+    const results = await Promise.all([
+      registry.write([put(ONE, '', 'a'), put(ELSEWHERE, '', 'x')]),
+      registry.write([put(TWO, 'stale', 'b')]),
+      registry.write([]),
+      registry.write([put(ONE, 'a', 'c'), put(ONE, 'a', 'd')]),
+    ]);
+    expect(results).toEqual([[true, true], ['known'], [], [true, 'c']]);
+    expect(await server.client.info('commandstats')).toContain('cmdstat_evalsha:calls=1,');
+  });
+
+  test('succeed except in a slot whose keys are not ours', async () => {
+    const registry = await aRegistry();
+    await server.client.lpush(slotKeys(SLOT + 1, WHEEL.slots).removed, 'not ours');
+    const results = await Promise.all([
+      registry.write([put(ELSEWHERE, '', 'x')]),
+      registry.write([put(ONE, '', 'a')]),
+    ]);
+    expect(results).toEqual([[null], [true]]);
+    expect(await registry.read([ONE])).toEqual(['a']);
+  });
+
+  test('are split between scripts, but never one write of several calls', async () => {
+    const registry = await aRegistry();
+    await registry.write([put(ELSEWHERE, '', 'known')]);
+    await server.client.config('RESETSTAT');
+    const sets = [0, 300, 600].map((from) => idsIn(SLOT, 900).slice(from, from + 300));
+    const results = await Promise.all(
+      sets.map((ids) => registry.write(ids.map((id) => put(id, '', 'a')))),
+    );
+    expect(results.flat()).toEqual(Array.from({ length: 900 }, () => true));
+    expect(await server.client.info('commandstats')).toContain('cmdstat_evalsha:calls=3,');
+  });
+});
+
 describe('pruning', () => {
   test('forgets all that was removed before an instant, however many they are', async () => {
     const registry = await aRegistry();
