@@ -38,9 +38,7 @@ export class EnvReader {
       return parser.parse(text) as Value<N>;
     } catch (error) {
       if (!(error instanceof ValueError)) throw error;
-      for (const fault of error.faults) {
-        this.fault(`${this.#given(name)}${fault.startsWith(':') ? '' : ' '}${fault}`);
-      }
+      for (const fault of error.faults) this.fault(this.#about(name, fault));
       if ('invalid' in parser) return parser.invalid as Value<N>;
       return (fallback === null ? null : parser.parse(fallback)) as Value<N>;
     }
@@ -69,6 +67,14 @@ export class EnvReader {
   text(name: Name): string | null {
     const value = this.#env[this.#given(name)]?.trim();
     return value ? value : null;
+  }
+
+  /** The fault of a value, after the name of what it comes from: the variable, or that of its file. */
+  #about(name: VariableName, fault: string): string {
+    const isInFile = variable(name).secret === true && this.text(name) === null;
+    const source = isInFile ? fileOf(name) : this.#given(name);
+    if (fault.startsWith(':')) return `${source}${fault}`;
+    return isInFile ? `${source}: ${fault}` : `${source} ${fault}`;
   }
 
   /** The spelling that is set, for variables that may be in lower case. */

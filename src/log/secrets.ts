@@ -1,7 +1,8 @@
 /** Secrets in foreign text: in Redis's answer to an unknown AUTH, and in URLs. */
 const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/, with args beginning with: (?:[^"\\]|\\(?!n).)*/g, ''],
-  [/\/\/[^\s"/?#]*@/g, '//…@'],
+  // Except in what a fault says about the form of a URL.
+  [/\/\/(?!\[user:password@\]host)[^\s"/?#]*@/g, '//…@'],
   [/(sentinelPassword=)[^\s"&]*/g, '$1…'],
 ];
 

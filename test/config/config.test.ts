@@ -868,8 +868,8 @@ describe('a secret', () => {
   test('in a file is not in a message either', async () => {
     const path = await aFile(`${SECRET} with a space`);
     const told = faults({ API_KEYS_FILE: path, REDIS_URL_FILE: path, HOST: '0.0.0.0' }).join();
-    expect(told).toContain(BAD_KEYS);
-    expect(told).toContain(BAD_REDIS);
+    expect(told).toContain(BAD_KEYS.replace('API_KEYS:', 'API_KEYS_FILE:'));
+    expect(told).toContain(BAD_REDIS.replace('REDIS_URL must', 'REDIS_URL_FILE: must'));
     expect(told).not.toContain(SECRET);
   });
 });

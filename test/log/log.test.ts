@@ -131,6 +131,14 @@ test.each([
   expect(lines[0].err.stack).toContain(' at ');
 });
 
+test('the form that a URL must have is logged whole', async () => {
+  const fault = 'must be redis://[user:password@]host[:port], not redis://user:pass-word@host';
+  const { stdout } = await logged(`log.error({ faults: [${JSON.stringify(fault)}] });`);
+  expect(JSON.parse(stdout).faults).toEqual([
+    'must be redis://[user:password@]host[:port], not redis://…@host',
+  ]);
+});
+
 /** What a process writes to its log. */
 async function logged(body: string): Promise<{ stdout: string }> {
   const code = `import { openLog } from ${JSON.stringify(MODULE)};
