@@ -52,8 +52,13 @@ interface RedisTokenParts {
 /** One request at a time asks for a token; the other connection is for the one after a failure. */
 const CONNECTIONS = 2;
 const ACCESS_FIX =
-  'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member). Callkeeper keeps trying.';
-const FILE_FIX = 'Put the user and the password of Redis into the file of REDIS_URL_FILE.';
+  'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member). No restart is needed.';
+export const FILE_FIX = 'Put the user and the password of Redis into the file of REDIS_URL_FILE.';
+
+function accessFix(username: string | undefined): string {
+  if (username === undefined) return ACCESS_FIX;
+  return `REDIS_URL names the user ${username}: if that is not the object id of the identity, remove it. ${ACCESS_FIX}`;
+}
 
 /** Gets tokens of Entra ID for Redis, in the same way as Graph's; null if REDIS_AUTH does not ask for them. */
 export function buildRedisTokens(parts: RedisTokenParts) {
@@ -66,7 +71,7 @@ export function buildRedisTokens(parts: RedisTokenParts) {
   const options = { connections, tokenMs, clock, random, log, requested, userAgent };
   const tokens = new Tokens({ ...options, scope, reserveMs: 0 });
   const source = new EntraSource(tokens.of(identity, identity.tenantId), username);
-  const credentials = new TokenCredentials({ source, clock, username, fix: ACCESS_FIX });
+  const credentials = new TokenCredentials({ source, clock, username, fix: accessFix(username) });
   return {
     credentials,
     stop: async () => {
@@ -102,6 +107,6 @@ function watchRedisUrl({ config, metrics, watched }: RedisUrlParts) {
   return { credentials, watch };
 }
 
-function credentialIn({ username, password }: RedisAddress): Credential {
+export function credentialIn({ username, password }: RedisAddress): Credential {
   return { username, password };
 }

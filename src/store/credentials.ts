@@ -12,8 +12,8 @@ export interface RedisCredentials {
   readonly current: Credential;
   /** Why there is no valid one; null while there is. */
   readonly fault: Cause | null;
-  /** What to do if Redis rejects a valid one, in sentences. */
-  readonly fix: string;
+  /** What to do, in sentences, if Redis answers a valid one with this code; null: what its cause says. */
+  fixFor(code: string): string | null;
   /**
    * Resolves when the first credential is there or has failed: before, Redis would reject a
    * connection.
@@ -40,12 +40,13 @@ export function withCredentials(
   const isTheirs = cause !== null && IDENTITY_CODES.has(cause.code);
   if (cause !== null && !isTheirs && !isVague(cause)) return cause;
   if (credentials.fault) return credentials.fault;
-  return cause && isTheirs ? { ...cause, fix: credentials.fix } : cause;
+  if (cause === null || !isTheirs) return cause;
+  return { ...cause, fix: credentials.fixFor(cause.code) ?? cause.fix };
 }
 
 /** Credentials that their owner replaces from time to time, such as those in a file. */
 export class RotatingCredentials implements RedisCredentials {
-  readonly fix: string;
+  protected readonly fix: string;
   #current: Credential;
   readonly #listeners = new Set<() => void>();
 
@@ -64,6 +65,11 @@ export class RotatingCredentials implements RedisCredentials {
 
   get ready(): Promise<unknown> {
     return Promise.resolve();
+  }
+
+  /** Another password gives the same user no more permissions. */
+  fixFor(code: string): string | null {
+    return code === 'NOPERM' ? null : this.fix;
   }
 
   /** Does nothing: only the owner replaces them. */

@@ -18,7 +18,7 @@ export interface TokenCredentialsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   /** Before the first token. */
   readonly username: string | undefined;
-  /** See `RedisCredentials.fix`. */
+  /** What to do if Redis rejects a valid one, in sentences. */
   readonly fix: string;
 }
 
@@ -57,8 +57,12 @@ export class TokenCredentials extends RotatingCredentials {
     return {
       code: 'NO_TOKEN',
       what: `no token for Redis: ${why.replace(/\.$/, '')}`,
-      fix: "Let this host reach Entra ID, and check the identity's credential. Callkeeper keeps asking.",
+      fix: "Let this host reach Entra ID, and check the identity's credential. No restart is needed.",
     };
+  }
+
+  override fixFor(_: string): string {
+    return this.fix;
   }
 
   start(): void {

@@ -222,6 +222,14 @@ describe('a Redis', () => {
     expect(JSON.stringify(found)).not.toContain('s3cret');
   });
 
+  test('whose REDIS_URL_FILE has a wrong password is a failure, which names the file', async () => {
+    const path = join(world.directory, 'redis-url');
+    writeFileSync(path, `redis://nobody:s3cret@127.0.0.1:${redis.port}`);
+    expect(await wrongs({ REDIS_URL: '', REDIS_URL_FILE: path })).toMatchObject([
+      { check: 'redis', fix: expect.stringContaining('the file of REDIS_URL_FILE') },
+    ]);
+  });
+
   test('that hangs is a failure, which names the cause', async () => {
     const server = await aRedis();
     server.freeze();
@@ -309,6 +317,14 @@ describe('a Redis that takes tokens of Entra', () => {
         detail: expect.stringContaining('WRONGPASS'),
         fix: expect.stringContaining('object id'),
       },
+    ]);
+  });
+
+  test('but of another user than REDIS_URL names is a failure, which names the user', async () => {
+    const over = await aFront();
+    const url = String(over.REDIS_URL).replace('//', '//somebody@');
+    expect(await wrongs({ ...over, REDIS_URL: url })).toMatchObject([
+      { check: 'redis', fix: expect.stringContaining('REDIS_URL names the user somebody') },
     ]);
   });
 

@@ -24,7 +24,11 @@ describe('the cause of an outage', () => {
     (code) => expect(withCredentials(cause(code), without)).toEqual(cause(code)),
   );
 
-  test.each(['WRONGPASS', 'NOAUTH', 'NOPERM'])(
+  test('has its own fix, if the user lacks a permission: another password changes nothing', () => {
+    expect(withCredentials(cause('NOPERM'), credentials)).toEqual(cause('NOPERM'));
+  });
+
+  test.each(['WRONGPASS', 'NOAUTH'])(
     'has the fix of the credentials, if Redis said %s to a valid one',
     (code) => {
       const told = { ...cause(code), fix: 'Grant access.' };

@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { periods } from '../../calls/periods.ts';
 import type { Config } from '../../config/config.ts';
-import { buildRedisTokens } from '../../daemon/redis-access.ts';
+import { buildRedisTokens, credentialIn, FILE_FIX } from '../../daemon/redis-access.ts';
 import { readVersion } from '../../platform/version.ts';
+import { parseRedisUrl } from '../../store/address.ts';
 import type { ConnectionOptions } from '../../store/client.ts';
+import { type RedisCredentials, RotatingCredentials } from '../../store/credentials.ts';
 import { about, type Finding } from './finding.ts';
+import { ENTRA_FIX, serviceOf } from './services.ts';
 
 /** How Redis is asked here, as a replica would. */
 export interface RedisAccess {
@@ -33,7 +36,7 @@ export async function openRedis(url: string, config: Config): Promise<RedisAcces
   const tlsServername = config.redisTlsServername;
   const connection = {
     url,
-    credentials: tokens?.credentials ?? null,
+    credentials: tokens?.credentials ?? inUrl(url, config),
     tlsServername,
     timeoutMs,
     log,
@@ -42,6 +45,14 @@ export async function openRedis(url: string, config: Config): Promise<RedisAcces
   tokens.credentials.start();
   await tokens.credentials.ready;
   return { connection, token: judgeToken(tokens.credentials), close: tokens.stop };
+}
+
+/** Credentials that stay as they are, with the fix that suits where they come from. */
+function inUrl(url: string, { redisUrlFile }: Config): RedisCredentials | null {
+  const address = parseRedisUrl(url);
+  if (redisUrlFile !== null) return new RotatingCredentials(credentialIn(address), FILE_FIX);
+  if (serviceOf(address, false) === null) return null;
+  return new RotatingCredentials(credentialIn(address), ENTRA_FIX);
 }
 
 type Tokens = NonNullable<ReturnType<typeof buildRedisTokens>>;

@@ -29,6 +29,9 @@ const AZURE_CACHE: Service = {
   clustering: 'Clustering is on: name it with rediss+cluster://HOST:6380, or turn it off.',
 };
 
+export const ENTRA_FIX =
+  'Set REDIS_AUTH=entra and give the identity access to the data of Redis, or turn on access keys and put one into REDIS_URL.';
+
 const SERVICES: readonly (readonly [RegExp, Service])[] = [
   [/\.redis\.azure\.(?:net|us|cn)$/i, AZURE_MANAGED],
   [/\.redisenterprise\.cache\.azure\.(?:net|us|cn)$/i, AZURE_MANAGED],
