@@ -129,7 +129,7 @@ function withoutParticulars(message: string): string {
   return message
     .replaceAll(/\b[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b/gi, '…')
     .replaceAll(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*(Z|[+-]\d\d:?\d\d)?/g, '…')
-    .replaceAll(/\d{5,}/g, '…');
+    .replaceAll(/\d{6,}/g, '…');
 }
 
 function earlier(a: string, b: string): string {

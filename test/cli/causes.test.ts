@@ -21,6 +21,14 @@ test('calls that fail in the same way are one cause, whatever differs from reque
   ]);
 });
 
+test('a port makes a cause of its own', () => {
+  const messages = ['refused by 10.0.0.5:50443', 'refused by 10.0.0.5:60443'];
+  expect(grouped(...messages.map((message) => failing(aCall(), { message }))).all).toMatchObject([
+    { calls: 1, message: messages[0] },
+    { calls: 1, message: messages[1] },
+  ]);
+});
+
 test('app, tenant, status, code and message each make a cause of their own', () => {
   const call = aCall();
   const causes = grouped(
