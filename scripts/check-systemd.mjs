@@ -17,7 +17,7 @@ const given = [
   ...read(ENVIRONMENT).matchAll(/^(?:# )?([A-Z_]+)=/gm),
 ];
 for (const [, name] of given) {
-  if (!isVariable(name) && name !== 'NODE_ENV' && name !== 'NODE_EXTRA_CA_CERTS') {
+  if (!isVariable(name) && name !== 'NODE_ENV') {
     faults.push(`config/systemd: ${name} is no variable of src/config/config.ts`);
   }
 }

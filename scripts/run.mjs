@@ -1,9 +1,7 @@
 // `npm run …`: does the set-up that a program needs, then runs it under Node 24. A service manager
 // that wants the program's exit code runs this file itself, as npm may end before the program does:
 // see `watchParent` in launch.mjs.
-import { readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import util from 'node:util';
+import { delimiter } from 'node:path';
 import { launch } from './launch.mjs';
 import { toolsFor } from './platform.mjs';
 import {
@@ -52,8 +50,7 @@ async function main([name = '', ...args]) {
   installPackages({ production: !program.development && isNewEnough(process.versions.node) });
   for (const tool of toolsFor(name, program.tools, process.platform)) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
-  const isOfDaemon = name === 'start' || name === 'cli';
-  const env = { ...(isOfDaemon ? readEnvFile() : {}), ...process.env, PATH };
+  const env = { ...process.env, PATH };
   // The command line answers `--help`, and refuses what is no option.
   const run = name === 'start' && args.length > 0 ? ['src/cli.ts', 'serve'] : program.run;
   process.exitCode = await launch(findNode(), [...run, ...args], { cwd: ROOT, env });
@@ -65,19 +62,6 @@ function programOf(name, args) {
   if (Object.hasOwn(PROGRAMS, name)) return PROGRAMS[name];
   const names = [...Object.keys(PROGRAMS), ...Object.keys(TEST_SCRIPTS)];
   throw new SetUpError(`usage: node scripts/run.mjs ${names.join('|')} [options]`);
-}
-
-/**
- * The daemon reads its .env by itself, but too late for NODE_EXTRA_CA_CERTS, which Node
- * reads as it starts. (Node 20 has `parseEnv` from 20.12 on.)
- */
-function readEnvFile() {
-  try {
-    return util.parseEnv?.(readFileSync(join(ROOT, '.env'), 'utf8')) ?? {};
-  } catch (error) {
-    if (error.code === 'ENOENT') return {};
-    throw error;
-  }
 }
 
 try {

@@ -1,7 +1,6 @@
 import { ConfigError, readConfig } from './config/config.ts';
-import { firstSteps, readEnvironment, readNamesInFile } from './config/environment.ts';
+import { environmentWarnings, firstSteps, readEnvironment } from './config/environment.ts';
 import { describeSettings, settingsInForce } from './config/in-force.ts';
-import { unknownVariables } from './config/unknown-variables.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { logConsole } from './log/library-warnings.ts';
 import { type Log, openLog } from './log/log.ts';
@@ -63,7 +62,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
 
 function readConfiguration() {
   const env = readEnvironment();
-  const warnings = unknownVariables(env, readNamesInFile() ?? []);
+  const warnings = environmentWarnings(env);
   try {
     return { config: readConfig(env, () => isOnPath('redis-server')), warnings };
   } catch (error) {

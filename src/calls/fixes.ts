@@ -66,7 +66,7 @@ export function fixOfAnswer(status: number, isGraphs: boolean): string {
 export function fixOfSilence(code: string, variable: string): string {
   // Node's words for all that can be wrong with a certificate, and TLS's own.
   if (/CERT|SIGNATURE|TLS|SSL/.test(code)) {
-    return 'Name the CA in NODE_EXTRA_CA_CERTS, which Node reads as it starts: from .env it counts with npm only.';
+    return 'Name the CA in NODE_EXTRA_CA_CERTS, in the environment or in .env, and restart.';
   }
   if (code === 'proxy') return 'See HTTPS_PROXY, and what the proxy lets through.';
   if (NO_REQUEST.has(code)) return 'See the file of the credential.';

@@ -1,8 +1,7 @@
 import { periods } from '../calls/periods.ts';
 import { type Config, ConfigError, readConfig } from '../config/config.ts';
-import { readEnvironment, readNamesInFile } from '../config/environment.ts';
+import { environmentWarnings, readEnvironment } from '../config/environment.ts';
 import { describeSettings } from '../config/in-force.ts';
-import { unknownVariables } from '../config/unknown-variables.ts';
 import { Prober } from '../graph/probe.ts';
 import { logConsole } from '../log/library-warnings.ts';
 import { withoutSecrets } from '../log/secrets.ts';
@@ -40,9 +39,9 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
     let exit: number = EXIT.done;
     try {
       const env = readEnvironment();
-      const unknown = unknownVariables(env, readNamesInFile() ?? []).map(asWarning);
+      const warnings = environmentWarnings(env).map(asWarning);
       const config = readConfig(env, () => !environment || isOnPath('redis-server'));
-      const about = [describeConfig(config), ...unknown];
+      const about = [describeConfig(config), ...warnings];
       for await (const found of environment ? [about] : look(config, about)) {
         const some: Finding[] = JSON.parse(withoutSecrets(JSON.stringify(found)));
         findings.push(...some);

@@ -1,16 +1,34 @@
 import { existsSync, readFileSync } from 'node:fs';
 import process, { loadEnvFile } from 'node:process';
 import { parseEnv } from 'node:util';
+import type { Env } from './env-reader.ts';
+import { caFault, trustCas } from './extra-cas.ts';
+import { unknownVariables } from './unknown-variables.ts';
 
-/** The environment of this process, with the variables of `.env` if there is one. */
+const CAS = 'NODE_EXTRA_CA_CERTS';
+
+/**
+ * The environment of this process, with the variables of `.env` if there is one. The CAs that
+ * `.env` names are trusted from now on, also if the environment names others.
+ */
 export function readEnvironment(): NodeJS.ProcessEnv {
+  const started = process.env[CAS];
+  const named = readFile()?.[CAS];
   ifThere(() => loadEnvFile());
+  if (named && named !== started) trustCas(named);
   return process.env;
 }
 
-/** The names in `.env`; null: there is no such file. */
-export function readNamesInFile(): string[] | null {
-  return ifThere(() => Object.keys(parseEnv(readFileSync('.env', 'utf8'))));
+/** Variables that nobody reads, and CAs that cannot be used. */
+export function environmentWarnings(env: Env): string[] {
+  const file = readFile() ?? {};
+  const cas = new Set([env[CAS], file[CAS]].filter((path) => path !== undefined && path !== ''));
+  const faults = [...cas].map((path) => caFault(path ?? '')).filter((fault) => fault !== null);
+  return [...unknownVariables(env, Object.keys(file)), ...faults];
+}
+
+function readFile(): Env | null {
+  return ifThere(() => parseEnv(readFileSync('.env', 'utf8')));
 }
 
 function ifThere<T>(read: () => T): T | null {
@@ -23,7 +41,7 @@ function ifThere<T>(read: () => T): T | null {
 }
 
 /** What to do first if there is no `.env` and no app is configured; null: one is. */
-export function firstSteps(env: Readonly<Record<string, string | undefined>>): string | null {
+export function firstSteps(env: Env): string | null {
   const isConfigured = Object.keys(env).some((name) =>
     /^(AZURE_(TENANT|CLIENT|FEDERATED)|APPS_FILE$)/.test(name),
   );

@@ -162,7 +162,7 @@ export const NETWORK = {
       parser: text(),
       default: null,
       sentence:
-        "PEM file of a private CA, for Graph, tokens, Redis and webhooks. It is Node's own variable, which Node reads before it starts: from `.env` it counts with `npm start`, not with `node src/main.ts`.",
+        'PEM file of private CAs, for Graph, tokens, Redis and webhooks. If the environment names one file and `.env` another, both count.',
       example: '/etc/callkeeper/private-ca.pem',
     },
   },

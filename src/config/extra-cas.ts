@@ -1,0 +1,37 @@
+import { X509Certificate } from 'node:crypto';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { FileError, readText } from './bounded-file.ts';
+
+const PEM = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
+
+/**
+ * Trusts the CAs in a PEM file, besides those that this process trusts already. Node reads
+ * NODE_EXTRA_CA_CERTS only as it starts, which is too early for one in `.env`.
+ */
+export function trustCas(path: string): void {
+  if (caFault(path) !== null) return; // a warning says so
+  setDefaultCACertificates([...getCACertificates('default'), ...readCertificates(path)]);
+}
+
+/** Why the CAs in a file cannot be used; null: they can. Node itself would go on without them. */
+export function caFault(path: string): string | null {
+  try {
+    readCertificates(path);
+    return null;
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    return `NODE_EXTRA_CA_CERTS: ${path} ${error.reason}, so its CAs are not trusted`;
+  }
+}
+
+/** @throws FileError */
+function readCertificates(path: string): string[] {
+  const certificates = readText(path).match(PEM);
+  if (certificates === null) throw new FileError('holds no certificate in PEM');
+  try {
+    for (const certificate of certificates) new X509Certificate(certificate);
+  } catch (cause) {
+    throw new FileError('holds a certificate that cannot be read', { cause });
+  }
+  return certificates;
+}
