@@ -3,6 +3,7 @@ import { openApi } from './daemon/api.ts';
 import { Apps } from './daemon/apps.ts';
 import { openCalls } from './daemon/calls.ts';
 import { createContext, type DaemonOptions } from './daemon/context.ts';
+import { openDiaries } from './daemon/diaries.ts';
 import { openEvents } from './daemon/events.ts';
 import { openGraph } from './daemon/graph.ts';
 import { openKeeper } from './daemon/keeper.ts';
@@ -43,7 +44,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const tracing = starting.use(await openTracing(context));
   const redis = starting.use(await openRedis(context));
   const registry = openRegistry(context, redis);
-  const graph = starting.use(openGraph(context, redis));
+  const diaries = starting.use(openDiaries(context, { ...redis, ...registry }));
+  const graph = starting.use(openGraph(context));
   const apps = starting.use(new Apps(context, graph));
   const keeper = openKeeper(context, { ...registry, ...graph, tracing });
   const calls = openCalls(context, { ...registry, ...keeper, apps });
@@ -55,14 +57,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ...registry,
     ...events,
     ...schedule,
-    ...graph,
+    ...diaries,
   });
   const webhooks = starting.use(
     openWebhooks(context, { ...redis, ...calls, ...owners, ...events }),
   );
   const access = starting.use(openAccess(context, graph));
   const admitNotifications = openNotifications(context, { ...graph, apps });
-  const served = { ...redis, ...registry, ...graph, ...calls, ...owners, ...events, ...schedule };
+  const served = {
+    ...redis,
+    ...registry,
+    ...diaries,
+    ...calls,
+    ...owners,
+    ...events,
+    ...schedule,
+  };
   const api = starting.use(
     await openApi(context, { ...served, ...access, apps, admitNotifications, tracing }),
   );

@@ -1,7 +1,15 @@
-import type { Call } from './call.ts';
 import { entraCodeIn } from './fixes.ts';
 import type { CallError } from './record.ts';
-import { slotOf, turnAfter, type Wheel } from './wheel.ts';
+
+/** A call that fails, as the replica knows it that made its last attempt. */
+export interface FailingCall {
+  readonly app: string;
+  readonly tenantId: string;
+  readonly error: CallError;
+  /** When it first failed, epoch ms. */
+  readonly since: number;
+  readonly deadlineAt: number;
+}
 
 /** The failing calls of one app in one tenant that fail with the same status and code. */
 export interface Cause {
@@ -9,52 +17,61 @@ export interface Cause {
   readonly tenantId: string;
   /** Of the latest failure. */
   readonly error: CallError;
-  /** Since when each of the calls has been failing, epoch ms; unordered. */
-  readonly sinces: readonly number[];
+  readonly calls: number;
+  /** When the first of the calls began to fail, epoch ms. */
+  readonly since: number;
   /** The nearest deadline of the calls, epoch ms. */
   readonly firstLossAt: number;
+  /** Those that began to fail after the last success of the app; null if there are none. */
+  readonly afterSuccess: { readonly calls: number; readonly since: number } | null;
 }
 
 /** Groups failing calls by what they fail with. */
-export class CauseCounter {
-  readonly #causes = new Map<string, { -readonly [K in keyof Cause]: Cause[K] }>();
+export function causesOf(
+  calls: Iterable<FailingCall>,
+  successOf: (app: string) => number,
+): Cause[] {
+  return mergeCauses(
+    [...calls].map(({ app, tenantId, error, since, deadlineAt: firstLossAt }) => {
+      const afterSuccess = since > successOf(app) ? { calls: 1, since } : null;
+      return { app, tenantId, error, calls: 1, since, firstLossAt, afterSuccess };
+    }),
+  );
+}
 
-  add(call: Call, since: number, deadlineAt: number): void {
-    const { app, tenantId, lastError: error } = call;
-    if (error === null) return;
-    this.addCause({ app, tenantId, error, sinces: [since], firstLossAt: deadlineAt });
-  }
-
-  addCause(cause: Cause): void {
+/** The causes of several replicas as one list, those with the most calls first. */
+export function mergeCauses(causes: readonly Cause[]): Cause[] {
+  const merged = new Map<string, Cause>();
+  for (const cause of causes) {
     const key = [cause.app, cause.tenantId, faultOf(cause.error)].join('\n');
-    const known = this.#causes.get(key);
-    if (!known) return void this.#causes.set(key, { ...cause, sinces: [...cause.sinces] });
-    for (const since of cause.sinces) (known.sinces as number[]).push(since);
-    known.firstLossAt = Math.min(known.firstLossAt, cause.firstLossAt);
-    if (cause.error.at > known.error.at) known.error = cause.error;
+    const known = merged.get(key);
+    merged.set(key, known ? merge(known, cause) : cause);
   }
+  return [...merged.values()].sort((a, b) => b.calls - a.calls);
+}
 
-  /** Those with the most calls first. */
-  get all(): Cause[] {
-    return [...this.#causes.values()].sort((a, b) => b.sinces.length - a.sinces.length);
-  }
+function merge(a: Cause, b: Cause): Cause {
+  return {
+    ...a,
+    error: b.error.at > a.error.at ? b.error : a.error,
+    calls: a.calls + b.calls,
+    since: Math.min(a.since, b.since),
+    firstLossAt: Math.min(a.firstLossAt, b.firstLossAt),
+    afterSuccess: sumOf([a.afterSuccess, b.afterSuccess]),
+  };
+}
+
+/** Adds up what began to fail after the last success. */
+export function sumOf(parts: readonly Cause['afterSuccess'][]): Cause['afterSuccess'] {
+  const known = parts.filter((part) => part !== null);
+  if (known.length === 0) return null;
+  return {
+    calls: known.reduce((sum, { calls }) => sum + calls, 0),
+    since: known.reduce((first, { since }) => Math.min(first, since), Infinity),
+  };
 }
 
 /** The same for failures that are one fault. Entra's code is in the message alone. */
 export function faultOf({ status, code, message }: CallError): string {
   return [status ?? '', code ?? '', code === 'token' ? (entraCodeIn(message) ?? '') : ''].join(' ');
-}
-
-/**
- * When a failing call first failed: at its slot's turn after the last success, unless it was asked
- * for earlier. Its record has the last attempt only.
- */
-export function failingSince(call: Call, wheel: Wheel): number {
-  const { id, failedAt, renewedAt, trackedAt, consecutiveFailures } = call;
-  const lastAt = failedAt ?? trackedAt;
-  if (consecutiveFailures <= 1) return lastAt;
-  return Math.min(
-    lastAt,
-    renewedAt === null ? trackedAt : turnAfter(slotOf(id, wheel), renewedAt, wheel),
-  );
 }

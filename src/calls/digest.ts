@@ -1,6 +1,3 @@
-import type { Call } from './call.ts';
-import { type Cause, CauseCounter } from './causes.ts';
-
 /**
  * A summary of the calls of one app in one slot. It is small, because a replica holds a million
  * calls.
@@ -14,10 +11,6 @@ export interface Digest {
   readonly nearest: readonly string[];
   /** The first {@link MOST_NEAREST} failing calls. */
   readonly nearestFailing: readonly Near[];
-  /** Why the failing ones fail. */
-  readonly causes: readonly Cause[];
-  /** The last success of any of them, epoch ms; 0 for none. */
-  readonly renewedAt: number;
 }
 
 /** By app, because a key may be limited to some apps. */
@@ -31,18 +24,8 @@ export interface Near {
   readonly deadlineAt: number;
 }
 
-/** A call to be counted. */
-export interface Entry extends Near {
-  readonly app: string;
-  readonly renewedAt: number | null;
-  /** null if it does not fail. */
-  readonly failing: { readonly call: Call; readonly since: number } | null;
-}
-
 class Counted {
   failing = 0;
-  renewedAt = 0;
-  readonly causes = new CauseCounter();
   readonly deadlines: number[] = [];
   readonly nearest = new Nearest();
   readonly nearestFailing = new Nearest();
@@ -52,27 +35,23 @@ class Counted {
 export class Digester {
   readonly #apps = new Map<string, Counted>();
 
-  add({ id, app, deadlineAt, renewedAt, failing }: Entry): void {
+  add({ id, app, deadlineAt, isFailing }: Near & { app: string; isFailing: boolean }): void {
     const counted = this.#apps.get(app) ?? new Counted();
     this.#apps.set(app, counted);
     const near = { id, deadlineAt };
     counted.deadlines.push(deadlineAt);
     counted.nearest.add(near);
-    counted.renewedAt = Math.max(counted.renewedAt, renewedAt ?? 0);
-    if (failing === null) return;
+    if (!isFailing) return;
     counted.failing++;
     counted.nearestFailing.add(near);
-    counted.causes.add(failing.call, failing.since, deadlineAt);
   }
 
   done(): SlotDigest {
     return new Map(
-      [...this.#apps].map(([app, { failing, renewedAt, deadlines, ...found }]) => {
+      [...this.#apps].map(([app, { failing, deadlines, nearest, nearestFailing }]) => {
         const sorted = Float64Array.from(deadlines).sort();
-        const nearest = found.nearest.ids;
-        const nearestFailing = found.nearestFailing.all;
-        const causes = found.causes.all;
-        return [app, { failing, renewedAt, deadlines: sorted, nearest, nearestFailing, causes }];
+        const near = { nearest: nearest.ids, nearestFailing: nearestFailing.all };
+        return [app, { failing, deadlines: sorted, ...near }];
       }),
     );
   }

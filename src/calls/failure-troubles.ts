@@ -1,13 +1,14 @@
-import { type Cause, faultOf } from './causes.ts';
+import { type Cause, faultOf, sumOf } from './causes.ts';
 import { AT_RISK_SHARE } from './deadline.ts';
 import { entraCodeIn, fixOf } from './fixes.ts';
 import type { CallError } from './record.ts';
-import type { AppTally } from './tally.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
 import { clockTime, count, plural } from './wording.ts';
 
 /** A fault answers everything if it has so many of the failures since the last success. */
 const EVERYTHING_SHARE = 0.9;
+/** For this share of the interval, a minute of 15, one replica may succeed and another fail. */
+const BEGINNING_SHARE = 1 / 15;
 /** Fewer failures in a row may be chance. */
 const EVERYTHING_CALLS = 3;
 
@@ -20,7 +21,7 @@ interface Fault {
 
 /** One trouble for each fault that calls fail with. */
 export function failureTroubles(known: Known): Trouble[] {
-  return faultsOf(known.tally.causes).map((fault) => {
+  return faultsOf(known.causes).map((fault) => {
     const { error, calls, firstLossAt } = fault;
     const scope = scopeOf(fault, known);
     const isCritical = scope.isAll || firstLossAt - known.now < known.deadlineMs * AT_RISK_SHARE;
@@ -45,7 +46,7 @@ function faultsOf(causes: readonly Cause[]): Fault[] {
       errorOf(same),
     ),
     causes: same,
-    calls: same.reduce((sum, { sinces }) => sum + sinces.length, 0),
+    calls: same.reduce((sum, { calls }) => sum + calls, 0),
     firstLossAt: Math.min(...same.map(({ firstLossAt }) => firstLossAt)),
   }));
 }
@@ -72,29 +73,26 @@ function scopeOf(fault: Fault, known: Known): Scope {
   const app = names.length === 1 && apps.size > 1 ? (names[0] ?? null) : null;
   const ofApp = app === null ? null : sinceLastSuccess(fault, known, names);
   if (ofApp !== null) return { isAll: true, since: ofApp, app };
-  return { isAll: false, since: earliest(fault.causes.flatMap(({ sinces }) => sinces)), app };
+  return { isAll: false, since: Math.min(...fault.causes.map((cause) => cause.since)), app };
 }
 
 /**
  * Since when calls of these apps fail with this fault alone and none succeeds; null if that is not
  * so, or too few calls have failed to tell.
  */
-function sinceLastSuccess(fault: Fault, { tally }: Known, names: readonly string[]): number | null {
-  const apps = names.flatMap((name) => tally.apps.get(name) ?? []);
-  const renewedAt = Math.max(0, ...apps.map((app: AppTally) => app.renewedAt));
-  const tracked = apps.reduce((sum, app) => sum + app.tracked, 0);
-  const here = tally.causes.filter(({ app }) => names.includes(app));
-  const after = (causes: readonly Cause[]) =>
-    causes.flatMap(({ sinces }) => sinces).filter((since) => since > renewedAt);
-  const [its, any] = [after(fault.causes), after(here)];
-  if (its.length < Math.min(EVERYTHING_CALLS, tracked)) return null;
-  if (its.length < any.length * EVERYTHING_SHARE) return null;
-  return earliest(its);
-}
-
-/** Of many: as the arguments of one call they would be too many. */
-function earliest(instants: readonly number[]): number {
-  return instants.reduce((first, next) => Math.min(first, next), Infinity);
+function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]): number | null {
+  const { tally, successes, intervalMs } = known;
+  const tracked = names.reduce((sum, name) => sum + (tally.apps.get(name) ?? 0), 0);
+  const after = (causes: readonly Cause[]) => {
+    const here = causes.filter(({ app }) => names.includes(app));
+    return sumOf(here.map(({ afterSuccess }) => afterSuccess));
+  };
+  const [its, any] = [after(fault.causes), after(known.causes)];
+  if (its === null || its.calls < Math.min(EVERYTHING_CALLS, tracked)) return null;
+  if (its.calls < (any?.calls ?? 0) * EVERYTHING_SHARE) return null;
+  const succeededAt = Math.max(0, ...names.map((name) => successes.get(name) ?? 0));
+  // Replicas do not see a fault begin at the same instant.
+  return succeededAt > its.since + intervalMs * BEGINNING_SHARE ? null : its.since;
 }
 
 function describe({ error, causes, calls }: Fault, scope: Scope, { now, tally }: Known): string {

@@ -1,4 +1,5 @@
 import { fixOf } from './fixes.ts';
+import { reasonOf } from './incident-words.ts';
 import type { CallIncident, Incident } from './incidents.ts';
 import type { Known, Severity, Trouble } from './trouble.ts';
 import { clockTime, count, plural } from './wording.ts';
@@ -14,7 +15,7 @@ function lossTrouble(known: Known): Trouble[] {
   if (lost === null) return [];
   const isFresh = now - lost.until < deadlineMs;
   const were = lost.calls === 1 ? 'was' : 'were';
-  const why = lost.error === null ? '' : ` (${reason(lost.error)})`;
+  const why = lost.error === null ? '' : ` (${reasonOf(lost.error)})`;
   return [
     {
       kind: 'lost',
@@ -43,7 +44,7 @@ function unknownTrouble(known: Known): Trouble[] {
       calls: unknown.calls,
       firstLossAt: null,
       todo: 'Compare the id, the tenant and GRAPH_CLOUD with those of the bot.',
-      runbook: 'CallkeeperCallsFailing',
+      runbook: 'CallkeeperCallsUnknown',
     },
   ];
 }
@@ -95,11 +96,6 @@ function summed(incidents: readonly Incident[], kind: CallIncident['kind']): Cal
 function when({ from, until }: CallIncident, now: number): string {
   const [first, last] = [clockTime(from, now), clockTime(until, now)];
   return first === last ? `at ${first}` : `between ${first} and ${last}`;
-}
-
-function reason({ status, code, message }: NonNullable<CallIncident['error']>): string {
-  const short = [status, code].filter((part) => part !== null).join(' ');
-  return short === '' ? message : short;
 }
 
 const NO_EVIDENCE = { requestId: null, clientRequestId: null, diagnostic: null, date: null };

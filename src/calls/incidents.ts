@@ -3,29 +3,30 @@ import type { CallError } from './record.ts';
 /**
  * Something that happened within the last day, and is to be seen the morning after.
  *
- * - `lost`: calls passed their deadline, or Graph ended them for want of a keepAlive.
+ * - `lost`: calls passed their deadline, or Graph ended them because no keepAlive came in time.
  * - `unknown`: calls ended without ever having been renewed: Graph does not know their ids.
  * - `redis`: a replica worked without Redis.
  * - `replica`: a replica went away without having been stopped.
  */
 export type Incident =
-  | {
-      readonly kind: 'lost' | 'unknown';
-      readonly from: number;
-      readonly until: number;
-      readonly app: string;
-      readonly calls: number;
-      /** Why the last keepAlive failed; null if none had. */
-      readonly error: Pick<CallError, 'status' | 'code' | 'message'> | null;
-    }
-  | {
-      readonly kind: 'redis';
-      readonly from: number;
-      /** null: it lasts. */
-      readonly until: number | null;
-      readonly replica: string;
-      readonly cause: string | null;
-    }
+  | CallIncident
+  | RedisIncident
   | { readonly kind: 'replica'; readonly from: number; readonly replica: string };
 
-export type CallIncident = Extract<Incident, { kind: 'lost' | 'unknown' }>;
+export interface CallIncident {
+  readonly kind: 'lost' | 'unknown';
+  readonly from: number;
+  readonly until: number;
+  readonly app: string;
+  readonly calls: number;
+  /** Why the last keepAlive failed; null if none had. */
+  readonly error: Pick<CallError, 'status' | 'code' | 'message'> | null;
+}
+
+export interface RedisIncident {
+  readonly kind: 'redis';
+  readonly from: number;
+  /** null: it lasts. */
+  readonly until: number | null;
+  readonly cause: string | null;
+}

@@ -1,4 +1,6 @@
 import type { Call } from './call.ts';
+import type { Cause } from './causes.ts';
+import type { Column } from './history.ts';
 import type { Incident } from './incidents.ts';
 import type { Reach } from './principal.ts';
 import type { Tally } from './tally.ts';
@@ -29,8 +31,14 @@ export interface Overview extends Counts {
   };
   /** This one first. */
   readonly replicas: readonly ReplicaShare[];
+  /** Why calls fail, those with the most calls first. */
+  readonly causes: readonly Cause[];
+  /** The last success of each app, epoch ms. */
+  readonly successes: ReadonlyMap<string, number>;
   /** What happened within the last 24 hours. */
   readonly incidents: readonly Incident[];
+  /** What happened within each step of the last deadline, the oldest first. */
+  readonly columns: readonly Column[];
 }
 
 /** What a replica does of the work. */

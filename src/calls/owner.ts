@@ -1,5 +1,8 @@
-import Type, { type Static } from 'typebox';
-import { Instant, orNull } from './schema.ts';
+import Type, { type Static, type TSchema } from 'typebox';
+
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+/** Epoch ms by the shared clock. */
+const Instant = Type.Number();
 
 /** An owner's last sign of life. */
 export const LeaseSchema = Type.Object({

@@ -1,4 +1,3 @@
-import { type Cause, CauseCounter } from './causes.ts';
 import { AT_RISK_SHARE } from './deadline.ts';
 import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
 import { isWithin, type Reach } from './principal.ts';
@@ -25,18 +24,10 @@ export interface Tally extends Summary {
   readonly nearest: readonly string[];
   /** The same of those that fail: one that is failing from its first keepAlive on has much left. */
   readonly nearestFailing: readonly string[];
-  /** Why the failing calls fail, those with the most calls first. */
-  readonly causes: readonly Cause[];
-  /** By name: the apps that have calls. */
-  readonly apps: ReadonlyMap<string, AppTally>;
+  /** How many calls each app has. */
+  readonly apps: ReadonlyMap<string, number>;
   /** By slot. */
   readonly slots: readonly { readonly tracked: number; readonly failing: number }[];
-}
-
-export interface AppTally {
-  readonly tracked: number;
-  /** The last success of any of its calls, epoch ms; 0 for none. */
-  readonly renewedAt: number;
 }
 
 /** A multiple of three, so that the calls at risk have parts of their own. */
@@ -52,8 +43,7 @@ export function tally(
   const nearest = new Nearest();
   const nearestFailing = new Nearest();
   const counts = { tracked: 0, failing: 0, atRisk: 0 };
-  const causes = new CauseCounter();
-  const byApp = new Map<string, AppTally>();
+  const byApp = new Map<string, number>();
   const bySlot = slots.map((apps) => {
     const slot = { tracked: 0, failing: 0 };
     for (const [app, digest] of apps) {
@@ -66,12 +56,7 @@ export function tally(
         nearest.add({ id, deadlineAt: digest.deadlines[i] as number });
       }
       for (const near of digest.nearestFailing) nearestFailing.add(near);
-      for (const cause of digest.causes) causes.addCause(cause);
-      const known = byApp.get(app) ?? { tracked: 0, renewedAt: 0 };
-      byApp.set(app, {
-        tracked: known.tracked + digest.deadlines.length,
-        renewedAt: Math.max(known.renewedAt, digest.renewedAt),
-      });
+      byApp.set(app, (byApp.get(app) ?? 0) + digest.deadlines.length);
     }
     counts.tracked += slot.tracked;
     counts.failing += slot.failing;
@@ -84,7 +69,6 @@ export function tally(
     margins,
     nearest: nearest.ids,
     nearestFailing: nearestFailing.ids,
-    causes: causes.all,
     apps: byApp,
     slots: bySlot,
   };

@@ -1,3 +1,4 @@
+import type { Cause } from './causes.ts';
 import type { Incident } from './incidents.ts';
 import type { Tally } from './tally.ts';
 
@@ -40,7 +41,11 @@ export interface Known {
   readonly now: number;
   readonly intervalMs: number;
   readonly deadlineMs: number;
-  readonly tally: Pick<Tally, 'tracked' | 'causes' | 'apps'>;
+  readonly tally: Pick<Tally, 'tracked' | 'apps'>;
+  /** Why calls fail. */
+  readonly causes: readonly Cause[];
+  /** The last success of each app, epoch ms. */
+  readonly successes: ReadonlyMap<string, number>;
   readonly redis: {
     readonly up: boolean;
     readonly cause: string | null;

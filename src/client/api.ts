@@ -114,6 +114,44 @@ export interface GetOwnerQuery {
   readonly app?: string | undefined;
 }
 
+/** KeepAlives by outcome, as all replicas counted them; the last step is not over yet. */
+export interface History {
+  /** How long a column lasts, in ms. */
+  readonly stepMs: number;
+  /** The last deadline, the oldest first. */
+  readonly columns: readonly HistoryColumn[];
+}
+
+export interface HistoryColumn {
+  /** When it begins. RFC 3339, UTC, ms. */
+  readonly at: string;
+  /** KeepAlives that succeeded. */
+  readonly renewed: number;
+  /** Graph asked for patience. */
+  readonly throttled: number;
+  /** 403, or Entra does not know the tenant. */
+  readonly refused: number;
+  /** Every other failure. */
+  readonly failed: number;
+  /** Graph said that the call is over. */
+  readonly ended: number;
+  /** Calls that were lost. */
+  readonly lost: number;
+}
+
+export interface Incident {
+  readonly kind: IncidentKind;
+  /** When it began. RFC 3339, UTC, ms. */
+  readonly from: string;
+  /** When it was over; null if it lasts. RFC 3339, UTC, ms. */
+  readonly until: string | null;
+  /** What happened, without times. */
+  readonly text: string;
+}
+
+/** lost: calls were lost. unknown: Graph did not know calls. redis: it was out. replica: one went away without having been stopped. */
+export type IncidentKind = 'lost' | 'unknown' | 'redis' | 'replica';
+
 /** Graph renewed the call. */
 export interface KeepAliveAnswer {
   readonly outcome: 'renewed';
@@ -243,6 +281,9 @@ export interface Overview {
   readonly troubles: readonly Trouble[];
   /** Why calls fail: those of an app and tenant with the same status and code, those with the most calls first. */
   readonly causes: readonly FailureCause[];
+  readonly history: History;
+  /** What happened within the last 24 hours, the latest first. */
+  readonly incidents: readonly Incident[];
   /** Why the replica that answers is not ready; none where it is. */
   readonly unready: readonly string[];
   readonly redis: OverviewRedis;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { Diary } from '../calls/diary.ts';
 import { periods } from '../calls/periods.ts';
 import { retryPolicy } from '../calls/retry.ts';
 import { SharedClock } from '../calls/shared-clock.ts';
@@ -28,6 +29,8 @@ export function createContext(options: DaemonOptions) {
   const clock = new SharedClock(period.skewMs, deadlineMs);
   const metrics = new Metrics({ version, wheel, deadlineMs, clock });
   const logObserver = new LogObserver(log);
+  const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
+  const diary = new Diary({ replica, version, wheel, deadlineMs, clock });
   return {
     ...options,
     wheel,
@@ -38,10 +41,11 @@ export function createContext(options: DaemonOptions) {
     policy: retryPolicy(intervalMs, deadlineMs),
     clock,
     random: Math.random,
-    replica: `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`,
+    replica,
+    diary,
     userAgent: `callkeeper/${version}`,
     metrics,
-    observer: tellAll([metrics, logObserver]),
+    observer: tellAll([metrics, logObserver, diary]),
     ownerObserver: logObserver,
     /** How files are watched for changes. */
     watched: { pollMs: period.filesPollMs, clock, log },

@@ -4,11 +4,11 @@ import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Watch } from '../schedule/watch.ts';
+import type { Diaries } from '../store/diaries.ts';
 import type { EventFeed } from '../store/event-feed.ts';
 import type { Recovered, RedisLink } from '../store/redis-link.ts';
 import { WrongTypeError } from '../store/redis-registry.ts';
 import type { Registry } from '../store/registry.ts';
-import type { Shares } from '../store/shares.ts';
 import type { RegistrySlots } from '../store/slots.ts';
 import type { Context } from './context.ts';
 import type { Turns } from './turns.ts';
@@ -31,7 +31,7 @@ export interface RecoveryOptions {
 export interface RecoveryNeeds extends Pick<RecoveryOptions, 'registry' | 'feed' | 'watch'> {
   readonly link: RedisLink;
   readonly slots: RegistrySlots;
-  readonly shares: Shares;
+  readonly diaries: Diaries;
   readonly turns: Turns;
 }
 
@@ -40,10 +40,10 @@ export interface RecoveryNeeds extends Pick<RecoveryOptions, 'registry' | 'feed'
  * worker is waited for, and turns are taken only after Redis has what this replica knows.
  */
 export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
-  const { link, slots, shares, turns } = needs;
+  const { link, slots, diaries, turns } = needs;
   const recovery = new Recovery({ ...context, ...needs });
   recovery.follow(link, slots);
-  shares.follow(link, context.log);
+  diaries.follow(link);
   turns.follow(link);
   return recovery;
 }

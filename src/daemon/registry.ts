@@ -56,7 +56,7 @@ export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
     rememberMs,
     settledNow: () => clock.settledNow(),
   });
-  const census = new Census(local, wheel, deadlineMs);
+  const census = new Census(local, slotCount, deadlineMs);
   return { local, shared, registry, slots, census, owned };
 }
 

@@ -12,7 +12,7 @@ import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
 export interface ProberOptions {
-  /** The most connections. */
+  /** Most connections at once. */
   readonly connections: number;
   readonly timeouts: GraphTimeouts;
   readonly proxy: Proxies;
@@ -20,19 +20,19 @@ export interface ProberOptions {
   readonly userAgent: string;
 }
 
-/** The result of probing Microsoft for an app. */
+/** How an app fares at Microsoft. */
 export interface Probe {
   readonly token: ProbedToken | TokenError;
-  /** A keepAlive for a call that does not exist; without a token, if there is none. */
+  /** A keepAlive for a call that there is not; without a token, where there is none. */
   readonly attempt: Attempt;
 }
 
 export interface ProbedToken {
-  /** The permissions in the token; null if it cannot be read. */
+  /** Permissions that it tells of; null where it cannot be read. */
   readonly roles: readonly string[] | null;
 }
 
-/** Sends Microsoft the same requests as keepAlives, but for calls that do not exist. */
+/** Asks Microsoft as keepAlives do, but for calls that are nobody's. */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #connections: Connections;
@@ -54,7 +54,7 @@ export class Prober {
     });
   }
 
-  /** Takes at most the time limits of a token and of a keepAlive. */
+  /** Takes the time limits of a token and of a keepAlive at most. */
   async probe(app: App): Promise<Probe> {
     const token = await this.#tokens.of(app, app.tenantId).get().catch(toTokenError);
     const hasNone = token instanceof TokenError;
@@ -69,7 +69,7 @@ export class Prober {
   async #post(app: App, token: string | null): Promise<Attempt> {
     const { clock, timeouts, userAgent } = this.#options;
     const clientRequestId = randomUUID();
-    // 122 random bits, so no such call exists.
+    // Of 122 random bits: there is no such call.
     const parts = { callId: randomUUID(), token, clientRequestId, userAgent };
     const request = keepAliveRequest(keepAliveEndpoint(app), parts);
     const sentAt = clock.now();
@@ -80,8 +80,8 @@ export class Prober {
 }
 
 /**
- * The permissions in an app's token; null if the token does not have the documented form. Only for
- * information: Graph decides what the token allows.
+ * The permissions that a token of an app tells of; null where it is not in the form
+ * that Entra documents. To look is for people: Graph alone decides what it is good for.
  */
 export function rolesIn(token: string): readonly string[] | null {
   const claims = claimsIn(token);

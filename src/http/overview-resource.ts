@@ -5,11 +5,20 @@ import { MARGIN_STEPS } from '../calls/tally.ts';
 import { troublesOf } from '../calls/troubles.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import { CallRef, type PresentCall } from './call-resource.ts';
-import { formatInstant, Instant } from './instant.ts';
+import {
+  HistorySchema,
+  IncidentSchema,
+  presentHistory,
+  presentIncident,
+} from './history-resource.ts';
+import { formatInstant } from './instant.ts';
 import { CauseSchema, presentCause, presentTrouble, TroubleSchema } from './trouble-resource.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 const Ms = (description: string) => Type.Integer({ description: `${description} In ms.` });
+
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
 
 /** More groups than a person reads; the calls of the others are still counted. */
 const MOST_CAUSES = 50;
@@ -62,6 +71,10 @@ export const OverviewSchema = Type.Object(
       description:
         'Why calls fail: those of an app and tenant with the same status and code, those with the most calls first.',
     }),
+    history: HistorySchema,
+    incidents: Type.Array(IncidentSchema, {
+      description: 'What happened within the last 24 hours, the latest first.',
+    }),
     unready: Type.Array(Type.String(), {
       description: 'Why the replica that answers is not ready; none where it is.',
     }),
@@ -110,7 +123,7 @@ export interface OverviewContext {
 export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
   const { version, wheel, deadlineMs, present, isDurable, ready } = context;
   const resourceOf = (call: Call) => present(call, isDurable(call.id));
-  const { now, countedAt, tally, redis, replicas, incidents } = overview;
+  const { now, countedAt, tally, redis, replicas, causes, successes, incidents } = overview;
   const unready = ready();
   const known = {
     now,
@@ -119,6 +132,8 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
     tally,
     redis,
     unready,
+    causes,
+    successes,
     incidents,
     replicas,
   };
@@ -130,7 +145,7 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
     intervalMs: wheel.intervalMs,
     deadlineMs,
     tracked: tally.tracked,
-    failing: tally.failing,
+    failing: causes.reduce((sum, { calls }) => sum + calls, 0),
     atRisk: tally.atRisk,
     minMarginMs: first === null ? null : first - now,
     margins: [...tally.margins],
@@ -141,7 +156,9 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
       failing: tally.slots.map(({ failing }) => failing),
     },
     troubles: troublesOf(known).map(presentTrouble),
-    causes: tally.causes.slice(0, MOST_CAUSES).map(presentCause),
+    causes: causes.slice(0, MOST_CAUSES).map(presentCause),
+    history: presentHistory(overview.columns, deadlineMs),
+    incidents: incidents.map(presentIncident),
     unready,
     redis: { up: redis.up, cause: redis.cause, fix: redis.fix },
     replicas: replicas.map(({ replica, version, keepAlives }) => ({

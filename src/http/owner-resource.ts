@@ -1,6 +1,13 @@
 import Type, { type Static } from 'typebox';
 import type { Owner } from '../calls/owner.ts';
-import { formatInstantOrNull, InstantOrNull } from './instant.ts';
+import { formatInstantOrNull } from './instant.ts';
+
+const InstantOrNull = (description: string) =>
+  Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    format: 'date-time',
+    description: `${description} RFC 3339, UTC, ms.`,
+  });
 
 export const OwnerState = Type.Enum(['none', 'active', 'lapsed', 'lost'], {
   type: 'string',

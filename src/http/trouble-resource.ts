@@ -2,7 +2,13 @@ import Type, { type Static } from 'typebox';
 import type { Cause } from '../calls/causes.ts';
 import { fixOf } from '../calls/fixes.ts';
 import { SEVERITIES, TROUBLE_KINDS, type Trouble } from '../calls/trouble.ts';
-import { formatInstant, formatInstantOrNull, Instant, InstantOrNull } from './instant.ts';
+import { formatInstant, formatInstantOrNull } from './instant.ts';
+
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
+const InstantOrNull = (description: string) =>
+  Type.Unsafe<string | null>({ ...Instant(description), type: ['string', 'null'] });
 
 export const TroubleSchema = Type.Object(
   {
@@ -64,15 +70,15 @@ export function presentTrouble(trouble: Trouble): Static<typeof TroubleSchema> {
 }
 
 export function presentCause(cause: Cause): Static<typeof CauseSchema> {
-  const { app, tenantId, error, sinces, firstLossAt } = cause;
+  const { app, tenantId, error, calls, since, firstLossAt } = cause;
   return {
     app,
     tenantId,
     status: error.status,
     code: error.code,
     message: error.message,
-    calls: sinces.length,
-    since: formatInstant(sinces.reduce((first, next) => Math.min(first, next), Infinity)),
+    calls,
+    since: formatInstant(since),
     firstLossAt: formatInstant(firstLossAt),
     todo: fixOf(error),
   };

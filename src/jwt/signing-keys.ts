@@ -1,44 +1,45 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 
 export interface SigningKeysOptions {
-  /** The URL of the OpenID configuration, which names the URL of the keys. */
+  /** Of the OpenID configuration, which says where the keys are. */
   readonly openIdUrl: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** For each request for the configuration or the keys. */
   readonly timeoutMs: number;
-  /** In ms from any epoch. */
+  /** Of any epoch; only differences count. */
   readonly now: () => number;
 }
 
-/** The keys cannot be fetched, so the token cannot be checked. */
+/** Nobody can say whether a token is good: the keys cannot be had. */
 export class SigningKeysError extends Error {
   readonly code = 'SIGNING_KEYS';
 }
 
-/** Time between two fetches because of an unknown key: a token can name any key. In ms. */
+/** A token may name any key: for a name that is not known the keys are fetched no more often. */
 const COOL_DOWN_MS = 30_000;
-/** Pause after a failed fetch, in ms. */
+/** After a fetch that failed; meanwhile who asks is told to come back. */
 const FAILED_COOL_DOWN_MS = 5_000;
 /**
- * How long a withdrawn key can still count, if its server answers, in ms. Microsoft asks for a
- * fetch at least once a day, and more often for emergencies.
+ * A key that has been withdrawn counts for no longer, where its server answers.
+ * Microsoft asks for once a day, and for more often to be ready for an emergency.
  * https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
  */
 const OLD_MS = 60 * 60_000;
 
-/** Microsoft's configuration has 2 KB and its keys 20 KB. Anything far larger is neither. */
+/** Microsoft's configuration has 2 KB, its keys 20 KB; anything far larger is neither. */
 const MAX_BYTES = 256 * 1024;
 
 /**
- * The signing keys of an issuer, from its OpenID configuration. They are fetched when they are
- * first needed, when a token names an unknown key, and in the background when they are old. If a
- * fetch fails, the known keys still count, so an outage of their server affects only tokens with
- * unknown keys.
+ * The keys that an issuer signs with, by its OpenID configuration. They are
+ * fetched when they are first wanted, when a token names one that is not among
+ * them, and, behind the scenes, when they are old. Those at hand count for as
+ * long as no others can be had: an outage of their server stops nobody whose
+ * token names a key that is known.
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
   #keys: JWTVerifyGetKey | null = null;
-  /** When the last fetch ended, successful or not. */
+  /** Of the fetch that ended last, whatever came of it. */
   #last: { readonly at: number; readonly failure: SigningKeysError | null } | null = null;
   #fetching: Promise<JWTVerifyGetKey> | null = null;
   #fetchedAt = 0;
@@ -50,7 +51,7 @@ export class SigningKeys {
   /**
    * The key that a token names.
    *
-   * @throws SigningKeysError, or JWKSNoMatchingKey if the issuer has no such key
+   * @throws SigningKeysError; JWKSNoMatchingKey where the issuer has no such key
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const keys = this.#keys ?? (await this.#fetchUnlessJustTried());
@@ -75,7 +76,7 @@ export class SigningKeys {
   }
 
   #refresh(): void {
-    // After a failure the known keys still count; the next request fetches again.
+    // What fails is tried again by whoever comes next; the keys at hand go on.
     this.#fetchUnlessJustTried().catch(() => {});
   }
 
@@ -91,7 +92,7 @@ export class SigningKeys {
     try {
       const { jwks_uri } = await this.#read<{ jwks_uri?: unknown }>(openIdUrl);
       const url = typeof jwks_uri === 'string' ? URL.parse(jwks_uri) : null;
-      // Not weaker than the connection to the configuration.
+      // No weaker than the way to the configuration itself.
       if (url?.protocol !== 'https:' && url?.protocol !== new URL(openIdUrl).protocol) {
         throw new Error(`${openIdUrl} names no jwks_uri that can be trusted`);
       }
@@ -116,7 +117,7 @@ export class SigningKeys {
   }
 }
 
-/** The decoded body; rejects if it is over {@link MAX_BYTES}. */
+/** The decoded body; stops reading and rejects if it is over {@link MAX_BYTES}. */
 async function readBounded({ body }: Response, url: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -2,12 +2,13 @@ import { SigningKeys, type SigningKeysOptions } from '../jwt/signing-keys.ts';
 import { bearerOf, TokenError, verifyToken } from '../jwt/verify.ts';
 
 /**
- * Checks the token that Graph sends with its notifications. It is signed with a key of an OpenID
- * configuration, and its audience is the bot's client id.
+ * What the token must be that Graph sends with its notifications. It is signed by
+ * the keys of an OpenID configuration, and names the bot's client id as audience.
  * https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications
  */
 export interface GraphTokenOptions extends SigningKeysOptions {
   readonly issuers: readonly string[];
+  /** The audiences that are ours. */
   readonly audiences: () => readonly string[];
   /** epoch ms */
   readonly now: () => number;
@@ -25,7 +26,7 @@ export class GraphTokenVerifier {
   /**
    * Checks the token of an `Authorization` header as Graph sent it.
    *
-   * @returns its audience
+   * @returns the audience that it is for
    * @throws TokenError, SigningKeysError
    */
   async verify(authorization: string | undefined): Promise<string> {

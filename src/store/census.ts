@@ -1,9 +1,6 @@
-import { trackedCallOf } from '../calls/call.ts';
-import { failingSince } from '../calls/causes.ts';
 import { deadlineAt } from '../calls/deadline.ts';
-import { Digester, type Entry, type SlotDigest } from '../calls/digest.ts';
+import { Digester, type SlotDigest } from '../calls/digest.ts';
 import { type Summary, summarise } from '../calls/tally.ts';
-import type { Wheel } from '../calls/wheel.ts';
 import { giveWay, PIECE } from './give-way.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readHead } from './record-codec.ts';
@@ -16,13 +13,13 @@ interface Counted {
 /** Counts the calls of the local registry, slot by slot; a slot that has not changed is not read. */
 export class Census {
   readonly #local: LocalRegistry;
-  readonly #wheel: Wheel;
+  readonly #slots: number;
   readonly #deadlineMs: number;
   readonly #counted: (Counted | undefined)[] = [];
 
-  constructor(local: LocalRegistry, wheel: Wheel, deadlineMs: number) {
+  constructor(local: LocalRegistry, slots: number, deadlineMs: number) {
     this.#local = local;
-    this.#wheel = wheel;
+    this.#slots = slots;
     this.#deadlineMs = deadlineMs;
   }
 
@@ -35,7 +32,7 @@ export class Census {
   async digests(): Promise<SlotDigest[]> {
     const digests: SlotDigest[] = [];
     let read = 0;
-    for (let slot = 0; slot < this.#wheel.slots; slot++) {
+    for (let slot = 0; slot < this.#slots; slot++) {
       digests.push(await this.#digest(slot));
       read += this.#local.tracked(slot).size;
       if (read < PIECE) continue;
@@ -52,21 +49,19 @@ export class Census {
     const digester = new Digester();
     let read = 0;
     for (const [id, text] of this.#local.tracked(slot)) {
-      digester.add(this.#entryOf(id, text));
+      const head = readHead(text);
+      const isFailing = head.failedAt !== null;
+      digester.add({
+        id,
+        app: head.app,
+        deadlineAt: deadlineAt(head, this.#deadlineMs),
+        isFailing,
+      });
       if (++read % PIECE === 0) await giveWay(PIECE);
     }
     const digest = digester.done();
     // What changed while it yielded is counted the next time.
     this.#counted[slot] = { version, digest };
     return digest;
-  }
-
-  /** Only the record of a failing call is decoded: the heads of the others say enough. */
-  #entryOf(id: string, text: string): Entry {
-    const head = readHead(text);
-    const { app, renewedAt } = head;
-    const call = head.failedAt === null ? null : trackedCallOf(this.#local.get(id));
-    const failing = call && { call, since: failingSince(call, this.#wheel) };
-    return { id, app, renewedAt, deadlineAt: deadlineAt(head, this.#deadlineMs), failing };
   }
 }

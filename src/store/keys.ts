@@ -49,10 +49,8 @@ export const SERVED_KEY = `${TAG}:served`;
 export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${TAG}:replicas`;
-/** What a replica reports about its work; expires. */
-export function shareKey(replica: string): string {
-  return `${TAG}:share:${replica}`;
-}
+/** Hash: replica → what it has written down about its work within the last day. */
+export const DIARIES_KEY = `${TAG}:diaries`;
 
 /** Written to see whether Redis takes writes; nobody reads it. */
 export const PROBE_KEY = `${TAG}:probe`;

@@ -1,19 +1,30 @@
 import { performance } from 'node:perf_hooks';
 import { trackedCallOf } from '../calls/call.ts';
+import type { Page } from '../calls/diary.ts';
 import type { SlotDigest } from '../calls/digest.ts';
-import type { Counts, Overview, Overviews } from '../calls/overview.ts';
+import {
+  causesIn,
+  columnsOf,
+  incidentsOf,
+  type Pages,
+  sentWithin,
+  successesIn,
+} from '../calls/history.ts';
+import type { Counts, Overview, Overviews, ReplicaShare } from '../calls/overview.ts';
 import type { CallRegistry, Clock } from '../calls/ports.ts';
 import { isWithin, type Reach } from '../calls/principal.ts';
 import { tally } from '../calls/tally.ts';
+import type { Wheel } from '../calls/wheel.ts';
 import type { Census } from './census.ts';
+import type { Diaries } from './diaries.ts';
 import type { RedisLink } from './redis-link.ts';
-import type { Shares } from './shares.ts';
 
 export interface OverviewsOptions {
   readonly census: Pick<Census, 'digests'>;
   readonly registry: Pick<CallRegistry, 'get'>;
-  readonly shares: Pick<Shares, 'own' | 'others'>;
+  readonly diaries: Pick<Diaries, 'pages'>;
   readonly link: Pick<RedisLink, 'up' | 'cause'>;
+  readonly wheel: Pick<Wheel, 'intervalMs'>;
   readonly deadlineMs: number;
   readonly clock: Clock;
 }
@@ -52,20 +63,45 @@ export class LocalOverviews implements Overviews {
       this.#count = this.#countCalls();
     }
     const counts = this.#within(reach, await this.#count);
-    const { shares, link, clock } = this.#options;
-    const { up, cause } = link;
+    const { diaries, link, clock, deadlineMs } = this.#options;
+    const { pages } = diaries;
+    const now = clock.now();
     return {
       ...counts,
-      now: clock.now(),
-      redis: {
-        up,
-        cause: up ? null : (cause?.what ?? null),
-        fix: up ? null : (cause?.fix ?? null),
-        since: null,
-      },
-      incidents: [],
-      replicas: [shares.own, ...(up ? shares.others : [])],
+      now,
+      redis: this.#redis(pages),
+      replicas: this.#living(pages, link.up, now),
+      causes: causesIn(pages, reach),
+      successes: successesIn(pages),
+      incidents: incidentsOf(pages, reach, now),
+      columns: columnsOf(pages, reach, now, deadlineMs),
     };
+  }
+
+  #redis({ own }: Pages): Overview['redis'] {
+    const { up, cause } = this.#options.link;
+    if (up) return { up, cause: null, fix: null, since: null };
+    const outage = own.incidents.find((one) => one.kind === 'redis' && one.until === null);
+    return { up, cause: cause?.what ?? null, fix: cause?.fix ?? null, since: outage?.from ?? null };
+  }
+
+  /** While Redis is out nothing is known of the others. One that has no page is alive all the same. */
+  #living({ own, others, alive }: Pages, up: boolean, now: number): ReplicaShare[] {
+    const { wheel, deadlineMs } = this.#options;
+    const shareOf = (page: Page) => ({
+      replica: page.replica,
+      version: page.version,
+      startedAt: page.startedAt,
+      keepAlives: sentWithin(page, now, wheel.intervalMs, deadlineMs),
+    });
+    const names = up ? [...alive].filter((name) => name !== own.replica).sort() : [];
+    const pages = new Map(others.map((page) => [page.replica, page]));
+    const unknown = { version: '', startedAt: null, keepAlives: 0 };
+    const rest = names.map((replica) => {
+      const page = pages.get(replica);
+      return page ? shareOf(page) : { replica, ...unknown };
+    });
+    return [shareOf(own), ...rest];
   }
 
   async #countCalls(): Promise<Count> {

@@ -14,9 +14,10 @@ import { BullMQOtel } from 'bullmq-otel';
 type Span = ReturnType<Telemetry<Context>['tracer']['startSpan']>;
 
 /**
- * BullMQ's telemetry, reduced to two things: that a request enqueued a job, and that a worker took
- * it, in the trace of that request. BullMQ also polls for jobs, and makes the next job of a
- * scheduler with each one, which would put all turns into one trace.
+ * What BullMQ tells of its queue, of which this is kept: that a request put a job there, and
+ * that a worker took it, in the trace of that request. What it does by itself is not told:
+ * it looks for jobs all the time, and with each job of a scheduler it makes the next one,
+ * whose trace would otherwise be that of all turns before it.
  */
 export function queueTelemetry(propagator: TextMapPropagator) {
   const { tracer, contextManager } = new BullMQOtel({ tracerName: 'callkeeper' });
@@ -47,7 +48,7 @@ export function queueTelemetry(propagator: TextMapPropagator) {
   return { queue, worker };
 }
 
-/** The trace context of a job; '' if there is none. */
+/** What a job bears; '' where there is no trace, and it is to bear nothing. */
 function metadataOf(of: Context, propagator: TextMapPropagator): string {
   if (!trace.getSpan(of)) return '';
   const carrier = {};

@@ -12,9 +12,8 @@ function digestsOf(calls: readonly Call[]) {
   const digesters = Array.from({ length: WHEEL.slots }, () => new Digester());
   for (const call of calls) {
     const { id, app } = call;
-    const failing = call.consecutiveFailures > 0 ? { call, since: NOW } : null;
-    const { renewedAt } = call;
-    const deadline = { deadlineAt: deadlineAt(call, DEADLINE_MS), renewedAt, failing };
+    const isFailing = call.consecutiveFailures > 0;
+    const deadline = { deadlineAt: deadlineAt(call, DEADLINE_MS), isFailing };
     digesters[slotOf(id, WHEEL)]?.add({ id, app, ...deadline });
   }
   return digesters.map((digester) => digester.done());

@@ -11,10 +11,10 @@ const SINCE = Date.UTC(2026, 10, 27, 13, 55);
 const FIRST_LOSS = Date.UTC(2026, 10, 27, 14, 36);
 const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
 
-function aCause(calls: number, over: Partial<Cause> & { error?: Cause['error'] } = {}): Cause {
+function aCause(calls: number, over: Partial<Cause> = {}): Cause {
   const error = anError({ status: 500, code: 'InternalServerError', message: 'Oops.' });
-  const sinces = Array.from({ length: calls }, (_, i) => SINCE + i);
-  return { app: 'default', tenantId: TENANT, error, sinces, firstLossAt: FIRST_LOSS, ...over };
+  const named = { app: 'default', tenantId: TENANT, error, since: SINCE, firstLossAt: FIRST_LOSS };
+  return { ...named, calls, afterSuccess: { calls, since: SINCE }, ...over };
 }
 
 /** 5,032 calls of one app, whose last success was just before `SINCE`. */
@@ -23,11 +23,9 @@ function known(causes: readonly Cause[], over: Partial<Known> = {}): Known {
     now: NOW,
     intervalMs: WHEEL.intervalMs,
     deadlineMs: DEADLINE_MS,
-    tally: {
-      tracked: 5_032,
-      causes,
-      apps: new Map([['default', { tracked: 5_032, renewedAt: SINCE - 1 }]]),
-    },
+    tally: { tracked: 5_032, apps: new Map([['default', 5_032]]) },
+    causes,
+    successes: new Map([['default', SINCE - 1]]),
     redis: { up: true, cause: null, fix: null, since: null },
     unready: [],
     incidents: [],
@@ -39,10 +37,14 @@ function known(causes: readonly Cause[], over: Partial<Known> = {}): Known {
 /** Two apps, of which `busy` has just had a success. */
 function twoApps(causes: readonly Cause[]): Known {
   const apps = new Map([
-    ['default', { tracked: 32, renewedAt: SINCE - 1 }],
-    ['busy', { tracked: 5_000, renewedAt: NOW }],
+    ['default', 32],
+    ['busy', 5_000],
   ]);
-  return known(causes, { tally: { tracked: 5_032, causes, apps } });
+  const successes = new Map([
+    ['default', SINCE - 1],
+    ['busy', NOW],
+  ]);
+  return known(causes, { tally: { tracked: 5_032, apps }, successes });
 }
 
 const sentences = (of: Known) => troublesOf(of).map(({ sentence }) => sentence);
@@ -87,9 +89,8 @@ describe('calls that fail', () => {
 
   test('the same fault in two tenants is one trouble', () => {
     const causes = [aCause(3), aCause(4, { tenantId: OTHER_TENANT })];
-    const tally = known(causes).tally;
-    const apps = new Map([['default', { tracked: 5_032, renewedAt: NOW }]]);
-    expect(sentences(known(causes, { tally: { ...tally, apps } }))).toEqual([
+    const successes = new Map([['default', NOW]]);
+    expect(sentences(known(causes, { successes }))).toEqual([
       'Graph answers 500 InternalServerError to 7 of 5,032 calls since 13:55 UTC, all of 2 tenants. ' +
         'The first call is lost at 14:36 UTC unless it recovers.',
     ]);
@@ -107,16 +108,22 @@ describe('calls that fail', () => {
   });
 
   test('the only call that is tracked is everything', () => {
-    const apps = new Map([['default', { tracked: 1, renewedAt: 0 }]]);
-    const causes = [aCause(1)];
-    const [text] = sentences(known(causes, { tally: { tracked: 1, causes, apps } }));
+    const tally = { tracked: 1, apps: new Map([['default', 1]]) };
+    const [text] = sentences(known([aCause(1)], { tally, successes: new Map() }));
     expect(text).toContain('to everything since 13:55 UTC (1 of 1 call so far)');
   });
 
   test('a call that began to fail before the last success does not move the start', () => {
-    const sinces = [SINCE - 40 * MINUTE, SINCE + 1, SINCE + 2, SINCE + 3];
-    const [trouble] = troublesOf(known([aCause(4, { sinces })]));
-    expect(trouble?.since).toBe(SINCE + 1);
+    const afterSuccess = { calls: 3, since: SINCE + 1 };
+    const cause = aCause(4, { since: SINCE - 40 * MINUTE, afterSuccess });
+    expect(troublesOf(known([cause]))[0]?.since).toBe(SINCE + 1);
+  });
+
+  test('replicas may see the start at instants up to a minute apart, but no success after that', () => {
+    const at = (ms: number) =>
+      known([aCause(9)], { successes: new Map([['default', SINCE + ms]]) });
+    expect(sentences(at(MINUTE))[0]).toContain('to everything');
+    expect(sentences(at(MINUTE + 1))[0]).toContain('to 9 of 5,032 calls');
   });
 
   test('after the first deadline, calls are being lost', () => {
@@ -126,8 +133,8 @@ describe('calls that fail', () => {
   });
 
   test('yesterday has its date', () => {
-    const sinces = [SINCE - 24 * 60 * MINUTE];
-    expect(sentences(known([aCause(1, { sinces })]))[0]).toContain('since 2026-11-26 13:55 UTC');
+    const since = SINCE - 24 * 60 * MINUTE;
+    expect(sentences(known([aCause(1, { since })]))[0]).toContain('since 2026-11-26 13:55 UTC');
   });
 
   test.each([

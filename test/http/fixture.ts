@@ -216,6 +216,16 @@ class FakeReader implements EventReader {
   }
 }
 
+const A_CAUSE = {
+  app: 'default',
+  tenantId: aCall().tenantId,
+  error: ERROR,
+  calls: 1,
+  since: NOW - MINUTE,
+  firstLossAt: NOW + 10 * MINUTE,
+  afterSuccess: null,
+};
+
 /** Of two calls, one of them failing, in a wheel of 256 slots. */
 export function anOverview(over: Partial<Overview> = {}): Overview {
   const slots = Array.from({ length: 256 }, () => ({ tracked: 0, failing: 0 }));
@@ -231,15 +241,17 @@ export function anOverview(over: Partial<Overview> = {}): Overview {
       margins: [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
       nearest: [ID],
       nearestFailing: [ID],
-      causes: [],
-      apps: new Map([['default', { tracked: 2, renewedAt: 0 }]]),
+      apps: new Map([['default', 2]]),
       slots,
     },
     nearest: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
     nearestFailing: [aCall({ consecutiveFailures: 1, lastError: ERROR })],
     redis: { up: true, cause: null, fix: null, since: null },
     replicas: [{ replica: 'here', version: '1.2.3', keepAlives: 7, startedAt: null }],
+    causes: [A_CAUSE],
+    successes: new Map(),
     incidents: [],
+    columns: [],
     ...over,
   };
 }

@@ -128,7 +128,7 @@ describe('the metrics', () => {
 describe('the gauges', () => {
   test('are read from the local registry, at the time of asking', async () => {
     const { local, put } = aRegistry();
-    const census = new Census(local, WHEEL, DEADLINE_MS);
+    const census = new Census(local, WHEEL.slots, DEADLINE_MS);
     const { clock, up, read } = someMetrics((now) => census.summaries(now));
     const trackedAt = NOW - 30 * MINUTE;
     put(aCall({ id: idIn(0), trackedAt, renewedAt: NOW - 10 * MINUTE }));
@@ -152,7 +152,7 @@ describe('the gauges', () => {
 
   test('are read for each app; calls of apps that are not configured share one series', async () => {
     const { local, put } = aRegistry();
-    const census = new Census(local, WHEEL, DEADLINE_MS);
+    const census = new Census(local, WHEEL.slots, DEADLINE_MS);
     const { apps, read } = someMetrics((now) => census.summaries(now));
     apps.set('sales', null);
     const trackedAt = NOW - 60 * MINUTE;

@@ -41,15 +41,14 @@ export class Replica {
     }
   }
 
-  /** Resolves when the log has a line with this message, or its beginning up to a colon. */
+  /** Resolves when the log has a line with this message, at once if it came before. */
   async logged(msg: string): Promise<LogLine> {
-    const isIt = (line: LogLine) => line.msg === msg || line.msg.startsWith(`${msg}: `);
     for (;;) {
-      const line = this.log.find(isIt);
+      const line = this.log.find((candidate) => candidate.msg === msg);
       if (line) return line;
       const next = this.#child.stdout && once(this.#child.stdout, 'data');
       const ended = await Promise.race([next, this.#exited.then(() => 'ended')]);
-      if (ended === 'ended' && !this.log.some(isIt)) {
+      if (ended === 'ended' && !this.log.some((candidate) => candidate.msg === msg)) {
         throw new Error(`the replica ended without "${msg}":\n${this.output}`);
       }
       await new Promise((resolve) => setImmediate(resolve));

@@ -22,7 +22,7 @@ const [ONE, TWO] = [idIn(SLOT, 0), idIn(SLOT, 1)];
 function aCensus(slots: number = WHEEL.slots) {
   const local = new LocalRegistry({ kind: CALLS, slots });
   const put = (call: Call) => void local.merge(recordOf(call));
-  return { local, put, census: new Census(local, { ...WHEEL, slots }, DEADLINE_MS) };
+  return { local, put, census: new Census(local, slots, DEADLINE_MS) };
 }
 
 /** Of all apps together. */

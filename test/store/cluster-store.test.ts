@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
+import { Diary } from '../../src/calls/diary.ts';
+import { Diaries } from '../../src/store/diaries.ts';
 import { REPLICAS_KEY } from '../../src/store/keys.ts';
-import { Shares } from '../../src/store/shares.ts';
-import { aCall, aRemovedCall, idIn, recordOf, WHEEL } from '../calls/fixture.ts';
+import { aCall, aRemovedCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from '../calls/fixture.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { aReplica, events, fast } from './fixture.ts';
 
@@ -10,6 +11,7 @@ beforeEach(() => cluster.flush());
 
 const SLOTS = Array.from({ length: WHEEL.slots }, (_, slot) => slot);
 const IDS = SLOTS.map((slot) => idIn(slot));
+const RENEWED = { kind: 'renewed', sentAt: NOW } as const;
 const tracked = IDS.map((id) => recordOf(aCall({ id })));
 const toldOf = async () => (await events(cluster)).map(({ type, id }) => `${type} ${id}`);
 
@@ -44,10 +46,21 @@ test('a Cluster that has lost its data gets it back from a replica', async () =>
 test('the replicas tell each other of their work in a Cluster too', async () => {
   const redis = await fast(cluster);
   await redis.zadd(REPLICAS_KEY, 1, 'a', 1, 'b');
-  const options = { redis, version: '1', windowMs: 1_000, believedMs: 60_000, elapsedMs: () => 0 };
-  const [a, b] = ['a', 'b'].map((replica) => new Shares({ ...options, replica }));
-  b?.count();
-  await b?.exchange();
-  await a?.exchange();
-  expect(a?.others).toEqual([{ replica: 'b', version: '1', keepAlives: 1 }]);
+  const [a, b] = ['a', 'b'].map((replica) => {
+    const diary = new Diary({
+      replica,
+      version: '1',
+      wheel: WHEEL,
+      deadlineMs: DEADLINE_MS,
+      clock: { now: () => NOW },
+    });
+    const options = { slots: { call: () => null }, log: { debug: () => undefined } };
+    return { diary, diaries: new Diaries({ ...options, redis, replica, diary }) };
+  });
+  b?.diary.attempted(aCall(), RENEWED);
+  await b?.diaries.exchange();
+  await a?.diaries.exchange();
+  expect(a?.diaries.pages.others).toMatchObject([
+    { replica: 'b', version: '1', cells: [{ app: 'default' }] },
+  ]);
 });

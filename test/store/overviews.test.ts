@@ -1,26 +1,32 @@
 import { expect, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
+import type { Page } from '../../src/calls/diary.ts';
 import type { Cause } from '../../src/store/cause.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalOverviews } from '../../src/store/overviews.ts';
 import { aCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from '../calls/fixture.ts';
 import { aLocal } from './fixture.ts';
 
-const SHARES = {
-  own: { replica: 'a', version: '1', keepAlives: 1, startedAt: null },
-  others: [{ replica: 'b', version: '1', keepAlives: 2, startedAt: null }],
-};
+function aPage(replica: string): Page {
+  const times = { startedAt: NOW, at: NOW, stoppedAt: null };
+  return { replica, version: '1', ...times, cells: [], incidents: [], causes: [], successes: [] };
+}
+
+const PAGES = { own: aPage('a'), others: [aPage('b')], alive: new Set(['a', 'b', 'c']) };
+const namesOf = (replicas: readonly { replica: string }[]) =>
+  replicas.map(({ replica }) => replica);
 
 function someOverviews() {
   const local = aLocal();
-  const census = new Census(local, WHEEL, DEADLINE_MS);
+  const census = new Census(local, WHEEL.slots, DEADLINE_MS);
   const digests = vi.spyOn(census, 'digests');
   const put = (call: Call) => void local.merge(recordOf(call));
   const link = { up: true, cause: null as Cause | null };
   const overviews = new LocalOverviews({
     census,
     registry: local,
-    shares: SHARES,
+    diaries: { pages: PAGES },
+    wheel: WHEEL,
     link,
     deadlineMs: DEADLINE_MS,
     clock: { now: () => NOW, sleep: async () => undefined },
@@ -67,7 +73,7 @@ test('while Redis is out only this replica is known, and that at once', async ()
   const { link, overviews } = someOverviews();
   const before = await overviews.read(null);
   expect(before.redis).toEqual({ up: true, cause: null, fix: null, since: null });
-  expect(before.replicas).toEqual([SHARES.own, ...SHARES.others]);
+  expect(namesOf(before.replicas)).toEqual(['a', 'b', 'c']);
   link.up = false;
   link.cause = { code: 'OOM', what: 'Redis is out of memory', fix: 'Give it more.' };
   const after = await overviews.read(null);
@@ -76,7 +82,7 @@ test('while Redis is out only this replica is known, and that at once', async ()
     cause: 'Redis is out of memory',
     fix: 'Give it more.',
   });
-  expect(after.replicas).toEqual([SHARES.own]);
+  expect(namesOf(after.replicas)).toEqual(['a']);
 });
 
 test('a count that fails is made again', async () => {

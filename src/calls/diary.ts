@@ -1,0 +1,193 @@
+import { type Call, isUnknownToGraph, type RemovedCall } from './call.ts';
+import type { Cause } from './causes.ts';
+import { FailingCalls } from './failing-calls.ts';
+import type { CallIncident, RedisIncident } from './incidents.ts';
+import { isKeepAliveTimeout } from './notice.ts';
+import type { Outcome } from './outcome.ts';
+import type { Clock, Observer } from './ports.ts';
+import type { Wheel } from './wheel.ts';
+
+/** What is counted. `sent`: requests; an attempt without a token sends none. */
+export const COUNTED = [
+  'renewed',
+  'ended',
+  'throttled',
+  'refused',
+  'failed',
+  'lost',
+  'sent',
+] as const;
+export type Counted = (typeof COUNTED)[number];
+
+/** What happened to the calls of an app within one step. */
+export interface Cell {
+  /** The number of the step: steps are counted from 1970. */
+  readonly step: number;
+  readonly app: string;
+  /** In the order of {@link COUNTED}. */
+  readonly counts: readonly number[];
+}
+
+/** What a replica has written down about its own work. */
+export interface Page {
+  readonly replica: string;
+  readonly version: string;
+  readonly startedAt: number;
+  /** When this was written. */
+  readonly at: number;
+  /** null while it runs, and if nobody stopped it. */
+  readonly stoppedAt: number | null;
+  /** Of the last deadline, the oldest first. */
+  readonly cells: readonly Cell[];
+  /** Of the last day, the oldest first. */
+  readonly incidents: readonly (CallIncident | RedisIncident)[];
+  /** Why calls fail whose last attempt it made. */
+  readonly causes: readonly Cause[];
+  /** The last success of each app, epoch ms. */
+  readonly successes: readonly (readonly [app: string, at: number])[];
+}
+
+/** A deadline has this many steps: at 45 minutes a step is a minute. */
+export const STEPS = 45;
+/** For how long an incident is remembered. */
+export const INCIDENTS_MS = 24 * 60 * 60 * 1_000;
+/** A page stays below some 50 kB, however many apps there are. */
+const MOST_CELLS = 1_000;
+const MOST_INCIDENTS = 100;
+/** Losses for the same reason this many steps apart are one incident. */
+const SAME_INCIDENT_STEPS = 15;
+
+export interface DiaryOptions {
+  readonly replica: string;
+  readonly version: string;
+  readonly wheel: Wheel;
+  readonly deadlineMs: number;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Writes down what this replica does, for the time axis and for the morning after. */
+export class Diary implements Observer {
+  readonly #options: DiaryOptions;
+  readonly #startedAt: number;
+  readonly #stepMs: number;
+  /** By step and app; the latest last. */
+  readonly #cells = new Map<string, Writable<Cell> & { counts: number[] }>();
+  readonly #incidents: Writable<CallIncident | RedisIncident>[] = [];
+  readonly #failing: FailingCalls;
+  #stoppedAt: number | null = null;
+
+  constructor(options: DiaryOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.now();
+    this.#stepMs = options.deadlineMs / STEPS;
+    this.#failing = new FailingCalls(options);
+  }
+
+  /** @param current a tracked call as this replica knows it; null if it was removed */
+  page(current: (id: string) => Pick<Call, 'renewedAt'> | null): Page {
+    const now = this.#options.clock.now();
+    this.#forget(now);
+    const { replica, version } = this.#options;
+    return {
+      replica,
+      version,
+      startedAt: this.#startedAt,
+      at: now,
+      stoppedAt: this.#stoppedAt,
+      cells: [...this.#cells.values()],
+      incidents: [...this.#incidents],
+      causes: this.#failing.causes(current),
+      successes: [...this.#failing.successes],
+    };
+  }
+
+  attempted(call: Call, outcome: Outcome): void {
+    const { app } = call;
+    this.#failing.attempted(call, outcome, this.#options.clock.now());
+    this.#count(app, outcome.kind);
+    if (outcome.sentAt !== null) this.#count(app, 'sent');
+  }
+
+  removed(call: RemovedCall): void {
+    const { app, state, resultInfo } = call;
+    this.#failing.drop(call.id);
+    if (state === 'expired' || isKeepAliveTimeout(resultInfo)) {
+      this.#count(app, 'lost');
+      this.#note('lost', call);
+    } else if (isUnknownToGraph(call)) {
+      this.#note('unknown', call);
+    }
+  }
+
+  redisLost(cause: string | null): void {
+    if (this.#outage()) return;
+    this.#add({ kind: 'redis', from: this.#options.clock.now(), until: null, cause });
+  }
+
+  redisServes(): void {
+    const outage = this.#outage();
+    if (outage) outage.until = this.#options.clock.now();
+  }
+
+  stopped(): void {
+    this.#stoppedAt = this.#options.clock.now();
+  }
+
+  tracked(): void {}
+  atRisk(): void {}
+  notified(): void {}
+  misdirected(): void {}
+  timedOut(): void {}
+
+  #count(app: string, what: Counted): void {
+    const step = Math.floor(this.#options.clock.now() / this.#stepMs);
+    const key = `${step} ${app}`;
+    const cell = this.#cells.get(key) ?? { step, app, counts: COUNTED.map(() => 0) };
+    this.#cells.set(key, cell);
+    const i = COUNTED.indexOf(what);
+    cell.counts[i] = (cell.counts[i] ?? 0) + 1;
+    if (this.#cells.size > MOST_CELLS) this.#forget(this.#options.clock.now());
+  }
+
+  #note(kind: CallIncident['kind'], { app, lastError }: RemovedCall): void {
+    const now = this.#options.clock.now();
+    const error = lastError && kind === 'lost' ? short(lastError) : null;
+    const known = this.#incidents.findLast(
+      (one): one is Writable<CallIncident> =>
+        one.kind === kind &&
+        one.app === app &&
+        one.error?.status === error?.status &&
+        one.error?.code === error?.code &&
+        now - one.until < SAME_INCIDENT_STEPS * this.#stepMs,
+    );
+    if (known) Object.assign(known, { until: now, calls: known.calls + 1 });
+    else this.#add({ kind, from: now, until: now, app, calls: 1, error });
+  }
+
+  #add(incident: CallIncident | RedisIncident): void {
+    this.#incidents.push(incident);
+    if (this.#incidents.length > MOST_INCIDENTS) this.#incidents.shift();
+  }
+
+  #outage(): Writable<RedisIncident> | undefined {
+    return this.#incidents.find(
+      (one): one is Writable<RedisIncident> => one.kind === 'redis' && one.until === null,
+    );
+  }
+
+  #forget(now: number): void {
+    const oldest = Math.floor(now / this.#stepMs) - STEPS;
+    for (const [key, { step }] of this.#cells) {
+      if (step <= oldest || this.#cells.size > MOST_CELLS) this.#cells.delete(key);
+    }
+    const isOver = ({ until }: CallIncident | RedisIncident) =>
+      until !== null && until < now - INCIDENTS_MS;
+    while (this.#incidents[0] && isOver(this.#incidents[0])) this.#incidents.shift();
+  }
+}
+
+function short({ status, code, message }: NonNullable<Call['lastError']>) {
+  return { status, code, message };
+}

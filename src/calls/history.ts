@@ -1,0 +1,105 @@
+import { type Cause, mergeCauses } from './causes.ts';
+import { COUNTED, type Counted, INCIDENTS_MS, type Page, STEPS } from './diary.ts';
+import type { Incident, RedisIncident } from './incidents.ts';
+import { isWithin, type Reach } from './principal.ts';
+
+/** What happened within one step of the time axis. */
+export type Column = { readonly at: number } & Readonly<Record<Counted, number>>;
+
+/** The pages of all replicas of the last day. */
+export interface Pages {
+  readonly own: Page;
+  readonly others: readonly Page[];
+  /** The names of the others that are alive. */
+  readonly alive: ReadonlySet<string>;
+}
+
+/** One column a step over the last deadline, the oldest first; the last one is not over yet. */
+export function columnsOf(pages: Pages, reach: Reach, now: number, deadlineMs: number): Column[] {
+  const stepMs = deadlineMs / STEPS;
+  const last = Math.floor(now / stepMs);
+  const columns = Array.from({ length: STEPS }, (_, i) => ({
+    at: Math.round((last - STEPS + 1 + i) * stepMs),
+    counts: COUNTED.map(() => 0),
+  }));
+  for (const { cells } of [pages.own, ...pages.others]) {
+    for (const { step, app, counts } of cells) {
+      const column = columns[step - last + STEPS - 1];
+      if (!column || !isWithin(reach, app)) continue;
+      for (const [i, value] of counts.entries()) column.counts[i] = (column.counts[i] ?? 0) + value;
+    }
+  }
+  return columns.map(({ at, counts }) => {
+    const named = COUNTED.map((name, i) => [name, counts[i] ?? 0] as const);
+    return { at, ...(Object.fromEntries(named) as Record<Counted, number>) };
+  });
+}
+
+/** Requests that a replica sent within the last interval, as far as its page says. */
+export function sentWithin({ cells }: Page, now: number, intervalMs: number, deadlineMs: number) {
+  const stepMs = deadlineMs / STEPS;
+  const first = Math.floor((now - intervalMs) / stepMs) + 1;
+  const sent = COUNTED.indexOf('sent');
+  return cells.reduce((sum, { step, counts }) => sum + (step < first ? 0 : (counts[sent] ?? 0)), 0);
+}
+
+/** Why calls fail now. Of a replica that went away another one has taken over the calls. */
+export function causesIn({ own, others, alive }: Pages, reach: Reach): Cause[] {
+  const pages = [own, ...others.filter(({ replica }) => alive.has(replica))];
+  return mergeCauses(
+    pages.flatMap(({ causes }) => causes).filter(({ app }) => isWithin(reach, app)),
+  );
+}
+
+/** The last success of each app, by any replica. */
+export function successesIn({ own, others }: Pages): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  for (const [app, at] of [own, ...others].flatMap(({ successes }) => successes)) {
+    last.set(app, Math.max(at, last.get(app) ?? 0));
+  }
+  return last;
+}
+
+/** What happened within the last day, the latest first. */
+export function incidentsOf({ own, others, alive }: Pages, reach: Reach, now: number): Incident[] {
+  const pages = [own, ...others];
+  const noted = pages.flatMap(({ incidents }) => incidents);
+  const ofCalls = noted.filter((one) => one.kind !== 'redis' && isWithin(reach, one.app));
+  // Another replica's outage lasts only as long as it is alive.
+  const outages = pages.flatMap(({ incidents, at, replica }) =>
+    incidents
+      .filter((one) => one.kind === 'redis')
+      .map((one) => ({ ...one, until: one.until ?? (replica === own.replica ? null : at) })),
+  );
+  const departed = others.filter(
+    ({ replica, stoppedAt }) => stoppedAt === null && !alive.has(replica),
+  );
+  const departures = departed.map(({ replica, at }) => ({
+    kind: 'replica' as const,
+    from: at,
+    replica,
+  }));
+  return [...ofCalls, ...joined(outages), ...departures]
+    .filter((one) => endOf(one, now) > now - INCIDENTS_MS)
+    .sort((a, b) => b.from - a.from);
+}
+
+/** Outages that several replicas saw at the same time are one. */
+function joined(outages: readonly RedisIncident[]): RedisIncident[] {
+  const found: RedisIncident[] = [];
+  for (const outage of outages.toSorted((a, b) => a.from - b.from)) {
+    const last = found.at(-1);
+    if (!last || (last.until !== null && outage.from > last.until)) {
+      found.push(outage);
+      continue;
+    }
+    const isOpen = last.until === null || outage.until === null;
+    const until = isOpen ? null : Math.max(last.until ?? 0, outage.until ?? 0);
+    found[found.length - 1] = { ...last, until, cause: last.cause ?? outage.cause };
+  }
+  return found;
+}
+
+function endOf(incident: Incident, now: number): number {
+  return incident.kind === 'replica' ? incident.from : (incident.until ?? now);
+}

@@ -1,0 +1,73 @@
+import Type, { type Static } from 'typebox';
+import { STEPS } from '../calls/diary.ts';
+import type { Column } from '../calls/history.ts';
+import { describeIncident } from '../calls/incident-words.ts';
+import type { Incident } from '../calls/incidents.ts';
+import { formatInstant, formatInstantOrNull } from './instant.ts';
+
+const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+const Count = (description: string) => Type.Integer({ minimum: 0, description });
+
+export const HistorySchema = Type.Object(
+  {
+    stepMs: Type.Number({ description: 'How long a column lasts, in ms.' }),
+    columns: Type.Array(
+      Type.Object(
+        {
+          at: Instant('When it begins.'),
+          renewed: Count('KeepAlives that succeeded.'),
+          throttled: Count('Graph asked for patience.'),
+          refused: Count('403, or Entra does not know the tenant.'),
+          failed: Count('Every other failure.'),
+          ended: Count('Graph said that the call is over.'),
+          lost: Count('Calls that were lost.'),
+        },
+        { title: 'HistoryColumn' },
+      ),
+      { maxItems: STEPS, description: 'The last deadline, the oldest first.' },
+    ),
+  },
+  {
+    title: 'History',
+    description:
+      'KeepAlives by outcome, as all replicas counted them; the last step is not over yet.',
+  },
+);
+
+export const IncidentSchema = Type.Object(
+  {
+    kind: Type.Enum(['lost', 'unknown', 'redis', 'replica'], {
+      type: 'string',
+      title: 'IncidentKind',
+      description:
+        'lost: calls were lost. unknown: Graph did not know calls. redis: it was out. ' +
+        'replica: one went away without having been stopped.',
+    }),
+    from: Instant('When it began.'),
+    until: Type.Unsafe<string | null>({
+      ...Instant('When it was over; null if it lasts.'),
+      type: ['string', 'null'],
+    }),
+    text: Type.String({ description: 'What happened, without times.' }),
+  },
+  { title: 'Incident' },
+);
+
+export function presentHistory(columns: readonly Column[], deadlineMs: number) {
+  return {
+    stepMs: deadlineMs / STEPS,
+    columns: columns.map(({ at, sent: _, ...counts }) => ({ at: formatInstant(at), ...counts })),
+  } satisfies Static<typeof HistorySchema>;
+}
+
+export function presentIncident(incident: Incident): Static<typeof IncidentSchema> {
+  const { kind, from } = incident;
+  const until = kind === 'replica' ? from : incident.until;
+  return {
+    kind,
+    from: formatInstant(from),
+    until: formatInstantOrNull(until),
+    text: describeIncident(incident),
+  };
+}

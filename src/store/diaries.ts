@@ -1,0 +1,153 @@
+import type { Logger } from 'pino';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import { type Diary, INCIDENTS_MS, type Page } from '../calls/diary.ts';
+import type { Pages } from '../calls/history.ts';
+import { CallErrorSchema } from '../calls/record.ts';
+import type { Cause } from './cause.ts';
+import type { RedisClient } from './connection.ts';
+import { DIARIES_KEY, REPLICAS_KEY } from './keys.ts';
+import type { RedisLink } from './redis-link.ts';
+import type { RegistrySlots } from './slots.ts';
+
+export interface DiariesOptions {
+  readonly redis: RedisClient;
+  readonly replica: string;
+  readonly diary: Pick<Diary, 'page' | 'redisLost' | 'redisServes' | 'stopped'>;
+  readonly slots: Pick<RegistrySlots, 'call'>;
+  readonly log: Pick<Logger, 'debug'>;
+}
+
+/** Pages that are kept: a replica that crashes over and over begins a page each time. */
+const MOST_PAGES = 50;
+
+/**
+ * The diaries of all replicas. Each replica writes its own page into one hash with each heartbeat
+ * and reads those of the others: three commands, and no page is written by two. So the pages
+ * survive the replica that wrote them, and a Redis that lost its data has them all again after a
+ * heartbeat. While Redis is out there is this replica's page, and the others as they were last.
+ */
+export class Diaries {
+  readonly #options: DiariesOptions;
+  #others: readonly Page[] = [];
+  #alive: ReadonlySet<string> = new Set();
+
+  constructor(options: DiariesOptions) {
+    this.#options = options;
+  }
+
+  get pages(): Pages {
+    return { own: this.#own(), others: this.#others, alive: this.#alive };
+  }
+
+  #own(): Page {
+    const { diary, slots } = this.#options;
+    return diary.page((id) => slots.call(id));
+  }
+
+  /** The next heartbeat tries again. */
+  async #tryExchange(): Promise<void> {
+    await this.exchange().catch((err: unknown) =>
+      this.#options.log.debug({ err }, 'no diaries exchanged'),
+    );
+  }
+
+  follow(link: Pick<RedisLink, 'on'>): void {
+    const { diary } = this.#options;
+    link.on('lost', (cause: Cause | null) => diary.redisLost(cause?.what ?? null));
+    link.on('recovered', () => diary.redisServes());
+    link.on('beat', () => this.#tryExchange());
+  }
+
+  /** Rejects if Redis does not answer. */
+  async exchange(): Promise<void> {
+    const { redis, replica } = this.#options;
+    const own = this.#own();
+    await redis.hset(DIARIES_KEY, replica, JSON.stringify(own));
+    const [alive, texts] = await Promise.all([
+      redis.zrange(REPLICAS_KEY, '0', '-1'),
+      redis.hgetall(DIARIES_KEY),
+    ]);
+    const pages = Object.entries(texts).map(([name, text]) => readPage(name, text));
+    const kept = pages
+      .filter((page) => page !== null)
+      .filter(({ at }) => at > own.at - INCIDENTS_MS);
+    const latest = kept.sort((a, b) => b.at - a.at).slice(0, MOST_PAGES);
+    this.#others = latest.filter((page) => page.replica !== replica).sort(byName);
+    this.#alive = new Set(alive);
+    const names = new Set(latest.map((page) => page.replica));
+    const old = Object.keys(texts).filter((name) => name !== replica && !names.has(name));
+    if (old.length > 0) await redis.hdel(DIARIES_KEY, ...old);
+  }
+
+  /** Writes that this replica was stopped: otherwise it would seem to have died. */
+  async stop(): Promise<void> {
+    this.#options.diary.stopped();
+    await this.#tryExchange();
+  }
+}
+
+function byName(a: Page, b: Page): number {
+  return a.replica < b.replica ? -1 : 1;
+}
+
+const Instant = Type.Number();
+const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Reason = Type.Pick(CallErrorSchema, ['status', 'code', 'message']);
+const AfterSuccess = Type.Object({ calls: Type.Integer(), since: Instant });
+const PAGE = Compile(
+  Type.Object({
+    replica: Type.String(),
+    version: Type.String(),
+    startedAt: Instant,
+    at: Instant,
+    stoppedAt: orNull(Instant),
+    cells: Type.Array(
+      Type.Object({
+        step: Type.Integer(),
+        app: Type.String(),
+        counts: Type.Array(Type.Integer({ minimum: 0 })),
+      }),
+    ),
+    incidents: Type.Array(
+      Type.Union([
+        Type.Object({
+          kind: Type.Enum(['lost', 'unknown']),
+          from: Instant,
+          until: Instant,
+          app: Type.String(),
+          calls: Type.Integer(),
+          error: orNull(Reason),
+        }),
+        Type.Object({
+          kind: Type.Literal('redis'),
+          from: Instant,
+          until: orNull(Instant),
+          cause: orNull(Type.String()),
+        }),
+      ]),
+    ),
+    causes: Type.Array(
+      Type.Object({
+        app: Type.String(),
+        tenantId: Type.String(),
+        error: CallErrorSchema,
+        calls: Type.Integer(),
+        since: Instant,
+        firstLossAt: Instant,
+        afterSuccess: orNull(AfterSuccess),
+      }),
+    ),
+    successes: Type.Array(Type.Tuple([Type.String(), Instant])),
+  }),
+);
+
+/** null for a page that another version wrote otherwise; its replica is alive all the same. */
+function readPage(replica: string, text: string): Page | null {
+  try {
+    const page: unknown = JSON.parse(text);
+    return PAGE.Check(page) && page.replica === replica ? page : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,277 @@
+import { describe, expect, test } from 'vitest';
+import type { Call } from '../../src/calls/call.ts';
+import { Diary, type Page, STEPS } from '../../src/calls/diary.ts';
+import {
+  causesIn,
+  columnsOf,
+  incidentsOf,
+  type Pages,
+  sentWithin,
+  successesIn,
+} from '../../src/calls/history.ts';
+import { slotOf, turnAfter } from '../../src/calls/wheel.ts';
+import { aCall, anError, aRemovedCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from './fixture.ts';
+
+const START = Math.floor(NOW / MINUTE) * MINUTE;
+const HOUR = 60 * MINUTE;
+const RENEWED = { kind: 'renewed', sentAt: NOW } as const;
+const FAILED = { kind: 'failed', sentAt: NOW, error: anError({ status: 500 }) } as const;
+const NO_TOKEN = { ...FAILED, sentAt: null };
+const TIMED_OUT = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
+const FORBIDDEN = anError({ status: 403, code: 'Forbidden', message: 'No.' });
+
+/** How each diary is read, with what its replica knows of the calls. */
+const pages = new WeakMap<Diary, () => Page>();
+
+function aDiary(replica = 'a') {
+  const time = { now: START };
+  const removed = new Set<string>();
+  const renewed = new Map<string, number>();
+  const current = (id: string) => (removed.has(id) ? null : { renewedAt: renewed.get(id) ?? null });
+  const options = {
+    replica,
+    version: '1',
+    wheel: WHEEL,
+    deadlineMs: DEADLINE_MS,
+    clock: { now: () => time.now },
+  };
+  const diary = new Diary(options);
+  pages.set(diary, () => diary.page(current));
+  return { time, diary, removed, renewed };
+}
+
+type Own = ReturnType<typeof aDiary>;
+
+function pageOf(diary: Diary): Page {
+  const page = pages.get(diary)?.();
+  if (!page) throw new Error('a diary of aDiary()');
+  return page;
+}
+
+function pagesOf(own: Diary, others: readonly Diary[] = [], alive: string[] = ['b']): Pages {
+  return { own: pageOf(own), others: others.map(pageOf), alive: new Set(alive) };
+}
+
+describe('the time axis', () => {
+  test('has one column a minute over the last deadline, the last one for now', () => {
+    const { diary } = aDiary();
+    const columns = columnsOf(pagesOf(diary), null, START, DEADLINE_MS);
+    expect(columns).toHaveLength(STEPS);
+    expect(columns[0]?.at).toBe(START - 44 * MINUTE);
+    expect(columns.at(-1)).toMatchObject({ at: START, renewed: 0, lost: 0 });
+  });
+
+  test('adds up what all replicas counted, each at its minute', () => {
+    const [a, b] = [aDiary('a'), aDiary('b')];
+    a.diary.attempted(aCall(), RENEWED);
+    b.diary.attempted(aCall(), RENEWED);
+    a.time.now += MINUTE;
+    a.diary.attempted(aCall(), FAILED);
+    a.diary.removed(aRemovedCall({ state: 'expired', lastError: FORBIDDEN }));
+    const columns = columnsOf(pagesOf(a.diary, [b.diary]), null, a.time.now, DEADLINE_MS);
+    expect(columns.at(-2)).toMatchObject({ at: START, renewed: 2, failed: 0, lost: 0 });
+    expect(columns.at(-1)).toMatchObject({ renewed: 0, failed: 1, lost: 1 });
+  });
+
+  test('shows somebody the apps within their reach', () => {
+    const { diary } = aDiary();
+    diary.attempted(aCall({ app: 'recorder' }), RENEWED);
+    const of = (app: string) =>
+      columnsOf(pagesOf(diary), new Set([app]), START, DEADLINE_MS).at(-1)?.renewed;
+    expect([of('recorder'), of('reception')]).toEqual([1, 0]);
+  });
+
+  test('forgets what is older than a deadline', () => {
+    const { diary, time } = aDiary();
+    diary.attempted(aCall(), RENEWED);
+    time.now += 44 * MINUTE;
+    expect(pageOf(diary).cells).toHaveLength(1);
+    time.now += MINUTE;
+    expect(pageOf(diary).cells).toEqual([]);
+  });
+
+  test('stays small, however many apps there are: the oldest minutes go first', () => {
+    const { diary, time } = aDiary();
+    for (let minute = 0; minute < 12; minute++) {
+      for (let app = 0; app < 100; app++) diary.attempted(aCall({ app: `app-${app}` }), RENEWED);
+      time.now += MINUTE;
+    }
+    const { cells } = pageOf(diary);
+    expect(cells.length).toBeLessThanOrEqual(1_000);
+    expect(cells.at(-1)?.step).toBe(START / MINUTE + 11);
+  });
+});
+
+test('a replica counts the requests that it sent within the last interval', () => {
+  const { diary, time } = aDiary();
+  const sent = () => sentWithin(pageOf(diary), time.now, WHEEL.intervalMs, DEADLINE_MS);
+  diary.attempted(aCall(), RENEWED);
+  diary.attempted(aCall(), NO_TOKEN);
+  time.now += 14 * MINUTE;
+  diary.attempted(aCall(), FAILED);
+  expect(sent()).toBe(2);
+  time.now += MINUTE;
+  expect(sent()).toBe(1);
+});
+
+describe('why calls fail', () => {
+  const three = ['call-1', 'call-2', 'call-3'].map((id) => aCall({ id: `${id}-x` }));
+
+  test('groups the calls by what they fail with, and keeps when the first one began', () => {
+    const { diary, time } = aDiary();
+    const [one, two, three_] = three;
+    if (!one || !two || !three_) throw new Error('three calls');
+    diary.attempted(one, FAILED);
+    time.now += MINUTE;
+    diary.attempted(one, FAILED);
+    diary.attempted(two, FAILED);
+    diary.attempted(three_, { ...FAILED, error: FORBIDDEN });
+    expect(causesIn(pagesOf(diary), null)).toMatchObject([
+      { calls: 2, since: START, error: { status: 500 }, afterSuccess: { calls: 2, since: START } },
+      { calls: 1, since: START + MINUTE, error: { status: 403 } },
+    ]);
+  });
+
+  test('tells the calls that began to fail after the last success of their app', () => {
+    const { diary, time } = aDiary();
+    const [one, two, other] = three;
+    if (!one || !two || !other) throw new Error('three calls');
+    diary.attempted(one, FAILED);
+    time.now += MINUTE;
+    diary.attempted(other, { kind: 'renewed', sentAt: time.now });
+    time.now += MINUTE;
+    diary.attempted(two, FAILED);
+    expect(causesIn(pagesOf(diary), null)).toMatchObject([
+      { calls: 2, since: START, afterSuccess: { calls: 1, since: time.now } },
+    ]);
+    expect(successesIn(pagesOf(diary))).toEqual(new Map([['default', START + MINUTE]]));
+  });
+
+  test('knows of a call that another replica has tried before that it failed from its turn on', () => {
+    const { diary } = aDiary();
+    const renewedAt = START - 20 * MINUTE;
+    const call = aCall({ renewedAt, failedAt: START - MINUTE, consecutiveFailures: 7 });
+    diary.attempted(call, FAILED);
+    const since = turnAfter(slotOf(call.id, WHEEL), renewedAt, WHEEL);
+    expect(since).toBeLessThan(START - MINUTE);
+    expect(causesIn(pagesOf(diary), null)).toMatchObject([{ calls: 1, since }]);
+  });
+
+  test.each([
+    ['succeeds', (a: Own, call: Call) => a.diary.attempted(call, RENEWED)],
+    [
+      'ends',
+      (a: Own, call: Call) => a.diary.attempted(call, { ...FAILED, kind: 'ended' as const }),
+    ],
+    ['is removed here', (a: Own, { id }: Call) => a.diary.removed(aRemovedCall({ id }))],
+    ['is removed elsewhere', (a: Own, { id }: Call) => void a.removed.add(id)],
+    ['is renewed elsewhere', (a: Own, { id }: Call) => void a.renewed.set(id, NOW + MINUTE)],
+  ])('forgets a call that %s', (_, happens) => {
+    const own = aDiary();
+    const [call] = three;
+    if (!call) throw new Error('a call');
+    own.diary.attempted(call, FAILED);
+    expect(causesIn(pagesOf(own.diary), null)).toHaveLength(1);
+    happens(own, call);
+    expect(causesIn(pagesOf(own.diary), null)).toEqual([]);
+  });
+
+  test('adds up the replicas that are alive: another one has taken over the calls of the dead', () => {
+    const [a, b, dead] = ['a', 'b', 'c'].map((name) => aDiary(name).diary);
+    if (!a || !b || !dead) throw new Error('three diaries');
+    for (const diary of [a, b, dead]) diary.attempted(aCall(), FAILED);
+    expect(causesIn(pagesOf(a, [b, dead], ['a', 'b']), null)).toMatchObject([{ calls: 2 }]);
+    expect(causesIn(pagesOf(a, [b], ['a', 'b']), new Set(['recorder']))).toEqual([]);
+  });
+});
+
+describe('the last day', () => {
+  const incidents = (pages: Pages, now: number) => incidentsOf(pages, null, now);
+
+  test('has the lost calls of a quarter of an hour as one, by their reason', () => {
+    const { diary, time } = aDiary();
+    const lost = aRemovedCall({ state: 'expired', lastError: FORBIDDEN });
+    diary.removed(lost);
+    time.now += 14 * MINUTE;
+    diary.removed(lost);
+    diary.removed({ ...lost, lastError: anError({ status: 500, code: null }) });
+    expect(incidents(pagesOf(diary), time.now)).toMatchObject([
+      { kind: 'lost', from: time.now, calls: 1, error: { status: 500 } },
+      { kind: 'lost', from: START, until: time.now, calls: 2, error: { status: 403 } },
+    ]);
+  });
+
+  test('has a call that Graph ended because no keepAlive came in time', () => {
+    const { diary } = aDiary();
+    const stopped = { state: 'untracked', reason: 'notification' } as const;
+    diary.removed(aRemovedCall({ ...stopped, resultInfo: TIMED_OUT }));
+    diary.removed(aRemovedCall({ ...stopped, resultInfo: { ...TIMED_OUT, subcode: 0 } }));
+    expect(incidents(pagesOf(diary), START)).toMatchObject([
+      { kind: 'lost', calls: 1, error: null },
+    ]);
+  });
+
+  test('has a call that ended without ever having been renewed, and no other that ended', () => {
+    const { diary } = aDiary();
+    diary.removed(aRemovedCall({ state: 'ended', renewedAt: null }));
+    diary.removed(aRemovedCall({ state: 'ended', renewedAt: START }));
+    expect(incidents(pagesOf(diary), START)).toMatchObject([{ kind: 'unknown', calls: 1 }]);
+  });
+
+  test('has an outage of Redis once, though two replicas saw it', () => {
+    const [a, b] = [aDiary('a'), aDiary('b')];
+    a.diary.redisLost('Redis is out of memory (OOM)');
+    b.time.now += 10_000;
+    b.diary.redisLost(null);
+    a.time.now += MINUTE;
+    a.diary.redisLost('again');
+    expect(incidents(pagesOf(a.diary), a.time.now)).toMatchObject([{ kind: 'redis', until: null }]);
+    a.diary.redisServes();
+    b.time.now = a.time.now + 5_000;
+    b.diary.redisServes();
+    expect(incidents(pagesOf(a.diary, [b.diary]), b.time.now)).toEqual([
+      { kind: 'redis', from: START, until: b.time.now, cause: 'Redis is out of memory (OOM)' },
+    ]);
+  });
+
+  test('ends the outage of a replica that went away in it', () => {
+    const [a, b] = [aDiary('a'), aDiary('b')];
+    b.diary.redisLost(null);
+    const found = incidents(pagesOf(a.diary, [b.diary], []), START + MINUTE);
+    expect(found).toContainEqual({ kind: 'redis', from: START, until: START, cause: null });
+  });
+
+  test('has a replica that went away, but none that was stopped or is alive', () => {
+    const [a, alive, stopped, dead] = ['a', 'b', 'c', 'd'].map((name) => aDiary(name).diary);
+    if (!a || !alive || !stopped || !dead) throw new Error('four diaries');
+    stopped.stopped();
+    expect(incidents(pagesOf(a, [alive, stopped, dead], ['a', 'b']), START + MINUTE)).toEqual([
+      { kind: 'replica', from: START, replica: 'd' },
+    ]);
+  });
+
+  test('is a day long', () => {
+    const { diary, time } = aDiary();
+    diary.removed(aRemovedCall({ state: 'expired' }));
+    time.now += 24 * HOUR - 1;
+    expect(incidents(pagesOf(diary), time.now)).toHaveLength(1);
+    time.now += 1;
+    expect(incidents(pagesOf(diary), time.now)).toEqual([]);
+  });
+
+  test('shows somebody the losses of the apps within their reach', () => {
+    const { diary } = aDiary();
+    diary.removed(aRemovedCall({ state: 'expired', app: 'recorder' }));
+    expect(incidentsOf(pagesOf(diary), new Set(['reception']), START)).toEqual([]);
+    expect(incidentsOf(pagesOf(diary), new Set(['recorder']), START)).toHaveLength(1);
+  });
+
+  test('keeps a hundred incidents of a replica at most', () => {
+    const { diary, time } = aDiary();
+    for (let i = 0; i < 150; i++) {
+      diary.removed(aRemovedCall({ state: 'expired', app: `app-${i}` }));
+      time.now += 1;
+    }
+    expect(pageOf(diary).incidents).toHaveLength(100);
+  });
+});
