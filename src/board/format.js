@@ -2,6 +2,11 @@
 
 const number = new Intl.NumberFormat('en');
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const shortClock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'short' });
+const dayAndShortClock = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium',
+  timeStyle: 'short',
+});
 const dayAndClock = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 /** @param {number} value */
@@ -44,6 +49,17 @@ export function time(instant) {
   const date = new Date(instant);
   const isToday = date.toDateString() === new Date().toDateString();
   return (isToday ? clock : dayAndClock).format(date);
+}
+
+/**
+ * The same without seconds.
+ *
+ * @param {string | number} instant
+ */
+export function minute(instant) {
+  const date = new Date(instant);
+  const isToday = date.toDateString() === new Date().toDateString();
+  return (isToday ? shortClock : dayAndShortClock).format(date);
 }
 
 /**

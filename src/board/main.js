@@ -60,7 +60,6 @@ function show(overview) {
   notices.answered(overview, {
     lost: losses.within(overview.deadlineMs),
     stopped: losses.stoppedWithin(overview.deadlineMs),
-    missed: replicas.loss(overview),
     lapsed: owners.lapsed,
   });
 }

@@ -51,7 +51,7 @@ export class Margins {
         roundSpan(((i + 1) * deadlineMs) / n),
       ])
       .filter(([calls]) => calls !== 0)
-      .map(([calls, from, to]) => `${from} to ${to}: ${calls}`);
+      .map(([calls, from, to]) => `${from} to ${to}: ${count(Number(calls))}`);
     set(this.#drawing, {
       'aria-label': `Calls by the time left to them. ${label.join('; ') || 'None'}. At risk: ${count(atRisk)}.`,
     });
@@ -102,6 +102,6 @@ export class Margins {
  * @param {number} calls
  */
 function short(calls) {
-  if (calls < 10_000) return String(calls);
+  if (calls < 10_000) return count(calls);
   return calls < 999_500 ? `${Math.round(calls / 1_000)} k` : `${(calls / 1_000_000).toFixed(1)} M`;
 }

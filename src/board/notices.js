@@ -3,11 +3,10 @@
 import { byId, html, list, write } from './dom.js';
 import { count, plural, roundSpan, time } from './format.js';
 import { lapseOf, stopOf } from './owner-notices.js';
+import { headline, Troubles } from './troubles.js';
 
 /** After so long without an answer it is said; one that is late is none yet. */
 const GRACE_MS = 4_000;
-/** Of the calls that were lost so many are named. */
-const MOST_NAMED = 3;
 
 /**
  * @typedef {object} Notice
@@ -23,6 +22,8 @@ export class Notices {
   /** @type {readonly Notice[]} by the last answer */
   #known = [];
   #failing = false;
+  #kinds = '';
+  #troubles = new Troubles();
   #isOut = false;
 
   /**
@@ -30,33 +31,54 @@ export class Notices {
    * @param {object} seen what the overview does not say
    * @param {readonly string[]} seen.lost the ids of calls that were lost lately
    * @param {Stopped} seen.stopped calls whose owner was lost lately
-   * @param {string} seen.missed of replicas, or ''
    * @param {readonly Owner[]} seen.lapsed owners whose calls will be stopped, the soonest first
    */
-  answered(overview, { lost, stopped, missed, lapsed }) {
-    const { version, intervalMs, deadlineMs, failing, atRisk } = overview;
+  answered(overview, { lost, stopped, lapsed }) {
+    const { version, intervalMs, deadlineMs, troubles } = overview;
     if (this.#isOut) this.#announce('Answers again.');
     this.#isOut = false;
     this.#answeredAt = Date.now();
-    const found = faults(overview);
-    if (lost.length > 0) found.unshift(lossOf(lost, deadlineMs));
-    found.push(...lapseOf(lapsed, overview));
-    const mild = missed === '' ? [] : [{ key: 'missed', text: missed, isMild: true }];
-    this.#known = [...found, ...stopOf(stopped, deadlineMs), ...mild];
+    this.#known = [...lapseOf(lapsed, overview), ...stopOf(stopped, deadlineMs)];
     this.#show(this.#known);
+    this.#troubles.show(troubles, lost);
+    this.#announceChange(overview);
+    this.#stateOf(overview, lapsed.length);
+    const wheel = `a keepAlive every ${roundSpan(intervalMs)}, a deadline of ${roundSpan(deadlineMs)}`;
+    write(byId('about'), `Callkeeper ${version}: ${wheel}`);
+  }
+
+  /**
+   * Says what has begun, or is over, once: its numbers change all the time.
+   *
+   * @param {Overview} overview
+   */
+  #announceChange({ troubles, failing }) {
+    const kinds = troubles.map(({ kind, severity }) => `${kind} ${severity}`).join();
     if (failing > 0 !== this.#failing) {
       this.#announce(
         failing > 0 ? `${plural(failing, 'call')} failing.` : 'No tracked call fails any more.',
       );
+    } else if (kinds !== this.#kinds && troubles[0]) {
+      this.#announce(headline(troubles));
     }
+    this.#kinds = kinds;
     this.#failing = failing > 0;
-    const isWell = failing === 0 && atRisk === 0 && found.length === 0;
-    this.#state(
-      isWell ? 'well' : 'ill',
-      isWell ? 'All well' : summary(overview, lost.length, lapsed.length),
-    );
-    const wheel = `a keepAlive every ${roundSpan(intervalMs)}, a deadline of ${roundSpan(deadlineMs)}`;
-    write(byId('about'), `Callkeeper ${version}: ${wheel}`);
+  }
+
+  /**
+   * @param {Overview} overview
+   * @param {number} lapsed
+   */
+  #stateOf({ troubles, failing, atRisk }, lapsed) {
+    const owners = lapsed > 0 ? `${plural(lapsed, 'owner')} lapsed` : '';
+    const now = [
+      failing > 0 ? `${count(failing)} failing` : '',
+      atRisk > 0 ? `${count(atRisk)} at risk` : '',
+    ];
+    const words = [headline(troubles), ...now, owners].filter((word) => word !== '');
+    const isWell = words.length === 0;
+    const isPast = words.length === 1 && troubles[0]?.severity === 'notice';
+    this.#state(isWell ? 'well' : isPast ? 'past' : 'ill', isWell ? 'All well' : words.join(', '));
   }
 
   /** @param {string | null} problem what the answer said, where there was one */
@@ -112,46 +134,4 @@ export class Notices {
 /** @param {string} id */
 function linkTo(id) {
   return html('a', { href: `#/calls/${id}` }, id);
-}
-
-/**
- * @param {readonly string[]} lost
- * @param {number} ms
- * @returns {Notice}
- */
-function lossOf(lost, ms) {
-  const calls = `${plural(lost.length, 'call')} ${lost.length === 1 ? 'was' : 'were'} lost`;
-  const text = `${calls} within the last ${roundSpan(ms)}: no keepAlive succeeded in time.`;
-  return { key: 'lost', text, calls: lost.slice(0, MOST_NAMED) };
-}
-
-/** @param {Overview} overview */
-function faults({ redis, tracked, unready }) {
-  /** @type {Notice[]} */
-  const found = [];
-  if (!redis.up) {
-    const why = redis.cause === null ? '' : ` (${redis.cause})`;
-    const text = `Redis is out${why}: this replica keeps ${plural(tracked, 'call')} alive from memory. Events are told when it is back.`;
-    found.push({ key: 'redis', text });
-  } else if (unready.length > 0) {
-    const text = `The replica that answers is not ready: ${unready.join('; ')}.`;
-    found.push({ key: 'unready', text });
-  }
-  return found;
-}
-
-/**
- * @param {Overview} overview
- * @param {number} lost
- * @param {number} lapsed
- */
-function summary({ redis, failing, atRisk }, lost, lapsed) {
-  if (!redis.up) return 'Redis is out';
-  const parts = [
-    lost > 0 ? `${count(lost)} lost` : '',
-    failing > 0 ? `${count(failing)} failing` : '',
-    atRisk > 0 ? `${count(atRisk)} at risk` : '',
-    lapsed > 0 ? `${plural(lapsed, 'owner')} lapsed` : '',
-  ];
-  return parts.filter((part) => part !== '').join(', ') || 'Look below';
 }

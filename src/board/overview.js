@@ -1,8 +1,11 @@
 /** @import { Overview } from '../client/api.ts' */
 import { CallsTable } from './calls-table.js';
+import { CausesTable } from './causes-table.js';
 import { byId, set, write } from './dom.js';
 import { count, span } from './format.js';
+import { Incidents } from './incidents.js';
 import { Margins } from './margins.js';
+import { Timeline } from './timeline.js';
 import { Wheel } from './wheel.js';
 
 /** The page at `#/`: how all calls are. */
@@ -10,6 +13,9 @@ export class OverviewView {
   #now;
   #wheel;
   #margins = new Margins();
+  #causes = new CausesTable();
+  #timeline = new Timeline();
+  #incidents = new Incidents();
   #nearest;
   #failing;
   /** @type {Overview | null} */
@@ -29,6 +35,9 @@ export class OverviewView {
     this.#shown = overview;
     this.#wheel.show(overview);
     this.#margins.show(overview);
+    this.#causes.show(overview);
+    this.#timeline.show(overview);
+    this.#incidents.show(overview);
     write(byId('count-tracked'), count(overview.tracked));
     write(byId('count-failing'), count(overview.failing));
     write(byId('count-risk'), count(overview.atRisk));

@@ -60,23 +60,6 @@ export class Replicas {
     );
   }
 
-  /**
-   * That there are fewer than there were; '' where there are not.
-   *
-   * @param {Overview} overview
-   */
-  loss({ replicas }) {
-    const missed = this.#gone(Date.now()).filter(({ of }) => of > replicas.length);
-    const [first] = missed;
-    if (!first) return '';
-    const gone =
-      missed.length === 1
-        ? `The replica ${first.replica} has`
-        : `${count(missed.length)} replicas have`;
-    const left = replicas.length === 1 ? 'One is' : `${count(replicas.length)} are`;
-    return `${gone} been gone since ${time(first.at)}. ${left} left, and ${replicas.length === 1 ? 'does' : 'do'} all the work.`;
-  }
-
   /** @param {number} now */
   #gone(now) {
     return [...this.#seen.values()].filter(({ at }) => now - at > GONE_MS);

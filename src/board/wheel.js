@@ -5,19 +5,20 @@ import { count, plural, roundSpan } from './format.js';
 import { at, INNER, OUTER, ring } from './ring.js';
 import { fold } from './sectors.js';
 
-/** Of a sector in which there is a call, so that it is seen. */
+/** The least length of a sector with a call, and of its failing part, so that it is seen. */
 const LEAST = 3;
+const LEAST_FAILING = 1.5;
 
 /**
  * The wheel of slots: how many calls stand in each, which of them fail, and where the hand is.
  */
 export class Wheel {
-  #marks = svg('g');
   #bars = svg('g', { class: 'bars' });
+  #failures = svg('g');
   #labels = svg('g', { class: 'dial' });
   #hand = svg('g', { class: 'hand' });
-  #total = svg('text', { class: 'total', y: 4 });
-  #text = svg('text', { class: 'unit', y: 20 });
+  #total = svg('text', { class: 'total', y: 6 });
+  #text = svg('text', { class: 'unit', y: 24 });
   #drawing;
   #shape = '';
   #intervalMs = 0;
@@ -31,10 +32,10 @@ export class Wheel {
     );
     this.#drawing = svg(
       'svg',
-      { viewBox: '-122 -120 244 238', role: 'img' },
+      { viewBox: '-142 -122 284 244', role: 'img' },
       svg('circle', { class: 'track', r: (INNER + OUTER) / 2, 'stroke-width': OUTER - INNER }),
-      this.#marks,
       this.#bars,
+      this.#failures,
       this.#labels,
       this.#hand,
       this.#total,
@@ -57,10 +58,9 @@ export class Wheel {
       const load = perSlot(sector) / most;
       const outer = sector.tracked === 0 ? INNER : INNER + LEAST + load * (OUTER - INNER - LEAST);
       if (!bar) continue;
-      const kind = sector.failing > 0 ? 'failing' : 'fine';
-      set(bar, { d: ring(sector.first / n, (sector.last + 1) / n, outer), class: kind });
-      const mark = this.#marks.children[i];
-      if (mark) set(mark, { class: sector.failing > 0 ? 'mark' : 'none' });
+      set(bar, { d: ring(sector.first / n, (sector.last + 1) / n, outer), class: 'fine' });
+      const failure = this.#failures.children[i];
+      if (failure) drawFailing(failure, sector, n, outer);
       const title = bar.firstElementChild;
       if (title) write(title, describe(sector, n, intervalMs));
     }
@@ -93,12 +93,12 @@ export class Wheel {
     this.#shape = shape;
     this.#intervalMs = intervalMs;
     this.#bars.replaceChildren(...sectors.map(() => svg('path', {}, svg('title'))));
-    // Behind a sector that fails, so that it is seen however few calls stand in it.
-    const whole = (/** @type {Sector} */ { first, last }) => ring(first / n, (last + 1) / n, OUTER);
-    this.#marks.replaceChildren(...sectors.map((sector) => svg('path', { d: whole(sector) })));
+    this.#failures.replaceChildren(...sectors.map(() => svg('path')));
     const quarters = [0, 1, 2, 3].map((quarter) => {
-      const [x, y] = at(quarter / 4, OUTER + 12);
-      return svg('text', { x, y: y + 2.5 }, roundSpan((quarter * intervalMs) / 4));
+      const [x, y] = at(quarter / 4, OUTER + 10);
+      const anchor = ['middle', 'start', 'middle', 'end'][quarter] ?? 'middle';
+      const text = dialTime((quarter * intervalMs) / 4, intervalMs);
+      return svg('text', { x, y: y + 4, 'text-anchor': anchor }, text);
     });
     this.#labels.replaceChildren(...quarters);
   }
@@ -143,6 +143,32 @@ export class Wheel {
     }
     setTimeout(() => this.#turn(now), step);
   }
+}
+
+/**
+ * The failing part of a sector is as long as its share of the calls: one of many is a sliver.
+ *
+ * @param {Element} path
+ * @param {Sector} sector
+ * @param {number} n
+ * @param {number} outer
+ */
+function drawFailing(path, { first, last, tracked, failing }, n, outer) {
+  if (failing === 0) return set(path, { d: 'M0 0', class: 'none' });
+  const length = Math.max(LEAST_FAILING, (failing / tracked) * (outer - INNER));
+  set(path, { d: ring(first / n, (last + 1) / n, INNER + length), class: 'failing' });
+}
+
+/**
+ * "3:45" on the dial of an interval of minutes.
+ *
+ * @param {number} ms
+ * @param {number} intervalMs
+ */
+function dialTime(ms, intervalMs) {
+  if (ms === 0 || intervalMs < 60_000) return roundSpan(ms);
+  const seconds = String(Math.round(ms / 1_000) % 60).padStart(2, '0');
+  return `${Math.floor(ms / 60_000)}:${seconds}`;
 }
 
 /**

@@ -51,7 +51,8 @@ describe('the board', SLOW, () => {
     const counts = (await cells.allTextContents()).map(Number);
     expect([counts.length, counts.reduce((sum, n) => sum + n, 0)]).toEqual([64, 3]);
     for (const id of ids) await page.locator('#nearest').getByText(id).waitFor();
-    expect(await page.locator('#state').textContent()).toBe('All well');
+    // Other tests lose calls, which is not forgotten for a day.
+    expect(['All well', 'Well now']).toContain(await page.locator('#state').textContent());
     const hand = page.locator('.hand');
     const before = await hand.getAttribute('transform');
     await vi.waitFor(
@@ -76,20 +77,22 @@ describe('the board', SLOW, () => {
     expect(await page.locator('#announced').textContent()).toBe('No tracked call fails any more.');
   });
 
-  test('calls that were lost are said for a while, though no tracked call fails any more', async () => {
+  test('calls that were lost are said for a day, though no tracked call fails any more', async () => {
     const id = await track();
     const page = await browser.open(replica.url);
     await page.locator('#nearest a').waitFor();
     fail(id, 'Gone for lunch.');
-    const notice = page.locator('.notice').filter({ hasText: '1 call was lost within the last' });
-    await notice.waitFor();
-    expect(await page.locator('#count-failing').textContent()).toBe('0');
-    expect(await page.locator('#state').textContent()).toBe('1 lost');
+    const trouble = page.locator('#troubles li').filter({ hasText: /^1 call was lost at/ });
+    await trouble.waitFor();
+    await page.locator('#count-failing', { hasText: /^0$/ }).waitFor();
+    await page.getByText('1 call of the app default lost (503 serviceUnavailable)').waitFor();
     const late = await browser.open(replica.url);
-    await late.locator('.notice').getByRole('link', { name: id }).click();
+    await late.locator('#troubles').getByRole('link', { name: id }).click();
     await late.getByText('expired: its deadline passed with no success').waitFor();
-    await notice.waitFor({ state: 'detached' });
-    await page.getByText('All well').waitFor();
+    // A deadline later it is over, and is not forgotten.
+    await page.locator('#troubles li[data-severity="notice"]').waitFor();
+    expect(await page.locator('#state').textContent()).toBe('Well now');
+    await page.locator('#state[data-state="past"]').waitFor();
   });
 
   test('a call that fails is named, however many are nearer to their deadlines', async () => {
@@ -118,13 +121,23 @@ describe('the board', SLOW, () => {
     const page = await browser.open(replica.url);
     await page.route('**/overview', async (route) => {
       const response = await route.fetch();
-      const json = { ...(await response.json()), unready: ['the worker does not run'] };
+      const trouble = {
+        kind: 'unready',
+        severity: 'warning',
+        sentence: 'The replica that answers is not ready: the worker does not run.',
+        since: null,
+        calls: 0,
+        firstLossAt: null,
+        todo: 'Look at its log.',
+        runbook: 'CallkeeperWheelStopped',
+      };
+      const json = { ...(await response.json()), troubles: [trouble] };
       await route.fulfill({ response, json });
     });
     await page
       .getByText('The replica that answers is not ready: the worker does not run.')
       .waitFor();
-    expect(await page.locator('#state').textContent()).toBe('Look below');
+    expect(await page.locator('#state').textContent()).toContain('Not ready');
   });
 
   test('a tab that nobody looks at holds no stream, and goes on after the last event', async () => {
@@ -203,7 +216,7 @@ describe('the board', SLOW, () => {
     expect(await focused()).toBe('Skip to the content');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
-    expect(await focused()).toBe('The wheel as a table');
+    expect(await page.evaluate("document.activeElement.closest('main') !== null")).toBe(true);
     // What was skipped to is no page of its own, to be loaded again.
     await page.reload();
     await page.locator('#nearest a').waitFor();

@@ -28,7 +28,7 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   await redis.kill();
   await page
     .getByText(
-      /^Redis is out \(nothing listens there: .*\(ECONNREFUSED\)\): this replica keeps 1 call alive from memory\./,
+      /^Redis is out since [\d:]+: nothing listens there: .*\(ECONNREFUSED\)\. This replica keeps 1 call alive from memory\.$/,
     )
     .waitFor();
   expect(await page.locator('#state').textContent()).toBe('Redis is out');
@@ -38,20 +38,31 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   // It goes on: the call is there, and what is tracked now is as well.
   const late = world.simulator.createCall();
   expect((await replica.request('POST', `/calls/${late}/track`)).status).toBe(202);
-  await page.getByText(/: this replica keeps 2 calls alive from memory\./).waitFor();
+  await page.getByText(/This replica keeps 2 calls alive from memory\./).waitFor();
 
   await redis.restart();
-  await expect.poll(() => page.locator('.notice').count()).toBe(0);
+  await expect.poll(() => page.locator('#troubles li').count()).toBe(0);
   await page.getByText('All well').waitFor();
   // The events go on after those before: this one was told of when Redis knew of it.
   await page.locator('#events li').filter({ hasText: late }).waitFor();
   await replicas.nth(1).waitFor();
   other.signal('SIGKILL');
   await other.exit();
-  await page.locator('.notice.mild', { hasText: 'has been gone since' }).waitFor();
+  const gone = /^The replica \S+ went away at [\d:]+ without having been stopped\. One is left/;
+  await page.locator('#troubles li[data-severity="warning"]').getByText(gone).waitFor();
   await replicas.nth(1).getByText('gone since').waitFor();
-  // Nothing is wrong yet.
-  expect(await page.locator('#state').textContent()).toBe('All well');
+  // A page that is opened afterwards says so too, and what else has happened.
+  const opened = await browser.open(replica.url);
+  await opened.getByText(gone).waitFor();
+  await opened
+    .locator('#incidents')
+    .getByText(/^Redis was out: nothing listens there/)
+    .waitFor();
+  await opened
+    .locator('#incidents')
+    .getByText(/^The replica \S+ went away/)
+    .waitFor();
+  expect(await opened.locator('#state').textContent()).toBe('A replica is gone');
 });
 
 test('the replica dies before its eyes, and comes back', SLOW, async () => {
@@ -84,7 +95,12 @@ test('the replica dies before its eyes, and comes back', SLOW, async () => {
   await other.request('POST', `/calls/${meanwhile}/track`);
   await world.replica(env).ready();
   await expect.poll(() => page.locator('.notice').count()).toBe(0);
+  // The new replica takes the place of the one that died, which is not forgotten.
   await page.getByText('All well').waitFor();
+  await page
+    .locator('#incidents')
+    .getByText(/^The replica \S+ went away/)
+    .waitFor();
   await eventOf(meanwhile).waitFor();
   // It asked for what came after the last event that it had.
   const { body } = await other.request('GET', `/calls/${id}`);

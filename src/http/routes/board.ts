@@ -24,7 +24,7 @@ const HEADERS = {
 /** The page contains no data: it reads them from the API, with the user's key. */
 const options = { config: { open: true }, schema: { hide: true } };
 
-/** The board: `/`, and what it needs. */
+/** The board: `/`, what it needs, and the runbook that it links to. */
 export const boardRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
   for (const name of readdirSync(FILES)) {
     const type = MEDIA_TYPES[extname(name)];
@@ -33,5 +33,20 @@ export const boardRoutes: FastifyPluginCallbackTypebox = (app, _options, done) =
     const path = name === 'index.html' ? '/' : `/board/${name}`;
     app.get(path, options, (_request, reply) => reply.headers(HEADERS).type(type).send(body));
   }
+  const runbook = readRunbook();
+  if (runbook !== null) {
+    app.get('/runbook', options, (_request, reply) =>
+      reply.headers(HEADERS).type('text/plain; charset=utf-8').send(runbook),
+    );
+  }
   done();
 };
+
+/** The runbook that the board links to; null in an installation without docs. */
+function readRunbook(): string | null {
+  try {
+    return readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');
+  } catch {
+    return null;
+  }
+}

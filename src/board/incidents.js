@@ -1,0 +1,34 @@
+/** @import { Overview } from '../client/api.ts' */
+import { byId, html, list, write } from './dom.js';
+import { minute, span } from './format.js';
+
+/** @typedef {Overview['incidents'][number]} Incident */
+
+const MOST = 20;
+
+/** What happened within the last day, also if nothing is wrong any more. */
+export class Incidents {
+  /** @param {Overview} overview */
+  show({ incidents }) {
+    byId('incidents-none').hidden = incidents.length > 0;
+    list(
+      byId('incidents'),
+      incidents.slice(0, MOST),
+      ({ kind, from, text }) => `${kind} ${from} ${text.replace(/^[\d,]+/, '')}`,
+      ({ kind }) => html('li', { 'data-kind': kind }, html('time'), html('p')),
+      (item, incident) => {
+        const [when, what] = item.children;
+        if (when) write(when, minute(incident.from));
+        if (what) write(what, `${incident.text}${duration(incident)}`);
+      },
+    );
+  }
+}
+
+/** @param {Incident} incident */
+function duration({ kind, from, until }) {
+  if (kind === 'replica') return '';
+  if (until === null) return ', and is still';
+  const ms = Date.parse(until) - Date.parse(from);
+  return ms < 1_000 ? '' : kind === 'redis' ? `, for ${span(ms)}` : `, within ${span(ms)}`;
+}
