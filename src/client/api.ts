@@ -7,47 +7,47 @@ export interface Call {
   readonly state: CallState;
   /** False if only this replica knows this, because Redis is out. */
   readonly durable: boolean;
-  /** The configured app whose credentials keep it alive. */
+  /** The configured app whose credentials keep the call alive. */
   readonly app: string;
   readonly tenantId: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Told of endings and risks, if the bot gave one. */
+  /** Where the events of this call are posted, if the bot set it. */
   readonly webhookUrl: string | null;
   /** The bot instance that the call belongs to, if the bot named one. */
   readonly owner: string | null;
   /** When it was first tracked. RFC 3339, UTC, ms. */
   readonly trackedAt: string;
-  /** When it began at Graph, if the bot said so. RFC 3339, UTC, ms. */
+  /** When the call began at Graph, if the bot said so. RFC 3339, UTC, ms. */
   readonly startedAt: string | null;
-  /** Tracking stops by itself then. RFC 3339, UTC, ms. */
+  /** Callkeeper stops tracking the call then. RFC 3339, UTC, ms. */
   readonly trackUntil: string | null;
   /** When the last successful keepAlive was sent. RFC 3339, UTC, ms. */
   readonly renewedAt: string | null;
-  /** The next planned keepAlive; null once it left the schedule. RFC 3339, UTC, ms. */
+  /** The next planned keepAlive; null once the call is removed. RFC 3339, UTC, ms. */
   readonly dueAt: string | null;
-  /** Graph ends the call then, unless a keepAlive succeeds before. RFC 3339, UTC, ms. */
+  /** Graph ends the call then unless a keepAlive succeeds before. RFC 3339, UTC, ms. */
   readonly deadlineAt: string;
   readonly resultInfo?: ResultInfo | undefined;
   /** What stopped an untracked call: a request, a notification from Graph, its `trackUntil`, or the loss of its owner, which did not renew its lease. Null for a call that ended or expired; absent while the call is tracked. */
   readonly reason?: RemovalReason | null | undefined;
-  /** When it left the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
+  /** When the call was removed from the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
   /** True if Graph ended it and never took a keepAlive for it: the id, the tenant or the cloud is wrong, or the call was over before it was tracked. Absent otherwise. */
   readonly neverRenewed?: boolean | undefined;
   readonly consecutiveFailures: number;
-  /** Since when it is failing with under a third of its deadline left; null while it is not. RFC 3339, UTC, ms. */
+  /** Since when the call has failed with under a third of its deadline left; null if it does not. RFC 3339, UTC, ms. */
   readonly atRiskAt: string | null;
   readonly lastError: LastError | null;
 }
 
-/** One page, in no order that means anything. */
+/** One page, in no particular order. */
 export interface CallPage {
   readonly calls: readonly Call[];
   /** The `cursor` of the next page; null on the last one. */
   readonly next: string | null;
 }
 
-/** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
+/** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed without a success. untracked: it was stopped; `reason` says why. */
 export type CallState = 'tracked' | 'ended' | 'expired' | 'untracked';
 
 /** The body as Graph sent it; further members are ignored. */
@@ -69,9 +69,9 @@ export interface DropOwnerQuery {
   readonly app?: string | undefined;
 }
 
-/** What happened to a call or to an owner. It has the `call` or the `owner` as it was then. */
+/** An event about a call or an owner, with the `call` or the `owner` as it was then. */
 export interface Event {
-  /** The event's name: what it is about, which generation of it, and what happened, with slashes between. A repeat has the same id, also after Redis lost its data. Compare it, do not parse it. */
+  /** The event's name: the call or owner, its generation and what happened. A repeat has the same id, even after Redis lost its data. Compare it, do not parse it. */
   readonly id: string;
   readonly type: EventType;
   /** When it was first published. RFC 3339, UTC, ms. */
@@ -160,7 +160,7 @@ export interface KeepAliveAnswer {
 
 export type KeepAliveFailure = 'ended' | 'throttled' | 'refused' | 'failed';
 
-/** A problem of a keepAlive: `call` as it stands where Graph says that it has ended, `lastError` with what came back where it failed otherwise. */
+/** A failed keepAlive. If Graph says that the call has ended, it has the `call`; otherwise it has `lastError`. */
 export interface KeepAliveProblem {
   /** Names the kind of problem; stable. */
   readonly type: string;
@@ -178,9 +178,9 @@ export interface KeepAliveProblem {
 
 /** Why the last keepAlive failed. */
 export interface LastError {
-  /** When the failed request was judged. RFC 3339, UTC, ms. */
+  /** When the attempt failed. RFC 3339, UTC, ms. */
   readonly at: string;
-  /** HTTP status of the answer; null where none came. */
+  /** HTTP status of the answer; null if none came. */
   readonly status: number | null;
   /** Graph's `error.code`, or our own (`foreign`: something other than Graph answered; `token`, `timeout`, `ECONNRESET`…). */
   readonly code: string | null;
@@ -191,7 +191,7 @@ export interface LastError {
   readonly clientRequestId: string | null;
   /** Graph's `x-ms-ags-diagnostic`. */
   readonly diagnostic: string | null;
-  /** Graph's `Date` header, verbatim. */
+  /** Graph's `Date` header, unchanged. */
   readonly date: string | null;
 }
 
@@ -203,7 +203,7 @@ export interface LeaseBody {
 }
 
 export interface ListCallsQuery {
-  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no success. untracked: it was stopped; `reason` says why. */
+  /** tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed without a success. untracked: it was stopped; `reason` says why. */
   readonly state?: CallState | undefined;
   /** Name of a configured app. */
   readonly app?: string | undefined;
@@ -430,7 +430,7 @@ export interface TrackCallQuery {
   readonly wait?: boolean | undefined;
 }
 
-/** One result a call, in their order. */
+/** One result per call, in order. */
 export interface TrackCallsAnswer {
   readonly results: readonly TrackResult[];
 }
@@ -455,9 +455,9 @@ export interface TrackItem {
   readonly owner?: string | null | undefined;
 }
 
-/** The result for one call; `error` if it cannot be tracked like this. */
+/** The result for one call; `error` if it is refused. */
 export interface TrackResult {
-  /** The id in its canonical form; as it was sent if it is not an id; null if it is not a string. */
+  /** The id in its canonical form; unchanged if it is not an id; null if it is not a string. */
   readonly id: string | null;
   /** What tracking this call alone would have answered: 200, 201, 202, 400 or 403. */
   readonly status: number;
@@ -497,7 +497,7 @@ export interface UntrackCallsAnswer {
 
 /** The result for one id; `error` if it is not an id. */
 export interface UntrackResult {
-  /** The id in its canonical form; as it was sent if it is not an id; null if it is not a string. */
+  /** The id in its canonical form; unchanged if it is not an id; null if it is not a string. */
   readonly id: string | null;
   /** The status that `DELETE /calls/{id}/track` would have for this call: 202, 204 or 400. */
   readonly status: number;

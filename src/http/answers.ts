@@ -52,8 +52,8 @@ export const KeepAliveProblemSchema = Type.Object(
     $id: 'KeepAliveProblem',
     title: 'KeepAliveProblem',
     description:
-      'A problem of a keepAlive: `call` as it stands where Graph says that it has ended, ' +
-      '`lastError` with what came back where it failed otherwise.',
+      'A failed keepAlive. If Graph says that the call has ended, it has the `call`; otherwise it has ' +
+      '`lastError`.',
   },
 );
 

@@ -14,7 +14,7 @@ export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'],
   type: 'string',
   title: 'CallState',
   description:
-    'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed with no ' +
+    'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed without a ' +
     'success. untracked: it was stopped; `reason` says why.',
 });
 
@@ -33,10 +33,10 @@ const orNull = <T>(schema: object, more: object = {}) =>
 
 export const LastErrorSchema = Type.Object(
   {
-    at: Instant('When the failed request was judged.'),
+    at: Instant('When the attempt failed.'),
     status: Type.Unsafe<number | null>({
       type: ['integer', 'null'],
-      description: 'HTTP status of the answer; null where none came.',
+      description: 'HTTP status of the answer; null if none came.',
     }),
     code: TextOrNull(
       "Graph's `error.code`, or our own (`foreign`: something other than Graph answered; `token`, " +
@@ -46,7 +46,7 @@ export const LastErrorSchema = Type.Object(
     requestId: TextOrNull("Graph's `request-id`: what Microsoft support asks for."),
     clientRequestId: TextOrNull('The `client-request-id` that was sent.'),
     diagnostic: TextOrNull("Graph's `x-ms-ags-diagnostic`."),
-    date: TextOrNull("Graph's `Date` header, verbatim."),
+    date: TextOrNull("Graph's `Date` header, unchanged."),
   },
   { $id: 'LastError', title: 'LastError', description: 'Why the last keepAlive failed.' },
 );
@@ -73,17 +73,19 @@ export const CallSchema = Type.Object(
     durable: Type.Boolean({
       description: 'False if only this replica knows this, because Redis is out.',
     }),
-    app: Type.String({ description: 'The configured app whose credentials keep it alive.' }),
+    app: Type.String({ description: 'The configured app whose credentials keep the call alive.' }),
     tenantId: Type.String(),
     labels: Type.Record(Type.String(), Type.String()),
-    webhookUrl: TextOrNull('Told of endings and risks, if the bot gave one.', { format: 'uri' }),
+    webhookUrl: TextOrNull('Where the events of this call are posted, if the bot set it.', {
+      format: 'uri',
+    }),
     owner: TextOrNull('The bot instance that the call belongs to, if the bot named one.'),
     trackedAt: Instant('When it was first tracked.'),
-    startedAt: InstantOrNull('When it began at Graph, if the bot said so.'),
-    trackUntil: InstantOrNull('Tracking stops by itself then.'),
+    startedAt: InstantOrNull('When the call began at Graph, if the bot said so.'),
+    trackUntil: InstantOrNull('Callkeeper stops tracking the call then.'),
     renewedAt: InstantOrNull('When the last successful keepAlive was sent.'),
-    dueAt: InstantOrNull('The next planned keepAlive; null once it left the schedule.'),
-    deadlineAt: Instant('Graph ends the call then, unless a keepAlive succeeds before.'),
+    dueAt: InstantOrNull('The next planned keepAlive; null once the call is removed.'),
+    deadlineAt: Instant('Graph ends the call then unless a keepAlive succeeds before.'),
     resultInfo: Type.Optional(ResultInfo),
     reason: Type.Optional(
       orNull<RemovedCall['reason']>(RemovalReason, {
@@ -93,7 +95,9 @@ export const CallSchema = Type.Object(
           'expired; absent while the call is tracked.',
       }),
     ),
-    goneAt: Type.Optional(Instant('When it left the schedule; absent while it is tracked.')),
+    goneAt: Type.Optional(
+      Instant('When the call was removed from the schedule; absent while it is tracked.'),
+    ),
     neverRenewed: Type.Optional(
       Type.Boolean({
         description:
@@ -103,7 +107,7 @@ export const CallSchema = Type.Object(
     ),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
     atRiskAt: InstantOrNull(
-      'Since when it is failing with under a third of its deadline left; null while it is not.',
+      'Since when the call has failed with under a third of its deadline left; null if it does not.',
     ),
     lastError: orNull<LastError | null>({ $ref: 'LastError#' }),
   },

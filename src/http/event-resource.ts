@@ -9,8 +9,8 @@ export const EventSchema = Type.Object(
   {
     id: Type.String({
       description:
-        "The event's name: what it is about, which generation of it, and what happened, with slashes between. A " +
-        'repeat has the same id, also after Redis lost its data. Compare it, do not parse it.',
+        "The event's name: the call or owner, its generation and what happened. A repeat has the same id, even " +
+        'after Redis lost its data. Compare it, do not parse it.',
       examples: ['2e1a0b00-2db4-4022-9570-243709c565ab/0ml5tx3lx1k3f/ended'],
     }),
     type: Type.Enum(
@@ -37,7 +37,7 @@ export const EventSchema = Type.Object(
     $id: 'Event',
     title: 'Event',
     description:
-      'What happened to a call or to an owner. It has the `call` or the `owner` as it was then.',
+      'An event about a call or an owner, with the `call` or the `owner` as it was then.',
   },
 );
 

@@ -19,7 +19,7 @@ const findSchema = {
   description: 'A call that is tracked, or left the schedule within the last 24 hours.',
   params: Type.Object({ id: CallId }),
   response: {
-    200: callAnswer('The call as it stands.'),
+    200: callAnswer('The call.'),
     ...problemAnswers(['invalid-request', 'call-not-found', 'store-unavailable']),
   },
 };
@@ -62,7 +62,7 @@ const listSchema = {
           description: 'The `cursor` of the next page; null on the last one.',
         }),
       },
-      { title: 'CallPage', description: 'One page, in no order that means anything.' },
+      { title: 'CallPage', description: 'One page, in no particular order.' },
     ),
     ...problemAnswers(['invalid-request', 'store-unavailable']),
   },

@@ -17,10 +17,10 @@ const schema = {
   operationId: 'keepAliveNow',
   summary: 'One keepAlive now, outside the schedule',
   description:
-    'Posts to Graph once, in its turn like all other keepAlives, and answers with the outcome, ' +
-    'which counts for the call as well. A request for a call whose keepAlive is in flight joins ' +
-    'it and gets the same outcome; one that follows another too closely gets 429, and so does ' +
-    'one that would be the 65th to wait for the same keepAlive.',
+    'Sends one keepAlive, in its turn like all others, and answers with the outcome, which also ' +
+    'counts for the call. If a keepAlive of the call is in flight, the request joins it and gets ' +
+    'the same outcome. A request that follows another too closely gets 429, and so does the 65th ' +
+    'request that waits for the same keepAlive.',
   params: Type.Object({ id: CallId }),
   response: {
     200: Type.Object(

@@ -59,8 +59,7 @@ const schema = {
   headers: Type.Object({
     [FORWARDED]: Type.Optional(
       Type.String({
-        description:
-          "The `Authorization` that Graph sent; where it is absent, this request's own counts.",
+        description: "The `Authorization` that Graph sent; without it, this request's own counts.",
       }),
     ),
   }),

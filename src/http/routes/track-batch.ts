@@ -35,7 +35,7 @@ const TrackResult = Type.Object(
     id: Type.Unsafe<string | null>({
       type: ['string', 'null'],
       description:
-        'The id in its canonical form; as it was sent if it is not an id; null if it is not a string.',
+        'The id in its canonical form; unchanged if it is not an id; null if it is not a string.',
     }),
     status: Type.Unsafe<200 | 201 | 202 | 400 | 403>({
       // No enum: C# would name its members _200, _201 and so on.
@@ -47,7 +47,7 @@ const TrackResult = Type.Object(
   },
   {
     title: 'TrackResult',
-    description: 'The result for one call; `error` if it cannot be tracked like this.',
+    description: 'The result for one call; `error` if it is refused.',
   },
 );
 
@@ -62,7 +62,7 @@ const schema = {
   response: {
     200: Type.Object(
       { results: Type.Array(TrackResult) },
-      { title: 'TrackCallsAnswer', description: 'One result a call, in their order.' },
+      { title: 'TrackCallsAnswer', description: 'One result per call, in order.' },
     ),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },

@@ -57,7 +57,7 @@ const untrackSchema = {
   operationId: 'untrackCall',
   summary: 'Stop tracking a call',
   description:
-    'May be repeated: a call that is not tracked is no error. A keepAlive that is under way ' +
+    'May be repeated: it is no error if the call is not tracked. A keepAlive that is in flight ' +
     'may still reach Graph.',
   params,
   response: {
@@ -69,7 +69,7 @@ const untrackSchema = {
           '`{ "durable": false }`.',
       },
     ),
-    204: Type.Null({ description: 'It is not tracked (any more).' }),
+    204: Type.Null({ description: 'It is not tracked.' }),
     ...problemAnswers(['invalid-request', ...BODY_PROBLEMS, 'store-unavailable']),
   },
 };

@@ -33,7 +33,7 @@ const UntrackResult = Type.Object(
     id: Type.Unsafe<string | null>({
       type: ['string', 'null'],
       description:
-        'The id in its canonical form; as it was sent if it is not an id; null if it is not a string.',
+        'The id in its canonical form; unchanged if it is not an id; null if it is not a string.',
     }),
     status: Type.Unsafe<202 | 204 | 400>({
       type: 'integer',
