@@ -96,6 +96,8 @@ const MAX_ROUNDS = 32;
  */
 export class Registry<R extends Identified = CallRecord> implements RecordRegistry<R> {
   readonly #options: RegistryOptions<R>;
+  /** Announcements of writes that Redis did not answer: it may have taken them all the same. */
+  readonly #unheard = new Map<string, readonly Announcement[]>();
 
   constructor(options: RegistryOptions<R>) {
     this.#options = options;
@@ -205,7 +207,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
         if (how === 'newer' || (how === 'unreadable' && known === '')) continue;
         if (local.text(id) !== known) learned++;
       }
-      if (local.text(id) === text) local.setAcknowledged(id, true);
+      if (local.text(id) === text) this.#acknowledge(id);
       else behind.push({ change: { id, decide: asKnown }, index: behind.length, expected: text });
     }
     const { isAnswered } = await this.#write(behind, []);
@@ -247,7 +249,12 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
       const drafts = open.map((item) => this.#draft(item));
       const writes = drafts.map(({ write }) => write);
       const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
-      if (stands === null) return { left: [...left, ...open], isAnswered: false };
+      if (stands === null) {
+        for (const { id, announcements } of writes) {
+          if (announcements.length > 0) this.#unheard.set(id, announcements);
+        }
+        return { left: [...left, ...open], isAnswered: false };
+      }
       left.push(...open.filter((_, i) => stands[i] === null));
       open = drafts.flatMap((draft, i) => {
         const stood = stands[i] ?? null;
@@ -264,8 +271,9 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     // Another replica may have written the same text first.
     if (stands === true || stands === write.text) {
       results[index] = { kind: 'stored', before, after: this.#keep(draft) };
-      if (local.text(change.id) === write.text) local.setAcknowledged(change.id, true);
-      if (stands === true) for (const one of write.announcements) onAnnounced(one, after);
+      const announced = stands === true ? write.announcements : [];
+      for (const one of announced) onAnnounced(one, after);
+      if (local.text(change.id) === write.text) this.#acknowledge(change.id, announced);
       return [];
     }
     if (this.#learn(change.id, stands) === 'newer') {
@@ -273,6 +281,22 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
       return [];
     }
     return [{ change, index, expected: stands }];
+  }
+
+  /**
+   * Redis has what is known here. If it took a write but its answer was lost, what that write
+   * announced is passed on now, unless it was passed on since or no longer holds.
+   */
+  #acknowledge(id: string, announced: readonly Announcement[] = []): void {
+    const { kind, local, now, onAnnounced } = this.#options;
+    local.setAcknowledged(id, true);
+    const unheard = this.#unheard.get(id);
+    if (unheard === undefined) return;
+    this.#unheard.delete(id);
+    const record = local.get(id);
+    const names = new Set(kind.announcements(kind.empty(id), record, now()).map((one) => one.name));
+    for (const one of announced) names.delete(one.name);
+    for (const one of unheard) if (names.has(one.name)) onAnnounced(one, record);
   }
 
   #open(change: Change<R>, index: number): Open<R> {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
 /** A port of loopback; what connects to it comes, for Redis, from another host. */
@@ -15,4 +15,34 @@ export async function aRelayFromAfar(port: number): Promise<number> {
   await once(relay, 'listening');
   onTestFinished(() => void relay.close());
   return (relay.address() as AddressInfo).port;
+}
+
+/** A relay that loses one answer, or one command, and the connection with it. */
+export async function aLossyRelay(port: number) {
+  let loses: 'answer' | 'command' | null = null;
+  const relay = createServer((near) => {
+    const far = connect({ host: '127.0.0.1', port });
+    const end = () => {
+      near.destroy();
+      far.destroy();
+    };
+    const pass = (from: Socket, to: Socket, what: typeof loses) => {
+      from.on('error', end).on('close', end);
+      from.on('data', (data) => {
+        if (loses !== what) return void to.write(data);
+        loses = null;
+        end();
+      });
+    };
+    pass(near, far, 'command');
+    pass(far, near, 'answer');
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  onTestFinished(() => void relay.close());
+  const { port: nearPort } = relay.address() as AddressInfo;
+  const lose = (what: 'answer' | 'command') => {
+    loses = what;
+  };
+  return { url: `redis://127.0.0.1:${nearPort}`, lose };
 }

@@ -20,7 +20,8 @@ import {
   WHEEL,
 } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { aReplica, events, LATER } from './fixture.ts';
+import { aLossyRelay } from '../redis/relay.ts';
+import { aReplica, events, LATER, ready } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
@@ -60,6 +61,62 @@ async function aSnapshot(): Promise<() => Promise<void>> {
     }
   };
 }
+
+/** A replica that knows a tracked call and loses an answer or a command of the next write. */
+async function anUnluckyReplica(loses: 'answer' | 'command', record: CallRecord) {
+  const relay = await aLossyRelay(Number(new URL(server.url).port));
+  const replica = await aReplica({ client: server.client, url: relay.url });
+  await replica.add(tracked(ONE));
+  relay.lose(loses);
+  const [changed] = await replica.add(record);
+  expect(changed?.kind).toBe('kept');
+  expect(replica.announced.map(({ type }) => type)).toEqual(['tracked']);
+  await ready(replica.redis);
+  const announced = () => replica.announced.map(({ type }) => type);
+  return { ...replica, relay, announced };
+}
+
+describe('a write whose answer is lost', () => {
+  test.each(['flush', 'sync'] as const)(
+    'is announced once, when a %s finds that Redis took it',
+    async (how) => {
+      const { registry, sync, stored, announced } = await anUnluckyReplica('answer', ended(ONE));
+      expect(await stored(ONE)).toBe('ended');
+      for (let i = 0; i < 2; i++) await (how === 'flush' ? registry.flush() : sync());
+      expect(announced()).toEqual(['tracked', 'ended']);
+      expect(await told()).toEqual([
+        ['tracked', ONE],
+        ['ended', ONE],
+      ]);
+      expect(registry.isAcknowledged(ONE)).toBe(true);
+    },
+  );
+
+  test('is announced once if Redis did not take it', async () => {
+    const { registry, stored, announced } = await anUnluckyReplica('command', ended(ONE));
+    expect(await stored(ONE)).toBe('tracked');
+    for (let i = 0; i < 2; i++) await registry.flush();
+    expect(await stored(ONE)).toBe('ended');
+    expect(announced()).toEqual(['tracked', 'ended']);
+  });
+
+  test('is announced although this replica has learned more of the call since', async () => {
+    const { registry, add, announced } = await anUnluckyReplica('answer', stopped(ONE));
+    await add(stopped(ONE, { generation: 'r99' }));
+    await registry.flush();
+    expect(announced()).toEqual(['tracked', 'untracked']);
+  });
+
+  test('is not announced if it no longer holds', async () => {
+    const { registry, add, announced } = await anUnluckyReplica('answer', expired(ONE));
+    const b = await aReplica(server);
+    await b.add(renewed(ONE, NOW + 1));
+    await registry.flush();
+    expect(announced()).toEqual(['tracked']);
+    await add(ended(ONE));
+    expect(announced()).toEqual(['tracked', 'ended']);
+  });
+});
 
 describe('an update', () => {
   test('adds to what is known, in Redis and here, and publishes the change in the same step', async () => {
