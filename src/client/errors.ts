@@ -1,13 +1,12 @@
 import type { Problem, ProblemType } from './api.ts';
 
 /**
- * Callkeeper has answered that the request will not do: asking again does not
- * help. `problem.type` says what it is.
+ * Callkeeper refused the request, so a retry does not help. `problem.type` says why.
  */
 export class CallkeeperError extends Error {
   readonly code = 'CALLKEEPER_REFUSED';
   readonly status: number;
-  /** null where the answer was none of Callkeeper's: of a proxy, or of another server. */
+  /** null if the answer was not from Callkeeper, but from a proxy or another server. */
   readonly problem: (Problem & { readonly type: ProblemType | (string & {}) }) | null;
 
   constructor(status: number, problem: Problem | null, where: string) {
@@ -23,14 +22,16 @@ export class CallkeeperError extends Error {
 }
 
 /**
- * Callkeeper could not be reached within the time, or was not ready in all of it.
- * What was asked may have been done or not; asking again is safe.
+ * Callkeeper could not be reached, or was not ready, within the time. The request may have had its
+ * effect or not; a retry is safe.
  */
 export class CallkeeperUnreachableError extends Error {
   readonly code = 'CALLKEEPER_UNREACHABLE';
   readonly attempts: number;
 
-  /** @param cause of the last attempt: what `fetch` threw, or a {@link CallkeeperError} */
+  /**
+   * @param cause the error of the last attempt: what `fetch` threw, or a {@link CallkeeperError}
+   */
   constructor(where: string, attempts: number, cause: unknown) {
     const why = cause instanceof Error ? describe(cause) : String(cause);
     super(`${where}: no answer after ${attempts} attempts: ${why}`, { cause });
@@ -42,7 +43,7 @@ export class CallkeeperUnreachableError extends Error {
 /** `fetch` hides the reason behind "fetch failed". */
 function describe({ message, cause }: Error): string {
   if (!(cause instanceof Error)) return message;
-  // Where several addresses were tried there is a code, but no message.
+  // If several addresses were tried, the error has a code but no message.
   const { code } = cause as Error & { code?: string };
   return `${message} (${cause.message || code || cause.name})`;
 }

@@ -11,7 +11,7 @@ import { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
 import { pause } from './pause.ts';
 
 export interface TransportOptions {
-  /** Of the replicas, or of what is in front of them; tried in turn. */
+  /** URLs of the replicas, or of the load balancer in front of them; tried in turn. */
   readonly baseUrls: readonly URL[];
   readonly headers: Readonly<Record<string, string>>;
   readonly attemptMs: number;
@@ -20,14 +20,14 @@ export interface TransportOptions {
   readonly random: () => number;
 }
 
-/** Waits grow from here, doubled each round over all replicas, up to there. In ms. */
+/** The first pause, which doubles each round over all replicas, and the longest. In ms. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * Sends requests until they are answered, as each may be repeated: every replica
- * in turn, then again after a while, exponentially with jitter, within a total
- * time. One that answers is asked first the next time.
+ * Sends each request until it is answered: to every replica in turn, and then again after a pause,
+ * with exponential back-off and jitter, within a total time. The replica that answered gets the
+ * next request first.
  */
 export class Transport {
   readonly #options: TransportOptions;
@@ -48,8 +48,8 @@ export class Transport {
   }
 
   /**
-   * Opens a stream of events, within the times of any request; from then on only
-   * the signal ends it. Throws as {@link send}.
+   * Opens an event stream, within the limits of any request. From then on only the signal ends it.
+   * Throws like {@link send}.
    */
   open(request: Request, options: RequestOptions = {}): Promise<ReadableStream<Uint8Array>> {
     return this.#repeat(request, options, (base, stop) =>
@@ -83,7 +83,7 @@ export class Transport {
     }
   }
 
-  /** None before the other replicas have been asked, unless this one speaks for all of them. */
+  /** No pause before all replicas have been tried, unless the answer holds for all of them. */
   #wait(attempts: number, { retryAfterMs, cause }: Miss): number {
     const { baseUrls, random } = this.#options;
     const speaksForAll = cause instanceof CallkeeperError && cause.status === 429;
@@ -111,7 +111,7 @@ export class Transport {
     stop: AbortSignal,
     signal: AbortSignal | undefined,
   ): Promise<ReadableStream<Uint8Array> | Miss> {
-    // The limits count until there is an answer, the signal as long as the stream is open.
+    // The limits end with the answer; the signal counts as long as the stream is open.
     const opening = new AbortController();
     const giveUp = () => opening.abort(stop.reason);
     stop.addEventListener('abort', giveUp);
@@ -140,7 +140,7 @@ export class Transport {
       method,
       headers: { accept: 'application/json', ...json, ...this.#options.headers, ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // Wherever it leads, the key is not for there.
+      // The key must not go to another server.
       redirect: 'manual',
       signal,
     });

@@ -7,8 +7,8 @@ const HASH = /^sha256:[0-9a-f]{64}$/;
 const MOST_REQUESTS = 1_000_000;
 
 /**
- * Reads who has keys, and what each may do. config/access.schema.json says the
- * same of the form.
+ * Reads the clients, their keys and what each may do. config/access.schema.json describes the same
+ * form.
  *
  * @param text the content of the file
  * @throws DocumentError
@@ -20,10 +20,10 @@ export function readAccess(text: string): KeyHolder[] {
   return holders;
 }
 
-/** What it gives of a faulty file is not to be used. */
+/** Its result must not be used if there are faults. */
 class HolderReader {
   readonly #yaml: YamlReader;
-  /** The lines of the hashes read so far: one key is of one holder. */
+  /** The line of each hash so far: a key belongs to one client. */
   readonly #hashes = new Map<string, number>();
 
   constructor(yaml: YamlReader) {

@@ -7,30 +7,30 @@ import { readDocument } from './bounded-file.ts';
 import { isLoopback } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 
-/** Who may ask. */
+/** Who may use the API. */
 export interface AccessConfig {
-  /** Where neither these, nor the file, nor Entra's tokens are: on loopback, or AUTH=none. */
+  /** null if there is only the file, or only tokens of Entra, or no key is required. */
   readonly apiKeys: readonly string[] | null;
   readonly accessFile: AccessFile | null;
   readonly entra: EntraAccess | null;
-  /** None of these, and no AUTH=none: this machine alone is to ask. */
+  /** No keys and no AUTH=none: only this machine may send requests. */
   readonly loopbackOnly: boolean;
 }
 
-/** Who has which keys, with the content that it was read from. */
+/** The clients of ACCESS_FILE, and the content that they were read from. */
 export interface AccessFile {
   readonly path: string;
   readonly text: string;
   readonly holders: readonly KeyHolder[];
 }
 
-/** Whose access tokens count, and what they have to be for. */
+/** The tenants and audiences of accepted tokens. */
 export interface EntraAccess {
   readonly audiences: readonly string[];
   readonly tenants: ReadonlyMap<string, EntraTenant>;
 }
 
-/** Of a file that is faulty, and therefore never used. */
+/** Stands in for a faulty file; it is never used. */
 const NO_ACCESS: AccessFile = { path: '', text: '', holders: [] };
 
 export function readAccessConfig(read: EnvReader, host: string, hosts: CloudHosts): AccessConfig {
@@ -63,8 +63,8 @@ function readEntra(read: EnvReader, hosts: CloudHosts): EntraAccess | null {
 }
 
 /**
- * Where a tenant's keys are named, and what issues its tokens, in both versions of them;
- * they name the cloud's own authority also where that is reached by another.
+ * Where to find a tenant's keys, and the issuers of its tokens in both versions. They name the
+ * cloud's own authority, even if another host stands in for it.
  * https://learn.microsoft.com/entra/identity-platform/access-tokens#token-formats
  */
 function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTenant {
@@ -76,7 +76,7 @@ function entraTenant(id: string, { cloud, authorityHost }: CloudHosts): EntraTen
   };
 }
 
-/** @returns whether this machine alone is to ask */
+/** @returns whether only this machine may send requests */
 function isLoopbackOnly(
   read: EnvReader,
   host: string,

@@ -8,7 +8,7 @@ import { readWebhookSecret, webhookTo } from './webhook-secret.ts';
 import type { Place, YamlReader } from './yaml-reader.ts';
 
 export interface AppDefaults {
-  /** From a path in the file, which may be relative, to one that can be opened. */
+  /** Resolves a path of the file, which may be relative. */
   readonly pathOf: (path: string) => string;
   readonly defaultCloud: CloudName;
   readonly hostsOf: (cloud: CloudName) => { graphBaseUrl: string; authorityHost: string };
@@ -21,10 +21,10 @@ const CREDENTIALS = [
   'managedIdentity',
   'federatedManagedIdentity',
 ] as const;
-/** Of an app that is faulty, and therefore never used. */
+/** Stands in for a faulty app; it is never used. */
 const NONE: Credential = { kind: 'secret', secret: { value: '' } };
 
-/** Reads one app; what a faulty one gives is not to be used. */
+/** Reads one app. The result must not be used if there are faults. */
 export class AppReader {
   readonly #yaml: YamlReader;
   readonly #defaults: AppDefaults;
@@ -121,7 +121,7 @@ export class AppReader {
     const { of } = this.#yaml.fields(place, ['file', 'passwordFile', 'sendChain']) ?? { of: null };
     if (of && !of.file) this.#yaml.fault(place, 'lacks file');
     const passwordFile = of?.passwordFile ? this.#file(of.passwordFile, readText) : null;
-    // A password that cannot be read has a fault of its own.
+    // A password that cannot be read has its own fault.
     const open = (file: string) =>
       passwordFile === '' || tryToOpen(file, passwordFile && readText(passwordFile));
     const path = of?.file ? this.#file(of.file, open) : '';
@@ -133,7 +133,9 @@ export class AppReader {
     };
   }
 
-  /** @param mayBeSystem Entra lets apps trust user-assigned identities only */
+  /**
+   * @param mayBeSystem false if only user-assigned identities are possible, as for an app's trust
+   */
   #identity(place: Place, mayBeSystem: boolean): ManagedIdentity {
     const names = ['clientId', 'objectId', 'resourceId'] as const;
     if (mayBeSystem && this.#yaml.scalar(place) === 'system') return { by: 'system' };
@@ -180,10 +182,10 @@ export class AppReader {
   }
 
   /**
-   * The path of a file that can be read, and used; '' where there is a fault. The
-   * path is not told: a secret might stand in its place.
+   * The path of a usable file; '' if there is a fault. Messages never contain the path, because
+   * somebody may have written a secret in its place.
    *
-   * @param use throws where it cannot be used
+   * @param use throws if the file cannot be used
    */
   #file(place: Place, use: (path: string) => unknown): string {
     const text = this.#yaml.text(place, (path) => path !== '', 'must be the path of a file');

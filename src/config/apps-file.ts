@@ -4,12 +4,12 @@ import { CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { AppReader } from './app-reader.ts';
 import { type Place, YamlReader } from './yaml-reader.ts';
 
-/** The file of the apps, and what the environment says of them all. */
+/** The file, and what the environment says about all apps. */
 export interface AppsFile {
   readonly path: string;
-  /** Of apps that name none. */
+  /** The cloud of apps that name none. */
   readonly cloud: CloudName;
-  /** Where Graph and the authority of that cloud are reached. */
+  /** The addresses of Graph and the authority for that cloud. */
   readonly graphBaseUrl: string;
   readonly authorityHost: string;
 }
@@ -21,9 +21,8 @@ interface Read {
 }
 
 /**
- * Reads the apps, and looks at the files of their credentials and webhooks too,
- * so that what cannot work is known before it counts. config/apps.schema.json
- * says the same of the form.
+ * Reads the apps, and checks the files of their credentials and webhooks, so that faults are found
+ * before the file counts. config/apps.schema.json describes the same form.
  *
  * @param text the content of the file
  * @throws DocumentError
@@ -56,7 +55,7 @@ function readAll(yaml: YamlReader, reader: AppReader): Read[] {
   return read;
 }
 
-/** Where there are several, one has to say so: their order must not decide whose calls are whose. */
+/** If there are several apps, one must be the default: their order must not decide. */
 function chooseDefault(yaml: YamlReader, read: readonly Read[]): string {
   const [first, second] = read.filter(({ isDefault }) => isDefault);
   if (second) yaml.fault(second.place, 'must not be the default too: there is one');
@@ -66,7 +65,7 @@ function chooseDefault(yaml: YamlReader, read: readonly Read[]): string {
   return (first ?? read[0])?.app.name ?? '';
 }
 
-/** What the environment says is of one cloud; an app of another goes where that one is. */
+/** The environment names addresses for one cloud; apps of other clouds use the usual ones. */
 function hostsOf(
   cloud: CloudName,
   file: AppsFile,

@@ -5,11 +5,11 @@ import { readDocument, readText } from './bounded-file.ts';
 import { tryToOpen } from './certificate-file.ts';
 import type { EnvReader } from './env-reader.ts';
 
-/** For which apps of Entra. */
+/** The apps, and where they come from. */
 export interface AppsConfig {
   readonly apps: readonly App[];
   readonly defaultApp: string;
-  /** Where the apps are from, with its content as they were read; null: from the environment. */
+  /** The file of the apps and its content; null: they are from the environment. */
   readonly appsFile: (AppsFile & { readonly text: string }) | null;
 }
 
@@ -24,7 +24,7 @@ const CREDENTIAL_VARIABLES = [
   'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
 ] as const;
 
-/** Of the cloud that GRAPH_CLOUD names. */
+/** For the cloud GRAPH_CLOUD. */
 export function readCloudHosts(read: EnvReader): CloudHosts {
   const cloud = read.get('GRAPH_CLOUD');
   const hosts = CLOUDS[cloud];
@@ -50,8 +50,8 @@ export function readAppsConfig(read: EnvReader, hosts: CloudHosts): AppsConfig {
 }
 
 /**
- * A credential in the environment would be one that somebody takes for used. The other
- * variables of an app may stand there: Azure's workload identity sets them in each pod.
+ * A credential in the environment would be ignored, and somebody might think that it is used. The
+ * other variables of an app are allowed, because Azure's workload identity sets them in each pod.
  */
 function appsOf(read: EnvReader, file: AppsFile): AppsConfig {
   const given = CREDENTIAL_VARIABLES.filter((name) => read.text(name) !== null);

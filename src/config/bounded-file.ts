@@ -1,10 +1,10 @@
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
-/** What is configured by files is far smaller; what is larger is another file. */
+/** Our files are far smaller; a larger one is some other file. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Why a file cannot be used, without its name or content: `reason` is to follow a name of it. */
+/** Why a file cannot be used, without its name or content. `reason` follows a name of the file. */
 export class FileError extends Error {
   readonly code = 'FILE';
   readonly reason: string;
@@ -29,17 +29,17 @@ export function readBounded(path: string): Buffer {
   }
 }
 
-/** Without the newline that editors and `echo` end a file with. */
+/** The content without the newline at the end, which editors and `echo` write. */
 export function readText(path: string): string {
   return toText(readBounded(path)).trim();
 }
 
-/** As it stands: what is told of it counts its lines. */
+/** The unchanged content, because messages count its lines. */
 export function readDocument(path: string): string {
   return toText(readBounded(path));
 }
 
-/** As {@link readDocument}, while others go on: a network's file system may hang. */
+/** Like {@link readDocument}, but asynchronous, because a network file system may hang. */
 export async function readDocumentMeanwhile(path: string, signal: AbortSignal): Promise<string> {
   try {
     refuseOdd(await stat(path));

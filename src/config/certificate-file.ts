@@ -2,7 +2,7 @@ import { openCertificate } from '../graph/credential.ts';
 import { FileError, readBounded } from './bounded-file.ts';
 
 /**
- * Opens a certificate and its private key, as each token request will.
+ * Opens a certificate and its private key, as each token request does.
  *
  * @throws FileError
  */

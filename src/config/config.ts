@@ -12,11 +12,11 @@ import { readWebhookConfig, type WebhookConfig } from './webhook-variables.ts';
 
 export { ConfigError } from './env-reader.ts';
 
-/** What one replica is told by its environment. Durations in ms. */
+/** The settings of one replica. Durations in ms. */
 export interface Config extends AppsConfig, AccessConfig, RedisConfig {
   readonly host: string;
   readonly port: number;
-  /** Where the metrics are, and then nowhere else; null: at `host` and `port`, with the API. */
+  /** The listener of the metrics; null: the API serves them. */
   readonly metricsAddress: Address | null;
   readonly dataDir: string;
   readonly intervalMs: number;
@@ -25,10 +25,10 @@ export interface Config extends AppsConfig, AccessConfig, RedisConfig {
   readonly ownerGraceMs: number;
   readonly graphConnections: number;
   readonly proxy: Proxies;
-  /** null: nobody is told by webhook. Apps may have some at any time where there is APPS_FILE. */
+  /** null: no webhooks. With APPS_FILE there may be some at any time, so it is not null then. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
-  /** Networks of proxies that may say which client they ask for. */
+  /** Networks of trusted proxies. */
   readonly trustedProxies: readonly string[];
   readonly logLevel: string;
   readonly shutdownMs: number;
@@ -46,8 +46,8 @@ export interface NotificationsJwt {
 }
 
 /**
- * An outage of all replicas is noticed only if it lasts longer than a silent replica counts as
- * living. A shorter, unnoticed one must not use up the grace.
+ * A shorter outage of all replicas than a silent replica counts as living is not noticed. It must
+ * not use up the grace.
  */
 function leastOwnerGraceMs(intervalMs: number): number {
   if (Number.isNaN(intervalMs)) return 0;
@@ -66,7 +66,7 @@ function readOwnerGrace(read: EnvReader, intervalMs: number): number {
 }
 
 /**
- * Throws {@link ConfigError} with all that is wrong. Values of secrets are never in a message.
+ * Throws {@link ConfigError} with all faults. Its message never contains a secret.
  *
  * @param hasRedisServer whether there is a redis-server that a replica could start
  */
@@ -118,7 +118,10 @@ export function readConfig(env: Env, hasRedisServer = () => true): Config {
   return Object.freeze(config);
 }
 
-/** Defaults: https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications */
+/**
+ * Defaults:
+ * https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications
+ */
 function readNotificationsJwt(read: EnvReader): NotificationsJwt | null {
   const mode = read.get('NOTIFICATIONS_JWT');
   const openIdUrl = read.get('NOTIFICATIONS_OPENID_URL');

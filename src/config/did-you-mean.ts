@@ -1,9 +1,9 @@
-/** The name that somebody most likely meant; null where none is near. */
+/** The name that somebody most likely meant; null if none is similar. */
 export function nearest(given: string, names: Iterable<string>): string | null {
   let best: string | null = null;
   let least = Math.max(2, Math.ceil(given.length / 3)) + 1;
   for (const name of names) {
-    // Half a word counts as a near one.
+    // The first half of a word counts as similar.
     const isStart = given.length > 1 && name.startsWith(given);
     const distance = isStart ? 1 : distanceOf(given, name);
     if (distance >= least || distance >= name.length) continue;

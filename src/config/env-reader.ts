@@ -6,7 +6,7 @@ import { DocumentError } from './yaml-reader.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Every fault of the environment; `message` lists them, a line each. */
+/** All faults of the environment, one per line. */
 export class ConfigError extends Error {
   readonly code = 'CONFIG';
   readonly faults: readonly string[];
@@ -69,7 +69,9 @@ export class EnvReader {
     return value ? value : null;
   }
 
-  /** The fault of a value, after the name of what it comes from: the variable, or that of its file. */
+  /**
+   * The fault of a value, after the name of what it comes from: the variable, or that of its file.
+   */
   #about(name: VariableName, fault: string): string {
     const isInFile = variable(name).secret === true && this.text(name) === null;
     const source = isInFile ? fileOf(name) : this.#given(name);

@@ -4,19 +4,18 @@ import type { Clock } from '../calls/ports.ts';
 import { FileError, readDocumentMeanwhile } from './bounded-file.ts';
 import { DocumentError } from './yaml-reader.ts';
 
-/** What a file is watched for. */
 export interface WatchedFile<T> {
   readonly path: string;
-  /** The content that was read at the start, which counts now. */
+  /** The content that was read at the start. */
   readonly text: string;
-  /** The variable that names the file, and what stands in it, in the plural: `the apps`. */
+  /** The variable that names the file, and what the file contains, in the plural: `the apps`. */
   readonly variable: string;
   readonly subject: string;
-  /** @throws DocumentError with what is wrong with the content. */
+  /** @throws DocumentError with the faults of the content */
   readonly read: (text: string) => T;
-  /** From now on this counts, and nothing else. */
+  /** Applies the new content. */
   readonly use: (value: T) => void;
-  /** What the log is told of it. */
+  /** Additional fields for the log. */
   readonly told: (value: T) => object;
   readonly reloaded: (outcome: 'success' | 'failure') => void;
 }
@@ -28,27 +27,27 @@ export interface FileWatchOptions<T> {
   readonly log: Logger;
 }
 
-/** What a look at the file gave: its content, or why there is none. */
+/** The content of the file, or why it cannot be read. */
 type Look = { readonly text: string } | { readonly fault: string };
 
-/** What came of a look: what counts from now on, or what is wrong. */
+/** The result of a check: the new value, or the faults. */
 type Verdict<T> = { readonly value: T } | { readonly faults: readonly string[] };
 
 /**
- * Reads a file again when it has changed, or when asked to. All or nothing: a
- * faulty file changes nothing, and is told of once. The content is compared, as
- * there is no other sign of a change that holds everywhere: a ConfigMap's file is
- * a link to a link that is swapped, and an editor may keep time or inode.
+ * Reads a file again when it has changed, or on request. All or nothing: a faulty file changes
+ * nothing, and is logged once. It compares the content, because no other sign of a change is
+ * reliable: a ConfigMap's file is a link to a link that is swapped, and an editor may keep the time
+ * or the inode.
  */
 export class FileWatch<T> {
   readonly #options: FileWatchOptions<T>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
-  /** Looks are made one after another: an older one must not count after a newer one. */
+  /** Checks run one after another: an older one must not count after a newer one. */
   #looks: Promise<unknown> = Promise.resolve();
   #last: Look;
   #judged: Look;
-  /** Of what was judged last; empty where it counts. */
+  /** The faults of the last check; empty if the file is in use. */
   #faults: readonly string[] = [];
 
   constructor(options: FileWatchOptions<T>) {
@@ -67,7 +66,7 @@ export class FileWatch<T> {
     await this.#running;
   }
 
-  /** Reads the file now, changed or not, and tells what came of it. */
+  /** Reads the file now, even if it has not changed, and logs the result. */
   reload(): Promise<void> {
     return this.#inTurn((look) => this.#judge(look));
   }
@@ -100,13 +99,13 @@ export class FileWatch<T> {
     }
   }
 
-  /** A file counts when it was the same twice: the first look may have been at a half of it. */
+  /** A file counts when it was the same twice, because the first read may have seen half of it. */
   #consider(look: Look): void {
     const hasSettled = isDeepStrictEqual(look, this.#last);
     this.#last = look;
     if (!hasSettled) return;
     const isKnown = isDeepStrictEqual(look, this.#judged);
-    // A faulty one is looked at each time: what is missing may be another file.
+    // A faulty file is checked each time, because the fault may be in another file that it names.
     if (!isKnown || this.#faults.length > 0) this.#judge(look, isKnown);
   }
 
@@ -122,7 +121,7 @@ export class FileWatch<T> {
       file.use(verdict.value);
       log.info(file.told(verdict.value), `${subject} were read again`);
     } else if (isKnown && isDeepStrictEqual(verdict.faults, before)) {
-      return; // It has been told.
+      return; // already logged
     } else {
       const { faults } = verdict;
       log.error({ file: path, faults }, `${variable} is faulty: ${subject} stay as they are`);
@@ -137,7 +136,7 @@ function judge<T>(look: Look, read: (text: string) => T): Verdict<T> {
     return { value: read(look.text) };
   } catch (error) {
     if (error instanceof DocumentError) return { faults: error.faults };
-    // Of ours, not the file's; it must not end what runs. Its message might quote the file.
+    // Our own fault, which must not end the replica. Its message might quote the file.
     return { faults: [`the file makes for an unexpected ${(error as Error).name}`] };
   }
 }

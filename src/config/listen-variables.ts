@@ -2,11 +2,11 @@ import type { EnvReader } from './env-reader.ts';
 
 export interface Address {
   readonly host: string;
-  /** 0: a free one. */
+  /** 0: a free port. */
   readonly port: number;
 }
 
-/** Where the metrics have a listener of their own; null: with the API. */
+/** The separate listener of the metrics; null: the API serves them. */
 export function readMetricsAddress(read: EnvReader, api: Address): Address | null {
   const given = read.get('METRICS_ADDRESS');
   if (given === null) return null;

@@ -6,25 +6,25 @@ import { isLoopback } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 import { DocumentError } from './yaml-reader.ts';
 
-/** Which Redis, and who asks it. */
+/** Which Redis, and with which credentials. */
 export interface RedisConfig {
-  /** See `parseRedisUrl`; null: a redis-server of the daemon's own. */
+  /** See `parseRedisUrl`; null: the embedded redis-server. */
   readonly redisUrl: string | null;
-  /** Where `redisUrl` is from, if it is read again for another user or password. */
+  /** The file of `redisUrl`, if it is read again for another user or password. */
   readonly redisUrlFile: { readonly path: string; readonly text: string } | null;
   /** null: the user and the password are in `redisUrl`. */
   readonly redisEntra: RedisEntra | null;
-  /** The name that certificates are checked against; null: the host's. */
+  /** The name that certificates must have; null: the host's. */
   readonly redisTlsServername: string | null;
 }
 
-/** Redis is asked with tokens of this identity. */
+/** The identity whose tokens Redis gets. */
 export interface RedisEntra {
   readonly identity: Identity;
   readonly scope: string;
 }
 
-/** Without REDIS_AUTH=entra these would be ignored in silence. */
+/** Without REDIS_AUTH=entra these would be ignored silently. */
 const FOR_ENTRA = [
   'REDIS_ENTRA_CLIENT_ID',
   'REDIS_ENTRA_TENANT_ID',
@@ -56,7 +56,7 @@ export function readRedisConfig(read: EnvReader, hosts: CloudHosts): RedisConfig
 }
 
 /**
- * Reads an address that may differ from the one now in its user and its password alone.
+ * Reads an address that may differ from the current one only in its user and password.
  *
  * @throws DocumentError
  */

@@ -1,16 +1,16 @@
 import { type Env, EnvReader } from './env-reader.ts';
 import { isRemoteUrl, REMOTE_FAULT } from './table-process.ts';
 
-/** Where a daemon is, and the key to show there, if it asks for one. */
+/** The addresses of a daemon, and the key for it, if it needs one. */
 export interface RemoteConfig {
   readonly urls: readonly string[];
-  /** Also an access token of Entra. */
+  /** May be an access token of Entra. */
   readonly apiKey: string | null;
 }
 
 /**
- * @param given URLs that count instead of those in the environment
- * @throws ConfigError with all that is wrong
+ * @param given URLs instead of those in the environment
+ * @throws ConfigError with all faults
  */
 export function readRemoteConfig(env: Env, given: readonly string[] = []): RemoteConfig {
   const read = new EnvReader(env);
@@ -19,7 +19,7 @@ export function readRemoteConfig(env: Env, given: readonly string[] = []): Remot
   return remote;
 }
 
-/** By default the daemon that has this very environment. */
+/** The default: the daemon with the same environment. */
 function urlsOf(read: EnvReader, given: readonly string[]): readonly string[] {
   if (!given.every(isRemoteUrl)) read.fault(`--url ${REMOTE_FAULT}`);
   const urls = given.length > 0 ? given : read.get('CALLKEEPER_URL');

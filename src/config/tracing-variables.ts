@@ -1,6 +1,6 @@
 import type { EnvReader } from './env-reader.ts';
 
-/** As OpenTelemetry's own variables have it; its exporter reads itself where traces go. */
+/** From OpenTelemetry's own variables. Its exporter reads the endpoint itself. */
 export interface TracingConfig {
   readonly sampler: { readonly name: string; readonly ratio: number };
   /** In ms, and in spans. */

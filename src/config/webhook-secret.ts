@@ -3,9 +3,9 @@ import type { Webhook } from '../graph/app.ts';
 import { FileError, readText } from './bounded-file.ts';
 
 /**
- * A secret as the Standard Webhooks specification has it: base64 of 24 to 64
- * bytes, mostly with `whsec_` before it.
- * Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ * A secret of Standard Webhooks: base64 of 24 to 64 bytes, usually with the prefix `whsec_`.
+ * Source:
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
  */
 const SECRET = /^(?:whsec_)?([A-Za-z0-9+/]+={0,2})$/;
 const LEAST_BYTES = 24;
@@ -16,7 +16,7 @@ export function readWebhookSecret(path: string): string {
   return parseSecret(readText(path));
 }
 
-/** The secrets are those of the files that can be read when they are wanted; it takes one. */
+/** Returns the secrets of the files that can be read; throws if none can. */
 export function webhookTo(url: string, files: readonly string[]): Webhook {
   return {
     url,

@@ -1,15 +1,18 @@
 import type { EnvReader } from './env-reader.ts';
 
 export interface WebhookConfig {
-  /** `whsec_` and base64, as Standard Webhooks has them; none if only apps have some. */
+  /** `whsec_` and base64; empty if only apps have secrets. */
   readonly secrets: readonly string[];
-  /** Names in lower case, also as `*.example.com`. */
+  /** Names in lower case, or patterns such as `*.example.com`. */
   readonly hosts: readonly string[];
   readonly defaultUrl: string | null;
   readonly allowPrivate: boolean;
 }
 
-/** null: there are no webhooks. With APPS_FILE there may be some at any time. */
+/**
+ * null: there are no webhooks. With APPS_FILE there may be some at any time, so it is not null
+ * then.
+ */
 export function readWebhookConfig(read: EnvReader): WebhookConfig | null {
   const webhooks = {
     secrets: read.get('WEBHOOK_SECRETS'),

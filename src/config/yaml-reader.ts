@@ -12,7 +12,7 @@ import {
 } from 'yaml';
 import { resolveAliases } from './yaml-aliases.ts';
 
-/** Something in the document, with the words for it: `apps[1].webhook`. */
+/** A node of the document, and its path: `apps[1].webhook`. */
 export interface Place {
   readonly path: string;
   readonly line: number;
@@ -22,7 +22,7 @@ export interface Place {
 /** Fields of a mapping by name; an absent one is null. */
 export type Fields<Name extends string> = Place & Readonly<{ of: Record<Name, Place | null> }>;
 
-/** Every fault of a document, by line. No value that stands in it is told. */
+/** All faults of a document, by line, without any of its values. */
 export class DocumentError extends Error {
   readonly code = 'DOCUMENT';
   readonly faults: readonly string[];
@@ -33,16 +33,15 @@ export class DocumentError extends Error {
   }
 }
 
-/** A name that is fit for a log, a metric and a URL. */
+/** A name that is safe in a log, a metric and a URL. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** A file with more faults than this is another file altogether. */
+/** A file with more faults than this is some other file. */
 const MOST_TOLD = 100;
 
 /**
- * Reads a YAML document, and gathers what is wrong with it, by line. Nothing
- * that stands in the document is ever told, but where it is: anything may be a
- * secret that has slipped into the wrong line.
+ * Reads a YAML document and collects its faults, by line. Messages never contain a value of the
+ * document, because any value may be a secret on the wrong line.
  */
 export class YamlReader {
   readonly root: Place;
@@ -56,12 +55,12 @@ export class YamlReader {
     this.root = { path: '', line: 1, node: this.#document?.contents ?? null };
   }
 
-  /** Whether there is a structure to look at; else only `faults` say something. */
+  /** Whether the document has a structure; if not, only `faults` matters. */
   get isParsed(): boolean {
     return this.#document !== null;
   }
 
-  /** In the order of their lines, each once. */
+  /** Sorted by line, each once. */
   get faults(): readonly string[] {
     const sorted = this.#faults.toSorted((a, b) => a.line - b.line);
     const all = [...new Set(sorted.map(({ line, text }) => `line ${line}: ${text}`))];
@@ -69,7 +68,7 @@ export class YamlReader {
     return more > 0 ? [...all.slice(0, MOST_TOLD), `and ${more} more`] : all;
   }
 
-  /** @throws DocumentError where there is any. */
+  /** @throws DocumentError if there are faults */
   throwFaults(): void {
     if (this.#faults.length > 0) throw new DocumentError(this.faults);
   }
@@ -79,7 +78,7 @@ export class YamlReader {
     this.#faults.push({ line, text: `${path || 'the file'} ${wrong}` });
   }
 
-  /** A mapping with no fields but these; null where it is none. */
+  /** A mapping with only these fields; null if it is something else. */
   fields<Name extends string>(place: Place, names: readonly Name[]): Fields<Name> | null {
     const node = this.#resolve(place);
     const known = names.join(', ');
@@ -98,7 +97,7 @@ export class YamlReader {
     return { ...place, of };
   }
 
-  /** The items of a sequence; none where it is no sequence. */
+  /** The items of a sequence; empty if it is something else. */
   items(place: Place): Place[] {
     const node = this.#resolve(place);
     if (!isSeq(node) || node.items.length === 0) {
@@ -112,13 +111,13 @@ export class YamlReader {
     }));
   }
 
-  /** A text, number or truth value; undefined where it is something else, or nothing. */
+  /** A string, number or boolean; undefined if it is something else or absent. */
   scalar(place: Place): unknown {
     const node = this.#resolve(place);
     return isScalar(node) && node.value !== null ? node.value : undefined;
   }
 
-  /** A text that is right; '' where it is none. @param expected such as `must be a GUID` */
+  /** A valid text; '' if it is invalid. @param expected such as `must be a GUID` */
   text(place: Place, isRight: (text: string) => boolean, expected: string): string {
     const value = this.scalar(place);
     if (typeof value === 'string' && isRight(value)) return value;
@@ -131,7 +130,7 @@ export class YamlReader {
     return this.text(place, (text) => NAME.test(text), expected);
   }
 
-  /** Finds fault with all but the first that have the same name. @param kind such as `app` */
+  /** Reports repeated names. @param kind such as `app` */
   refuseRepeated(named: readonly { place: Place; name: string }[], kind: string): void {
     const lines = new Map<string, number>();
     for (const { place, name } of named) {
@@ -149,7 +148,7 @@ export class YamlReader {
     let document: Document.Parsed;
     let aliases: ReturnType<typeof resolveAliases>;
     try {
-      // Not silent, which would mean to pass over a second document.
+      // With `silent`, the parser would skip a second document.
       const options = {
         lineCounter: this.#lines,
         prettyErrors: false,
@@ -158,20 +157,20 @@ export class YamlReader {
       document = parseDocument(text, options);
       aliases = resolveAliases(document);
     } catch {
-      // A stack overflow, from brackets nested by the thousand.
+      // A stack overflow by thousands of nested brackets.
       this.#faults.push({ line: 1, text: 'the file is not YAML that can be read' });
       return null;
     }
     const errors = [...document.errors, ...document.warnings];
     for (const { code, pos } of errors) {
       const line = this.#lines.linePos(pos[0]).line;
-      // The parser's own message quotes what it met.
+      // The parser's message quotes the document.
       const what = code.toLowerCase().replaceAll('_', ' ');
       this.#faults.push({ line, text: `this is not valid YAML (${what})` });
     }
     if (aliases.fault) this.#faults.push({ line: 1, text: `the file ${aliases.fault}` });
     this.#targets = aliases.targets;
-    // After these the structure is as it was meant.
+    // After these faults the structure is still as it was meant.
     const isAsMeant = errors.every(({ code }) => code === 'DUPLICATE_KEY');
     return isAsMeant && !aliases.fault ? document : null;
   }

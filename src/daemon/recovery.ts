@@ -24,7 +24,6 @@ export interface RecoveryOptions {
   readonly replica: string;
   readonly clock: SettledClock;
   readonly log: Logger;
-  /** The daemon cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
 
@@ -48,7 +47,7 @@ export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
   return recovery;
 }
 
-/** Slots that are compared at once: one after another, the ways to Redis and back add up to seconds. */
+/** The number of concurrent syncs: one after another, the round trips would add up to seconds. */
 const SYNCS_AT_ONCE = 16;
 
 /**
@@ -57,7 +56,7 @@ const SYNCS_AT_ONCE = 16;
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
-  /** Redis had lost calls of some slots: it may have lost others too. */
+  /** Redis has lost calls of some slots, so it may have lost others too. */
   #mayHaveLost = false;
 
   constructor(options: RecoveryOptions) {
@@ -72,7 +71,10 @@ export class Recovery {
     slots.on('lost', (calls) => this.#onLost(calls));
   }
 
-  /** Before the replica stops: what it alone knows is lost with it, unless Redis takes it now. */
+  /**
+   * Call it before the replica stops: what only this replica knows is lost unless Redis stores it
+   * now.
+   */
   async saveLast(): Promise<void> {
     const { registry, log } = this.#options;
     if (registry.unacknowledged > 0) await registry.flush();
@@ -96,7 +98,9 @@ export class Recovery {
     if (this.#mayHaveLost) await this.#syncAll(false);
   }
 
-  /** A replica that keeps calls alive from memory must not give up, whatever is wrong with Redis. */
+  /**
+   * A replica that keeps calls alive from memory must not give up, whatever is wrong with Redis.
+   */
   #onRefused(error: Error): void {
     const { registry, onFatal } = this.#options;
     if (registry.unacknowledged === 0) onFatal(error);

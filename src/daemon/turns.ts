@@ -27,7 +27,7 @@ export class Turns {
     link.on('lost', () => this.#onLost());
   }
 
-  /** If the queue does not answer, Redis is not out for that: the watch visits the slots. */
+  /** If only the queue does not answer, Redis does not count as out: the watch visits the slots. */
   async #onBeat(): Promise<void> {
     await this.#takeOrLeave().catch((err: unknown) => {
       this.#options.log.debug({ err }, 'the queue does not answer');

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const ANSWER_MS = 3_000;
 const RETRY_MS = 500;
 
-/** Callkeeper, as a bot sees it: several replicas, any of which may answer. */
+/** Callkeeper as a bot uses it: several replicas, any of which may answer. */
 export class AnyReplica {
   readonly #urls: readonly string[];
   readonly #random: () => number;
@@ -15,7 +15,7 @@ export class AnyReplica {
   }
 
   /**
-   * Asks the replicas in turn until one answers 2xx.
+   * Sends a request to the replicas in turn until one answers 2xx.
    *
    * @returns false if the signal aborted before
    */

@@ -23,15 +23,15 @@ import { readLogLine } from './replica-log.ts';
 import { judge, readTruth, seconds } from './verdict.ts';
 
 export interface DemoOptions {
-  /** null: until it is stopped. */
+  /** null: runs until it is stopped. */
   readonly lastsS: number | null;
-  /** First of four ports; null: those that one would guess. */
+  /** The first of four ports; null: the usual ones. */
   readonly port: number | null;
   /** null: a Redis of its own. Another one is never stopped. */
   readonly redisUrl: string | null;
-  /** Ends the demo; aborted here, too, where somebody asks for the end by a key. */
+  /** Ends the demo. The demo aborts it itself if somebody presses Ctrl-C. */
   readonly stop: AbortController;
-  /** Ends it without manners: replicas that still stop are killed. */
+  /** Ends it at once: replicas that are still stopping are killed. */
   readonly hurry: AbortSignal;
   readonly write: (text: string) => void;
   readonly paint: (style: Style, text: string) => string;
@@ -39,7 +39,7 @@ export interface DemoOptions {
 
 const INTERVAL_MS = 10_000;
 const DEADLINE_MS = 30_000;
-/** Of the replicas, of Graph and of Entra. */
+/** The ports of the replicas, Graph and Entra. */
 const PORTS = [8080, 8081, 9000, 9443] as const;
 const TOTALS_EVERY_MS = 5_000;
 /** The keys and the board have scrolled away by then. */
@@ -49,7 +49,6 @@ const REDIS_OUT_MS = 15_000;
 const BOTS = ['bot-1', 'bot-2'] as const;
 /** Short, so that viewers see how the calls of a dead bot are stopped. */
 const OWNER_GRACE_MS = 5_000;
-/** For the intro. */
 const SCALE = {
   intervalMs: INTERVAL_MS,
   deadlineMs: DEADLINE_MS,
@@ -59,8 +58,8 @@ const SCALE = {
 };
 
 /**
- * Builds and runs the demo. Resolves with whether no call passed its deadline,
- * when nothing of it is left; rejects where it could not be built, likewise.
+ * Builds and runs the demo. When everything is stopped, it resolves with whether no call passed its
+ * deadline, or rejects if the demo could not be built.
  */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
   const { lastsS, port, stop, hurry, write, paint } = options;
@@ -169,7 +168,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   return verdict.passed;
 }
 
-/** What embedded Redis has to say that matters to somebody who watches. */
+/** The log lines of the embedded Redis that matter to a viewer. */
 function logTo(narrator: Narrator) {
   const write = (line: string) => {
     const told = readLogLine(line);
@@ -178,7 +177,7 @@ function logTo(narrator: Narrator) {
   return pino({ level: 'warn', base: null }, { write });
 }
 
-/** Kills one after the other, so that either shows that it can do without the other. */
+/** Kills the replicas in turn, so that each shows that it can do without the other. */
 function killerOf(replicas: readonly Replica[], narrator: Narrator): () => void {
   let next = 0;
   return () => {

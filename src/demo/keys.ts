@@ -11,10 +11,10 @@ const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
 
 /**
- * Listens to single keys of a terminal, Ctrl-C among them: in this mode it is
- * a key like the others. `end` is called for it, and when the terminal is gone.
+ * Listens to single keys of a terminal. In this mode Ctrl-C is a key like the others. It calls
+ * `end` for Ctrl-C, and when the terminal is gone.
  *
- * @returns what ends the listening and puts the terminal back as it was.
+ * @returns a function that stops listening and restores the terminal
  */
 export function listenToKeys(
   terminal: ReadStream,

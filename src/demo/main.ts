@@ -18,13 +18,13 @@ On Windows it uses the Redis of REDIS_URL, which it cannot stop.
 Exits with 0 if no call passed its deadline, with 1 otherwise.
 `;
 
-/** Of the demo's parent: whoever started it may be killed, and cannot pass that on. */
+/** How often the demo checks its parent, which may be killed without a signal to the demo. */
 const WATCH_PARENT_MS = 1_000;
 
 /** As `node:util`'s `parseArgs` takes them. */
 export const OPTIONS = { seconds: { type: 'string' }, port: { type: 'string' } } as const;
 
-/** Throws where one is not as it should be, with what was expected. */
+/** Throws if an option is invalid, with what was expected. */
 export function readOptions(
   values: Partial<Record<keyof typeof OPTIONS, string>>,
 ): Pick<DemoOptions, 'lastsS' | 'port' | 'redisUrl'> {
@@ -49,10 +49,10 @@ export async function runUntilTold(options: Pick<DemoOptions, 'lastsS' | 'port' 
   });
 }
 
-/** Whatever says that nobody wants the demo any more; told twice, it hurries. */
+/** Ends the demo at a signal; at a second one, at once. */
 function listenForTheEnd(end: () => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
-  // A terminal or pipe that is closed: nobody reads on.
+  // The terminal or pipe was closed.
   process.stdout.on('error', end);
   process.stderr.on('error', end);
   const parent = process.ppid;

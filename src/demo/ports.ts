@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 
-/** Free ports of the loopback address: those that are wanted, or others where somebody has them. */
+/** Free ports of the loopback address: the wanted ones, or others if they are in use. */
 export async function freePorts<const T extends readonly number[]>(
   wanted: T,
 ): Promise<{ [I in keyof T]: number }> {
   const servers: Server[] = [];
   try {
-    // All are held until all are found: no free one is given twice.
+    // Keeps all of them open until the last one is found, so that none is returned twice.
     for (const port of wanted) servers.push((await listen(port)) ?? (await listenAnywhere()));
     return servers.map(portOf) as { [I in keyof T]: number };
   } finally {
@@ -21,7 +21,7 @@ async function listenAnywhere(): Promise<Server> {
   return server;
 }
 
-/** null where somebody has the port, or we may not. */
+/** null if the port is in use or not allowed. */
 async function listen(port: number): Promise<Server | null> {
   const server = createServer().listen(port, '127.0.0.1');
   try {

@@ -1,14 +1,14 @@
 import process from 'node:process';
 
 export interface RedisOutageOptions {
-  /** Of the redis-server; null while there is none. */
+  /** The process id of the redis-server; null while there is none. */
   readonly pid: () => number | null;
   readonly lastsMs: number;
-  /** What befell Redis, in words. */
+  /** What happened to Redis, in words. */
   readonly onNews: (news: string) => void;
 }
 
-/** Stops a redis-server in its tracks for a while, as a machine or a network does that hangs. */
+/** Suspends a redis-server for a while, as if its machine or network hung. */
 export class RedisOutage {
   readonly #options: RedisOutageOptions;
   #stopped: { readonly pid: number; readonly timer: NodeJS.Timeout } | null = null;
@@ -29,7 +29,7 @@ export class RedisOutage {
     onNews(`is stopped for ${lastsMs / 1_000} s (SIGSTOP)`);
   }
 
-  /** At once; nothing where none is under way. */
+  /** Ends the outage at once, if there is one. */
   end(): void {
     if (!this.#stopped) return;
     const { pid, timer } = this.#stopped;

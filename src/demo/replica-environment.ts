@@ -13,8 +13,8 @@ export interface Surroundings {
 }
 
 /**
- * All of a replica's environment but its port. Nothing of the demo's own
- * reaches it, where there may be a proxy, or an app that is real.
+ * The environment of a replica, except its port. It contains nothing of the demo's own environment,
+ * which may have a proxy or a real app.
  */
 export function replicaEnvironment(around: Surroundings): Record<string, string> {
   return {

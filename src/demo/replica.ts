@@ -7,29 +7,31 @@ import { fileURLToPath } from 'node:url';
 import { probe } from '../cli/probes.ts';
 import { askToStop } from '../platform/processes.ts';
 
-/** main.ts, or main.js where this has been packed. */
+/** main.ts, or main.js in the package. */
 const MAIN = fileURLToPath(new URL(`../main${extname(import.meta.url)}`, import.meta.url));
 
-/** How often a replica is asked whether it is ready, and how long it may take to answer. */
+/** The pause between two checks of readiness, and the limit of one, in ms. */
 const ASK_EVERY_MS = 100;
 const ANSWER_MS = 3_000;
-/** How often the demo says why a replica is not ready. It takes about a second on an idle machine. */
+/**
+ * How often the demo says why a replica is not ready. It takes about a second on an idle machine.
+ */
 const NEWS_EVERY_MS = 5_000;
-/** A replica ends within its SHUTDOWN_TIMEOUT; what is longer is cut off. */
+/** A replica stops within its SHUTDOWN_TIMEOUT; after this it is killed. */
 const STOP_MS = 8_000;
-/** Until one that died is started again, so that one sees the other do its work. */
+/** Pause before a dead replica is restarted, so that viewers see the other one do its work. */
 const RESTART_MS = 5_000;
 
 export interface ReplicaOptions {
   /** `A`, `B`. */
   readonly name: string;
   readonly port: number;
-  /** All of the environment: nothing of ours reaches the replica besides. */
+  /** The whole environment of the replica; it inherits nothing. */
   readonly env: Readonly<Record<string, string>>;
   /** Where it runs; it reads the `.env` there, if there is one. */
   readonly directory: string;
   readonly onLine: (line: string) => void;
-  /** What befell it, in words. */
+  /** What happened to it, in words. */
   readonly onNews: (news: string) => void;
 }
 
@@ -37,7 +39,7 @@ export function replicaUrl(port: number): string {
   return `http://127.0.0.1:${port}`;
 }
 
-/** A replica as a process of its own. One that dies is started again until it is stopped. */
+/** A replica in its own process. It is restarted when it dies, until it is stopped. */
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #stopped = new AbortController();
@@ -59,7 +61,7 @@ export class Replica {
     return this.#child !== null;
   }
 
-  /** Of its process; null while there is none. */
+  /** The id of its process; null while there is none. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -79,7 +81,7 @@ export class Replica {
     throw new Error(`replica ${this.name} ended before it was ready; its last lines say why`);
   }
 
-  /** As a machine does that loses power. */
+  /** Kills it, as a power failure would. */
   kill(): void {
     this.#child?.kill('SIGKILL');
   }
@@ -126,7 +128,9 @@ export class Replica {
     if (await this.#ready(signal)) onNews(`is back, as process ${this.pid}`);
   }
 
-  /** Waits until it is ready and says every now and then why it is not; false if the signal aborts. */
+  /**
+   * Waits until it is ready and says every now and then why it is not; false if the signal aborts.
+   */
   async #ready(signal: AbortSignal): Promise<boolean> {
     const startedAt = performance.now();
     let newsAt = startedAt + NEWS_EVERY_MS;

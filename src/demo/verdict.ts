@@ -18,7 +18,7 @@ export interface Truth {
   readonly smallestMarginMs: number | null;
   /** How many calls were stopped because their bot was dead. */
   readonly released: number;
-  /** Ids of calls that Graph ended for want of a keepAlive. */
+  /** Ids of calls that Graph ended because it got no keepAlive. */
   readonly lost: readonly string[];
 }
 
@@ -68,7 +68,7 @@ export interface Verdict {
   readonly text: string;
 }
 
-/** @param isWhole whether the demo ran as long as it was to: then something must have happened. */
+/** @param isWhole whether the demo ran for its whole time: then something must have happened */
 export function judge(truth: Truth, deadlineMs: number, isWhole: boolean): Verdict {
   const { tracked, renewals, released, lost, smallestMarginMs } = truth;
   const counts = `${tracked} calls tracked, ${renewals} keepAlives succeeded`;

@@ -5,7 +5,7 @@ interface Package {
   readonly engines: { readonly node: string };
 }
 
-/** Of this package. */
+/** The version of this package. */
 export function readVersion(): string {
   return readPackage().version;
 }
