@@ -52,7 +52,7 @@ interface RedisTokenParts {
 /** One request at a time asks for a token; the other connection is for the one after a failure. */
 const CONNECTIONS = 2;
 const ACCESS_FIX =
-  'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member). No restart is needed.';
+  'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member).';
 export const FILE_FIX = 'Put the user and the password of Redis into the file of REDIS_URL_FILE.';
 
 function accessFix(username: string | undefined): string {

@@ -57,7 +57,7 @@ export class TokenCredentials extends RotatingCredentials {
     return {
       code: 'NO_TOKEN',
       what: `no token for Redis: ${why.replace(/\.$/, '')}`,
-      fix: "Let this host reach Entra ID, and check the identity's credential. No restart is needed.",
+      fix: "Let this host reach Entra ID, and check the identity's credential.",
     };
   }
 
