@@ -9,6 +9,9 @@ import { isOnPath } from './platform/processes.ts';
 import type { StopRequests } from './platform/stop-requests.ts';
 import { readVersion } from './platform/version.ts';
 
+/** How deep the causes of a fatal error are named. */
+const MOST_CAUSES = 5;
+
 /** Exit codes: 0 stopped as asked, 1 cannot go on, 2 the environment is not usable. */
 export async function runReplica(requests: StopRequests): Promise<void> {
   const read = readConfiguration();
@@ -43,7 +46,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
     },
   });
   const onFatal = (err: Error) => {
-    log.fatal({ err }, err.message);
+    log.fatal({ err }, describeFatal(err));
     process.exitCode = 1;
     requests.stop('a fatal error');
   };
@@ -83,6 +86,18 @@ async function stop(daemon: Daemon, opened: Log): Promise<void> {
 
 /** Ends the process after an unexpected error, with the cause in the log. It must not run half alive. */
 async function die(opened: Log, err: unknown): Promise<void> {
-  opened.log.fatal({ err }, err instanceof Error ? err.message : 'unexpected error');
+  opened.log.fatal({ err }, describeFatal(err));
   await opened.exit(1);
+}
+
+/** The error with its causes, and what to do. */
+function describeFatal(err: unknown): string {
+  const messages: string[] = [];
+  for (let at = err; at instanceof Error && messages.length < MOST_CAUSES; at = at.cause) {
+    if (!messages.some((message) => message.includes((at as Error).message))) {
+      messages.push(at.message);
+    }
+  }
+  const why = messages.length > 0 ? messages.join(': ') : `unexpected error: ${String(err)}`;
+  return `${why}. Run \`callkeeper check\``;
 }

@@ -43,7 +43,7 @@ async function logUntil(level: string, env: Record<string, string>) {
   const lines = [];
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(JSON.parse(line));
-    if (line.includes(`"level":${level}`)) break;
+    if (line.includes(`"level":"${level}"`)) break;
   }
   return lines;
 }
@@ -72,7 +72,7 @@ describe('a replica', () => {
 
   test('says what is in force, and warns about variables that nobody reads', async () => {
     const env = { ...APP, ...NO_REDIS, KEEPALIVE_INTERVL: '5m' };
-    const [first, second] = await logUntil('40', env);
+    const [first, second] = await logUntil('warn', env);
     expect(first).toMatchObject({ redis: '127.0.0.1:1', interval: '15m', apps: ['default'] });
     expect(first.msg).toMatch(/^starting: cloud global, .* Redis at 127\.0\.0\.1:1; /);
     expect(second.msg).toContain('KEEPALIVE_INTERVL is not a variable of Callkeeper');

@@ -4,11 +4,11 @@ import { EntraTokens, type EntraTokensOptions } from './entra-tokens.ts';
 import { type KeyHolder, KeyRing } from './key-ring.ts';
 
 export interface AccessOptions {
-  /** Keys in the clear, for whom all is allowed. */
+  /** The keys of API_KEYS, which may do everything. */
   readonly apiKeys: readonly string[];
-  /** Of the file of keys, as it was read at the start; null: there is none. */
+  /** The clients of ACCESS_FILE at the start; null: there is no file. */
   readonly holders: readonly KeyHolder[] | null;
-  /** null: tokens of Entra are of no use. */
+  /** null: tokens of Entra are not accepted. */
   readonly entra: EntraTokensOptions | null;
   /** epoch ms */
   readonly now: () => number;
@@ -22,7 +22,7 @@ const ANYONE: Principal = {
   stillHolds: () => true,
 };
 
-/** Who may come in: everyone where nothing says otherwise, else who has a key or a token. */
+/** Identifies clients by key or token. If neither is configured, everybody may do everything. */
 export class Access {
   readonly #isOpen: boolean;
   readonly #ring: KeyRing;
@@ -35,12 +35,12 @@ export class Access {
     this.#tokens = entra && new EntraTokens(entra);
   }
 
-  /** From now on the keys of these count, beside those in the clear. */
+  /** Replaces the clients of ACCESS_FILE. */
   useHolders(holders: readonly KeyHolder[]): void {
     this.#ring.use(holders);
   }
 
-  /** Who sent an `Authorization` header; at once unless it holds a token. Never rejects. */
+  /** Identifies the sender of an `Authorization` header. Never rejects. */
   identify(authorization: string | undefined): Identity | Promise<Identity> {
     if (this.#isOpen) return { kind: 'anyone', principal: ANYONE };
     const given = bearerOf(authorization);

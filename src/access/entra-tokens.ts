@@ -4,9 +4,9 @@ import { SigningKeys, SigningKeysError, type SigningKeysOptions } from '../jwt/s
 import { SKEW_S, TokenError, verifyToken } from '../jwt/verify.ts';
 
 export interface EntraTokensOptions extends Omit<SigningKeysOptions, 'openIdUrl'> {
-  /** By id, in lower case, and what the tokens of each are checked by. */
+  /** By the tenant's id, in lower case. */
   readonly tenants: ReadonlyMap<string, EntraTenant>;
-  /** What a token may be for: the API's client id (v2 tokens), its application id URI (v1). */
+  /** The accepted audiences: the API's client id (v2 tokens) or application id URI (v1). */
   readonly audiences: readonly string[];
   /** epoch ms */
   readonly now: () => number;
@@ -14,7 +14,7 @@ export interface EntraTokensOptions extends Omit<SigningKeysOptions, 'openIdUrl'
 
 export interface EntraTenant {
   readonly openIdUrl: string;
-  /** Of tokens of the versions 1 and 2. */
+  /** The issuers of tokens of versions 1 and 2. */
   readonly issuers: readonly string[];
 }
 
@@ -25,11 +25,14 @@ const ROLES: Readonly<Record<string, Scope>> = {
   'Callkeeper.Admin': 'admin',
 };
 
-/** https://www.rfc-editor.org/rfc/rfc7515#section-7.1; a key of this form is looked for before. */
+/**
+ * https://www.rfc-editor.org/rfc/rfc7515#section-7.1. A key may have this form too, so keys are
+ * tried first.
+ */
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /**
- * Who brings an access token that Entra issued for this API.
+ * Identifies clients by the access tokens that Entra issued for this API.
  * https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens
  */
 export class EntraTokens {
@@ -47,7 +50,6 @@ export class EntraTokens {
     );
   }
 
-  /** Whether it has the form of a token. */
   static isOne(text: string): boolean {
     return COMPACT.test(text);
   }
@@ -62,7 +64,7 @@ export class EntraTokens {
     }
   }
 
-  /** Which tenant's keys are asked for is the token's word; they have to fit it all the same. */
+  /** The token names its tenant, whose keys must then have signed it. */
   async #verify(token: string): Promise<JWTPayload> {
     const { tenants, audiences, now } = this.#options;
     const tid = tenantOf(token);
@@ -98,8 +100,8 @@ function tenantOf(token: string): string {
 }
 
 /**
- * By the client's id (`appid` in version 1), and the user's where it acts for one:
- * then there is `scp`.
+ * The client's id (`appid` in version 1), and the user's id if the client acts for a user: then the
+ * token has `scp`.
  * https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
  */
 function nameOf({ azp, appid, oid, scp }: JWTPayload): string {

@@ -2,38 +2,37 @@ import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Identity, Principal, Scope } from '../calls/principal.ts';
 
-/** Somebody who has keys, as `ACCESS_FILE` has them. */
+/** A client of `ACCESS_FILE`. */
 export interface KeyHolder {
   readonly name: string;
-  /** Each of them counts: while keys are rotated there are two. */
+  /** Each of them is valid: during a rotation there are two. */
   readonly keys: readonly HashedKey[];
   readonly scopes: readonly Scope[];
-  /** The apps whose calls they see and touch; null: all apps. */
+  /** The apps whose calls the client may see and touch; null: all apps. */
   readonly apps: readonly string[] | null;
-  /** Requests a second; null: as many as anybody. */
+  /** Requests a second; null: the default. */
   readonly rateLimit: number | null;
 }
 
 export interface HashedKey {
   /** See {@link hashOf}. */
   readonly hash: string;
-  /** epoch ms; from then on it does not count. */
+  /** When it expires, epoch ms. */
   readonly expiresAt: number | null;
 }
 
 const WRONG = { kind: 'unknown', reason: 'the key is not one of this server' } as const;
 
 /**
- * SHA-256, in hex. A fast hash is right here: keys are random, not chosen, and
- * what has 112 bits and more of entropy cannot be guessed from any hash of it,
- * while a slow one would be a load that each guess could cause.
- * Source: https://pages.nist.gov/800-63-3/sp800-63b.html#lookupsecretverifier
+ * SHA-256, in hex. A fast hash is right, because keys are random: a secret of 112 bits or more
+ * cannot be guessed from its hash, and a slow hash would let each guess cause load. Source:
+ * https://pages.nist.gov/800-63-3/sp800-63b.html#lookupsecretverifier
  */
 export function hashOf(key: string): string {
   return hash('sha256', key, 'hex');
 }
 
-/** A key's holder, made ready once for all requests. */
+/** The client of a key, prepared once for all requests. */
 interface Held {
   readonly holder: KeyHolder;
   readonly expiresAt: number | null;
@@ -41,8 +40,8 @@ interface Held {
 }
 
 /**
- * The keys that count now. A key is found by its hash: how long that takes tells
- * of the hash of what was presented, from which there is no way to a right key.
+ * The valid keys, by hash. The time of a lookup reveals at most something about the hash of the
+ * presented key, which leads nobody to a valid one.
  */
 export class KeyRing {
   readonly #now: () => number;
@@ -50,13 +49,13 @@ export class KeyRing {
   #held: ReadonlyMap<string, Held> = new Map();
 
   /**
-   * @param keys in the clear, for whom all is allowed; they count whatever is put beside them
+   * @param keys of API_KEYS, which may do everything and are always valid
    * @param now epoch ms
    */
   constructor(keys: readonly string[], now: () => number) {
     this.#now = now;
     this.#always = keys.map((key, i) => ({
-      // No name in the file can be the same.
+      // No name in the file can have this form.
       name: `API_KEYS[${i}]`,
       keys: [{ hash: hashOf(key), expiresAt: null }],
       scopes: ['admin'],
@@ -66,7 +65,7 @@ export class KeyRing {
     this.use([]);
   }
 
-  /** From now on these count, and no others. */
+  /** Replaces the clients of the file. */
   use(holders: readonly KeyHolder[]): void {
     const held = new Map<string, Held>();
     for (const holder of [...holders, ...this.#always]) {
@@ -82,7 +81,7 @@ export class KeyRing {
     const held = this.#held.get(hashOf(key));
     if (held === undefined) return WRONG;
     if (!this.#hasExpired(held)) return held.identity;
-    // Whoever has it may be told whose it was: that helps to find the bot that still uses it.
+    // The holder of the key may learn its client: that helps to find the bot that still uses it.
     return { kind: 'unknown', reason: `the key of ${held.holder.name} has expired` };
   }
 

@@ -1,8 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox';
-
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-/** Epoch ms by the shared clock. */
-const Instant = Type.Number();
+import Type, { type Static } from 'typebox';
+import { Instant, orNull } from './schema.ts';
 
 /** An owner's last sign of life. */
 export const LeaseSchema = Type.Object({

@@ -1,9 +1,6 @@
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import { OWNER_PATTERN } from './owner.ts';
-
-const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-/** Epoch ms by the shared clock. */
-const Instant = Type.Number();
+import { Instant, orNull } from './schema.ts';
 
 /** Why the last keepAlive failed, with what Microsoft support asks for. */
 export const CallErrorSchema = Type.Object({

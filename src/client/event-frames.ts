@@ -1,23 +1,31 @@
-/** One of Server-Sent Events; `data` is '' where there is none. */
+/** One Server-Sent Event; `data` is '' if there is none. */
 export interface Frame {
-  /** Where to resume after; undefined where it was not said. */
+  /** Where to resume after; undefined if the server did not say. */
   readonly id: string | undefined;
   readonly event: string;
   readonly data: string;
 }
 
-/** Longer than a heartbeat; a line without an end is no event. */
+/** Far longer than any event. */
 const MOST_CHARACTERS = 1_000_000;
 
-/**
- * Reads frames as they come, until the stream ends; rejects where it is cut off,
- * or nothing at all, not even a heartbeat, comes for so long.
- * https://html.spec.whatwg.org/multipage/server-sent-events.html
- */
+/** Reads frames as they come: see {@link readBlocks}. */
 export async function* readFrames(
   stream: ReadableStream<Uint8Array>,
   silenceMs: number,
 ): AsyncGenerator<Frame, void, undefined> {
+  for await (const block of readBlocks(stream, silenceMs)) yield toFrame(block);
+}
+
+/**
+ * Reads the text between blank lines, until the stream ends. Rejects if it is cut off, or if nothing,
+ * not even a heartbeat, comes for so long.
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export async function* readBlocks(
+  stream: ReadableStream<Uint8Array>,
+  silenceMs: number,
+): AsyncGenerator<string, void, undefined> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let text = '';
@@ -31,7 +39,7 @@ export async function* readFrames(
       const blocks = text.slice(0, end).replaceAll(/\r\n?/g, '\n').split('\n\n');
       text = (blocks.pop() ?? '') + text.slice(end);
       if (text.length > MOST_CHARACTERS) throw new Error('an event without an end');
-      for (const block of blocks) yield toFrame(block);
+      yield* blocks;
     }
   } finally {
     await reader.cancel().catch(() => undefined);
@@ -42,15 +50,21 @@ function toFrame(block: string): Frame {
   let id: string | undefined;
   let event = 'message';
   const data: string[] = [];
-  for (const line of block.split('\n')) {
-    const at = line.indexOf(':');
-    const name = at < 0 ? line : line.slice(0, at);
-    const value = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '');
+  for (const [name, value] of fieldsOf(block)) {
     if (name === 'id') id = value;
     else if (name === 'event') event = value;
     else if (name === 'data') data.push(value);
   }
   return { id, event, data: data.join('\n') };
+}
+
+/** The fields of a block in their order; the name of a comment is empty. */
+export function fieldsOf(block: string): (readonly [name: string, value: string])[] {
+  return block.split('\n').map((line) => {
+    const at = line.indexOf(':');
+    if (at < 0) return [line, ''];
+    return [line.slice(0, at), line.slice(at + 1).replace(/^ /, '')];
+  });
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T> {

@@ -93,7 +93,7 @@ export const LOG = {
       parser: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
       default: 'info',
       sentence:
-        '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`. The log is JSON lines on stdout.',
+        '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`. The log is JSON lines on stdout, or readable text if stdout is a terminal.',
     },
   },
 } as const satisfies Group;

@@ -57,6 +57,7 @@ export class Shutdown {
   async #stopAll(limit: AbortSignal): Promise<void> {
     const { redis, registry, recovery, parts } = this.#needs;
     await this.#finishWork(limit);
+    this.#context.ownerObserver.flush();
     if (registry.unacknowledged > 0) await redis.untilAnswers(limit);
     await recovery.saveLast();
     await parts[Symbol.asyncDispose]();

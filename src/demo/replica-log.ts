@@ -18,11 +18,14 @@ export type EventKind = (typeof EVENTS)[number];
 
 const OWNER_EVENTS = ['owner-lapsed', 'owner-renewed', 'owner-lost'] as const;
 
-/** pino's level of warnings; the demo ignores lines below it that are no events. */
-const WARN = 40;
+/** The demo ignores lines of these levels that are no events. */
+const QUIET: ReadonlySet<string> = new Set(['trace', 'debug', 'info']);
+
+/** Summaries of events that the demo has shown one by one. */
+const SUMMARIES = /^(failing|at-risk)/;
 
 interface Line {
-  level?: number;
+  level?: string;
   msg?: string;
   event?: string;
   call?: string;
@@ -31,7 +34,8 @@ interface Line {
   error?: { status?: number | null; code?: string | null; message?: string } | null;
   owner?: string;
   calls?: number;
-  stopsAt?: number | null;
+  /** RFC 3339. */
+  stopsAt?: string | null;
   err?: { message?: string };
 }
 
@@ -50,9 +54,10 @@ export function readLogLine(text: string): Told | null {
   const ofOwner = OWNER_EVENTS.find((event) => event === line.event);
   if (ofOwner && line.owner) {
     const { owner, calls = 0, stopsAt = null } = line;
-    return { kind: ofOwner, owner, calls, stopsAt };
+    const at = stopsAt === null ? null : Date.parse(stopsAt);
+    return { kind: ofOwner, owner, calls, stopsAt: at };
   }
-  if ((line.level ?? WARN) < WARN) return null;
+  if (QUIET.has(line.level ?? '') || SUMMARIES.test(line.event ?? '')) return null;
   const cause = line.err?.message;
   const isNews = cause !== undefined && cause !== line.msg;
   return { kind: 'said', text: `${line.msg ?? text}${isNews ? `: ${cause}` : ''}` };

@@ -1,9 +1,11 @@
 import type { CloudName } from './clouds.ts';
 
-/** A file is read again at each token request, so that a secret is rotated without a restart. */
+/**
+ * A file is read again at each token request, so that a secret can be rotated without a restart.
+ */
 export type Secret = { value: string } | { file: string };
 
-/** What an app proves its identity with to Entra. Files are read again at each token request. */
+/** How an app proves its identity to Entra. Files are read again at each token request. */
 export type Credential =
   | { kind: 'secret'; secret: Secret }
   /**
@@ -13,37 +15,37 @@ export type Credential =
   | { kind: 'certificate'; path: string; password: Secret | null; sendsChain: boolean }
   /** A file with an assertion of another issuer, such as Kubernetes (workload identity). */
   | { kind: 'federated'; tokenFile: string }
-  /** The app is a managed identity of the machine: no proof is needed but to run there. */
+  /** The app is a managed identity of the machine, so it needs no secret. */
   | { kind: 'managed-identity'; identity: ManagedIdentity }
-  /** The app trusts a managed identity: a token of that one is the app's assertion. */
+  /** The app trusts a managed identity, whose token is the app's assertion. */
   | { kind: 'federated-managed-identity'; identity: ManagedIdentity };
 
-/** The machine's own identity, or one assigned to it, and what it is named by. */
+/** The machine's own identity (`system`), or one assigned to it. */
 export type ManagedIdentity =
   | { by: 'system' }
   | { by: 'clientId' | 'objectId' | 'resourceId'; id: string };
 
-/** Where an app is told of its calls. */
+/** Where to post the events of an app's calls. */
 export interface Webhook {
   url: string;
   /**
-   * What is sent is signed with each of them, so that they can be rotated; in the
-   * form of the Standard Webhooks specification, `whsec_` or not. Read anew each time.
+   * Each secret signs, so that they can be rotated. In the form of Standard Webhooks, with or
+   * without `whsec_`. The files are read each time.
    *
-   * @throws Error where one of the files cannot be read
+   * @throws Error if a file cannot be read
    */
   secrets(): Promise<readonly string[]>;
 }
 
-/** Who asks Entra for tokens. */
+/** An identity that gets tokens from Entra. */
 export interface Identity {
   name: string;
   cloud: CloudName;
-  /** Its own tenant; an app may be asked for tokens of another (a multi-tenant app). */
+  /** Its own tenant. A multi-tenant app also gets tokens for others. */
   tenantId: string;
   clientId: string;
   credential: Credential;
-  /** `https://host[:port]`, no trailing slash. */
+  /** `https://host[:port]`, without a trailing slash. */
   authorityHost: string;
 }
 
@@ -51,13 +53,13 @@ export interface Identity {
 export interface App extends Identity {
   /** Includes the version, as in `https://graph.microsoft.com/v1.0`; no trailing slash. */
   graphBaseUrl: string;
-  /** null: its calls are told of where those of all apps are, or at a webhook of their own. */
+  /** null: only calls with their own webhook, or WEBHOOK_URL, get events. */
   webhook: Webhook | null;
 }
 
-/** The apps that are configured; they are replaced all together. */
+/** The configured apps; they are replaced together. */
 export interface AppSet {
   readonly apps: readonly App[];
-  /** Whose a call is that names no app. */
+  /** The app of calls that name none. */
   readonly defaultApp: string;
 }

@@ -3,7 +3,7 @@ import { answerError, type Sent, silenceError } from './evidence.ts';
 import { type Answer, ExchangeError } from './exchange.ts';
 import { judge, type Verdict } from './judge.ts';
 
-/** One request and what came of it; `answer` is null where none came. */
+/** One request and its answer; `answer` is null if none came. */
 export interface Attempt {
   readonly verdict: Verdict;
   readonly sent: Sent;
@@ -11,7 +11,7 @@ export interface Attempt {
   readonly outcome: Outcome;
 }
 
-/** What to make of an answer, or of there being none. `origin` is whom was asked. */
+/** Evaluates an answer, or its absence. `origin` is where the request went. */
 export function conclude(answer: Answer | ExchangeError, sent: Sent, origin: string): Attempt {
   if (!(answer instanceof ExchangeError)) {
     const verdict = judge(answer, sent.answeredAt);

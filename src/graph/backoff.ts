@@ -2,13 +2,12 @@ import type { Random } from '../calls/ports.ts';
 
 const FIRST_MS = 1000;
 const MAX_MS = 30_000;
-/** What the other side may ask for at most. */
+/** The longest wait that the server may ask for, in ms. */
 const MAX_ASKED_MS = 5 * 60_000;
 
 /**
- * When to try again what failed: after about 1 s, doubling up to 30 s, each
- * shortened by up to a half by chance so that replicas do not move in step.
- * Instants are monotonic ms.
+ * When to retry: after about 1 s, then twice as long each time, up to 30 s. Each wait is randomly
+ * shortened by up to a half, so that replicas do not retry in step. Instants are monotonic ms.
  */
 export class Backoff {
   readonly #random: Random;
@@ -31,7 +30,7 @@ export class Backoff {
     return now >= this.#askedUntil || this.#askedUntil > now + leftMs - reserveMs;
   }
 
-  /** @param askedMs the wait that the other side asked for, if it did */
+  /** @param askedMs the wait that the server asked for, if it did */
   failed(now: number, askedMs = 0): void {
     const ceiling = Math.min(FIRST_MS * 2 ** this.#failures, MAX_MS);
     const own = ceiling * (0.5 + this.#random() / 2);

@@ -3,9 +3,9 @@ export type CloudName = 'global' | 'us-gov-l4' | 'us-gov-l5' | 'china';
 interface Cloud {
   readonly graphHost: string;
   readonly authorityHost: string;
-  /** Who issues access tokens of version 1, before the tenant's id. */
+  /** The issuer of access tokens of version 1, without the tenant's id. */
   readonly v1Issuer: string;
-  /** Whom a managed identity's token must be for, to be an app's assertion. */
+  /** The audience that makes a managed identity's token an app's assertion. */
   readonly tokenExchangeAudience: string;
 }
 

@@ -3,22 +3,24 @@ import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Limits } from './exchange.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
 
-/** URLs, as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` have them. */
+/** The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
 export interface Proxies {
   http: string | null;
   https: string | null;
   no: string | null;
 }
 
-/** The connections to Graph and Entra, through the proxies where given; and to this machine. */
+/**
+ * The connections to Graph and Entra, through the proxies if there are any, and to this machine.
+ */
 export class Connections {
-  /** Kept alive and used again; at most `connections` an origin. */
+  /** Reused; at most `connections` per origin. */
   readonly pooled: Dispatcher;
-  /** A new connection for each request: for the one after a failure. */
+  /** A new connection for each request, for the request after a failure. */
   readonly fresh: Dispatcher;
-  /** For tokens, so that hanging token requests hold no connection that a keepAlive could use. */
+  /** For tokens, so that token requests that hang take no connection from keepAlives. */
   readonly tokens: Dispatcher;
-  /** Past any proxy: what gives a managed identity its tokens is reached from its machine alone. */
+  /** Without a proxy: the endpoint of managed identities can be reached only from its machine. */
   readonly direct: Dispatcher;
   #closed: Promise<unknown> | null = null;
 
@@ -29,15 +31,15 @@ export class Connections {
     const dispatcherOf = (some: EnvHttpProxyAgent.Options) =>
       hasProxy ? new ProxiedDispatcher(some, bypass) : new Agent(some);
     this.pooled = dispatcherOf(options);
-    // Pipelining 0 is undici's word for "Connection: close".
+    // With pipelining 0, undici sends "Connection: close".
     this.fresh = dispatcherOf({ ...options, pipelining: 0 });
     this.tokens = dispatcherOf(options);
     this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });
   }
 
-  /** As the global one. */
+  /** Like the global `fetch`. */
   async fetch(url: string, init: RequestInit): Promise<Response> {
-    // One standard, written down twice: by undici and by Node's types.
+    // undici and Node's types declare the same standard separately.
     const options = { ...init, dispatcher: this.fresh } as Parameters<typeof undiciFetch>[1];
     return (await undiciFetch(url, options)) as unknown as Response;
   }
@@ -101,12 +103,12 @@ function agentOptions(
     connections,
     connectTimeout: timeouts.connectMs,
     allowH2: false,
-    // An empty string means none; undefined would have undici read process.env by itself.
+    // An empty string means none; with undefined, undici reads process.env itself.
     httpProxy: proxy.http ?? '',
     httpsProxy: proxy.https ?? '',
     noProxy: '',
-    // undici hands neither the bound nor a time limit on to what it makes for a proxy: a
-    // proxy that hangs at CONNECT would hold a connection's place for five minutes.
+    // undici passes neither the limit of connections nor a time limit to its proxy client, so a
+    // proxy that hangs at CONNECT would keep a connection's place for five minutes.
     factory: (origin: string | URL, options: Agent.Options) =>
       new Pool(origin, { ...(options as Pool.Options), connections }),
     clientFactory: (origin: URL, options: object) =>

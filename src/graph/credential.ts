@@ -10,17 +10,16 @@ export type ClientProof = Pick<
   'clientSecret' | 'clientAssertion' | 'clientCertificate'
 >;
 
-/** A credential that lies in a file, or in the configuration. */
+/** A credential from a file or the configuration. */
 export type StoredCredential = Extract<
   Credential,
   { kind: 'secret' | 'certificate' | 'federated' }
 >;
 
 /**
- * Reads a credential, anew each time: what is rotated in its file counts from
- * the next token on.
+ * Reads a credential each time, so that a new one in its file counts from the next token on.
  *
- * @throws Error that names the file and what is wrong with it, never its content
+ * @throws Error that names the file and its fault, never its content
  */
 export async function readCredential(
   credential: StoredCredential,
@@ -51,7 +50,7 @@ async function readSecret(secret: Secret, signal: AbortSignal): Promise<string> 
   return 'value' in secret ? secret.value : await readText(secret.file, signal);
 }
 
-/** Editors and `echo` end a file with a newline, which is no part of a secret. */
+/** Editors and `echo` end a file with a newline, which is not part of the secret. */
 async function readText(path: string, signal: AbortSignal): Promise<string> {
   const text = (await readFile(path, { encoding: 'utf8', signal })).trim();
   if (text === '') throw new Error(`${path} is empty`);
@@ -59,8 +58,8 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
 }
 
 /**
- * @param path for the message; empty if the rest of the message says enough
- * @throws Error that names the file and what is wrong with it, never its content
+ * @param path for the message; may be empty
+ * @throws Error that names the file and its fault, never its content
  */
 export function openCertificate(path: string, file: Buffer, passphrase: string | null): Identity {
   try {
@@ -72,7 +71,7 @@ export function openCertificate(path: string, file: Buffer, passphrase: string |
   }
 }
 
-/** The chain for the header of MSAL's assertion: the certificate first, as RFC 7515 says. */
+/** The chain for the header of MSAL's assertion: the certificate first, as RFC 7515 demands. */
 function chainOf({ certificate, others }: Identity): string {
   return [certificate, ...others].map((one) => one.toString()).join('');
 }

@@ -5,9 +5,9 @@ import { MsalNetwork, type MsalOptions, readToken, SILENT } from './msal-network
 import type { Token } from './token-cache.ts';
 
 /**
- * Asks Entra for an app-only token in a tenant, by MSAL. Each time
- * with a new MSAL client: after a 429 or 5xx one of them refuses by itself for
- * a minute or more, and its cache gives a revoked token out again.
+ * Gets an app-only token in a tenant from Entra, with MSAL. It uses a new MSAL client each time:
+ * after a 429 or 5xx, a client refuses requests for a minute or more, and its cache returns revoked
+ * tokens.
  *
  * @param scope what the token is for, such as `https://graph.microsoft.com/.default`
  * @param claims a claims challenge of Graph, as JSON, or null
@@ -46,7 +46,7 @@ function createClient(
     auth: {
       clientId: app.clientId,
       authority: `${app.authorityHost}/${tenantId}`,
-      // Without it MSAL asks the public cloud whether the host may be trusted.
+      // Without it, MSAL asks the public cloud whether to trust the host.
       knownAuthorities: [new URL(app.authorityHost).host],
       ...proof,
     },

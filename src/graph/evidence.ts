@@ -8,10 +8,10 @@ const MAX_MESSAGE = 300;
 /** Longest code, id or header value kept, in characters. */
 const MAX_FIELD = 200;
 
-/** What is known of a request by itself. Instants are epoch ms. */
+/** What we know about a request ourselves. Instants are epoch ms. */
 export interface Sent {
   readonly sentAt: number;
-  /** When its answer came, or it was clear that none would. */
+  /** When its answer came, or when it failed. */
   readonly answeredAt: number;
   readonly clientRequestId: string;
 }
@@ -19,7 +19,7 @@ export interface Sent {
 /** The code for an answer without a sign of Graph. */
 export const FOREIGN = 'foreign';
 
-/** The evidence of an answer that is no success, with what Microsoft support asks for. */
+/** The evidence of an answer that is not a success, with what Microsoft support asks for. */
 export function answerError(answer: Answer, sent: Sent, note = ''): CallError {
   const { code, message } = describe(answer);
   const diagnostic = header(answer, 'x-ms-ags-diagnostic');
@@ -36,7 +36,7 @@ export function answerError(answer: Answer, sent: Sent, note = ''): CallError {
   };
 }
 
-/** The evidence where no answer came. `code` says why: `timeout`, `token`, `app`, `ECONNRESET`… */
+/** The evidence if no answer came. `code` says why: `timeout`, `token`, `app`, `ECONNRESET`… */
 export function silenceError(
   at: number,
   code: string,
@@ -72,7 +72,7 @@ function cleanOrNull(text: string | null): string | null {
   return text === null ? null : clean(text, MAX_FIELD);
 }
 
-/** Text of others, made safe for one line of a log or a page: no control or bidi characters. */
+/** Makes foreign text safe for one line of a log or page: without control or bidi characters. */
 function clean(text: string, max: number): string {
   const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
   return (line.length <= max ? line : `${line.slice(0, max - 1)}…`).toWellFormed();

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 
-/** An answer, read whole. Header names are in lower case. */
+/** A complete answer. Header names are in lower case. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -17,21 +17,21 @@ export interface Request {
 }
 
 /**
- * Limits in ms. `totalMs` spans the whole, from the queue for a connection to
- * the last byte, and is kept exactly; undici keeps the others, to about a second.
+ * Limits in ms. `totalMs` counts from the wait for a connection to the last byte, and is exact.
+ * undici keeps the others, to about a second.
  */
 export interface Limits {
   readonly headersMs: number;
-  /** Between two pieces of the body. */
+  /** Between two chunks of the body. */
   readonly bodyMs: number;
   readonly totalMs: number;
 }
 
-/** An answer of Graph or Entra is far smaller; what is larger is not theirs. */
+/** Answers of Graph and Entra are far smaller, so a larger one is not theirs. */
 export const MAX_BODY_BYTES = 64 * 1024;
 
 /**
- * No whole answer came. `code` is `timeout`, `malformed` (not HTTP), `oversized`
+ * No complete answer came. `code` is `timeout`, `malformed` (not HTTP), `oversized`
  * (a body over {@link MAX_BODY_BYTES}), `closed` (by the other side), `proxy`,
  * or the system's own: `ECONNREFUSED`, `ENOTFOUND`, `CERT_HAS_EXPIRED`…
  */
@@ -45,10 +45,8 @@ export class ExchangeError extends Error {
 }
 
 /**
- * Sends one request and reads its answer, within the limits; where one is
- * passed, the connection is destroyed. Follows no redirect.
- *
- * @throws ExchangeError (as a rejection) where no whole answer came.
+ * Sends one request and reads its answer. When a limit is exceeded, it destroys the connection.
+ * Follows no redirect. Rejects with {@link ExchangeError} if no complete answer came.
  */
 export function exchange(
   dispatcher: Dispatcher,
@@ -66,8 +64,8 @@ export function exchange(
 }
 
 /**
- * undici's handler of one request. Not `undici.request`: that one does not
- * hear of a time limit while the request waits for a connection.
+ * The handler of one request in undici. `undici.request` would not notice a time limit while the
+ * request waits for a connection.
  */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #settled = Promise.withResolvers<Answer>();
@@ -90,7 +88,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // Its time passed in the queue: it is not sent any more.
+    // Its time is over, so it is not sent.
     if (this.#failure !== null) controller.abort(this.#failure);
   }
 
@@ -124,7 +122,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Puts undici's error codes into words a reader of `lastError` knows. */
+/** Replaces undici's error codes with words for readers of `lastError`. */
 function toExchangeError(error: unknown): ExchangeError {
   if (error instanceof ExchangeError) return error;
   const { code, message } = describe(error);
@@ -150,6 +148,6 @@ function describe(error: unknown): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: 'network', message: String(error) };
   if (error.name === 'HTTPParserError') return { code: 'malformed', message: error.message };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'network';
-  // An AggregateError (several addresses tried) has a code, but says nothing.
+  // An AggregateError (several addresses were tried) has a code but no message.
   return { code, message: error.message === '' ? code : error.message };
 }

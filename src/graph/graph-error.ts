@@ -47,8 +47,8 @@ function innerRequestId(body: string): string | null {
 }
 
 /**
- * Whether an answer is not Graph's, but that of a proxy, a login page or a wrong URL. A success must
- * have Graph's request id and must not be HTML; for an error any sign of Graph is enough.
+ * Whether an answer is not Graph's, but that of a proxy, a login page or a wrong URL. A success
+ * must have Graph's request id and must not be HTML; for an error any sign of Graph is enough.
  */
 export function isForeign(answer: Answer): boolean {
   const hasRequestId = requestIdOf(answer) !== null;
@@ -74,7 +74,7 @@ export function parseObject(text: string): Record<string, unknown> | null {
   try {
     return asObject(JSON.parse(text));
   } catch {
-    return null; // Not JSON: the caller's answer to it is the same as to a wrong shape.
+    return null; // Not JSON: the same as the wrong shape.
   }
 }
 

@@ -19,7 +19,7 @@ import { Tokens } from './tokens.ts';
 
 export type { Proxies } from './connections.ts';
 
-/** What became of one request to Graph; bounded, for metrics. */
+/** The outcome of one request to Graph, for metrics. */
 export type RequestOutcome =
   | 'renewed'
   | 'ended'
@@ -30,13 +30,12 @@ export type RequestOutcome =
   | 'foreign'
   | 'failed';
 
-/** Hears of each request that was sent, and of each token asked for. Must not throw. */
+/** Called for each request to Graph and each token request. Must not throw. */
 export interface GraphObserver {
   requestDone(outcome: RequestOutcome, durationMs: number, app: string): void;
   tokenRequested(outcome: 'success' | 'failure', app: string): void;
 }
 
-/** As whom keepAlives are sent, and where to. */
 interface Target {
   readonly app: App;
   readonly endpoint: KeepAliveEndpoint;
@@ -44,7 +43,7 @@ interface Target {
 
 export interface GraphOptions {
   apps: readonly App[];
-  /** Most connections to Graph's host at once; more requests wait, within their `totalMs`. */
+  /** The most connections to Graph's host. Further requests wait, within their `totalMs`. */
   connections: number;
   timeouts: GraphTimeouts;
   proxy: Proxies;
@@ -53,7 +52,7 @@ export interface GraphOptions {
   log: Logger;
   observer: GraphObserver;
   userAgent: string;
-  /** See `RetryPolicy`: Entra's Retry-After does not count if it ends this close to a deadline. */
+  /** See `RetryPolicy`. Entra's Retry-After does not count if it ends this close to a deadline. */
   reserveMs: number;
 }
 
@@ -84,13 +83,13 @@ export class Graph implements KeepAliveSender {
     });
   }
 
-  /** From now on these apps are configured and no others. Requests under way are not disturbed. */
+  /** Replaces the configured apps. Requests in flight go on. */
   useApps(apps: readonly App[]): void {
     this.#apps = byName(apps);
     this.#tokens.use(apps);
   }
 
-  /** Ready also if the app is not configured: then `send` says what is wrong. */
+  /** Also ready if the app is not configured: then `send` reports it. */
   ready(call: Call): boolean {
     const target = this.#apps.get(call.app);
     return target === undefined || this.#tokens.of(target.app, call.tenantId).isAtHand;
@@ -119,17 +118,17 @@ export class Graph implements KeepAliveSender {
     }
   }
 
-  /** As the global one, by the way to Microsoft: through the proxies, where there are some. */
+  /** Like the global `fetch`, but through the proxies, if there are any. */
   fetch(url: string, init: RequestInit): Promise<Response> {
     return this.#connections.fetch(url, init);
   }
 
-  /** Lets requests in flight finish; safe to call twice. */
+  /** Waits for the requests in flight. May be called twice. */
   async close(): Promise<void> {
     await this.#connections.close();
   }
 
-  /** @throws TokenError where no request could be sent for want of a token */
+  /** @throws TokenError if there is no token, so that no request can be sent */
   async #sendTo({ app, endpoint }: Target, call: Call): Promise<Outcome> {
     const tokens = this.#tokens.of(app, call.tenantId);
     const token = await tokens.get();
@@ -140,7 +139,7 @@ export class Graph implements KeepAliveSender {
       return other === null ? first.outcome : (await this.#post(endpoint, call, other)).outcome;
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
-      // Graph did answer: its evidence counts, with why there was no second request.
+      // Graph answered, so its evidence counts, with the reason why there was no second request.
       const why = answerError(first.answer, first.sent, describeToken(app, error));
       return { kind: 'failed', sentAt: first.sent.sentAt, error: why };
     }
@@ -187,13 +186,13 @@ interface Unsent {
   readonly error: CallError;
 }
 
-/** After a connection that failed, or a 503 (as Graph asks), the next request takes a new one. */
+/** After a failed connection, or a 503 (as Graph asks), the next request uses a new connection. */
 function wantsNewConnection(last: CallError | null): boolean {
   if (last === null) return false;
   return last.status === 503 || (last.status === null && !UNSENT.has(last.code));
 }
 
-/** The last request was not sent: that says nothing of a connection. */
+/** The last request was not sent, which says nothing about the connection. */
 const UNSENT: ReadonlySet<string | null> = new Set([
   'token',
   'app',

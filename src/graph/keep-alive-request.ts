@@ -4,14 +4,14 @@ import type { Request } from './exchange.ts';
 /** Of one keepAlive. */
 export interface KeepAliveParts {
   readonly callId: string;
-  /** null: none is sent. */
+  /** null: the request has none. */
   readonly token: string | null;
   /** A GUID, fresh for each request. */
   readonly clientRequestId: string;
   readonly userAgent: string;
 }
 
-/** Where an app's keepAlives go; taken apart once, as a URL costs more to parse than all the rest. */
+/** Where an app's keepAlives go. Parsed once, because parsing a URL costs more than the rest. */
 export interface KeepAliveEndpoint {
   /** `scheme://host[:port]` */
   readonly origin: string;
@@ -35,7 +35,7 @@ export function keepAliveRequest(
     'content-length': '0',
     'user-agent': parts.userAgent,
   };
-  // An id that reaches this place fits the grammar; encoded all the same, it stays one segment.
+  // An id fits the grammar by now. Encoded, it stays one path segment in any case.
   const path = `${pathname}${encodeURIComponent(parts.callId)}/keepAlive`;
   return { method: 'POST', origin, path, headers, body: null };
 }

@@ -10,9 +10,9 @@ import { MsalNetwork, type MsalOptions, readToken, SILENT } from './msal-network
 import type { Token } from './token-cache.ts';
 
 /**
- * MSAL makes what it asks a managed identity's endpoint with once in a process,
- * from the first application, whichever comes after it. So all have this one,
- * which sends by the network of the acquisition that is under way.
+ * MSAL creates its network for managed identities once per process, from the first application, and
+ * uses it for all later ones. So all of them get this one, which uses the network of the current
+ * acquisition.
  */
 const underWay = new AsyncLocalStorage<MsalNetwork>();
 const network: INetworkModule = {
@@ -31,13 +31,12 @@ function ofAcquisition(): MsalNetwork {
 const LEAST_MS = 1_000;
 
 /**
- * Asks the machine for a token of a managed identity, by MSAL and past its
- * cache. What the machine is (App Service, Container Apps, a virtual machine
- * and its IMDS, Arc…) MSAL sees from the environment variables that are set
- * there, once in a process. The machine has a cache of its own: it may give a
- * token again that Graph has refused.
+ * Gets a token of a managed identity from the machine, with MSAL but without its cache. MSAL
+ * recognises the kind of machine (App Service, Container Apps, a virtual machine with IMDS, Arc…)
+ * by its environment variables, once per process. The machine has its own cache, so it may return a
+ * token that Graph has refused.
  *
- * @param resource whom the token is for: `https://graph.microsoft.com`, `api://…`
+ * @param resource the audience of the token: `https://graph.microsoft.com`, `api://…`
  * @throws TokenError
  */
 export async function acquireManagedToken(
@@ -55,7 +54,7 @@ export async function acquireManagedToken(
     const token = readToken(
       await underWay.run(acquisition, () => application.acquireToken(request)),
     );
-    // For MSAL a token without `expires_on` expires now, rounded up: each call would ask again.
+    // For MSAL a token without `expires_on` expires now, so each call would get a new one.
     if (token.lifetimeMs <= LEAST_MS) throw new Error('the token in the answer has no time left');
     return token;
   } catch (error) {

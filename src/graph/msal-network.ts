@@ -12,7 +12,7 @@ import { retryAfterOf } from '../headers/retry-after.ts';
 import { type Answer, ExchangeError, exchange } from './exchange.ts';
 import { type Token, TokenError } from './token-cache.ts';
 
-/** How tokens are asked for. `tokenMs` limits one acquisition, discovery included. */
+/** `tokenMs` limits one acquisition, including discovery. */
 export interface MsalOptions {
   readonly dispatcher: Dispatcher;
   readonly tokenMs: number;
@@ -21,14 +21,14 @@ export interface MsalOptions {
   readonly now: () => number;
 }
 
-/** What goes wrong is in the error; MSAL's log adds nothing. */
+/** MSAL's log adds nothing to its errors. */
 export const SILENT = {
   logLevel: LogLevel.Error,
   piiLoggingEnabled: false,
   loggerCallback: () => {},
 };
 
-/** MSAL's network, over undici, for one acquisition: a time limit, a bounded body. */
+/** The network of MSAL for one acquisition, with undici: a time limit and a limit of the body. */
 export class MsalNetwork implements INetworkModule {
   readonly #options: MsalOptions;
   readonly #until: number;
@@ -48,11 +48,11 @@ export class MsalNetwork implements INetworkModule {
     return this.#send<T>('POST', url, options);
   }
 
-  /** What MSAL threw, in the words of who answered; why a request failed, which MSAL hides. */
+  /** MSAL's error in Entra's words, or the reason why a request failed, which MSAL hides. */
   toTokenError(error: unknown): TokenError {
     const cause = this.#failure ?? error;
     const text = describe(cause);
-    // Entra's own words, without what MSAL puts around them.
+    // Entra's own message, without MSAL's additions.
     const entra = /(AADSTS\d+)\b.*?(?= - Correlation ID:|$)/s.exec(text);
     return new TokenError(entra?.[1] ?? null, entra?.[0] ?? text, this.#retryAfterMs, { cause });
   }
@@ -84,7 +84,7 @@ export class MsalNetwork implements INetworkModule {
   }
 }
 
-/** Lifetimes are counted from now: MSAL's instants are of the same wall clock. */
+/** MSAL's instants are by the same wall clock. */
 export function readToken(result: AuthenticationResult | null): Token {
   const now = Date.now();
   const lifetimeMs = (result?.expiresOn?.getTime() ?? Number.NaN) - now;

@@ -12,7 +12,7 @@ import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
 export interface ProberOptions {
-  /** Most connections at once. */
+  /** The most connections. */
   readonly connections: number;
   readonly timeouts: GraphTimeouts;
   readonly proxy: Proxies;
@@ -20,19 +20,19 @@ export interface ProberOptions {
   readonly userAgent: string;
 }
 
-/** How an app fares at Microsoft. */
+/** The result of probing Microsoft for an app. */
 export interface Probe {
   readonly token: ProbedToken | TokenError;
-  /** A keepAlive for a call that there is not; without a token, where there is none. */
+  /** A keepAlive for a call that does not exist; without a token, if there is none. */
   readonly attempt: Attempt;
 }
 
 export interface ProbedToken {
-  /** Permissions that it tells of; null where it cannot be read. */
+  /** The permissions in the token; null if it cannot be read. */
   readonly roles: readonly string[] | null;
 }
 
-/** Asks Microsoft as keepAlives do, but for calls that are nobody's. */
+/** Sends Microsoft the same requests as keepAlives, but for calls that do not exist. */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #connections: Connections;
@@ -54,7 +54,7 @@ export class Prober {
     });
   }
 
-  /** Takes the time limits of a token and of a keepAlive at most. */
+  /** Takes at most the time limits of a token and of a keepAlive. */
   async probe(app: App): Promise<Probe> {
     const token = await this.#tokens.of(app, app.tenantId).get().catch(toTokenError);
     const hasNone = token instanceof TokenError;
@@ -69,7 +69,7 @@ export class Prober {
   async #post(app: App, token: string | null): Promise<Attempt> {
     const { clock, timeouts, userAgent } = this.#options;
     const clientRequestId = randomUUID();
-    // Of 122 random bits: there is no such call.
+    // 122 random bits, so no such call exists.
     const parts = { callId: randomUUID(), token, clientRequestId, userAgent };
     const request = keepAliveRequest(keepAliveEndpoint(app), parts);
     const sentAt = clock.now();
@@ -80,8 +80,8 @@ export class Prober {
 }
 
 /**
- * The permissions that a token of an app tells of; null where it is not in the form
- * that Entra documents. To look is for people: Graph alone decides what it is good for.
+ * The permissions in an app's token; null if the token does not have the documented form. Only for
+ * information: Graph decides what the token allows.
  */
 export function rolesIn(token: string): readonly string[] | null {
   const claims = claimsIn(token);

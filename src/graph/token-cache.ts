@@ -2,14 +2,14 @@ import type { Logger } from 'pino';
 import type { Random } from '../calls/ports.ts';
 import { Backoff } from './backoff.ts';
 
-/** A token with how long it lasts and when Entra would like it renewed, in ms from its receipt. */
+/** A token, how long it lasts, and when Entra wants it renewed, in ms from its receipt. */
 export interface Token {
   readonly value: string;
   readonly lifetimeMs: number;
   readonly refreshInMs: number | null;
 }
 
-/** No token was to be had. `entraCode` is Entra's `AADSTS…`, if it gave one. */
+/** There is no token. `entraCode` is Entra's `AADSTS…`, if it sent one. */
 export class TokenError extends Error {
   readonly code = 'TOKEN';
   readonly entraCode: string | null;
@@ -28,8 +28,9 @@ export class TokenError extends Error {
 }
 
 /**
- * Entra's codes for an unknown tenant, or for one in which the app was never admitted: only a person
- * can mend that. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ * Entra's codes for an unknown tenant, or for one in which the app was never admitted: only a
+ * person can fix that. Source:
+ * https://learn.microsoft.com/entra/identity-platform/reference-error-codes
  */
 const UNKNOWN_TENANT: ReadonlySet<string | null> = new Set([
   'AADSTS90002', // no such tenant
@@ -44,9 +45,9 @@ export function isUnknownTenant(error: TokenError): boolean {
 }
 
 export interface TokenCacheOptions {
-  /** Asks for a token, past any cache; rejects with {@link TokenError}. */
+  /** Requests a token, without a cache; rejects with {@link TokenError}. */
   readonly acquire: (claims: string | null) => Promise<Token>;
-  /** Monotonic ms: a token's life is a duration, whatever the wall clock does. */
+  /** Monotonic ms, because a token's life does not depend on the wall clock. */
   readonly uptime: () => number;
   readonly random: Random;
   readonly log: Logger;
@@ -61,19 +62,18 @@ interface Held {
   readonly expiresAt: number;
 }
 
-/** A token is asked for anew when less than this, or a third of its life, is left. */
+/** A token is renewed when less than this, or a third of its life, is left. */
 const REFRESH_AHEAD_MS = 10 * 60_000;
-/** A token is not sent in its very last moments: it must still be good when it arrives. */
+/** A token is not used this long before it expires, because it must be valid when it arrives. */
 const EXPIRY_SKEW_MS = 5_000;
-/** Two 401s further apart than this are two events, not one that goes on. */
+/** Two 401s further apart than this are separate events. */
 const REJECTION_MEMORY_MS = 60_000;
 
 /**
- * The token of one app in one tenant. One request at a time; refreshed early
- * and in the background; the last good token is served until it expires,
- * whatever becomes of the refresh. After a failure there is a pause, in which
- * callers without a token get the same failure, so that a visit of many calls
- * does not ask once a call.
+ * The token of one app in one tenant. There is one request at a time, early and in the background.
+ * The last good token is used until it expires, even if renewals fail. After a failure there is a
+ * pause, in which callers without a token get the same failure, so that a visit does not send a
+ * request for each call.
  */
 export class TokenCache {
   readonly #options: TokenCacheOptions;
@@ -85,8 +85,8 @@ export class TokenCache {
   #replacedAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param predecessor of the same app, which proved itself by what counts no
-   *   more: its token serves until there is another, which is asked for at once
+   * @param predecessor of the same app, with an older credential: its token is used until there is
+   *   a new one, which is requested at once
    */
   constructor(options: TokenCacheOptions, predecessor: TokenCache | null = null) {
     this.#options = options;
@@ -96,12 +96,12 @@ export class TokenCache {
     this.#replacing = new Backoff(options.random);
   }
 
-  /** Whether {@link get} has a token at hand, without a request. */
+  /** Whether {@link get} needs no request. */
   get isAtHand(): boolean {
     return this.leftMs > 0;
   }
 
-  /** How long the token at hand is good, in ms; 0 or less without one. */
+  /** How long the token is valid, in ms; 0 or less without one. */
   get leftMs(): number {
     return this.#held === null ? 0 : this.#held.expiresAt - this.#options.uptime();
   }
@@ -121,10 +121,9 @@ export class TokenCache {
   }
 
   /**
-   * Another token, after Graph refused `rejected` with a 401; null where one
-   * was got a moment ago and is refused as well (the fault is then elsewhere,
-   * and each call would cost a token request). The rejected token is held
-   * until there is another: a 401 can be a single call's, or a proxy's.
+   * Gets another token after Graph refused `rejected` with a 401. null if that one is new too: then
+   * the fault is elsewhere, and each call would cost a token request. The rejected token is kept
+   * until there is another, because a 401 may be about a single call, or from a proxy.
    *
    * @throws TokenError
    */

@@ -22,7 +22,7 @@ export interface TokensOptions {
   readonly userAgent: string;
   /** See `TokenCacheOptions`. */
   readonly reserveMs: number;
-  /** What tokens are for, such as `https://redis.azure.com/.default`; by default Graph of the app's cloud. */
+  /** The scope, such as `https://redis.azure.com/.default`; by default Graph of the app's cloud. */
   readonly scope?: string;
 }
 
@@ -32,13 +32,13 @@ interface Held {
   readonly cache: TokenCache;
 }
 
-/** Tenants whose tokens are held at once; forgetting one costs a token request, no more. */
+/** The most cached tokens. Forgetting one costs only a token request. */
 const MAX_TENANTS = 10_000;
 
 /** The tokens of the configured apps, one cache for each app and tenant. */
 export class Tokens {
   readonly #options: TokensOptions;
-  /** By app and tenant, in the order of their last use. */
+  /** By app and tenant, the last used one last. */
   readonly #held = new Map<string, Held>();
   /** Of managed identities that apps trust, by identity and audience. */
   readonly #assertions = new Map<string, TokenCache>();
@@ -62,9 +62,9 @@ export class Tokens {
   }
 
   /**
-   * After the configured apps have changed. Tokens of an app that proves itself
-   * as before are kept. Where only its proof is another, the token at hand goes
-   * on to serve until the new proof has brought one: it is the same app's.
+   * Call it when the configured apps have changed. An app with the same credential keeps its
+   * tokens. If only its credential changed, its token is used until the new credential has brought
+   * another one.
    */
   use(apps: readonly Identity[]): void {
     const byName = new Map(apps.map((app) => [app.name, app]));
@@ -78,7 +78,7 @@ export class Tokens {
     }
   }
 
-  /** The least recently used without a token, if there is one: somebody may have made those tenants up. */
+  /** Prefers tenants without a token, which may not exist; then the least recently used. */
   #forgetOne(): void {
     let oldest: string | null = null;
     for (const [key, { cache }] of this.#held) {
@@ -131,7 +131,7 @@ export class Tokens {
   async #prove({ credential, cloud }: Identity): Promise<ClientProof> {
     switch (credential.kind) {
       case 'managed-identity':
-        return {}; // Asks no authority: see above.
+        return {}; // No authority: see above.
       case 'federated-managed-identity': {
         const audience = CLOUDS[cloud].tokenExchangeAudience;
         return { clientAssertion: await this.#assertion(credential.identity, audience).get() };
@@ -141,7 +141,7 @@ export class Tokens {
     }
   }
 
-  /** One for all apps and tenants: the machine limits how often it may be asked. */
+  /** One for all apps and tenants, because the machine limits the number of requests. */
   #assertion(identity: ManagedIdentity, audience: string): TokenCache {
     const key = JSON.stringify([identity, audience]);
     const known = this.#assertions.get(key);
@@ -163,13 +163,13 @@ export class Tokens {
   }
 }
 
-/** Whether a token of the one is a token of the other. */
+/** Whether both apps can use the same token. */
 function isSameApp(one: Identity, other: Identity): boolean {
   const told = ({ clientId, cloud, authorityHost, credential, tenantId }: Identity) => [
     clientId,
     cloud,
     authorityHost,
-    // The token is then this identity's, in its own tenant, whatever the client id says.
+    // The token is then that of the identity, in its own tenant, whatever the client id says.
     credential.kind === 'managed-identity' ? [credential.identity, tenantId] : null,
   ];
   return isDeepStrictEqual(told(one), told(other));

@@ -8,7 +8,7 @@ import {
 } from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { Wheel } from '../calls/wheel.ts';
-import { formatInstant, formatInstantOrNull } from './instant.ts';
+import { formatInstant, formatInstantOrNull, Instant, InstantOrNull } from './instant.ts';
 
 export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'], {
   type: 'string',
@@ -17,12 +17,6 @@ export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'],
     'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed without a ' +
     'success. untracked: it was stopped; `reason` says why.',
 });
-
-const Instant = (description: string) =>
-  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
-
-const InstantOrNull = (description: string) =>
-  Type.Unsafe<string | null>({ ...Instant(description), type: ['string', 'null'] });
 
 const TextOrNull = (description: string, more: object = {}) =>
   Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more });

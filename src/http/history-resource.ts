@@ -3,10 +3,8 @@ import { STEPS } from '../calls/diary.ts';
 import type { Column } from '../calls/history.ts';
 import { describeIncident } from '../calls/incident-words.ts';
 import type { Incident } from '../calls/incidents.ts';
-import { formatInstant, formatInstantOrNull } from './instant.ts';
+import { formatInstant, formatInstantOrNull, Instant } from './instant.ts';
 
-const Instant = (description: string) =>
-  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 
 export const HistorySchema = Type.Object(

@@ -1,3 +1,12 @@
+import Type from 'typebox';
+
+/** The schema of an instant in an answer. */
+export const Instant = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
+
+export const InstantOrNull = (description: string) =>
+  Type.Unsafe<string | null>({ ...Instant(description), type: ['string', 'null'] });
+
 const DAY_MS = 86_400_000;
 const TWO_DIGITS = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, '0'));
 let day = Number.NaN;

@@ -11,14 +11,11 @@ import {
   presentHistory,
   presentIncident,
 } from './history-resource.ts';
-import { formatInstant } from './instant.ts';
+import { formatInstant, Instant } from './instant.ts';
 import { CauseSchema, presentCause, presentTrouble, TroubleSchema } from './trouble-resource.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });
 const Ms = (description: string) => Type.Integer({ description: `${description} In ms.` });
-
-const Instant = (description: string) =>
-  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
 
 /** More groups than a person reads; the calls of the others are still counted. */
 const MOST_CAUSES = 50;

@@ -1,13 +1,6 @@
 import Type, { type Static } from 'typebox';
 import type { Owner } from '../calls/owner.ts';
-import { formatInstantOrNull } from './instant.ts';
-
-const InstantOrNull = (description: string) =>
-  Type.Unsafe<string | null>({
-    type: ['string', 'null'],
-    format: 'date-time',
-    description: `${description} RFC 3339, UTC, ms.`,
-  });
+import { formatInstantOrNull, InstantOrNull } from './instant.ts';
 
 export const OwnerState = Type.Enum(['none', 'active', 'lapsed', 'lost'], {
   type: 'string',

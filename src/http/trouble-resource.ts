@@ -2,13 +2,7 @@ import Type, { type Static } from 'typebox';
 import type { Cause } from '../calls/causes.ts';
 import { fixOf } from '../calls/fixes.ts';
 import { SEVERITIES, TROUBLE_KINDS, type Trouble } from '../calls/trouble.ts';
-import { formatInstant, formatInstantOrNull } from './instant.ts';
-
-const Instant = (description: string) =>
-  Type.String({ format: 'date-time', description: `${description} RFC 3339, UTC, ms.` });
-
-const InstantOrNull = (description: string) =>
-  Type.Unsafe<string | null>({ ...Instant(description), type: ['string', 'null'] });
+import { formatInstant, formatInstantOrNull, Instant, InstantOrNull } from './instant.ts';
 
 export const TroubleSchema = Type.Object(
   {

@@ -1,45 +1,44 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 
 export interface SigningKeysOptions {
-  /** Of the OpenID configuration, which says where the keys are. */
+  /** The URL of the OpenID configuration, which names the URL of the keys. */
   readonly openIdUrl: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** For each request for the configuration or the keys. */
   readonly timeoutMs: number;
-  /** Of any epoch; only differences count. */
+  /** In ms from any epoch. */
   readonly now: () => number;
 }
 
-/** Nobody can say whether a token is good: the keys cannot be had. */
+/** The keys cannot be fetched, so the token cannot be checked. */
 export class SigningKeysError extends Error {
   readonly code = 'SIGNING_KEYS';
 }
 
-/** A token may name any key: for a name that is not known the keys are fetched no more often. */
+/** Time between two fetches because of an unknown key: a token can name any key. In ms. */
 const COOL_DOWN_MS = 30_000;
-/** After a fetch that failed; meanwhile who asks is told to come back. */
+/** Pause after a failed fetch, in ms. */
 const FAILED_COOL_DOWN_MS = 5_000;
 /**
- * A key that has been withdrawn counts for no longer, where its server answers.
- * Microsoft asks for once a day, and for more often to be ready for an emergency.
+ * How long a withdrawn key can still count, if its server answers, in ms. Microsoft asks for a
+ * fetch at least once a day, and more often for emergencies.
  * https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
  */
 const OLD_MS = 60 * 60_000;
 
-/** Microsoft's configuration has 2 KB, its keys 20 KB; anything far larger is neither. */
+/** Microsoft's configuration has 2 KB and its keys 20 KB. Anything far larger is neither. */
 const MAX_BYTES = 256 * 1024;
 
 /**
- * The keys that an issuer signs with, by its OpenID configuration. They are
- * fetched when they are first wanted, when a token names one that is not among
- * them, and, behind the scenes, when they are old. Those at hand count for as
- * long as no others can be had: an outage of their server stops nobody whose
- * token names a key that is known.
+ * The signing keys of an issuer, from its OpenID configuration. They are fetched when they are
+ * first needed, when a token names an unknown key, and in the background when they are old. If a
+ * fetch fails, the known keys still count, so an outage of their server affects only tokens with
+ * unknown keys.
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
   #keys: JWTVerifyGetKey | null = null;
-  /** Of the fetch that ended last, whatever came of it. */
+  /** When the last fetch ended, successful or not. */
   #last: { readonly at: number; readonly failure: SigningKeysError | null } | null = null;
   #fetching: Promise<JWTVerifyGetKey> | null = null;
   #fetchedAt = 0;
@@ -51,7 +50,7 @@ export class SigningKeys {
   /**
    * The key that a token names.
    *
-   * @throws SigningKeysError; JWKSNoMatchingKey where the issuer has no such key
+   * @throws SigningKeysError, or JWKSNoMatchingKey if the issuer has no such key
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const keys = this.#keys ?? (await this.#fetchUnlessJustTried());
@@ -76,7 +75,7 @@ export class SigningKeys {
   }
 
   #refresh(): void {
-    // What fails is tried again by whoever comes next; the keys at hand go on.
+    // After a failure the known keys still count; the next request fetches again.
     this.#fetchUnlessJustTried().catch(() => {});
   }
 
@@ -92,7 +91,7 @@ export class SigningKeys {
     try {
       const { jwks_uri } = await this.#read<{ jwks_uri?: unknown }>(openIdUrl);
       const url = typeof jwks_uri === 'string' ? URL.parse(jwks_uri) : null;
-      // No weaker than the way to the configuration itself.
+      // Not weaker than the connection to the configuration.
       if (url?.protocol !== 'https:' && url?.protocol !== new URL(openIdUrl).protocol) {
         throw new Error(`${openIdUrl} names no jwks_uri that can be trusted`);
       }
@@ -117,7 +116,7 @@ export class SigningKeys {
   }
 }
 
-/** The decoded body; stops reading and rejects if it is over {@link MAX_BYTES}. */
+/** The decoded body; rejects if it is over {@link MAX_BYTES}. */
 async function readBounded({ body }: Response, url: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,7 +1,7 @@
 import { type JWTPayload, jwtVerify } from 'jose';
 import { type SigningKeys, SigningKeysError } from './signing-keys.ts';
 
-/** A token is missing, or not good; the message says why, and quotes nothing of it. */
+/** A token is missing or invalid; the message says why, without quoting it. */
 export class TokenError extends Error {
   readonly code = 'TOKEN';
 }
@@ -14,7 +14,7 @@ export interface Expected {
   readonly now: number;
 }
 
-/** Of clocks, as Microsoft's own libraries allow. */
+/** The tolerance for clocks, as in Microsoft's libraries. */
 export const SKEW_S = 300;
 
 /** The token of an `Authorization` header, or null. */
@@ -23,8 +23,8 @@ export function bearerOf(authorization: string | undefined): string | null {
 }
 
 /**
- * The claims of a token that Microsoft signed for us: RS256 and nothing else, so
- * that neither `none` nor a public key taken for a secret gets through.
+ * The claims of a token that Microsoft signed for us. Only RS256 is accepted, so neither `none` nor
+ * a public key used as a secret gets through.
  *
  * @throws TokenError, SigningKeysError
  */

@@ -4,13 +4,16 @@ import type { Notice } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Owner } from '../calls/owner.ts';
 import type { Observer, OwnerObserver } from '../calls/ports.ts';
+import { FailureLog } from './failure-log.ts';
 
 /** Tells the log what happens to calls, with the evidence of what went wrong. */
 export class LogObserver implements Observer, OwnerObserver {
   readonly #log: Logger;
+  readonly #failures: FailureLog;
 
   constructor(log: Logger) {
     this.#log = log;
+    this.#failures = new FailureLog(log);
   }
 
   tracked(call: Call, isNew: boolean): void {
@@ -26,24 +29,17 @@ export class LogObserver implements Observer, OwnerObserver {
       if (!this.#log.isLevelEnabled('debug')) return;
       this.#log.debug({ event: 'renewed', call: call.id, sentAt: outcome.sentAt }, 'call renewed');
     } else if (outcome.kind !== 'ended') {
-      this.#log.warn(
-        {
-          event: 'failed',
-          call: call.id,
-          outcome: outcome.kind,
-          failures: call.consecutiveFailures + 1,
-          error: outcome.error,
-        },
-        'keepAlive failed',
-      );
+      this.#failures.failed(call, outcome);
     }
   }
 
   atRisk(call: Call): void {
-    this.#log.error(
-      { event: 'at-risk', call: call.id, renewedAt: call.renewedAt, error: call.lastError },
-      'call is at risk: under a third of its deadline is left',
-    );
+    this.#failures.atRisk(call);
+  }
+
+  /** Writes what is counted, because the replica stops. */
+  flush(): void {
+    this.#failures.flush();
   }
 
   notified(): void {}

@@ -1,6 +1,8 @@
+import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { escapeJson } from './printable.ts';
+import { readableLine } from './readable-line.ts';
 import { withoutSecrets } from './secrets.ts';
 
 /** So much waits for a reader of stdout that stands still; what is more is dropped, and told of. */
@@ -15,7 +17,7 @@ export interface Log {
 }
 
 /**
- * JSON lines on stdout. They are written beside the event loop: a terminal, a pipe
+ * JSON lines on stdout, or readable ones if it is a terminal. They are written beside the event loop: a terminal, a pipe
  * or a log driver that takes no more must not stop the keepAlives.
  */
 export function openLog(level: string): Log {
@@ -27,8 +29,9 @@ export function openLog(level: string): Log {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }), log: withInstants },
       serializers: { err: withoutCommands },
-      hooks: { streamWrite: clean },
+      hooks: { streamWrite: process.stdout.isTTY ? toRead : clean },
     },
     stdout,
   );
@@ -70,6 +73,30 @@ function withoutCommands(err: unknown, depth = 0): unknown {
   return Object.fromEntries(
     fields.map(([name, value]) => [name, withoutCommands(value, depth + 1)]),
   );
+}
+
+/** Epoch ms: later than 1973, and no duration. */
+const LEAST_INSTANT = 1e11;
+
+/** Members named `at` or `…At` are instants: writes those in epoch ms as RFC 3339. */
+function withInstants(fields: object, depth = 0): Record<string, unknown> {
+  const entries = Object.entries(fields).map(([name, value]) => {
+    const isInstant = typeof value === 'number' && value >= LEAST_INSTANT && /(^at|At)$/.test(name);
+    if (isInstant) return [name, new Date(value).toISOString()];
+    return [name, isPlain(value) && depth < MAX_DEPTH ? withInstants(value, depth + 1) : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+function isPlain(value: unknown): value is object {
+  return (
+    value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype
+  );
+}
+
+/** For a terminal: readable lines. */
+function toRead(line: string): string {
+  return readableLine(withoutSecrets(line));
 }
 
 /** Makes every line safe for a terminal, and removes secrets. */

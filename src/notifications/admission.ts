@@ -22,9 +22,8 @@ export interface AdmissionDeps {
 }
 
 /**
- * Admits notifications that come with Graph's token, and says which app they are
- * for: the one that the request names, or the one whose client id the token is
- * for, or the default.
+ * Checks Graph's token, and finds the app of the notifications: the one that the request names, or
+ * the one whose client id is the token's audience, or the default.
  *
  * @param authorization the header that Graph sent
  */
@@ -36,7 +35,7 @@ export async function admit(
   try {
     const audience = await verifier.verify(authorization);
     const theirs = [...apps].flatMap(([name, { clientId }]) => (clientId === audience ? name : []));
-    // An audience of the configuration's own stands for no app in particular.
+    // A configured audience belongs to no particular app.
     if (theirs.length === 0) return admitted(named, named === undefined ? null : [named]);
     const app = named ?? (theirs.includes(defaultApp) ? defaultApp : theirs[0]);
     if (app !== undefined && theirs.includes(app)) {

@@ -2,13 +2,12 @@ import { SigningKeys, type SigningKeysOptions } from '../jwt/signing-keys.ts';
 import { bearerOf, TokenError, verifyToken } from '../jwt/verify.ts';
 
 /**
- * What the token must be that Graph sends with its notifications. It is signed by
- * the keys of an OpenID configuration, and names the bot's client id as audience.
+ * Checks the token that Graph sends with its notifications. It is signed with a key of an OpenID
+ * configuration, and its audience is the bot's client id.
  * https://learn.microsoft.com/microsoftteams/platform/bots/calls-and-meetings/call-notifications
  */
 export interface GraphTokenOptions extends SigningKeysOptions {
   readonly issuers: readonly string[];
-  /** The audiences that are ours. */
   readonly audiences: () => readonly string[];
   /** epoch ms */
   readonly now: () => number;
@@ -26,7 +25,7 @@ export class GraphTokenVerifier {
   /**
    * Checks the token of an `Authorization` header as Graph sent it.
    *
-   * @returns the audience that it is for
+   * @returns its audience
    * @throws TokenError, SigningKeysError
    */
   async verify(authorization: string | undefined): Promise<string> {

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 
 /**
  * - `established`: it runs.
- * - `ended`: hung up, or over by itself.
- * - `timedOut`: ended by Graph for want of a keepAlive, which Callkeeper exists to prevent.
+ * - `ended`: somebody hung up, or its time was over.
+ * - `timedOut`: Graph ended it because it got no keepAlive, which Callkeeper should prevent.
  */
 export type CallState = 'established' | 'ended' | 'timedOut';
 
@@ -11,7 +11,7 @@ export type CallState = 'established' | 'ended' | 'timedOut';
 export interface SimulatedCall {
   readonly id: string;
   readonly createdAt: number;
-  /** When it is over by itself, if it is. */
+  /** When it ends by itself; Infinity: never. */
   readonly endsAt: number;
   state: CallState;
   endedAt: number | null;
@@ -20,23 +20,23 @@ export interface SimulatedCall {
   renewals: number;
   /** Requests that came after the end. */
   tooLate: number;
-  /** Longest time between two successes, the start and the end included. */
+  /** The longest time between two successes, including the start and the end. */
   worstGapMs: number;
 }
 
 export interface CallOptions {
   /** Default: a new GUID. */
   id?: string;
-  /** The call is over by itself after this. */
+  /** The call ends by itself after this. */
   endsAfterMs?: number;
 }
 
-/** Told of each call that has ended, when that is found. */
+/** Called when a call is found to have ended. */
 export type OnEnd = (call: SimulatedCall) => void;
 
 /**
- * The calls of the simulated Graph. Ends are found when a call is looked at,
- * to the exact instant, so that no timer runs.
+ * The calls of the simulated Graph. It needs no timers: the end of a call is found, with its exact
+ * instant, when somebody looks at the call.
  */
 export class Calls {
   readonly #deadlineMs: number;
@@ -95,7 +95,7 @@ export class Calls {
     call.renewals += 1;
   }
 
-  /** Hangs up; false where there was no such call any more. */
+  /** Hangs up; false if the call was over or unknown. */
   end(id: string): boolean {
     const call = this.find(id);
     if (call?.state !== 'established') return false;
@@ -121,7 +121,7 @@ export class Calls {
   }
 }
 
-/** Graph does not tell upper from lower case in ids. */
+/** Graph ignores the case of ids. */
 function keyOf(id: string): string {
   return id.toLowerCase();
 }

@@ -8,7 +8,7 @@ export interface ServerIdentity {
   readonly key: string;
 }
 
-/** By the numbers of RFC 5280: 2 is a DNS name, 7 an address. */
+/** In RFC 5280, type 2 is a DNS name and 7 an address. */
 type AltName = { type: 2; value: string } | { type: 7; ip: string };
 
 const LOOPBACK: readonly AltName[] = [
@@ -17,12 +17,15 @@ const LOOPBACK: readonly AltName[] = [
   { type: 7, ip: '::1' },
 ];
 
-/** Makes a CA and a certificate, by default for localhost and the loopback addresses, good for a year. */
+/**
+ * Makes a CA and a certificate, by default for localhost and the loopback addresses, good for a
+ * year.
+ */
 export async function createServerIdentity(
   altNames: readonly AltName[] = LOOPBACK,
 ): Promise<ServerIdentity> {
   const shape = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
-  // A name of its own: a client that trusts two CAs of one name cannot tell them apart.
+  // A unique name: a client that trusts two CAs of one name cannot distinguish them.
   const name = `Callkeeper simulator CA ${randomUUID()}`;
   const ca = await generate([{ name: 'commonName', value: name }], {
     ...shape,

@@ -19,7 +19,7 @@ export class Clients {
     this.#now = now;
   }
 
-  /** From now on these secrets are accepted and no others: a rotation. */
+  /** Accepts only these secrets from now on, as after a rotation. */
   acceptSecrets(secrets: readonly string[]): void {
     this.#secrets = new Set(secrets);
   }
@@ -31,7 +31,7 @@ export class Clients {
     this.#certificates.set(thumbprint.toString('base64url'), certificate.publicKey);
   }
 
-  /** A token of another issuer that is accepted as it is. */
+  /** A token of another issuer, accepted without a check. */
   acceptFederatedToken(token: string): void {
     this.#federated.add(token);
   }

@@ -6,10 +6,10 @@ import type { Ledger } from './ledger.ts';
 import { read, readCallOptions, readEntraFault, readGraphFault } from './readings.ts';
 import { readBody, sendJson } from './reply.ts';
 
-/** Under this, on Graph's port, the simulator is told what to do. */
+/** The path of the control API on Graph's port. */
 export const CONTROL = '/_simulator/';
 
-/** What can be asked of the simulator from outside of its process; `Simulator` tells more. */
+/** What the control API uses of the simulator. */
 export interface Controlled {
   readonly ledger: Ledger;
   readonly clients: Clients;
@@ -34,12 +34,12 @@ type Action = (simulator: Controlled, body: unknown, id: string) => unknown;
  * |---|---|
  * | `POST calls` `{ id?, endsAfterMs?, callbackUri?, tenantId? }` | creates a call: `{ id }` |
  * | `DELETE calls/{id}` | ends it |
- * | `GET calls`, `GET calls/{id}` | a summary of each call, with its worst gap |
+ * | `GET calls`, `GET calls/{id}` | a summary of each call, with its longest gap |
  * | `GET ledger` | every keepAlive, token request and notification |
  * | `POST reset` | forgets calls, ledger and faults |
  * | `POST faults/graph`, `faults/entra` | sets a fault (see faults.ts) |
  * | `DELETE faults/graph`, `faults/entra` | clears them |
- * | `POST graph/down`, `entra/down` `{ forMs }` | closes the listener for so long |
+ * | `POST graph/down`, `entra/down` `{ forMs }` | closes the listener for this long |
  * | `POST graph/up`, `entra/up` | opens it again |
  * | `POST tokens/revoke` `{ claims? }` | revokes every token, with a claims challenge if given |
  * | `PUT secrets` `{ secrets }` | accepts these client secrets and no others |
@@ -111,7 +111,7 @@ export async function serveControl(
   }
 }
 
-/** Closes a listener after this answer has gone out, since it may be the one that sends it. */
+/** Closes a listener after the answer, which that listener may have to send. */
 function goDown(body: unknown, down: () => Promise<void>, up: () => Promise<void>): void {
   const { forMs } = read(body, ['forMs']) as { forMs: number };
   setTimeout(down, 20).unref();

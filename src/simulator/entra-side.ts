@@ -18,7 +18,7 @@ export interface EntraWorld {
   readonly entraFaults: Faults<EntraFault>;
   readonly authorityHost: string;
   readonly tokenLifetimeMs: number;
-  /** After this Entra would like the token renewed (`refresh_in`), if it says so. */
+  /** `refresh_in`; null: none. */
   readonly refreshInMs: number | null;
   now(): number;
 }
@@ -78,7 +78,7 @@ async function serveToken(
   else sendError(response, 401, refusal);
 }
 
-/** The AADSTS number that a request is refused with, or null where it is good. */
+/** The AADSTS number of the fault of a request; null if it is valid. */
 function refuse(world: EntraWorld, tenantId: string, form: URLSearchParams): number | null {
   if (form.get('grant_type') !== 'client_credentials') return 70003;
   if (resourceOf(form) === null) return 1002012;
@@ -124,7 +124,7 @@ async function issue(world: EntraWorld, tenantId: string, form: URLSearchParams)
   });
 }
 
-/** What the token is to be for, where the scope says so as it must. */
+/** The audience in the scope; null if the scope is invalid. */
 function resourceOf(form: URLSearchParams): string | null {
   const scopes = form.get('scope')?.split(' ') ?? [];
   return scopes.find((scope) => scope.endsWith('/.default'))?.replace('/.default', '') ?? null;
@@ -141,7 +141,9 @@ const MESSAGES: Record<number, string> = {
   7000216: "'client_assertion', 'client_secret' or 'request' is required.",
 };
 
-/** Entra's error. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
+/**
+ * Entra's error. Source: https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+ */
 function sendError(
   response: ServerResponse,
   status: number,

@@ -1,12 +1,12 @@
-/** Which requests a fault meets: by default all, until it is cleared. */
+/** The requests that a fault applies to: by default all, until it is cleared. */
 export interface Scope {
   /** Probability, 0 to 1, drawn for each request. */
   share?: number;
   /** Only requests for these calls. */
   callIds?: string[];
-  /** Only requests of these tenants: those for a token of theirs, and those with one. */
+  /** Only requests of these tenants: their token requests, and keepAlives with their tokens. */
   tenantIds?: string[];
-  /** Only the next so many requests. */
+  /** Only this many of the next requests. */
   count?: number;
 }
 
@@ -20,7 +20,7 @@ export interface Subject {
 export type GraphFault = Scope &
   (
     | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string }
-    /** As a proxy answers that knows no such page. */
+    /** The 404 page of a proxy. */
     | { kind: 'html404' }
     /** A login page with a 200, as from a captive portal or a signed-out proxy. */
     | { kind: 'html200' }
@@ -30,7 +30,7 @@ export type GraphFault = Scope &
     | { kind: 'unknown404' }
     | { kind: 'hang' }
     | { kind: 'delay'; delayMs: number }
-    /** The usual answer, dated by a clock that is so far ahead of this machine's. */
+    /** The usual answer, with a `Date` that is this far ahead. */
     | { kind: 'skew'; aheadMs: number }
     /** The connection is destroyed before an answer. */
     | { kind: 'reset' }
@@ -49,7 +49,7 @@ export type EntraFault = Scope &
     | { kind: 'delay'; delayMs: number }
   );
 
-/** The faults that are set, asked for each request. Chance is seeded: a run can be repeated. */
+/** The faults that are set. Chance is seeded, so that a run can be repeated. */
 export class Faults<F extends Scope> {
   readonly #random: () => number;
   #faults: F[] = [];
@@ -58,7 +58,7 @@ export class Faults<F extends Scope> {
     this.#random = mulberry32(seed);
   }
 
-  /** Sets a fault, besides those that are set already. */
+  /** Adds a fault. */
   set(fault: F): void {
     this.#faults.push({ ...fault });
   }
@@ -67,7 +67,7 @@ export class Faults<F extends Scope> {
     this.#faults = [];
   }
 
-  /** The first fault that meets this request, or null. */
+  /** The first fault that applies to the request, or null. */
   next(subject: Subject): F | null {
     const fault = this.#faults.find((candidate) => this.#meets(candidate, subject));
     if (fault?.count !== undefined) this.#spend(fault);

@@ -10,7 +10,7 @@ type Answered = Extract<
   { kind: 'status' | 'html404' | 'html200' | 'gateway404' | 'unknown404' }
 >;
 
-/** Does a fault to one request instead of answering it; returns what the ledger says of it. */
+/** Applies a fault to a request instead of answering it; returns the entry for the ledger. */
 export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRecord['answer'] {
   switch (fault.kind) {
     case 'hang':
@@ -68,7 +68,7 @@ function strip(response: ServerResponse): void {
 
 const CHUNK = 'x'.repeat(16 * 1024);
 
-/** Writes for ever, as fast as the other side reads, until it hangs up. */
+/** Writes for ever, as fast as the client reads, until it disconnects. */
 function pour(response: ServerResponse): void {
   while (!response.destroyed) {
     if (response.write(CHUNK)) continue;

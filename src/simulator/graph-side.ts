@@ -23,7 +23,7 @@ const CALLS = '/communications/calls';
 const KEEP_ALIVE = new RegExp(`^${CALLS}/([^/]+)/keepAlive$`);
 const CALL = new RegExp(`^${CALLS}/([^/]+)$`);
 
-/** What the gateway adds to each answer, as Graph has it. */
+/** The header that Graph's gateway adds to each answer. */
 const DIAGNOSTIC = JSON.stringify({
   ServerInfo: {
     DataCenter: 'Simulator',
@@ -85,7 +85,7 @@ function keepAlive(
   else answer();
 }
 
-/** Decides on a keepAlive when it arrives, as Graph does, however late the answer then is. */
+/** Decides when the keepAlive arrives, as Graph does, however late the answer is. */
 function settle(world: World, token: IssuedToken | null, call: SimulatedCall | null): number {
   if (token === null) return 401;
   if (call?.state === 'established') {
@@ -102,7 +102,7 @@ function answerKeepAlive(world: World, status: number, response: ServerResponse)
   else sendGraphError(response, 404, '8522', 'Call not found.');
 }
 
-/** Creating, showing and hanging up, as far as a simulated bot needs them. */
+/** Creates, shows and ends calls, as far as a simulated bot needs it. */
 async function serveCalls(
   world: World,
   path: string,
@@ -143,7 +143,7 @@ function describeCall(id: string, state: string): object {
   return { '@odata.type': '#microsoft.graph.call', id, state };
 }
 
-/** Of a call to create only the callback matters here. */
+/** Only the callback of a new call matters here. */
 function readCall(text: string): { callbackUri?: string } {
   const { callbackUri } = JSON.parse(text || '{}') as { callbackUri?: unknown };
   return callbackUri === undefined ? {} : { callbackUri: asUrl('callbackUri', callbackUri) };
@@ -155,7 +155,7 @@ function sendUnauthorized(world: World, response: ServerResponse): void {
   sendGraphError(response, 401, 'InvalidAuthenticationToken', message);
 }
 
-/** A path segment as text; one that is badly encoded stays as it is, and is no call's id. */
+/** Decodes a path segment. A badly encoded one stays as it is, and is not the id of a call. */
 function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -4,13 +4,13 @@ import type { CallState } from './calls.ts';
 export interface KeepAliveRecord {
   readonly at: number;
   readonly callId: string;
-  /** Client id that the token was issued to; null where it was not good. */
+  /** The client id of the token; null if the token was invalid. */
   readonly app: string | null;
   /** The status that was answered; or `hung` (never answered) or `cut` (a broken answer). */
   readonly answer: number | 'hung' | 'cut';
-  /** What the call was when the request arrived. */
+  /** The state of the call when the request arrived. */
   readonly call: CallState | 'unknown';
-  /** The kind of the fault that was answered in Graph's place; null where Graph itself did. */
+  /** The kind of the fault that was applied; null for none. */
   readonly fault: string | null;
 }
 
@@ -32,7 +32,7 @@ export interface NotificationRecord {
   readonly answer: number | string;
 }
 
-/** Everything that was asked of the simulator, complete and in order: what oracles read. */
+/** Every request that arrived, in order. The tests check it. */
 export class Ledger {
   readonly keepAlives: KeepAliveRecord[] = [];
   readonly tokens: TokenRecord[] = [];

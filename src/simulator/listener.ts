@@ -1,14 +1,14 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
-/** A server that can really go down, its connections destroyed, and come up on the same port. */
+/** A server that can go down, with all its connections, and come up again on the same port. */
 export class Listener {
   readonly #server: Server;
   readonly #host: string;
   readonly #sockets = new Set<Socket>();
   #port: number;
 
-  /** @param port 0 for a free one, kept from then on */
+  /** @param port 0: a free one, which stays the same from then on */
   constructor(server: Server, host: string, port: number) {
     this.#server = server;
     this.#host = host;

@@ -31,7 +31,7 @@ export const OPTIONS = {
   bot: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
-/** Throws where one is not as it should be, with what was expected. */
+/** Throws if an option is invalid, with what was expected. */
 export function readOptions(
   values: Record<Exclude<keyof typeof OPTIONS, 'bot'>, string>,
 ): SimulatorOptions {
@@ -44,7 +44,7 @@ export function readOptions(
   };
 }
 
-/** Base URLs of the replicas that the bot asks. Throws if one is no URL. */
+/** The base URLs of the replicas that the bot uses. Throws if one is not a URL. */
 export function readReplicas(urls: readonly string[]): string[] {
   return urls.map((text) => {
     const url = URL.parse(text);
@@ -53,7 +53,7 @@ export function readReplicas(urls: readonly string[]): string[] {
   });
 }
 
-/** Resolves once it is up; it ends by SIGINT or SIGTERM. */
+/** Resolves when it is up; it ends at SIGINT or SIGTERM. */
 export async function runSimulator(
   options: SimulatorOptions,
   directory: string,
@@ -62,7 +62,7 @@ export async function runSimulator(
   await simulator.start();
   const caPath = await writeCa(directory, simulator.caCertificate);
   process.stdout.write(describe(simulator, caPath));
-  // With both listeners down, as a fault has them, nothing else would.
+  // Keeps the process alive while a fault has closed both listeners.
   const stayAlive = setInterval(() => undefined, 60_000);
   const stop = () => {
     clearInterval(stayAlive);
@@ -79,7 +79,7 @@ async function writeCa(directory: string, certificate: string): Promise<string> 
   return path;
 }
 
-/** The environment of a daemon that is to talk to this simulator, one variable a line. */
+/** The environment for a daemon that uses this simulator, one variable per line. */
 function describe(simulator: Simulator, caPath: string): string {
   const environment = {
     GRAPH_BASE_URL: simulator.graphBaseUrl,

@@ -4,10 +4,10 @@ import type { Ledger } from './ledger.ts';
 
 /** How long a bot may take to answer. */
 const ANSWER_MS = 10_000;
-/** No timer runs longer: one that does would overflow. */
+/** The longest time that a timer of Node can run, in ms. */
 const LONGEST_MS = 60 * 60_000;
 
-/** Why a call is over; the numbers are Graph's for one that got no keepAlive in time. */
+/** Why a call is over. The numbers are Graph's for a call without a keepAlive. */
 const RESULTS = {
   ended: { code: 200, subcode: 0, message: 'Call ended.' },
   timedOut: { code: 408, subcode: 8537, message: 'Request timed out.' },
@@ -16,13 +16,13 @@ const RESULTS = {
 interface Listener {
   readonly callbackUri: string;
   readonly tenantId: string | null;
-  /** What is told of one call is told in order. */
+  /** The notifications of one call go out in order. */
   told: Promise<void>;
 }
 
 /**
- * Tells a bot what becomes of its calls, as Graph does at the callback that it
- * gave: once each, whatever the bot answers. (Graph signs its requests as well.)
+ * Posts notifications about calls to the callback of the bot, as Graph does: each one once,
+ * whatever the bot answers. (Graph also signs its requests.)
  */
 export class Notifier {
   readonly #ledger: Ledger;
@@ -35,7 +35,7 @@ export class Notifier {
     this.#now = now;
   }
 
-  /** From now on the callback is told of this call, which has just been established. */
+  /** Posts the notifications of a call that was just established. */
   listen(calls: Calls, call: SimulatedCall, callbackUri: string, tenantId: string | null): void {
     this.#listeners.set(call.id, { callbackUri, tenantId, told: Promise.resolve() });
     this.#tell(call, 'updated', { state: 'established' });
@@ -52,7 +52,7 @@ export class Notifier {
     this.#stopped.abort();
   }
 
-  /** An end is found by looking, which somebody has to do. */
+  /** The end of a call is found only if somebody looks. */
   async #watch(calls: Calls, call: SimulatedCall): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted && calls.find(call.id)?.state === 'established') {
@@ -60,7 +60,7 @@ export class Notifier {
       const waitMs = Math.min(Math.max(leftMs, 1), LONGEST_MS);
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
-    this.#listeners.delete(call.id); // where it was forgotten, not ended
+    this.#listeners.delete(call.id); // if it was forgotten, not ended
   }
 
   #tell(call: SimulatedCall, changeType: string, data: object): void {

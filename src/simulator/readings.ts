@@ -1,7 +1,7 @@
 import type { CallOptions } from './calls.ts';
 import type { EntraFault, GraphFault } from './faults.ts';
 
-/** What each kind of fault has to be told, besides its scope. */
+/** The fields of each kind of fault, besides those that limit it. */
 const GRAPH_FAULTS: Record<GraphFault['kind'], readonly string[]> = {
   status: ['status'],
   html404: [],

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** A request's body is small; what is larger is refused. */
+/** Larger bodies are refused. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
 export function sendJson(
@@ -19,7 +19,7 @@ export function sendJson(
   response.end(text);
 }
 
-/** The whole body as text; rejects where it is cut off or over 1 MiB. */
+/** The body as text; rejects if it is incomplete or over 1 MiB. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;

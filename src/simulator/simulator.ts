@@ -20,7 +20,7 @@ export interface SimulatorOptions {
   /** Default 0: a free one. */
   graphPort?: number;
   entraPort?: number;
-  /** A call with no keepAlive for so long is ended; default 45 minutes, as at Graph. */
+  /** A call without a keepAlive for this long is ended; default 45 minutes, as at Graph. */
   deadlineMs?: number;
   /** Default one hour; whole seconds, as in `expires_in`. */
   tokenLifetimeMs?: number;
@@ -32,7 +32,7 @@ export interface SimulatorOptions {
   graphRoles?: readonly string[];
   /** App roles in the tokens for APIs other than Graph; default none. */
   apiRoles?: readonly string[];
-  /** Of the chance in faults. */
+  /** The seed of the chance in faults. */
   seed?: number;
   clock?: { now(): number };
 }
@@ -40,7 +40,7 @@ export interface SimulatorOptions {
 export const DEFAULT_SECRET = 'simulated-client-secret';
 export const DEFAULT_ROLES: readonly string[] = ['Calls.Initiate.All'];
 
-/** A Graph and an Entra in one process, with faults and a ledger of all that is asked of them. */
+/** A Graph and an Entra in one process, with faults and a ledger of all requests. */
 export class Simulator {
   readonly ledger = new Ledger();
   readonly clients: Clients;
@@ -104,7 +104,7 @@ export class Simulator {
   /**
    * Returns the call's id, a GUID by default.
    *
-   * @param callbackUri told of the call, as Graph tells a bot; for the given tenant
+   * @param callbackUri gets the notifications of the call
    */
   createCall(options: CallOptions & { callbackUri?: string; tenantId?: string } = {}): string {
     const { callbackUri, tenantId, ...rest } = options;
@@ -113,7 +113,7 @@ export class Simulator {
     return call.id;
   }
 
-  /** Forgets all calls, what was asked, and the faults; tokens and secrets stay good. */
+  /** Forgets all calls, the ledger and the faults; tokens and secrets stay valid. */
   reset(): void {
     this.#calls.clear();
     this.ledger.clear();
@@ -125,17 +125,17 @@ export class Simulator {
     this.#calls.end(id);
   }
 
-  /** Each call as it is now, with the worst gap between two keepAlives that succeeded. */
+  /** Each call as it is now, with the longest gap between two successful keepAlives. */
   summary(): SimulatedCall[] {
     return this.#calls.all();
   }
 
-  /** With `claims`, tokens are good from then on only if asked for with these. */
+  /** With `claims`, from then on only tokens that were requested with these are valid. */
   revokeTokens(claims: object | null = null): void {
     this.#tokens.revoke(claims === null ? null : JSON.stringify(claims));
   }
 
-  /** The permissions in Graph's tokens from now on. */
+  /** Sets the permissions in Graph's tokens from now on. */
   grantRoles(roles: readonly string[]): void {
     this.#tokens.grant(roles);
   }

@@ -6,15 +6,17 @@ export interface IssuedToken {
   readonly clientId: string;
   readonly tenantId: string;
   readonly expiresAt: number;
-  /** The claims it was asked for with, as JSON, or null. */
+  /** The claims of the token request, as JSON, or null. */
   readonly claims: string | null;
-  /** The API that it is for; Graph by default. Graph takes no other. */
+  /** Its audience; Graph by default. Graph accepts no other. */
   readonly audience?: string;
 }
 
 const GRAPH = 'https://graph.microsoft.com';
 
-/** The object id of an app's service principal: the hex digits of its client id in reverse order. */
+/**
+ * The object id of an app's service principal: the hex digits of its client id in reverse order.
+ */
 export function objectIdOf(clientId: string): string {
   return [...clientId.replaceAll('-', '')]
     .reverse()
@@ -22,7 +24,7 @@ export function objectIdOf(clientId: string): string {
     .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** The tokens that are good at the simulated Graph. */
+/** The valid tokens of the simulated Graph. */
 export class Tokens {
   readonly #now: () => number;
   readonly #issued = new Map<string, IssuedToken>();
@@ -35,7 +37,7 @@ export class Tokens {
     this.#now = now;
   }
 
-  /** In tokens from now on. Graph does not look at them here. */
+  /** Sets the roles in tokens from now on. The simulated Graph does not check them. */
   grant(roles: readonly string[]): void {
     this.#roles = roles;
   }
@@ -48,7 +50,7 @@ export class Tokens {
     return text;
   }
 
-  /** The token of an `Authorization` header, or null where it is not good (any more). */
+  /** The token of an `Authorization` header; null if it is not valid. */
   check(authorization: string | undefined): IssuedToken | null {
     if (authorization === undefined || !authorization.startsWith('Bearer ')) return null;
     const token = this.#issued.get(authorization.slice('Bearer '.length));
@@ -57,8 +59,8 @@ export class Tokens {
   }
 
   /**
-   * Revokes every token. With `claims` (JSON) tokens are good from then on
-   * only if they were asked for with these: a claims challenge.
+   * Revokes every token. With `claims` (JSON), from then on only tokens that were requested with
+   * these are valid: a claims challenge.
    */
   revoke(claims: string | null = null): void {
     this.#issued.clear();
@@ -73,7 +75,7 @@ export class Tokens {
     return `${plain}, error="insufficient_claims", claims="${claims}"`;
   }
 
-  /** Only the access token's claims count: MSAL adds others to a challenge by itself. */
+  /** Compares only the claims of the access token, because MSAL adds others to a challenge. */
   #meetsClaims(token: IssuedToken): boolean {
     if (this.#requiredClaims === null) return true;
     const [had, wanted] = [token.claims ?? '{}', this.#requiredClaims].map((text) =>
@@ -84,7 +86,7 @@ export class Tokens {
 }
 
 /**
- * In the shape of a token of Entra, of version 1 as Graph's are; nobody but Graph checks it.
+ * Has the form of Entra's tokens for Graph (version 1). Only Graph would check it.
  * https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
  */
 function encode(token: IssuedToken, roles: readonly string[]): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RedisClient } from './connection.ts';
 import { deliveriesKey, goneUrlKey } from './keys.ts';
+import { parseStreamId } from './stream-id.ts';
 
 interface Item {
   readonly callId: string;
@@ -58,8 +59,8 @@ export class RedisDeliveryOrder {
 
 /** Redis sorts members with the same score as text. */
 function sortable(place: string): string {
-  const [ms = '', n = ''] = place.split('-');
-  return `${ms}-${n.padStart(9, '0')}`;
+  const [ms, n] = parseStreamId(place);
+  return `${ms}-${String(n).padStart(9, '0')}`;
 }
 
 /**
@@ -67,7 +68,7 @@ function sortable(place: string): string {
  * places: the stream goes on counting in the last ms that it has seen.
  */
 function scoreOf(place: string): number {
-  const [ms = 0, n = 0] = place.split('-').map(Number);
+  const [ms, n] = parseStreamId(place);
   return ms * 1_000 + Math.min(n, 999);
 }
 

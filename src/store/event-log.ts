@@ -3,6 +3,7 @@ import { type Clock, StoreUnavailableError } from '../calls/ports.ts';
 import type { RedisClient } from './connection.ts';
 import { EVENTS_KEY } from './keys.ts';
 import { decodeEvent, type StreamEntry } from './stream-entry.ts';
+import { compareStreamIds } from './stream-id.ts';
 
 export interface EventLogOptions {
   /** Fails fast. */
@@ -75,9 +76,10 @@ export class StreamedEventLog implements EventLog {
 
   /** The first events after a place; null if not all of them are in memory. */
   after(place: string): readonly Recent[] | null {
-    if (this.#from === null || compare(place, this.#from) < 0) return null;
+    if (this.#from === null || compareStreamIds(place, this.#from) < 0) return null;
     let first = this.#recent.length;
-    while (first > 0 && compare(this.#recent[first - 1]?.place ?? START, place) > 0) first--;
+    while (first > 0 && compareStreamIds(this.#recent[first - 1]?.place ?? START, place) > 0)
+      first--;
     return this.#recent.slice(first, first + PIECE);
   }
 
@@ -186,11 +188,4 @@ class Reader implements EventReader {
 function place(entry: StreamEntry): PlacedEvent | null {
   const event = decodeEvent(entry);
   return event && { place: entry[0], event };
-}
-
-/** Below 0 if `a` comes before `b`. */
-function compare(a: string, b: string): number {
-  const [aMs = 0, aN = 0] = a.split('-').map(Number);
-  const [bMs = 0, bN = 0] = b.split('-').map(Number);
-  return aMs - bMs || aN - bN;
 }

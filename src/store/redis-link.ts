@@ -178,8 +178,12 @@ export class RedisLink extends Emitter<LinkEvents> {
     this.#state = 'out';
     this.#out.abort();
     const cause = this.#cause;
-    const why = cause ? { cause: cause.what } : { err: error };
-    log.error(why, 'Redis is out: this replica goes on from memory');
+    const why = cause ? { cause: cause.what, fix: cause.fix } : { err: error };
+    const what = cause?.what ?? (error as Error).message;
+    log.error(
+      why,
+      `Redis is out: ${what}. This replica keeps its calls alive from memory. Run \`callkeeper check\``,
+    );
     await this.emit('lost', cause).catch((err: unknown) =>
       log.error({ err }, 'not everything could be stopped'),
     );

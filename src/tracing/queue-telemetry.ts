@@ -14,10 +14,9 @@ import { BullMQOtel } from 'bullmq-otel';
 type Span = ReturnType<Telemetry<Context>['tracer']['startSpan']>;
 
 /**
- * What BullMQ tells of its queue, of which this is kept: that a request put a job there, and
- * that a worker took it, in the trace of that request. What it does by itself is not told:
- * it looks for jobs all the time, and with each job of a scheduler it makes the next one,
- * whose trace would otherwise be that of all turns before it.
+ * BullMQ's telemetry, reduced to two things: that a request enqueued a job, and that a worker took
+ * it, in the trace of that request. BullMQ also polls for jobs, and makes the next job of a
+ * scheduler with each one, which would put all turns into one trace.
  */
 export function queueTelemetry(propagator: TextMapPropagator) {
   const { tracer, contextManager } = new BullMQOtel({ tracerName: 'callkeeper' });
@@ -48,7 +47,7 @@ export function queueTelemetry(propagator: TextMapPropagator) {
   return { queue, worker };
 }
 
-/** What a job bears; '' where there is no trace, and it is to bear nothing. */
+/** The trace context of a job; '' if there is none. */
 function metadataOf(of: Context, propagator: TextMapPropagator): string {
   if (!trace.getSpan(of)) return '';
   const carrier = {};

@@ -26,7 +26,7 @@ import { tracedSender, tracedVisits } from './visits.ts';
 
 export interface TracingOptions {
   readonly sampler: SamplerOptions;
-  /** As the variables `OTEL_BSP_…` have it; in ms, and in spans. */
+  /** From the variables `OTEL_BSP_…`, in ms and in spans. */
   readonly batch: {
     readonly scheduledDelayMillis: number;
     readonly exportTimeoutMillis: number;
@@ -40,14 +40,14 @@ export interface TracingOptions {
 
 export type Tracing = ReturnType<typeof startTracing>;
 
-/** What is left to export when the daemon stops has so long, in ms. */
+/** How long the last export may take when the daemon stops, in ms. */
 const STOP_MS = 3_000;
 
 /**
- * Records what is done as spans, and exports them by OTLP to where OpenTelemetry's own
- * variables say. Where that is out, spans are dropped: nobody waits for it.
+ * Records spans and exports them by OTLP, as OpenTelemetry's own variables say. If the collector is
+ * out, spans are dropped, and nothing waits.
  *
- * This file, and all of OpenTelemetry with it, is only loaded where traces are wanted.
+ * This file, and with it OpenTelemetry, is only loaded if traces are on.
  */
 export function startTracing({ sampler, batch, version, replica, log }: TracingOptions) {
   tellOf(log);
@@ -59,7 +59,7 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
     'service.instance.id': replica,
   });
   const provider = new TracerProvider({
-    // What the variables say of the resource stands against what is ours.
+    // The variables take precedence over our attributes.
     resource: defaultResource()
       .merge(ours)
       .merge(detectResources({ detectors: [envDetector] })),
@@ -67,7 +67,7 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
     spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter(), ...batch })],
   });
   trace.setGlobalTracerProvider(provider);
-  // Requests of their own, such as webhooks, are not followed: their URLs are not ours to tell.
+  // Other requests, such as webhooks, are not traced, because their URLs may be confidential.
   const requests = new UndiciInstrumentation({ requireParentforSpans: true });
   requests.setTracerProvider(provider);
   const api = new FastifyOtelInstrumentation({
@@ -75,7 +75,7 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
     ignorePaths: ({ url }) => PROBES.has(pathOf(url)),
     requestHook: (span, { method, routeOptions, url }) => {
       span.updateName(`${method} ${routeOptions.url ?? 'unknown route'}`);
-      // The plugin would include the query, which may hold a bot's secrets.
+      // The plugin would include the query, which may contain secrets of a bot.
       span.setAttribute('url.path', pathOf(url));
     },
   });
@@ -105,8 +105,8 @@ function pathOf(url: string): string {
 }
 
 /**
- * A bot's trace is gone on with; nobody outside is told of ours. Graph and Entra make
- * nothing of it, and what a header of theirs might do to a keepAlive is not tried.
+ * Continues the trace of a bot, but sends no trace context to others: Graph and Entra would not use
+ * it, and a proxy might refuse a keepAlive because of the header.
  */
 const INWARD: TextMapPropagator = {
   inject: () => {},
@@ -114,7 +114,10 @@ const INWARD: TextMapPropagator = {
   fields: () => W3C.fields(),
 };
 
-/** Of what goes wrong in a row the first is a warning; an export is tried every few seconds. */
+/**
+ * Logs only the first of several failures in a row as a warning: there is an export every few
+ * seconds.
+ */
 function tellOf(log: Logger): void {
   let isTold = false;
   const tell = (reason: string) => {

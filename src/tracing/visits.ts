@@ -14,12 +14,12 @@ import type { Outcome } from '../calls/outcome.ts';
 import type { KeepAliveSender } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 
-/** The visit of a whole slot that is under way, in a context. */
+/** The current visit of a slot, in a context. */
 const TURN = createContextKey('callkeeper turn');
 
 const tracer = () => trace.getTracer('callkeeper');
 
-/** The visits, each as a span. */
+/** Records each visit as a span. */
 export function tracedVisits(visits: Visits): Visits {
   return {
     visitSlot: (slot, turnAt, stop) => {
@@ -33,8 +33,8 @@ export function tracedVisits(visits: Visits): Visits {
 }
 
 /**
- * KeepAlives, each as a span. One of a slot's visit begins a trace of its own with a link to
- * the visit: a slot may have thousands, and what samples traces is to choose among them.
+ * Records each keepAlive as a span. A keepAlive of a visit begins its own trace with a link to the
+ * visit: a slot may have thousands of them, and a sampler should choose among them.
  */
 export function tracedSender(sender: KeepAliveSender): KeepAliveSender {
   return {

@@ -60,7 +60,9 @@ test('a stop aborts the token request that is under way', async () => {
   tokens?.credentials.start();
   await vi.waitFor(() => expect(requests).toHaveLength(1), SOON);
   expect(tokens?.credentials.fault?.what).toBe('no token for Redis: waiting for the first one');
-  const aborted = once((requests[0] as IncomingMessage).socket, 'close');
+  const { socket } = requests[0] as IncomingMessage;
+  socket.on('error', () => undefined); // a reset is an end too
+  const aborted = new Promise((resolve) => socket.once('close', resolve));
   await tokens?.stop();
   await aborted;
   await tokens?.stop();

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readLogLine } from '../../src/demo/replica-log.ts';
 
 const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
-const line = (fields: object) => JSON.stringify({ level: 30, msg: 'said', ...fields });
+const line = (fields: object) => JSON.stringify({ level: 'info', msg: 'said', ...fields });
 
 test.each([
   [
@@ -14,11 +14,11 @@ test.each([
     { kind: 'tracked', callId: ID, detail: 'again' },
   ],
   [
-    { event: 'renewed', call: ID, level: 20 },
+    { event: 'renewed', call: ID, level: 'debug' },
     { kind: 'renewed', callId: ID, detail: null },
   ],
   [
-    { event: 'expired', call: ID, level: 50 },
+    { event: 'expired', call: ID, level: 'error' },
     { kind: 'expired', callId: ID, detail: null },
   ],
   [
@@ -30,27 +30,40 @@ test.each([
     { kind: 'untracked', callId: ID, detail: 'owner-lost' },
   ],
   [
-    { event: 'owner-lapsed', owner: 'bot-1', level: 40, calls: 6, stopsAt: 1_700 },
-    { kind: 'owner-lapsed', owner: 'bot-1', calls: 6, stopsAt: 1_700 },
+    {
+      event: 'owner-lapsed',
+      owner: 'bot-1',
+      level: 'warn',
+      calls: 6,
+      stopsAt: '2026-02-03T04:05:06.789Z',
+    },
+    {
+      kind: 'owner-lapsed',
+      owner: 'bot-1',
+      calls: 6,
+      stopsAt: Date.parse('2026-02-03T04:05:06.789Z'),
+    },
   ],
   [
-    { event: 'owner-lost', owner: 'bot-1', level: 50, calls: 6 },
+    { event: 'owner-lost', owner: 'bot-1', level: 'error', calls: 6 },
     { kind: 'owner-lost', owner: 'bot-1', calls: 6, stopsAt: null },
   ],
   [
-    { level: 40, msg: 'watch out' },
+    { level: 'warn', msg: 'watch out' },
     { kind: 'said', text: 'watch out' },
   ],
   [
-    { level: 60, msg: 'no way on', err: { message: 'EADDRINUSE' } },
+    { level: 'fatal', msg: 'no way on', err: { message: 'EADDRINUSE' } },
     { kind: 'said', text: 'no way on: EADDRINUSE' },
   ],
   [
-    { level: 60, msg: 'EADDRINUSE', err: { message: 'EADDRINUSE' } },
+    { level: 'fatal', msg: 'EADDRINUSE', err: { message: 'EADDRINUSE' } },
     { kind: 'said', text: 'EADDRINUSE' },
   ],
-  [{ level: 30, msg: 'listening' }, null],
-  [{ level: 30, event: 'something new', call: ID }, null],
+  [{ level: 'info', msg: 'listening' }, null],
+  [{ level: 'warn', msg: 'keepAlives fail', event: 'failing-more' }, null],
+  [{ level: 'error', msg: 'a call is at risk', event: 'at-risk-first' }, null],
+  [{ level: 'info', event: 'something new', call: ID }, null],
 ])('reads %j', (fields, told) => {
   expect(readLogLine(line(fields))).toEqual(told);
 });

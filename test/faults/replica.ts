@@ -9,7 +9,7 @@ import { reapAtExit } from './reap.ts';
 
 /** A line of a replica's log. */
 export interface LogLine {
-  readonly level: number;
+  readonly level: string;
   readonly msg: string;
   readonly [field: string]: unknown;
 }
@@ -190,7 +190,7 @@ export class Replica {
       if (line.msg === 'listening') resolve(line.url as string);
     });
     createInterface({ input: stderr as NodeJS.ReadableStream }).on('line', (text) => {
-      this.lines.push({ level: 60, msg: text });
+      this.lines.push({ level: 'fatal', msg: text });
     });
     this.#child.once('exit', () => reject(new Error(`${this.name} ended\n${this.tail()}`)));
     return promise;
@@ -201,6 +201,6 @@ function parse(text: string): LogLine {
   try {
     return JSON.parse(text) as LogLine;
   } catch {
-    return { level: 60, msg: text }; // not of the log: what a crash prints
+    return { level: 'fatal', msg: text }; // not of the log: what a crash prints
   }
 }

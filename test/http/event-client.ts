@@ -1,6 +1,10 @@
 import { onTestFinished } from 'vitest';
+import { fieldsOf, readBlocks } from '../../src/client/event-frames.ts';
 
-/** What stood between two blank lines of a stream of events. */
+/** Longer than any test. */
+const SILENCE_MS = 600_000;
+
+/** The fields between two blank lines of a stream of events. */
 export interface Frame {
   readonly id?: string;
   readonly event?: string;
@@ -46,22 +50,16 @@ export class EventClient {
   }
 
   async #read(): Promise<void> {
-    let text = '';
-    for await (const chunk of this.response.body ?? []) {
-      text += Buffer.from(chunk).toString();
-      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-        this.frames.push(parse(text.slice(0, end)));
-        text = text.slice(end + 2);
-      }
+    if (this.response.body === null) return;
+    for await (const block of readBlocks(this.response.body, SILENCE_MS)) {
+      this.frames.push(toFrame(block));
     }
   }
 }
 
-function parse(text: string): Frame {
-  const frame: Record<string, unknown> = {};
-  for (const line of text.split('\n')) {
-    const [, name = '', value = ''] = /^([a-z]*): ?(.*)$/.exec(line) ?? [];
-    frame[name || 'comment'] = name === 'data' ? JSON.parse(value) : value;
-  }
-  return frame;
+function toFrame(block: string): Frame {
+  const fields = fieldsOf(block).map(([name, value]) => {
+    return [name || 'comment', name === 'data' ? JSON.parse(value) : value];
+  });
+  return Object.fromEntries(fields);
 }

@@ -1,6 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -150,3 +152,36 @@ async function logged(body: string): Promise<{ stdout: string }> {
   ]);
   return { stdout };
 }
+
+test('levels are names, and instants are RFC 3339, at any depth', async () => {
+  const { stdout } = await logged(
+    `log.warn({ renewedAt: 1770091506789, error: { at: 1770091506789 }, waitMs: 1770091506789, at: 5 });
+     log.trace({ sentAt: null, err: new Error('a') }, 'b');`,
+  );
+  const [first, second] = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const at = '2026-02-03T04:05:06.789Z';
+  expect(first).toMatchObject({ level: 'warn', renewedAt: at, error: { at } });
+  expect(first).toMatchObject({ waitMs: 1_770_091_506_789, at: 5 });
+  expect(first.time).toMatch(/^20\d\d-\d\d-\d\dT.*Z$/);
+  expect(second).toMatchObject({ level: 'trace', sentAt: null, err: { message: 'a' } });
+});
+
+test('a terminal gets readable lines, without what would move its cursor', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-log-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'a.mjs');
+  writeFileSync(
+    file,
+    `import { openLog } from ${JSON.stringify(MODULE)};
+    const { log, exit } = openLog('info');
+    log.warn({ port: 8080 }, 'a\\u001b[2Jb');
+    await exit(0);`,
+  );
+  const command = `'${process.execPath}' '${file}'`;
+  const env = { PATH: process.env.PATH, TERM: 'dumb', NO_COLOR: '1' };
+  const { stdout } = await promisify(execFile)('script', ['-qfec', command, '/dev/null'], { env });
+  expect(stdout).toMatch(/^\d\d:\d\d:\d\d warn {2}a\\u\{1b\}\[2Jb port=8080\r\n$/);
+});

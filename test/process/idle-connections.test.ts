@@ -60,7 +60,7 @@ test(
       expect(Number(DROPPED.exec(metrics)?.[1])).toBeGreaterThan(most);
     }, PATIENCE);
     const lines = replica.log.filter(({ dropped }) => dropped !== undefined);
-    expect(lines[0]).toMatchObject({ level: 40, address: '127.0.0.1' });
+    expect(lines[0]).toMatchObject({ level: 'warn', address: '127.0.0.1' });
     expect(lines.length).toBeLessThan(most / 10);
 
     await occupy(String(metricsUrl), LIMITS.maxConnections);

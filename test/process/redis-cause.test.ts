@@ -22,7 +22,7 @@ test('the log, readyz and the board say that Redis rejects the password', SLOW, 
   const replica = world.replica({ REDIS_URL: url });
   const what = 'Redis rejects the user or the password (WRONGPASS)';
   await replica.logged(`Redis does not serve: ${what}`);
-  await replica.logged('Redis is out: this replica goes on from memory');
+  await replica.logged('Redis is out');
   const readyz = await replica.request('GET', '/readyz');
   expect(readyz).toMatchObject({
     status: 503,

@@ -41,14 +41,15 @@ export class Replica {
     }
   }
 
-  /** Resolves when the log has a line with this message, at once if it came before. */
+  /** Resolves when the log has a line with this message, or its beginning up to a colon. */
   async logged(msg: string): Promise<LogLine> {
+    const isIt = (line: LogLine) => line.msg === msg || line.msg.startsWith(`${msg}: `);
     for (;;) {
-      const line = this.log.find((candidate) => candidate.msg === msg);
+      const line = this.log.find(isIt);
       if (line) return line;
       const next = this.#child.stdout && once(this.#child.stdout, 'data');
       const ended = await Promise.race([next, this.#exited.then(() => 'ended')]);
-      if (ended === 'ended' && !this.log.some((candidate) => candidate.msg === msg)) {
+      if (ended === 'ended' && !this.log.some(isIt)) {
         throw new Error(`the replica ended without "${msg}":\n${this.output}`);
       }
       await new Promise((resolve) => setImmediate(resolve));

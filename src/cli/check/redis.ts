@@ -121,7 +121,7 @@ function judgePersistence(name: string, info: Info, service: Service | null): Fi
   }
   return tell.warning(
     check,
-    'no append-only file: what Redis holds is lost when it restarts, but for what the replicas remember',
+    'no append-only file: when Redis restarts, it keeps only what the replicas write back',
     service?.persistence ??
       'Turn it on (redis-cli CONFIG SET appendonly yes, and the same in redis.conf).',
   );

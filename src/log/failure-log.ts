@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import type { Call, CallError } from '../calls/call.ts';
+import { faultOf } from '../calls/causes.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import { plural } from '../calls/wording.ts';
+import { Summaries, type Summary } from './summaries.ts';
+
+interface Failure {
+  readonly app: string;
+  readonly call: string;
+  readonly error: CallError | null;
+}
+
+/** Enough of a message from elsewhere. */
+const MOST_OF_A_MESSAGE = 200;
+
+/** Logs failed keepAlives and calls at risk, in an outage one line per cause and minute. */
+export class FailureLog {
+  readonly #log: Logger;
+  readonly #failures = new Summaries<Failure>((summary) => this.#tellFailures(summary));
+  readonly #risks = new Summaries<Failure>((summary) => this.#tellRisks(summary));
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  failed(call: Call, { kind: outcome, error }: Exclude<Outcome, { kind: 'renewed' }>): void {
+    const { id, app } = call;
+    const failures = call.consecutiveFailures + 1;
+    this.#log.debug({ event: 'failed', call: id, outcome, failures, error }, 'keepAlive failed');
+    this.#failures.add(causeOf(app, error), id, { app, call: id, error });
+  }
+
+  atRisk({ id, app, renewedAt, lastError: error }: Call): void {
+    this.#log.debug({ event: 'at-risk', call: id, renewedAt, error }, 'call is at risk');
+    this.#risks.add(causeOf(app, error), id, { app, call: id, error });
+  }
+
+  flush(): void {
+    this.#failures.flush();
+    this.#risks.flush();
+  }
+
+  #tellFailures(summary: Summary<Failure>): void {
+    const { kind, count: attempts, calls } = summary;
+    const why = describeError(summary.example.error);
+    const fields = { event: `failing-${kind}`, attempts, calls, ...evidenceOf(summary) };
+    const counted = `${plural(attempts, 'attempt')} for ${plural(calls, 'call')} in a minute`;
+    if (kind === 'first') {
+      this.#log.warn(fields, `a keepAlive failed: ${why}; further ones are counted each minute`);
+    } else if (kind === 'more') {
+      this.#log.warn(fields, `keepAlives fail: ${why}; ${counted}`);
+    } else {
+      this.#log.info(fields, `no keepAlive has failed in a minute as ${attempts} did: ${why}`);
+    }
+  }
+
+  #tellRisks(summary: Summary<Failure>): void {
+    const { kind, calls } = summary;
+    if (kind === 'over') return;
+    const risk = 'at risk, with under a third of the deadline left';
+    const subject = calls === 1 ? 'a call is' : `${plural(calls, 'call')} are`;
+    const fields = { event: `at-risk-${kind}`, calls, ...evidenceOf(summary) };
+    this.#log.error(fields, `${subject} ${risk}: ${describeError(summary.example.error)}`);
+  }
+}
+
+function causeOf(app: string, error: CallError | null): string {
+  return `${app}\n${error === null ? '' : faultOf(error)}`;
+}
+
+function evidenceOf({ since, example: { app, call, error } }: Summary<Failure>): object {
+  return { app, sinceAt: since, example: { call, error } };
+}
+
+function describeError(error: CallError | null): string {
+  if (error === null) return 'no attempt was made';
+  const { status, code, message } = error;
+  const text =
+    message.length > MOST_OF_A_MESSAGE ? `${message.slice(0, MOST_OF_A_MESSAGE)}…` : message;
+  const what =
+    status === null ? (code ?? '') : [status, code].filter((one) => one !== null).join(' ');
+  return what === '' ? text : `${what}: ${text}`;
+}

@@ -1,0 +1,89 @@
+import { pino } from 'pino';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { FailureLog } from '../../src/log/failure-log.ts';
+import { aCall, anError } from '../calls/fixture.ts';
+
+const BAD = { status: 500, code: 'InternalServerError', message: 'Oops.' };
+type Line = Record<string, unknown> & { msg: string; event: string };
+
+let lines: Line[] = [];
+function aLog(level: string): FailureLog {
+  const formatters = { level: (name: string) => ({ level: name }) };
+  return new FailureLog(
+    pino({ level, formatters }, { write: (line) => void lines.push(JSON.parse(line)) }),
+  );
+}
+beforeEach(() => {
+  vi.useFakeTimers();
+  lines = [];
+  return () => vi.useRealTimers();
+});
+
+function fail(log: FailureLog, id: string, over: Partial<typeof BAD>, app = 'default'): void {
+  const error = anError({ ...BAD, ...over });
+  log.failed(aCall({ id, app }), { kind: 'failed', sentAt: 1, error });
+}
+
+describe('in an outage', () => {
+  test('a minute has one line for each cause, with counts and an example', () => {
+    const log = aLog('info');
+    for (let i = 0; i < 5_000; i++) fail(log, `call-${i}`, {});
+    fail(log, 'call-b', {}, 'other-app');
+    fail(log, 'call-c', { status: 503, code: 'Busy' });
+    vi.advanceTimersByTime(60_000);
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      'a keepAlive failed: 500 InternalServerError: Oops.; further ones are counted each minute',
+      'a keepAlive failed: 500 InternalServerError: Oops.; further ones are counted each minute',
+      'a keepAlive failed: 503 Busy: Oops.; further ones are counted each minute',
+      'keepAlives fail: 500 InternalServerError: Oops.; 4,999 attempts for 4,999 calls in a minute',
+    ]);
+    expect(lines.at(-1)).toMatchObject({
+      level: 'warn',
+      event: 'failing-more',
+      app: 'default',
+      attempts: 4_999,
+      calls: 4_999,
+      example: { call: 'call-4999', error: { ...BAD, requestId: 'request-1' } },
+    });
+    vi.advanceTimersByTime(60_000);
+    expect(lines.at(-1)).toMatchObject({ level: 'info', event: 'failing-over', attempts: 5_000 });
+  });
+
+  test('single attempts are in the log at debug', () => {
+    const log = aLog('debug');
+    for (let i = 0; i < 20; i++) fail(log, `call-${i}`, {});
+    const single = lines.filter(({ event }) => event === 'failed');
+    expect(single.map(({ call }) => call)).toEqual(
+      Array.from({ length: 20 }, (_, i) => `call-${i}`),
+    );
+    expect(single[3]).toMatchObject({ level: 'debug', failures: 1, error: BAD });
+  });
+
+  test('calls at risk are counted too', () => {
+    const log = aLog('info');
+    for (let i = 0; i < 3_000; i++) log.atRisk(aCall({ id: `call-${i}`, lastError: anError(BAD) }));
+    vi.advanceTimersByTime(300_000);
+    expect(lines.map(({ level, event, calls }) => [level, event, calls])).toEqual([
+      ['error', 'at-risk-first', 1],
+      ['error', 'at-risk-more', 2_999],
+    ]);
+    expect(lines[1]?.msg).toMatch(/^2,999 calls are at risk, .*: 500 InternalServerError: Oops\.$/);
+  });
+});
+
+test.each([
+  [{ status: null, code: 'timeout', message: 'no answer in 10 s' }, 'timeout: no answer in 10 s;'],
+  [{ status: null, code: null, message: 'broken' }, 'failed: broken;'],
+  [{ status: 403, code: null, message: 'no' }, '403: no;'],
+  [{ message: 'x'.repeat(5_000) }, `${'x'.repeat(200)}…;`],
+])('the first failure says why: %j', (over, expected) => {
+  fail(aLog('info'), 'call-0001', over as Partial<typeof BAD>);
+  expect(lines[0]?.msg).toContain(expected);
+});
+
+test('what is counted is written when the replica stops', () => {
+  const log = aLog('info');
+  for (let i = 0; i < 3; i++) fail(log, 'call-0001', {});
+  log.flush();
+  expect(lines.at(-1)?.msg).toContain('2 attempts for 1 call in a minute');
+});
