@@ -1,5 +1,5 @@
-// Makes dist/, what is packed: Node strips no types under node_modules. Nothing in the
-// repository itself runs from there.
+// Builds dist/ for the package, because Node strips no types under node_modules. The repository
+// itself does not use it.
 import { spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,17 +8,17 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
 tsc('-p', 'tsconfig.build.json');
-// The client again, with types, and for older versions of Node.
+// The client again, with types and for older versions of Node.
 tsc('-p', 'tsconfig.client.json');
 nameJavaScript(new URL('../dist/client/', import.meta.url));
 
-// What browsers are sent goes as it stands.
+// The files for browsers are copied unchanged.
 cpSync(new URL('../src/board', import.meta.url), new URL('../dist/board', import.meta.url), {
   recursive: true,
   filter: (file) => !file.endsWith('tsconfig.json'),
 });
 
-/** In declarations tsc leaves imports as they are: of files that are not packed. */
+/** tsc does not rewrite imports in declarations, which would name files that are not packed. */
 function nameJavaScript(directory) {
   for (const name of readdirSync(directory).filter((file) => file.endsWith('.d.ts'))) {
     const file = new URL(name, directory);

@@ -1,5 +1,5 @@
-// Holds config/azure/container-app.bicep against Bicep's grammar, and against the daemon that it
-// runs. There is no compiler of Bicep in npm: types and names of Azure are not looked at here.
+// Checks config/azure/container-app.bicep against Bicep's grammar and against the daemon that it
+// runs. npm has no Bicep compiler, so types and names of Azure are not checked.
 import { fileURLToPath } from 'node:url';
 import { Language, Parser } from 'web-tree-sitter';
 import { isVariable, read, shutdownSeconds, VARIABLES } from './facts.mjs';
@@ -32,7 +32,7 @@ function checkGrammar(node) {
   }
 }
 
-/** Every parameter, variable and resource is used, and what is used is declared. */
+/** Every parameter, variable and resource is used, and every used name is declared. */
 function checkNames() {
   const declarations = rootNode.descendantsOfType([
     'parameter_declaration',
@@ -45,7 +45,7 @@ function checkNames() {
     const { parent } = node;
     const isName = parent.namedChild(0).id === node.id;
     if (/_declaration$|^object_property$/.test(parent.type) && isName) continue;
-    if (parent.type === 'call_expression' && isName) continue; // a function of Bicep's own
+    if (parent.type === 'call_expression' && isName) continue; // a built-in function
     used.add(node.text);
     if (!declared.has(node.text)) {
       faults.push(`${FILE}:${node.startPosition.row + 1}: ${node.text} is not declared`);
@@ -56,7 +56,7 @@ function checkNames() {
   }
 }
 
-/** The daemon takes the environment that it is given, and is asked what it answers. */
+/** The daemon accepts its environment, and the probes use paths that it has. */
 function checkApp() {
   const app = rootNode
     .descendantsOfType('resource_declaration')
@@ -88,7 +88,7 @@ function checkApp() {
   }
 }
 
-/** Of literals; what is computed when it is deployed stands as its source. */
+/** The value of a literal; the source text of an expression. */
 function literal(node) {
   switch (node.type) {
     case 'object':

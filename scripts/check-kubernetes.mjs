@@ -1,6 +1,6 @@
-// Holds the manifests in config/kubernetes against the schemas of Kubernetes, KEDA and the
-// Prometheus Operator, against each other, and against the daemon that they run. With --built
-// it does so with what `kubectl kustomize` makes of the example.
+// Checks the manifests in config/kubernetes against the schemas of Kubernetes, KEDA and the
+// Prometheus Operator, against each other, and against the daemon that they run. With --built it
+// checks what `kubectl kustomize` builds from the example.
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { isVariable, METRIC, read, readMetrics, SKIPPED, shutdownSeconds } from 
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const EXAMPLE = join(ROOT, 'config/kubernetes/example');
-/** Where the types of a group are, if they are not of Kubernetes itself. */
+/** The packages with the types of groups outside Kubernetes. */
 const OTHERS = {
   'keda.sh': '@kubernetes-models/keda',
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
@@ -26,7 +26,7 @@ const one = (kind) => {
   if (!found || another) throw new Error(`one ${kind} is expected`);
   return found;
 };
-// The rules are given to the operator in an object of its own: see docs/deploy.md.
+// The operator gets the rules in a separate object: see docs/deploy.md.
 const rules = {
   apiVersion: 'monitoring.coreos.com/v1',
   kind: 'PrometheusRule',
@@ -47,7 +47,7 @@ if (faults.length > 0) {
   process.exitCode = 1;
 }
 
-/** As they stand, with what the example's kustomization generates of a file. */
+/** The manifests, with what the example's kustomization generates from files. */
 function readSources() {
   const files = globSync('config/kubernetes/{base,autoscale,monitor}/*.yaml', { cwd: ROOT });
   const read = files.sort().flatMap((file) => readAll(file));
@@ -108,7 +108,7 @@ function moduleOf({ apiVersion, kind }) {
   return `${OTHERS[group] ?? 'kubernetes-models'}/${apiVersion}/${kind}`;
 }
 
-/** Values: what is required, patterns, bounds. */
+/** Checks values: required fields, patterns, bounds. */
 async function checkSchema(object) {
   const models = await import(moduleOf(object));
   try {
@@ -118,9 +118,9 @@ async function checkSchema(object) {
   }
 }
 
-/** Names: schemas let fields pass that they do not know, and so might a cluster, in silence. */
+/** Checks names: schemas allow unknown fields, and a cluster might silently ignore them. */
 function checkTypes(all) {
-  // Under the packages, so that theirs are found.
+  // Next to the packages, so that their types are found.
   const cache = join(ROOT, 'node_modules/.cache');
   mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(cache, 'callkeeper-'));
@@ -141,7 +141,7 @@ function checkTypes(all) {
   rmSync(directory, { recursive: true });
 }
 
-/** What one object calls another, a port or a file by, is there. */
+/** Every object, port and file that another object names exists. */
 function checkReferences() {
   const { labels } = podMetadata;
   const selectors = {
@@ -192,7 +192,7 @@ function checkReferences() {
     faults.push('Deployment: volumes are not what is mounted');
 }
 
-/** A pod has the time that the daemon takes to stop. */
+/** A pod has enough time to stop. */
 function checkStopping() {
   const { seconds } = container.lifecycle.preStop.sleep;
   if (pod.terminationGracePeriodSeconds <= seconds + shutdownSeconds()) {
@@ -200,7 +200,7 @@ function checkStopping() {
   }
 }
 
-/** The daemon takes the environment that it is given, and listens and answers where it is asked. */
+/** The daemon accepts its environment, and listens and answers as the manifests say. */
 function checkDaemon() {
   const [{ configMapRef }] = container.envFrom;
   const given = Object.entries(configMap(configMapRef.name));

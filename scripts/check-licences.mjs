@@ -1,11 +1,11 @@
-// Whether every package of package-lock.json may be used: each names a licence that is
-// allowed, or is an exception that says why. What is held against the list is what the
-// packages say of themselves. `node scripts/check-licences.mjs [LOCK_FILE]`.
+// Checks that every package of package-lock.json may be used: it names an allowed licence, or is an
+// exception with a reason. It uses the licences that the packages themselves name. `node
+// scripts/check-licences.mjs [LOCK_FILE]`.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import parse from 'spdx-expression-parse';
 
-/** They ask for no more than that their text, the authors' names and what was changed are told. */
+/** These demand only that their text, the authors and the changes are named. */
 const ALLOWED = new Set([
   '0BSD',
   'Apache-2.0',
@@ -19,9 +19,8 @@ const ALLOWED = new Set([
 ]);
 
 /**
- * By the name of the package and the licence it has: a change of either is looked at anew.
- * None of them is of the daemon: they are in no image, and not among what is installed
- * with the package.
+ * By package and licence, so that a new licence is checked again. The daemon uses none of them:
+ * they are neither in the image nor installed with the package.
  */
 const EXCEPTIONS = [
   { name: 'axe-core', licence: 'MPL-2.0', why: 'runs in a test, unchanged' },
@@ -70,7 +69,7 @@ function faultOfExpression(licence) {
   }
 }
 
-/** What a licence's exception allows beyond it is not needed. */
+/** Ignores what an exception allows beyond its licence. */
 function isAllowed({ license, plus, conjunction, left, right }) {
   if (license) return !plus && ALLOWED.has(license);
   if (conjunction === 'or') return isAllowed(left) || isAllowed(right);

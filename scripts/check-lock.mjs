@@ -1,6 +1,6 @@
-// Whether `npm ci` can install package-lock.json everywhere: npm leaves out the packages
-// for other platforms where a registry lacks them, and refuses such a file afterwards. And
-// whether what is installed there is checked: npm also leaves out hashes of those packages.
+// Checks that `npm ci` can install package-lock.json on every platform: npm leaves out packages for
+// other platforms if a registry lacks them, and later refuses such a file. Also checks that every
+// package has a hash, which npm leaves out for those packages.
 import { readFileSync } from 'node:fs';
 
 const file = new URL('../package-lock.json', import.meta.url);
@@ -27,7 +27,7 @@ function nameOf(path) {
   return `${path.split('node_modules/').at(-1)}@${packages[path].version}`;
 }
 
-/** As Node finds it: in the package's own node_modules, or in one further up. */
+/** As Node resolves it: in the package's own node_modules, or in one further up. */
 function isFound(name, path) {
   for (
     let from = path;

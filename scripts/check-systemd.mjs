@@ -1,4 +1,4 @@
-// Holds config/systemd against systemd's own eyes, where it is installed, and against the daemon.
+// Checks config/systemd with systemd itself, if it is installed, and against the daemon.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,9 @@ import { isVariable, read, SKIPPED, shutdownSeconds } from './facts.mjs';
 
 const UNIT = 'config/systemd/callkeeper.service';
 const ENVIRONMENT = 'config/systemd/environment.example';
-/** Of 10: https://www.freedesktop.org/software/systemd/man/latest/systemd-analyze.html */
+/**
+ * On a scale to 10: https://www.freedesktop.org/software/systemd/man/latest/systemd-analyze.html
+ */
 const MOST_EXPOSED = 1.5;
 const faults = [];
 
@@ -31,13 +33,13 @@ if (!(Number(grace) > shutdownSeconds())) {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-check-'));
-// Named as it will be; with a node that is here.
+// With its final name, and with a node that exists here.
 const file = join(directory, 'callkeeper.service');
 writeFileSync(file, unit.replace('/usr/bin/node', process.execPath));
 const verified = analyze('verify', file);
 if (verified) {
-  // It ends with 0, too, where it passes over what it does not know; and it tells of the
-  // machine's other units.
+  // It also exits with 0 if it ignores something unknown, and it reports other units of the
+  // machine.
   const told = verified.stderr.split('\n').filter((line) => line.includes('callkeeper.service'));
   if (verified.status !== 0 || told.length > 0) faults.push(told.join('\n') || verified.stderr);
   const rated = analyze('security', '--offline=true', `--threshold=${MOST_EXPOSED * 10}`, file);
@@ -53,7 +55,7 @@ if (faults.length > 0) {
   process.exitCode = SKIPPED;
 }
 
-/** null where there is none. */
+/** null if there is none. */
 function analyze(...args) {
   const result = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
   if (result.error?.code === 'ENOENT') return null;

@@ -5,9 +5,9 @@ import { availableParallelism } from 'node:os';
 import { SKIPPED } from './facts.mjs';
 
 const { execPath: node } = process;
-/** What is printed is indented, and may go to a file: without colours. */
+/** Without colours: the output is indented, and may go to a file. */
 const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
-/** `bash -n` reads only the first file that it is given. */
+/** `bash -n` checks only the first file. */
 const SHELL = ['.ci/run', 'scripts/roll.sh', 'config/docker/health', 'test/scripts/fake-docker.sh'];
 /** Name, title and command of each check; the cheap ones come first. */
 const CHECKS = [
@@ -78,7 +78,7 @@ const OUTCOMES = new Map([
 ]);
 const MARKS = { passed: 'ok     ', failed: 'FAILED ', skipped: 'skipped' };
 
-/** Resolves with what the check printed, and what came of it. */
+/** Resolves with the result and output of the check. */
 function run([name, title, program, ...args]) {
   const startedAt = performance.now();
   return new Promise((resolve) => {
@@ -99,7 +99,7 @@ function run([name, title, program, ...args]) {
   });
 }
 
-/** The checks with these names, or all. */
+/** The named checks, or all. */
 function chosen(names) {
   const unknown = names.filter((name) => !CHECKS.some(([known]) => known === name));
   if (unknown.length === 0) {

@@ -1,6 +1,6 @@
-// Writes src/client/api.ts, the types of the client, from config/openapi.json; with --check
-// it says whether what stands there is what the document says. The tools that do this
-// in general need the compiler API of TypeScript, which TypeScript 7 has not (yet).
+// Writes src/client/api.ts, the types of the client, from config/openapi.json; with --check it says
+// whether the file is current. General tools for this need the compiler API, which TypeScript 7
+// does not have.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const FILE = new URL('../src/client/api.ts', import.meta.url);
@@ -58,7 +58,7 @@ function declare(name, schema) {
   return `export type ${name} = ${type(schema, '')};`;
 }
 
-/** The TypeScript of a JSON Schema, as far as the document goes; what goes further is a fault. */
+/** The TypeScript type of a JSON Schema. Fails for what our document does not use. */
 function type(schema, indent) {
   if (schema.$ref) return schema.$ref.split('/').at(-1);
   if (schema.const !== undefined) return literal(schema.const);
@@ -97,7 +97,7 @@ function object({ properties = {}, required = [], additionalProperties }, indent
   if (names.length === 0) return `Readonly<Record<string, ${rest}>>`;
   const lines = names.map((name) => {
     const mark = required.includes(name) ? '' : '?';
-    // So that a caller may hand on what it may not have.
+    // So that a caller may pass undefined.
     const orNone = mark === '?' ? ' | undefined' : '';
     const key = /^[A-Za-z_]\w*$/.test(name) ? name : `'${name}'`;
     const text = comment(properties[name], inner);
@@ -107,7 +107,7 @@ function object({ properties = {}, required = [], additionalProperties }, indent
   return `{\n${lines.join('\n')}\n${indent}}`;
 }
 
-/** A union, which is written on one line here, binds less than `[]`. */
+/** A union, which is on one line here, binds less than `[]`. */
 function bracketed(text) {
   return /^[^{]* \| /.test(text) ? `(${text})` : text;
 }

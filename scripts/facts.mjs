@@ -1,9 +1,9 @@
-// What the checks read of the code.
+// What the checks need to know about the code.
 import { readFileSync } from 'node:fs';
 import { VARIABLES as TABLE } from '../src/config/table.ts';
 import { METRICS } from '../src/metrics/table.ts';
 
-/** Exit code of a check that could not be made here; why is what it printed. */
+/** The exit code of a check that cannot run here; it prints why. */
 export const SKIPPED = 77;
 
 /** Name → default, '' if it has none, of the variables that a replica or a command reads. */
@@ -13,18 +13,18 @@ export const VARIABLES = new Map(
     .map(([name, { default: value }]) => [name, value ?? '']),
 );
 
-/** Whether it is read, as it is or as a file. */
+/** Whether a replica or a command reads the variable, or reads it as a file. */
 export function isVariable(name) {
   const secret = name.replace(/_FILE$/, '');
   return VARIABLES.has(name) || TABLE.get(secret)?.secret === true;
 }
 
-/** What a replica takes to stop at the most, in s. */
+/** How long a replica may take to stop, in seconds. */
 export function shutdownSeconds() {
   return Number.parseInt(VARIABLES.get('SHUTDOWN_TIMEOUT'), 10);
 }
 
-/** A metric where it is asked for, without what a histogram adds to its name. */
+/** A metric in a query, without the suffixes of a histogram. */
 export const METRIC = /callkeeper_[a-z_]+?(?=(?:_bucket|_sum|_count)?\b)/g;
 
 /** The names of src/metrics/table.ts. */
@@ -32,7 +32,7 @@ export function readMetrics() {
   return new Set(Object.keys(METRICS));
 }
 
-/** A file of the repository, by its path there. */
+/** The text of a file of the repository. */
 export function read(file) {
   return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 }

@@ -1,4 +1,4 @@
-// Runs a program in its own process group and leaves nothing of it behind.
+// Runs a program in its own process group, and ends everything that it leaves behind.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,24 +9,24 @@ const { ownGroup, stopBy } = launching(process.platform);
 /** npm's shell. Noted now: it may be gone when the program starts. */
 const PARENT = process.ppid;
 
-/** What the terminal, npm and others send; a terminal that closes asks for an end like the others. */
+/** Signals of the terminal, npm and others. A closed terminal asks for an end too. */
 const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
 
 /**
- * Ctrl-C reaches this process twice, from the terminal and from npm, and a
- * program takes a second signal for "at once": within this time it is the same.
+ * Ctrl-C reaches this process twice, from the terminal and from npm, and a program takes a second
+ * signal for "at once". Within this time they count as one.
  */
 const SAME_SIGNAL_MS = 500;
 
 /** How often to check that npm's shell still lives, in ms. */
 const LOOK_MS = 200;
 
-/** How long what the program left running has to end when it is told to. */
+/** How long processes that the program left behind have to end, in ms. */
 const SWEEP_MS = 5_000;
 
 /**
- * Resolves with the exit code of the program, 128 and more where a signal ended
- * it, when it and all that it started in its group are gone.
+ * Resolves with the exit code of the program (128 or more if a signal ended it) when the program
+ * and everything that it started in its group are gone.
  */
 export async function launch(program, args, options) {
   // The channel closes when this process ends, even by SIGKILL: then the daemon stops in order.
@@ -65,9 +65,9 @@ function passSignals(child) {
 }
 
 /**
- * npm passes SIGTERM on to its shell alone, and dies with it: dash, Debian's `sh`, dies of SIGTERM
- * at once and tells its child nothing. Its program ends all the same, also if npm is killed. (A
- * script that began with `exec` would leave no shell in between, but cmd.exe has no `exec`.)
+ * npm passes SIGTERM only to its shell, and ends with it: dash, Debian's `sh`, ends at SIGTERM
+ * without a signal to its child. This ends the program anyway, even if npm is killed. (A script
+ * that begins with `exec` would leave no shell in between, but cmd.exe has no `exec`.)
  */
 function watchParent(onGone) {
   const watch = setInterval(() => {
@@ -78,7 +78,7 @@ function watchParent(onGone) {
   return watch;
 }
 
-/** A program that was killed may have left children, as a daemon its redis-server. */
+/** A killed program may have left children, such as a daemon its redis-server. */
 async function sweep(group) {
   if (group === undefined || !ownGroup) return;
   const until = performance.now() + SWEEP_MS;
@@ -90,7 +90,7 @@ async function sweep(group) {
   signalGroup(group, 'SIGKILL');
 }
 
-/** @returns whether there is still somebody in the group. */
+/** @returns whether the group still has a process */
 function signalGroup(group, signal) {
   try {
     process.kill(-group, signal);

@@ -1,6 +1,5 @@
-// `npm run openapi` writes config/openapi.json from the routes, and the types of the
-// client from that; with --check it says whether what stands there is what the routes
-// are now.
+// `npm run openapi` writes config/openapi.json from the routes, and from that the types of the
+// client; with --check it says whether both are current.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildOpenApi } from '../src/http/app.ts';
 
@@ -22,6 +21,6 @@ function read(file) {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return null; // as good as one that is not current
+    return null; // the same as one that is not current
   }
 }

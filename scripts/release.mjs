@@ -1,6 +1,6 @@
-// `npm run release -- patch|minor|major|X.Y.Z`: makes a version of what stands under
-// Unreleased in CHANGELOG.md, as a commit and a tag. Pushes and publishes nothing. All or
-// nothing: where a step fails all is as it was. See docs/releasing.md.
+// `npm run release -- patch|minor|major|X.Y.Z`: makes a commit and a tag of the entries under
+// Unreleased in CHANGELOG.md. Pushes and publishes nothing. All or nothing: if a step fails,
+// everything is as before. See docs/releasing.md.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ function release(args) {
   const before = git('rev-parse', 'HEAD');
   let version;
   try {
-    // With the lock file. The current one again is right for what was never released.
+    // Also changes the lock file. The current version is right for the first release.
     run('npm', 'version', wanted, '--no-git-tag-version', '--allow-same-version');
     version = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
     if (isBefore(version, current)) throw new ReleaseError(`${version} is before ${current}`);
@@ -47,7 +47,7 @@ function release(args) {
   );
 }
 
-/** The changelog with what is unreleased under the version, as of today in UTC. */
+/** The changelog with the unreleased entries under the version, dated today in UTC. */
 function released(changelog, version) {
   const [before, after, ...more] = changelog.split(UNRELEASED);
   if (after === undefined || more.length > 0) {

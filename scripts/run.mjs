@@ -15,7 +15,7 @@ import {
 } from './set-up.mjs';
 import { TEST_SCRIPTS, testProgram } from './test-scripts.mjs';
 
-/** `development` where the packages for production are not enough. */
+/** `development`: needs more than the production packages. */
 const PROGRAMS = {
   start: { run: ['src/main.ts'], tools: [], development: false },
   cli: { run: ['src/cli.ts'], tools: [], development: false },
@@ -51,7 +51,7 @@ async function main([name = '', ...args]) {
   for (const tool of toolsFor(name, program.tools, process.platform)) installTool(tool);
   const PATH = `${BIN}${delimiter}${process.env.PATH ?? ''}`;
   const env = { ...process.env, PATH };
-  // The command line answers `--help`, and refuses what is no option.
+  // The program answers `--help` and refuses unknown options itself.
   const run = name === 'start' && args.length > 0 ? ['src/cli.ts', 'serve'] : program.run;
   process.exitCode = await launch(findNode(), [...run, ...args], { cwd: ROOT, env });
   process.stdout.write(program.after ?? '');

@@ -1,8 +1,8 @@
-// `npm run -s sbom`: the packages of production, those of all platforms, as a CycloneDX
-// document on standard output; `-- --sbom-format=spdx` gives SPDX. It is `npm sbom` on
-// package.json and package-lock.json without what is for development: with --omit=dev
-// it leaves out what development needs as well (https://github.com/npm/cli/issues/7909),
-// among that @opentelemetry/api, ajv and yaml.
+// `npm run -s sbom`: the production packages of all platforms, as a CycloneDX document on standard
+// output; `-- --sbom-format=spdx` prints SPDX. It runs `npm sbom` on copies of package.json and
+// package-lock.json without development packages, because `npm sbom --omit=dev` also leaves out
+// packages that both need (https://github.com/npm/cli/issues/7909), such as @opentelemetry/api, ajv
+// and yaml.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ function tell(options) {
   lock.packages = Object.fromEntries(
     Object.entries(lock.packages).filter(([, { dev = false }]) => !dev),
   );
-  // npm calls the document after the directory.
+  // npm names the document after the directory.
   const cwd = join(directory, manifest.name);
   mkdirSync(cwd);
   writeFileSync(join(cwd, 'package.json'), JSON.stringify(manifest));

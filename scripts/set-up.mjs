@@ -1,5 +1,5 @@
-// What the programs of this repository need before they can run, made where it is
-// missing. Runs on Node 20 and without any package: it is what installs them.
+// Installs what the programs of this repository need, if it is missing. Runs on Node 20 and without
+// packages, because it installs them.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -9,20 +9,19 @@ import { cannotInstall, nodeProgram, npmCommand as npmCommandOn } from './platfo
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const BIN = join(ROOT, 'node_modules', '.bin');
 
-/** Strips types without a flag and without a warning from here on. */
+/** The oldest Node that strips types without a flag or warning. */
 const OLDEST_NODE = readPackage().engines.node.replace('>=', '');
 
-/** Without npm's warnings that packages want a newer Node than this one: they get it. */
+/** Hides npm's warnings that packages need a newer Node: they get it. */
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 
-/** What is missing cannot be made here; the message says what a person has to do. */
+/** Something cannot be installed; the message says what to do. */
 export class SetUpError extends Error {}
 
 /**
- * The packages of the lock file. Where they are all there, as after the first
- * time, this takes some milliseconds.
+ * Installs the packages of the lock file. If all are there, this takes milliseconds.
  *
- * @param {{ production: boolean }} options whether the packages for production are enough
+ * @param {{ production: boolean }} options whether the production packages are enough
  */
 export function installPackages({ production }) {
   const wanted = readLock(join(ROOT, 'package-lock.json'));
@@ -43,7 +42,7 @@ export function installPackages({ production }) {
   }
 }
 
-/** The Node that runs the programs: the one of the `node` package, or this one if it will do. */
+/** The Node that runs the programs: that of the package `node`, or this one if it is new enough. */
 export function findNode() {
   const own = nodeProgram(ROOT, process.platform);
   const version = existsSync(own) ? versionOf(own) : null;
@@ -56,19 +55,19 @@ export function findNode() {
   );
 }
 
-/** Programs that npm does not have. Their Debian packages bear the same names. */
+/** Programs that npm does not have. Their Debian packages have the same names. */
 const TOOLS = {
   'redis-server': {
     elsewhere: 'Fedora: dnf install redis; macOS: brew install redis',
-    // The package starts a service as well; what is wanted is the program, not a Redis at 6379.
+    // The package also starts a service. We need the program, not a Redis on port 6379.
     service: 'redis-server',
   },
-  // With promtool. Its service, too, is not wanted.
+  // With promtool. We do not need its service either.
   prometheus: { elsewhere: 'macOS: brew install prometheus', service: 'prometheus' },
   haproxy: {
     elsewhere: 'Fedora: dnf install haproxy; macOS: brew install haproxy',
     service: 'haproxy',
-    // On Debian it is in a directory of root's PATH only.
+    // On Debian it is in a directory that only root's PATH has.
     has: () => isOnPath('haproxy') || existsSync('/usr/sbin/haproxy'),
   },
   chromium: {
@@ -83,13 +82,13 @@ const TOOLS = {
   postgresql: {
     elsewhere: 'Fedora: dnf install postgresql-server; macOS: brew install postgresql',
     service: 'postgresql',
-    // Debian keeps the programs of each version off the PATH.
+    // On Debian the programs of each version are not in the PATH.
     has: () => isOnPath('initdb') || existsSync('/usr/lib/postgresql'),
   },
 };
 
 /**
- * A tool on the PATH, by apt-get where there is none.
+ * Installs a tool with apt-get if it is not in the PATH.
  *
  * @param {keyof typeof TOOLS} tool
  */
@@ -113,7 +112,7 @@ export function installTool(tool) {
   if (service !== null) run([...sudo, ...stopping(service)]);
 }
 
-/** What ends a service that a package has started, if it has; in a container without systemd as well. */
+/** Stops a service that a package has started, also in a container without systemd. */
 function stopping(service) {
   if (existsSync('/run/systemd/system')) return ['systemctl', 'disable', '--now', service];
   return ['service', service, 'stop'];
@@ -125,7 +124,7 @@ export function isNewEnough(version) {
 
 function isThere(path, wanted, there) {
   const found = there[path];
-  // npm leaves out what is for other platforms.
+  // npm leaves out packages for other platforms.
   if (!found) return Boolean(wanted.optional || wanted.devOptional);
   return found.version === wanted.version && existsSync(join(ROOT, path, 'package.json'));
 }
@@ -138,7 +137,7 @@ function readLock(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
   } catch {
-    return {}; // none yet, or one that was cut off: the packages are installed (again)
+    return {}; // missing or incomplete: the packages are installed again
   }
 }
 
@@ -164,7 +163,7 @@ function isOnPath(program) {
   });
 }
 
-/** What to put before a command so that it runs as root; null where that cannot be had. */
+/** The prefix that runs a command as root; null if that is not possible. */
 function asRoot() {
   if (process.getuid?.() === 0) return [];
   if (!isOnPath('sudo')) return null;
