@@ -72,6 +72,7 @@ export function sumOf(parts: readonly Cause['afterSuccess'][]): Cause['afterSucc
 }
 
 /** The same for failures that are one fault. Entra's code is in the message alone. */
-export function faultOf({ status, code, message }: CallError): string {
+export function faultOf(error: Pick<CallError, 'status' | 'code' | 'message'>): string {
+  const { status, code, message } = error;
   return [status ?? '', code ?? '', code === 'token' ? (entraCodeIn(message) ?? '') : ''].join(' ');
 }

@@ -1,3 +1,4 @@
+import { faultOf } from '../calls/causes.ts';
 import type { Call } from '../client/index.ts';
 import { describeFailure, span, withSeparators } from './call-lines.ts';
 import type { Form } from './output.ts';
@@ -10,7 +11,7 @@ export interface Cause {
   readonly tenantId: string;
   readonly status: number | null;
   readonly code: string | null;
-  /** Without what differs from request to request, such as ids and times. */
+  /** Of the latest failure. */
   readonly message: string;
   readonly calls: number;
   /** How many of them are at risk. */
@@ -21,11 +22,14 @@ export interface Cause {
   readonly deadlineAt: string;
 }
 
-type Failure = Pick<Cause, 'app' | 'tenantId' | 'status' | 'code' | 'message'>;
+/** How one call failed last. */
+type Failure = Pick<Cause, 'app' | 'tenantId' | 'status' | 'code' | 'message'> & {
+  readonly at: string;
+};
 
-/** Limits the memory for messages that differ in ways that {@link withoutParticulars} misses. */
+/** Limits the memory: an app may have calls in thousands of tenants. */
 const MOST_CAUSES = 500;
-const OTHERS: Failure = {
+const OTHERS = {
   app: '',
   tenantId: '',
   status: null,
@@ -34,9 +38,9 @@ const OTHERS: Failure = {
 };
 const DAY_MS = 86_400_000;
 
-/** Groups failing calls by cause. */
+/** Groups failing calls by cause, as the board does. */
 export class Causes {
-  readonly #causes = new Map<string, Cause>();
+  readonly #causes = new Map<string, Cause & Failure>();
   readonly #since: ReadonlyMap<string, string>;
   #calls = 0;
 
@@ -53,7 +57,9 @@ export class Causes {
 
   /** The cause with most calls first. */
   get all(): readonly Cause[] {
-    return [...this.#causes.values()].sort((a, b) => b.calls - a.calls || byDeadline(a, b));
+    return [...this.#causes.values()]
+      .map(({ at: _at, ...cause }) => cause)
+      .sort((a, b) => b.calls - a.calls || byDeadline(a, b));
   }
 
   /** Ignores a call that does not fail. */
@@ -61,17 +67,19 @@ export class Causes {
     if (!isFailing(call)) return;
     this.#calls++;
     const failure = failureOf(call);
-    const key = JSON.stringify(failure);
-    if (this.#causes.has(key) || this.#causes.size < MOST_CAUSES) this.#count(key, failure, call);
-    else this.#count('', OTHERS, call);
+    const key = [failure.app, failure.tenantId, faultOf(failure)].join('\n');
+    const hasRoom = this.#causes.has(key) || this.#causes.size < MOST_CAUSES;
+    if (hasRoom) this.#count(key, failure, call);
+    else this.#count('', { ...failure, ...OTHERS }, call);
   }
 
-  #count(key: string, failure: Failure, { deadlineAt, atRiskAt, lastError }: Call): void {
-    const at = lastError?.at ?? '';
+  #count(key: string, failure: Failure, { deadlineAt, atRiskAt }: Call): void {
+    const { at } = failure;
     const since = this.#since.get(key) ?? at;
-    const known = this.#causes.get(key) ?? { calls: 0, atRisk: 0, since, deadlineAt };
+    const known = this.#causes.get(key) ?? { ...failure, calls: 0, atRisk: 0, since, deadlineAt };
     this.#causes.set(key, {
-      ...failure,
+      ...known,
+      ...(at > known.at ? failure : {}),
       calls: known.calls + 1,
       atRisk: known.atRisk + (atRiskAt === null ? 0 : 1),
       since: earlier(known.since, at),
@@ -120,16 +128,8 @@ function timeOf(at: string, now: number): string {
 }
 
 function failureOf({ app, tenantId, lastError }: Call): Failure {
-  const { status = null, code = null, message = '' } = lastError ?? {};
-  return { app, tenantId, status, code, message: withoutParticulars(message) };
-}
-
-/** GUIDs, times and long numbers become `…`: they differ for each request of one cause. */
-function withoutParticulars(message: string): string {
-  return message
-    .replaceAll(/\b[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b/gi, '…')
-    .replaceAll(/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*(Z|[+-]\d\d:?\d\d)?/g, '…')
-    .replaceAll(/\d{6,}/g, '…');
+  const { at = '', status = null, code = null, message = '' } = lastError ?? {};
+  return { app, tenantId, at, status, code, message };
 }
 
 function earlier(a: string, b: string): string {

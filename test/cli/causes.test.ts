@@ -8,28 +8,18 @@ function grouped(...calls: Parameters<Causes['add']>[0][]) {
   return causes;
 }
 
-test('calls that fail in the same way are one cause, whatever differs from request to request', () => {
-  const messages = [
-    'No such call 2e1a0b00-2db4-4022-9570-243709c565ab at 2026-02-03T04:06:00.123Z (1234567)',
-    'No such call 5B1D0D8E9F3C4A55A2D07C1B9D3E4F60 at 2026-02-03 04:07:00Z (7654321)',
-  ];
+test('calls that fail with one status and code are one cause, with the latest message', () => {
   const causes = grouped(
-    ...messages.map((message) => failing(aCall(), { status: 404, code: '8522', message })),
+    failing(aCall(), { at: '2026-02-03T04:06:00.001Z', message: 'first' }),
+    failing(aCall(), { at: '2026-02-03T04:06:00.003Z', message: 'latest' }),
+    failing(aCall(), { at: '2026-02-03T04:06:00.002Z', message: 'second' }),
   );
   expect(causes.all).toMatchObject([
-    { calls: 2, status: 404, code: '8522', message: 'No such call … at … (…)' },
+    { calls: 3, status: 500, code: 'InternalServerError', message: 'latest' },
   ]);
 });
 
-test('a port makes a cause of its own', () => {
-  const messages = ['refused by 10.0.0.5:50443', 'refused by 10.0.0.5:60443'];
-  expect(grouped(...messages.map((message) => failing(aCall(), { message }))).all).toMatchObject([
-    { calls: 1, message: messages[0] },
-    { calls: 1, message: messages[1] },
-  ]);
-});
-
-test('app, tenant, status, code and message each make a cause of their own', () => {
+test('app, tenant, status, code and the code of Entra each make a cause of their own', () => {
   const call = aCall();
   const causes = grouped(
     failing(call),
@@ -37,10 +27,11 @@ test('app, tenant, status, code and message each make a cause of their own', () 
     failing({ ...call, tenantId: '33333333-3333-4333-8333-333333333333' }),
     failing(call, { status: 503 }),
     failing(call, { status: null, code: 'ECONNRESET' }),
-    failing(call, { message: 'No.' }),
+    failing(call, { status: null, code: 'token', message: 'AADSTS7000222: expired' }),
+    failing(call, { status: null, code: 'token', message: 'AADSTS90002: no such tenant' }),
     call,
   );
-  expect([causes.all.length, causes.calls]).toEqual([6, 6]);
+  expect([causes.all.length, causes.calls]).toEqual([7, 7]);
 });
 
 test('a cause has the nearest deadline, the earliest failure and the calls at risk', () => {
@@ -57,9 +48,7 @@ test('a cause has the nearest deadline, the earliest failure and the calls at ri
 });
 
 test('the memory for causes is limited, and no call is left out', () => {
-  const calls = Array.from({ length: 600 }, (_, i) =>
-    failing(aCall(), { message: `reason ${'x'.repeat(i)}` }),
-  );
+  const calls = Array.from({ length: 600 }, (_, i) => failing(aCall(), { code: `code-${i}` }));
   const causes = grouped(...calls);
   expect(causes.all).toHaveLength(501);
   expect(causes.all[0]).toMatchObject({ calls: 100, message: expect.stringMatching(/^other/) });

@@ -27,14 +27,14 @@ test('of many calls the few nearest to their deadlines are kept, and all are cou
 test('a cause lasts since its first failure that was read, though its calls fail again', async () => {
   const list = new Shortlist(2);
   const at = (second: number) => `2026-02-03T04:05:0${second}.000Z`;
-  const failed = (second: number, message: string) =>
-    ({ ...aCall(1, 1), lastError: { status: 500, code: null, message, at: at(second) } }) as Call;
-  await list.read(all(failed(1, 'Busy.')));
-  await list.read(all(failed(3, 'Busy.'), failed(4, 'Late.')));
-  await list.read(all(failed(5, 'Busy.'), failed(6, 'Late.')));
+  const failed = (second: number, code: string) =>
+    ({ ...aCall(1, 1), lastError: { status: 500, code, message: '', at: at(second) } }) as Call;
+  await list.read(all(failed(1, 'busy')));
+  await list.read(all(failed(3, 'busy'), failed(4, 'late')));
+  await list.read(all(failed(5, 'busy'), failed(6, 'late')));
   expect(list.causes.all.map(({ since }) => since).sort()).toEqual([at(1), at(4)]);
   await list.read(all(aCall(1)));
-  await list.read(all(failed(7, 'Busy.')));
+  await list.read(all(failed(7, 'busy')));
   expect(list.causes.all).toMatchObject([{ since: at(7) }]);
 });
 
