@@ -1,44 +1,21 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Call } from '../../src/client/index.ts';
 import type { GraphFault } from '../../src/simulator/faults.ts';
 import { freePort } from '../free-port.ts';
-import type { Replica } from '../process/replica.ts';
-import { World } from '../process/world.ts';
-import { redisForFile } from '../redis/redis-server.ts';
 import { cli, startCli, startInTerminal } from './cli.ts';
+import { KEY, READ_KEY, Service } from './service.ts';
 
-const KEY = 'a-key-of-more-than-24-characters';
-const READ_KEY = 'a-key-that-may-only-look-at-calls';
-
-const redis = redisForFile();
-const world = new World({ deadlineMs: 60_000 });
-let replica: Replica;
+const service = new Service();
+const { world } = service;
 let env: Record<string, string>;
-beforeAll(async () => {
-  await world.start();
-  const access = join(world.directory, 'access.yaml');
-  const hash = createHash('sha256').update(READ_KEY).digest('hex');
-  writeFileSync(
-    access,
-    `clients:\n  - name: reader\n    scopes: [read]\n    keys:\n      - hash: sha256:${hash}\n`,
-  );
-  replica = world.replica({
-    REDIS_URL: redis.url,
-    API_KEYS: KEY,
-    ACCESS_FILE: access,
-    KEEPALIVE_INTERVAL: '20s',
-    KEEPALIVE_DEADLINE: '60s',
-  });
-  await replica.ready();
-  env = { CALLKEEPER_URL: replica.url, CALLKEEPER_API_KEY: KEY };
-}, 60_000);
-afterAll(() => world.stop());
+beforeAll(() => {
+  env = service.env;
+});
 
 const aCall = () => world.simulator.createCall();
 const jsonLines = (text: string) =>
@@ -96,10 +73,10 @@ describe('calls', () => {
     expect(lines.get(good)).toBe(`${good}  tracked and renewed`);
     expect(lines.get(bad)).toMatch(/ {2}tracked; the last keepAlive failed: 403: ./);
     expect(lines.get(unknown)).toMatch(/ {2}not tracked: Graph does not know this id\. Is the id,/);
-    const never = jsonLines((await cli(['show', unknown, '--json'], env)).stdout);
-    expect(never).toMatchObject([{ state: 'ended', renewedAt: null, neverRenewed: true }]);
+    const never = JSON.parse((await cli(['show', unknown, '--json'], env)).stdout);
+    expect(never).toMatchObject({ state: 'ended', renewedAt: null, neverRenewed: true });
     const removed = 'callkeeper_calls_removed_total{app="default",reason="unknown"}';
-    await expect.poll(() => replica.metric(removed)).toBeGreaterThanOrEqual(1);
+    await expect.poll(() => service.replica.metric(removed)).toBeGreaterThanOrEqual(1);
     const refused = await cli(['track', good, '--wait', '--app', 'nobody'], env);
     expect(refused.code).toBe(1);
     expect(refused.stdout).toContain(`${good}  refused: /app: no app of this name`);
@@ -239,7 +216,7 @@ describe('calls', () => {
 
 describe('who asks', () => {
   test('without a key is told where to give one, with exit code 4', async () => {
-    const { code, stderr } = await cli(['list'], { CALLKEEPER_URL: replica.url });
+    const { code, stderr } = await cli(['list'], { CALLKEEPER_URL: service.replica.url });
     expect(code).toBe(4);
     expect(stderr).toContain('CALLKEEPER_API_KEY');
   });
@@ -247,7 +224,7 @@ describe('who asks', () => {
   test('may give the key by a file', async () => {
     const file = join(world.directory, 'key');
     writeFileSync(file, `${KEY}\n`);
-    const byFile = { CALLKEEPER_URL: replica.url, CALLKEEPER_API_KEY_FILE: file };
+    const byFile = { CALLKEEPER_URL: service.replica.url, CALLKEEPER_API_KEY_FILE: file };
     expect((await cli(['list'], byFile)).code).toBe(0);
   });
 
@@ -287,7 +264,7 @@ describe('who asks', () => {
   });
 
   test('finds the daemon of the same environment', async () => {
-    const { port } = new URL(replica.url);
+    const { port } = new URL(service.replica.url);
     const { code } = await cli(['list'], { PORT: port, HOST: '0.0.0.0', CALLKEEPER_API_KEY: KEY });
     expect(code).toBe(0);
   });
@@ -304,9 +281,9 @@ describe('health', () => {
   test('of a replica that serves is good, alive and ready', async () => {
     expect(await cli(['health'], env)).toMatchObject({
       code: 0,
-      stdout: `${replica.url}  alive\n`,
+      stdout: `${service.replica.url}  alive\n`,
     });
-    expect((await cli(['health', '--ready'], env)).stdout).toBe(`${replica.url}  ready\n`);
+    expect((await cli(['health', '--ready'], env)).stdout).toBe(`${service.replica.url}  ready\n`);
   });
 
   test('of one without its Redis is alive and not ready', async () => {
@@ -325,7 +302,7 @@ describe('health', () => {
 
   test('of nobody is none', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
-    const { code, stdout } = await cli(['health', '--url', url, '--url', replica.url], env);
+    const { code, stdout } = await cli(['health', '--url', url, '--url', service.replica.url], env);
     expect(code).toBe(1);
     expect(stdout).toMatch(/not reachable: .*ECONNREFUSED.*\n.* {2}alive\n/);
   });

@@ -1,47 +1,22 @@
-import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import type { Owner } from '../../src/client/index.ts';
-import type { Replica } from '../process/replica.ts';
-import { World } from '../process/world.ts';
-import { redisForFile } from '../redis/redis-server.ts';
 import { cli, startCli, startInTerminal } from './cli.ts';
+import { KEY, READ_KEY, Service } from './service.ts';
 
-const KEY = 'a-key-of-more-than-24-characters';
-const READ_KEY = 'a-key-that-may-only-look-at-calls';
 /** The shortest lease that is allowed. */
 const LEASE_S = 10;
 
-const redis = redisForFile();
-const world = new World({ deadlineMs: 60_000 });
-let replica: Replica;
+const service = new Service({ OWNER_GRACE: '15s' });
+const { world } = service;
 let env: Record<string, string>;
-beforeAll(async () => {
-  await world.start();
-  const access = join(world.directory, 'access.yaml');
-  const hash = createHash('sha256').update(READ_KEY).digest('hex');
-  writeFileSync(
-    access,
-    `clients:\n  - name: reader\n    scopes: [read]\n    keys:\n      - hash: sha256:${hash}\n`,
-  );
-  replica = world.replica({
-    REDIS_URL: redis.url,
-    API_KEYS: KEY,
-    ACCESS_FILE: access,
-    KEEPALIVE_INTERVAL: '20s',
-    KEEPALIVE_DEADLINE: '60s',
-    OWNER_GRACE: '15s',
-  });
-  await replica.ready();
-  env = { CALLKEEPER_URL: replica.url, CALLKEEPER_API_KEY: KEY };
-}, 60_000);
-afterAll(() => world.stop());
+beforeAll(() => {
+  env = service.env;
+});
 
 const aCall = () => world.simulator.createCall();
 const renew = (owner: string, leaseSeconds: number) => {
   const headers = { authorization: `Bearer ${KEY}` };
-  return replica.request('PUT', `/owners/${owner}`, { leaseSeconds }, headers);
+  return service.replica.request('PUT', `/owners/${owner}`, { leaseSeconds }, headers);
 };
 const ids = (text: string) => text.match(/^\S+(?= )/gm);
 const jsonLines = (text: string) =>
