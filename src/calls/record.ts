@@ -27,6 +27,24 @@ export const ResultInfoSchema = Type.Object({
   message: Type.String(),
 });
 
+/**
+ * What a bot says about its call, besides the app and the tenant. A field that a request does not
+ * name stays as it was, and null resets it.
+ */
+const SAID = {
+  /** When the call began at Graph, if the bot said so. */
+  startedAt: orNull(Instant),
+  /** Tracking stops by itself then. */
+  trackUntil: orNull(Instant),
+  labels: Type.Record(Type.String(), Type.String()),
+  webhookUrl: orNull(Type.String()),
+  /** Name of the bot instance that the call belongs to; see owner.ts. */
+  owner: orNull(Type.String({ pattern: OWNER_PATTERN })),
+};
+
+export type SaidField = keyof typeof SAID;
+export const SAID_FIELDS = Object.keys(SAID) as readonly SaidField[];
+
 /** The bot's last word that the call is wanted. */
 export const TrackingSchema = Type.Object({
   /** Greater, as text, than those of all earlier words about the call. */
@@ -36,14 +54,7 @@ export const TrackingSchema = Type.Object({
   /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
   tenantIsDefault: Type.Boolean(),
   trackedAt: Instant,
-  /** When the call began at Graph, if the bot said so. */
-  startedAt: orNull(Instant),
-  /** Tracking stops by itself then. */
-  trackUntil: orNull(Instant),
-  labels: Type.Record(Type.String(), Type.String()),
-  webhookUrl: orNull(Type.String()),
-  /** Name of the bot instance that the call belongs to; see owner.ts. */
-  owner: orNull(Type.String({ pattern: OWNER_PATTERN })),
+  ...SAID,
 });
 
 /** A word that the call is not wanted any more. */

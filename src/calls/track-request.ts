@@ -1,22 +1,17 @@
 import { isWithin, type Reach } from './principal.ts';
-import type { Tracking } from './record.ts';
+import type { SaidField, Tracking } from './record.ts';
+
+type Said = { readonly [Field in SaidField]?: Tracking[Field] | null | undefined };
 
 /**
  * A bot's request to track a call. An absent field stays as it was; null resets it to its default.
  * Instants in epoch ms.
  */
-export interface TrackRequest {
+export interface TrackRequest extends Said {
   /** Canonical; see `parseCallId`. */
   readonly id: string;
   readonly app?: string | null | undefined;
   readonly tenantId?: string | null | undefined;
-  readonly startedAt?: number | null | undefined;
-  readonly trackUntil?: number | null | undefined;
-  /** Replaces all labels of the call. */
-  readonly labels?: Readonly<Record<string, string>> | null | undefined;
-  readonly webhookUrl?: string | null | undefined;
-  /** Name of the bot instance that the call belongs to; see owner.ts. */
-  readonly owner?: string | null | undefined;
 }
 
 /** A well-formed request that is refused. */

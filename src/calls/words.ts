@@ -8,6 +8,8 @@ import {
   emptyRecord,
   type ResultInfo,
   removedOf,
+  SAID_FIELDS,
+  type SaidField,
   type Stop,
   stateOf,
   type Tracking,
@@ -42,16 +44,17 @@ export function trackingWord(
     app,
     ...tenantOf(request.tenantId, said, apps.get(app)?.tenantId),
     trackedAt: tracked?.trackedAt ?? moment.now,
-    startedAt: keep(request.startedAt, tracked?.startedAt),
-    trackUntil: keep(request.trackUntil, said?.trackUntil),
-    labels: keep(request.labels, said?.labels) ?? {},
-    webhookUrl: keep(request.webhookUrl, said?.webhookUrl),
-    owner: keep(request.owner, said?.owner),
+    // A call that was given up may have begun again since.
+    ...fieldsOf(request, said && { ...said, startedAt: tracked?.startedAt ?? null }),
   };
 }
 
-function keep<T>(named: T | null | undefined, before: T | null | undefined): T | null {
-  return named === undefined ? (before ?? null) : named;
+function fieldsOf(request: TrackRequest, before: Tracking | null): Pick<Tracking, SaidField> {
+  const fields = SAID_FIELDS.map((field) => {
+    const value = request[field] === undefined ? before?.[field] : request[field];
+    return [field, value ?? (field === 'labels' ? {} : null)];
+  });
+  return Object.fromEntries(fields);
 }
 
 /** A tenant that nobody named is the app's own, even after the call moves to another app. */
@@ -77,11 +80,13 @@ export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): 
   return tracking.tenantId.toLowerCase() !== tenantId;
 }
 
-const VISIBLE = ['app', 'tenantId', 'webhookUrl', 'startedAt', 'trackUntil', 'owner'] as const;
+const VISIBLE = ['app', 'tenantId', ...SAID_FIELDS] as const;
 
 /** Whether two trackings look the same to a client. */
 export function saysTheSame(a: Tracking, b: Tracking): boolean {
-  return VISIBLE.every((word) => a[word] === b[word]) && haveSameLabels(a, b);
+  return VISIBLE.every((field) =>
+    field === 'labels' ? haveSameLabels(a, b) : a[field] === b[field],
+  );
 }
 
 function haveSameLabels({ labels }: Tracking, other: Tracking): boolean {

@@ -135,14 +135,11 @@ export function readTrack(
     return at;
   };
   const request: TrackRequest = {
+    ...fields,
     id: canonicalId(id),
-    app: fields.app,
     tenantId: fields.tenantId?.toLowerCase() ?? fields.tenantId,
     startedAt: instant('startedAt'),
     trackUntil: instant('trackUntil'),
-    labels: fields.labels,
-    webhookUrl: fields.webhookUrl,
-    owner: fields.owner,
   };
   for (const [key, value] of Object.entries(fields.labels ?? {})) {
     // Half a surrogate pair would change when it is stored.

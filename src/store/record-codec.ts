@@ -1,7 +1,16 @@
 import { isCallId } from '../calls/call.ts';
 import { ownerId, ownerOf } from '../calls/owner.ts';
 import type { Timing } from '../calls/plan.ts';
-import { type CallRecord, failureOf, RecordSchema, renewalOf } from '../calls/record.ts';
+import {
+  type CallRecord,
+  type Failure,
+  FailureSchema,
+  failureOf,
+  RecordSchema,
+  renewalOf,
+  type Tracking,
+  TrackingSchema,
+} from '../calls/record.ts';
 import { assertReadable, checkFor, parseJson, UnreadableError } from './stored-text.ts';
 
 /**
@@ -35,18 +44,57 @@ export function encodeRecord(record: CallRecord): string {
     failure?.retryAt,
     tracking?.trackUntil,
   ];
-  const word = tracking && [
-    tracking.generation,
-    tracking.tenantId,
-    tracking.tenantIsDefault,
-    tracking.labels,
-    tracking.webhookUrl,
-  ];
-  const failed = failure && [failure.count, failure.atRiskAt, failure.error];
+  const word = tracking && TRACKING.list(tracking);
+  const failed = failure && FAILURE.list(failure);
   const parts = [trim(instants), word && trim(word), stops, failed, ending, expiry];
   const owner = ownerId({ app: tracking?.app ?? '', name: tracking?.owner ?? '' });
   return `${VERSION}${owner}\n${JSON.stringify(trim(parts))}`;
 }
+
+/**
+ * A part of the record as a list. A field that is stored elsewhere is not in it; the others follow
+ * in the order of the schema, so a new field is added at the end of its schema and nowhere else.
+ */
+class Part<T extends object> {
+  /** Has all fields, in the order of the schema: the merge compares the texts of parts. */
+  readonly #empty: Readonly<Record<string, unknown>>;
+  readonly #listed: readonly (keyof T & string)[];
+
+  constructor(schema: { readonly properties: object }, elsewhere: readonly (keyof T & string)[]) {
+    const fields = Object.keys(schema.properties) as (keyof T & string)[];
+    this.#empty = Object.fromEntries(fields.map((field) => [field, emptyAs(field)]));
+    this.#listed = fields.filter((field) => !elsewhere.includes(field));
+  }
+
+  list(part: T): unknown[] {
+    return this.#listed.map((field) => part[field]);
+  }
+
+  unlist(
+    values: readonly unknown[],
+    elsewhere: Readonly<Partial<Record<keyof T, unknown>>>,
+  ): object {
+    const part = { ...this.#empty, ...elsewhere } as Record<string, unknown>;
+    for (let i = 0; i < values.length; i++) {
+      const field = this.#listed[i];
+      if (field !== undefined && values[i] !== null) part[field] = values[i];
+    }
+    return part;
+  }
+}
+
+function emptyAs(field: string): unknown {
+  return field === 'labels' ? {} : null;
+}
+
+const TRACKING = new Part<Tracking>(TrackingSchema, [
+  'app',
+  'owner',
+  'trackedAt',
+  'startedAt',
+  'trackUntil',
+]);
+const FAILURE = new Part<Failure>(FailureSchema, ['at', 'retryAt']);
 
 /** Only of a text that {@link encodeRecord} has made. */
 export function readHead(text: string): Head {
@@ -90,35 +138,21 @@ export function decodeRecord(id: string, text: string): CallRecord {
   if (!Array.isArray(parts)) throw new UnreadableError('it is not a list of parts');
   const [instants, word, stops, failed, ending, expiry] = parts as unknown[];
   if (!Array.isArray(instants)) throw new UnreadableError('it has no instants');
-  const at = atOf(instants as unknown[]);
-  const said = listOf(word);
+  const { renewedAt, trackedAt, startedAt, failedAt, retryAt, trackUntil } = atOf(
+    instants as unknown[],
+  );
+  const tracking = listOf(word);
   const failure = listOf(failed);
-  // In the order of the schema: the merge compares the texts of parts.
   const record: unknown = {
     id,
-    tracking: said && {
-      generation: said[0],
-      app,
-      tenantId: said[1],
-      tenantIsDefault: said[2],
-      trackedAt: at.trackedAt,
-      startedAt: at.startedAt,
-      trackUntil: at.trackUntil,
-      labels: said[3] ?? {},
-      webhookUrl: said[4] ?? null,
-      owner: name || null,
-    },
+    tracking:
+      tracking &&
+      TRACKING.unlist(tracking, { app, trackedAt, startedAt, trackUntil, owner: name || null }),
     stops: stops ?? {},
     ending: ending ?? null,
     expiry: expiry ?? null,
-    renewedAt: at.renewedAt,
-    failure: failure && {
-      at: at.failedAt,
-      count: failure[0],
-      retryAt: at.retryAt,
-      atRiskAt: failure[1],
-      error: failure[2],
-    },
+    renewedAt,
+    failure: failure && FAILURE.unlist(failure, { at: failedAt, retryAt }),
   };
   assertRecord(record);
   return record;
