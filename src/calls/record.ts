@@ -28,10 +28,10 @@ export const ResultInfoSchema = Type.Object({
 });
 
 /**
- * What a bot says about its call, besides the app and the tenant. A field that a request does not
- * name stays as it was, and null resets it.
+ * The fields that a bot sets, besides the app and the tenant. A field that a request does not name
+ * stays as it was, and null resets it. A new one is added at the end: see `RecordSchema`.
  */
-const SAID = {
+const BOT_FIELDS = {
   /** When the call began at Graph, if the bot said so. */
   startedAt: orNull(Instant),
   /** Tracking stops by itself then. */
@@ -42,8 +42,8 @@ const SAID = {
   owner: orNull(Type.String({ pattern: OWNER_PATTERN })),
 };
 
-export type SaidField = keyof typeof SAID;
-export const SAID_FIELDS = Object.keys(SAID) as readonly SaidField[];
+export type BotField = keyof typeof BOT_FIELDS;
+export const BOT_FIELD_NAMES = Object.keys(BOT_FIELDS) as readonly BotField[];
 
 /** The bot's last word that the call is wanted. */
 export const TrackingSchema = Type.Object({
@@ -54,7 +54,7 @@ export const TrackingSchema = Type.Object({
   /** Neither the bot nor Graph has named a tenant: `tenantId` is the app's own. */
   tenantIsDefault: Type.Boolean(),
   trackedAt: Instant,
-  ...SAID,
+  ...BOT_FIELDS,
 });
 
 /** A word that the call is not wanted any more. */
@@ -103,8 +103,8 @@ export const FailureSchema = Type.Object({
  *
  * A part is replaced by a later one and never taken back. That is what lets any two records of
  * a call be merged in any order: see merge.ts. To add a field after the first release, add it at
- * the end of its part, store it in store/record-codec.ts and raise the version there; otherwise an
- * older replica that writes the record would drop the field.
+ * the end of its part and raise the version in store/record-codec.ts; otherwise an older replica that
+ * writes the record would drop the field.
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),

@@ -1,13 +1,13 @@
 import { isWithin, type Reach } from './principal.ts';
-import type { SaidField, Tracking } from './record.ts';
+import type { BotField, Tracking } from './record.ts';
 
-type Said = { readonly [Field in SaidField]?: Tracking[Field] | null | undefined };
+type BotFields = { readonly [Field in BotField]?: Tracking[Field] | null | undefined };
 
 /**
  * A bot's request to track a call. An absent field stays as it was; null resets it to its default.
  * Instants in epoch ms.
  */
-export interface TrackRequest extends Said {
+export interface TrackRequest extends BotFields {
   /** Canonical; see `parseCallId`. */
   readonly id: string;
   readonly app?: string | null | undefined;

@@ -4,12 +4,12 @@ import type { Random } from './ports.ts';
 import type { Reach } from './principal.ts';
 import {
   ALL_APPS,
+  BOT_FIELD_NAMES,
+  type BotField,
   type CallRecord,
   emptyRecord,
   type ResultInfo,
   removedOf,
-  SAID_FIELDS,
-  type SaidField,
   type Stop,
   stateOf,
   type Tracking,
@@ -49,8 +49,8 @@ export function trackingWord(
   };
 }
 
-function fieldsOf(request: TrackRequest, before: Tracking | null): Pick<Tracking, SaidField> {
-  const fields = SAID_FIELDS.map((field) => {
+function fieldsOf(request: TrackRequest, before: Tracking | null): Pick<Tracking, BotField> {
+  const fields = BOT_FIELD_NAMES.map((field) => {
     const value = request[field] === undefined ? before?.[field] : request[field];
     return [field, value ?? (field === 'labels' ? {} : null)];
   });
@@ -80,7 +80,7 @@ export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): 
   return tracking.tenantId.toLowerCase() !== tenantId;
 }
 
-const VISIBLE = ['app', 'tenantId', ...SAID_FIELDS] as const;
+const VISIBLE = ['app', 'tenantId', ...BOT_FIELD_NAMES] as const;
 
 /** Whether two trackings look the same to a client. */
 export function saysTheSame(a: Tracking, b: Tracking): boolean {

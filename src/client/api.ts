@@ -10,13 +10,13 @@ export interface Call {
   /** The configured app whose credentials keep the call alive. */
   readonly app: string;
   readonly tenantId: string;
+  /** When it was first tracked. RFC 3339, UTC, ms. */
+  readonly trackedAt: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Where the events of this call are posted, if the bot set it. */
   readonly webhookUrl: string | null;
   /** The bot instance that the call belongs to, if the bot named one. */
   readonly owner: string | null;
-  /** When it was first tracked. RFC 3339, UTC, ms. */
-  readonly trackedAt: string;
   /** When the call began at Graph, if the bot said so. RFC 3339, UTC, ms. */
   readonly startedAt: string | null;
   /** Callkeeper stops tracking the call then. RFC 3339, UTC, ms. */

@@ -8,6 +8,7 @@ import {
 } from '../calls/call.ts';
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { Wheel } from '../calls/wheel.ts';
+import { botFieldsOfAnswer, presentBotFields, TextOrNull } from './bot-fields.ts';
 import { formatInstant, formatInstantOrNull, Instant, InstantOrNull } from './instant.ts';
 
 export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'], {
@@ -17,9 +18,6 @@ export const CallState = Type.Enum(['tracked', 'ended', 'expired', 'untracked'],
     'tracked: on the schedule. ended: Graph said so (404, code 8522). expired: the deadline passed without a ' +
     'success. untracked: it was stopped; `reason` says why.',
 });
-
-const TextOrNull = (description: string, more: object = {}) =>
-  Type.Unsafe<string | null>({ type: ['string', 'null'], description, ...more });
 
 /** `oneOf`: NSwag makes an empty class of an `anyOf` with null. */
 const orNull = <T>(schema: object, more: object = {}) =>
@@ -69,14 +67,8 @@ export const CallSchema = Type.Object(
     }),
     app: Type.String({ description: 'The configured app whose credentials keep the call alive.' }),
     tenantId: Type.String(),
-    labels: Type.Record(Type.String(), Type.String()),
-    webhookUrl: TextOrNull('Where the events of this call are posted, if the bot set it.', {
-      format: 'uri',
-    }),
-    owner: TextOrNull('The bot instance that the call belongs to, if the bot named one.'),
     trackedAt: Instant('When it was first tracked.'),
-    startedAt: InstantOrNull('When the call began at Graph, if the bot said so.'),
-    trackUntil: InstantOrNull('Callkeeper stops tracking the call then.'),
+    ...botFieldsOfAnswer,
     renewedAt: InstantOrNull('When the last successful keepAlive was sent.'),
     dueAt: InstantOrNull('The next planned keepAlive; null once the call is removed.'),
     deadlineAt: Instant('Graph ends the call then unless a keepAlive succeeds before.'),
@@ -153,12 +145,8 @@ export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {
     durable,
     app: call.app,
     tenantId: call.tenantId,
-    labels: call.labels,
-    webhookUrl: call.webhookUrl,
-    owner: call.owner,
     trackedAt: formatInstant(call.trackedAt),
-    startedAt: formatInstantOrNull(call.startedAt),
-    trackUntil: formatInstantOrNull(call.trackUntil),
+    ...presentBotFields(call),
     renewedAt: formatInstantOrNull(call.renewedAt),
     dueAt: isRemoved(call) ? null : formatInstant(dueAt(call, wheel)),
     deadlineAt: formatInstant(deadlineAt(call, deadlineMs)),

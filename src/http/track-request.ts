@@ -1,18 +1,11 @@
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CALL_ID_PATTERN, parseCallId } from '../calls/call.ts';
 import { INSTANT_GRAMMAR, parseInstant } from '../calls/instant.ts';
-import { OWNER_PATTERN } from '../calls/owner.ts';
 import type { TrackRequest } from '../calls/track-request.ts';
+import { botFieldsOfRequest, Clearable, plainText } from './bot-fields.ts';
 import type { Fault } from './problems.ts';
 import { faultsOf } from './validation.ts';
-
-/**
- * No control characters. The pattern counts code points, because a validator might count graphemes.
- */
-const plainText = (most: number) => `^[^\\u0000-\\u001f\\u007f-\\u009f]{0,${most}}$`;
-
-const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$';
 
 export const CallId = Type.String({
   pattern: CALL_ID_PATTERN,
@@ -29,32 +22,12 @@ export const AppName = Type.String({
   examples: ['default'],
 });
 
-export const Owner = Type.String({
-  pattern: OWNER_PATTERN,
-  description:
-    'Name of the bot instance that the call belongs to: 1 to 128 of the characters ' +
-    'A-Z a-z 0-9 . _ : -, but not `.` or `..`.',
-  examples: ['bot-7'],
-});
-
 /** A filter of calls. */
 export const Labels = Type.Array(Type.String({ pattern: '^[A-Za-z0-9]', maxLength: 320 }), {
   maxItems: 16,
   description: '`key`, or `key=value`; may be repeated, all must hold.',
   examples: [['room=board']],
 });
-
-const Instant = (description: string) =>
-  Type.String({
-    format: 'date-time',
-    description: `${description} RFC 3339, of this century.`,
-    examples: ['2026-02-03T04:05:06.789Z'],
-  });
-
-/** Absent: the field stays as it is. null: resets it to its default. */
-function Clearable<T extends TSchema & { type: string }>(schema: T) {
-  return Type.Optional(Type.Unsafe<Static<T> | null>({ ...schema, type: [schema.type, 'null'] }));
-}
 
 const trackFields = {
   app: Clearable(AppName),
@@ -67,29 +40,7 @@ const trackFields = {
       examples: ['7f5b1f62-4a02-4f2e-9a2b-6c7d9c0a1b11'],
     }),
   ),
-  startedAt: Clearable(Instant('When the call began, so that its first deadline is known.')),
-  trackUntil: Clearable(Instant('Stop then, so that an orphan is not kept alive for ever.')),
-  labels: Clearable(
-    Type.Record(Type.String(), Type.String({ pattern: plainText(256) }), {
-      maxProperties: 16,
-      propertyNames: Type.String({ pattern: LABEL_KEY }),
-      description:
-        'Up to 16 texts to find calls by; keys of 1 to 63, values of 0 to 256. Replaces all labels ' +
-        'of the call.',
-      examples: [{ room: 'board' }],
-    }),
-  ),
-  webhookUrl: Clearable(
-    Type.String({
-      format: 'uri',
-      pattern: '^[Hh][Tt][Tt][Pp][Ss]://[\\x21-\\x7e]+$',
-      maxLength: 2048,
-      description:
-        'URL for the events of this call, instead of `WEBHOOK_URL`: https, to a host in `WEBHOOK_HOSTS`.',
-      examples: ['https://bot.example.com/callkeeper'],
-    }),
-  ),
-  owner: Clearable(Owner),
+  ...botFieldsOfRequest,
 };
 
 export const TrackBody = Type.Object(trackFields, {

@@ -2,10 +2,11 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
 import { problemAnswers } from '../answers.ts';
+import { Owner } from '../bot-fields.ts';
 import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { Problem, problemBody } from '../problems.ts';
-import { AppName, CallId, canonicalId, Labels, Owner } from '../track-request.ts';
+import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
 export interface CallRoutesOptions {
   readonly calls: CallsFor<'find' | 'list' | 'isDurable'>;

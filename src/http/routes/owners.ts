@@ -5,10 +5,11 @@ import type { Owners } from '../../calls/owners.ts';
 import type { Reach } from '../../calls/principal.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
+import { Owner } from '../bot-fields.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { OwnerRef, OwnerState, presentOwner } from '../owner-resource.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
-import { AppName, Owner } from '../track-request.ts';
+import { AppName } from '../track-request.ts';
 
 export interface OwnerRoutesOptions {
   readonly owners: { within(reach: Reach): Pick<Owners, 'renew' | 'find' | 'list' | 'drop'> };
