@@ -38,14 +38,14 @@ export interface CallsDeps extends TrackingDeps {
 /** Calls that are stopped in one batch. */
 const BATCH_SIZE = 500;
 
-/** The calls for whoever asks, and of what can be asked the part that is wanted. */
+/** The calls for a client, with the methods that a route needs. */
 export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'within'>> {
   within(reach: Reach): Pick<Calls, Wanted>;
 }
 
 /**
- * What a bot can ask for. Whether a call is within reach is decided by what is known of it when
- * it is written, not by what was read before. Asking again is always safe.
+ * The requests of bots. Whether a call is within reach is decided when it is written, not by what
+ * was read before. Every request may be repeated.
  */
 export class Calls {
   readonly #deps: CallsDeps;
@@ -54,7 +54,7 @@ export class Calls {
     this.#deps = deps;
   }
 
-  /** The same calls, as far as somebody may see and touch them. */
+  /** Only the calls that a client may see and touch. */
   within(reach: Reach): Calls {
     return reach === this.#deps.reach ? this : new Calls({ ...this.#deps, reach });
   }
@@ -79,23 +79,23 @@ export class Calls {
   }
 
   /**
-   * Stops tracking a call; one that is not tracked is as good as stopped.
-   * `stopped` says whether it was tracked until now.
+   * Stops tracking a call. It is no error if the call is not tracked. `stopped`: whether it was
+   * tracked until now.
    */
   async untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     const { fate, durable } = await new Stopping(this.#deps).untrack(id);
     return { durable, stopped: fate === 'stopped' };
   }
 
-  /** The same for many; returns one result for each, in order. */
+  /** The same for several calls; one result for each, in order. */
   async untrackAll(ids: readonly string[]): Promise<{ durable: boolean; stopped: boolean }[]> {
     const results = await new Stopping(this.#deps).untrackAll(ids);
     return results.map(({ fate, durable }) => ({ durable, stopped: fate === 'stopped' }));
   }
 
   /**
-   * Takes Graph's notifications to the bot, in any order and any number of times:
-   * endings stop calls first, and then established calls are tracked.
+   * Applies Graph's notifications, which may come in any order and repeatedly. Endings stop calls
+   * first, then established calls are tracked.
    *
    * @param of the number of notifications, including those about no call; the app that they are
    *   for; and the apps whose calls they may change (null: all within reach)
@@ -121,12 +121,12 @@ export class Calls {
     return { kind: 'taken', ...counts };
   }
 
-  /** Whether Redis has what is known of the call here. */
+  /** Whether Redis has what this replica knows about the call. */
   isDurable(id: string): boolean {
     return this.#deps.registry.isAcknowledged(id);
   }
 
-  /** A call that is tracked, or has been within 24 h. */
+  /** A call that is tracked, or was within the last 24 h. */
   async find(id: string): Promise<Call | RemovedCall | null> {
     const [record] = await this.#deps.registry.read([id]);
     const call = record ? callOf(record) : null;
@@ -140,8 +140,8 @@ export class Calls {
   }
 
   /**
-   * A call that was just tracked, after the keepAlive that is on its way; at once if the call was
-   * renewed before. `isPending` if there is no outcome in time.
+   * The call after the keepAlive that is on its way; at once if it was renewed before. `isPending`
+   * if there is no outcome in time.
    */
   async afterFirst(call: Call): Promise<AfterFirst> {
     if (call.renewedAt !== null) return { call, isPending: false };
@@ -163,7 +163,7 @@ export class Calls {
   }
 }
 
-/** Stops any number of calls without holding up other requests; returns how many were tracked. */
+/** Stops any number of calls without blocking other requests; returns how many were tracked. */
 export async function untrackInBatches(
   calls: Pick<Calls, 'untrackAll'>,
   ids: readonly string[],

@@ -5,20 +5,20 @@ import type { Incident } from './incidents.ts';
 import type { Reach } from './principal.ts';
 import type { Tally } from './tally.ts';
 
-/** The calls within somebody's reach, as one replica holds them in memory. */
+/** The calls within a client's reach, from the memory of one replica. */
 export interface Counts {
   /** When they were counted, epoch ms. */
   readonly countedAt: number;
   readonly tally: Tally;
-  /** Those of `tally.nearest`, in their order, as they stand. */
+  /** The calls of `tally.nearest`, in their order. */
   readonly nearest: readonly Call[];
-  /** Those of `tally.nearestFailing`. */
+  /** The calls of `tally.nearestFailing`. */
   readonly nearestFailing: readonly Call[];
 }
 
-/** How all of it stands, as one replica sees it. */
+/** The state of everything, as one replica sees it. */
 export interface Overview extends Counts {
-  /** By the clock of the replica, epoch ms; the calls were counted a little before. */
+  /** By the clock of the replica, epoch ms. The calls were counted shortly before. */
   readonly now: number;
   readonly redis: {
     readonly up: boolean;
@@ -41,15 +41,14 @@ export interface Overview extends Counts {
   readonly columns: readonly Column[];
 }
 
-/** What a replica does of the work. */
+/** The share of a replica in the work. */
 export interface ReplicaShare {
-  /** Names it among the replicas. */
   readonly replica: string;
-  /** '' where it is not known. */
+  /** '' if unknown. */
   readonly version: string;
   /** Requests that it sent to Graph within the last interval. */
   readonly keepAlives: number;
-  /** When it began, epoch ms; null if that is not known. */
+  /** When it started, epoch ms; null if unknown. */
   readonly startedAt: number | null;
 }
 

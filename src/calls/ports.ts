@@ -5,7 +5,7 @@ import type { Owner, OwnerRecord } from './owner.ts';
 import type { Timing } from './plan.ts';
 import type { CallRecord } from './record.ts';
 
-/** Wall time, epoch ms. Passed in, so that the domain is tested with a clock of its own. */
+/** Wall time, epoch ms. Passed in, so that tests can use their own clock. */
 export interface Clock {
   now(): number;
   /** Resolves after `ms`, or at once when the signal aborts. Never rejects. */
@@ -21,19 +21,18 @@ export interface SettledClock extends Clock {
   settledNow(): number;
 }
 
-/** Chance in [0, 1), passed in for the same reason. */
+/** A random number in [0, 1), passed in for the same reason. */
 export type Random = () => number;
 
 /**
- * Sends one keepAlive to Graph, with what belongs to it: a token, time limits,
- * one new token and a second request after a 401. Never rejects: what goes
- * wrong is an outcome. Any number may run at once.
+ * Sends one keepAlive to Graph, within time limits. After a 401 it gets a new token and sends a
+ * second request. Never rejects: an error is an outcome. Any number may run at once.
  */
 export interface KeepAliveSender {
-  /** Whether `send` can post at once: nothing is missing, such as a token. */
+  /** Whether `send` can send at once, because it has a token. */
   ready(call: Call): boolean;
   /**
-   * Gets what is missing. Resolves with null, or with the outcome if no request is possible.
+   * Gets a token. Resolves with null, or with the outcome if no request is possible.
    *
    * @param leftMs until the nearest deadline of the waiting calls
    */
@@ -52,7 +51,7 @@ export interface Change<R = CallRecord> {
 
 /**
  * - `stored`: Redis has it.
- * - `kept`: Redis did not answer; this replica alone knows of it until the next sync.
+ * - `kept`: Redis did not answer; only this replica knows it until the next sync.
  * - `refused`: a later version of Callkeeper wrote the record. Nothing has changed.
  */
 export interface Changed<R = CallRecord> {
@@ -66,9 +65,9 @@ export interface Changed<R = CallRecord> {
  * tracked call is on the schedule; a tracked owner has a lease.
  */
 export interface RecordRegistry<R> {
-  /** What this replica knows of a record. */
+  /** What this replica knows. */
   get(id: string): R;
-  /** What this replica and Redis know of records, in the order of the ids. */
+  /** What this replica and Redis know, in the order of the ids. */
   read(ids: readonly string[]): Promise<R[]>;
   /** All tracked or all removed records of a slot, unordered. */
   readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
@@ -81,11 +80,11 @@ export interface RecordRegistry<R> {
 export type CallRegistry = RecordRegistry<CallRecord>;
 export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 
-/** The tracked calls by their slots, for those who visit them. */
+/** The tracked calls by their slots, for visits. */
 export interface Slots {
   /**
-   * The timings of a slot's calls, brought up to date with Redis if that answers. They are read
-   * anew by each iteration.
+   * The timings of a slot's calls, after a sync with Redis if it answers. Each iteration reads them
+   * again.
    */
   read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
   /** A tracked call as this replica knows it. */
@@ -109,7 +108,7 @@ export function ifUnavailable(error: unknown): null {
   throw error;
 }
 
-/** What a keepAlive on demand came to, and the call afterwards; null if it was not written. */
+/** The outcome of a keepAlive on demand, and the call afterwards; null if it was not written. */
 export interface KeepAliveResult {
   readonly outcome: Outcome;
   readonly call: Call | RemovedCall | null;
@@ -121,41 +120,42 @@ export interface TooSoon {
 }
 
 /**
- * Keeps calls alive in this process: sends what is due through the one limiter and writes the
- * outcomes. Has at most one request of a call in flight or waiting.
+ * Keeps calls alive in this process: sends keepAlives through the limiter and writes the outcomes.
+ * At most one request of a call is in flight or waiting.
  */
 export interface CallKeeper {
   /** Sends a keepAlive for each of the calls as soon as it is its turn. Returns at once. */
   keep(calls: Iterable<Call>): void;
   /**
-   * Plans a check for calls that need one before their slots' next turns, and acts if it is still due.
+   * Plans a check for calls that need one before their slots' next turns, and acts if it is still
+   * due.
    *
    * @param graceMs how long past its time an attempt is left to the replica that planned it
    */
   plan(calls: Iterable<Call>, graceMs?: number): void;
-  /** Whether the call is on its way already, or is to be looked at again by an instant. */
+  /** Whether the call is already on its way, or will be checked by an instant. */
   holds(id: string, by: number): boolean;
   /** A keepAlive on demand: joins one that is in flight or waits. */
   keepNow(call: Call): Promise<KeepAliveResult | TooSoon>;
 }
 
-/** Told of what happens; the metrics and the log listen. Must not throw. */
+/** Called when something happens, for metrics and the log. Must not throw. */
 export interface Observer {
   tracked(call: Call, isNew: boolean): void;
   /** After each keepAlive, with the call as it was before. */
   attempted(call: Call, outcome: Outcome): void;
-  /** Once, when it becomes so. */
+  /** Called once, when the call comes to be at risk. */
   atRisk(call: Call): void;
   removed(call: RemovedCall): void;
   /** Graph's notifications were taken: how many had which fate. */
   notified(counts: Readonly<Record<NoticeFate, number>>): void;
   /** A notification was ignored although it is about a tracked call. */
   misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;
-  /** By its notification Graph ended a call that we were to keep alive, for want of a keepAlive. */
+  /** Graph's notification says that it ended a tracked call because it got no keepAlive. */
   timedOut(call: RemovedCall): void;
 }
 
-/** Notified of what happens to owners, by the replica that records it. Must not throw. */
+/** Called when something happens to an owner, in the replica that records it. Must not throw. */
 export interface OwnerObserver {
   lapsed(owner: Owner): void;
   /** It renewed its lapsed lease within the grace. */

@@ -2,27 +2,30 @@ import { AT_RISK_SHARE } from './deadline.ts';
 import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
 import { isWithin, type Reach } from './principal.ts';
 
-/** How some tracked calls are at an instant. */
+/** A summary of tracked calls at an instant. */
 export interface Summary {
   readonly tracked: number;
   /** With at least one failure since their last success. */
   readonly failing: number;
   /** With less than a third of the deadline left. */
   readonly atRisk: number;
-  /** Of the call nearest to its deadline, epoch ms; null if there is no call. */
+  /** The nearest deadline, epoch ms; null if there is no call. */
   readonly nearestDeadlineAt: number | null;
 }
 
-/** The calls within somebody's reach, counted at an instant. */
+/** A count of the calls within a client's reach at an instant. */
 export interface Tally extends Summary {
   /**
-   * How many calls have what is left to them in each of {@link MARGIN_STEPS} equal parts of the
-   * deadline; those past it are in the first part, those with more in the last.
+   * How many calls have their time left in each of {@link MARGIN_STEPS} equal parts of the
+   * deadline. Calls past their deadline are in the first part, those with more than a deadline in
+   * the last.
    */
   readonly margins: readonly number[];
-  /** The ids of those nearest to their deadlines, in order. */
+  /** The ids of the calls nearest to their deadlines, in order. */
   readonly nearest: readonly string[];
-  /** The same of those that fail: one that is failing from its first keepAlive on has much left. */
+  /**
+   * The same for failing calls: a call that fails from its first keepAlive on has much time left.
+   */
   readonly nearestFailing: readonly string[];
   /** How many calls each app has. */
   readonly apps: ReadonlyMap<string, number>;
@@ -30,7 +33,7 @@ export interface Tally extends Summary {
   readonly slots: readonly { readonly tracked: number; readonly failing: number }[];
 }
 
-/** A multiple of three, so that the calls at risk have parts of their own. */
+/** A multiple of three, so that calls at risk have separate parts. */
 export const MARGIN_STEPS = 15;
 
 export function tally(
@@ -76,7 +79,6 @@ export function tally(
 
 const NONE: Summary = { tracked: 0, failing: 0, atRisk: 0, nearestDeadlineAt: null };
 
-/** The calls of several groups as one. */
 export function addSummaries(summaries: Iterable<Summary>): Summary {
   let sum = NONE;
   for (const one of summaries) {

@@ -10,7 +10,7 @@ interface Counted {
   readonly digest: SlotDigest;
 }
 
-/** Counts the calls of the local registry, slot by slot; a slot that has not changed is not read. */
+/** Counts the calls of the local registry. It reads only the slots that have changed. */
 export class Census {
   readonly #local: LocalRegistry;
   readonly #slots: number;
@@ -23,12 +23,12 @@ export class Census {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** How the tracked calls of each app are at an instant. */
+  /** A summary of the tracked calls of each app at an instant. */
   async summaries(now: number): Promise<ReadonlyMap<string, Summary>> {
     return summarise(await this.digests(), now, this.#deadlineMs);
   }
 
-  /** Of each slot. A long count yields to the event loop. */
+  /** The digest of each slot. A long count yields to the event loop. */
   async digests(): Promise<SlotDigest[]> {
     const digests: SlotDigest[] = [];
     let read = 0;
@@ -60,7 +60,7 @@ export class Census {
       if (++read % PIECE === 0) await giveWay(PIECE);
     }
     const digest = digester.done();
-    // What changed while it yielded is counted the next time.
+    // Changes during a yield are counted the next time.
     this.#counted[slot] = { version, digest };
     return digest;
   }

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { isAlive } from '../platform/processes.ts';
 
-/** The embedded redis-server cannot be started; the message says what to do. */
+/** The embedded redis-server cannot start; the message says what to do. */
 export class EmbeddedRedisError extends Error {
   readonly code = 'EMBEDDED_REDIS';
   constructor(message: string, options?: ErrorOptions) {
@@ -42,7 +42,9 @@ export function urlOf({ port, password }: Running): string {
   return `redis://:${password}@127.0.0.1:${port}`;
 }
 
-/** Stops the redis-server of a killed daemon. Rejects if the daemon that owns the data still lives. */
+/**
+ * Stops the redis-server of a killed daemon. Rejects if the daemon that owns the data still lives.
+ */
 export async function evictOrphan(stateFile: string, log: Logger): Promise<void> {
   const left = await readState(stateFile);
   if (!left) return;
@@ -55,7 +57,7 @@ export async function evictOrphan(stateFile: string, log: Logger): Promise<void>
     retryStrategy: null,
     maxRetriesPerRequest: 0,
   });
-  redis.on('error', () => undefined); // most likely nothing listens there, as it should be
+  redis.on('error', () => undefined); // usually nothing listens there
   try {
     await redis.connect();
     if (left.owner !== process.pid && isAlive(left.owner)) {
@@ -78,7 +80,7 @@ async function readState(file: string): Promise<Running | null> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Running;
   } catch {
-    return null; // there is no file, or its write was cut off
+    return null; // the file is missing or incomplete
   }
 }
 

@@ -18,22 +18,26 @@ import { canConnect, freePort } from './loopback.ts';
 
 const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta.url));
 
-/** Pause before a redis-server that died is started again; doubled each time in a row. */
+/**
+ * The first pause before a dead redis-server is restarted, in ms. It doubles each time in a row.
+ */
 const RESTART_MS = 50;
 /** The longest pause. A server that lived for longer resets the pause to the first. */
 const RESTART_CAP_MS = 5_000;
-/** A redis-server listens within some 20 ms, before it loads its data. One that hangs must not hold up the start. */
+/**
+ * The longest wait for a redis-server to listen, in ms. It takes about 20 ms, before it loads its
+ * data.
+ */
 const LISTENING_MS = 5_000;
 const LISTENING_POLL_MS = 5;
-/** For `redis-server --version`. */
+/** The limit of `redis-server --version`, in ms. */
 const VERSION_TIMEOUT_MS = 5_000;
 
 /**
- * The daemon's own `redis-server`, for one replica without another Redis: on
- * loopback, with a random password, its append-only file in the data directory.
- * If it dies, it is started again, as often as necessary. It stops with the daemon,
- * also if the daemon is killed. If one outlives its daemon all the same, the next
- * daemon finds it by its state file and stops it before it opens the data.
+ * The embedded `redis-server`, for one replica without another Redis: on loopback, with a random
+ * password, and its append-only file in the data directory. If it dies, it is restarted. It stops
+ * with the daemon, even if the daemon is killed. If it still outlives its daemon, the next daemon
+ * finds it by its state file, and stops it before it opens the data.
  */
 export class EmbeddedRedis {
   readonly #directory: string;
@@ -50,13 +54,13 @@ export class EmbeddedRedis {
     this.#log = log;
   }
 
-  /** Of the redis-server; null while none runs. */
+  /** The process id of the redis-server; null while none runs. */
   get pid(): number | null {
     const child = this.#child;
     return child?.exitCode === null && child.signalCode === null ? (child.pid ?? null) : null;
   }
 
-  /** Resolves with its URL once it takes connections; it may still be loading its data. */
+  /** Resolves with its URL when it accepts connections. It may still be loading its data. */
   async start(): Promise<string> {
     refuseIfImpossible();
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
@@ -74,7 +78,7 @@ export class EmbeddedRedis {
     return urlOf(this.#running);
   }
 
-  /** Waits for the server to have written its data. */
+  /** Waits until the server has written its data. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#spawning.catch(() => undefined);
@@ -93,7 +97,10 @@ export class EmbeddedRedis {
     return stateFileIn(this.#directory);
   }
 
-  /** Resolves when the server takes connections, or has died: then the first heartbeat does not warn about a server that starts. */
+  /**
+   * Resolves when the server accepts connections or has died, so that the first heartbeat does not
+   * warn about a starting server.
+   */
   async #listening(port: number): Promise<void> {
     const until = performance.now() + LISTENING_MS;
     while (this.pid !== null && performance.now() < until && !(await canConnect(port))) {
@@ -109,7 +116,7 @@ export class EmbeddedRedis {
     await spawned(child);
     this.#child = child;
     this.#reaper?.watch(child.pid ?? null);
-    child.stdin.on('error', () => undefined); // it died before it read: `exit` tells
+    child.stdin.on('error', () => undefined); // it died before it read; see `exit`
     if (this.#running) child.stdin.end(configuration(this.#running, this.#directory));
     const startedAt = performance.now();
     child.once('exit', (code, signal) => {
@@ -119,7 +126,10 @@ export class EmbeddedRedis {
     });
   }
 
-  /** Restarts it even while the daemon stops: it may have been stopped too, and the last writes need it. */
+  /**
+   * Restarts it even while the daemon stops: it may have been stopped too, but the last writes need
+   * it.
+   */
   async #restart(ended: object): Promise<void> {
     if (this.#stopping) return;
     this.#log.error(ended, 'embedded redis-server died; it is started again');
@@ -136,9 +146,9 @@ export class EmbeddedRedis {
 }
 
 /**
- * What the `redis-server` that would be started says of itself.
+ * The version of the `redis-server` that would be started.
  *
- * @throws EmbeddedRedisError where there is none
+ * @throws EmbeddedRedisError if there is none
  */
 export async function embeddedVersion(): Promise<string> {
   refuseIfImpossible();

@@ -14,16 +14,16 @@ import { fieldOf, isOfOwner, type StreamEntry } from './stream-entry.ts';
 export interface EventFeedOptions {
   /** Fails fast. */
   readonly read: RedisClient;
-  /** Of the feed's own: it blocks. */
+  /** A separate connection, because its reads block. */
   readonly block: RedisClient;
   readonly local: Pick<LocalRegistry, 'drop' | 'get' | 'merge' | 'text'>;
   readonly owners: Pick<LocalRegistry<OwnerRecord>, 'drop' | 'merge'>;
-  /** Told of what is read, for those who follow the events from outside. */
+  /** Gets everything that is read, for the readers of events. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
   readonly blockMs: number;
   readonly log: Logger;
-  /** Another replica has tracked the call, or again. */
+  /** Another replica has tracked the call, perhaps again. */
   readonly onTracked: (call: Call) => void;
   readonly onUnreadable: () => void;
 }
@@ -31,9 +31,8 @@ export interface EventFeedOptions {
 type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 
 /**
- * Keeps the local registry fresh: what any replica tracks, stops or takes off the
- * schedule is here within moments. What is missed all the same, as while Redis
- * was away, comes with the next sync of the slot.
+ * Keeps the local registry fresh: it learns within moments what any replica tracks, stops or
+ * removes. What it misses, such as while Redis is out, comes with the next sync of the slot.
  */
 export class EventFeed {
   readonly #options: EventFeedOptions;
@@ -46,9 +45,8 @@ export class EventFeed {
   }
 
   /**
-   * Follows the events from the newest on; again, after Redis was away or has
-   * lost its data. Read the slots after this has resolved. Rejects where Redis
-   * does not answer.
+   * Follows the events from the newest one on. Call it again after Redis was out or has lost its
+   * data, and read the slots after it has resolved. Rejects if Redis does not answer.
    */
   async follow(): Promise<void> {
     const { read, eventLog } = this.#options;
@@ -60,7 +58,7 @@ export class EventFeed {
     void this.#read();
   }
 
-  /** A read in flight is not waited for: while Redis is away it would never end. */
+  /** Does not wait for a read in flight, which would never end while Redis is out. */
   stop(): void {
     this.#stopped.abort();
     this.#options.block.disconnect();
@@ -76,7 +74,7 @@ export class EventFeed {
         const reply = (await block.xread(...args)) as StreamReply;
         const entries = reply?.[0]?.[1] ?? [];
         for (const [, fields] of entries) this.#learn(fields);
-        // Unless told meanwhile to follow from elsewhere.
+        // `follow` was called meanwhile.
         if (this.#after !== from) continue;
         this.#after = entries.at(-1)?.[0] ?? from;
         eventLog.append(entries);

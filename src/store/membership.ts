@@ -13,15 +13,15 @@ export interface MembershipOptions {
 }
 
 /**
- * - `joined`: this replica counts among those that turn this wheel. `wasEmpty` if Redis was new,
- *   or has lost its data.
- * - `different`: `others`, which live, have another interval.
+ * - `joined`: this replica is one of those that turn this wheel. `wasEmpty` if Redis was new or has
+ *   lost its data.
+ * - `different`: `others`, which are alive, have another interval.
  */
 export type Verdict =
   | { readonly kind: 'joined'; readonly wasEmpty: boolean }
   | { readonly kind: 'different'; readonly laidMs: number; readonly others: readonly string[] };
 
-/** Told of each reading of Redis's clock; see `SharedClock.setBy`. */
+/** Called with each reading of Redis's clock; see `SharedClock.setBy`. */
 export type OnClock = (redisMs: number, sentAt: number, receivedAt: number) => void;
 
 /** The replicas of one Redis, which must agree on the interval. Rejects with Redis's errors. */
@@ -51,7 +51,7 @@ export class Membership {
     const keys = [WHEEL_KEY, REPLICAS_KEY, SERVED_KEY] as const;
     const reply = await redis.joinWheel(...keys, replica, believedMs, intervalMs);
     if (!Array.isArray(reply) || !Number.isInteger(reply[4])) {
-      // The answer to another command: whatever comes on this connection is out of step.
+      // This is the answer to another command: the answers on this connection are out of step.
       redis.disconnect(true);
       throw new Error('Redis gave an answer that is none to what was asked');
     }

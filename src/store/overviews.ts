@@ -29,12 +29,15 @@ export interface OverviewsOptions {
   readonly clock: Clock;
 }
 
-/** The calls are counted anew after so long, at the earliest, in ms. */
+/** The shortest time between two counts, in ms. */
 const LEAST_AGE_MS = 1_000;
-/** And after so many times what it took: however many look, that is a tenth of the time at most. */
+/**
+ * The shortest time between two counts, in durations of a count: so counting takes at most a tenth
+ * of the time.
+ */
 const AGE_PER_COST = 10;
 
-/** All calls, counted at an instant, and what was made of that for those who asked. */
+/** A count of all calls, and the overviews that were made from it. */
 interface Count {
   readonly countedAt: number;
   readonly digests: readonly SlotDigest[];
@@ -42,10 +45,9 @@ interface Count {
 }
 
 /**
- * Answers from this replica's memory alone, whatever Redis does. However many
- * ask, the calls are counted for all of them together; with a million calls that
- * takes a second the first time, in pieces, and afterwards what the slots take
- * that have changed.
+ * Answers only from this replica's memory, so it works while Redis is out. The calls are counted
+ * once for all clients. With a million calls the first count takes a second, in chunks; later
+ * counts read only the slots that have changed.
  */
 export class LocalOverviews implements Overviews {
   readonly #options: OverviewsOptions;
@@ -85,7 +87,9 @@ export class LocalOverviews implements Overviews {
     return { up, cause: cause?.what ?? null, fix: cause?.fix ?? null, since: outage?.from ?? null };
   }
 
-  /** While Redis is out nothing is known of the others. One that has no page is alive all the same. */
+  /**
+   * While Redis is out, nothing is known about the others. A replica without a page is still alive.
+   */
   #living({ own, others, alive }: Pages, up: boolean, now: number): ReplicaShare[] {
     const { wheel, deadlineMs } = this.#options;
     const shareOf = (page: Page) => ({
@@ -123,7 +127,7 @@ export class LocalOverviews implements Overviews {
     const callsOf = (ids: readonly string[]) =>
       ids
         .flatMap((id) => trackedCallOf(registry.get(id)) ?? [])
-        // Since it was counted it may have become another app's.
+        // It may belong to another app since the count.
         .filter(({ app }) => isWithin(reach, app));
     const nearest = callsOf(counted.nearest);
     const nearestFailing = callsOf(counted.nearestFailing);

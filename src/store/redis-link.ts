@@ -18,12 +18,12 @@ export interface RedisLinkOptions {
   /** After this long without an answer Redis counts as out, in ms. */
   readonly graceMs: number;
   readonly clock: Clock;
-  /** It throws where nothing should: this replica cannot go on. */
+  /** Called with an unexpected error, after which this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
   readonly log: Logger;
 }
 
-/** The events of the link, which waits for its listeners each time. */
+/** The events of the link. It waits for its listeners each time. */
 export interface LinkEvents {
   /**
    * Redis serves, for the first time or again, or it may have lost data. The link is
@@ -34,12 +34,15 @@ export interface LinkEvents {
   beat: undefined;
   /** Redis is out; this replica goes on without it. */
   lost: Cause | null;
-  /** This replica has just started, and must not use this Redis: it is unsuitable, or has another wheel. */
+  /**
+   * At the start: this replica must not use this Redis, because it is unsuitable or has another
+   * wheel.
+   */
   refused: Error;
 }
 
 export interface Recovered {
-  /** It is the first time that this replica is in step with Redis. */
+  /** It is the first time since the start. */
   readonly isFirst: boolean;
 }
 
@@ -79,10 +82,10 @@ export class RedisLink extends Emitter<LinkEvents> {
   #out = new AbortController();
   /** Monotonic, because the answers themselves set the clock. */
   #answeredAt = performance.now();
-  /** How many changes of servers the listeners of `recovered` know of; null: they are to hear of it again. */
+  /** The number of changes of servers at the last `recovered`; null: emit it again. */
   #known: number | null = null;
   #cause: Cause | null = null;
-  /** The causes that were logged since Redis was last up. */
+  /** The causes that were logged in this outage. */
   readonly #logged = new Set<string>();
 
   constructor(options: RedisLinkOptions) {
@@ -106,7 +109,7 @@ export class RedisLink extends Emitter<LinkEvents> {
     return this.#cause ?? (this.up ? null : this.#options.servers.credentialFault);
   }
 
-  /** Aborts when Redis goes out, or if it is out already: for work that makes no sense without it. */
+  /** Aborts when Redis goes out; already aborted if it is out. For work that needs Redis. */
   get out(): AbortSignal {
     return this.#out.signal;
   }
@@ -147,7 +150,7 @@ export class RedisLink extends Emitter<LinkEvents> {
     }
     const hasLost = this.#joined && verdict.wasEmpty;
     if (hasLost) log.error('Redis has lost data: it is written back from memory');
-    // What follows is done on all connections that are made by now.
+    // The following steps use all connections that exist by now.
     const changes = servers.countChanges();
     if (!this.up || hasLost || changes !== this.#known) {
       this.#known = null;
@@ -157,7 +160,7 @@ export class RedisLink extends Emitter<LinkEvents> {
     }
     const answeredAt = performance.now();
     await this.emit('beat', undefined);
-    // Only now: a Redis that answers, but takes no sync, does not serve.
+    // Only now, because a Redis that answers but refuses a sync does not serve.
     this.#answeredAt = answeredAt;
     this.#cause = null;
     servers.noteServing();
