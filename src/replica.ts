@@ -1,6 +1,6 @@
 import { ConfigError, readConfig } from './config/config.ts';
 import { environmentWarnings, firstSteps, readEnvironment } from './config/environment.ts';
-import { describeSettings, settingsInForce } from './config/in-force.ts';
+import { cloudWarnings, describeSettings, settingsInForce } from './config/in-force.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { logConsole } from './log/library-warnings.ts';
 import { type Log, openLog } from './log/log.ts';
@@ -26,7 +26,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   process.on('unhandledRejection', (err) => log.error({ err }, 'a failure that nobody handled'));
   const version = readVersion();
   log.info({ version, ...settingsInForce(config) }, `starting: ${describeSettings(config)}`);
-  for (const warning of warnings) log.warn(warning);
+  for (const warning of [...warnings, ...cloudWarnings(config)]) log.warn(warning);
 
   let daemon: Daemon | null = null;
   // Before the daemon runs there is nothing to stop: the start is completed first.

@@ -1,7 +1,7 @@
 import { periods } from '../calls/periods.ts';
 import { type Config, ConfigError, readConfig } from '../config/config.ts';
 import { environmentWarnings, readEnvironment } from '../config/environment.ts';
-import { describeSettings } from '../config/in-force.ts';
+import { cloudWarnings, describeSettings } from '../config/in-force.ts';
 import { Prober } from '../graph/probe.ts';
 import { logConsole } from '../log/library-warnings.ts';
 import { withoutSecrets } from '../log/secrets.ts';
@@ -41,7 +41,8 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
       const env = readEnvironment();
       const warnings = environmentWarnings(env).map(asWarning);
       const config = readConfig(env, () => !environment || isOnPath('redis-server'));
-      const about = [describeConfig(config), ...warnings];
+      const clouds = cloudWarnings(config).map(asWarning);
+      const about = [describeConfig(config), ...warnings, ...clouds];
       for await (const found of environment ? [about] : look(config, about)) {
         const some: Finding[] = JSON.parse(withoutSecrets(JSON.stringify(found)));
         findings.push(...some);

@@ -1,5 +1,5 @@
 import type { App, Credential, ManagedIdentity, Webhook } from '../graph/app.ts';
-import { CLOUDS, type CloudName } from '../graph/clouds.ts';
+import { CLOUD_ALIASES, CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { FileError, readText } from './bounded-file.ts';
 import { tryToOpen } from './certificate-file.ts';
 import { GRAPH_URL, GUID, isPlaceholder, SERVICE_URL, type UrlRule } from './checks.ts';
@@ -75,10 +75,11 @@ export class AppReader {
   }
 
   #cloud(place: Place): CloudName {
-    const names = Object.keys(CLOUDS);
+    const names = [...Object.keys(CLOUDS), ...Object.keys(CLOUD_ALIASES)];
     const expected = `must be one of ${names.join(', ')}`;
     const name = this.#yaml.text(place, (text) => names.includes(text), expected);
-    return name === '' ? this.#defaults.defaultCloud : (name as CloudName);
+    if (name === '') return this.#defaults.defaultCloud;
+    return CLOUD_ALIASES[name] ?? (name as CloudName);
   }
 
   #url(place: Place, { isRight, expected }: UrlRule): string {

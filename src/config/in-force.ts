@@ -1,3 +1,4 @@
+import { CLOUDS } from '../graph/clouds.ts';
 import { parseRedisUrl } from '../store/address.ts';
 import type { Config } from './config.ts';
 import { durationText } from './parsers.ts';
@@ -26,6 +27,19 @@ export function describeSettings(config: Config): string {
     `a keepAlive every ${interval}, deadline ${deadline}`,
     `${apps.length === 1 ? 'app' : 'apps'} ${shortened(apps)}`,
   ].join('; ');
+}
+
+/** Apps in a cloud where Microsoft offers no keepAlive, unless something else stands for Graph. */
+export function cloudWarnings({ apps }: Config): string[] {
+  return apps
+    .filter(({ cloud, graphBaseUrl }) => {
+      const { hasKeepAlive, graphHost } = CLOUDS[cloud];
+      return !hasKeepAlive && new URL(graphBaseUrl).host === graphHost;
+    })
+    .map(
+      ({ name, cloud }) =>
+        `app ${name}: Microsoft says that Graph has no keepAlive in the cloud ${cloud}`,
+    );
 }
 
 /** The hosts in a REDIS_URL, without users and passwords. */

@@ -91,7 +91,8 @@ export function oneOf<const T extends string>(
       const meant = Object.hasOwn(aliases, value) ? aliases[value] : value;
       const found = values.find((one) => one === meant);
       if (found !== undefined) return found;
-      const expected = values.length === 1 ? values[0] : `one of ${values.join(', ')}`;
+      const names = [...values, ...Object.keys(aliases)];
+      const expected = names.length === 1 ? names[0] : `one of ${names.join(', ')}`;
       throw new ValueError(`must be ${expected}, not ${quote(value)}`);
     },
   };

@@ -1,4 +1,4 @@
-import { CLOUDS, type CloudName } from '../graph/clouds.ts';
+import { CLOUD_ALIASES, CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { LEAST_PLACES } from '../limiter/fair-limiter.ts';
 import { GRAPH_URL, SERVICE_URL } from './checks.ts';
 import { NO_PROXY, PROXY } from './network-parsers.ts';
@@ -76,9 +76,10 @@ export const APP = {
       example: '/etc/callkeeper/apps.yaml',
     },
     GRAPH_CLOUD: {
-      parser: oneOf(Object.keys(CLOUDS) as CloudName[]),
+      parser: oneOf(Object.keys(CLOUDS) as CloudName[], CLOUD_ALIASES),
       default: 'global',
-      sentence: '`global`, `us-gov-l4`, `us-gov-l5` or `china`.',
+      sentence:
+        '`global` (or `gcc`), `us-gov-l4` (or `gcc-high`), `us-gov-l5` (or `dod`) or `china`: see [apps.md](apps.md#national-clouds).',
     },
     GRAPH_BASE_URL: {
       parser: url(GRAPH_URL),

@@ -5,6 +5,8 @@ interface Cloud {
   readonly authorityHost: string;
   /** The issuer of access tokens of version 1, without the tenant's id. */
   readonly v1Issuer: string;
+  /** Whether Microsoft offers `call: keepAlive`: https://learn.microsoft.com/graph/api/call-keepalive */
+  readonly hasKeepAlive: boolean;
   /** The audience that makes a managed identity's token an app's assertion. */
   readonly tokenExchangeAudience: string;
 }
@@ -21,24 +23,35 @@ export const CLOUDS: Readonly<Record<CloudName, Cloud>> = {
     graphHost: 'graph.microsoft.com',
     authorityHost: 'login.microsoftonline.com',
     v1Issuer: 'https://sts.windows.net/',
+    hasKeepAlive: true,
     tokenExchangeAudience: 'api://AzureADTokenExchange',
   },
   'us-gov-l4': {
     graphHost: 'graph.microsoft.us',
     authorityHost: 'login.microsoftonline.us',
     v1Issuer: 'https://sts.windows.net/',
+    hasKeepAlive: true,
     tokenExchangeAudience: 'api://AzureADTokenExchangeUSGov',
   },
   'us-gov-l5': {
     graphHost: 'dod-graph.microsoft.us',
     authorityHost: 'login.microsoftonline.us',
     v1Issuer: 'https://sts.windows.net/',
+    hasKeepAlive: true,
     tokenExchangeAudience: 'api://AzureADTokenExchangeUSGov',
   },
   china: {
     graphHost: 'microsoftgraph.chinacloudapi.cn',
     authorityHost: 'login.partner.microsoftonline.cn',
     v1Issuer: 'https://sts.chinacloudapi.cn/',
+    hasKeepAlive: false,
     tokenExchangeAudience: 'api://AzureADTokenExchangeChina',
   },
+};
+
+/** Names of Microsoft 365's environments: https://learn.microsoft.com/graph/deployments */
+export const CLOUD_ALIASES: Readonly<Record<string, CloudName>> = {
+  gcc: 'global',
+  'gcc-high': 'us-gov-l4',
+  dod: 'us-gov-l5',
 };

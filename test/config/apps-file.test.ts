@@ -216,7 +216,9 @@ describe('a faulty file is refused', () => {
     ],
     [
       apps(anApp('a', { cloud: 'germany' })),
-      ['line 6: apps[0].cloud must be one of global, us-gov-l4, us-gov-l5, china'],
+      [
+        'line 6: apps[0].cloud must be one of global, us-gov-l4, us-gov-l5, china, gcc, gcc-high, dod',
+      ],
     ],
     [
       apps(anApp('a', { clientSecret: 's' })),
@@ -356,7 +358,7 @@ describe('a faulty file is refused', () => {
       'line 5: apps[0].credential.clientSecretFile names a file that cannot be read (ENOENT)',
       'line 6: apps[1] lacks clientId',
       'line 7: this is not valid YAML (duplicate key)',
-      'line 10: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
+      'line 10: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china, gcc, gcc-high, dod',
     ]);
     expect(() => read(text)).toThrow(/^the file is not usable:\n {2}- line 1: .*\n {2}- line 3:/);
   });

@@ -266,6 +266,14 @@ describe('a value is taken', () => {
     });
   });
 
+  test.each([
+    ['gcc', 'global'],
+    ['gcc-high', 'us-gov-l4'],
+    ['dod', 'us-gov-l5'],
+  ])('of the cloud of Microsoft 365 %s, which is %s', (name, cloud) => {
+    expect(config({ GRAPH_CLOUD: name }).apps).toEqual(config({ GRAPH_CLOUD: cloud }).apps);
+  });
+
   test('of hosts of one’s own, in the clear on loopback only, without the slash at the end', () => {
     const env = {
       GRAPH_BASE_URL: 'http://127.0.0.1:9000/v1.0/',
@@ -583,11 +591,15 @@ describe('a bad environment is refused', () => {
     ],
     [
       { GRAPH_CLOUD: 'germany' },
-      ['GRAPH_CLOUD must be one of global, us-gov-l4, us-gov-l5, china, not "germany"'],
+      [
+        'GRAPH_CLOUD must be one of global, us-gov-l4, us-gov-l5, china, gcc, gcc-high, dod, not "germany"',
+      ],
     ],
     [
       { GRAPH_CLOUD: '__proto__' },
-      ['GRAPH_CLOUD must be one of global, us-gov-l4, us-gov-l5, china, not "__proto__"'],
+      [
+        'GRAPH_CLOUD must be one of global, us-gov-l4, us-gov-l5, china, gcc, gcc-high, dod, not "__proto__"',
+      ],
     ],
     [{ AZURE_TENANT_ID: undefined }, ['AZURE_TENANT_ID is not set']],
     [{ AZURE_TENANT_ID: 'common' }, ['AZURE_TENANT_ID must be a GUID, not "common"']],
@@ -806,7 +818,7 @@ describe('several apps', () => {
     const path = await aFile(text.replace('cloud: china', 'cloud: moon'), 'apps.yaml');
     expect(faultsOf({ APPS_FILE: path, PORT: 'x' })).toEqual([
       'PORT must be a whole number from 0 to 65535, not "x"',
-      'APPS_FILE: line 8: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china',
+      'APPS_FILE: line 8: apps[1].cloud must be one of global, us-gov-l4, us-gov-l5, china, gcc, gcc-high, dod',
       'APPS_FILE: line 11: apps[1].credential.clientSecretFile names a file that cannot be read (ENOENT)',
     ]);
     const none = join(directory, 'none.yaml');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config/config.ts';
-import { describeSettings, settingsInForce } from '../../src/config/in-force.ts';
+import { cloudWarnings, describeSettings, settingsInForce } from '../../src/config/in-force.ts';
 
 const ID = '11111111-1111-4111-8111-111111111111';
 const KEY = 'k3y'.repeat(8);
@@ -54,4 +54,20 @@ describe('the settings in force are described in a line', () => {
     const text = describeSettings({ ...config, apps } as typeof config);
     expect(text).toMatch(/; apps app-0, .*, app-9 and 2 more$/);
   });
+});
+
+test.each([
+  [{ GRAPH_CLOUD: 'china' }, 1],
+  [{ GRAPH_CLOUD: 'china', GRAPH_BASE_URL: 'http://127.0.0.1:9000/v1.0' }, 0],
+  [{ GRAPH_CLOUD: 'dod' }, 0],
+  [{ GRAPH_CLOUD: 'gcc-high' }, 0],
+  [{}, 0],
+])('with %j, %d warning says that the cloud has no keepAlive', (env, count) => {
+  const warnings = cloudWarnings(readConfig({ ...APP, ...env }));
+  expect(warnings).toHaveLength(count);
+  for (const warning of warnings) {
+    expect(warning).toBe(
+      'app default: Microsoft says that Graph has no keepAlive in the cloud china',
+    );
+  }
 });

@@ -39,6 +39,6 @@ describe('one of several values', () => {
   });
 
   test.each(['A', 'c', 'toString', '__proto__'])('is not %j', (text) => {
-    expect(() => parse(text)).toThrow(`must be one of a, b, not "${text}"`);
+    expect(() => parse(text)).toThrow(`must be one of a, b, first, not "${text}"`);
   });
 });
