@@ -1,9 +1,11 @@
-/** @import { Call, Overview, OwnerPage, Owner } from '../client/api.ts' */
+/** @import { Call, CallPage, Overview, OwnerPage, Owner } from '../client/api.ts' */
 
 /** For an answer to come, in ms. */
 const PATIENCE_MS = 10_000;
 /** Owners in one answer: more than the page shows, so that it can say how many more there are. */
 const OWNERS = 200;
+/** Calls in one answer: the most that the API gives. */
+const CALLS = 1_000;
 
 /** The API answered, with a problem (RFC 9457). */
 export class Refused extends Error {
@@ -50,6 +52,35 @@ export class Api {
   }
 
   /**
+   * A page of the calls.
+   *
+   * @param {{ state: string, app: string, label: string, cursor: string }} which '': all
+   * @param {AbortSignal} signal
+   * @returns {Promise<CallPage>}
+   */
+  calls({ state, app, label, cursor }, signal) {
+    const asked = Object.entries({ state, app, label, cursor }).filter(([, value]) => value !== '');
+    const query = new URLSearchParams([...asked, ['limit', String(CALLS)]]);
+    return this.#get(`/calls?${query}`, signal);
+  }
+
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   */
+  async keepAlive(id, signal) {
+    await this.#fetch(`/calls/${encodeURIComponent(id)}/keepAlive`, {}, signal, 'POST');
+  }
+
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   */
+  async untrack(id, signal) {
+    await this.#fetch(`/calls/${encodeURIComponent(id)}/track`, {}, signal, 'DELETE');
+  }
+
+  /**
    * The first page of the owners.
    *
    * @param {{ state?: Owner['state'] }} which
@@ -88,10 +119,17 @@ export class Api {
    * @param {string} path
    * @param {Record<string, string>} more
    * @param {AbortSignal} signal
+   * @param {'GET' | 'POST' | 'DELETE'} method
    */
-  async #fetch(path, more, signal) {
+  async #fetch(path, more, signal, method = 'GET') {
     const headers = this.#key === null ? more : { ...more, authorization: `Bearer ${this.#key}` };
-    const response = await fetch(path, { headers, signal, cache: 'no-store', credentials: 'omit' });
+    const response = await fetch(path, {
+      method,
+      headers,
+      signal,
+      cache: 'no-store',
+      credentials: 'omit',
+    });
     if (response.ok) return response;
     const problem = await response.json().catch(() => ({}));
     throw new Refused(response.status, String(problem.detail ?? `HTTP ${response.status}`));

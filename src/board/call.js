@@ -1,5 +1,6 @@
 /** @import { Call } from '../client/api.ts' */
 /** @import { Api } from './api.js' */
+import { Actions } from './actions.js';
 import { Refused } from './api.js';
 import { byId, html, set, write } from './dom.js';
 import { EventList } from './events.js';
@@ -41,22 +42,37 @@ export class CallView {
   #history = html('ol', { class: 'events' });
   #events = new EventList(this.#history, { withCall: false });
   #evidence = new Evidence();
+  #mayTrack;
+  #actions;
   #name;
 
   /**
    * @param {string} id
-   * @param {() => number} now epoch ms, by the clock of the replica
+   * @param {object} options
+   * @param {() => number} options.now epoch ms, by the clock of the replica
+   * @param {() => boolean} options.mayTrack whether the key has the scope `track`
+   * @param {Api} options.api
+   * @param {AbortSignal} options.signal
    */
-  constructor(id, now) {
+  constructor(id, { now, mayTrack, api, signal }) {
     this.#id = id;
     this.#now = now;
+    this.#mayTrack = mayTrack;
+    this.#actions = new Actions(api, id, signal);
     this.#name = html('code', {}, id);
     const title = html('h1', { id: 'call-title', tabindex: -1 }, 'Call ', this.#name);
     const history = html('h2', { id: 'history-title' }, 'History');
     byId('call').replaceChildren(
-      html('p', {}, html('a', { href: '#/' }, '← All calls')),
+      html(
+        'p',
+        {},
+        html('a', { href: '#/' }, '← Overview'),
+        ' · ',
+        html('a', { href: '#/calls' }, 'All calls'),
+      ),
       title,
       this.#state,
+      this.#actions.element,
       this.#facts,
       html('section', { 'aria-labelledby': 'history-title' }, history, this.#history),
       this.#evidence.section,
@@ -111,6 +127,7 @@ export class CallView {
     const state = call.reason === 'owner-lost' ? OWNER_LOST : STATES[call.state];
     set(this.#state, { 'data-state': isFailing ? 'failing' : call.state });
     write(this.#state, isFailing ? failing : state);
+    this.#actions.show(call.state === 'tracked' && this.#mayTrack());
     this.#tick();
     this.#evidence.gather(call);
   }

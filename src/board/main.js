@@ -3,10 +3,11 @@
 /** @import { Overview } from '../client/api.ts' */
 import { Api, Refused } from './api.js';
 import { CallView } from './call.js';
-import { byId, byIdAs, write } from './dom.js';
+import { byId, byIdAs, set, write } from './dom.js';
 import { EventList, EventsState } from './events.js';
 import { follow } from './follow.js';
 import { askForKey, forgetKey, readKey } from './key.js';
+import { ListView } from './list.js';
 import { Losses } from './losses.js';
 import { Notices } from './notices.js';
 import { OverviewView } from './overview.js';
@@ -34,6 +35,9 @@ const session = new AbortController();
 let page = new AbortController();
 /** Whether there has been an answer: before, there is nothing to see. */
 let isOpen = false;
+/** Whether the key has the scope `track`. */
+let mayTrack = false;
+let deadlineMs = 0;
 
 async function run() {
   const { signal } = session;
@@ -52,6 +56,8 @@ async function run() {
 /** @param {Overview} overview */
 function show(overview) {
   aheadMs = Date.parse(overview.at) - Date.now();
+  mayTrack = overview.scopes.some((scope) => scope === 'track' || scope === 'admin');
+  deadlineMs = overview.deadlineMs;
   if (!isOpen) open(overview);
   overviewView.show(overview);
   replicas.show(overview);
@@ -96,13 +102,31 @@ function route() {
   if (!isOpen) return;
   page.abort();
   page = new AbortController();
+  const { signal } = page;
   const id = /^#\/calls\/([\w-]{8,128})$/.exec(location.hash)?.[1];
-  const wasCall = !byId('call').hidden;
+  const query = /^#\/calls(?:\?(.*))?$/.exec(location.hash);
+  const isOverview = id === undefined && query === null;
+  const wasElsewhere = !byId('call').hidden || !byId('calls').hidden;
   byId('call').hidden = id === undefined;
-  byId('overview').hidden = id !== undefined;
-  document.title = id === undefined ? 'Callkeeper' : `${id} – Callkeeper`;
-  if (id !== undefined) void new CallView(id, now).run(api, page.signal);
-  else if (wasCall) byId('main').focus({ preventScroll: true });
+  byId('calls').hidden = query === null;
+  byId('overview').hidden = !isOverview;
+  for (const [name, isHere] of Object.entries({ overview: isOverview, calls: query !== null })) {
+    set(byId(`to-${name}`), { 'aria-current': isHere && 'page' });
+  }
+  document.title = titleOf(id, isOverview);
+  if (id !== undefined)
+    void new CallView(id, { now, mayTrack: () => mayTrack, api, signal }).run(api, signal);
+  else if (query !== null) void new ListView(query[1] ?? '', now, deadlineMs).run(api, signal);
+  else if (wasElsewhere) byId('main').focus({ preventScroll: true });
+}
+
+/**
+ * @param {string | undefined} id
+ * @param {boolean} isOverview
+ */
+function titleOf(id, isOverview) {
+  if (id !== undefined) return `${id} – Callkeeper`;
+  return isOverview ? 'Callkeeper' : 'Calls – Callkeeper';
 }
 
 // An address of its own for it would be in the way of the page's.

@@ -97,7 +97,8 @@ function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]):
 
 function describe({ error, causes, calls }: Fault, scope: Scope, { now, tally }: Known): string {
   const { isAll, since, app } = scope;
-  const many = `${count(calls)} of ${plural(tally.tracked, 'call')}`;
+  // The calls were counted a little before.
+  const many = `${count(calls)} of ${plural(Math.max(tally.tracked, calls), 'call')}`;
   const time = `since ${clockTime(since, now)}`;
   if (isAll) {
     const all = app === null ? 'everything' : `everything of the app ${app}`;

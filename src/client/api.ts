@@ -284,6 +284,8 @@ export interface Overview {
   readonly history: History;
   /** What happened within the last 24 hours, the latest first. */
   readonly incidents: readonly Incident[];
+  /** What the key may do. */
+  readonly scopes: readonly Scope[];
   /** Why the replica that answers is not ready; none where it is. */
   readonly unready: readonly string[];
   readonly redis: OverviewRedis;
@@ -388,6 +390,8 @@ export interface ResultInfo {
   readonly subcode: number | null;
   readonly message: string;
 }
+
+export type Scope = 'read' | 'track' | 'admin';
 
 /** critical: calls are being lost, or will be. notice: it is over. */
 export type Severity = 'critical' | 'warning' | 'notice';

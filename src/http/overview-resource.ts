@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import type { Call } from '../calls/call.ts';
 import type { Overview } from '../calls/overview.ts';
+import { SCOPES, type Scope } from '../calls/principal.ts';
 import { MARGIN_STEPS } from '../calls/tally.ts';
 import { troublesOf } from '../calls/troubles.ts';
 import type { Wheel } from '../calls/wheel.ts';
@@ -72,6 +73,9 @@ export const OverviewSchema = Type.Object(
     incidents: Type.Array(IncidentSchema, {
       description: 'What happened within the last 24 hours, the latest first.',
     }),
+    scopes: Type.Array(Type.Enum([...SCOPES], { type: 'string', title: 'Scope' }), {
+      description: 'What the key may do.',
+    }),
     unready: Type.Array(Type.String(), {
       description: 'Why the replica that answers is not ready; none where it is.',
     }),
@@ -115,6 +119,8 @@ export interface OverviewContext {
   readonly isDurable: (id: string) => boolean;
   /** The reasons why this replica is not ready. */
   readonly ready: () => string[];
+  /** Of whoever asks. */
+  readonly scopes: ReadonlySet<Scope>;
 }
 
 export function presentOverview(overview: Overview, context: OverviewContext): OverviewResource {
@@ -156,6 +162,7 @@ export function presentOverview(overview: Overview, context: OverviewContext): O
     causes: causes.slice(0, MOST_CAUSES).map(presentCause),
     history: presentHistory(overview.columns, deadlineMs),
     incidents: incidents.map(presentIncident),
+    scopes: SCOPES.filter((scope) => context.scopes.has(scope)),
     unready,
     redis: { up: redis.up, cause: redis.cause, fix: redis.fix },
     replicas: replicas.map(({ replica, version, keepAlives }) => ({

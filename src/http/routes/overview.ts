@@ -4,7 +4,7 @@ import type { Overviews } from '../../calls/overview.ts';
 import { problemAnswers } from '../answers.ts';
 import { type OverviewContext, OverviewSchema, presentOverview } from '../overview-resource.ts';
 
-export interface OverviewRoutesOptions extends Omit<OverviewContext, 'isDurable'> {
+export interface OverviewRoutesOptions extends Omit<OverviewContext, 'isDurable' | 'scopes'> {
   readonly overviews: Overviews;
   readonly calls: CallsFor<'isDurable'>;
 }
@@ -24,10 +24,10 @@ export const overviewRoutes: FastifyPluginCallbackTypebox<OverviewRoutesOptions>
   { overviews, calls, ...context },
   done,
 ) => {
-  app.get('/overview', { schema }, async ({ principal: { reach } }) => {
+  app.get('/overview', { schema }, async ({ principal: { reach, scopes } }) => {
     const theirs = calls.within(reach);
     const isDurable = (id: string) => theirs.isDurable(id);
-    return presentOverview(await overviews.read(reach), { ...context, isDurable });
+    return presentOverview(await overviews.read(reach), { ...context, isDurable, scopes });
   });
 
   done();
