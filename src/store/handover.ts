@@ -1,6 +1,6 @@
 import type { PlacedEvent } from '../calls/event.ts';
 import type { RedisClient } from './connection.ts';
-import { FORWARDING_KEY, HANDOVER_KEY } from './keys.ts';
+import { FORWARDING_KEY, HANDOVER_KEY, WEBHOOKS_ON_KEY } from './keys.ts';
 import { decodeEvent, isOfLaterVersion, type StreamEntry } from './stream-entry.ts';
 
 export interface HandoverOptions {
@@ -12,6 +12,8 @@ export interface HandoverOptions {
 }
 
 const BATCH_SIZE = 100;
+/** As long as a delivery is retried: whatever waited longer would be given up. */
+const ON_S = 24 * 60 * 60;
 
 /**
  * The events that webhooks have to deliver. They stay in their own stream, which is not trimmed,
@@ -25,9 +27,28 @@ export class Handover {
     this.#options = options;
   }
 
+  /**
+   * If webhooks were off until now, discards the events from before. Call it once.
+   *
+   * @param startedAt since when this replica has webhooks, by `performance.now()`
+   */
+  async begin(startedAt: number): Promise<void> {
+    const { redis } = this.#options;
+    if ((await redis.exists(WEBHOOKS_ON_KEY)) === 0) {
+      const [seconds, micros] = (await redis.time()).map(Number) as [number, number];
+      // Measured after the answer, so rather too early than too late.
+      const sinceMs = Math.ceil(performance.now() - startedAt);
+      const onAt = seconds * 1_000 + Math.floor(micros / 1_000) - sinceMs;
+      await redis.xtrim(HANDOVER_KEY, 'MINID', onAt);
+    }
+    await this.#markOn();
+  }
+
   async hold(): Promise<boolean> {
     const { redis, replica, holdMs } = this.#options;
-    return (await redis.holdLock(FORWARDING_KEY, replica, Math.ceil(holdMs))) === 1;
+    if ((await redis.holdLock(FORWARDING_KEY, replica, Math.ceil(holdMs))) !== 1) return false;
+    await this.#markOn();
+    return true;
   }
 
   async release(): Promise<void> {
@@ -58,6 +79,10 @@ export class Handover {
 
   async ack(places: readonly string[]): Promise<void> {
     await this.#options.redis.xdel(HANDOVER_KEY, ...places);
+  }
+
+  async #markOn(): Promise<void> {
+    await this.#options.redis.set(WEBHOOKS_ON_KEY, '1', 'EX', ON_S);
   }
 }
 

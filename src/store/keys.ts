@@ -58,6 +58,8 @@ export const PROBE_KEY = `${TAG}:probe`;
 export const EVENTS_KEY = `${TAG}:events`;
 /** Stream: what webhooks have to deliver, until it was handed to their queue. */
 export const HANDOVER_KEY = `${TAG}:handover`;
+/** There while webhooks are switched on, and for a day afterwards. */
+export const WEBHOOKS_ON_KEY = `${TAG}:webhooks-on`;
 /** Held by the replica that hands events on to webhooks. */
 export const FORWARDING_KEY = `${TAG}:forwarding`;
 

@@ -17,6 +17,8 @@ export interface ForwarderOptions {
   /** Resolves when events have come, or the signal aborts. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
   readonly isUp: () => boolean;
+  /** Since when webhooks are on in this replica; monotonic. */
+  readonly startedAt: number;
   /** So often it looks also where nothing has come: another replica may have died. */
   readonly lookMs: number;
   readonly clock: Clock;
@@ -44,6 +46,7 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #hasBegun = false;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -75,7 +78,9 @@ export class Forwarder {
   }
 
   async #forward(): Promise<void> {
-    const { group, order, queue } = this.#options;
+    const { group, order, queue, startedAt } = this.#options;
+    if (!this.#hasBegun) await group.begin(startedAt);
+    this.#hasBegun = true;
     while (!this.#stopped.signal.aborted && (await group.hold())) {
       const { places, events } = await group.take();
       if (places.length === 0) return;

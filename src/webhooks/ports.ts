@@ -5,6 +5,8 @@ import type { PlacedEvent } from '../calls/event.ts';
  * them there, in their order. Methods reject where Redis does not answer.
  */
 export interface EventGroup {
+  /** Discards what happened before webhooks were switched on, by `performance.now()`. */
+  begin(startedAt: number): Promise<void>;
   /** Whether this replica is the one, for a while from now on. */
   hold(): Promise<boolean>;
   release(): Promise<void>;

@@ -8,7 +8,7 @@ import { type Delivery, hasUntaken, openQueue } from './delivery-queue.ts';
 import { Forwarder, type ForwarderOptions } from './forwarder.ts';
 import { Sender, type SenderOptions } from './sender.ts';
 
-export type WebhooksOptions = Omit<ForwarderOptions, 'queue'> &
+export type WebhooksOptions = Omit<ForwarderOptions, 'queue' | 'startedAt'> &
   Omit<DelivererOptions, 'queue' | 'sender' | 'connections'> &
   SenderOptions & {
     /** For the queue, which does not close it. It fails fast. */
@@ -30,6 +30,7 @@ export class Webhooks {
   readonly #options: WebhooksOptions;
   readonly #sender: Sender;
   readonly #stopped = new AbortController();
+  readonly #startedAt = performance.now();
   #running: Promise<void> = Promise.resolve();
   #queue: Queue<Delivery> | null = null;
   #forwarder: Forwarder | null = null;
@@ -76,7 +77,8 @@ export class Webhooks {
   async #open(): Promise<void> {
     const { redis, prefix, log } = this.#options;
     this.#queue ??= await whenReady(openQueue(redis, prefix), log);
-    const parts = { ...this.#options, queue: this.#queue, sender: this.#sender };
+    const shared = { queue: this.#queue, sender: this.#sender, startedAt: this.#startedAt };
+    const parts = { ...this.#options, ...shared };
     if (this.#forwarder === null) {
       this.#forwarder = new Forwarder(parts);
       this.#forwarder.start();

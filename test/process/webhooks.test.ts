@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { createServerIdentity } from '../../src/simulator/certificate.ts';
+import { WEBHOOKS_ON_KEY } from '../../src/store/keys.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { Receiver, SECRET } from '../webhooks/receiver.ts';
 import { World } from './world.ts';
@@ -101,6 +102,8 @@ test(
       { pointer: '/webhookUrl', detail: expect.stringContaining('127.0.0.1') },
     ]);
     expect((await telling.request('POST', `/calls/${id}/track`, body)).status).toBe(201);
+    // Until then webhooks are off, and what happens is not delivered later.
+    await expect.poll(() => redis.client.exists(WEBHOOKS_ON_KEY)).toBe(1);
     telling.signal('SIGKILL');
     await telling.exit();
     expect((await silent.request('DELETE', `/calls/${id}/track`)).status).toBe(204);
@@ -108,6 +111,19 @@ test(
     await vi.waitFor(() => expect(receiver.typesOf(id)).toEqual(['call.untracked']), PATIENCE);
   },
 );
+
+test('webhooks that are switched on deliver nothing from before', SLOW, async () => {
+  const { world, receiver, env } = await newWorld();
+  const silent = await world.replica({ REDIS_URL: redis.url }).ready();
+  const [before, after] = [world.simulator.createCall(), world.simulator.createCall()];
+  for (const id of [before, after]) await silent.request('POST', `/calls/${id}/track`);
+  expect((await silent.request('DELETE', `/calls/${before}/track`)).status).toBe(204);
+  await world.replica({ ...env, WEBHOOK_URL: receiver.url }).ready();
+  // Also what a replica without webhooks writes from now on.
+  expect((await silent.request('DELETE', `/calls/${after}/track`)).status).toBe(204);
+  await vi.waitFor(() => expect(receiver.typesOf(after)).toEqual(['call.untracked']), PATIENCE);
+  expect(receiver.typesOf(before)).toEqual([]);
+});
 
 test(
   'a receiver that hangs does not keep a replica from stopping; the next one tells it',

@@ -153,3 +153,13 @@ export async function publish(
   const fields = ['type', type, 'name', name, 'at', `${at}`, 'id', call.id, 'record', text];
   return (await server.client.xadd(key, '*', ...fields)) ?? '';
 }
+
+/** Gives the entries of a stream places of long ago. */
+export async function backdate(
+  redis: Pick<RedisClient, 'xrange' | 'del' | 'xadd'>,
+  key: string,
+): Promise<void> {
+  const entries = await redis.xrange(key, '-', '+');
+  await redis.del(key); // or the new places would have to be greater
+  for (const [i, [, fields]] of entries.entries()) await redis.xadd(key, `${i + 1}-1`, ...fields);
+}

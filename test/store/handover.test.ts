@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Handover } from '../../src/store/handover.ts';
-import { EVENTS_KEY, HANDOVER_KEY } from '../../src/store/keys.ts';
+import { EVENTS_KEY, HANDOVER_KEY, WEBHOOKS_ON_KEY } from '../../src/store/keys.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
 import { aRemovedCall, recordOf } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { fast } from './fixture.ts';
+import { backdate, fast } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
@@ -32,6 +32,41 @@ describe('the handover', () => {
     expect(events.map(({ event }) => event.id)).toEqual(['call-0001', 'call-0002']);
     expect(await one.take()).toEqual({ places, events });
     await one.ack(places);
+    expect((await one.take()).places).toEqual([]);
+  });
+
+  test('begins without the events from before it was switched on, whoever wrote them', async () => {
+    const { redis, one, other, publish } = await aHandover();
+    await publish('call-0001', textOf('call-0001'));
+    await publish('call-0002', later(textOf('call-0002')));
+    await backdate(redis, HANDOVER_KEY);
+    await one.begin(performance.now());
+    expect(await redis.xlen(HANDOVER_KEY)).toBe(0);
+    const place = await publish('call-0003', textOf('call-0003'));
+    // A second replica, or one that starts again, finds it on.
+    await other.begin(performance.now());
+    await one.begin(performance.now());
+    expect((await one.take()).places).toEqual([place]);
+  });
+
+  test('begins with the events since it was switched on, although Redis answers only now', async () => {
+    const { one, publish } = await aHandover();
+    const place = await publish('call-0001', textOf('call-0001'));
+    await one.begin(performance.now() - 60_000);
+    expect((await one.take()).places).toEqual([place]);
+  });
+
+  test('is on for a day after the last replica with webhooks', async () => {
+    const { redis, one, publish } = await aHandover();
+    await one.begin(performance.now());
+    expect(await redis.ttl(WEBHOOKS_ON_KEY)).toBeGreaterThan(86_000);
+    await redis.expire(WEBHOOKS_ON_KEY, 60);
+    expect(await one.hold()).toBe(true);
+    expect(await redis.ttl(WEBHOOKS_ON_KEY)).toBeGreaterThan(86_000);
+    await redis.del(WEBHOOKS_ON_KEY); // it has expired
+    await publish('call-0001', textOf('call-0001'));
+    await backdate(redis, HANDOVER_KEY);
+    await one.begin(performance.now());
     expect((await one.take()).places).toEqual([]);
   });
 

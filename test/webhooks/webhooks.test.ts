@@ -14,7 +14,7 @@ import type { Targets } from '../../src/webhooks/targets.ts';
 import { Webhooks } from '../../src/webhooks/webhooks.ts';
 import { aCall, aRemovedCall, idIn, NOW } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { fast, publish, realClock, SOON, silent } from '../store/fixture.ts';
+import { backdate, fast, publish, realClock, SOON, silent } from '../store/fixture.ts';
 import { Receiver, SECRET } from './receiver.ts';
 
 const server = redisForFile();
@@ -259,5 +259,32 @@ describe('the owner of a call', () => {
     await server.flush();
     await tell('ended', receiver.url);
     await vi.waitFor(() => expect(count('delivered')).toBe(3), SOON);
+  });
+});
+
+describe('webhooks that are switched on', () => {
+  test('for the first time deliver nothing from before', async () => {
+    const receiver = await aReceiver();
+    for (const type of ['ended', 'expired', 'at-risk'] as const) {
+      await tell(type, `${receiver.url}/hook`);
+    }
+    await backdate(server.client, HANDOVER_KEY);
+    await someWebhooks();
+    await expect.poll(() => server.client.xlen(HANDOVER_KEY)).toBe(0);
+    const fresh = await tell('ended', `${receiver.url}/hook`);
+    await vi.waitFor(() => expect(receiver.told).toHaveLength(1), SOON);
+    expect(receiver.told).toMatchObject([{ event: { id: fresh } }]);
+  });
+
+  test('again within a day deliver what happened meanwhile', async () => {
+    const receiver = await aReceiver();
+    const { webhooks } = await someWebhooks();
+    const first = await tell('at-risk', `${receiver.url}/hook`);
+    await vi.waitFor(() => expect(receiver.told).toHaveLength(1), SOON);
+    await webhooks.stop(AbortSignal.timeout(1_000));
+    const meanwhile = await tell('ended', `${receiver.url}/hook`);
+    await someWebhooks();
+    await vi.waitFor(() => expect(receiver.told).toHaveLength(2), SOON);
+    expect(receiver.told).toMatchObject([{ event: { id: first } }, { event: { id: meanwhile } }]);
   });
 });
