@@ -121,9 +121,9 @@ export class Calls {
     return { kind: 'taken', ...counts };
   }
 
-  /** Whether Redis has what this replica knows about the call. */
+  /** Whether Redis knows the call as it is here, except perhaps its last renewals and failures. */
   isDurable(id: string): boolean {
-    return this.#deps.registry.isAcknowledged(id);
+    return this.#deps.registry.isDurable(id);
   }
 
   /** A call that is tracked, or was within the last 24 h. */

@@ -73,8 +73,8 @@ export interface RecordRegistry<R> {
   readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
   /** Changes records, based on what is known of them. One result per change, in order. */
   update(changes: readonly Change<R>[]): Promise<Changed<R>[]>;
-  /** Whether Redis has what this replica knows of the record. */
-  isAcknowledged(id: string): boolean;
+  /** Whether Redis knows what the record says, except perhaps its last renewals and failures. */
+  isDurable(id: string): boolean;
 }
 
 export type CallRegistry = RecordRegistry<CallRecord>;

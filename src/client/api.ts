@@ -5,7 +5,7 @@ export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */
   readonly id: string;
   readonly state: CallState;
-  /** False if only this replica knows this, because Redis is out. */
+  /** False if Redis is out and does not know the call as it is here; it may lack the last renewals and failures. */
   readonly durable: boolean;
   /** The configured app whose credentials keep the call alive. */
   readonly app: string;

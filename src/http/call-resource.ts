@@ -63,7 +63,9 @@ export const CallSchema = Type.Object(
     id: Type.String({ description: "Graph's id of the call; a GUID is in lower case." }),
     state: CallState,
     durable: Type.Boolean({
-      description: 'False if only this replica knows this, because Redis is out.',
+      description:
+        'False if Redis is out and does not know the call as it is here; it may lack the last ' +
+        'renewals and failures.',
     }),
     app: Type.String({ description: 'The configured app whose credentials keep the call alive.' }),
     tenantId: Type.String(),

@@ -34,6 +34,8 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #removed: readonly Map<string, string>[];
   /** The ids that Redis has not acknowledged yet. This is what `durable: false` means. */
   readonly #unacknowledged = new Set<string>();
+  /** Of these, the records that say something new. */
+  readonly #news = new Set<string>();
   readonly #versions: number[];
   readonly #decoded = new Map<string, { readonly text: string; readonly record: R }>();
 
@@ -142,7 +144,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     this.#onChange(this.tracked(slot).get(id) ?? '', '');
     mapAt(this.#tracked, slot).delete(id);
     mapAt(this.#removed, slot).delete(id);
-    this.#unacknowledged.delete(id);
+    this.setAcknowledged(id);
     this.#versions[slot] = this.version(slot) + 1;
   }
 
@@ -157,9 +159,20 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     }
   }
 
-  setAcknowledged(id: string, isAcknowledged: boolean): void {
-    if (isAcknowledged) this.#unacknowledged.delete(id);
-    else this.#unacknowledged.add(id);
+  setAcknowledged(id: string): void {
+    this.#unacknowledged.delete(id);
+    this.#news.delete(id);
+  }
+
+  /** @param isNews Redis does not know the words about the record, or its state; see `isDurable` */
+  setUnacknowledged(id: string, isNews: boolean): void {
+    this.#unacknowledged.add(id);
+    if (isNews) this.#news.add(id);
+  }
+
+  /** Whether Redis knows what the record says, except perhaps its last renewals and failures. */
+  isDurable(id: string): boolean {
+    return !this.#news.has(id);
   }
 
   isAcknowledged(id: string): boolean {

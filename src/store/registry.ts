@@ -111,6 +111,10 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return this.#options.local.isAcknowledged(id);
   }
 
+  isDurable(id: string): boolean {
+    return this.#options.local.isDurable(id);
+  }
+
   /** How many calls Redis has not acknowledged yet. */
   get unacknowledged(): number {
     return this.#options.local.unacknowledged.size;
@@ -168,7 +172,8 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     for (const item of left) {
       const draft = this.#draft(item);
       results[item.index] = { kind: 'kept', before: draft.before, after: this.#keep(draft) };
-      if (local.text(item.change.id) !== '') local.setAcknowledged(item.change.id, false);
+      const isNews = draft.write.announcements.some(isAboutState);
+      if (local.text(item.change.id) !== '') local.setUnacknowledged(item.change.id, isNews);
     }
     return results;
   }
@@ -289,7 +294,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
    */
   #acknowledge(id: string, announced: readonly Announcement[] = []): void {
     const { kind, local, now, onAnnounced } = this.#options;
-    local.setAcknowledged(id, true);
+    local.setAcknowledged(id);
     const unheard = this.#unheard.get(id);
     if (unheard === undefined) return;
     this.#unheard.delete(id);
@@ -358,6 +363,11 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
       return 'newer';
     }
   }
+}
+
+/** At risk or recovered, a call is as well known to Redis as before. */
+function isAboutState({ type }: Announcement): boolean {
+  return type !== 'at-risk' && type !== 'recovered';
 }
 
 /** Changes nothing: the record is written as it is. */

@@ -108,10 +108,10 @@ describe('removed calls', () => {
     local.merge(removed(ONE, NOW - 3 * MINUTE));
     local.merge(removed(TWO, NOW - 2 * MINUTE));
     local.merge(removed(THREE, NOW));
-    local.setAcknowledged(ONE, false);
+    local.setUnacknowledged(ONE, true);
     local.dropRemoved(SLOT, NOW - MINUTE);
     expect([...local.removed(SLOT).keys()]).toEqual([ONE, THREE]);
-    local.setAcknowledged(ONE, true);
+    local.setAcknowledged(ONE);
     local.dropRemoved(SLOT, NOW - MINUTE);
     expect([...local.removed(SLOT).keys()]).toEqual([THREE]);
   });
@@ -119,7 +119,7 @@ describe('removed calls', () => {
   test('that are dropped are as good as never known, and nothing more is to be told of them', () => {
     const local = aLocal();
     local.merge(tracked(ONE));
-    local.setAcknowledged(ONE, false);
+    local.setUnacknowledged(ONE, true);
     expect(local.isAcknowledged(ONE)).toBe(false);
     local.drop(ONE);
     expect([local.text(ONE), local.isAcknowledged(ONE), local.unacknowledged.size]).toEqual([

@@ -266,6 +266,22 @@ describe('while Redis is out', () => {
     expect(await told()).toHaveLength(1);
   });
 
+  test('a call that Redis knows stays durable while it is renewed and fails', async () => {
+    const { registry, link, add } = await aReplica(server);
+    await add(tracked(ONE), tracked(TWO), tracked(THREE));
+    link.up = false;
+    await add(renewed(ONE, NOW + 1));
+    expect([registry.isDurable(ONE), registry.unacknowledged]).toEqual([true, 1]);
+    // What the bot says, and that the call is over, only this replica knows.
+    await add(tracked(TWO, { generation: 'r9', labels: { take: '2' } }), stopped(THREE));
+    await add(renewed(TWO, NOW + 2));
+    expect([TWO, THREE].map((id) => registry.isDurable(id))).toEqual([false, false]);
+    link.up = true;
+    await registry.flush();
+    expect([ONE, TWO, THREE].map((id) => registry.isDurable(id))).toEqual([true, true, true]);
+    expect(registry.unacknowledged).toBe(0);
+  });
+
   test('a change holds here also if Redis dies before it answers', async () => {
     const { registry, redis, add } = await aReplica(server);
     redis.disconnect();
@@ -281,7 +297,7 @@ describe('while Redis is out', () => {
     const other = await aReplica(server);
     await other.add(tracked(ONE));
     local.merge(tracked(ONE));
-    local.setAcknowledged(ONE, false);
+    local.setUnacknowledged(ONE, true);
     await add(renewed(ONE, NOW + 1));
     expect(registry.unacknowledged).toBe(0);
     expect(await told()).toEqual([['tracked', ONE]]);
