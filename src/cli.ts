@@ -2,8 +2,8 @@
 import process from 'node:process';
 import { readOldestNode } from './platform/version.ts';
 
-// Looked at before anything else is loaded: some of it fails on an older Node, in words that
-// help nobody, and npm only warns.
+// Checked before anything else is loaded: on an older Node it fails with messages that help nobody,
+// and npm only warns.
 const { node } = process.versions;
 const oldest = readOldestNode();
 if (node.localeCompare(oldest, 'en', { numeric: true }) < 0) {

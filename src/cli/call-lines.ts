@@ -28,7 +28,7 @@ const OTHERS: readonly Column<Call>[] = [
   { heading: 'ERROR AND LABELS', width: 16, read: errorAndLabels },
 ];
 
-/** The time left stands where no id, however long, pushes it off the screen. */
+/** The time left comes before the id, so that no long id pushes it off the screen. */
 export const TRACKED: Form<Call> = { columns: [ID, LEFT, ...OTHERS], paint: paintCall };
 export const REMOVED: Form<Call> = { columns: [ID, REMOVED_AT, ...OTHERS], paint: paintCall };
 
@@ -42,7 +42,7 @@ function ago(renewedAt: string | null, now: number): string {
   return renewedAt === null ? 'never' : `${span(now - Date.parse(renewedAt))} ago`;
 }
 
-/** The error first if it is why the call fails; labels first if it is an old one. */
+/** The error comes first if the call fails because of it; labels come first if it is old. */
 function errorAndLabels(call: Call): string {
   const both = [describeError(call), describeLabels(call)];
   if (call.consecutiveFailures === 0) both.reverse();
@@ -68,7 +68,7 @@ export function describeFailure(
   return [isNamed ? null : status, code, message].filter((part) => part !== null).join(' ');
 }
 
-/** In two units at the most: `12m05s`; negative ones have passed. */
+/** In at most two units: `12m05s`. A negative duration has passed. */
 export function span(ms: number): string {
   if (Number.isNaN(ms)) return '?';
   const seconds = Math.round(Math.abs(ms) / 1_000);

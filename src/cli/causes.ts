@@ -11,7 +11,7 @@ export interface Cause {
   readonly tenantId: string;
   readonly status: number | null;
   readonly code: string | null;
-  /** Of the latest failure. */
+  /** When the latest failure was. */
   readonly message: string;
   readonly calls: number;
   /** How many of them are at risk. */
@@ -22,7 +22,7 @@ export interface Cause {
   readonly deadlineAt: string;
 }
 
-/** How one call failed last. */
+/** The last failure of one call. */
 type Failure = Pick<Cause, 'app' | 'tenantId' | 'status' | 'code' | 'message'> & {
   readonly at: string;
 };

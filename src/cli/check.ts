@@ -57,7 +57,7 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
       exit = EXIT.usage;
     }
     if (json) process.stdout.write(`${printableJson({ ok: exit === EXIT.done, findings }, 2)}\n`);
-    // A name that is being looked up cannot be given up: Node would wait for it.
+    // A name lookup cannot be aborted, so Node would wait for it.
     setTimeout(() => process.exit(), LINGER_MS).unref();
     return exit;
   },
@@ -66,7 +66,7 @@ Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
 const LINGER_MS = 500;
 const CORRECT = 'Correct the environment: see docs/configuration.md.';
 
-/** All at once; told in their order. */
+/** Runs all at once; prints them in order. */
 async function* look(config: Config, about: Finding[]): AsyncGenerator<Finding[]> {
   const { graph: timeouts, skewMs } = periods(config.intervalMs, config.deadlineMs);
   const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };

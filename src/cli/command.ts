@@ -1,12 +1,12 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { nearest } from '../config/did-you-mean.ts';
 
-/** What was asked for is not as it should be; the message says how. */
+/** The command or its options are invalid; the message says how. */
 export class UsageError extends Error {
   readonly code = 'USAGE';
 }
 
-/** Resolves with the exit code; null: the process goes on, and sets it by itself. */
+/** Resolves with the exit code; null: the process goes on and sets it itself. */
 export type Command = (args: readonly string[]) => Promise<number | null>;
 
 type Options = ParseArgsOptionsConfig;
@@ -18,14 +18,14 @@ export interface CommandOptions<O extends Options> {
   /** What `--help` prints; a function if it has to be made. */
   readonly usage: string | (() => Promise<string>);
   readonly options: O;
-  /** What its arguments are, in the singular; none are taken without. */
+  /** The name of its arguments, in the singular; without it the command takes none. */
   readonly operand?: string;
   run(values: Values<O>, operands: readonly string[]): Promise<number | null>;
 }
 
 /**
- * A command from its options: with `--help`, and with an error that names what was
- * most likely meant.
+ * Makes a command that has `--help`, and whose errors suggest the option that was most likely
+ * meant.
  */
 export function command<const O extends Options>(described: CommandOptions<O>): Command {
   const { usage, options, operand, run } = described;
@@ -56,7 +56,7 @@ function read(options: Options, args: readonly string[], operand: string | undef
     const { values, positionals } = parseArgs(loose);
     return [values, positionals] as const;
   } catch (error) {
-    // Of what is left, in Node's words: a value that is missing, or is one too many.
+    // The remaining faults, in Node's words: a missing value, or one too many.
     throw new UsageError((error as Error).message.split('\n')[0], { cause: error });
   }
 }
@@ -66,7 +66,7 @@ function unknownOption(given: string, names: readonly string[]): string {
   return `there is no option ${given}${near === null ? '' : `; did you mean --${near}?`}`;
 }
 
-/** What is read of options, whose faults are then those of the usage. */
+/** Turns errors of reading options into usage errors. */
 export function readUsage<T>(read: () => T): T {
   try {
     return read();

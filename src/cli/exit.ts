@@ -1,11 +1,11 @@
 /** Exit codes; docs/cli.md lists them. */
 export const EXIT = {
   done: 0,
-  /** Something was found wrong, or was refused. */
+  /** A check failed, or Callkeeper refused the request. */
   failed: 1,
-  /** The command, or the environment, is not as it should be. */
+  /** The command or the environment is invalid. */
   usage: 2,
-  /** Callkeeper cannot be reached, or was not ready in the time. */
+  /** Callkeeper could not be reached, or was not ready, within the time. */
   unreachable: 3,
   /** 401 */
   unauthorized: 4,

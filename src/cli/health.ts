@@ -6,7 +6,7 @@ import { printable } from './printable.ts';
 import { probe } from './probes.ts';
 import { URLS } from './remote-options.ts';
 
-/** Shorter than probes have it: Docker's default in the image is 5 s. */
+/** Shorter than the time-out of probes: in the image it is 5 s. */
 const LIMIT_MS = 4_000;
 
 export const run = command({

@@ -1,16 +1,16 @@
 import { UsageError } from './command.ts';
 import { readId } from './remote.ts';
 
-/** More are no list that somebody meant to give. */
+/** Nobody means to give a longer list. */
 const MOST_IDS = 1_000_000;
-/** Longer than any id; what is longer is no list of ids. */
+/** Longer than any id. A longer text is not a list of ids. */
 const MOST_CHARACTERS = 256;
 
 /**
- * The given ids, as the daemon writes them, each once. `-` stands for those on standard input,
- * separated by spaces or line ends. All are read before anything is done.
+ * The ids in their canonical form, each once. `-` means those on standard input, separated by
+ * spaces or line ends. All are read before anything is done.
  *
- * @throws UsageError if one is no id, or there is none
+ * @throws UsageError if one is not an id, or if there are none
  */
 export async function readIds(operands: readonly string[]): Promise<string[]> {
   const ids = new Set<string>();

@@ -8,7 +8,7 @@ import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 const STATES = ['tracked', 'ended', 'expired', 'untracked'] as const;
-/** As many as a page may hold. */
+/** The most calls of a page. */
 const PAGE = 1_000;
 
 export const run = command({

@@ -27,7 +27,7 @@ Keeps Microsoft Teams calls of bots alive on Microsoft Graph.
   --version
 `;
 
-/** A command loads nothing of the others. */
+/** Each command loads only its own modules. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   serve: () => import('./serve.ts'),
   check: () => import('./check.ts'),
@@ -42,7 +42,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   demo: () => import('./demo.ts'),
 };
 
-/** Resolves with the exit code; null: the process goes on, and sets it by itself. */
+/** Resolves with the exit code; null: the process goes on and sets it itself. */
 export async function main(args: readonly string[]): Promise<number | null> {
   endWithReader();
   onLauncherGone(() => process.kill(process.pid, 'SIGTERM'));
@@ -68,8 +68,8 @@ async function load(name: string): Promise<Command> {
 }
 
 /**
- * Whoever reads what is printed may have seen enough, as `head` does; or the terminal is
- * gone. A command that has more to end than itself listens as well.
+ * Ends the process when its output is closed, as by `head` or a closed terminal. A command that
+ * must clean up has its own listener.
  */
 function endWithReader(): void {
   const { stdout } = process;
@@ -93,7 +93,7 @@ async function tell(error: unknown, name: string): Promise<number> {
   return complain(String(message ?? error), EXIT.failed);
 }
 
-/** A message may have lines of its own, but nothing else that is not to be read. */
+/** A message may have several lines, but no other control characters. */
 function complain(message: string, exit: number): number {
   process.stderr.write(`callkeeper: ${printableLines(message)}\n`);
   return exit;

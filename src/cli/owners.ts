@@ -75,7 +75,7 @@ async function show(callkeeper: Callkeeper, { name, app, json }: Named): Promise
   return EXIT.done;
 }
 
-/** An unknown owner is no error: it has no calls to stop. */
+/** It is no error if the owner is unknown: it has no calls to stop. */
 async function stop(callkeeper: Callkeeper, { name, app, json }: Named): Promise<number> {
   const { stopped, durable } = await callkeeper.dropOwner(name, { app });
   const calls = `${count(stopped, 'call')} stopped`;

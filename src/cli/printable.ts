@@ -3,14 +3,14 @@ import { escapeJson, printable } from '../log/printable.ts';
 
 export { printable } from '../log/printable.ts';
 
-/** As {@link printable}, for JSON, which stays JSON: one line, or as `indent` has it. */
+/** Like {@link printable}, but valid JSON, in one line or with `indent`. */
 export function printableJson(value: unknown, indent = 0): string {
   return escapeJson(JSON.stringify(value, null, indent));
 }
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** Printable, and in colour where the terminal has some and nobody objects (NO_COLOR). */
+/** Printable, and in colour if the terminal has colours and NO_COLOR is not set. */
 export function paint(style: Style, text: string): string {
   return styleText(style, printable(text), { stream: process.stdout });
 }

@@ -1,14 +1,14 @@
-/** What a replica answers to a probe. */
+/** The answer of a replica to a probe. */
 export type Probed =
   | { readonly kind: 'ok'; readonly text: string }
-  /** It answers, and is not ready; `reasons` in its words. */
+  /** It answers that it is not ready, with its reasons. */
   | { readonly kind: 'unready'; readonly reasons: string }
   | { readonly kind: 'silent'; readonly why: string };
 
-/** Longer than any answer of a probe. */
+/** Longer than any answer to a probe. */
 const MOST_CHARACTERS = 4_000_000;
 
-/** Asks `/livez`, `/readyz` or `/metrics`, which need no key. Never rejects. */
+/** Requests `/livez`, `/readyz` or `/metrics`, which need no key. Never rejects. */
 export async function probe(base: string, path: string, signal: AbortSignal): Promise<Probed> {
   try {
     const url = new URL(path, base.endsWith('/') ? base : `${base}/`);
@@ -27,7 +27,7 @@ function readDetail(text: string): string | null {
     const { detail } = JSON.parse(text) as { detail?: unknown };
     return typeof detail === 'string' ? detail : null;
   } catch {
-    return null; // A proxy's page, most likely: its status is told.
+    return null; // probably a proxy's page: the status says enough
   }
 }
 

@@ -57,7 +57,7 @@ function shown(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** What to tell of an error of the client, and the exit code; null: it is another's. */
+/** The message and exit code for an error of the client; null for any other error. */
 export function describeRefusal(error: unknown): { message: string; exit: number } | null {
   if (error instanceof CallkeeperUnreachableError) {
     return { message: describeSilence(error), exit: EXIT.unreachable };

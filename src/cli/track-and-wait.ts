@@ -36,7 +36,7 @@ async function trackOne(
     const line = isJson ? printableJson(call) : printable(`${call.id}  ${describe(call)}`);
     return { line, exit: isRenewed ? EXIT.done : EXIT.failed };
   } catch (error) {
-    // Any other refusal is of all calls.
+    // Any other refusal holds for all calls.
     const isOfCall = error instanceof CallkeeperError && [400, 403].includes(error.status);
     if (!isOfCall || error.problem === null) throw error;
     const { detail } = error.problem;

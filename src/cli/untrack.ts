@@ -6,7 +6,7 @@ import { printable, printableJson } from './printable.ts';
 import { connect, describeRefusal } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
-/** Requests at once: each call is one of its own. */
+/** Concurrent requests; each call needs one. */
 const AT_ONCE = 16;
 
 export const run = command({
@@ -42,12 +42,12 @@ interface Told {
   readonly error?: string;
 }
 
-/** What concerns one call does not keep the others from being stopped. */
+/** A refusal that concerns only one call does not stop the others. */
 async function stop(callkeeper: Callkeeper, id: string): Promise<Told & { exit: number }> {
   try {
     return { id, ...(await callkeeper.untrack(id)), exit: EXIT.done };
   } catch (error) {
-    // With no key that is good no other fares better.
+    // Without a valid key, all other requests would fail too.
     if (!(error instanceof CallkeeperError) || error.status === 401) throw error;
     const refusal = describeRefusal(error);
     return { id, error: refusal?.message ?? '', exit: refusal?.exit ?? EXIT.failed };

@@ -9,15 +9,15 @@ import { Page } from './watch/page.ts';
 import { readStanding } from './watch/standing.ts';
 import type { View } from './watch/view.ts';
 
-/** Between two looks at the standing of the replicas. */
+/** Pause between two checks of the replicas, in ms. */
 const STANDING_MS = 2_000;
-/** Between two readings of all calls; longer where there are many, */
+/** Pause between two reads of all calls, in ms; longer if there are many, */
 const CALLS_MS = 5_000;
 /** so that this many times as long as it took passes before the next. */
 const CALLS_PAUSE = 10;
 const PAGE = 1_000;
 
-/** Of which calls and events. */
+/** The filter of calls and events. */
 interface Filter {
   readonly app: string | undefined;
   readonly label: readonly string[] | undefined;
@@ -57,7 +57,7 @@ ${REMOTE_USAGE}`,
   },
 });
 
-/** Until it is told to end; rejects where the daemon refuses, as for want of a key. */
+/** Runs until a signal; rejects if the daemon refuses, for example without a key. */
 async function watch(
   remote: Remote,
   filter: Filter,
@@ -74,7 +74,7 @@ async function watch(
   await Promise.all(
     loops.map((loop) =>
       loop.catch((error: unknown) => {
-        // What is rejected because of the end is no failure.
+        // A rejection because of the end is not a failure.
         if (!signal.aborted) failures.push(error);
         ending.abort();
       }),
@@ -92,7 +92,7 @@ async function followStandings({ urls }: Remote, view: View, signal: AbortSignal
   }
 }
 
-/** The client opens the stream again, after the last event, for as long as it takes. */
+/** The client reopens the stream after the last event, for as long as it takes. */
 async function followEvents(
   { callkeeper }: Remote,
   filter: Filter,
@@ -115,7 +115,7 @@ async function followCalls(
     try {
       await view.calls.read(callkeeper.list({ ...filter, limit: PAGE }, { signal }));
     } catch (error) {
-      // The standing of the replicas says so already.
+      // The state of the replicas already shows it.
       if (!(error instanceof CallkeeperUnreachableError)) throw error;
     }
     const tookMs = performance.now() - startedAt;

@@ -1,16 +1,16 @@
 import { span } from '../call-lines.ts';
 import { about, type Finding } from './finding.ts';
 
-/** A reading of another's clock; epoch ms of ours before and after it was asked. */
+/** A reading of another clock, and our clock before and after the request; epoch ms. */
 export interface Reading {
   readonly at: number;
-  /** What `at` has been rounded down to, in ms. */
+  /** The precision of `at`, which is rounded down to it, in ms. */
   readonly resolutionMs: number;
   readonly sentAt: number;
   readonly answeredAt: number;
 }
 
-/** By how much our clock is ahead of the other for certain, in ms; below 0: behind. */
+/** By how much our clock is certainly ahead of the other, in ms; below 0: behind. */
 export function aheadMs({ at, resolutionMs, sentAt, answeredAt }: Reading): number {
   if (sentAt > at + resolutionMs) return sentAt - at - resolutionMs;
   return Math.min(0, answeredAt - at);
@@ -19,7 +19,7 @@ export function aheadMs({ at, resolutionMs, sentAt, answeredAt }: Reading): numb
 export interface Bounds {
   readonly warnMs: number;
   readonly failMs: number;
-  /** What comes of a clock that is wrong. */
+  /** The consequence of a wrong clock. */
   readonly consequence: string;
 }
 

@@ -1,17 +1,17 @@
-/** What one look at one thing has shown. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at; stable: `configuration`, `redis.persistence`, `graph`. */
+  /** The name of the check, which is stable: `configuration`, `redis.persistence`, `graph`. */
   readonly check: string;
-  /** Which one: a server of Redis, an app; null where there is but one. */
+  /** Which server of Redis, or which app; null if there is only one. */
   readonly subject: string | null;
-  /** `warning`: it works, but not as well, or as safely, as it should. */
+  /** `warning`: it works, but not as well or as safely as it should. */
   readonly status: 'ok' | 'warning' | 'failed';
   readonly detail: string;
-  /** What to do about it; null where there is nothing to. */
+  /** What to do about it; null if nothing. */
   readonly fix: string | null;
 }
 
-/** Makes findings of one subject. */
+/** Makes findings about one subject. */
 export function about(subject: string | null) {
   return {
     ok: (check: string, detail: string): Finding => {

@@ -9,12 +9,12 @@ import { header } from '../../headers/header.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 
-/** By more the clock of an assertion is off for Entra: AADSTS700024. */
+/** Entra refuses assertions of a clock that is off by more, in ms: AADSTS700024. */
 const CLOCK_FAIL_MS = 5 * 60_000;
 /** An HTTP date has whole seconds. */
 const DATE_RESOLUTION_MS = 1_000;
 
-/** What becomes of an app at Entra and at Graph. Never rejects. */
+/** Checks an app at Entra and Graph. Never rejects. */
 export async function checkApp(app: App, prober: Prober, skewMs: number): Promise<Finding[]> {
   try {
     return judgeProbe(app, await prober.probe(app), skewMs);
@@ -85,7 +85,7 @@ function systemCodeOf({ cause }: TokenError): string {
 
 function judgeDate(app: App, { answer, sent }: Attempt, skewMs: number): Finding[] {
   const at = Date.parse((answer && header(answer, 'date')) ?? '');
-  // The clock of something in front of Graph is nobody's concern.
+  // The clock of a proxy in front of Graph does not matter.
   if (answer === null || requestIdOf(answer) === null || Number.isNaN(at)) return [];
   const reading = { ...sent, at, resolutionMs: DATE_RESOLUTION_MS };
   const finding = judgeClock('graph.clock', "Graph's", reading, {

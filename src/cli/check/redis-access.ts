@@ -10,10 +10,10 @@ import { type RedisCredentials, RotatingCredentials } from '../../store/credenti
 import { about, type Finding } from './finding.ts';
 import { ENTRA_FIX, serviceOf } from './services.ts';
 
-/** How Redis is asked here, as a replica would. */
+/** How `check` logs in to Redis, in the same way as a replica. */
 export interface RedisAccess {
   readonly connection: ConnectionOptions;
-  /** Whether there is a token for it; null if it takes none. */
+  /** Whether there is a token; null if Redis needs none. */
   readonly token: Finding | null;
   readonly close: () => Promise<void>;
 }
@@ -47,7 +47,7 @@ export async function openRedis(url: string, config: Config): Promise<RedisAcces
   return { connection, token: judgeToken(tokens.credentials), close: tokens.stop };
 }
 
-/** Credentials that stay as they are, with the fix that suits where they come from. */
+/** Credentials that never change, with the fix for their origin. */
 function inUrl(url: string, { redisUrlFile }: Config): RedisCredentials | null {
   const address = parseRedisUrl(url);
   if (redisUrlFile !== null) return new RotatingCredentials(credentialIn(address), FILE_FIX);

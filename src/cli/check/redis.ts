@@ -13,10 +13,10 @@ import { about, type Finding } from './finding.ts';
 import { openRedis } from './redis-access.ts';
 import { type Service, serviceOf } from './services.ts';
 
-/** Under this nobody needs to know, in ms. */
+/** A smaller difference of clocks is not reported, in ms. */
 const CLOCK_WARN_MS = 1_000;
 
-/** Of the Redis that REDIS_URL names, or of the daemon's own. Never rejects. */
+/** Checks the Redis of REDIS_URL, or the embedded one. Never rejects. */
 export async function checkRedis(config: Config): Promise<Finding[]> {
   try {
     const url = config.redisUrl ?? (await findEmbedded(config.dataDir));
@@ -67,7 +67,7 @@ interface Circumstances {
   readonly skewMs: number;
 }
 
-/** Each of what is asked of a server of Redis. */
+/** The checks of a Redis server. */
 export function judgeServer(server: ServerSurvey, around: Circumstances): Finding[] {
   const { isSingle, service, skewMs } = around;
   const { name, info, clock } = server;

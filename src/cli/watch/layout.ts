@@ -25,10 +25,13 @@ export interface Size {
   readonly columns: number;
 }
 
-/** Of its three parts: two titles with a heading, one without, and an empty line before each. */
+/**
+ * The lines of its three parts besides their rows: two titles with a heading, one without, and an
+ * empty line before each.
+ */
 const ROWS_OF_TITLES = 8;
 
-/** Lays out at most so many lines, none longer than the terminal is wide; they are safe for it. */
+/** Lays out at most this many lines, which fit the terminal and are safe for it. */
 export function layOut(picture: Picture, { rows, columns }: Size, now: number): string[] {
   const { standings, causes, nearest, total, events } = picture;
   const head = standings.flatMap((standing) => shortStandingLines(standing, columns));

@@ -13,7 +13,7 @@ const STYLES: Readonly<Record<string, Style>> = {
   'owner.renewed': 'green',
 };
 
-/** A line an event, and one where a replica is otherwise than before. */
+/** Prints a line for each event and for each change of a replica's state. */
 export class Lines implements View {
   readonly calls = null;
   readonly #out: NodeJS.WritableStream;
@@ -47,7 +47,9 @@ export function eventLine(item: EventItem): string {
   return paintEvent(type, [timestamp, type.padEnd(14), ...aboutOf(item.event)]);
 }
 
-/** As {@link eventLine}, for a page so wide: with the time of day, and long ids shortened. */
+/**
+ * Like {@link eventLine}, for a page of this width: with the time of day, and long ids shortened.
+ */
 export function shortEventLine(item: EventItem, columns: number): string {
   if (item.kind === 'gap') return cut(GAP, columns);
   const { type, timestamp } = item.event;
@@ -90,7 +92,10 @@ export function standingLine({ url, state, why, counts }: Standing): string {
   return counts ? `${line}  ${countsOf(counts).join(', ')}` : line;
 }
 
-/** As {@link standingLine}, for a page so wide: the time left first, and why on its own line. */
+/**
+ * Like {@link standingLine}, for a page of this width: the time left first, and the reason on its
+ * own line.
+ */
 export function shortStandingLines(standing: Standing, columns: number): string[] {
   const { url, state, why, counts } = standing;
   const told = counts ? countsOf(counts).reverse() : [];

@@ -4,19 +4,22 @@ import { Shortlist } from './shortlist.ts';
 import type { Standing } from './standing.ts';
 import type { View } from './view.ts';
 
-/** https://invisible-island.net/xterm/ctlseqs/ctlseqs.html: its own page, no cursor, no wrapping. */
+/**
+ * The alternate screen, no cursor, no wrapping:
+ * https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+ */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const LEAVE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const REST_OF_LINE = '\x1b[K';
 const REST_OF_PAGE = '\x1b[J';
 
-/** Deadlines come nearer on it. */
+/** How often the page is drawn, so that the time left counts down, in ms. */
 const DRAW_MS = 1_000;
-/** Of calls, and of events: more than there are rows. */
+/** The most calls and events that are kept: more than there are rows. */
 const MOST_KEPT = 200;
 
-/** A page of the terminal, drawn again and again; the terminal is left as it was found. */
+/** A page that is drawn again and again. Restores the terminal at the end. */
 export class Page implements View {
   readonly calls;
   readonly #shortlist = new Shortlist(MOST_KEPT);
@@ -34,7 +37,7 @@ export class Page implements View {
     this.#out.write(ENTER);
     this.#drawNow();
   };
-  /** The terminal is the shell's: what is due to be drawn may come before the word to go on. */
+  /** Suspended: the terminal belongs to the shell, so nothing may be drawn. */
   #isAway = false;
   #standings: readonly Standing[] = [];
   #events: readonly EventItem[] = [];

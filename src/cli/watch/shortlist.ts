@@ -1,7 +1,7 @@
 import type { Call, Event } from '../../client/index.ts';
 import { byDeadline, Causes } from '../causes.ts';
 
-/** What matters of any number of calls: memory is bounded. */
+/** What the page needs about any number of calls, in bounded memory. */
 export class Shortlist {
   readonly #most: number;
   #nearest: readonly Call[] = [];

@@ -1,12 +1,12 @@
 import { type Probed, probe } from '../probes.ts';
 
-/** How a replica is, by what it says itself. */
+/** The state of a replica, as it reports it. */
 export interface Standing {
   readonly url: string;
   readonly state: 'ready' | 'not ready' | 'not reachable';
-  /** Why it is not; '' where it is ready. */
+  /** Why it is not ready; '' if it is. */
   readonly why: string;
-  /** Of all calls, by what it knows; null where it cannot be reached. */
+  /** The counts of all calls that it knows; null if it cannot be reached. */
   readonly counts: Counts | null;
 }
 
@@ -14,11 +14,11 @@ export interface Counts {
   readonly tracked: number;
   readonly failing: number;
   readonly atRisk: number;
-  /** What is left for the call nearest to its deadline, in ms; says nothing where there is none. */
+  /** The time left of the call nearest to its deadline, in ms; meaningless without calls. */
   readonly minMarginMs: number;
 }
 
-/** For the answers of a replica. */
+/** The limit of a request to a replica, in ms. */
 const LIMIT_MS = 3_000;
 
 /** Never rejects. */

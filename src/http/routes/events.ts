@@ -70,7 +70,7 @@ const schema = {
 
 const CUT_OFF = {
   stalled: 'a client that reads no events is cut off',
-  unwelcome: 'a client is told of no more events: its key counts no more',
+  unwelcome: 'an event stream was ended: its key is no longer valid',
 };
 
 /** `Retry-After` if all streams are in use, in seconds. */

@@ -295,7 +295,7 @@ describe('GET /events', () => {
   test.each([
     ['the next event', 60_000],
     ['the next heartbeat', 20],
-  ])('tells no more, from %s on, to whose key counts no more', async (by, eventHeartbeatMs) => {
+  ])('ends by the next %s after its key was revoked', async (by, eventHeartbeatMs) => {
     let holds = true;
     const principal = {
       name: 'bot',
@@ -316,7 +316,7 @@ describe('GET /events', () => {
     await client.ended;
     expect(client.events).toHaveLength(1);
     await vi.waitFor(
-      () => expect(fixture.logged.join('')).toContain('its key counts no more'),
+      () => expect(fixture.logged.join('')).toContain('its key is no longer valid'),
       SOON,
     );
   });
