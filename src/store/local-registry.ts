@@ -8,9 +8,6 @@ import type { Identified, RecordKind } from './record-kind.ts';
  */
 const MAX_REMOVED = 1_000_000;
 
-/** Limit of records that are kept decoded: some 10 MB. */
-const MAX_DECODED = 8_192;
-
 export interface LocalRegistryOptions<R extends Identified> {
   readonly kind: RecordKind<R>;
   readonly slots: number;
@@ -37,7 +34,6 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   /** Of these, the records that say something new. */
   readonly #news = new Set<string>();
   readonly #versions: number[];
-  readonly #decoded = new Map<string, { readonly text: string; readonly record: R }>();
 
   constructor(options: LocalRegistryOptions<R>) {
     const { kind, slots } = options;
@@ -80,19 +76,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
 
   get(id: string): R {
     const text = this.text(id);
-    return text === '' ? this.#kind.empty(id) : this.#believe(this.#decode(id, text));
-  }
-
-  /**
-   * Caches, because a due call is read three times: by its visit, before its request and after it.
-   */
-  #decode(id: string, text: string): R {
-    const last = this.#decoded.get(id);
-    if (last?.text === text) return last.record;
-    const record = this.#kind.decode(id, text);
-    if (this.#decoded.size >= MAX_DECODED) this.#decoded.clear();
-    this.#decoded.set(id, { text, record });
-    return record;
+    return text === '' ? this.#kind.empty(id) : this.#believe(this.#kind.decode(id, text));
   }
 
   isRemoved(id: string): boolean {
