@@ -295,7 +295,7 @@ describe('GET /events', () => {
   test.each([
     ['the next event', 60_000],
     ['the next heartbeat', 20],
-  ])('ends by the next %s after its key was revoked', async (by, eventHeartbeatMs) => {
+  ])('ends with %s after its key was revoked', async (by, eventHeartbeatMs) => {
     let holds = true;
     const principal = {
       name: 'bot',
