@@ -1,10 +1,13 @@
 /** @import { Call, CallPage, Overview, OwnerPage, Owner } from '../client/api.ts' */
 
-/** For an answer to come, in ms. */
+/** The time limit of an answer, in ms. */
 const PATIENCE_MS = 10_000;
-/** Owners in one answer: more than the page shows, so that it can say how many more there are. */
+/**
+ * The most owners in one answer: more than the page shows, so that it can say how many more there
+ * are.
+ */
 const OWNERS = 200;
-/** Calls in one answer: the most that the API gives. */
+/** The most calls in one answer of the API. */
 const CALLS = 1_000;
 
 /** The API answered, with a problem (RFC 9457). */
@@ -25,7 +28,7 @@ export class Refused extends Error {
   }
 }
 
-/** The API of the replica that this page came from, asked with one key, or none. */
+/** The API of the replica that served this page, with one key or none. */
 export class Api {
   #key;
 
@@ -93,7 +96,7 @@ export class Api {
   }
 
   /**
-   * Opens the stream of events, for as long as the signal lets it.
+   * Opens the event stream until the signal aborts.
    *
    * @param {{ call?: string, after: string }} what only of this call; those after a place
    * @param {AbortSignal} signal

@@ -29,7 +29,7 @@ const STOPPED_BY = {
   'owner-lost': "the end of its owner's lease",
 };
 
-/** The page at `#/calls/ID`: one call, for as long as the signal lets it. */
+/** The page at `#/calls/ID`: one call, until the signal aborts. */
 export class CallView {
   #id;
   #now;
@@ -102,7 +102,7 @@ export class CallView {
       try {
         this.#show(await api.call(this.#id, signal));
       } catch (error) {
-        // That there is no answer is said for the whole page.
+        // The whole page already shows that there is no answer.
         if (error instanceof Refused && !signal.aborted) this.#refused(error);
       }
       await sleep(EVERY_MS, signal);
@@ -120,7 +120,7 @@ export class CallView {
   /** @param {Call} call */
   #show(call) {
     this.#call = call;
-    // A GUID may have been asked for in capitals.
+    // The user may have typed a GUID in capitals.
     write(this.#name, call.id);
     const isFailing = call.state === 'tracked' && call.consecutiveFailures > 0;
     const failing = `tracked, failing: ${call.lastError?.message ?? ''}`;
@@ -132,7 +132,7 @@ export class CallView {
     this.#evidence.gather(call);
   }
 
-  /** Some of it changes with time alone. */
+  /** Updates what changes with the time. */
   #tick() {
     if (this.#call === null) return;
     for (const [name, value] of Object.entries(factsOf(this.#call, this.#now()))) {

@@ -2,7 +2,7 @@
 import { html, list, set, write } from './dom.js';
 import { span, time } from './format.js';
 
-/** Calls in rows, and what is left to each as it passes. */
+/** Calls in rows, with the time left of each. */
 export class CallsTable {
   #rows;
   #now;
@@ -42,7 +42,7 @@ export class CallsTable {
     this.tick();
   }
 
-  /** What time alone changes. */
+  /** Updates what changes with the time. */
   tick() {
     for (const [i, { deadlineAt }] of this.#calls.entries()) {
       const cell = this.#rows.children[i]?.children[1];
@@ -68,7 +68,7 @@ function makeRow(id) {
 }
 
 /**
- * What tells a call from others, to people.
+ * What distinguishes a call for people.
  *
  * @param {Call} call
  */
@@ -80,7 +80,7 @@ function nameOf({ app, owner, labels }) {
 }
 
 /**
- * What another replica did is known here a little later.
+ * This replica learns a little later what another one did.
  *
  * @param {Call} call
  * @param {number} now

@@ -52,7 +52,7 @@ function update(row, cause) {
 }
 
 /**
- * The list of calls that fail so.
+ * The list of calls that fail for this reason.
  *
  * @param {Cause} cause
  */

@@ -1,5 +1,5 @@
-// Builds elements. Whatever comes from outside becomes text: nothing here reads HTML, and the
-// page's policy (trusted types) lets nothing else do so either.
+// Builds elements. Everything from outside becomes text: nothing here parses HTML, and the policy
+// of the page (trusted types) forbids it elsewhere.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -67,7 +67,7 @@ export function byIdAs(id, kind) {
 }
 
 /**
- * Sets a text only where it is another: what has not changed is not read out again.
+ * Sets a text only if it has changed, so that a screen reader does not repeat it.
  *
  * @param {Element} element
  * @param {string} text
@@ -77,8 +77,8 @@ export function write(element, text) {
 }
 
 /**
- * Gives a parent one child an item, in their order. A child stays for as long as there is an item
- * of its key, with the focus if it has it.
+ * Gives a parent one child per item, in order. A child stays, with its focus, as long as there is
+ * an item with its key.
  *
  * @template Item
  * @param {Element} parent
@@ -109,7 +109,7 @@ export function list(parent, items, keyOf, make, update) {
   for (const [i, child] of children.entries()) {
     if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null);
   }
-  // One that was moved has lost it.
+  // A child that was moved has lost the focus.
   if (focused instanceof HTMLElement && focused.isConnected && parent.contains(focused)) {
     focused.focus({ preventScroll: true });
   }

@@ -2,12 +2,12 @@
 import { byId, html, list, write } from './dom.js';
 import { itsCalls, time } from './format.js';
 
-/** So many are shown. */
+/** The most events that are shown. */
 const MOST = 25;
-/** However many come, the list is drawn so often. */
+/** The shortest time between two updates of the list, in ms. */
 const DRAW_MS = 300;
 
-/** What an event says, in a word or two. */
+/** The type of an event, in one or two words. */
 const WORDS = {
   'call.tracked': 'tracked',
   'call.ended': 'ended',
@@ -39,7 +39,7 @@ export class EventList {
 
   /** @param {Event} event */
   add(event) {
-    // It may come again.
+    // An event may come again.
     if (this.#ids.has(event.id)) return;
     this.#ids.add(event.id);
     this.#events.unshift(event);
@@ -95,7 +95,7 @@ function whyOwner(type, { tracked, stopsAt }) {
   return stopsAt === null ? '' : `${calls} stopped at ${time(stopsAt)} unless it renews its lease`;
 }
 
-/** Whether events come, and if not why. */
+/** Shows whether events come, and if not, why. */
 export class EventsState {
   #isLive = true;
   #isRedisUp = true;

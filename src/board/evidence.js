@@ -3,10 +3,10 @@ import { html, write } from './dom.js';
 
 /** @typedef {NonNullable<Call['lastError']>} CallError */
 
-/** So many failed requests are gathered. */
+/** The most failed requests that are kept. */
 const MOST = 20;
 
-/** What Microsoft support asks for, of one call: each failed request once, newest first. */
+/** What Microsoft support asks for about one call: each failed request once, newest first. */
 export class Evidence {
   /** @type {CallError[]} */
   #errors = [];
@@ -25,7 +25,7 @@ export class Evidence {
   }
 
   /**
-   * Of the call as it stood at some time.
+   * Adds the failure of a call.
    *
    * @param {Call} call
    */
@@ -38,7 +38,7 @@ export class Evidence {
     write(this.#text, [call, ...this.#errors.map(describe)].join('\n\n'));
   }
 
-  /** Away from localhost a browser wants TLS for the clipboard. */
+  /** Except on localhost, a browser allows the clipboard only with TLS. */
   async #copy() {
     try {
       await navigator.clipboard.writeText(this.#text.textContent ?? '');

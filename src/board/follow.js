@@ -9,13 +9,14 @@ const RETRY_MS = 2_000;
 
 /**
  * Follows the events while somebody looks, and goes on after the last one where the stream breaks.
- * A page that nobody sees holds no stream: a browser opens but six connections to a server, over all
- * tabs. Resolves when the signal aborts, or the key does not do.
+ * A page that nobody sees holds no stream: a browser opens but six connections to a server, over
+ * all tabs. Resolves when the signal aborts, or the key does not do.
  *
  * @param {Api} api
  * @param {object} options
  * @param {string} [options.call] only of this call
- * @param {string} options.after a place: what came after it is told first, as far as it is kept
+ * @param {string} options.after a place: the stream begins with the events after it, as far as they
+ *   are kept
  * @param {(event: Event) => void} options.onEvent
  * @param {(isLive: boolean) => void} options.onState
  * @param {AbortSignal} options.signal
@@ -51,7 +52,8 @@ export async function follow(api, { call, after, onEvent, onState, signal }) {
 }
 
 /**
- * Server-Sent Events, as this API sends them: https://html.spec.whatwg.org/multipage/server-sent-events.html
+ * Server-Sent Events, as this API sends them:
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
  * @param {() => void} onSilence

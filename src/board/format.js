@@ -30,7 +30,7 @@ export function span(ms) {
 }
 
 /**
- * A span with nothing left over where there is nothing: "15 min".
+ * A duration without zero parts: "15 min".
  *
  * @param {number} ms
  */
@@ -41,7 +41,7 @@ export function roundSpan(ms) {
 }
 
 /**
- * The time of the day, where the reader is; with the day where it is another one.
+ * The local time of the day; with the date if it is another day.
  *
  * @param {string | number} instant
  */

@@ -13,7 +13,7 @@ export function forgetKey() {
 }
 
 /**
- * Asks for a key, with which the page then begins anew; one that was refused is forgotten.
+ * Asks for a key, with which the page then starts again. Forgets a key that was refused.
  *
  * @param {Refused} refusal
  */

@@ -1,6 +1,9 @@
 /** @import { Call, Event } from '../client/api.ts' */
 
-/** Graph's codes if it ended a call for want of a keepAlive: "Delete call" on Microsoft Learn. */
+/**
+ * Graph's codes for a call that it ended because it got no keepAlive: "Delete call" on Microsoft
+ * Learn.
+ */
 const TIMED_OUT = { code: 408, subcode: 8537 };
 
 /** Limit of calls that are remembered, of each kind. */

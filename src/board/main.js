@@ -1,5 +1,5 @@
 // The board: one page over the API. It asks with the key that it is given, which stays in this
-// tab's session storage, and shows what it is told as text.
+// tab's session storage, and shows all data as text.
 /** @import { Overview } from '../client/api.ts' */
 import { Api, Refused } from './api.js';
 import { CallView } from './call.js';
@@ -78,7 +78,7 @@ function open({ deadlineMs }) {
   route();
   void owners.run(api, session.signal);
   void follow(api, {
-    // What was lost a while ago is still to be told of.
+    // Also shows calls that were lost a while ago.
     after: `${Math.round(now() - deadlineMs)}-0`,
     onEvent: (event) => {
       events.add(event);

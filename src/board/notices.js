@@ -48,7 +48,7 @@ export class Notices {
   }
 
   /**
-   * Says what has begun, or is over, once: its numbers change all the time.
+   * Announces once what has begun or is over, because its numbers change all the time.
    *
    * @param {Overview} overview
    */
@@ -81,11 +81,11 @@ export class Notices {
     this.#state(isWell ? 'well' : isPast ? 'past' : 'ill', isWell ? 'All well' : words.join(', '));
   }
 
-  /** @param {string | null} problem what the answer said, where there was one */
+  /** @param {string | null} problem what the answer said; null: there was none */
   noAnswer(problem) {
     if (problem === null && Date.now() - this.#answeredAt < GRACE_MS) return;
     this.#isOut = true;
-    // Nothing is asked while nobody looks: it need not be out since then.
+    // A hidden page sends no requests, so the outage may be shorter.
     const last = `No answer. The last one came at ${time(this.#answeredAt)}: this is how it was then.`;
     const what = problem === null ? last : `Refused: ${problem}.`;
     this.#show([{ key: 'no-answer', text: `${what} Trying again.` }, ...this.#known]);

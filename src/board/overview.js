@@ -8,7 +8,7 @@ import { Margins } from './margins.js';
 import { Timeline } from './timeline.js';
 import { Wheel } from './wheel.js';
 
-/** The page at `#/`: how all calls are. */
+/** The page at `#/`: the state of all calls. */
 export class OverviewView {
   #now;
   #wheel;
@@ -58,7 +58,7 @@ export class OverviewView {
     this.#failing.show(more, deadlineMs);
   }
 
-  /** What time alone changes. */
+  /** Updates what changes with the time. */
   #tick() {
     if (this.#shown === null || byId('overview').hidden) return;
     const { nearest, deadlineMs } = this.#shown;

@@ -2,9 +2,9 @@
 import { byId, html, list, set, write } from './dom.js';
 import { count, percent, roundSpan, time } from './format.js';
 
-/** One that has not been heard of for so long is gone; its signs of life are seldom. */
+/** A replica that was silent for this long is gone, in ms. */
 const GONE_MS = 10_000;
-/** And is told of for an interval, but no less than this. */
+/** A replica that is gone stays on the page for an interval, but at least this long, in ms. */
 const TOLD_MS = 60_000;
 
 /**
@@ -15,7 +15,7 @@ const TOLD_MS = 60_000;
  * @property {number} of how many lived then
  */
 
-/** The replicas that live, and for a while those that did. */
+/** The living replicas, and for a while those that are gone. */
 export class Replicas {
   /** @type {Map<string, Seen>} */
   #seen = new Map();
@@ -27,7 +27,7 @@ export class Replicas {
       this.#seen.set(replica, { replica, version, at: now, of: replicas.length });
     }
     for (const seen of this.#seen.values()) {
-      // Of the others nothing is known while Redis is out.
+      // While Redis is out, nothing is known about the other replicas.
       if (!redis.up) seen.at = Math.max(seen.at, now);
       if (now - seen.at > GONE_MS + Math.max(intervalMs, TOLD_MS)) this.#seen.delete(seen.replica);
     }

@@ -1,7 +1,10 @@
-/** From the centre, in the units of the drawing; a sector is as long as its slots are loaded. */
+/**
+ * Distances from the centre, in units of the drawing. The more calls its slots have, the longer a
+ * sector is.
+ */
 export const INNER = 54;
 export const OUTER = 100;
-/** Of the whole turn, on each side of a sector. */
+/** The gap on each side of a sector, as a part of the turn. */
 const GAP = 0.0009;
 
 /**

@@ -1,6 +1,6 @@
 /** @import { Overview } from '../client/api.ts' */
 
-/** More slots than this are drawn some to a sector. */
+/** If there are more slots than this, a sector has several. */
 const MOST_SECTORS = 120;
 
 /**
@@ -26,7 +26,7 @@ export function fold({ tracked, failing }) {
 }
 
 /**
- * As many as may be, of as many slots each where that can be had.
+ * As many sectors as possible, with the same number of slots each if possible.
  *
  * @param {number} slots
  */

@@ -1,5 +1,5 @@
 /**
- * Resolves after so long, or when the signal aborts.
+ * Resolves after a time, or when the signal aborts.
  *
  * @param {number} ms
  * @param {AbortSignal} signal
@@ -19,7 +19,7 @@ export function sleep(ms, signal) {
 }
 
 /**
- * Resolves when the page is looked at; nothing is asked for a page that nobody sees.
+ * Resolves when the page is visible: a hidden page sends no requests.
  *
  * @param {AbortSignal} signal
  * @returns {Promise<void>}

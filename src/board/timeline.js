@@ -4,13 +4,13 @@ import { count, minute, plural, roundSpan, time } from './format.js';
 
 /** @typedef {Overview['history']['columns'][number]} Column */
 
-/** Of the drawing, in its units. */
+/** The size of the drawing, in its units. */
 const WIDTH = 900;
 const HEIGHT = 130;
 const GAP = 3;
-/** The least height of a part that is not 0, so that it is seen. */
+/** The least height of a part that is not 0, so that it is visible. */
 const LEAST = 2;
-/** Every so many columns the axis has a time. */
+/** The axis has a time at every n-th column. */
 const LABEL_EVERY = 15;
 
 /** The parts of a column from the axis up; `refused` and `failed` look alike. */
@@ -100,7 +100,7 @@ function draw(group, column, { x, width, most }) {
   }
   const mark = shapes.at(-1);
   const middle = x + width / 2;
-  // A triangle below the axis: it is told from the columns without colours.
+  // A triangle below the axis, so that it differs from the columns even without colours.
   const triangle = `M${middle} ${HEIGHT + 3} l7 11 h-14 Z`;
   if (mark) set(mark, { d: column.lost > 0 ? triangle : 'M0 0' });
   if (title) write(title, describe(column));

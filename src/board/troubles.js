@@ -4,7 +4,7 @@ import { minute } from './format.js';
 
 /** @typedef {Overview['troubles'][number]} Trouble */
 
-/** How many lost calls are named. */
+/** The most lost calls that are named. */
 const MOST_NAMED = 3;
 
 /** In the head of the page, for screen readers too: what the worst trouble is about. */

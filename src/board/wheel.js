@@ -5,12 +5,12 @@ import { count, plural, roundSpan } from './format.js';
 import { at, INNER, OUTER, ring } from './ring.js';
 import { fold } from './sectors.js';
 
-/** The least length of a sector with a call, and of its failing part, so that it is seen. */
+/** The least length of a sector with a call, and of its failing part, so that it is visible. */
 const LEAST = 3;
 const LEAST_FAILING = 1.5;
 
 /**
- * The wheel of slots: how many calls stand in each, which of them fail, and where the hand is.
+ * The wheel of slots: how many calls each has, how many of them fail, and where the hand is.
  */
 export class Wheel {
   #bars = svg('g', { class: 'bars' });
@@ -130,7 +130,7 @@ export class Wheel {
   }
 
   /**
-   * The hand stands at the slot whose turn it is.
+   * The hand points at the slot whose turn it is.
    *
    * @param {() => number} now
    */
@@ -146,7 +146,7 @@ export class Wheel {
 }
 
 /**
- * The failing part of a sector is as long as its share of the calls: one of many is a sliver.
+ * The failing part of a sector is as long as its share of the calls.
  *
  * @param {Element} path
  * @param {Sector} sector
