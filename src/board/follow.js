@@ -1,5 +1,6 @@
 /** @import { Api } from './api.js' */
 /** @import { Event } from '../client/api.ts' */
+import { readFrames } from '../client/event-frames.js';
 import { Refused } from './api.js';
 import { seen, sleep } from './sleep.js';
 
@@ -36,9 +37,9 @@ export async function follow(api, { call, after, onEvent, onState, signal }) {
         either,
       );
       onState(true);
-      for await (const { id, event, data } of frames(body, () => broken.abort())) {
+      for await (const { id, event, data } of readFrames(body, SILENCE_MS)) {
         if (/^(call|owner)\./.test(event)) onEvent(JSON.parse(data));
-        if (id !== null) place = id;
+        if (id !== undefined) place = id;
       }
     } catch (error) {
       if (error instanceof Refused && error.isForWantOfAKey) return;
@@ -49,34 +50,4 @@ export async function follow(api, { call, after, onEvent, onState, signal }) {
     onState(false);
     await sleep(RETRY_MS, signal);
   }
-}
-
-/**
- * Server-Sent Events, as this API sends them:
- * https://html.spec.whatwg.org/multipage/server-sent-events.html
- *
- * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
- * @param {() => void} onSilence
- */
-async function* frames(body, onSilence) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (;;) {
-    const timer = setTimeout(onSilence, SILENCE_MS);
-    const { done, value } = await reader.read().finally(() => clearTimeout(timer));
-    if (done) return;
-    const blocks = (text + value).split('\n\n');
-    text = blocks.pop() ?? '';
-    yield* blocks.map(toFrame);
-  }
-}
-
-/** @param {string} block */
-function toFrame(block) {
-  const frame = { id: /** @type {string | null} */ (null), event: '', data: '' };
-  for (const line of block.split('\n')) {
-    const [, name, value = ''] = /^(id|event|data): (.*)$/.exec(line) ?? [];
-    if (name === 'id' || name === 'event' || name === 'data') frame[name] = value;
-  }
-  return frame;
 }

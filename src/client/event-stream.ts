@@ -1,6 +1,6 @@
 import type { Call, Event, Owner, StreamEventsQuery } from './api.ts';
 import type { RequestOptions } from './attempt.ts';
-import { type Frame, readFrames } from './event-frames.ts';
+import { type Frame, readFrames } from './event-frames.js';
 import { withQuery } from './paths.ts';
 import { pause } from './pause.ts';
 import type { Transport } from './transport.ts';

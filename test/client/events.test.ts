@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { readFrames } from '../../src/client/event-frames.ts';
+import { readFrames } from '../../src/client/event-frames.js';
 import { Callkeeper, type EventItem } from '../../src/client/index.ts';
 import { World } from '../process/world.ts';
 import { redisForFile } from '../redis/redis-server.ts';

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { fieldsOf, readBlocks } from '../../src/client/event-frames.ts';
+import { fieldsOf, readBlocks } from '../../src/client/event-frames.js';
 
 /** Longer than any test. */
 const SILENCE_MS = 600_000;

@@ -5,6 +5,9 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 /** Plain files without a build. */
 const FILES = new URL('../../board/', import.meta.url);
 
+/** The one script of the board that it shares with the client. */
+const EVENT_FRAMES = 'client/event-frames.js';
+
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
@@ -26,12 +29,13 @@ const options = { config: { open: true }, schema: { hide: true } };
 
 /** The board: `/`, what it needs, and the runbook that it links to. */
 export const boardRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
-  for (const name of readdirSync(FILES)) {
-    const type = MEDIA_TYPES[extname(name)];
+  const paths = [...readdirSync(FILES).map((name) => `board/${name}`), EVENT_FRAMES];
+  for (const path of paths) {
+    const type = MEDIA_TYPES[extname(path)];
     if (type === undefined) continue;
-    const body = readFileSync(new URL(name, FILES));
-    const path = name === 'index.html' ? '/' : `/board/${name}`;
-    app.get(path, options, (_request, reply) => reply.headers(HEADERS).type(type).send(body));
+    const body = readFileSync(new URL(`../${path}`, FILES));
+    const route = path === 'board/index.html' ? '/' : `/${path}`;
+    app.get(route, options, (_request, reply) => reply.headers(HEADERS).type(type).send(body));
   }
   const runbook = readRunbook();
   if (runbook !== null) {

@@ -3,7 +3,11 @@ import { expect, test } from 'vitest';
 import { anApp, identifyBy } from '../fixture.ts';
 
 const KEY = 'a-key-of-twenty-four-characters';
-const FILES = readdirSync('src/board').filter((name) => !/index\.html|\.json$/.test(name));
+const FILES = readdirSync('src/board')
+  .filter((name) => !/index\.html|\.json$/.test(name))
+  .map((name) => `/board/${name}`);
+/** The board shares this one file with the client. */
+FILES.push('/client/event-frames.js');
 
 test('the page and all that it loads are sent without a key, and hold no data', async () => {
   const { app, calls } = await anApp({ identify: identifyBy({ apiKeys: [KEY] }) });
@@ -13,15 +17,14 @@ test('the page and all that it loads are sent without a key, and hold no data', 
     'text/html; charset=utf-8',
   ]);
   for (const name of FILES) {
-    const { statusCode, headers } = await app.inject(`/board/${name}`);
+    const { statusCode, headers } = await app.inject(name);
     expect([name, statusCode]).toEqual([name, 200]);
     expect(headers['content-security-policy']).toBe(page.headers['content-security-policy']);
   }
-  const imports = (text: string) =>
-    [...text.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => name);
   for (const name of FILES.filter((file) => file.endsWith('.js'))) {
-    for (const other of imports((await app.inject(`/board/${name}`)).body)) {
-      expect(FILES).toContain(other);
+    const { body } = await app.inject(name);
+    for (const [, other = ''] of body.matchAll(/^(?:import .*|\}) from '([^']+)'/gm)) {
+      expect(FILES).toContain(new URL(other, `http://here${name}`).pathname);
     }
   }
   expect(calls.asked).toEqual([]);
@@ -43,6 +46,9 @@ test('there is nothing else', async () => {
   for (const path of [
     '/board/',
     '/board/tsconfig.json',
+    '/client/',
+    '/client/client.ts',
+    '/client/index.js',
     '/board/../main.ts',
     '/board/%2e%2e/main.ts',
   ]) {

@@ -1,19 +1,25 @@
-/** One Server-Sent Event; `data` is '' if there is none. */
-export interface Frame {
-  /** Where to resume after; undefined if the server did not say. */
-  readonly id: string | undefined;
-  readonly event: string;
-  readonly data: string;
-}
+// Plain JavaScript: the board's page loads this file as it stands.
+
+/**
+ * One Server-Sent Event; `data` is '' if there is none.
+ *
+ * @typedef {object} Frame
+ * @property {string | undefined} id where to resume after; undefined if the server did not say
+ * @property {string} event
+ * @property {string} data
+ */
 
 /** Far longer than any event. */
 const MOST_CHARACTERS = 1_000_000;
 
-/** Reads frames as they come: see {@link readBlocks}. */
-export async function* readFrames(
-  stream: ReadableStream<Uint8Array>,
-  silenceMs: number,
-): AsyncGenerator<Frame, void, undefined> {
+/**
+ * Reads frames as they come: see {@link readBlocks}.
+ *
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {number} silenceMs
+ * @returns {AsyncGenerator<Frame, void, undefined>}
+ */
+export async function* readFrames(stream, silenceMs) {
   for await (const block of readBlocks(stream, silenceMs)) yield toFrame(block);
 }
 
@@ -21,11 +27,12 @@ export async function* readFrames(
  * Reads the text between blank lines, until the stream ends. Rejects if it is cut off, or if nothing,
  * not even a heartbeat, comes for so long.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
+ *
+ * @param {ReadableStream<Uint8Array>} stream
+ * @param {number} silenceMs
+ * @returns {AsyncGenerator<string, void, undefined>}
  */
-export async function* readBlocks(
-  stream: ReadableStream<Uint8Array>,
-  silenceMs: number,
-): AsyncGenerator<string, void, undefined> {
+export async function* readBlocks(stream, silenceMs) {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let text = '';
@@ -46,10 +53,15 @@ export async function* readBlocks(
   }
 }
 
-function toFrame(block: string): Frame {
-  let id: string | undefined;
+/**
+ * @param {string} block
+ * @returns {Frame}
+ */
+function toFrame(block) {
+  /** @type {string | undefined} */
+  let id;
   let event = 'message';
-  const data: string[] = [];
+  const data = [];
   for (const [name, value] of fieldsOf(block)) {
     if (name === 'id') id = value;
     else if (name === 'event') event = value;
@@ -58,8 +70,13 @@ function toFrame(block: string): Frame {
   return { id, event, data: data.join('\n') };
 }
 
-/** The fields of a block in their order; the name of a comment is empty. */
-export function fieldsOf(block: string): (readonly [name: string, value: string])[] {
+/**
+ * The fields of a block in their order; the name of a comment is empty.
+ *
+ * @param {string} block
+ * @returns {(readonly [name: string, value: string])[]}
+ */
+export function fieldsOf(block) {
   return block.split('\n').map((line) => {
     const at = line.indexOf(':');
     if (at < 0) return [line, ''];
@@ -67,9 +84,17 @@ export function fieldsOf(block: string): (readonly [name: string, value: string]
   });
 }
 
-async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<never>((_resolve, reject) => {
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} ms
+ * @returns {Promise<T>}
+ */
+async function within(promise, ms) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @type {Promise<never>} */
+  const silence = new Promise((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`nothing came for ${ms} ms`)), ms);
   });
   try {
