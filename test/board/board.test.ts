@@ -236,7 +236,9 @@ describe('the board', SLOW, () => {
     await title.waitFor();
     expect(await focused()).toBe(`Call ${id}`);
     await page.keyboard.press('Shift+Tab');
-    expect(await focused()).toBe('← All calls');
+    expect(await focused()).toBe('All calls');
+    await page.keyboard.press('Shift+Tab');
+    expect(await focused()).toBe('← Overview');
     await page.keyboard.press('Enter');
     await page.locator('#wheel svg').waitFor();
     expect(await page.evaluate('document.activeElement.id')).toBe('main');
