@@ -101,16 +101,16 @@ export const FailureSchema = Type.Object({
  * Everything that anybody knows about one call. A removed call is the same record in another
  * state, and the stop of a call that nobody knows is a record too, so absence says nothing.
  *
- * A part is replaced by a later one and never taken back. That is what lets any two records of
- * a call be merged in any order: see merge.ts. To add a field after the first release, add it at
- * the end of its part and raise the version in store/record-codec.ts; otherwise an older replica that
+ * A part is replaced by a later one and never taken back. That is what lets any two records of a
+ * call be merged in any order: see merge.ts. To add a field after the first release, add it at the
+ * end of its part and raise the version in store/record-codec.ts; otherwise an older replica that
  * writes the record would drop the field.
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),
   /**
-   * The last stop by the app whose calls it may stop, or `*` for all apps: whoever stops a call
-   * that is not known yet may not be allowed to touch it.
+   * The last stop, by the app whose calls it may stop, or `*` for all apps. A client that stops an
+   * unknown call may be limited to some apps.
    */
   stops: Type.Record(Type.String(), StopSchema),
   ending: orNull(EndingSchema),

@@ -11,21 +11,21 @@ import { trackAndWait } from './track-and-wait.ts';
 export const run = command({
   usage: `Usage: callkeeper track ID… [options]
 
-Keeps calls alive from now on. For those tracked already, what no option names stays as it is.
-- reads ids from standard input, with space or ends of lines between them.
+Keeps calls alive from now on. If a call is already tracked, only the fields that an option names change.
+- reads ids from standard input, separated by spaces or line ends.
 
-  --app NAME           whose calls they are, by default the default app's
+  --app NAME           the app of the calls; default: the default app
   --owner NAME         the bot that owns the calls: if it does not renew its lease, they are stopped
-  --tenant-id GUID     of the calls, by default the app's own
-  --started-at TIME    when they began, as 2026-02-03T04:05:06Z
-  --track-until TIME   stop then
-  --label KEY=VALUE    to find them by; may be repeated, and replaces all labels of a call
-  --webhook-url URL    told of endings and risks
+  --tenant-id GUID     the tenant of the calls; default: the app's own
+  --started-at TIME    when they began, such as 2026-02-03T04:05:06Z
+  --track-until TIME   when to stop by itself
+  --label KEY=VALUE    labels to find them by; may be repeated; replaces all labels of a call
+  --webhook-url URL    where to post the events of the calls
   --clear NAME         reset to the default: app, owner, tenant-id, started-at, track-until, label
                        or webhook-url; may be repeated
   --wait               wait for each call's first keepAlive, and print its outcome; the exit code
                        is 1 if one was not renewed
-  --json               a JSON object a call, as the API answers
+  --json               print the API's objects, one per line
 ${REMOTE_USAGE}`,
   options: {
     app: { type: 'string' },

@@ -119,7 +119,7 @@ export interface OverviewContext {
   readonly isDurable: (id: string) => boolean;
   /** The reasons why this replica is not ready. */
   readonly ready: () => string[];
-  /** Of whoever asks. */
+  /** The scopes of the client. */
   readonly scopes: ReadonlySet<Scope>;
 }
 

@@ -55,7 +55,7 @@ export class LogObserver implements Observer, OwnerObserver {
   timedOut({ id, renewedAt, resultInfo }: RemovedCall): void {
     this.#log.error(
       { event: 'timed-out', call: id, renewedAt, resultInfo },
-      'Graph ended a call for want of a keepAlive',
+      'Graph ended a call because it got no keepAlive',
     );
   }
 

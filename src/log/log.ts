@@ -5,24 +5,27 @@ import { escapeJson } from './printable.ts';
 import { readableLine } from './readable-line.ts';
 import { withoutSecrets } from './secrets.ts';
 
-/** So much waits for a reader of stdout that stands still; what is more is dropped, and told of. */
+/**
+ * The most that waits for a reader of stdout that hangs, in bytes. More is dropped, and the log
+ * says so.
+ */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
-/** What is left at the end has so long to be read, ms. */
+/** How long the last lines may take to be written at the end, in ms. */
 const END_MS = 1_000;
 
 export interface Log {
   readonly log: Logger;
-  /** Ends the process when all is written, or its reader stands still. */
+  /** Ends the process when all is written, or if its reader hangs. */
   exit(code: number): Promise<never>;
 }
 
 /**
- * JSON lines on stdout, or readable ones if it is a terminal. They are written beside the event loop: a terminal, a pipe
- * or a log driver that takes no more must not stop the keepAlives.
+ * JSON lines on stdout, or readable ones if it is a terminal. They are written outside the event
+ * loop: a terminal, a pipe or a log driver that hangs must not stop the keepAlives.
  */
 export function openLog(level: string): Log {
   const maxLength = MOST_WAITING_BYTES;
-  // With a minLength of 0 nothing waits for less, and `flush` says that all is written when it is not.
+  // With a minLength of 0, `flush` reports that everything is written when it is not.
   const stdout = pino.destination({ dest: 1, sync: false, minLength: 1, maxLength });
   const log = pino(
     {

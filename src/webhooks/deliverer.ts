@@ -139,7 +139,10 @@ export class Deliverer {
     const { callId, id } = job.data;
     onAttempt(outcome);
     if (outcome === 'given_up' || outcome === 'refused') {
-      log.error({ call: callId, eventId: id, outcome }, 'a webhook was not told of an event');
+      log.error(
+        { call: callId, eventId: id, outcome },
+        'an event was not delivered to its webhook',
+      );
     }
     await order.remove(callId, job.id ?? '');
     const next = await order.first(callId);

@@ -12,14 +12,14 @@ export interface ForwarderOptions {
   readonly order: DeliveryOrder;
   readonly queue: Pick<Queue<Delivery>, 'addBulk'>;
   readonly targets: Targets;
-  /** What a receiver is told of an event. */
+  /** The body for a receiver. */
   readonly render: (event: PublishedEvent) => string;
   /** Resolves when events have come, or the signal aborts. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
   readonly isUp: () => boolean;
   /** Since when webhooks are on in this replica; monotonic. */
   readonly startedAt: number;
-  /** So often it looks also where nothing has come: another replica may have died. */
+  /** How often it checks even if nothing has come, in ms: another replica may have died. */
   readonly lookMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -37,10 +37,9 @@ const TOLD: ReadonlySet<EventType> = new Set([
 ]);
 
 /**
- * Puts events that somebody is to be told of into the queue of deliveries. They
- * are acknowledged when they stand there: whatever a replica had taken when it
- * died, the next one takes again, and what stands there already is not put
- * there twice.
+ * Moves events with a webhook into the queue of deliveries, and acknowledges them when they are
+ * there. If a replica dies in between, the next one takes the same events again; the queue does not
+ * store one twice.
  */
 export class Forwarder {
   readonly #options: ForwarderOptions;
@@ -66,7 +65,7 @@ export class Forwarder {
     const { changed, lookMs, isUp, log } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      // Before the look: what comes during it is not slept through.
+      // Before the check, so that it does not miss what comes during it.
       const next = changed(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(lookMs))]));
       try {
         if (isUp()) await this.#forward();
