@@ -1,4 +1,4 @@
-// How numbers and instants are written in the sentences of the overview.
+// How numbers, instants and durations are written in sentences.
 
 const NUMBER = new Intl.NumberFormat('en');
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -20,4 +20,13 @@ export function clockTime(at: number, now: number): string {
   const time = `${text.slice(11, 16)} UTC`;
   const isToday = Math.floor(at / DAY_MS) === Math.floor(now / DAY_MS);
   return isToday ? time : `${text.slice(0, 10)} ${time}`;
+}
+
+const UNITS = Object.entries({ ms: 1, s: 1_000, m: 60_000, h: 3_600_000 });
+
+/** In the largest unit that fits, as users type it: `15m`, not 900000 ms. */
+export function durationText(ms: number): string {
+  const whole = Math.round(ms);
+  const [unit, size] = UNITS.findLast(([, one]) => whole >= one && whole % one === 0) ?? ['ms', 1];
+  return `${whole / size}${unit}`;
 }

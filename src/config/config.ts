@@ -1,11 +1,12 @@
 import { latestCatchUpMs, periods } from '../calls/periods.ts';
 import { SLOTS } from '../calls/wheel.ts';
+import { durationText } from '../calls/wording.ts';
 import type { Proxies } from '../graph/connections.ts';
 import { type AccessConfig, readAccessConfig } from './access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './apps-variables.ts';
 import { type Env, EnvReader } from './env-reader.ts';
 import { type Address, readMetricsAddress } from './listen-variables.ts';
-import { durationText, quote } from './parsers.ts';
+import { quote } from './parsers.ts';
 import { type RedisConfig, readRedisConfig } from './redis-variables.ts';
 import { readTracingConfig, type TracingConfig } from './tracing-variables.ts';
 import { readWebhookConfig, type WebhookConfig } from './webhook-variables.ts';

@@ -1,7 +1,7 @@
+import { durationText } from '../calls/wording.ts';
 import { CLOUDS } from '../graph/clouds.ts';
 import { parseRedisUrl } from '../store/address.ts';
 import type { Config } from './config.ts';
-import { durationText } from './parsers.ts';
 
 /** The settings that decide what a replica does, for its log and for `check`; no secrets. */
 export function settingsInForce(config: Config) {

@@ -1,3 +1,4 @@
+import { durationText } from '../calls/wording.ts';
 import { GUID, isPlaceholder, type UrlRule } from './checks.ts';
 
 /** Turns the text of a variable into its value. Throws {@link ValueError}. */
@@ -22,15 +23,6 @@ export const PLACEHOLDER =
   'is still the placeholder, a GUID of zeros: replace it with the id that Entra shows';
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
-
-/** The largest unit that fits, as users type it: `15m`, not 900000 ms. */
-export function durationText(ms: number): string {
-  const [unit, size] = Object.entries(UNITS).findLast(([, one]) => ms >= one && ms % one === 0) ?? [
-    'ms',
-    1,
-  ];
-  return `${ms / size}${unit}`;
-}
 
 /** Quotes a value that is not secret; bounded, and safe for a terminal. */
 export function quote(text: string): string {

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { durationText } from '../calls/wording.ts';
 
 /** A complete answer. Header names are in lower case. */
 export interface Answer {
@@ -78,7 +79,8 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
 
   constructor(totalMs: number) {
-    const expire = () => this.#fail(new ExchangeError('timeout', `no answer in ${totalMs} ms`));
+    const expire = () =>
+      this.#fail(new ExchangeError('timeout', `no answer in ${durationText(totalMs)}`));
     this.#timer = setTimeout(expire, totalMs);
   }
 

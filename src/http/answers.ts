@@ -30,8 +30,8 @@ export const ProblemSchema = Type.Object(problemMembers, {
       type: problemType('invalid-request'),
       title: PROBLEMS['invalid-request'].title,
       status: 400,
-      detail: '/labels: must not have more than 16 properties',
-      errors: [{ pointer: '/labels', detail: 'must not have more than 16 properties' }],
+      detail: '/labels: must have at most 16 members',
+      errors: [{ pointer: '/labels', detail: 'must have at most 16 members' }],
     },
   ],
 });

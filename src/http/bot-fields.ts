@@ -3,13 +3,7 @@ import type { Call } from '../calls/call.ts';
 import { OWNER_PATTERN } from '../calls/owner.ts';
 import type { BotField } from '../calls/record.ts';
 import { formatInstantOrNull, InstantOrNull } from './instant.ts';
-
-/**
- * No control characters. The pattern counts code points, because a validator might count graphemes.
- */
-export const plainText = (most: number) => `^[^\\u0000-\\u001f\\u007f-\\u009f]{0,${most}}$`;
-
-const LABEL_KEY = '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$';
+import { HTTPS_URL, LABEL_KEY, plainText } from './patterns.ts';
 
 export const Owner = Type.String({
   pattern: OWNER_PATTERN,
@@ -51,7 +45,7 @@ export const botFieldsOfRequest = {
   webhookUrl: Clearable(
     Type.String({
       format: 'uri',
-      pattern: '^[Hh][Tt][Tt][Pp][Ss]://[\\x21-\\x7e]+$',
+      pattern: HTTPS_URL,
       maxLength: 2048,
       description:
         'URL for the events of this call, instead of `WEBHOOK_URL`: https, to a host in `WEBHOOK_HOSTS`.',

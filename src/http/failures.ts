@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { CursorError } from '../calls/listing.ts';
 import { StoreUnavailableError } from '../calls/ports.ts';
+import type { SchemaFault } from './fault-words.ts';
 import {
   invalidBody,
   PROBLEM_MEDIA_TYPE,
@@ -10,7 +11,7 @@ import {
 } from './problems.ts';
 import { REQUEST_ID } from './request-id.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
-import { faultsOf, type SchemaFault } from './validation.ts';
+import { faultsOf } from './validation.ts';
 
 /** `Retry-After` while Redis is out, in seconds: about as long as a failover. */
 const STORE_RETRY_AFTER_S = '5';

@@ -3,7 +3,8 @@ import { Compile } from 'typebox/compile';
 import { CALL_ID_PATTERN, parseCallId } from '../calls/call.ts';
 import { INSTANT_GRAMMAR, parseInstant } from '../calls/instant.ts';
 import type { TrackRequest } from '../calls/track-request.ts';
-import { botFieldsOfRequest, Clearable, plainText } from './bot-fields.ts';
+import { botFieldsOfRequest, Clearable } from './bot-fields.ts';
+import { GUID, LABEL_FILTER, plainText } from './patterns.ts';
 import type { Fault } from './problems.ts';
 import { faultsOf } from './validation.ts';
 
@@ -23,7 +24,7 @@ export const AppName = Type.String({
 });
 
 /** A filter of calls. */
-export const Labels = Type.Array(Type.String({ pattern: '^[A-Za-z0-9]', maxLength: 320 }), {
+export const Labels = Type.Array(Type.String({ pattern: LABEL_FILTER, maxLength: 320 }), {
   maxItems: 16,
   description: '`key`, or `key=value`; may be repeated, all must hold.',
   examples: [['room=board']],
@@ -33,7 +34,7 @@ const trackFields = {
   app: Clearable(AppName),
   tenantId: Clearable(
     Type.String({
-      pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
+      pattern: GUID,
       description:
         "GUID of the tenant that the call belongs to. By default the app's own, until a " +
         'notification of Graph names one.',

@@ -1,15 +1,8 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { describeFault, type SchemaFault } from './fault-words.ts';
 import type { Fault } from './problems.ts';
-
-/** A fault from TypeBox, in the form of Ajv. */
-export interface SchemaFault {
-  readonly keyword: string;
-  /** JSON pointer into the checked value. */
-  readonly instancePath: string;
-  readonly message: string;
-}
 
 /** The part of a request that a fault is in, in Fastify's words. */
 type HttpPart = string | undefined;
@@ -36,10 +29,13 @@ const TOLD_TWICE = new Set(['additionalProperties', 'propertyNames']);
 export function faultsOf(found: readonly SchemaFault[], part: HttpPart, base = ''): Fault[] {
   const telling = found.filter(({ keyword }) => !TOLD_TWICE.has(keyword));
   const byPlace = new Map<string, Fault>();
-  for (const { keyword, instancePath, message } of telling) {
+  for (const fault of telling) {
+    const { instancePath } = fault;
     if (byPlace.has(instancePath)) continue;
-    const detail = keyword === 'boolean' ? 'is not a name that is known here' : message;
-    byPlace.set(instancePath, { ...placeOf(part, instancePath, base), detail });
+    byPlace.set(instancePath, {
+      ...placeOf(part, instancePath, base),
+      detail: describeFault(fault),
+    });
   }
   return [...byPlace.values()];
 }

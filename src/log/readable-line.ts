@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { durationText } from '../config/parsers.ts';
+import { durationText } from '../calls/wording.ts';
 import { printable, printableLines } from './printable.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -56,7 +56,7 @@ function fieldText(name: string, value: unknown, message: string): string[] {
     return inner.length > 0 ? [`${printable(name)} (${inner.join(' ')})`] : [];
   }
   if (typeof value === 'number' && name.endsWith('Ms')) {
-    return [`${name.slice(0, -2)}=${durationText(Math.round(value))}`];
+    return [`${name.slice(0, -2)}=${durationText(value)}`];
   }
   const text = printable(String(value));
   if (message.includes(text)) return [];

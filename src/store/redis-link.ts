@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
+import { durationText } from '../calls/wording.ts';
 import type { Cause } from './cause.ts';
 import { Emitter } from './emitter.ts';
 import type { Membership } from './membership.ts';
@@ -51,8 +52,8 @@ export class OtherWheelError extends Error {
   readonly code = 'OTHER_WHEEL';
   constructor(laidMs: number, intervalMs: number, others: readonly string[]) {
     super(
-      `${others.join(', ')} keep calls alive every ${laidMs / 1_000} s on this Redis; ` +
-        `this replica is configured for every ${intervalMs / 1_000} s. Give all replicas the same ` +
+      `${others.join(', ')} keep calls alive every ${durationText(laidMs)} on this Redis; ` +
+        `this replica is configured for every ${durationText(intervalMs)}. Give all replicas the same ` +
         'KEEPALIVE_INTERVAL, or stop the others first.',
     );
     this.name = 'OtherWheelError';

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { durationText } from '../calls/wording.ts';
 import { type Cause, causeOf, isVague, RedisOutError } from './cause.ts';
 import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts';
 import { connectFast } from './connection.ts';
@@ -55,7 +56,7 @@ export async function survey(options: ConnectionOptions): Promise<Survey> {
 async function ready(redis: RedisClient, { timeoutMs }: ConnectionOptions) {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let lacksDatabase = false;
-  const late = new Error(`no answer in ${timeoutMs} ms`);
+  const late = new Error(`no answer in ${durationText(timeoutMs)}`);
   const timer = setTimeout(reject, timeoutMs, late);
   redis.once('ready', resolve);
   redis.on('error', (error: Error & { command?: { name: string } }) => {

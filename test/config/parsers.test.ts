@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { duration, durationText, oneOf } from '../../src/config/parsers.ts';
+import { durationText } from '../../src/calls/wording.ts';
+import { duration, oneOf } from '../../src/config/parsers.ts';
 
 describe('a duration', () => {
   test.each([

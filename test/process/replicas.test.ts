@@ -160,7 +160,7 @@ test(
     };
     const refused = world.replica(env);
     expect(await refused.exit()).toBe(1);
-    expect(refused.output).toContain('keep calls alive every 4 s on this Redis');
+    expect(refused.output).toContain('keep calls alive every 4s on this Redis');
 
     expect(await first.stop()).toBe(0);
     const second = await world.replica(env).ready();
