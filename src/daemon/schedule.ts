@@ -35,7 +35,7 @@ export function openSchedule(context: Context, needs: ScheduleNeeds) {
     connectWorker,
     prefix: QUEUE_PREFIX,
     visitor,
-    onRepair: (ailment) => metrics.schedulerRepaired(ailment),
+    onRepair: (fault) => metrics.schedulerRepaired(fault),
     onWorkerReplaced: () => metrics.workerReplaced(),
     telemetry: needs.tracing?.telemetry ?? null,
   });

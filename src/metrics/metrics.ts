@@ -161,8 +161,8 @@ export class Metrics implements Observer, GraphObserver {
     this.#instruments.count('callkeeper_connections_dropped_total', { reason });
   }
 
-  schedulerRepaired(ailment: string): void {
-    this.#instruments.count('callkeeper_schedulers_repaired_total', { ailment });
+  schedulerRepaired(fault: string): void {
+    this.#instruments.count('callkeeper_schedulers_repaired_total', { fault });
   }
 
   missedTurn(): void {

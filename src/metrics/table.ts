@@ -151,7 +151,7 @@ export const METRICS = {
     type: 'counter',
     of: 'own',
     help: 'Schedulers of slots that were repaired, by fault.',
-    labels: { ailment: { missing: '', overdue: '', ahead: '', 'out-of-phase': '' } },
+    labels: { fault: { missing: '', overdue: '', ahead: '', 'out-of-phase': '' } },
     watch: 'it grows although nobody touched Redis',
   },
   callkeeper_calls_written_back_total: {

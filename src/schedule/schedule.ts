@@ -29,7 +29,7 @@ export interface ScheduleOptions {
    */
   readonly deafMs: number;
   readonly log: Logger;
-  readonly onRepair: (ailment: string) => void;
+  readonly onRepair: (fault: string) => void;
   readonly onWorkerReplaced: () => void;
   /** null if traces are off. */
   readonly telemetry: QueueTelemetry | null;

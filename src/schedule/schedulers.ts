@@ -5,8 +5,8 @@ import type { Clock } from '../calls/ports.ts';
 import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 import { plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
-/** What is wrong with the scheduler of a slot; null: nothing. */
-export type Ailment = 'missing' | 'overdue' | 'ahead' | 'out-of-phase' | null;
+/** What is wrong with the scheduler of a slot. */
+export type SchedulerFault = 'missing' | 'overdue' | 'ahead' | 'out-of-phase';
 
 interface Turn {
   readonly slot: number;
@@ -16,7 +16,7 @@ interface Turn {
 
 interface Ill {
   readonly slot: number;
-  readonly ailment: NonNullable<Ailment>;
+  readonly fault: SchedulerFault;
   /** The scheduler's next turn, which may be overdue. Epoch ms. */
   readonly next: number;
 }
@@ -33,7 +33,7 @@ export interface SchedulersOptions {
   /** Called if jobs of turns past their grace wait for a worker, with how long they wait, in ms. */
   readonly onUntaken: (forMs: number) => void;
   readonly log: Logger;
-  readonly onRepair: (ailment: NonNullable<Ailment>) => void;
+  readonly onRepair: (fault: SchedulerFault) => void;
 }
 
 /**
@@ -65,19 +65,19 @@ export class Schedulers {
     const suspects: Ill[] = [];
     for (let slot = 0; slot < wheel.slots; slot++) {
       const scheduler = standing.get(schedulerId(slot));
-      const ailment = ailmentOf(scheduler, slot, wheel, now, graceMs);
+      const fault = schedulerFaultOf(scheduler, slot, wheel, now, graceMs);
       standing.delete(schedulerId(slot));
-      if (ailment) suspects.push({ slot, ailment, next: scheduler?.next ?? 0 });
+      if (fault) suspects.push({ slot, fault, next: scheduler?.next ?? 0 });
     }
     const late = await Promise.all(suspects.map((suspect) => this.#isLateOnly(suspect)));
     const ill = suspects.filter((_, i) => !late[i]);
     await Promise.all([...standing.keys()].map((id) => queue.removeJobScheduler(id)));
     const missed = await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
     await this.makeUp(missed);
-    for (const { ailment } of ill) onRepair(ailment);
+    for (const { fault } of ill) onRepair(fault);
     if (ill.length > 0) {
       const level = this.#looks === 0 ? 'info' : 'warn';
-      log[level]({ slots: ill.length, ailments: count(ill) }, 'schedulers put in their place');
+      log[level]({ slots: ill.length, faults: count(ill) }, 'schedulers put in their place');
     }
     this.#looks++;
     return ill.length;
@@ -87,10 +87,10 @@ export class Schedulers {
    * Whether the job of the turn waits for a worker. A second job for that turn would burden workers
    * that are behind, and visit the slot at the same time.
    */
-  async #isLateOnly({ slot, ailment, next }: Ill): Promise<boolean> {
+  async #isLateOnly({ slot, fault, next }: Ill): Promise<boolean> {
     const { queue, wheel, clock, onUntaken } = this.#options;
     // Once the next turn of the slot has come too, this one is missed, whatever state its job has.
-    if (ailment !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
+    if (fault !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
     const job = await queue.getJob(turnJobId(slot, next)).catch(() => undefined); // not readable
     // If a job's hash was lost, BullMQ makes an empty one.
     if (job?.name !== 'turn') return false;
@@ -136,13 +136,13 @@ export class Schedulers {
 }
 
 /** @param graceMs see {@link SchedulersOptions} */
-export function ailmentOf(
+export function schedulerFaultOf(
   scheduler: Pick<JobSchedulerJson, 'every' | 'offset' | 'next'> | undefined,
   slot: number,
   wheel: Wheel,
   now: number,
   graceMs: number,
-): Ailment {
+): SchedulerFault | null {
   if (!scheduler) return 'missing';
   const { every, offset, next = 0 } = scheduler;
   if (every !== wheel.intervalMs || offset !== offsetOf(slot, wheel)) return 'out-of-phase';
@@ -152,8 +152,8 @@ export function ailmentOf(
   return turnAtOrBefore(slot, next, wheel) === next ? null : 'out-of-phase';
 }
 
-function count(ill: readonly { ailment: string }[]): Record<string, number> {
+function count(ill: readonly { fault: string }[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { ailment } of ill) counts[ailment] = (counts[ailment] ?? 0) + 1;
+  for (const { fault } of ill) counts[fault] = (counts[fault] ?? 0) + 1;
   return counts;
 }

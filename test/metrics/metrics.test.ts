@@ -113,7 +113,7 @@ describe('the metrics', () => {
       few.flatMap((key) => [...key.matchAll(/[{,](\w+)=/g)].map(([, label]) => label)),
     );
     expect([...labels].toSorted()).toEqual([
-      'ailment',
+      'fault',
       'app',
       'file',
       'le',

@@ -72,7 +72,7 @@ export async function aSchedule(
     deafMs: 20_000,
     visitRetryMs: 50,
     log: silent,
-    onRepair: (ailment) => repairs.push(ailment),
+    onRepair: (fault) => repairs.push(fault),
     onWorkerReplaced: () => replaced++,
     telemetry: null,
     ...over,

@@ -138,7 +138,7 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
     ],
   ])(
     '%s',
-    async (_, ailment, damage) => {
+    async (_, fault, damage) => {
       const releases: (() => Promise<void> | void)[] = [];
       const bench = await aSchedule(server, (release) => void releases.push(release));
       try {
@@ -152,7 +152,7 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
         repairs.length = 0;
         await damage(bench);
         const damagedAt = Date.now();
-        await vi.waitFor(() => expect(repairs).toContain(ailment), SOON);
+        await vi.waitFor(() => expect(repairs).toContain(fault), SOON);
         await turned(visitor, 3, damagedAt);
         for (const slot of SLOTS) {
           expect(areConsecutiveTurns(visitor.turnsOf(slot), slot), `slot ${slot}`).toBe(true);
@@ -372,7 +372,7 @@ describe('a schedule', () => {
       await own.flush();
       const lostAt = Date.now();
       await vi.waitFor(
-        () => expect(repairs.filter((ailment) => ailment === 'missing')).toHaveLength(4),
+        () => expect(repairs.filter((fault) => fault === 'missing')).toHaveLength(4),
         SOON,
       );
       await turned(visitor, 2, lostAt);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { offsetOf, turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
-import { ailmentOf, Schedulers } from '../../src/schedule/schedulers.ts';
+import { Schedulers, schedulerFaultOf } from '../../src/schedule/schedulers.ts';
 import { openQueue, schedulerId, turnJobId } from '../../src/schedule/wheel-queue.ts';
 import { NOW } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
@@ -51,9 +51,9 @@ describe('a scheduler', () => {
       'out-of-phase',
     ],
   ])('%s', (_, scheduler, expected, now = NOW) => {
-    expect(ailmentOf(scheduler as Parameters<typeof ailmentOf>[0], SLOT, REAL, now, GRACE)).toBe(
-      expected,
-    );
+    expect(
+      schedulerFaultOf(scheduler as Parameters<typeof schedulerFaultOf>[0], SLOT, REAL, now, GRACE),
+    ).toBe(expected);
   });
 
   test('is well at any instant of any wheel, while its next run is the next turn', () => {
@@ -69,7 +69,7 @@ describe('a scheduler', () => {
           const slot = nth % wheel.slots;
           const next = turnAfter(slot, now, wheel);
           expect(
-            ailmentOf(
+            schedulerFaultOf(
               { every: wheel.intervalMs, offset: offsetOf(slot, wheel), next },
               slot,
               wheel,
@@ -124,7 +124,7 @@ describe('a look over the schedulers', () => {
         clock: realClock,
         graceMs,
         log: silent,
-        onRepair: (ailment) => repairs.push(ailment),
+        onRepair: (fault) => repairs.push(fault),
         onUntaken: (forMs) => untaken.push(forMs),
       });
     const nexts = async () => {
