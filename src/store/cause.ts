@@ -1,4 +1,4 @@
-import { UnsuitableRedisError } from './unsuitable.ts';
+import { UnsupportedRedisError } from './unsupported.ts';
 
 /** Why Redis does not serve. Its texts hold no secrets, because `/readyz` is open to anybody. */
 export interface Cause {
@@ -103,8 +103,8 @@ export class RedisOutError extends Error {
  */
 export function causeOf(error: unknown): Cause | null {
   if (error instanceof RedisOutError) return error.reason;
-  if (error instanceof UnsuitableRedisError) {
-    const { what, fix } = error.unfitness;
+  if (error instanceof UnsupportedRedisError) {
+    const { what, fix } = error.unsupported;
     return { code: error.code, what: what.replace(/\.$/, ''), fix };
   }
   for (const inner of nestedIn(error)) {

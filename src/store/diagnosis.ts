@@ -4,8 +4,8 @@ import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
 import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
 import { type ConnectionOptions, createForEndpoint } from './client.ts';
 import { PROBE_KEY } from './keys.ts';
-import { modeOf, parseInfo } from './suitable.ts';
-import { type Unfitness, UnsuitableRedisError } from './unsuitable.ts';
+import { modeOf, parseInfo } from './supported.ts';
+import { type UnsupportedRedis, UnsupportedRedisError } from './unsupported.ts';
 
 /** How long a probe's key lives, in ms. */
 const PROBE_MS = 1_000;
@@ -13,7 +13,7 @@ const PROBE_MS = 1_000;
 /** What a server of REDIS_URL turned out to be. */
 type Seen =
   | { readonly kind: 'fine' }
-  | { readonly kind: 'unfit'; readonly unfitness: Unfitness }
+  | { readonly kind: 'unsupported'; readonly unsupported: UnsupportedRedis }
   | { readonly kind: 'broken'; readonly cause: Cause | null };
 
 const FINE: Seen = { kind: 'fine' };
@@ -21,15 +21,15 @@ const FINE: Seen = { kind: 'fine' };
 /**
  * Asks each server of REDIS_URL, on its own connection, why Redis does not serve. ioredis does not
  * say so while a server loads its data, or if it closes the connection at once. null if they seem
- * fine. Rejects with {@link UnsuitableRedisError} if no server that answers is what REDIS_URL says;
+ * fine. Rejects with {@link UnsupportedRedisError} if no server that answers is what REDIS_URL says;
  * servers that do not answer may still be starting.
  */
 export async function diagnose(options: ConnectionOptions): Promise<Cause | null> {
   const address = parseRedisUrl(options.url);
   const endpoints = endpointsOf(address);
   const seen = await Promise.all(endpoints.map((one) => lookAt(one, address, options)));
-  const unfit = seen.find((one) => one.kind === 'unfit');
-  if (unfit && !seen.some(isAsNamed)) throw new UnsuitableRedisError(unfit.unfitness);
+  const refused = seen.find((one) => one.kind === 'unsupported');
+  if (refused && !seen.some(isAsNamed)) throw new UnsupportedRedisError(refused.unsupported);
   const causes = seen.flatMap((one) => (one.kind === 'broken' && one.cause ? [one.cause] : []));
   return causes.find(({ code }) => code !== 'ECONNREFUSED') ?? causes[0] ?? null;
 }
@@ -131,15 +131,18 @@ async function readGreeting({ host, port }: Endpoint, timeoutMs: number): Promis
 
 function notACluster(name: string, mode: string): Seen {
   const [is, fix] = mode === 'sentinel' ? SENTINEL : SINGLE;
-  return unfit({ what: `REDIS_URL says redis+cluster://, but ${name} is ${is}.`, fix });
+  return unsupportedAs({ what: `REDIS_URL says redis+cluster://, but ${name} is ${is}.`, fix });
 }
 
 function notASentinel(name: string, mode: string): Seen {
   const [is, fix] = mode === 'cluster' ? NODE : SINGLE;
-  return unfit({ what: `REDIS_URL says redis+sentinel://, but ${name} is ${is}.`, fix });
+  return unsupportedAs({ what: `REDIS_URL says redis+sentinel://, but ${name} is ${is}.`, fix });
 }
 
-const unfit = (unfitness: Unfitness): Seen => ({ kind: 'unfit', unfitness });
+const unsupportedAs = (unsupported: UnsupportedRedis): Seen => ({
+  kind: 'unsupported',
+  unsupported,
+});
 
 const SINGLE = ['a Redis server by itself', 'Name it with redis://.'] as const;
 const SENTINEL = ['a Sentinel', 'Name it with redis+sentinel://…/group.'] as const;
@@ -149,7 +152,7 @@ async function lookForGroup(redis: Redis, name: string, group: string): Promise<
   if (await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', group)) return FINE;
   const masters = (await redis.call('SENTINEL', 'MASTERS')) as string[][];
   const known = masters.map((fields) => fields[fields.indexOf('name') + 1]).join(', ');
-  return unfit({
+  return unsupportedAs({
     what: `REDIS_URL names the group ${JSON.stringify(group)}, which the Sentinel ${name} does not watch.`,
     fix: `Name one that it watches: ${known || 'there is none'}.`,
   });

@@ -6,12 +6,12 @@ import type { Cause } from './cause.ts';
 import { Emitter } from './emitter.ts';
 import type { Membership } from './membership.ts';
 import type { Servers } from './servers.ts';
-import { UnsuitableRedisError } from './unsuitable.ts';
+import { UnsupportedRedisError } from './unsupported.ts';
 
 export interface RedisLinkOptions {
   readonly servers: Pick<
     Servers,
-    'assertSuitable' | 'countChanges' | 'causeOf' | 'credentialFault' | 'noteServing'
+    'assertSupported' | 'countChanges' | 'causeOf' | 'credentialFault' | 'noteServing'
   >;
   readonly membership: Pick<Membership, 'join' | 'leave'>;
   readonly intervalMs: number;
@@ -36,7 +36,7 @@ export interface LinkEvents {
   /** Redis is out; this replica goes on without it. */
   lost: Cause | null;
   /**
-   * At the start: this replica must not use this Redis, because it is unsuitable or has another
+   * At the start: this replica must not use this Redis, because it is unsupported or has another
    * wheel.
    */
   refused: Error;
@@ -144,7 +144,7 @@ export class RedisLink extends Emitter<LinkEvents> {
   async #report(): Promise<void> {
     const { servers, membership, intervalMs, log } = this.#options;
     const isSettled = this.up && servers.countChanges() === this.#known;
-    if (!isSettled) await servers.assertSuitable();
+    if (!isSettled) await servers.assertSupported();
     const verdict = await membership.join();
     if (verdict.kind === 'different') {
       throw new OtherWheelError(verdict.laidMs, intervalMs, verdict.others);
@@ -205,5 +205,5 @@ export class RedisLink extends Emitter<LinkEvents> {
 }
 
 function isRefusal(error: unknown): error is Error {
-  return error instanceof OtherWheelError || error instanceof UnsuitableRedisError;
+  return error instanceof OtherWheelError || error instanceof UnsupportedRedisError;
 }

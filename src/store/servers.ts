@@ -4,8 +4,8 @@ import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
 import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts';
 import { withCredentials } from './credentials.ts';
 import { diagnose } from './diagnosis.ts';
-import { assertSuitable } from './suitable.ts';
-import { UnsuitableRedisError } from './unsuitable.ts';
+import { assertSupported } from './supported.ts';
+import { UnsupportedRedisError } from './unsupported.ts';
 
 export interface ServersOptions {
   /** A new client that is not connected yet. */
@@ -19,7 +19,7 @@ export class Servers {
   readonly #options: ServersOptions;
   #connections = 0;
   #masters: ReadonlySet<string> = new Set();
-  #wasSuitable = false;
+  #wasSupported = false;
   /** The latest error that says what is wrong, since Redis was last known to serve. */
   #connectionError: unknown = null;
 
@@ -61,14 +61,14 @@ export class Servers {
     return this.#connections;
   }
 
-  /** See `assertSuitable`. If nothing answers, it also checks whether REDIS_URL is the reason. */
-  async assertSuitable(): Promise<void> {
+  /** See `assertSupported`. If nothing answers, it also checks whether REDIS_URL is the reason. */
+  async assertSupported(): Promise<void> {
     const { redis, connection } = this.#options;
     try {
-      await assertSuitable(redis);
-      this.#wasSuitable = true;
+      await assertSupported(redis);
+      this.#wasSupported = true;
     } catch (error) {
-      const isKnown = this.#wasSuitable || error instanceof UnsuitableRedisError;
+      const isKnown = this.#wasSupported || error instanceof UnsupportedRedisError;
       const isOne = parseRedisUrl(connection.url).kind === 'single'; // its replies say what it is
       if (!isKnown && !isOne) await diagnose(connection);
       throw error;

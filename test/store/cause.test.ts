@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { causeOf, isVague, RedisOutError } from '../../src/store/cause.ts';
-import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
+import { UnsupportedRedisError } from '../../src/store/unsupported.ts';
 
 const withCode = (message: string, code: string) => Object.assign(new Error(message), { code });
 const WRONGPASS = new Error('WRONGPASS invalid username-password pair or user is disabled.');
@@ -53,8 +53,8 @@ describe('the cause of an error of Redis', () => {
     ],
     [
       'is a refusal',
-      new UnsuitableRedisError({ what: 'Too old.', fix: 'Upgrade.' }),
-      'UNSUITABLE_REDIS',
+      new UnsupportedRedisError({ what: 'Too old.', fix: 'Upgrade.' }),
+      'UNSUPPORTED_REDIS',
     ],
     [
       'has a disk that is full',

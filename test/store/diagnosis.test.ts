@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { connectFast } from '../../src/store/connection.ts';
 import { diagnose } from '../../src/store/diagnosis.ts';
 import { Servers } from '../../src/store/servers.ts';
-import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
+import { UnsupportedRedisError } from '../../src/store/unsupported.ts';
 import { freePort } from '../free-port.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { GROUP, RedisSentinels } from '../redis/redis-sentinels.ts';
@@ -26,11 +26,11 @@ async function toldOf(url: string): Promise<unknown> {
   const limit = Date.now() + 15_000;
   try {
     for (;;) {
-      const error = await servers.assertSuitable().then(
+      const error = await servers.assertSupported().then(
         () => null,
         (reason: unknown) => reason,
       );
-      if (error === null || error instanceof UnsuitableRedisError) return error;
+      if (error === null || error instanceof UnsupportedRedisError) return error;
       if (Date.now() > limit) throw error;
       await sleep(50);
     }
@@ -122,7 +122,7 @@ describe('a REDIS_URL', () => {
   test('is not judged by a server that does not answer', async () => {
     const gone = host(await freePort());
     expect(await toldOf(`redis+cluster://${gone},${host(server.port)}`)).toBeInstanceOf(
-      UnsuitableRedisError,
+      UnsupportedRedisError,
     );
     expect(await toldOf(`redis+cluster://${gone},${host(cluster.nodes[0]?.port)}`)).toBeNull();
   });

@@ -11,7 +11,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EmbeddedRedis } from '../../src/store/embedded.ts';
 import { EmbeddedRedisError } from '../../src/store/embedded-state.ts';
 import { canConnect } from '../../src/store/loopback.ts';
-import { assertSuitable } from '../../src/store/suitable.ts';
+import { assertSupported } from '../../src/store/supported.ts';
 import { freePort } from '../free-port.ts';
 import { procStat } from '../proc.ts';
 import { SOON, silent } from './fixture.ts';
@@ -101,7 +101,7 @@ describe('the embedded redis-server', () => {
     expect(new URL(url).hostname).toBe('127.0.0.1');
     expect(new URL(url).password.length).toBeGreaterThanOrEqual(24);
     const redis = connect(url);
-    await assertSuitable(redis);
+    await assertSupported(redis);
     expect(await redis.config('GET', 'appendonly')).toEqual(['appendonly', 'yes']);
     expect(await redis.config('GET', 'bind')).toEqual(['bind', '127.0.0.1']);
     const stranger = new Redis(url.replace(/:[^:@]+@/, ':wrong@'), {

@@ -5,9 +5,9 @@ import { parseRedisUrl } from '../../store/address.ts';
 import { type Cause, causeOf } from '../../store/cause.ts';
 import { embeddedVersion } from '../../store/embedded.ts';
 import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts';
-import { evicts, type Info, otherMode, tooOld } from '../../store/suitable.ts';
-import { type ServerSurvey, survey } from '../../store/survey.ts';
-import type { Unfitness } from '../../store/unsuitable.ts';
+import { probeRedis, type ServerProbe } from '../../store/redis-probe.ts';
+import { evicts, type Info, otherMode, tooOld } from '../../store/supported.ts';
+import type { UnsupportedRedis } from '../../store/unsupported.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 import { openRedis } from './redis-access.ts';
@@ -30,9 +30,9 @@ export async function checkRedis(config: Config): Promise<Finding[]> {
 async function checkEmbedded(dataDir: string): Promise<Finding[]> {
   const version = await embeddedVersion();
   const info = new Map([['redis_version', version]]);
-  const unfit = tooOld(info);
+  const tooOldRedis = tooOld(info);
   const tell = about('embedded');
-  if (unfit) return [tell.failed('redis', unfit.what, 'Install a newer redis-server.')];
+  if (tooOldRedis) return [tell.failed('redis', tooOldRedis.what, 'Install a newer redis-server.')];
   return [
     tell.ok('redis', `redis-server ${version} is there to be started; its data is in ${dataDir}`),
   ];
@@ -43,7 +43,7 @@ async function checkServers(url: string, config: Config): Promise<Finding[]> {
   const { connection, token, close } = await openRedis(url, config);
   try {
     if (token?.status === 'failed') return [token];
-    const { servers, writeFault, lacksDatabase } = await survey(connection);
+    const { servers, writeFault, lacksDatabase } = await probeRedis(connection);
     const address = parseRedisUrl(url);
     const service = serviceOf(address, config.redisEntra !== null);
     const world = { isSingle: address.kind === 'single', service, skewMs };
@@ -68,13 +68,20 @@ interface Circumstances {
 }
 
 /** The checks of a Redis server. */
-export function judgeServer(server: ServerSurvey, around: Circumstances): Finding[] {
+export function judgeServer(server: ServerProbe, around: Circumstances): Finding[] {
   const { isSingle, service, skewMs } = around;
   const { name, info, clock } = server;
   const tell = about(name);
   const version = info.get('redis_version') ?? 'of an unknown version';
-  const orFailed = (check: string, unfitness: Unfitness | null, fine: string, fix?: string) =>
-    unfitness ? tell.failed(check, unfitness.what, fix ?? unfitness.fix) : tell.ok(check, fine);
+  const orFailed = (
+    check: string,
+    unsupported: UnsupportedRedis | null,
+    fine: string,
+    fix?: string,
+  ) =>
+    unsupported
+      ? tell.failed(check, unsupported.what, fix ?? unsupported.fix)
+      : tell.ok(check, fine);
   const other = isSingle ? otherMode(info) : null;
   return [
     other

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
-import { assertSuitable } from '../../src/store/suitable.ts';
-import { UnsuitableRedisError } from '../../src/store/unsuitable.ts';
+import { assertSupported } from '../../src/store/supported.ts';
+import { UnsupportedRedisError } from '../../src/store/unsupported.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast } from './fixture.ts';
 
@@ -9,8 +9,8 @@ const server = redisForFile();
 const saying = (info: string) => ({ info: async () => info }) as unknown as Redis;
 
 describe('a Redis', () => {
-  test('that evicts nothing is suitable', async () => {
-    await expect(assertSuitable(await fast(server))).resolves.toBeUndefined();
+  test('that evicts nothing is supported', async () => {
+    await expect(assertSupported(await fast(server))).resolves.toBeUndefined();
   });
 
   test.each(['allkeys-lru', 'volatile-ttl'])(
@@ -19,8 +19,8 @@ describe('a Redis', () => {
       const redis = await fast(server);
       await server.client.config('SET', 'maxmemory-policy', policy);
       try {
-        const refusal = await assertSuitable(redis).catch((error: unknown) => error);
-        expect(refusal).toBeInstanceOf(UnsuitableRedisError);
+        const refusal = await assertSupported(redis).catch((error: unknown) => error);
+        expect(refusal).toBeInstanceOf(UnsupportedRedisError);
         expect((refusal as Error).message).toBe(
           `Redis has maxmemory-policy ${policy}: under memory pressure it would drop calls in silence. ` +
             'Set it to noeviction (redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf; in the portal if a service runs Redis).',
@@ -28,7 +28,7 @@ describe('a Redis', () => {
       } finally {
         await server.client.config('SET', 'maxmemory-policy', 'noeviction');
       }
-      await expect(assertSuitable(redis)).resolves.toBeUndefined();
+      await expect(assertSupported(redis)).resolves.toBeUndefined();
     },
   );
 
@@ -36,7 +36,7 @@ describe('a Redis', () => {
     'of version %s is too old',
     async (version) => {
       await expect(
-        assertSuitable(saying(`redis_version:${version}\r\nmaxmemory_policy:noeviction\r\n`)),
+        assertSupported(saying(`redis_version:${version}\r\nmaxmemory_policy:noeviction\r\n`)),
       ).rejects.toThrow(
         `Redis ${version} is too old: 6.2 or newer is needed. Upgrade the server that REDIS_URL names.`,
       );
@@ -47,12 +47,12 @@ describe('a Redis', () => {
     'of version %s is new enough',
     async (version) => {
       await expect(
-        assertSuitable(saying(`redis_version:${version}\r\nmaxmemory_policy:noeviction\r\n`)),
+        assertSupported(saying(`redis_version:${version}\r\nmaxmemory_policy:noeviction\r\n`)),
       ).resolves.toBeUndefined();
     },
   );
 
   test('that tells nothing of its policy, as some services do, is given the benefit of the doubt', async () => {
-    await expect(assertSuitable(saying('redis_version:7.4.0\n'))).resolves.toBeUndefined();
+    await expect(assertSupported(saying('redis_version:7.4.0\n'))).resolves.toBeUndefined();
   });
 });

@@ -1,15 +1,15 @@
 import { isCluster, type RedisClient } from './client.ts';
-import { type Unfitness, UnsuitableRedisError } from './unsuitable.ts';
+import { type UnsupportedRedis, UnsupportedRedisError } from './unsupported.ts';
 
 /** The oldest Redis with all commands that we use; BullMQ recommends it too. */
 const OLDEST: readonly [number, number] = [6, 2];
 
 /**
- * Rejects with {@link UnsuitableRedisError} if Redis would lose calls, lacks commands, or is of
+ * Rejects with {@link UnsupportedRedisError} if Redis would lose calls, lacks commands, or is of
  * another kind than REDIS_URL says; otherwise rejects if Redis does. In a Cluster it checks each
  * master that answers. It uses `INFO`, because managed services often forbid `CONFIG`.
  */
-export async function assertSuitable(redis: RedisClient): Promise<void> {
+export async function assertSupported(redis: RedisClient): Promise<void> {
   if (!isCluster(redis)) {
     const info = parseInfo(await redis.info());
     refuse(otherMode(info));
@@ -31,7 +31,7 @@ export function modeOf(info: Info): string {
 }
 
 /** The fault if `redis://` names something other than one server; null if it does not. */
-export function otherMode(info: Info): Unfitness | null {
+export function otherMode(info: Info): UnsupportedRedis | null {
   switch (modeOf(info)) {
     case 'cluster':
       return {
@@ -48,7 +48,7 @@ export function otherMode(info: Info): Unfitness | null {
   }
 }
 
-export function tooOld(info: Info): Unfitness | null {
+export function tooOld(info: Info): UnsupportedRedis | null {
   const version = info.get('redis_version') ?? '0.0';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return null;
@@ -59,7 +59,7 @@ export function tooOld(info: Info): Unfitness | null {
 }
 
 /** Some services do not say their policy: they are trusted. */
-export function evicts(info: Info): Unfitness | null {
+export function evicts(info: Info): UnsupportedRedis | null {
   const policy = info.get('maxmemory_policy') ?? 'noeviction';
   if (policy === 'noeviction') return null;
   return {
@@ -82,6 +82,6 @@ function refuseServer(info: Info): void {
   refuse(evicts(info));
 }
 
-function refuse(unfitness: Unfitness | null): void {
-  if (unfitness !== null) throw new UnsuitableRedisError(unfitness);
+function refuse(unsupported: UnsupportedRedis | null): void {
+  if (unsupported !== null) throw new UnsupportedRedisError(unsupported);
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { survey } from '../../src/store/survey.ts';
+import { probeRedis } from '../../src/store/redis-probe.ts';
 import { freePort } from '../free-port.ts';
 import { clusterForFile } from '../redis/redis-cluster.ts';
 import { RedisSentinels } from '../redis/redis-sentinels.ts';
@@ -12,9 +12,9 @@ const sentinels = new RedisSentinels();
 beforeAll(() => sentinels.start(), 60_000);
 afterAll(() => sentinels.stop(), 60_000);
 
-const look = (url: string, timeoutMs = 5_000) => survey({ url, timeoutMs, log: silent });
+const look = (url: string, timeoutMs = 5_000) => probeRedis({ url, timeoutMs, log: silent });
 
-describe('a survey', () => {
+describe('a probe of Redis', () => {
   test('of one server has what it says of itself, and leaves nothing for long', async () => {
     const { servers, writeFault } = await look(server.url);
     expect(writeFault).toBeNull();
@@ -52,6 +52,8 @@ describe('a survey', () => {
 
   test('of what is named as another kind says which it is', async () => {
     const url = `redis+sentinel://127.0.0.1:${server.port}/group`;
-    await expect(look(url)).rejects.toMatchObject({ unfitness: { fix: 'Name it with redis://.' } });
+    await expect(look(url)).rejects.toMatchObject({
+      unsupported: { fix: 'Name it with redis://.' },
+    });
   });
 });

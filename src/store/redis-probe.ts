@@ -6,19 +6,19 @@ import { connectFast } from './connection.ts';
 import { withCredentials } from './credentials.ts';
 import { diagnose } from './diagnosis.ts';
 import { PROBE_KEY } from './keys.ts';
-import { type Info, parseInfo } from './suitable.ts';
+import { type Info, parseInfo } from './supported.ts';
 
 /** The result of probing Redis. */
-export interface Survey {
+export interface RedisProbe {
   /** One server, or each master of a Cluster. */
-  readonly servers: readonly ServerSurvey[];
+  readonly servers: readonly ServerProbe[];
   /** Why Redis refuses writes; null if it does not. */
   readonly writeFault: Cause | null;
   /** Redis lacks the database of the URL, so ioredis uses database 0. */
   readonly lacksDatabase: boolean;
 }
 
-export interface ServerSurvey {
+export interface ServerProbe {
   /** `host:port` */
   readonly name: string;
   readonly info: Info;
@@ -31,10 +31,10 @@ const PROBE_MS = 1_000;
 
 /**
  * Probes the Redis of REDIS_URL, and writes a key that expires in a second. Rejects with
- * `UnsuitableRedisError` if the server is of another kind than the URL says, or with
+ * `UnsupportedRedisError` if the server is of another kind than the URL says, or with
  * {@link RedisOutError} if the cause is known. Takes at most a few times `timeoutMs`.
  */
-export async function survey(options: ConnectionOptions): Promise<Survey> {
+export async function probeRedis(options: ConnectionOptions): Promise<RedisProbe> {
   const redis = connectFast(options);
   try {
     const { lacksDatabase } = await ready(redis, options);
@@ -67,7 +67,7 @@ async function ready(redis: RedisClient, { timeoutMs }: ConnectionOptions) {
   return { lacksDatabase };
 }
 
-async function lookAt(node: Redis): Promise<ServerSurvey> {
+async function lookAt(node: Redis): Promise<ServerProbe> {
   const info = parseInfo(await node.info());
   const sentAt = Date.now();
   const [seconds, microseconds] = await node.time();
