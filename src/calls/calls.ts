@@ -1,9 +1,9 @@
+import { batchesOf } from './batches-of.ts';
 import { type Call, callOf, type RemovedCall, trackedCallOf } from './call.ts';
 import { type ListPage, type ListQuery, listCalls } from './listing.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
-import { pieces } from './pieces.ts';
 import type { CallKeeper, CallRegistry, TooSoon } from './ports.ts';
 import { isWithin, meet, type Reach } from './principal.ts';
 import type { Forbidden } from './reach.ts';
@@ -169,7 +169,7 @@ export async function untrackInBatches(
   ids: readonly string[],
 ): Promise<number> {
   let stopped = 0;
-  for (const batch of pieces(ids, BATCH_SIZE)) {
+  for (const batch of batchesOf(ids, BATCH_SIZE)) {
     const results = await calls.untrackAll(batch);
     stopped += results.filter((result) => result.stopped).length;
   }

@@ -27,7 +27,7 @@ export interface OwnerEvent extends Published {
 export type PublishedEvent = CallEvent | OwnerEvent;
 
 /** Consecutive events. */
-export interface EventPiece {
+export interface EventBatch {
   /** Events before `events` that may be missing: all after a place that the log no longer has. */
   readonly gap: EventGap | null;
   readonly events: readonly PlacedEvent[];
@@ -55,7 +55,7 @@ export interface EventReader {
    * Resolves with the next events, or with null when the signal aborts. While the log cannot be
    * reached, it waits. Await each call before the next one.
    */
-  next(signal: AbortSignal): Promise<EventPiece | null>;
+  next(signal: AbortSignal): Promise<EventBatch | null>;
 }
 
 /** The last 10,000 or so events of all replicas. */

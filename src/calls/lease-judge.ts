@@ -1,3 +1,4 @@
+import { batchesOf } from './batches-of.ts';
 import {
   endOf,
   type Judging,
@@ -7,7 +8,6 @@ import {
   wasLostByMistake,
 } from './owner.ts';
 import type { OwnedCalls } from './owners.ts';
-import { pieces } from './pieces.ts';
 import type { CallRegistry, OwnerRegistry, SettledClock } from './ports.ts';
 import type { CallRecord } from './record.ts';
 import { ownerEnded, ownerFound } from './words.ts';
@@ -97,7 +97,7 @@ export class LeaseJudge {
     decide: (current: CallRecord) => CallRecord | null,
   ): Promise<number | null> {
     let count = 0;
-    for (const some of pieces(ids, BATCH_SIZE)) {
+    for (const some of batchesOf(ids, BATCH_SIZE)) {
       if (!(await goesOn())) return null;
       const changed = await this.#deps.calls.update(some.map((id) => ({ id, decide })));
       count += changed.filter(({ before, after }) => before !== after).length;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { pieces } from '../calls/pieces.ts';
+import { batchesOf } from '../calls/batches-of.ts';
 import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -127,7 +127,7 @@ export class Recovery {
       }
     };
     const slots = Array.from({ length: wheel.slots }, (_, slot) => slot);
-    for (const some of pieces(slots, SYNCS_AT_ONCE)) await Promise.all(some.map(syncOne));
+    for (const some of batchesOf(slots, SYNCS_AT_ONCE)) await Promise.all(some.map(syncOne));
     this.#mayHaveLost = false;
     if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
     metrics.callsWrittenBack(sum.lost);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { EventPiece, EventReader, PublishedEvent } from '../calls/event.ts';
+import type { EventBatch, EventReader, PublishedEvent } from '../calls/event.ts';
 import type { EventResource, PresentEvent } from './event-resource.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
@@ -54,12 +54,12 @@ export async function sendEvents(
         if (unwelcome.signal.aborted) return 'unwelcome';
         return signal.aborted ? 'ended' : 'stalled';
       }
-      const piece = await reader.next(signal);
+      const batch = await reader.next(signal);
       if (unwelcome.signal.aborted || !options.isWelcome()) return 'unwelcome';
-      if (piece === null) return 'ended';
-      const text = frames(piece, options);
+      if (batch === null) return 'ended';
+      const text = frames(batch, options);
       if (text !== '') response.write(text);
-      place = piece.place;
+      place = batch.place;
     }
   } finally {
     clearInterval(heartbeat);
@@ -69,7 +69,7 @@ export async function sendEvents(
   }
 }
 
-function frames({ gap, events }: EventPiece, { wants, present }: EventStreamOptions): string {
+function frames({ gap, events }: EventBatch, { wants, present }: EventStreamOptions): string {
   const missed = gap === null ? '' : `event: gap\ndata: ${JSON.stringify(gap)}\n\n`;
   const wanted = events.filter(({ event }) => wants(event));
   return missed + wanted.map(({ place, event }) => eventFrame(place, present(event))).join('');

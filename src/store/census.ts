@@ -1,7 +1,7 @@
 import { deadlineAt } from '../calls/deadline.ts';
 import { Digester, type SlotDigest } from '../calls/digest.ts';
 import { type Summary, summarise } from '../calls/tally.ts';
-import { giveWay, PIECE } from './give-way.ts';
+import { BATCH_SIZE, yieldToEventLoop } from './event-loop.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readHead } from './record-codec.ts';
 
@@ -35,8 +35,8 @@ export class Census {
     for (let slot = 0; slot < this.#slots; slot++) {
       digests.push(await this.#digest(slot));
       read += this.#local.tracked(slot).size;
-      if (read < PIECE) continue;
-      await giveWay(read);
+      if (read < BATCH_SIZE) continue;
+      await yieldToEventLoop(read);
       read = 0;
     }
     return digests;
@@ -57,7 +57,7 @@ export class Census {
         deadlineAt: deadlineAt(head, this.#deadlineMs),
         isFailing,
       });
-      if (++read % PIECE === 0) await giveWay(PIECE);
+      if (++read % BATCH_SIZE === 0) await yieldToEventLoop(BATCH_SIZE);
     }
     const digest = digester.done();
     // Changes during a yield are counted the next time.

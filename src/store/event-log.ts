@@ -1,4 +1,4 @@
-import type { EventGap, EventLog, EventPiece, EventReader, PlacedEvent } from '../calls/event.ts';
+import type { EventBatch, EventGap, EventLog, EventReader, PlacedEvent } from '../calls/event.ts';
 import { type Clock, StoreUnavailableError } from '../calls/ports.ts';
 import type { RedisClient } from './connection.ts';
 import { EVENTS_KEY } from './keys.ts';
@@ -14,7 +14,7 @@ export interface EventLogOptions {
 }
 
 /** The most events that a reader gets at once, and so that wait in memory for a slow client. */
-const PIECE = 50;
+const BATCH_SIZE = 50;
 /** Pause between two attempts to read from a Redis that does not answer, in ms. */
 const RETRY_MS = 500;
 /** Before all entries of a stream. */
@@ -80,7 +80,7 @@ export class StreamedEventLog implements EventLog {
     let first = this.#recent.length;
     while (first > 0 && compareStreamIds(this.#recent[first - 1]?.place ?? START, place) > 0)
       first--;
-    return this.#recent.slice(first, first + PIECE);
+    return this.#recent.slice(first, first + BATCH_SIZE);
   }
 
   /** Resolves when something was appended, or the signal aborts. */
@@ -127,12 +127,12 @@ class Reader implements EventReader {
     return this.#place;
   }
 
-  async next(signal: AbortSignal): Promise<EventPiece | null> {
+  async next(signal: AbortSignal): Promise<EventBatch | null> {
     while (!signal.aborted) {
       const recent = this.#recent();
       if (recent === null) {
-        const piece = await this.#fromStream();
-        if (piece !== null) return piece;
+        const batch = await this.#fromStream();
+        if (batch !== null) return batch;
         if (this.#recent() === null) await this.#options.clock.sleep(RETRY_MS, signal);
       } else if (recent.length > 0) {
         return this.#advance(null, recent);
@@ -148,7 +148,7 @@ class Reader implements EventReader {
   }
 
   /** null if there is nothing new, or no answer. */
-  async #fromStream(): Promise<EventPiece | null> {
+  async #fromStream(): Promise<EventBatch | null> {
     const { redis } = this.#options;
     const { generation } = this.#log;
     const isAsked = this.#generation === null;
@@ -156,14 +156,14 @@ class Reader implements EventReader {
     let gap: EventGap | null = null;
     try {
       // Includes the place itself: if it is still there, nothing is missing after it.
-      entries = await redis.xrange(EVENTS_KEY, this.#place, '+', 'COUNT', PIECE + 1);
+      entries = await redis.xrange(EVENTS_KEY, this.#place, '+', 'COUNT', BATCH_SIZE + 1);
       if (entries[0]?.[0] === this.#place) {
         entries.shift();
       } else if (this.#place !== START || (isAsked && entries.length > 0)) {
         const after = this.#place;
         // The place is ahead of the stream: the stream was lost, and everything in it is new.
         if (entries.length === 0)
-          entries = await redis.xrange(EVENTS_KEY, '-', '+', 'COUNT', PIECE);
+          entries = await redis.xrange(EVENTS_KEY, '-', '+', 'COUNT', BATCH_SIZE);
         gap = { after, firstKept: entries[0]?.[0] ?? null };
       }
     } catch {
@@ -178,7 +178,7 @@ class Reader implements EventReader {
     );
   }
 
-  #advance(gap: EventGap | null, read: readonly Recent[]): EventPiece {
+  #advance(gap: EventGap | null, read: readonly Recent[]): EventBatch {
     this.#place = read.at(-1)?.place ?? this.#place;
     const events = read.flatMap(({ placed }) => placed ?? []);
     return { gap, events, place: this.#place };

@@ -1,5 +1,5 @@
 import type { OwnedCalls } from '../calls/owners.ts';
-import { giveWay, PIECE } from './give-way.ts';
+import { BATCH_SIZE, yieldToEventLoop } from './event-loop.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readOwner } from './record-codec.ts';
 
@@ -52,7 +52,7 @@ export class LocalOwnedCalls implements OwnedCalls {
     let read = 0;
     for (let slot = 0; slot < this.#slots && ownerIds.size > 0; slot++) {
       for (const [id, text] of this.#local[which](slot)) {
-        if (++read % PIECE === 0) await giveWay(PIECE);
+        if (++read % BATCH_SIZE === 0) await yieldToEventLoop(BATCH_SIZE);
         const owner = readOwner(text);
         if (!ownerIds.has(owner)) continue;
         const ids = found.get(owner);

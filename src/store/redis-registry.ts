@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { pieces } from '../calls/pieces.ts';
+import { batchesOf } from '../calls/batches-of.ts';
 import { StoreUnavailableError } from '../calls/ports.ts';
 import { slotOf } from '../calls/wheel.ts';
 import type { RedisClient } from './connection.ts';
-import { giveWay } from './give-way.ts';
+import { yieldToEventLoop } from './event-loop.ts';
 import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts';
 import type { SharedRegistry, Write } from './registry.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -47,7 +47,7 @@ export class RedisRegistry implements SharedRegistry {
         redis.hscan(this.#keys(slot).tracked, cursor, 'COUNT', READ_SIZE),
       );
       for (let i = 0; i < flat.length; i += 2) texts.set(flat[i] ?? '', flat[i + 1] ?? '');
-      await giveWay(flat.length / 2);
+      await yieldToEventLoop(flat.length / 2);
       cursor = next;
     } while (cursor !== '0');
     return texts;
@@ -57,7 +57,7 @@ export class RedisRegistry implements SharedRegistry {
     const { removed, removedAt } = this.#keys(slot);
     const texts = new Map<string, string>();
     const ids = await this.#run((redis) => redis.zrangebyscore(removedAt, since, '+inf'));
-    for (const chunk of pieces(ids, READ_SIZE)) {
+    for (const chunk of batchesOf(ids, READ_SIZE)) {
       const found = await this.#run((redis) => redis.hmget(removed, ...chunk));
       for (const [i, id] of chunk.entries()) if (found[i]) texts.set(id, found[i]);
     }
@@ -68,7 +68,7 @@ export class RedisRegistry implements SharedRegistry {
     const texts = new Map<string, string>();
     const bySlot = Map.groupBy(ids, (id) => slotOf(id, this.#options));
     const reads = [...bySlot].flatMap(([slot, inSlot]) =>
-      [...pieces(inSlot, READ_SIZE)].map(async (chunk) => {
+      [...batchesOf(inSlot, READ_SIZE)].map(async (chunk) => {
         const { tracked, removed } = this.#keys(slot);
         // Tracked calls first: a call that is removed in between is then among the removed ones.
         const found = [

@@ -1,5 +1,5 @@
 import type { Announcement } from '../calls/announcement.ts';
-import { pieces } from '../calls/pieces.ts';
+import { batchesOf } from '../calls/batches-of.ts';
 import {
   type Change,
   type Changed,
@@ -235,7 +235,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   async #write(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];
     let isAnswered = true;
-    for (const batch of pieces(all, BATCH_SIZE)) {
+    for (const batch of batchesOf(all, BATCH_SIZE)) {
       if (isAnswered) {
         const written = await this.#writeBatch(batch, results);
         left.push(...written.left);

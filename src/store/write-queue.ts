@@ -1,4 +1,4 @@
-import { pieces } from '../calls/pieces.ts';
+import { batchesOf } from '../calls/batches-of.ts';
 
 /** Writes that wait for the end of the event loop's turn. */
 interface Queued<W, R> {
@@ -27,7 +27,7 @@ export class WriteQueue<W, R> {
 
   /** Resolves with one result for each write, in order. */
   async add(writes: readonly W[]): Promise<R[]> {
-    const chunks = [...pieces(writes, this.#size)].map((chunk) => this.#enqueue(chunk));
+    const chunks = [...batchesOf(writes, this.#size)].map((chunk) => this.#enqueue(chunk));
     return (await Promise.all(chunks)).flat();
   }
 

@@ -8,7 +8,7 @@ import { Access } from '../../src/access/access.ts';
 import { hashOf, type KeyHolder } from '../../src/access/key-ring.ts';
 import type { Call, CallError, RemovedCall } from '../../src/calls/call.ts';
 import type { AfterFirst, Calls, CallsFor } from '../../src/calls/calls.ts';
-import type { EventLog, EventPiece, EventReader } from '../../src/calls/event.ts';
+import type { EventBatch, EventLog, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
 import { countFates } from '../../src/calls/notified.ts';
 import type { Overview } from '../../src/calls/overview.ts';
@@ -181,26 +181,26 @@ export class FakeEvents implements EventLog {
     return reader;
   }
 
-  tell(piece: Partial<EventPiece> & { readonly place: string }): void {
+  tell(piece: Partial<EventBatch> & { readonly place: string }): void {
     for (const reader of this.#readers) reader.push({ gap: null, events: [], ...piece });
   }
 }
 
 class FakeReader implements EventReader {
   place: string;
-  #pieces: EventPiece[] = [];
+  #pieces: EventBatch[] = [];
   #wake = () => {};
 
   constructor(place: string) {
     this.place = place;
   }
 
-  push(piece: EventPiece): void {
+  push(piece: EventBatch): void {
     this.#pieces.push(piece);
     this.#wake();
   }
 
-  async next(signal: AbortSignal): Promise<EventPiece | null> {
+  async next(signal: AbortSignal): Promise<EventBatch | null> {
     while (!signal.aborted) {
       const piece = this.#pieces.shift();
       if (piece) {

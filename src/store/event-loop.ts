@@ -11,7 +11,7 @@ let waiting = 0;
 let lastInLine = Promise.resolve();
 
 /** Yield before this many calls: about half a millisecond of work. */
-export const PIECE = 250;
+export const BATCH_SIZE = 250;
 
 /**
  * Await this before each part of long work. If long work has used its share of this turn of the
@@ -19,11 +19,11 @@ export const PIECE = 250;
  * are read at once. Waiting callers continue in order, one per turn, so that a long count delays no
  * visit.
  *
- * @param calls the size of the part. Below {@link PIECE} it does not wait: hundreds of small slots,
+ * @param calls the size of the part. Below {@link BATCH_SIZE} it does not wait: hundreds of small slots,
  *   read one after the other, would wait for hundreds of turns.
  */
-export async function giveWay(calls: number): Promise<void> {
-  if (calls < PIECE) return;
+export async function yieldToEventLoop(calls: number): Promise<void> {
+  if (calls < BATCH_SIZE) return;
   if (waiting === 0 && !isSpent()) return;
   waiting++;
   lastInLine = lastInLine.then(() => nextTurn());

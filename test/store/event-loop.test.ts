@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { expect, test } from 'vitest';
-import { giveWay, PIECE } from '../../src/store/give-way.ts';
+import { BATCH_SIZE, yieldToEventLoop } from '../../src/store/event-loop.ts';
 import { countTurns } from './fixture.ts';
 
 const TASKS = 20;
@@ -19,7 +19,7 @@ async function longWork(): Promise<void> {
 }
 
 async function aPiece(): Promise<void> {
-  await giveWay(PIECE);
+  await yieldToEventLoop(BATCH_SIZE);
   const until = performance.now() + PIECE_MS;
   while (performance.now() < until);
 }
