@@ -113,8 +113,8 @@ describe('the metrics', () => {
       few.flatMap((key) => [...key.matchAll(/[{,](\w+)=/g)].map(([, label]) => label)),
     );
     expect([...labels].toSorted()).toEqual([
-      'fault',
       'app',
+      'fault',
       'file',
       'le',
       'outcome',
