@@ -14,11 +14,12 @@ interface Failure {
 /** Enough of a message from elsewhere. */
 const MOST_OF_A_MESSAGE = 200;
 
-/** Logs failed keepAlives and calls at risk, in an outage one line per cause and minute. */
+/** Logs failed keepAlives, calls at risk and calls that Graph does not know, in an outage one line per cause and minute. */
 export class FailureLog {
   readonly #log: Logger;
   readonly #failures = new Summaries<Failure>((summary) => this.#tellFailures(summary));
   readonly #risks = new Summaries<Failure>((summary) => this.#tellRisks(summary));
+  readonly #unknown = new Summaries<Failure>((summary) => this.#tellUnknown(summary));
 
   constructor(log: Logger) {
     this.#log = log;
@@ -36,9 +37,15 @@ export class FailureLog {
     this.#risks.add(causeOf(app, error), id, { app, call: id, error });
   }
 
+  /** The call ended without ever having been renewed. */
+  unknown({ id, app, lastError: error }: Call): void {
+    this.#unknown.add(app, id, { app, call: id, error });
+  }
+
   flush(): void {
     this.#failures.flush();
     this.#risks.flush();
+    this.#unknown.flush();
   }
 
   #tellFailures(summary: Summary<Failure>): void {
@@ -62,6 +69,18 @@ export class FailureLog {
     const subject = calls === 1 ? 'a call is' : `${plural(calls, 'call')} are`;
     const fields = { event: `at-risk-${kind}`, calls, ...evidenceOf(summary) };
     this.#log.error(fields, `${subject} ${risk}: ${describeError(summary.example.error)}`);
+  }
+
+  #tellUnknown(summary: Summary<Failure>): void {
+    const { kind, calls } = summary;
+    if (kind === 'over') return;
+    const fields = { event: `unknown-${kind}`, calls, ...evidenceOf(summary) };
+    const ids = calls === 1 ? 'this id' : `the ids of ${plural(calls, 'call')}`;
+    const fate = calls === 1 ? 'the call ended' : 'within a minute they ended';
+    this.#log.warn(
+      fields,
+      `Graph does not know ${ids}: wrong id, tenant or cloud? ${fate} without ever having been renewed`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Call, RemovedCall } from '../calls/call.ts';
+import { type Call, isUnknownToGraph, type RemovedCall } from '../calls/call.ts';
 import type { Notice } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Owner } from '../calls/owner.ts';
@@ -90,6 +90,7 @@ export class LogObserver implements Observer, OwnerObserver {
         break;
       case 'ended':
         this.#log.info({ ...told, error }, 'call ended');
+        if (isUnknownToGraph(call)) this.#failures.unknown(call);
         break;
       case 'untracked':
         this.#log.info({ ...told, reason }, 'call no longer tracked');

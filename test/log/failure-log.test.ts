@@ -59,6 +59,28 @@ describe('in an outage', () => {
     expect(single[3]).toMatchObject({ level: 'debug', failures: 1, error: BAD });
   });
 
+  test('calls that Graph does not know have a line, and a count each minute, for each app', () => {
+    const log = aLog('info');
+    const lastError = anError({ status: 404, code: '8522' });
+    for (let i = 0; i < 200; i++) log.unknown(aCall({ id: `call-${i}`, lastError }));
+    log.unknown(aCall({ id: 'call-b', app: 'other-app', lastError }));
+    vi.advanceTimersByTime(120_000);
+    const asked = 'wrong id, tenant or cloud?';
+    const one = `Graph does not know this id: ${asked} the call ended without ever having been renewed`;
+    expect(lines.map(({ msg }) => msg)).toEqual([
+      one,
+      one,
+      `Graph does not know the ids of 199 calls: ${asked} within a minute they ended without ever having been renewed`,
+    ]);
+    expect(lines.map(({ app }) => app)).toEqual(['default', 'other-app', 'default']);
+    expect(lines[0]).toMatchObject({
+      level: 'warn',
+      event: 'unknown-first',
+      calls: 1,
+      example: { call: 'call-0', error: { code: '8522' } },
+    });
+  });
+
   test('calls at risk are counted too', () => {
     const log = aLog('info');
     for (let i = 0; i < 3_000; i++) log.atRisk(aCall({ id: `call-${i}`, lastError: anError(BAD) }));
