@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyContextConfig } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { scopeOf } from './admission.ts';
 import { KeepAliveProblemSchema, ProblemSchema, ReadinessProblemSchema } from './answers.ts';
@@ -67,9 +67,12 @@ const WEBHOOKS = {
   },
 };
 
+/** Swagger UI adds this one style to its page by script. */
+const OWN_STYLE = 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w=';
+
 /** Only files of this server, and data URLs for Swagger UI's icons. */
 const DOCS_CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+  `default-src 'none'; script-src 'self'; style-src 'self' '${OWN_STYLE}'; img-src 'self' data:; ` +
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
@@ -117,8 +120,20 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
     transformObject: (document) =>
       'openapiObject' in document ? nameSchemas(correct(document.openapiObject)) : {},
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_CSP });
+  await app.register(docsPage);
 });
+
+/** A browser sends no key for a page, and the page has no data: like the board it is open. */
+async function docsPage(app: FastifyInstance): Promise<void> {
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, open: true };
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: DOCS_CSP,
+    uiConfig: { persistAuthorization: false },
+  });
+}
 
 /** The scope that a route requires, for keys and for tokens. */
 function wanted([method = '']: readonly string[], config: FastifyContextConfig = {}) {

@@ -32,13 +32,17 @@ export function faultsOf(found: readonly SchemaFault[], part: HttpPart, base = '
   for (const fault of telling) {
     const { instancePath } = fault;
     if (byPlace.has(instancePath)) continue;
-    byPlace.set(instancePath, {
-      ...placeOf(part, instancePath, base),
-      detail: describeFault(fault),
-    });
+    const place = placeOf(part, instancePath, base);
+    const inWords = fault.keyword === 'pattern' ? PATTERNS.get(place.parameter ?? '') : undefined;
+    byPlace.set(instancePath, { ...place, detail: inWords ?? describeFault(fault) });
   }
   return [...byPlace.values()];
 }
+
+/** In words, by parameter, what a regular expression does not tell a reader. */
+const PATTERNS: ReadonlyMap<string, string> = new Map([
+  ['label', 'must be key or key=value, such as room=board, and begin with a letter or a digit'],
+]);
 
 function placeOf(part: HttpPart, instancePath: string, base: string): Omit<Fault, 'detail'> {
   if (part === 'params' || part === 'querystring' || part === 'headers') {

@@ -99,3 +99,15 @@ test.each([
   calls.known.set(ID, aRemovedCall({ state, renewedAt: at }));
   expect((await app.inject(`/calls/${ID}`)).json().neverRenewed).toBe(is);
 });
+
+test.each(['label=', 'label', 'label==board', 'label=room&label='])(
+  '?%s is refused in words, with what a label looks like',
+  async (query) => {
+    const { app, calls } = await anApp();
+    const answer = await app.inject(`/calls?${query}`);
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().detail).toMatch(/^label: must be key or key=value, such as room=board/);
+    expect(answer.json().errors).toMatchObject([{ parameter: 'label' }]);
+    expect(calls.asked).toEqual([]);
+  },
+);
