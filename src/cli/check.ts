@@ -17,16 +17,16 @@ import { paint, printable, printableJson } from './printable.ts';
 export const run = command({
   usage: `Usage: callkeeper check [options]
 
-Whether a replica will do here: reads the environment, and .env, as serve does, and asks
-Redis, Entra and Graph. It tracks nothing and touches no call: what it asks Graph for is a
-call that there is not. Within a minute it is over.
+Checks whether a replica would work here: reads the environment and .env as serve does, and
+sends requests to Redis, Entra and Graph. It touches no call: it asks Graph for a call that
+does not exist. It ends within a minute.
 
-  --environment   asks nobody: only reads the environment, and the files that it names
+  --environment   only reads the environment and the files that it names
   --json          { "ok", "findings": [{ "check", "subject", "status", "detail", "fix" }] }
   --strict        a warning counts as a failure
-  --help          this
+  --help          this text
 
-Exit codes: 0 all will do, 1 something failed, 2 the environment is not usable.
+Exit codes: 0 nothing failed, 1 something failed, 2 the environment is not usable.
 `,
   options: {
     environment: { type: 'boolean', default: false },

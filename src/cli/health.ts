@@ -12,13 +12,13 @@ const LIMIT_MS = 4_000;
 export const run = command({
   usage: `Usage: callkeeper health [options]
 
-Whether a replica is alive: for probes. Needs no key; ends within ${LIMIT_MS / 1_000} s.
+Checks whether a replica is alive, for probes. Needs no key; ends within ${LIMIT_MS / 1_000} s.
 
-  --ready      whether it is ready as well: Redis reached, the worker running, not stopping
-  --url URL    where it is, instead of CALLKEEPER_URL; may be repeated: then all have to be
-  --help       this
+  --ready      also checks whether it is ready: Redis reachable, worker running, not stopping
+  --url URL    its address, instead of CALLKEEPER_URL; may be repeated: then all must be alive
+  --help       this text
 
-Exit codes: 0 it is, 1 it is not or cannot be reached, 2 wrong usage.
+Exit codes: 0 alive, 1 not alive or not reachable, 2 wrong usage.
 `,
   options: { ready: { type: 'boolean', default: false }, ...URLS },
   async run({ ready, url }) {

@@ -19,7 +19,7 @@ Lists all calls, over all pages, in no particular order.
   --state S    ${STATES.join(', ')} (tracked)
   --app NAME   only calls of this app
   --owner NAME only calls of this owner
-  --label L    only calls with this label, key or key=value; may be repeated, all must hold
+  --label L    only calls with this label, key or key=value; may be repeated: all must match
   --failing    only calls whose last keepAlive failed
   --by error   one line for each cause of failures, the one with most calls first
   --sort deadline

@@ -9,21 +9,21 @@ const USAGE = `Usage: callkeeper [command] [options]
 
 Keeps Microsoft Teams calls of bots alive on Microsoft Graph.
 
-  serve       one replica, from the environment and .env (this is the default)
-  check       whether the environment, Redis, Entra and Graph will do, and what to mend
+  serve       runs one replica, from the environment and .env (the default)
+  check       checks the environment, Redis, Entra and Graph, and says what to correct
 
-  list        the calls
-  show        one call
+  list        lists the calls
+  show        shows one call
   track       keeps calls alive
-  untrack     stops it
-  owners      the owners of calls and their leases, or one of them
-  watch       what happens, live
-  health      whether a replica is alive, or ready: for probes
+  untrack     stops keeping calls alive
+  owners      lists the owners of calls and their leases, or shows one of them
+  watch       shows live what happens
+  health      checks whether a replica is alive or ready, for probes
 
-  simulator   a Graph and an Entra, to try a bot against
-  demo        two replicas, a simulated Graph and simulated bots at work
+  simulator   runs a simulated Graph and Entra, to try a bot against
+  demo        runs two replicas, a simulated Graph and simulated bots
 
-  --help      this; after a command, its options
+  --help      this text; after a command, its options
   --version
 `;
 
@@ -83,7 +83,7 @@ function endWithReader(): void {
 async function tell(error: unknown, name: string): Promise<number> {
   if (error instanceof UsageError) {
     const help = Object.hasOwn(COMMANDS, name) ? `callkeeper ${name} --help` : 'callkeeper --help';
-    return complain(`${error.message}\n${help} tells what there is.`, EXIT.usage);
+    return complain(`${error.message}\nFor help, run ${help}.`, EXIT.usage);
   }
   const { code, message } = error as { code?: unknown; message?: unknown };
   if (code === 'CONFIG') return complain(String(message), EXIT.usage);

@@ -16,9 +16,9 @@ const STOPPED_BY = {
 export const run = command({
   usage: `Usage: callkeeper show ID [options]
 
-One call, until 24 hours after it left the schedule too.
+Shows one call, until 24 hours after it was removed from the schedule.
 
-  --json       as the API tells of it
+  --json       print the API's object
 ${REMOTE_USAGE}`,
   options: { json: { type: 'boolean', default: false }, ...REMOTE },
   operand: 'id',

@@ -12,10 +12,10 @@ const AT_ONCE = 16;
 export const run = command({
   usage: `Usage: callkeeper untrack ID… [options]
 
-Stops keeping calls alive; one that is not tracked is as good as stopped. - reads ids from
-standard input, with space or ends of lines between them.
+Stops keeping calls alive. It is no error if a call is not tracked. - reads ids from standard
+input, separated by spaces or line ends.
 
-  --json       a JSON object a call: { "id", "durable" }, or { "id", "error" }
+  --json       one JSON object per call: { "id", "durable" } or { "id", "error" }
 ${REMOTE_USAGE}`,
   options: { json: { type: 'boolean', default: false }, ...REMOTE },
   operand: 'id',

@@ -26,13 +26,13 @@ interface Filter {
 export const run = command({
   usage: `Usage: callkeeper watch [options]
 
-What happens, live: in a terminal a page with the calls nearest to their deadlines, those that
-fail and the latest events; otherwise, or with --plain, a line an event. Goes on where it was
-after a break. Ctrl-C ends it, with exit code 0.
+Shows live what happens. In a terminal it shows a page with the calls nearest to their deadlines,
+the failing calls and the latest events; otherwise, or with --plain, one line per event. After a
+break it resumes after the last event. Ctrl-C ends it with exit code 0.
 
-  --app NAME   calls of this app
-  --label L    with this label, key or key=value; may be repeated, all must hold
-  --plain      lines in a terminal too
+  --app NAME   only calls of this app
+  --label L    only calls with this label, key or key=value; may be repeated: all must match
+  --plain      lines even in a terminal
 ${REMOTE_USAGE}`,
   options: {
     app: { type: 'string' },
