@@ -18,6 +18,8 @@ COPY --from=packages /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY config ./config
 COPY src ./src
+# The board links to it.
+COPY docs/runbook.md ./docs/
 # The user `node` of the base image, as a number so that Kubernetes can see that it is not root.
 USER 1000:1000
 EXPOSE 8080

@@ -16,6 +16,7 @@ const FILES = [
   'compose.demo.yml',
   'config',
   'docker-compose.yml',
+  'docs/runbook.md',
   'package-lock.json',
   'package.json',
   'scripts/roll.sh',
