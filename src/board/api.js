@@ -1,4 +1,4 @@
-/** @import { Call, CallPage, Overview, OwnerPage, Owner } from '../client/api.ts' */
+/** @import { Attempts, Call, CallPage, Overview, OwnerPage, Owner } from '../client/api.ts' */
 
 /** The time limit of an answer, in ms. */
 const PATIENCE_MS = 10_000;
@@ -65,6 +65,15 @@ export class Api {
     const asked = Object.entries({ state, app, label, cursor }).filter(([, value]) => value !== '');
     const query = new URLSearchParams([...asked, ['limit', String(CALLS)]]);
     return this.#get(`/calls?${query}`, signal);
+  }
+
+  /**
+   * @param {string} id
+   * @param {AbortSignal} signal
+   * @returns {Promise<Attempts>}
+   */
+  attempts(id, signal) {
+    return this.#get(`/calls/${encodeURIComponent(id)}/attempts`, signal);
   }
 
   /**

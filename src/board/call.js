@@ -2,6 +2,7 @@
 /** @import { Api } from './api.js' */
 import { Actions } from './actions.js';
 import { Refused } from './api.js';
+import { Attempts } from './attempts.js';
 import { byId, html, set, write } from './dom.js';
 import { EventList } from './events.js';
 import { Evidence } from './evidence.js';
@@ -42,6 +43,7 @@ export class CallView {
   #history = html('ol', { class: 'events' });
   #events = new EventList(this.#history, { withCall: false });
   #evidence = new Evidence();
+  #attempts = new Attempts();
   #mayTrack;
   #actions;
   #name;
@@ -75,6 +77,7 @@ export class CallView {
       this.#actions.element,
       this.#facts,
       html('section', { 'aria-labelledby': 'history-title' }, history, this.#history),
+      this.#attempts.section,
       this.#evidence.section,
     );
     title.focus({ preventScroll: true });
@@ -101,6 +104,7 @@ export class CallView {
       await seen(signal);
       try {
         this.#show(await api.call(this.#id, signal));
+        await this.#attempts.read(api, this.#id, signal);
       } catch (error) {
         // The whole page already shows that there is no answer.
         if (error instanceof Refused && !signal.aborted) this.#refused(error);

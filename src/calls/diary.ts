@@ -5,6 +5,7 @@ import type { CallIncident, RedisIncident } from './incidents.ts';
 import { isKeepAliveTimeout } from './notice.ts';
 import type { Outcome } from './outcome.ts';
 import type { Clock, Observer } from './ports.ts';
+import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
 import type { Wheel } from './wheel.ts';
 
 /** What is counted. `sent`: requests; an attempt without a token sends none. */
@@ -76,6 +77,7 @@ export class Diary implements Observer {
   readonly #cells = new Map<string, Writable<Cell> & { counts: number[] }>();
   readonly #incidents: Writable<CallIncident | RedisIncident>[] = [];
   readonly #failing: FailingCalls;
+  readonly #recent = new RecentAttempts();
   #stoppedAt: number | null = null;
 
   constructor(options: DiaryOptions) {
@@ -103,9 +105,16 @@ export class Diary implements Observer {
     };
   }
 
+  /** The last keepAlives of a call that this replica made, the latest first. */
+  attemptsOf(id: string): readonly RecentAttempt[] {
+    return this.#recent.of(id);
+  }
+
   attempted(call: Call, outcome: Outcome): void {
     const { app } = call;
-    this.#failing.attempted(call, outcome, this.#options.clock.now());
+    const now = this.#options.clock.now();
+    this.#failing.attempted(call, outcome, now);
+    this.#recent.add(call.id, outcome, now);
     this.#count(app, outcome.kind);
     if (outcome.sentAt !== null) this.#count(app, 'sent');
   }

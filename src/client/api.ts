@@ -1,5 +1,26 @@
 // Generated from config/openapi.json by `npm run openapi`. Change the routes instead.
 
+export interface Attempt {
+  /** When its outcome was known. RFC 3339, UTC, ms. */
+  readonly at: string;
+  readonly outcome: AttemptOutcome;
+  /** HTTP status; null for a success, and if no answer came. */
+  readonly status: number | null;
+  /** As in `lastError` of a call. */
+  readonly code: string | null;
+  /** From its sending to its outcome, in ms; null if nothing was sent. */
+  readonly durationMs: number | null;
+}
+
+export type AttemptOutcome = 'renewed' | 'ended' | 'throttled' | 'refused' | 'failed';
+
+/** What this replica knows. */
+export interface Attempts {
+  /** The replica that answers. */
+  readonly replica: string;
+  readonly attempts: readonly Attempt[];
+}
+
 /** A call that is tracked, or was within the last 24 hours. */
 export interface Call {
   /** Graph's id of the call; a GUID is in lower case. */

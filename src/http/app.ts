@@ -12,6 +12,7 @@ import type { DropReason } from './connections.ts';
 import { eventPresenter, type PresentOwnerRecord } from './event-resource.ts';
 import { LIMITS, type Limits, METRICS_LIMITS } from './limits.ts';
 import { openApi } from './openapi.ts';
+import { type AttemptRoutesOptions, attemptRoutes } from './routes/attempts.ts';
 import { boardRoutes } from './routes/board.ts';
 import { callRoutes } from './routes/calls.ts';
 import { eventRoutes } from './routes/events.ts';
@@ -38,6 +39,9 @@ export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly presentOwner: PresentOwnerRecord;
   readonly events: EventLog;
   readonly overviews: Overviews;
+  /** Names this replica. */
+  readonly replica: string;
+  readonly diary: AttemptRoutesOptions['diary'];
   /** Checks Graph's token on notifications; null: it is not checked. */
   readonly admitNotifications: AdmitNotifications | null;
   readonly wheel: Wheel;
@@ -85,6 +89,8 @@ export async function buildApp(options: HttpOptions): Promise<FastifyInstance> {
   });
   await app.register(callRoutes, { calls, present });
   await app.register(keepAliveRoutes, { calls, present });
+  const { replica, diary } = options;
+  await app.register(attemptRoutes, { calls, replica, diary });
   await app.register(eventRoutes, {
     events: options.events,
     present: eventPresenter(present, options.presentOwner),
@@ -128,6 +134,8 @@ export async function buildOpenApi(version: string): Promise<object> {
     presentOwner: undocumented,
     events: { readAfter: undocumented },
     overviews: { read: undocumented },
+    replica: '',
+    diary: { attemptsOf: undocumented },
     admitNotifications: null,
     wheel: { intervalMs: 1, slots: 1 },
     deadlineMs: 1,

@@ -102,6 +102,11 @@ describe("a call's page", SLOW, () => {
     const page = await open(`#/calls/${id}`);
     await page.getByRole('button', { name: 'keepAlive now' }).click();
     await page.getByText('Graph has renewed the call.').waitFor();
+    const attempts = page.getByRole('region', { name: 'Last keepAlives' });
+    await attempts
+      .getByRole('row', { name: /renewed.* ms$/ })
+      .first()
+      .waitFor();
     page.on('dialog', (dialog) => void dialog.accept());
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('Stopped.', { exact: true }).waitFor();

@@ -283,6 +283,8 @@ export async function anApp(
     owners: { within: () => expect.unreachable('no owner is asked for') },
     presentOwner: () => expect.unreachable('no event is about an owner'),
     overviews: { read: async () => anOverview() },
+    replica: 'here',
+    diary: { attemptsOf: () => [] },
     admitNotifications: null,
     wheel: { intervalMs: 15 * MINUTE, slots: 256 },
     deadlineMs: 45 * MINUTE,

@@ -49,6 +49,7 @@ test('it lists every route of the API and nothing else', async () => {
     'DELETE /owners/{owner}',
     'GET /calls',
     'GET /calls/{id}',
+    'GET /calls/{id}/attempts',
     'GET /events',
     'GET /livez',
     'GET /metrics',
@@ -76,6 +77,7 @@ test('each operation says which scope or role it wants, the open ones none', asy
   expect(Object.fromEntries(wanted)).toEqual({
     'get /calls': read,
     'get /calls/{id}': read,
+    'get /calls/{id}/attempts': read,
     'get /events': read,
     'get /openapi.json': read,
     'get /overview': read,

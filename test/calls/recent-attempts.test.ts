@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { RecentAttempts } from '../../src/calls/recent-attempts.ts';
+import { anError, NOW } from './fixture.ts';
+
+const FAILED = { kind: 'failed', sentAt: NOW, error: anError({ status: 500, code: 'x' }) } as const;
+
+test('the last attempts of a call come latest first, with how long each took', () => {
+  const recent = new RecentAttempts();
+  recent.add('a', FAILED, NOW + 120);
+  recent.add('a', { ...FAILED, sentAt: null }, NOW + 130);
+  recent.add('a', { kind: 'renewed', sentAt: NOW + 140 }, NOW + 150);
+  expect(recent.of('a')).toEqual([
+    { at: NOW + 150, outcome: 'renewed', status: null, code: null, durationMs: 10 },
+    { at: NOW + 130, outcome: 'failed', status: 500, code: 'x', durationMs: null },
+    { at: NOW + 120, outcome: 'failed', status: 500, code: 'x', durationMs: 120 },
+  ]);
+  expect(recent.of('b')).toEqual([]);
+});
+
+test('ten attempts of a call are kept, and the attempts of ten thousand calls', () => {
+  const recent = new RecentAttempts();
+  for (let i = 0; i < 12; i++) recent.add('a', FAILED, NOW + i);
+  expect(recent.of('a').map(({ at }) => at - NOW)).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
+  recent.add('b', FAILED, NOW);
+  recent.add('a', FAILED, NOW);
+  for (let i = 0; i < 9_999; i++) recent.add(`call-${i}`, FAILED, NOW);
+  expect(recent.of('a')).toHaveLength(10);
+  expect(recent.of('b')).toEqual([]);
+});
