@@ -5,7 +5,7 @@ import { slotOf } from '../calls/wheel.ts';
 import type { RedisClient } from './connection.ts';
 import { yieldToEventLoop } from './event-loop.ts';
 import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts';
-import type { SharedRegistry, Write } from './registry.ts';
+import type { SharedRegistry, Write } from './shared-registry.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** The most changes by one script, so that Redis can serve others in between. */

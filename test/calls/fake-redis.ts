@@ -2,7 +2,7 @@ import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { removedOf } from '../../src/calls/record.ts';
 import { slotOf, type Wheel } from '../../src/calls/wheel.ts';
 import { decodeRecord } from '../../src/store/record-codec.ts';
-import type { SharedRegistry, Write } from '../../src/store/registry.ts';
+import type { SharedRegistry, Write } from '../../src/store/shared-registry.ts';
 
 type Operation = 'read' | 'find' | 'write';
 

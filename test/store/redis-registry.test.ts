@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { EVENTS_KEY, HANDOVER_KEY, slotKeys } from '../../src/store/keys.ts';
 import { RedisRegistry } from '../../src/store/redis-registry.ts';
-import type { Write } from '../../src/store/registry.ts';
+import type { Write } from '../../src/store/shared-registry.ts';
 import { idIn, idsIn, WHEEL } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast } from './fixture.ts';

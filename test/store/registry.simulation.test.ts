@@ -5,7 +5,8 @@ import { ALL_APPS, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { decodeRecord } from '../../src/store/record-codec.ts';
 import { CALLS } from '../../src/store/record-kind.ts';
-import { Registry, type SharedRegistry, type Write } from '../../src/store/registry.ts';
+import { Registry } from '../../src/store/registry.ts';
+import type { SharedRegistry, Write } from '../../src/store/shared-registry.ts';
 
 /*
  * Three replicas with the real registries, and a Redis that goes away, comes back empty or old,

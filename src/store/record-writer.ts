@@ -1,0 +1,170 @@
+import type { Announcement } from '../calls/announcement.ts';
+import { batchesOf } from '../calls/batches-of.ts';
+import { type Change, type Changed, ifUnavailable, StoreUnavailableError } from '../calls/ports.ts';
+import type { LocalRegistry } from './local-registry.ts';
+import type { Identified, RecordKind } from './record-kind.ts';
+import type { SharedRegistry, Write } from './shared-registry.ts';
+import type { SharedTexts } from './shared-texts.ts';
+
+export interface RecordWriterOptions<R extends Identified> {
+  readonly kind: RecordKind<R>;
+  readonly local: LocalRegistry<R>;
+  readonly shared: SharedRegistry;
+  readonly now: () => number;
+  readonly onAnnounced: (announcement: Announcement, record: R) => void;
+}
+
+/** A change on its way: `expected` is the text that Redis is believed to hold. */
+export interface Open<R> {
+  readonly change: Change<R>;
+  readonly index: number;
+  readonly expected: string;
+}
+
+interface Draft<R> extends Open<R> {
+  /** The local text when it was made. */
+  readonly base: string;
+  readonly before: R;
+  readonly after: R;
+  readonly write: Write;
+}
+
+/** Changes in one batch. */
+const BATCH_SIZE = 1_000;
+/** More rounds than any honest race needs: somebody is writing the same calls in a loop. */
+const MAX_ROUNDS = 32;
+
+/**
+ * Writes changes to Redis: merges each into what is known here, compares with the text that Redis
+ * has, and repeats the merge on that text if it is another one.
+ */
+export class RecordWriter<R extends Identified> {
+  readonly #options: RecordWriterOptions<R>;
+  readonly #texts: SharedTexts<R>;
+  /** Announcements of writes that Redis did not answer: it may have taken them all the same. */
+  readonly #unheard = new Map<string, readonly Announcement[]>();
+
+  constructor(options: RecordWriterOptions<R>, texts: SharedTexts<R>) {
+    this.#options = options;
+    this.#texts = texts;
+  }
+
+  /** A change to write, in the belief that Redis has the text that is known here. */
+  open(change: Change<R>, index: number): Open<R> {
+    return { change, index, expected: this.#options.local.text(change.id) };
+  }
+
+  /** Makes a change that Redis did not take in the local copy alone, until a sync writes it. */
+  keepLocally(item: Open<R>): Changed<R> {
+    const { local } = this.#options;
+    const draft = this.#draft(item);
+    const after = this.#put(draft);
+    const isNews = draft.write.announcements.some(isAboutState);
+    if (local.text(item.change.id) !== '') local.setUnacknowledged(item.change.id, isNews);
+    return { kind: 'kept', before: draft.before, after };
+  }
+
+  /** Writes in batches, so that other work can go on in between. */
+  async write(all: readonly Open<R>[], results: Changed<R>[]) {
+    const left: Open<R>[] = [];
+    let isAnswered = true;
+    for (const batch of batchesOf(all, BATCH_SIZE)) {
+      if (isAnswered) {
+        const written = await this.#writeBatch(batch, results);
+        left.push(...written.left);
+        isAnswered = written.isAnswered;
+      } else left.push(...batch);
+    }
+    return { left, isAnswered };
+  }
+
+  /** Writes until Redis has stored or refused every change, or does not answer. */
+  async #writeBatch(all: readonly Open<R>[], results: Changed<R>[]) {
+    const left: Open<R>[] = [];
+    let open = all;
+    for (let round = 0; open.length > 0; round++) {
+      if (round === MAX_ROUNDS) throw new StoreUnavailableError('a call is contended');
+      const drafts = open.map((item) => this.#draft(item));
+      const writes = drafts.map(({ write }) => write);
+      const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
+      if (stands === null) {
+        for (const { id, announcements } of writes) {
+          if (announcements.length > 0) this.#unheard.set(id, announcements);
+        }
+        return { left: [...left, ...open], isAnswered: false };
+      }
+      left.push(...open.filter((_, i) => stands[i] === null));
+      open = drafts.flatMap((draft, i) => {
+        const stood = stands[i] ?? null;
+        return stood === null ? [] : this.#conclude(draft, stood, results);
+      });
+    }
+    return { left, isAnswered: true };
+  }
+
+  /** Handles the result of a write; returns the change if it must be repeated on Redis's text. */
+  #conclude(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
+    const { local, onAnnounced } = this.#options;
+    const { change, index, before, after, write } = draft;
+    // Another replica may have written the same text first.
+    if (stands === true || stands === write.text) {
+      results[index] = { kind: 'stored', before, after: this.#put(draft) };
+      const announced = stands === true ? write.announcements : [];
+      for (const one of announced) onAnnounced(one, after);
+      if (local.text(change.id) === write.text) this.acknowledge(change.id, announced);
+      return [];
+    }
+    if (this.#texts.learn(change.id, stands) === 'newer') {
+      this.#unheard.delete(change.id);
+      results[index] = { kind: 'refused', before, after: before };
+      return [];
+    }
+    return [{ change, index, expected: stands }];
+  }
+
+  /**
+   * Redis has what is known here. If it took a write but its answer was lost, what that write
+   * announced is passed on now, unless it was passed on since or no longer holds.
+   */
+  acknowledge(id: string, announced: readonly Announcement[] = []): void {
+    const { kind, local, now, onAnnounced } = this.#options;
+    local.setAcknowledged(id);
+    const unheard = this.#unheard.get(id);
+    if (unheard === undefined) return;
+    this.#unheard.delete(id);
+    const record = local.get(id);
+    const names = new Set(kind.announcements(kind.empty(id), record, now()).map((one) => one.name));
+    for (const one of announced) names.delete(one.name);
+    for (const one of unheard) if (names.has(one.name)) onAnnounced(one, record);
+  }
+
+  #draft(item: Open<R>): Draft<R> {
+    const { kind, local, now } = this.#options;
+    const { id } = item.change;
+    const base = local.text(id);
+    const before = local.get(id);
+    const added = item.change.decide(before);
+    const after = added === null ? before : kind.merge(before, added);
+    // Whether to publish an event depends on what Redis knew, not on what this replica knew.
+    const stood = item.expected === base ? before : this.#texts.decode(id, item.expected);
+    const write = {
+      id,
+      expected: item.expected,
+      // An empty record changes nothing, not even a text that cannot be read.
+      text: kind.saysAnything(after) ? kind.encode(after) : item.expected,
+      removedAt: kind.removedAt(after),
+      announcements: kind.announcements(stood, after, now()),
+    };
+    return { ...item, base, before, after, write };
+  }
+
+  #put({ base, after, write }: Draft<R>): R {
+    const { kind, local } = this.#options;
+    return kind.saysAnything(after) ? local.put(base, after, write.text) : after;
+  }
+}
+
+/** At risk or recovered, a call is as well known to Redis as before. */
+function isAboutState({ type }: Announcement): boolean {
+  return type !== 'at-risk' && type !== 'recovered';
+}
