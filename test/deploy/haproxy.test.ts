@@ -42,7 +42,7 @@ async function aProxy(hosts = HOSTS) {
   } else {
     await vi.waitFor(async () => expect((await ask('/readyz')).status).toBe(503), PATIENCE);
   }
-  return { haproxy, replicas, ask, proxy };
+  return { haproxy, replicas, ask, proxy, nameServer };
 }
 
 /** All that comes until it is closed. */
@@ -90,6 +90,28 @@ describe('config/haproxy.cfg', () => {
       expect(askedOf(first)).toBeGreaterThan(before);
     }, PATIENCE);
   });
+
+  test.each([1, 2, 4])(
+    'answers all requests while new replicas (%i) have a name and do not listen yet',
+    async (count) => {
+      const { haproxy, ask, nameServer } = await aProxy(['127.0.0.1']);
+      const starting = Array.from({ length: count }, (_, i) => `127.0.0.${i + 2}`);
+      nameServer.change(['127.0.0.1', ...starting]);
+      // As HAProxy 2.6 and 3.2 log it.
+      const found = () =>
+        new Set(haproxy.output.match(/ready\/replica-\d.* IP .* to '?127\.0\.0\.[2-9]/g)).size;
+      const statuses = new Set<number>();
+      const askAgain = async () => {
+        for (let i = 0; i < 20; i++) statuses.add((await ask('/readyz')).status);
+      };
+      await vi.waitFor(async () => {
+        await askAgain();
+        expect(found()).toBeGreaterThanOrEqual(count);
+      }, PATIENCE);
+      await askAgain();
+      expect([...statuses]).toEqual([200]);
+    },
+  );
 
   test.each([
     'GET /metrics',

@@ -12,7 +12,7 @@ const HEADER = 12;
 export class NameServer {
   readonly #socket: Socket = createSocket('udp4');
   readonly #name: string;
-  readonly #addresses: readonly string[];
+  #addresses: readonly string[];
 
   constructor(name: string, addresses: readonly string[]) {
     this.#name = name;
@@ -27,6 +27,11 @@ export class NameServer {
     this.#socket.bind(0, '127.0.0.1');
     await once(this.#socket, 'listening');
     return this.#socket.address().port;
+  }
+
+  /** From now on the name has these addresses. */
+  change(addresses: readonly string[]): void {
+    this.#addresses = addresses;
   }
 
   stop(): void {
