@@ -33,7 +33,8 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
     ...over,
   };
   const log = { error: (told: unknown) => void errors.push(told) };
-  const context = { config: { shutdownMs }, log } as unknown as Context;
+  const ownerObserver = { flush: () => void done.push('flush') };
+  const context = { config: { shutdownMs }, log, ownerObserver } as unknown as Context;
   return { shutdown: new Shutdown(context, needs), done, errors };
 }
 
@@ -42,7 +43,7 @@ describe('a replica that stops', () => {
     const { shutdown, done } = aShutdown();
     await shutdown.stop();
     expect(done[0]).toBe('refuse');
-    expect(done.slice(-2)).toEqual(['save last', 'dispose']);
+    expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
     expect(done).toEqual(
       expect.arrayContaining(['drain', 'keeper', 'watch', 'owners', 'webhooks']),
     );

@@ -71,7 +71,7 @@ describe('the scripts of tests', () => {
 describe('npm test -- FILE', () => {
   test.each([
     ['test/board/key.test.ts', ['board'], ['redis-server', 'chromium']],
-    ['./test/log.test.ts', ['parts'], ['redis-server']],
+    ['./test/log/log.test.ts', ['parts'], ['redis-server']],
     ['faults/all/clocks', ['faults'], ['redis-server', 'faketime']],
   ])('runs %s alone, with the tools that its project needs', (file, projects, tools) => {
     const program = testProgram('test', ['-t', 'a title', '--coverage', file]);
