@@ -23,7 +23,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   process.on('uncaughtException', (err) => void die(opened, err));
   // A library may leave a failed Redis command unhandled. That must not end a replica that keeps
   // calls alive.
-  process.on('unhandledRejection', (err) => log.error({ err }, 'a failure that nobody handled'));
+  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled failure'));
   const version = readVersion();
   log.info({ version, ...settingsInForce(config) }, `starting: ${describeSettings(config)}`);
   for (const warning of [...warnings, ...cloudWarnings(config)]) log.warn(warning);

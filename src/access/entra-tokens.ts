@@ -70,7 +70,7 @@ export class EntraTokens {
     const tid = tenantOf(token);
     const tenant = tenants.get(tid);
     const keys = this.#keys.get(tid);
-    if (!tenant || !keys) throw new TokenError('its tenant is not one of this server');
+    if (!tenant || !keys) throw new TokenError('this server does not accept its tenant');
     return await verifyToken(token, { keys, issuers: tenant.issuers, audiences, now: now() });
   }
 

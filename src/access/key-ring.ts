@@ -21,7 +21,7 @@ export interface HashedKey {
   readonly expiresAt: number | null;
 }
 
-const WRONG = { kind: 'unknown', reason: 'the key is not one of this server' } as const;
+const WRONG = { kind: 'unknown', reason: 'this server does not know the key' } as const;
 
 /**
  * SHA-256, in hex. A fast hash is right, because keys are random: a secret of 112 bits or more

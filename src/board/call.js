@@ -117,7 +117,7 @@ export class CallView {
   /** @param {Refused} error */
   #refused({ status, message }) {
     set(this.#state, { 'data-state': 'unknown' });
-    const unknown = 'It is not tracked, nor was it within the last 24 hours.';
+    const unknown = 'It is not tracked, and was not within the last 24 hours.';
     write(this.#state, status === 404 ? unknown : message);
   }
 
@@ -187,7 +187,7 @@ function factsOf(call, now) {
     'Stopped by': call.reason ? STOPPED_BY[call.reason] : '',
     Why: resultInfo ? `${resultInfo.message} (${resultInfo.code})` : '',
     Webhook: call.webhookUrl ?? '',
-    Stored: call.durable ? '' : 'not all of it: Redis is out, the latest is in memory alone',
+    Stored: call.durable ? '' : 'partly: Redis is out, so the latest changes are only in memory',
   };
 }
 

@@ -113,7 +113,7 @@ export class EventsState {
   }
 
   #show() {
-    const live = this.#isRedisUp ? 'As they happen.' : 'Redis is out: they come when it is back.';
+    const live = this.#isRedisUp ? 'As they happen.' : 'Redis is out: events come when it is back.';
     write(byId('events-state'), this.#isLive ? live : 'The connection broke: trying again.');
   }
 }

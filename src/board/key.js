@@ -21,7 +21,10 @@ export function askForKey(refusal) {
   const hadKey = readKey() !== null;
   forgetKey();
   byId('gate').hidden = false;
-  write(byId('gate-title'), refusal.status === 403 ? 'Another key is wanted' : 'A key is wanted');
+  write(
+    byId('gate-title'),
+    refusal.status === 403 ? 'Another key is required' : 'A key is required',
+  );
   write(byId('gate-why'), why(refusal, hadKey));
   write(byId('state'), 'Locked');
   const field = byIdAs('gate-key', HTMLInputElement);
@@ -33,7 +36,7 @@ export function askForKey(refusal) {
     const isKey = /^[\x21-\x7e]+$/.test(key);
     write(
       byId('gate-why'),
-      isKey ? '' : 'That is no key: a key has no spaces, nor letters with accents.',
+      isKey ? '' : 'This is not a key: a key has no spaces and no accented letters.',
     );
     if (!isKey) return;
     sessionStorage.setItem(PLACE, key);
@@ -47,6 +50,6 @@ export function askForKey(refusal) {
  */
 function why({ status, message }, hadKey) {
   if (!hadKey) return '';
-  if (status === 403) return `That key is known, but may not look: ${message}.`;
-  return `That key does not count here (any more): ${message}.`;
+  if (status === 403) return `This key is valid, but may not read: ${message}.`;
+  return `This key is not valid here, or no longer: ${message}.`;
 }

@@ -32,7 +32,7 @@ export class Replicas {
       if (now - seen.at > GONE_MS + Math.max(intervalMs, TOLD_MS)) this.#seen.delete(seen.replica);
     }
     const all = replicas.reduce((sum, { keepAlives }) => sum + keepAlives, 0);
-    const others = redis.up ? '' : ' While Redis is out nothing is known of the others.';
+    const others = redis.up ? '' : ' While Redis is out, the other replicas are not shown.';
     write(
       byId('replicas-caption'),
       `What each has sent to Graph within ${roundSpan(intervalMs)}, one turn of the wheel.${others}`,

@@ -116,7 +116,7 @@ function subject(error: CallError): string {
   const { status, code, message } = error;
   if (code === 'token') {
     const entra = entraCodeIn(message);
-    return entra === null ? 'No token can be had for' : `Entra gives no token (${entra}) for`;
+    return entra === null ? 'Callkeeper gets no token for' : `Entra gives no token (${entra}) for`;
   }
   if (status !== null && code === 'foreign')
     return `Something other than Graph answers ${status} to`;

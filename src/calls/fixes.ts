@@ -6,21 +6,23 @@ export const GRANT = `Grant the app ${ROLES.join(' or ')} in Entra (API permissi
 
 /** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const ENTRA_FIXES: Readonly<Record<string, string>> = {
-  AADSTS7000215: "Give the secret's value, not its id, and that of this very app.",
-  AADSTS7000222: 'The secret has expired: make another, and replace its file.',
-  AADSTS700016: 'Mend the client id, or the tenant: this tenant has no such app.',
-  AADSTS90002: 'Mend the tenant id, or GRAPH_CLOUD: this cloud has no such tenant.',
-  AADSTS700027: 'Upload the certificate to the app registration, or give the one that is there.',
+  AADSTS7000215: "Give the secret's value, not its id, and check that it is a secret of this app.",
+  AADSTS7000222: 'The secret has expired: create another and replace its file.',
+  AADSTS700016: 'Correct the client id or the tenant: this tenant has no such app.',
+  AADSTS90002: 'Correct the tenant id or GRAPH_CLOUD: this cloud has no such tenant.',
+  AADSTS700027:
+    'Upload the certificate to the app registration, or use the one that is registered.',
   AADSTS700024: "Set this machine's clock right: the assertion's time is off.",
   AADSTS7000112: 'The app is disabled: enable it in Entra (Enterprise applications).',
-  AADSTS53003: 'Conditional Access keeps the app out: except it, or ask from where it may.',
+  AADSTS53003:
+    'Conditional Access blocks the app: exempt it, or run Callkeeper from an allowed network.',
 };
 
 /** Our own codes, for what stopped a keepAlive before its request. */
 const OWN_FIXES: Readonly<Record<string, string>> = {
   app: 'Add the app to APPS_FILE, or stop its calls.',
   internal: 'This is a fault of Callkeeper: please report it, with its log.',
-  queued: 'Earlier requests of its app and tenant get no answer: see what they fail with.',
+  queued: 'Earlier requests of its app and tenant get no answer: check why they fail.',
   stopping: 'Nothing: the replica stops, and another one sends the request.',
 };
 
@@ -51,15 +53,15 @@ export function fixOfToken(entraCode: string | null, systemCode: string): string
 /** @param isGraphs false: the answer came from something in front of Graph */
 export function fixOfAnswer(status: number, isGraphs: boolean): string {
   if (!isGraphs || status < 400) {
-    return 'It is not Graph that answers: see GRAPH_BASE_URL, HTTPS_PROXY, and what is in between.';
+    return 'Something other than Graph answers: check GRAPH_BASE_URL, HTTPS_PROXY, and what is in between.';
   }
   if (status === 401)
-    return 'Graph refuses the token: see that GRAPH_CLOUD, and the tenant, are those of the app.';
-  if (status === 403) return `${GRANT} It has to be registered as a calling bot too.`;
+    return 'Graph refuses the token: check that GRAPH_CLOUD and the tenant are those of the app.';
+  if (status === 403) return `${GRANT} It must also be registered as a calling bot.`;
   if (status === 404) {
-    return 'See GRAPH_BASE_URL: behind it must be Graph itself, as in https://graph.microsoft.com/v1.0.';
+    return 'Check GRAPH_BASE_URL: it must lead to Graph itself, as in https://graph.microsoft.com/v1.0.';
   }
-  return 'Graph has trouble, or too much to do: try again, and see its health in the Microsoft 365 admin center.';
+  return 'Graph fails or is overloaded: try again, and check its health in the Microsoft 365 admin center.';
 }
 
 /** @param code of the system, or of `ExchangeError`; '' if there was none */
@@ -68,9 +70,9 @@ export function fixOfSilence(code: string, variable: string): string {
   if (/CERT|SIGNATURE|TLS|SSL/.test(code)) {
     return 'Name the CA in NODE_EXTRA_CA_CERTS, in the environment or in .env, and restart.';
   }
-  if (code === 'proxy') return 'See HTTPS_PROXY, and what the proxy lets through.';
-  if (NO_REQUEST.has(code)) return 'See the file of the credential.';
-  return `Let this machine reach it (DNS, firewall, HTTPS_PROXY), or mend ${variable}.`;
+  if (code === 'proxy') return 'Check HTTPS_PROXY and what the proxy lets through.';
+  if (NO_REQUEST.has(code)) return 'Check the file of the credential.';
+  return `Let this machine reach it (DNS, firewall, HTTPS_PROXY), or correct ${variable}.`;
 }
 
 /** Nothing was sent: the credential could not be read. */

@@ -70,11 +70,11 @@ function replicaTroubles({ incidents, replicas, now, tally }: Known): Trouble[] 
     {
       kind: 'replica',
       severity: 'warning',
-      sentence: `${who} away at ${clockTime(first.from, now)} without having been stopped. ${rest} all the work.`,
+      sentence: `${who} away at ${clockTime(first.from, now)} without being stopped. ${rest} all the work.`,
       since: first.from,
       calls: tally.tracked,
       firstLossAt: null,
-      todo: 'See why it ended (its last log lines, its exit code, the memory of its host), and start it again.',
+      todo: 'Find out why it ended (its last log lines, its exit code, the memory of its host), and start it again.',
       runbook: 'CallkeeperReplicaDown',
     },
   ];

@@ -13,7 +13,7 @@ export function describeIncident(incident: Incident): string {
     case 'redis':
       return `Redis was out${incident.cause === null ? '' : `: ${incident.cause}`}`;
     case 'replica':
-      return `The replica ${incident.replica} went away without having been stopped`;
+      return `The replica ${incident.replica} went away without being stopped`;
   }
 }
 

@@ -6,7 +6,7 @@ import type { CallError } from './record.ts';
  * - `lost`: calls passed their deadline, or Graph ended them because no keepAlive came in time.
  * - `unknown`: calls ended without ever having been renewed: Graph does not know their ids.
  * - `redis`: a replica worked without Redis.
- * - `replica`: a replica went away without having been stopped.
+ * - `replica`: a replica went away without being stopped.
  */
 export type Incident =
   | CallIncident

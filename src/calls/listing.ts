@@ -121,6 +121,6 @@ function parseCursor(text: string, slots: number): Position {
     Buffer.from(text, 'base64url').toString('latin1'),
   );
   if (!match || Number(match[1]) >= slots)
-    throw new CursorError('not a cursor that a page gave as its `next`');
+    throw new CursorError('must be the `next` of another page');
   return { slot: Number(match[1]), after: match[2] ?? '' };
 }

@@ -205,7 +205,7 @@ export class Owners {
 
 function beyond(named: string | undefined, app: string, reach: Reach): string {
   const apps = `this key is limited to ${[...(reach ?? [])].join(', ')}`;
-  if (named !== undefined) return `owners of the app ${app} are not within its reach: ${apps}`;
+  if (named !== undefined) return `the key has no access to owners of the app ${app}: ${apps}`;
   return `the request names no app, so it means the default app: ${apps}; name one of them`;
 }
 
@@ -219,7 +219,7 @@ function ofLaterVersion(name: string): StoreUnavailableError {
 
 function parseCursor(text: string): string {
   const id = Buffer.from(text, 'base64url').toString();
-  if (!id.includes('@')) throw new CursorError('not a cursor that a page gave as its `next`');
+  if (!id.includes('@')) throw new CursorError('must be the `next` of another page');
   return id;
 }
 

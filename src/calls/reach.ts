@@ -14,7 +14,7 @@ export function forbidden(message: string): Forbidden {
 
 export function beyondReach(reach: Reach, app: string): Forbidden | null {
   if (isWithin(reach, app)) return null;
-  return forbidden(`calls of the app ${app} are not within the reach of this key`);
+  return forbidden(`the key has no access to calls of the app ${app}`);
 }
 
 /** Why a notification about a call is ignored; null: it counts. */

@@ -72,7 +72,7 @@ export function faultOfApp(
 ): Invalid | null {
   if (apps.has(app)) return null;
   const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
-  return invalid('app', `no app of this name is configured; there is ${names}`);
+  return invalid('app', `no app of this name is configured; known are ${names}`);
 }
 
 /**

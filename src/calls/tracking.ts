@@ -178,7 +178,7 @@ export class Tracking {
   ): Invalid | Forbidden | null {
     const tracked = stateOf(current) === 'tracked' ? current.tracking : null;
     if (tracked && !this.#isVisible(current)) {
-      return forbidden('the id is of a call of another app');
+      return forbidden('the call belongs to another app');
     }
     return (
       beyondReach(this.#deps.reach, word.app) ?? faultOfWebhook(request, word, tracked, context)

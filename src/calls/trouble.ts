@@ -26,7 +26,7 @@ export interface Trouble {
   readonly sentence: string;
   /** null if that is not known. */
   readonly since: number | null;
-  /** How many calls it is about. */
+  /** How many calls it affects. */
   readonly calls: number;
   /** When the first call is lost unless this is over; null if none is in danger, or that is past. */
   readonly firstLossAt: number | null;

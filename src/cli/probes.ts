@@ -14,7 +14,7 @@ export async function probe(base: string, path: string, signal: AbortSignal): Pr
     const url = new URL(path, base.endsWith('/') ? base : `${base}/`);
     const response = await fetch(url, { signal, redirect: 'manual' });
     const text = await response.text();
-    if (text.length > MOST_CHARACTERS) return { kind: 'silent', why: 'an answer without an end' };
+    if (text.length > MOST_CHARACTERS) return { kind: 'silent', why: 'the answer is too long' };
     if (response.ok) return { kind: 'ok', text };
     return { kind: 'unready', reasons: readDetail(text) ?? `HTTP ${response.status}` };
   } catch (error) {

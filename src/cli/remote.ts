@@ -86,7 +86,7 @@ export function describeRefusal(error: unknown): { message: string; exit: number
 function describeSilence(error: CallkeeperUnreachableError): string {
   const { cause } = error;
   if (!(cause instanceof CallkeeperError)) {
-    return `Callkeeper cannot be reached: ${error.message}\nIs it running there? --url or CALLKEEPER_URL says where it is.`;
+    return `Callkeeper cannot be reached: ${error.message}\nIs it running there? Set its address with --url or CALLKEEPER_URL.`;
   }
   const { problem, status } = cause;
   if (problem === null) return `no replica of Callkeeper is ready: HTTP ${status}`;

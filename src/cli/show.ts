@@ -29,7 +29,9 @@ ${REMOTE_USAGE}`,
     const id = readId(text);
     const call = await connect({ url, timeout }).callkeeper.get(id);
     if (call === null) {
-      process.stderr.write(`callkeeper: ${id} is not tracked, nor was it lately\n`);
+      process.stderr.write(
+        `callkeeper: ${id} is not tracked, and was not within the last 24 hours\n`,
+      );
       return EXIT.unknown;
     }
     process.stdout.write(json ? `${printableJson(call, 2)}\n` : describe(call, Date.now()));

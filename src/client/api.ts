@@ -148,7 +148,7 @@ export interface HistoryColumn {
   readonly at: string;
   /** KeepAlives that succeeded. */
   readonly renewed: number;
-  /** Graph asked for patience. */
+  /** Graph throttled it. */
   readonly throttled: number;
   /** 403, or Entra does not know the tenant. */
   readonly refused: number;
@@ -170,7 +170,7 @@ export interface Incident {
   readonly text: string;
 }
 
-/** lost: calls were lost. unknown: Graph did not know calls. redis: it was out. replica: one went away without having been stopped. */
+/** lost: calls were lost. unknown: Graph did not know calls. redis: it was out. replica: one went away without being stopped. */
 export type IncidentKind = 'lost' | 'unknown' | 'redis' | 'replica';
 
 /** Graph renewed the call. */
@@ -271,9 +271,9 @@ export interface NotifyQuery {
   readonly app?: string | undefined;
 }
 
-/** How all calls within the key's reach are. */
+/** The state of all calls that the key may see. */
 export interface Overview {
-  /** When this was said, by the replica's clock. RFC 3339, UTC, ms. */
+  /** When the replica answered, by its clock. RFC 3339, UTC, ms. */
   readonly at: string;
   /** When the calls were counted, a second or so before. RFC 3339, UTC, ms. */
   readonly countedAt: string;
@@ -281,7 +281,7 @@ export interface Overview {
   readonly version: string;
   /** Between two keepAlives of a call. In ms. */
   readonly intervalMs: number;
-  /** With no success for so long Graph ends a call. In ms. */
+  /** Graph ends a call after this time without a success. In ms. */
   readonly deadlineMs: number;
   /** Calls on the schedule. */
   readonly tracked: number;
@@ -289,7 +289,7 @@ export interface Overview {
   readonly failing: number;
   /** Of these, with less than a third of the deadline left. */
   readonly atRisk: number;
-  /** What is left to the call nearest to its deadline, in ms; null: no call. */
+  /** Time left for the call nearest to its deadline, in ms; null: no call. */
   readonly minMarginMs: number | null;
   /** How many calls have what is left to them in each of these equal parts of the deadline, from 0 on; those past it are in the first part. */
   readonly margins: readonly number[];
@@ -307,7 +307,7 @@ export interface Overview {
   readonly incidents: readonly Incident[];
   /** What the key may do. */
   readonly scopes: readonly Scope[];
-  /** Why the replica that answers is not ready; none where it is. */
+  /** Why the replica that answers is not ready; empty if it is. */
   readonly unready: readonly string[];
   readonly redis: OverviewRedis;
   /** Those that live; the one that answers first, alone while Redis is out. */
@@ -497,7 +497,7 @@ export interface Trouble {
   readonly sentence: string;
   /** Since when; null if that is not known. RFC 3339, UTC, ms. */
   readonly since: string | null;
-  /** How many calls it is about. */
+  /** How many calls it affects. */
   readonly calls: number;
   /** When the first of these calls is lost unless it is over before; null if none is in danger. RFC 3339, UTC, ms. */
   readonly firstLossAt: string | null;

@@ -45,7 +45,7 @@ export async function* readBlocks(stream, silenceMs) {
       const end = text.endsWith('\r') ? text.length - 1 : text.length;
       const blocks = text.slice(0, end).replaceAll(/\r\n?/g, '\n').split('\n\n');
       text = (blocks.pop() ?? '') + text.slice(end);
-      if (text.length > MOST_CHARACTERS) throw new Error('an event without an end');
+      if (text.length > MOST_CHARACTERS) throw new Error('the event is too long');
       yield* blocks;
     }
   } finally {

@@ -124,7 +124,7 @@ export class Transport {
         return response.body;
       }
       const answer = toAnswer(request, response, await response.text());
-      return isMiss(answer) ? answer : new Miss(new Error('what came is no stream of events'));
+      return isMiss(answer) ? answer : new Miss(new Error('the answer is not an event stream'));
     } catch (cause) {
       if (cause instanceof CallkeeperError) throw cause;
       return new Miss(cause);

@@ -57,8 +57,8 @@ function readEntra(read: EnvReader, hosts: CloudHosts): EntraAccess | null {
   const hasTenants = read.isGiven('ENTRA_TENANTS');
   const hasAudiences = read.isGiven('ENTRA_AUDIENCES');
   if (!hasAudiences && !hasTenants) return null;
-  if (!hasAudiences) read.fault('ENTRA_AUDIENCES is missing: what tokens must be for');
-  if (!hasTenants) read.fault('ENTRA_TENANTS is missing: whose tokens count');
+  if (!hasAudiences) read.fault('ENTRA_AUDIENCES is missing: the audiences that tokens must have');
+  if (!hasTenants) read.fault('ENTRA_TENANTS is missing: the tenants whose tokens are accepted');
   return { audiences, tenants: new Map(tenants.map((id) => [id, entraTenant(id, hosts)])) };
 }
 

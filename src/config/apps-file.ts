@@ -58,7 +58,7 @@ function readAll(yaml: YamlReader, reader: AppReader): Read[] {
 /** If there are several apps, one must be the default: their order must not decide. */
 function chooseDefault(yaml: YamlReader, read: readonly Read[]): string {
   const [first, second] = read.filter(({ isDefault }) => isDefault);
-  if (second) yaml.fault(second.place, 'must not be the default too: there is one');
+  if (second) yaml.fault(second.place, 'must not be a second default');
   if (!first && read.length > 1) {
     yaml.fault({ ...yaml.root, path: 'apps' }, 'must have `default: true` in one of them');
   }

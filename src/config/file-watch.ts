@@ -137,6 +137,6 @@ function judge<T>(look: Look, read: (text: string) => T): Verdict<T> {
   } catch (error) {
     if (error instanceof DocumentError) return { faults: error.faults };
     // Our own fault, which must not end the replica. Its message might quote the file.
-    return { faults: [`the file makes for an unexpected ${(error as Error).name}`] };
+    return { faults: [`the file causes an unexpected ${(error as Error).name}`] };
   }
 }

@@ -13,7 +13,7 @@ export function readMetricsAddress(read: EnvReader, api: Address): Address | nul
   const { port } = given;
   const host = given.host ?? api.host;
   if (host === api.host && port === api.port && port > 0) {
-    read.fault('METRICS_ADDRESS is where the API is (HOST and PORT): give it another port');
+    read.fault('METRICS_ADDRESS is the address of the API (HOST and PORT): give it another port');
   }
   return { host, port };
 }

@@ -64,10 +64,10 @@ export function readRotatedUrl(text: string, now: string): RedisAddress {
   const before = parseRedisUrl(now);
   const address = parseOrThrow(text.trim());
   if (!isSameRedis(address, before)) {
-    throw new DocumentError(['names another Redis: that wants a restart']);
+    throw new DocumentError(['names another Redis: restart the replica to use it']);
   }
   if (before.password !== undefined && address.password === undefined) {
-    throw new DocumentError(['has no password any more']);
+    throw new DocumentError(['no longer has a password']);
   }
   return address;
 }

@@ -23,6 +23,6 @@ export function readWebhookConfig(read: EnvReader): WebhookConfig | null {
   if (read.isGiven('WEBHOOK_SECRETS')) return webhooks;
   const hasApps = read.text('APPS_FILE') !== null;
   const wantsSome = read.isGiven('WEBHOOK_URL') || (read.isGiven('WEBHOOK_HOSTS') && !hasApps);
-  if (wantsSome) read.fault('WEBHOOK_SECRETS is missing: with it webhooks are signed');
+  if (wantsSome) read.fault('WEBHOOK_SECRETS is missing: they sign the webhooks');
   return hasApps ? webhooks : null;
 }

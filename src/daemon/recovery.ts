@@ -81,7 +81,7 @@ export class Recovery {
     if (registry.unacknowledged === 0) return;
     log.error(
       { calls: registry.unacknowledged },
-      'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
+      'Redis is out: changes since then are lost when this replica stops',
     );
   }
 
@@ -93,7 +93,7 @@ export class Recovery {
   async #onBeat(): Promise<void> {
     const { registry } = this.#options;
     if (registry.unacknowledged > 0 && !(await registry.flush())) {
-      throw new StoreUnavailableError('Redis does not take what this replica knows');
+      throw new StoreUnavailableError('Redis does not take the calls of this replica');
     }
     if (this.#mayHaveLost) await this.#syncAll(false);
   }

@@ -17,7 +17,7 @@ export async function freePorts<const T extends readonly number[]>(
 
 async function listenAnywhere(): Promise<Server> {
   const server = await listen(0);
-  if (server === null) throw new Error('no port of 127.0.0.1 is to be had');
+  if (server === null) throw new Error('no port of 127.0.0.1 is free');
   return server;
 }
 

@@ -171,7 +171,7 @@ export class Graph implements KeepAliveSender {
 
   #unexpected(call: Call, error: unknown): Unsent {
     this.#options.log.error({ err: error, callId: call.id }, 'keepAlive failed unexpectedly');
-    return this.#unsent('internal', 'an error inside of Callkeeper; see its log');
+    return this.#unsent('internal', 'an error inside Callkeeper; see its log');
   }
 
   #unsent(code: string, message: string): Unsent {

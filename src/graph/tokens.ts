@@ -112,7 +112,7 @@ export class Tokens {
     const { credential } = app;
     if (credential.kind === 'managed-identity') {
       if (tenantId !== app.tenantId) {
-        const own = `a managed identity has tokens for its own tenant only, ${app.tenantId}`;
+        const own = `a managed identity gets tokens only for its own tenant, ${app.tenantId}`;
         throw new TokenError(null, own, null);
       }
       const resource = this.#scopeOf(app).replace(/\/\.default$/, '');

@@ -137,7 +137,7 @@ function refuse(
   deny: Deny,
 ): Problem {
   if (identity.kind === 'unverifiable') {
-    const detail = 'the keys that it is signed with cannot be had; try again in a few seconds';
+    const detail = 'its signing keys cannot be fetched; try again in a few seconds';
     const problem = retryLater('entra-keys-unavailable', detail, KEYS_RETRY_AFTER_S);
     return deny(request, 'unverifiable', problem, identity.reason);
   }
@@ -149,6 +149,6 @@ function refuse(
 
 function outOfScope(scope: Scope): Problem {
   const challenge = `Bearer realm="callkeeper", error="insufficient_scope", scope="${scope}"`;
-  const detail = `this wants the scope ${scope}, which the key does not have`;
+  const detail = `the key lacks the scope \`${scope}\``;
   return new Problem(problemBody('forbidden', detail), { 'www-authenticate': challenge });
 }

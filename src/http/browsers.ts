@@ -20,10 +20,10 @@ export function faultOfBrowser(
   const site = headers['sec-fetch-site'];
   const isRead = method === 'GET' || method === 'HEAD';
   if (!isRead && (site === 'cross-site' || site === 'same-site')) {
-    return 'a page of another site has this browser ask; without keys that is not done';
+    return 'without keys, this server refuses requests that a browser sends for a page of another site';
   }
   if (loopbackOnly && !LOOPBACK.test(host)) {
-    return 'without keys this server is asked by a name of loopback alone, such as localhost; with AUTH=none by any';
+    return 'without keys, the Host header must be a loopback name such as localhost; AUTH=none allows any';
   }
   return null;
 }

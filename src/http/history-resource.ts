@@ -15,7 +15,7 @@ export const HistorySchema = Type.Object(
         {
           at: Instant('When it begins.'),
           renewed: Count('KeepAlives that succeeded.'),
-          throttled: Count('Graph asked for patience.'),
+          throttled: Count('Graph throttled it.'),
           refused: Count('403, or Entra does not know the tenant.'),
           failed: Count('Every other failure.'),
           ended: Count('Graph said that the call is over.'),
@@ -40,7 +40,7 @@ export const IncidentSchema = Type.Object(
       title: 'IncidentKind',
       description:
         'lost: calls were lost. unknown: Graph did not know calls. redis: it was out. ' +
-        'replica: one went away without having been stopped.',
+        'replica: one went away without being stopped.',
     }),
     from: Instant('When it began.'),
     until: Type.Unsafe<string | null>({

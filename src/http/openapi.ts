@@ -25,7 +25,7 @@ wait for the seconds of \`Retry-After\`; every request may be repeated safely.`;
 
 const TAGS = [
   { name: 'Tracking', description: 'What a bot does: say which calls to keep alive.' },
-  { name: 'Calls', description: 'How the calls are.' },
+  { name: 'Calls', description: 'The state of the calls.' },
   { name: 'Operations', description: 'For probes, scrapers and people.' },
 ];
 
@@ -59,9 +59,9 @@ const WEBHOOKS = {
         content: { 'application/json': { schema: { $ref: '#/components/schemas/Event' } } },
       },
       responses: {
-        '2XX': { description: 'It is taken; a body is not read.' },
+        '2XX': { description: 'The event is accepted; a body is not read.' },
         410: { description: 'Nothing more is sent to this URL for a day.' },
-        '4XX': { description: 'Or anything else, a redirect too: it is repeated.' },
+        '4XX': { description: 'Anything else, including a redirect: the event is sent again.' },
       },
     },
   },

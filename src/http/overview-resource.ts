@@ -23,17 +23,17 @@ const MOST_CAUSES = 50;
 
 export const OverviewSchema = Type.Object(
   {
-    at: Instant("When this was said, by the replica's clock."),
+    at: Instant('When the replica answered, by its clock.'),
     countedAt: Instant('When the calls were counted, a second or so before.'),
     version: Type.String({ description: 'Of the replica that answers.' }),
     intervalMs: Ms('Between two keepAlives of a call.'),
-    deadlineMs: Ms('With no success for so long Graph ends a call.'),
+    deadlineMs: Ms('Graph ends a call after this time without a success.'),
     tracked: Count('Calls on the schedule.'),
     failing: Count('Of these, with a failure since their last success.'),
     atRisk: Count('Of these, with less than a third of the deadline left.'),
     minMarginMs: Type.Unsafe<number | null>({
       type: ['integer', 'null'],
-      description: 'What is left to the call nearest to its deadline, in ms; null: no call.',
+      description: 'Time left for the call nearest to its deadline, in ms; null: no call.',
     }),
     margins: Type.Array(Type.Integer(), {
       minItems: MARGIN_STEPS,
@@ -77,7 +77,7 @@ export const OverviewSchema = Type.Object(
       description: 'What the key may do.',
     }),
     unready: Type.Array(Type.String(), {
-      description: 'Why the replica that answers is not ready; none where it is.',
+      description: 'Why the replica that answers is not ready; empty if it is.',
     }),
     redis: Type.Object(
       {
@@ -105,7 +105,7 @@ export const OverviewSchema = Type.Object(
       { description: 'Those that live; the one that answers first, alone while Redis is out.' },
     ),
   },
-  { title: 'Overview', description: "How all calls within the key's reach are." },
+  { title: 'Overview', description: 'The state of all calls that the key may see.' },
 );
 
 export type OverviewResource = Static<typeof OverviewSchema>;

@@ -16,8 +16,8 @@ export class Places {
    */
   take(name: string): (() => void) | string {
     const taken = this.#taken.get(name) ?? 0;
-    if (this.#allTaken >= this.#most) return `all ${this.#most} are taken`;
-    if (taken >= this.#mostOfOne) return `${taken} of ${this.#most} are taken by ${name}`;
+    if (this.#allTaken >= this.#most) return `all ${this.#most} are in use`;
+    if (taken >= this.#mostOfOne) return `${taken} of ${this.#most} are in use by ${name}`;
     this.#allTaken++;
     this.#taken.set(name, taken + 1);
     return () => this.#giveBack(name);

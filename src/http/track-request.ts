@@ -108,7 +108,7 @@ export function readTrack(
 /** @param id has passed {@link CallId} */
 export function canonicalId(text: string): string {
   const id = parseCallId(text);
-  if (id === null) throw new TypeError('an id passed its schema and is none');
+  if (id === null) throw new TypeError('an id passed its schema but is not valid');
   return id;
 }
 

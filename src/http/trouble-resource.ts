@@ -21,7 +21,7 @@ export const TroubleSchema = Type.Object(
     }),
     sentence: Type.String({ description: 'What is wrong, with times as `13:55 UTC`.' }),
     since: InstantOrNull('Since when; null if that is not known.'),
-    calls: Type.Integer({ minimum: 0, description: 'How many calls it is about.' }),
+    calls: Type.Integer({ minimum: 0, description: 'How many calls it affects.' }),
     firstLossAt: InstantOrNull(
       'When the first of these calls is lost unless it is over before; null if none is in danger.',
     ),

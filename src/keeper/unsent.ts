@@ -5,8 +5,8 @@ export type Unsent = Extract<Outcome, { kind: 'failed' }> & { readonly sentAt: n
 const MESSAGES = {
   stopping: 'This replica is stopping; ask another one.',
   stopped: 'The call left the schedule before its request was sent.',
-  internal: 'an error inside of Callkeeper; see its log',
-  queued: 'It waits for its turn: the requests of its app and tenant before it do not come back.',
+  internal: 'an error inside Callkeeper; see its log',
+  queued: 'It waits for its turn: earlier requests of its app and tenant get no answer.',
 } as const;
 
 /** The outcome of a keepAlive that this replica decided not to send. */

@@ -58,7 +58,10 @@ export class FailureLog {
     } else if (kind === 'more') {
       this.#log.warn(fields, `keepAlives fail: ${why}; ${counted}`);
     } else {
-      this.#log.info(fields, `no keepAlive has failed in a minute as ${attempts} did: ${why}`);
+      this.#log.info(
+        fields,
+        `no keepAlive failed for a minute, after ${plural(attempts, 'failure')}: ${why}`,
+      );
     }
   }
 

@@ -157,7 +157,7 @@ export const METRICS = {
   callkeeper_calls_written_back_total: {
     type: 'counter',
     of: 'own',
-    help: 'Calls that Redis had lost, or not yet heard of, and this replica wrote back.',
+    help: 'Calls that Redis had lost or never had, and this replica wrote back.',
     watch: 'it grows while Redis was up',
   },
   callkeeper_unreadable_values_total: {

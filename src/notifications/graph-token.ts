@@ -30,7 +30,7 @@ export class GraphTokenVerifier {
    */
   async verify(authorization: string | undefined): Promise<string> {
     const token = bearerOf(authorization);
-    if (token === null) throw new TokenError('no bearer token came');
+    if (token === null) throw new TokenError('there is no bearer token');
     const { issuers, audiences, now } = this.#options;
     const ours = audiences();
     const expected = { keys: this.#keys, issuers, audiences: ours, now: now() };

@@ -60,7 +60,7 @@ export class LeaseWatch {
       } catch (err) {
         if (!(err instanceof StoreUnavailableError)) throw err;
         this.#isJudge = false;
-        log.debug({ err }, 'the leases of owners cannot be judged now');
+        log.debug({ err }, 'cannot check the leases of owners');
       }
       await clock.sleep(lookMs, signal);
     }

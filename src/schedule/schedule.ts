@@ -101,7 +101,7 @@ export class Schedule {
   }
 
   #replaceWorker(run: Run): void {
-    this.#options.log.warn('the worker takes no jobs: it is replaced');
+    this.#options.log.warn('replacing the worker: it takes no jobs');
     void run.worker.stop(AbortSignal.timeout(this.#options.lockMs));
     run.worker = this.#startWorker();
     this.#options.onWorkerReplaced();
@@ -167,7 +167,7 @@ export class Schedule {
     while (!suspended.aborted) {
       await this.#schedulers
         ?.lookOver()
-        .catch((err) => log.debug({ err }, 'no look over the schedulers: Redis does not answer'));
+        .catch((err) => log.debug({ err }, 'cannot check the schedulers: Redis does not answer'));
       await clock.sleep(lookOverMs, suspended);
     }
   }

@@ -77,7 +77,7 @@ export class Schedulers {
     for (const { fault } of ill) onRepair(fault);
     if (ill.length > 0) {
       const level = this.#looks === 0 ? 'info' : 'warn';
-      log[level]({ slots: ill.length, faults: count(ill) }, 'schedulers put in their place');
+      log[level]({ slots: ill.length, faults: count(ill) }, 'repaired schedulers');
     }
     this.#looks++;
     return ill.length;

@@ -166,7 +166,7 @@ export class Watch {
   #onMissed(slot: number, turnAt: number, calls: number): void {
     const { onMissed, log } = this.#options;
     onMissed(slot, turnAt, calls);
-    log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch does it');
+    log.warn({ slot, turnAt, calls }, 'a slot was not visited in its turn: the watch visits it');
   }
 }
 

@@ -23,9 +23,10 @@ export function guarded(host: string, serve: RequestListener): RequestListener {
 function refusalOf(request: IncomingMessage, host: string): string | null {
   const { method, headers } = request;
   const isRead = method === 'GET' || method === 'HEAD';
-  if (!isRead && isCrossSite(headers)) return 'a page of another site has this browser ask';
+  if (!isRead && isCrossSite(headers))
+    return 'the simulator refuses requests that a browser sends for a page of another site';
   if (isKnown(headers.host ?? '', host)) return null;
-  return `ask by localhost, by an address, or by ${host}; not by another name`;
+  return `the Host header must be localhost, an address or ${host}`;
 }
 
 function isCrossSite({ origin, host, 'sec-fetch-site': site }: IncomingMessage['headers']) {

@@ -40,7 +40,7 @@ const FIELDS: Readonly<Record<string, Check>> = {
   aheadMs: [isNumber(-1e12, 1e12), 'a number of milliseconds, below 0 for behind'],
   headers: [isObject, 'an object of headers'],
   body: [isText, 'a text'],
-  aadsts: [isNumber(0, 1e9), "a number of Entra's"],
+  aadsts: [isNumber(0, 1e9), 'the number of an Entra error'],
   id: [isText, 'a text'],
   endsAfterMs: [isNumber(0, 1e12), 'a number of milliseconds'],
   callbackUri: [isUrl, 'an http:// or https:// URL'],

@@ -66,7 +66,7 @@ export async function evictOrphan(stateFile: string, log: Logger): Promise<void>
           'or REDIS_URL to all of them for a schedule that they share.',
       );
     }
-    log.warn('a redis-server of a daemon that was killed is stopped first');
+    log.warn('stopping the redis-server of a killed daemon first');
     await redis.shutdown('NOSAVE').catch(() => undefined); // it closes instead of answering
     await closed(redis);
   } catch (error) {

@@ -132,7 +132,7 @@ export class EmbeddedRedis {
    */
   async #restart(ended: object): Promise<void> {
     if (this.#stopping) return;
-    this.#log.error(ended, 'embedded redis-server died; it is started again');
+    this.#log.error(ended, 'embedded redis-server died: restarting it');
     while (!this.#stopping) {
       const pauseMs = Math.min(RESTART_CAP_MS, RESTART_MS * 2 ** this.#restarts++);
       await sleep(pauseMs, undefined, { ref: false });
@@ -140,7 +140,7 @@ export class EmbeddedRedis {
       this.#spawning = this.#spawn();
       const err = await this.#spawning.then(() => null, toError);
       if (err === null) return;
-      this.#log.error({ err }, 'embedded redis-server cannot be started; it is tried again');
+      this.#log.error({ err }, 'embedded redis-server cannot be started: retrying');
     }
   }
 }
@@ -188,7 +188,7 @@ function missing(cause: NodeJS.ErrnoException): EmbeddedRedisError {
   const install =
     'install one (Debian and Ubuntu: apt-get install redis-server; macOS: brew install redis)';
   const what =
-    cause.code === 'ENOENT' ? `started: ${install}` : `started (${cause.message}): mend that`;
+    cause.code === 'ENOENT' ? `started: ${install}` : `started (${cause.message}): correct that`;
   return new EmbeddedRedisError(
     `REDIS_URL is not set and no redis-server could be ${what} or set REDIS_URL.`,
     { cause },

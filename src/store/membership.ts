@@ -53,7 +53,7 @@ export class Membership {
     if (!Array.isArray(reply) || !Number.isInteger(reply[4])) {
       // This is the answer to another command: the answers on this connection are out of step.
       redis.disconnect(true);
-      throw new Error('Redis gave an answer that is none to what was asked');
+      throw new Error('Redis gave an unexpected answer');
     }
     const [verdict, laidMs, replicas, wasEmpty, nowMs, servedSince] = reply;
     this.#servedSince = servedSince;

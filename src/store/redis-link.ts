@@ -150,7 +150,7 @@ export class RedisLink extends Emitter<LinkEvents> {
       throw new OtherWheelError(verdict.laidMs, intervalMs, verdict.others);
     }
     const hasLost = this.#joined && verdict.wasEmpty;
-    if (hasLost) log.error('Redis has lost data: it is written back from memory');
+    if (hasLost) log.error('Redis has lost data: writing it back from memory');
     // The following steps use all connections that exist by now.
     const changes = servers.countChanges();
     if (!this.up || hasLost || changes !== this.#known) {

@@ -46,10 +46,10 @@ export class Targets {
     if (!hosts.some((pattern) => isNamed(url.hostname, pattern))) {
       const names =
         hosts.length > 0 ? `the hosts of WEBHOOK_HOSTS are ${hosts.join(', ')}` : 'none is';
-      return `its host ${url.hostname} is not one that may be told; ${names}`;
+      return `its host ${url.hostname} is not allowed; ${names}`;
     }
     if (webhook !== null || secrets.length > 0) return null;
-    return 'nothing signs it: there are neither WEBHOOK_SECRETS nor secrets of the app';
+    return 'nothing signs it: neither WEBHOOK_SECRETS nor the app has a secret';
   }
 }
 

@@ -68,7 +68,7 @@ export class Webhooks {
         if (!isUp() && this.#deliverer !== null) await this.#suspend(this.#deliverer);
         if (isUp() && this.#deliverer !== null) await this.#replaceIfDeaf(this.#deliverer);
       } catch (err) {
-        log.debug({ err }, 'webhooks cannot be told yet');
+        log.debug({ err }, 'cannot deliver to webhooks yet');
       }
       await clock.sleep(LOOK_MS, signal);
     }
@@ -97,7 +97,7 @@ export class Webhooks {
     if (now - this.#countedAt < 2 * lockMs || !deliverer.isIdleFor(2 * lockMs)) return;
     this.#countedAt = now;
     if (this.#queue === null || !(await hasUntaken(this.#queue, redis, lockMs))) return;
-    log.warn('a webhook worker takes no deliveries: it is replaced');
+    log.warn('replacing a webhook worker: it takes no deliveries');
     await this.#suspend(deliverer);
     await this.#open();
   }

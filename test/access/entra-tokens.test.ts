@@ -145,8 +145,8 @@ describe('a token is refused', () => {
       () => aToken({ iss: V2.replace(TENANT, ANOTHER) }),
       'unexpected "iss" claim value',
     ],
-    ['of another tenant', () => aToken({ tid: ANOTHER }), 'its tenant is not one of this server'],
-    ['of no tenant', () => aToken({ tid: undefined }), 'its tenant is not one of this server'],
+    ['of another tenant', () => aToken({ tid: ANOTHER }), 'this server does not accept its tenant'],
+    ['of no tenant', () => aToken({ tid: undefined }), 'this server does not accept its tenant'],
     ['of no client', () => aToken({ azp: undefined }), 'it does not say who it was issued to'],
     [
       'of a client that is no name',

@@ -39,7 +39,7 @@ test('a key is known by the SHA-256 of it', () => {
   ring.use([aHolder()]);
   expect(principalOf(OLD)).toMatchObject({ name: 'bot', reach: null, rateLimit: null });
   for (const other of ['', 'x', OLD.slice(1), `${OLD} `, hashOf(OLD), `sha256:${hashOf(OLD)}`]) {
-    expect(refusal(other)).toBe('the key is not one of this server');
+    expect(refusal(other)).toBe('this server does not know the key');
   }
 });
 
@@ -89,7 +89,7 @@ describe('when the file is another', () => {
     ring.use([aHolder()]);
     const principal = principalOf(OLD);
     ring.use([aHolder({ keys: [{ hash: hashOf(NEW), expiresAt: null }] })]);
-    expect(refusal(OLD)).toBe('the key is not one of this server');
+    expect(refusal(OLD)).toBe('this server does not know the key');
     expect(principal.stillHolds()).toBe(false);
   });
 

@@ -204,7 +204,7 @@ describe('the board', SLOW, () => {
     await page.getByText('An id is 8 to 128 letters, digits, - and _.').waitFor();
     await search.fill('no-such-call');
     await search.press('Enter');
-    await page.getByText('It is not tracked, nor was it within the last 24 hours.').waitFor();
+    await page.getByText('It is not tracked, and was not within the last 24 hours.').waitFor();
   });
 
   test('all of it can be done with the keyboard alone', async () => {

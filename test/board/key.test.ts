@@ -38,7 +38,7 @@ afterAll(() => world.stop(), 60_000);
 
 test('without a key nothing is shown; one that does not do is told why', SLOW, async () => {
   const page = await browser.open(replica.url);
-  await page.getByRole('heading', { name: 'A key is wanted' }).waitFor();
+  await page.getByRole('heading', { name: 'A key is required' }).waitFor();
   const field = page.getByLabel('Key, or access token');
   expect(await page.evaluate('document.activeElement.id')).toBe('gate-key');
   expect(await page.locator('#overview').isVisible()).toBe(false);
@@ -49,11 +49,13 @@ test('without a key nothing is shown; one that does not do is told why', SLOW, a
     await field.press('Enter');
   };
   await look('two words');
-  await page.getByText('That is no key: a key has no spaces').waitFor();
+  await page.getByText('This is not a key: a key has no spaces').waitFor();
   await look(STRANGER);
-  await page.getByText('That key does not count here (any more)').waitFor();
+  await page.getByText('This key is not valid here, or no longer').waitFor();
   await look(TRACKER);
-  await page.getByText('That key is known, but may not look: this wants the scope read').waitFor();
+  await page
+    .getByText('This key is valid, but may not read: the key lacks the scope `read`')
+    .waitFor();
   expect(await page.evaluate('sessionStorage.length')).toBe(0);
 
   await look(ADMIN);
@@ -68,7 +70,7 @@ test('without a key nothing is shown; one that does not do is told why', SLOW, a
   await page.reload();
   await page.getByRole('img', { name: /^Wheel of/ }).waitFor();
   await page.getByRole('button', { name: 'Forget the key' }).click();
-  await page.getByRole('heading', { name: 'A key is wanted' }).waitFor();
+  await page.getByRole('heading', { name: 'A key is required' }).waitFor();
   expect(await kept()).toEqual([[], 0]);
 });
 
@@ -79,9 +81,9 @@ test('a key that is revoked shows nothing any more', SLOW, async () => {
   const page = await browser.open(`${replica.url}/#/calls/no-such-call`);
   await page.getByLabel('Key, or access token').fill(TRACKER);
   await page.getByRole('button', { name: 'Look' }).click();
-  await page.getByText('It is not tracked, nor was it').waitFor();
+  await page.getByText('It is not tracked, and was not').waitFor();
   write('[track]');
   replica.signal('SIGHUP');
-  await page.getByText('That key is known, but may not look').waitFor();
+  await page.getByText('This key is valid, but may not read').waitFor();
   expect(await page.locator('#call').isVisible()).toBe(false);
 });

@@ -33,8 +33,8 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
     .waitFor();
   expect(await page.locator('#state').textContent()).toBe('Redis is out');
   await replicas.nth(1).waitFor({ state: 'detached' });
-  await page.getByText('While Redis is out nothing is known of the others.').waitFor();
-  await page.getByText('Redis is out: they come when it is back.').waitFor();
+  await page.getByText('While Redis is out, the other replicas are not shown.').waitFor();
+  await page.getByText('Redis is out: events come when it is back.').waitFor();
   // It goes on: the call is there, and what is tracked now is as well.
   const late = world.simulator.createCall();
   expect((await replica.request('POST', `/calls/${late}/track`)).status).toBe(202);
@@ -48,7 +48,7 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   await replicas.nth(1).waitFor();
   other.signal('SIGKILL');
   await other.exit();
-  const gone = /^The replica \S+ went away at [\d:]+ without having been stopped\. One is left/;
+  const gone = /^The replica \S+ went away at [\d:]+ without being stopped\. One is left/;
   await page.locator('#troubles li[data-severity="warning"]').getByText(gone).waitFor();
   await replicas.nth(1).getByText('gone since').waitFor();
   // A page that is opened afterwards says so too, and what else has happened.

@@ -46,7 +46,7 @@ describe('to track', () => {
       const named = app ?? 'another';
       expect(result).toEqual({
         kind: 'forbidden',
-        message: `calls of the app ${named} are not within the reach of this key`,
+        message: `the key has no access to calls of the app ${named}`,
       });
       expect(get('call-new')).toBeNull();
     },
@@ -101,7 +101,7 @@ describe('to track', () => {
     const [result] = await all.within(new Set(['mine', 'gone'])).track([{ id: ID, app: 'gone' }]);
     expect(result).toMatchObject({
       kind: 'invalid',
-      message: 'no app of this name is configured; there is mine',
+      message: 'no app of this name is configured; known are mine',
     });
   });
 });

@@ -25,10 +25,10 @@ const context: TrackContext = {
 
 describe('a request to track is refused', () => {
   test.each([
-    [{ app: 'none' }, 'app', 'no app of this name is configured; there is default, second'],
-    [{ app: '' }, 'app', 'no app of this name is configured; there is default, second'],
-    [{ app: 'constructor' }, 'app', 'no app of this name is configured; there is default, second'],
-    [{ app: '__proto__' }, 'app', 'no app of this name is configured; there is default, second'],
+    [{ app: 'none' }, 'app', 'no app of this name is configured; known are default, second'],
+    [{ app: '' }, 'app', 'no app of this name is configured; known are default, second'],
+    [{ app: 'constructor' }, 'app', 'no app of this name is configured; known are default, second'],
+    [{ app: '__proto__' }, 'app', 'no app of this name is configured; known are default, second'],
     [{ startedAt: NOW + 5 * MINUTE + 1 }, 'startedAt', 'must not lie in the future'],
     [{ trackUntil: NOW }, 'trackUntil', 'must lie in the future'],
     [{ trackUntil: 0 }, 'trackUntil', 'must lie in the future'],

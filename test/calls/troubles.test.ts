@@ -149,13 +149,13 @@ describe('calls that fail', () => {
         code: 'token',
         message: 'No token for app "default" from https://login: ENOENT: no such file',
       },
-      'No token can be had for everything',
+      'Callkeeper gets no token for everything',
       'token',
       /file of the credential/,
     ],
     [
       { code: 'token', message: 'No token for app "default" from x: connect ECONNREFUSED' },
-      'No token can be had for everything',
+      'Callkeeper gets no token for everything',
       'token',
       /AZURE_AUTHORITY_HOST/,
     ],
@@ -187,7 +187,7 @@ describe('calls that fail', () => {
       { status: 429, code: 'TooManyRequests', message: 'x' },
       'Graph throttles (429 TooManyRequests) everything',
       'graph',
-      /too much to do/,
+      /is overloaded/,
     ],
     [
       { status: 401, code: null, message: 'x' },
@@ -286,7 +286,7 @@ describe('the last day', () => {
         kind: 'replica',
         severity: 'warning',
         sentence:
-          'The replica b went away at 13:55 UTC without having been stopped. One is left, and does all the work.',
+          'The replica b went away at 13:55 UTC without being stopped. One is left, and does all the work.',
       },
     ]);
     const before = [{ replica: 'a', startedAt: SINCE - 2 * MINUTE }];

@@ -359,7 +359,7 @@ describe('Entra', () => {
     expect(ended.code).toBe(1);
     expect(report(ended).findings.slice(-3)).toMatchObject([
       { check: 'token', status: 'failed', detail: expect.stringContaining('ECONNREFUSED') },
-      { check: 'graph', status: 'ok', detail: expect.stringContaining('wants a token') },
+      { check: 'graph', status: 'ok', detail: expect.stringContaining('requires a token') },
       { check: 'graph.clock', status: 'ok' },
     ]);
   });
@@ -416,18 +416,18 @@ describe('Graph', () => {
   });
 
   test.each([
-    ['a page of a proxy', { kind: 'html404' }, 'It is not Graph that answers'],
-    ['a 200', { kind: 'status', status: 200 }, 'It is not Graph that answers'],
-    ['a login page', { kind: 'html200' }, 'It is not Graph that answers'],
+    ['a page of a proxy', { kind: 'html404' }, 'Something other than Graph answers'],
+    ['a 200', { kind: 'status', status: 200 }, 'Something other than Graph answers'],
+    ['a login page', { kind: 'html200' }, 'Something other than Graph answers'],
     [
       'a way to a login page',
       { kind: 'status', status: 302, headers: { location: 'https://x/' } },
       'not Graph',
     ],
-    ['a 404 of a gateway', { kind: 'gateway404' }, 'behind it must be Graph itself'],
-    ['a 404 that is not 8522', { kind: 'unknown404' }, 'behind it must be Graph itself'],
-    ['a 404 for its version', graphs(404, 'BadRequest'), 'behind it must be Graph itself'],
-    ['a 503', graphs(503, 'serviceUnavailable'), 'Graph has trouble'],
+    ['a 404 of a gateway', { kind: 'gateway404' }, 'it must lead to Graph itself'],
+    ['a 404 that is not 8522', { kind: 'unknown404' }, 'it must lead to Graph itself'],
+    ['a 404 for its version', graphs(404, 'BadRequest'), 'it must lead to Graph itself'],
+    ['a 503', graphs(503, 'serviceUnavailable'), 'Graph fails or is overloaded'],
     ['a 401', graphs(401, 'InvalidAuthenticationToken'), 'Graph refuses the token'],
     ['a 403', graphs(403, '7503'), 'Grant the app'],
   ] as const)('that answers %s to a call that there is not is a failure', async (_, fault, fix) => {

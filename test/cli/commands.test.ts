@@ -241,7 +241,7 @@ describe('who asks', () => {
   test('for a call that is not known ends with exit code 6', async () => {
     const { code, stderr } = await cli(['show', 'unknown-0001'], env);
     expect(code).toBe(6);
-    expect(stderr).toContain('unknown-0001 is not tracked, nor was it lately');
+    expect(stderr).toContain('unknown-0001 is not tracked, and was not within the last 24 hours');
   });
 
   test('where nobody is ends with exit code 3', async () => {

@@ -195,7 +195,7 @@ describe('a faulty file is refused', () => {
     [apps(anApp('a'), anApp('b')), ['line 1: apps must have `default: true` in one of them']],
     [
       apps(anApp('a', { default: 'true' }), anApp('b', { default: 'true' })),
-      ['line 7: apps[1] must not be the default too: there is one'],
+      ['line 7: apps[1] must not be a second default'],
     ],
     [
       apps(anApp('a', { default: 'true' }), anApp('a')),

@@ -479,7 +479,7 @@ describe('a bad environment is refused', () => {
       { WEBHOOK_HOSTS: 'bot.example.com', WEBHOOK_ALLOW_PRIVATE: 'yes' },
       [
         'WEBHOOK_ALLOW_PRIVATE must be true or false, not "yes"',
-        'WEBHOOK_SECRETS is missing: with it webhooks are signed',
+        'WEBHOOK_SECRETS is missing: they sign the webhooks',
       ],
     ],
     ...[
@@ -498,7 +498,7 @@ describe('a bad environment is refused', () => {
     ]),
     [
       { METRICS_ADDRESS: ':8080' },
-      ['METRICS_ADDRESS is where the API is (HOST and PORT): give it another port'],
+      ['METRICS_ADDRESS is the address of the API (HOST and PORT): give it another port'],
     ],
     [
       {
@@ -553,8 +553,14 @@ describe('a bad environment is refused', () => {
       { AUTH: 'none', ENTRA_AUDIENCES: CLIENT, ENTRA_TENANTS: TENANT },
       ['AUTH=none contradicts ENTRA_AUDIENCES: give one of them'],
     ],
-    [{ ENTRA_TENANTS: TENANT }, ['ENTRA_AUDIENCES is missing: what tokens must be for']],
-    [{ ENTRA_AUDIENCES: CLIENT }, ['ENTRA_TENANTS is missing: whose tokens count']],
+    [
+      { ENTRA_TENANTS: TENANT },
+      ['ENTRA_AUDIENCES is missing: the audiences that tokens must have'],
+    ],
+    [
+      { ENTRA_AUDIENCES: CLIENT },
+      ['ENTRA_TENANTS is missing: the tenants whose tokens are accepted'],
+    ],
     [
       { ENTRA_AUDIENCES: `${CLIENT},callkeeper`, ENTRA_TENANTS: TENANT },
       ["ENTRA_AUDIENCES: each must be the API's client id, a GUID, or its URI"],

@@ -244,10 +244,10 @@ describe('a REDIS_URL_FILE that has changed', () => {
   });
 
   test.each([
-    ['rediss+cluster://u:two@a,c', 'names another Redis: that wants a restart'],
-    ['redis+cluster://u:two@a,b', 'names another Redis: that wants a restart'],
-    ['rediss://u:two@a', 'names another Redis: that wants a restart'],
-    ['rediss+cluster://u@a,b', 'has no password any more'],
+    ['rediss+cluster://u:two@a,c', 'names another Redis: restart the replica to use it'],
+    ['redis+cluster://u:two@a,b', 'names another Redis: restart the replica to use it'],
+    ['rediss://u:two@a', 'names another Redis: restart the replica to use it'],
+    ['rediss+cluster://u@a,b', 'no longer has a password'],
     ['rediss+cluster://u:t%wo@a,b', 'must have user and password percent-encoded'],
   ])('is faulty with %s', (text, fault) => {
     expect(() => readRotatedUrl(text, NOW)).toThrow(fault);

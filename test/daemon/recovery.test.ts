@@ -170,7 +170,7 @@ describe('with a heartbeat', () => {
     const { link, keep, redis } = await aRecovery();
     await keep(recordOf(aCall({ id: ONE })));
     redis.disconnect();
-    await expect(link.beat()).rejects.toThrow('Redis does not take what this replica knows');
+    await expect(link.beat()).rejects.toThrow('Redis does not take the calls of this replica');
   });
 });
 
@@ -205,8 +205,6 @@ describe('a replica that stops', () => {
     await keep(recordOf(aCall({ id: ONE })));
     redis.disconnect();
     await recovery.saveLast();
-    expect(lines).toEqual([
-      'Redis is out: what was tracked or stopped meanwhile is lost with this replica',
-    ]);
+    expect(lines).toEqual(['Redis is out: changes since then are lost when this replica stops']);
   });
 });

@@ -151,7 +151,10 @@ describe('an app', () => {
     expect(await graph.send(call)).toMatchObject({
       kind: 'failed',
       sentAt: null,
-      error: { code: 'token', message: expect.stringContaining(`its own tenant only, ${TENANT}`) },
+      error: {
+        code: 'token',
+        message: expect.stringContaining(`only for its own tenant, ${TENANT}`),
+      },
     });
     expect(machine.asked).toEqual([]);
   });

@@ -210,7 +210,7 @@ describe('a key of the scope', () => {
       expect([request, answer.statusCode]).toEqual([request, 403]);
       expect(answer.json()).toMatchObject({
         type: problemType('forbidden'),
-        detail: `this wants the scope ${other}, which the key does not have`,
+        detail: `the key lacks the scope \`${other}\``,
       });
       expect(answer.headers['www-authenticate']).toBe(
         `Bearer realm="callkeeper", error="insufficient_scope", scope="${other}"`,
@@ -305,7 +305,7 @@ test('a thousand guesses are refused in few words while a right key goes on', as
   expect(told[0]).toMatchObject({
     audit: true,
     outcome: 'unauthorized',
-    why: 'the key is not one of this server',
+    why: 'this server does not know the key',
     principal: 'nobody',
     method: 'GET',
     route: '/calls',

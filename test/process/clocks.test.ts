@@ -30,7 +30,7 @@ test.each([
   const replica = await world
     .replica({ ...env, ...(faked as Record<string, string>), NODE_TLS_REJECT_UNAUTHORIZED: '0' })
     .ready();
-  await replica.logged('schedulers put in their place'); // which costs more than all that follows
+  await replica.logged('repaired schedulers'); // which costs more than all that follows
   world.simulator.graphFaults.set({ kind: 'status', status: 503 });
   const ids = Array.from({ length: 5 }, () => world.simulator.createCall());
   const before = await commandsDone();

@@ -58,7 +58,7 @@ test('a failure that a library leaves unhandled does not end a replica', SLOW, a
   const rejects = 'setTimeout(() => Promise.reject(new Error("left alone")), 1_000)';
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(rejects)}`;
   const replica = world.replica({ NODE_OPTIONS });
-  const { err } = await replica.logged('a failure that nobody handled');
+  const { err } = await replica.logged('unhandled failure');
   expect(err).toMatchObject({ message: 'left alone' });
   await replica.ready();
   expect((await replica.request('GET', '/readyz')).status).toBe(200);

@@ -269,7 +269,7 @@ test(
     const line = await replica.logged(
       'REDIS_URL_FILE is faulty: the user and the password of Redis stay as they are',
     );
-    expect(line).toMatchObject({ faults: ['names another Redis: that wants a restart'] });
+    expect(line).toMatchObject({ faults: ['names another Redis: restart the replica to use it'] });
     expect(await replica.metric('callkeeper_reload_successful{file="redis-url"}')).toBe(0);
     expect(await readiness(replica)).toBe(200);
     expect(replica.output).not.toContain('s3cret-one');

@@ -87,7 +87,7 @@ test(
     // A turn may be late, and where it is as late as to be made up for, that is told.
     const missed = new Set(
       [...a.log, ...b.log]
-        .filter(({ msg }) => msg === 'a slot was not visited in its turn: the watch does it')
+        .filter(({ msg }) => msg === 'a slot was not visited in its turn: the watch visits it')
         .map(({ slot, turnAt }) => `${slot} ${turnAt}`),
     );
     let seen = 0;

@@ -175,7 +175,7 @@ test(
     chmodSync(wrapper, 0o644);
     expect(redis).toBeGreaterThan(1);
     process.kill(redis ?? Number.NaN, 'SIGKILL');
-    await replica.logged('embedded redis-server cannot be started; it is tried again');
+    await replica.logged('embedded redis-server cannot be started: retrying');
     const id = world.simulator.createCall();
     const tracked = await replica.request('POST', `/calls/${id}/track`);
     expect(tracked).toMatchObject({ status: 202, body: { durable: false } });

@@ -209,7 +209,7 @@ describe('the embedded redis-server', () => {
     const pid = await pidOf(redis);
     const mend = await spoil(bin);
     process.kill(pid, 'SIGKILL');
-    await logged(2, 'cannot be started; it is tried again').finally(mend);
+    await logged(2, 'cannot be started: retrying').finally(mend);
     await logged(1, /\((\w+)\)/.exec(reason)?.[1] ?? '');
     await expect.poll(() => embedded.pid).not.toBeNull();
     expect(await pidOf(redis)).not.toBe(pid);
@@ -235,7 +235,7 @@ describe('the embedded redis-server', () => {
     vi.stubEnv('PATH', dataDir);
     onTestFinished(() => void vi.unstubAllEnvs());
     process.kill(pid, 'SIGKILL');
-    await logged(1, 'cannot be started; it is tried again');
+    await logged(1, 'cannot be started: retrying');
     await embedded.stop();
     expect(existsSync(stateFile())).toBe(false);
   });

@@ -131,7 +131,7 @@ describe('the link to Redis', () => {
     await until(() => emitted.length > 1);
     expect(emitted).toEqual(['recovered', 'recovered']);
     expect(lines.map(({ msg }) => msg)).toContain(
-      'Redis has lost data: it is written back from memory',
+      'Redis has lost data: writing it back from memory',
     );
   });
 

@@ -29,7 +29,7 @@ test.each([
   ['http://bot.example.com/', 'must be an https URL'],
   ['ftp://bot.example.com/', 'must be an https URL'],
   ['nonsense', 'must be an https URL'],
-  ['https://hooks.example.com/', 'its host hooks.example.com is not one that may be told'],
+  ['https://hooks.example.com/', 'its host hooks.example.com is not allowed'],
   ['https://evilhooks.example.com/', 'its host evilhooks.example.com is not'],
   ['https://bot.example.com.evil.example/', 'its host bot.example.com.evil.example is not'],
   ['https://bot.example.com@evil.example/', 'its host evil.example is not'],

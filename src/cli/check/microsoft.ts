@@ -39,7 +39,7 @@ function judgeToken(app: App, { roles }: ProbedToken): Finding[] {
   if (roles === null) {
     return [
       had,
-      tell.warning('permission', 'the token cannot be read: its roles are unknown', GRANT),
+      tell.warning('permission', 'the token cannot be read, so its roles are unknown', GRANT),
     ];
   }
   const held = ROLES.filter((role) => roles.includes(role));
@@ -58,7 +58,7 @@ function judgeAnswer(app: App, attempt: Attempt, hasToken: boolean): Finding {
   const { verdict, outcome, answer } = attempt;
   const where = new URL(app.graphBaseUrl).host;
   if (verdict.kind === 'ended') {
-    return tell.ok('graph', `${where} knows no call that was made up, as it should (8522)`);
+    return tell.ok('graph', `${where} does not know a made-up call, as expected (8522)`);
   }
   const error = 'error' in outcome ? outcome.error : null;
   if (answer === null) {
@@ -67,9 +67,9 @@ function judgeAnswer(app: App, attempt: Attempt, hasToken: boolean): Finding {
   }
   const isGraphs = !isForeign(answer);
   if (!hasToken && answer.status === 401 && isGraphs) {
-    return tell.ok('graph', `${where} is reached, and wants a token`);
+    return tell.ok('graph', `${where} answers and requires a token`);
   }
-  const told = `${where} answered ${answer.status} to a call that was made up, where Graph's own 404 with the code 8522 was expected`;
+  const told = `${where} answered ${answer.status} for a made-up call; expected Graph's own 404 with the code 8522`;
   const detail = error ? `${told}: ${describe(error)}` : told;
   return tell.failed('graph', detail, fixOfAnswer(answer.status, isGraphs));
 }
@@ -91,7 +91,7 @@ function judgeDate(app: App, { answer, sent }: Attempt, skewMs: number): Finding
   const finding = judgeClock('graph.clock', "Graph's", reading, {
     warnMs: skewMs,
     failMs: CLOCK_FAIL_MS,
-    consequence: 'Entra refuses what is signed with it',
+    consequence: 'Entra refuses assertions with this time',
   });
   return [{ ...finding, subject: app.name }];
 }

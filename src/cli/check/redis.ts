@@ -33,9 +33,7 @@ async function checkEmbedded(dataDir: string): Promise<Finding[]> {
   const tooOldRedis = tooOld(info);
   const tell = about('embedded');
   if (tooOldRedis) return [tell.failed('redis', tooOldRedis.what, 'Install a newer redis-server.')];
-  return [
-    tell.ok('redis', `redis-server ${version} is there to be started; its data is in ${dataDir}`),
-  ];
+  return [tell.ok('redis', `redis-server ${version} is installed; its data is in ${dataDir}`)];
 }
 
 async function checkServers(url: string, config: Config): Promise<Finding[]> {
@@ -97,7 +95,7 @@ export function judgeServer(server: ServerProbe, around: Circumstances): Finding
         {
           warnMs: CLOCK_WARN_MS,
           failMs: skewMs,
-          consequence: 'a replica here leaves its turns to others',
+          consequence: 'a replica here takes no turns',
         },
       ),
       subject: name,
@@ -114,16 +112,16 @@ function judgePersistence(name: string, info: Info, service: Service | null): Fi
     if (says('aof_last_write_status') !== 'err') return tell.ok(check, 'append-only file is on');
     return tell.failed(
       check,
-      'the last write to the append-only file failed: Redis takes no writes then',
+      'the last write to the append-only file failed, so Redis takes no writes',
       "Make room on the disk of Redis, and see Redis's log.",
     );
   }
   if (says('aof_enabled') === undefined) {
-    const unknown = 'Redis does not tell whether it keeps its data on disk';
+    const unknown = 'Redis does not say whether it keeps its data on disk';
     return tell.warning(
       check,
       unknown,
-      service?.persistence ?? 'See to it where Redis is managed.',
+      service?.persistence ?? 'Check this where Redis is managed.',
     );
   }
   return tell.warning(

@@ -58,7 +58,7 @@ export function shortEventLine(item: EventItem, columns: number): string {
   return cut(paintEvent(type, [...parts, ...rest]), columns);
 }
 
-const GAP = paint('yellow', 'events are missing here: they are not kept any more');
+const GAP = paint('yellow', 'events are missing here: the stream no longer has them');
 
 function paintEvent(type: Event['type'], parts: readonly string[]): string {
   const line = parts.filter((part) => part !== '').join('  ');

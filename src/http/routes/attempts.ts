@@ -67,7 +67,9 @@ export const attemptRoutes: FastifyPluginCallbackTypebox<AttemptRoutesOptions> =
     const id = canonicalId(params.id);
     const call = await calls.within(principal.reach).find(id);
     if (call === null) {
-      throw new Problem(problemBody('call-not-found', `${id} is not tracked, nor was it lately`));
+      throw new Problem(
+        problemBody('call-not-found', `${id} is not tracked, and was not within the last 24 hours`),
+      );
     }
     const attempts = diary.attemptsOf(id).map((one) => ({ ...one, at: formatInstant(one.at) }));
     return { replica, attempts };

@@ -95,5 +95,7 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
 };
 
 function callNotFound(id: string): Problem {
-  return new Problem(problemBody('call-not-found', `${id} is not tracked, nor was it lately`));
+  return new Problem(
+    problemBody('call-not-found', `${id} is not tracked, and was not within the last 24 hours`),
+  );
 }

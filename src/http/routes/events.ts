@@ -132,6 +132,6 @@ function isWanted(
 }
 
 function tooMany(why: string): Problem {
-  const detail = `of the streams of events that this replica can have open ${why}`;
+  const detail = `of the event streams of this replica, ${why}`;
   return new Problem(problemBody('too-many-streams', detail), { 'retry-after': RETRY_AFTER_S });
 }

@@ -168,6 +168,6 @@ function refusal(
       'www-authenticate': challenge,
     });
   }
-  const detail = 'the keys that it is signed with cannot be had; try again in a few seconds';
+  const detail = 'its signing keys cannot be fetched; try again in a few seconds';
   return new Problem(problemBody('graph-keys-unavailable', detail), { 'retry-after': '5' });
 }

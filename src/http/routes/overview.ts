@@ -12,7 +12,7 @@ export interface OverviewRoutesOptions extends Omit<OverviewContext, 'isDurable'
 const schema = {
   tags: ['Calls'],
   operationId: 'getOverview',
-  summary: 'How all calls are, for the board',
+  summary: 'The state of all calls, for the board',
   description:
     'From the memory of the replica that answers, while Redis is out too. Counted at most once a ' +
     'second, for all who ask.',

@@ -190,7 +190,7 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
     // For a key that is limited to apps, owners of other apps do not exist.
     if (found.kind === 'forbidden') throw ownerNotFound(params.owner, found.message);
     if (found.owner) return presentOwner(found.owner);
-    const detail = `of the app ${found.app}, it has no lease and no calls, and was not lost lately`;
+    const detail = `of the app ${found.app}, it has no lease and no calls, and was not lost within the last 24 hours`;
     throw ownerNotFound(params.owner, detail);
   });
 

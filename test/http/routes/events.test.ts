@@ -247,7 +247,7 @@ describe('GET /events', () => {
     const refused = await fixture.app.inject({ url: '/events', headers: keys[0] ?? {} });
     expect([refused.statusCode, refused.json().detail]).toEqual([
       503,
-      expect.stringContaining('3 of 4 are taken by API_KEYS[0]'),
+      expect.stringContaining('3 of 4 are in use by API_KEYS[0]'),
     ]);
     await open(fixture, '/events', keys[1]);
     streams[0]?.close();
