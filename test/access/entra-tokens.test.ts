@@ -66,8 +66,8 @@ async function known(token: string): Promise<Principal> {
   return identity.principal;
 }
 
-describe('a token is taken', () => {
-  test('of version 2, and its client named', async () => {
+describe('a token is accepted', () => {
+  test('of version 2, and its client is named', async () => {
     expect(await known(await aToken())).toMatchObject({
       name: `entra:${CLIENT}`,
       scopes: new Set(['track']),
@@ -100,14 +100,14 @@ describe('a token is taken', () => {
     expect((await known(await aToken({ roles }))).scopes).toEqual(new Set(scopes));
   });
 
-  test('until it expires, and what it has begun ends then', async () => {
+  test('until it expires, which also ends its open streams', async () => {
     const principal = await known(await aToken());
     expect(principal.stillHolds()).toBe(true);
     later = 66 * MINUTE;
     expect(principal.stillHolds()).toBe(false);
   });
 
-  test('by keys that are fetched once', async () => {
+  test('by keys that the server fetches once', async () => {
     for (let i = 0; i < 3; i++) await known(await aToken());
     expect(server.asked).toEqual([`/${TENANT}`, '/keys']);
   });
@@ -192,15 +192,15 @@ describe('a token is refused', () => {
     ]);
   });
 
-  test('with nothing of it in the reason', async () => {
+  test('and the reason repeats no part of it', async () => {
     const aud = 'secret-in-a-claim';
     const told = JSON.stringify(await tokens.identify(await aToken({ aud, tid: TENANT })));
     expect(told).not.toContain(aud);
   });
 });
 
-describe('while the keys cannot be had', () => {
-  test('from the start, nobody can say; once they can, the token is good', async () => {
+describe('while Entra does not serve its keys', () => {
+  test('a token cannot be checked; afterwards it is accepted', async () => {
     server.isOut = true;
     expect((await tokens.identify(await aToken())).kind).toBe('unverifiable');
     server.isOut = false;
@@ -208,7 +208,7 @@ describe('while the keys cannot be had', () => {
     expect((await tokens.identify(await aToken())).kind).toBe('known');
   });
 
-  test('later, tokens of known keys are good, and of others nobody can say', async () => {
+  test('tokens signed by a known key are accepted; others cannot be checked', async () => {
     const before = await aToken();
     await known(before);
     server.isOut = true;
@@ -219,7 +219,7 @@ describe('while the keys cannot be had', () => {
     await known(before);
   });
 
-  test('a token of another tenant asks for none', async () => {
+  test('a token of another tenant fetches no keys', async () => {
     await tokens.identify(await aToken({ tid: ANOTHER }));
     expect(server.asked).toEqual([]);
   });

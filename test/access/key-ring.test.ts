@@ -34,7 +34,7 @@ const refusal = (key: string) => {
   return identity.kind === 'unknown' ? identity.reason : identity.kind;
 };
 
-test('a key is known by the SHA-256 of it', () => {
+test('a key is recognised by its SHA-256', () => {
   expect(hashOf(OLD)).toBe(createHash('sha256').update(OLD).digest('hex'));
   ring.use([aHolder()]);
   expect(principalOf(OLD)).toMatchObject({ name: 'bot', reach: null, rateLimit: null });
@@ -43,7 +43,7 @@ test('a key is known by the SHA-256 of it', () => {
   }
 });
 
-test('its holder may do what stands beside it', () => {
+test('a key has the scopes and apps of its client in the file', () => {
   ring.use([aHolder({ scopes: ['read', 'track'], apps: ['a'], rateLimit: 7 })]);
   expect(principalOf(OLD)).toMatchObject({
     scopes: new Set(['read', 'track']),
@@ -52,7 +52,7 @@ test('its holder may do what stands beside it', () => {
   });
 });
 
-test('keys in the clear may do everything, by names that no holder in a file has', () => {
+test('keys of API_KEYS may do everything, under names that no client in the file can have', () => {
   ring.use([aHolder()]);
   expect(principalOf(CLEAR)).toMatchObject({ name: 'API_KEYS[0]', scopes: new Set(['admin']) });
   ring.use([]);
@@ -65,7 +65,7 @@ describe('while keys are rotated', () => {
     { hash: hashOf(OLD), expiresAt: 2_000 },
   ];
 
-  test('old and new count, the old one until it expires', () => {
+  test('both are valid, the old one until it expires', () => {
     ring.use([aHolder({ keys: both })]);
     expect([principalOf(OLD).name, principalOf(NEW).name]).toEqual(['bot', 'bot']);
     now = 1_999;
@@ -75,7 +75,7 @@ describe('while keys are rotated', () => {
     expect(principalOf(NEW).name).toBe('bot');
   });
 
-  test('who came in by the old one is welcome until it expires', () => {
+  test('a client that used the old one stays admitted until it expires', () => {
     ring.use([aHolder({ keys: both })]);
     const principal = principalOf(OLD);
     expect(principal.stillHolds()).toBe(true);
@@ -84,8 +84,8 @@ describe('while keys are rotated', () => {
   });
 });
 
-describe('when the file is another', () => {
-  test('a key that is not in it any more counts no more, at once', () => {
+describe('when the file changes', () => {
+  test('a removed key is invalid at once', () => {
     ring.use([aHolder()]);
     const principal = principalOf(OLD);
     ring.use([aHolder({ keys: [{ hash: hashOf(NEW), expiresAt: null }] })]);
@@ -93,7 +93,7 @@ describe('when the file is another', () => {
     expect(principal.stillHolds()).toBe(false);
   });
 
-  test('who may do the same as before goes on, who may not does not', () => {
+  test('a client keeps its streams only if its rights are unchanged', () => {
     ring.use([aHolder({ apps: ['a'] })]);
     const principal = principalOf(OLD);
     ring.use([aHolder({ apps: ['a'], rateLimit: 3 }), aHolder({ name: 'other', keys: [] })]);

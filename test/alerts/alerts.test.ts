@@ -251,27 +251,24 @@ describe('the rules for Prometheus', () => {
     expect(await promtool('check', 'rules', ALERTS)).toContain('SUCCESS');
   });
 
-  test('are tried below, each of them', () => {
+  test('each have a case below', () => {
     expect(CASES.map(({ alert }) => alert).sort()).toEqual(alerts.map(({ alert }) => alert).sort());
   });
 
-  test.each(alerts)(
-    'say of $alert how bad it is, what it is, and where to read what to do',
-    (rule) => {
-      expect(rule.labels.severity).toMatch(/^(critical|warning)$/);
-      expect(rule.annotations.summary).toMatch(/.{10}/);
-      expect(rule.annotations.description).toMatch(/\.$/);
-      expect(rule.annotations.runbook_url).toBe(`${runbook()}#${rule.alert?.toLowerCase()}`);
-      expect(URL.canParse(rule.annotations.runbook_url ?? '')).toBe(true);
-    },
-  );
+  test.each(alerts)('give $alert a severity, a summary and a link to the runbook', (rule) => {
+    expect(rule.labels.severity).toMatch(/^(critical|warning)$/);
+    expect(rule.annotations.summary).toMatch(/.{10}/);
+    expect(rule.annotations.description).toMatch(/\.$/);
+    expect(rule.annotations.runbook_url).toBe(`${runbook()}#${rule.alert?.toLowerCase()}`);
+    expect(URL.canParse(rule.annotations.runbook_url ?? '')).toBe(true);
+  });
 
   test('let nothing fire while all is well', async () => {
     const minutes = [5, 30, 60, 120].map((minute) => ({ minute, alerts: [] }));
     await expectFiring(replicas({}), minutes);
   });
 
-  test.each(CASES)('$alert fires while there is a reason, and not after', async (one) => {
+  test.each(CASES)('$alert fires while its cause lasts, and not after', async (one) => {
     await expectFiring(replicas(...one.fires), [
       { minute: TROUBLE.first - 1, alerts: [] },
       { minute: TROUBLE.last, alerts: [one.alert, ...(one.with ?? [])].sort() },
@@ -280,13 +277,16 @@ describe('the rules for Prometheus', () => {
   });
 
   const close = CASES.filter(({ near }) => near !== undefined);
-  test.each(close)('$alert does not fire at what comes close', async ({ near, instead = [] }) => {
-    const minutes = instead.length > 0 ? [TROUBLE.last] : [TROUBLE.first + 5, TROUBLE.last];
-    await expectFiring(
-      replicas(...(near ?? [{}])),
-      minutes.map((minute) => ({ minute, alerts: instead })),
-    );
-  });
+  test.each(close)(
+    '$alert does not fire just below its threshold',
+    async ({ near, instead = [] }) => {
+      const minutes = instead.length > 0 ? [TROUBLE.last] : [TROUBLE.first + 5, TROUBLE.last];
+      await expectFiring(
+        replicas(...(near ?? [{}])),
+        minutes.map((minute) => ({ minute, alerts: instead })),
+      );
+    },
+  );
 
   test('see one installation in trouble while another one is well, whatever its job is called', async () => {
     const redisOut = { callkeeper_store_up: gauge(1, 0) };
@@ -357,7 +357,7 @@ describe('the rules for Prometheus', () => {
   const patient = CASES.filter(({ alert }) =>
     alerts.some((rule) => rule.alert === alert && rule.for),
   );
-  test.each(patient)('$alert waits: what has just begun wakes nobody', async ({ fires }) => {
+  test.each(patient)('$alert does not fire for a fault that has just begun', async ({ fires }) => {
     await expectFiring(replicas(...fires), [{ minute: TROUBLE.first, alerts: [] }]);
   });
 });

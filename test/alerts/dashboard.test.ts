@@ -10,7 +10,7 @@ import { promtool } from './promtool.ts';
 const shown = dashboard.panels.filter(({ type }) => type !== 'row');
 
 describe('the dashboard for Grafana', () => {
-  test('asks Prometheus nothing that it does not understand', async () => {
+  test('has only valid queries', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'callkeeper-dashboard-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const rules = queries().map(({ expr }, index) => ({ record: `query_${index}`, expr }));
@@ -20,7 +20,7 @@ describe('the dashboard for Grafana', () => {
     expect(queries().filter(({ expr }) => expr.includes('$'))).toEqual([]);
   });
 
-  test('goes by the data source, the job and the app that are chosen in it', () => {
+  test('filters by the chosen data source, job and app', () => {
     const variables = dashboard.templating.list.map(({ name }) => name);
     expect(variables).toEqual(['datasource', 'job', 'app']);
     for (const { datasource, targets = [] } of shown) {
@@ -36,7 +36,7 @@ describe('the dashboard for Grafana', () => {
     }
   });
 
-  test.each(shown)('says of "$title" what is to be seen', ({ description, targets = [] }) => {
+  test.each(shown)('describes the panel "$title"', ({ description, targets = [] }) => {
     expect(description).toMatch(/\.$/);
     expect(targets.length).toBeGreaterThan(0);
   });

@@ -66,7 +66,7 @@ describe('the runbook', () => {
     for (const part of ['Means: ', 'Look at: ', 'Do: ']) expect(section).toContain(`\n\n${part}`);
   });
 
-  test('uses the commands and options that there are', async () => {
+  test('uses only commands and options that exist', async () => {
     const used = [...runbook.matchAll(/(?<=[`\n]|npx --no )callkeeper ([a-z]+)([^`\n#|]*)/g)];
     expect(used.length).toBeGreaterThan(10);
     for (const [text, name = '', rest = ''] of used) {
@@ -80,7 +80,7 @@ describe('the runbook', () => {
     expect(runbook).toContain(command);
   });
 
-  test('has no alert that there is not', () => {
+  test('has no alert that does not exist', () => {
     const told = [...runbook.matchAll(/^### (Callkeeper\w+)$/gm)].map(([, name]) => name);
     expect(told.sort()).toEqual(alerts.map(({ alert }) => alert).sort());
   });
@@ -89,7 +89,7 @@ describe('the runbook', () => {
     expect([...namesIn(runbook)].filter((name) => !measured.has(name))).toEqual([]);
   });
 
-  test('leads nowhere that is not there', () => {
+  test('has no broken link', () => {
     const headings = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, text = '']) =>
       text
         .toLowerCase()
@@ -108,16 +108,16 @@ describe('the runbook', () => {
 describe('rules and dashboard', () => {
   const asked = [...rules, ...queries()].map(({ expr }) => expr).join('\n');
 
-  test('ask for no metric that no replica gives', () => {
+  test('use only metrics that a replica serves', () => {
     expect([...namesIn(asked)].filter((name) => !measured.has(name))).toEqual([]);
   });
 
-  test('ask for nothing recorded that is not', () => {
+  test('use only recording rules that exist', () => {
     const recorded = rules.flatMap(({ record }) => record ?? []);
     for (const name of recordedIn(asked)) expect(recorded).toContain(name);
   });
 
-  test('between them ask for every metric', () => {
+  test('together use every metric', () => {
     expect([...ours].filter((name) => !namesIn(asked).has(name))).toEqual([]);
   });
 });

@@ -45,7 +45,7 @@ async function faults(page: Page): Promise<unknown> {
 }
 
 describe.each(['light', 'dark'] as const)('in %s', SLOW, (colorScheme) => {
-  test('axe finds no fault in the board, a call, or where a key is asked for', async () => {
+  test('axe finds no fault in the board, a call or the form for the key', async () => {
     // The page's own policy lets no script in, axe neither.
     const page = await browser.open(replica.url, { colorScheme, bypassCSP: true });
     await page.getByLabel('Key, or access token').waitFor();

@@ -37,7 +37,7 @@ function fail(id: string, message: string): void {
 }
 
 describe('the board', SLOW, () => {
-  test('draws the wheel, with as many calls as there are, and tells it as a table as well', async () => {
+  test('draws the wheel with all calls, and shows it as a table too', async () => {
     const ids = await Promise.all([track(), track(), track()]);
     const page = await browser.open(replica.url);
     const wheel = page.getByRole('img', { name: /^Wheel of 256 slots: 3 calls, none fails/ });
@@ -61,7 +61,7 @@ describe('the board', SLOW, () => {
     );
   });
 
-  test('a call that fails turns red, and back when it is well; what Graph says of it is text', async () => {
+  test('shows a failing call in red until it recovers, and the answer of Graph as text', async () => {
     const id = await track({ labels: { room: '<img src=x onerror=alert(1)>' } });
     const page = await browser.open(replica.url);
     await page.locator('#wheel path.fine').first().waitFor();
@@ -77,7 +77,7 @@ describe('the board', SLOW, () => {
     expect(await page.locator('#announced').textContent()).toBe('No tracked call fails any more.');
   });
 
-  test('calls that were lost are said for a day, though no tracked call fails any more', async () => {
+  test('names lost calls for a day, though no tracked call fails any more', async () => {
     const id = await track();
     const page = await browser.open(replica.url);
     await page.locator('#nearest a').waitFor();
@@ -95,7 +95,7 @@ describe('the board', SLOW, () => {
     await page.locator('#state[data-state="past"]').waitFor();
   });
 
-  test('a call that fails is named, however many are nearer to their deadlines', async () => {
+  test('names a failing call, however many calls are nearer to their deadlines', async () => {
     const id = await track();
     fail(id, 'Not here.');
     const page = await browser.open(replica.url);
@@ -117,7 +117,7 @@ describe('the board', SLOW, () => {
     expect(await page.locator('#nearest tr').count()).toBe(20);
   });
 
-  test('why the replica is not ready is said', async () => {
+  test('says why the replica is not ready', async () => {
     const page = await browser.open(replica.url);
     await page.route('**/overview', async (route) => {
       const response = await route.fetch();
@@ -140,7 +140,7 @@ describe('the board', SLOW, () => {
     expect(await page.locator('#state').textContent()).toContain('Not ready');
   });
 
-  test('a tab that nobody looks at holds no stream, and goes on after the last event', async () => {
+  test('closes the stream of a hidden tab, and resumes it after the last event', async () => {
     const page = await browser.open(replica.url);
     await page.locator('#events-state', { hasText: 'As they happen.' }).waitFor();
     const look = (state: string) =>
@@ -159,7 +159,7 @@ describe('the board', SLOW, () => {
     await page.locator('#events li').filter({ hasText: id }).waitFor();
   });
 
-  test('events come as they happen, whatever happened before it was opened included', async () => {
+  test('shows events live, and those from before it was opened', async () => {
     const before = await track();
     const page = await browser.open(replica.url);
     const events = page.locator('#events li');
@@ -172,7 +172,7 @@ describe('the board', SLOW, () => {
     await events.filter({ hasText: before }).filter({ hasText: 'ended' }).waitFor();
   });
 
-  test('a call is found by its id, with its history and the evidence, which can be copied', async () => {
+  test('finds a call by its id, with its history and evidence that can be copied', async () => {
     const id = await track({ labels: { room: 'board' } });
     fail(id, 'Later, please.');
     const page = await browser.open(replica.url, {
@@ -196,7 +196,7 @@ describe('the board', SLOW, () => {
     await page.locator('#wheel svg').waitFor();
   });
 
-  test('what is no id, and a call that is not known, is said', async () => {
+  test('rejects an invalid id, and says that a call is unknown', async () => {
     const page = await browser.open(replica.url);
     const search = page.getByRole('searchbox');
     await search.fill('../etc');
@@ -207,7 +207,7 @@ describe('the board', SLOW, () => {
     await page.getByText('It is not tracked, and was not within the last 24 hours.').waitFor();
   });
 
-  test('all of it can be done with the keyboard alone', async () => {
+  test('works with the keyboard alone', async () => {
     const id = await track();
     const page = await browser.open(replica.url);
     await page.locator('#nearest a').waitFor();
@@ -244,7 +244,7 @@ describe('the board', SLOW, () => {
     expect(await page.evaluate('document.activeElement.id')).toBe('main');
   });
 
-  test.each([360, 390, 768])('it fits on a screen %i px wide', async (width) => {
+  test.each([360, 390, 768])('fits a screen %i px wide', async (width) => {
     await track({ labels: { topic: 'x'.repeat(200) } });
     const page = await browser.open(replica.url, { viewport: { width, height: 740 } });
     await page.locator('#nearest a').waitFor();
@@ -255,7 +255,7 @@ describe('the board', SLOW, () => {
     expect(await widest()).toBe(width);
   });
 
-  test('a wheel of any size is drawn whole, in 120 sectors at most', async () => {
+  test('draws a wheel of any size whole, in at most 120 sectors', async () => {
     const page = await browser.open(replica.url);
     for (const slots of [1, 2, 120, 121, 127, 256, 1_000, 4_096]) {
       const sectors = await page.evaluate<{ first: number; last: number; tracked: number }[]>(
@@ -275,7 +275,7 @@ describe('the board', SLOW, () => {
     }
   });
 
-  test('who asks for less motion gets it', async () => {
+  test('respects prefers-reduced-motion', async () => {
     await track();
     const page = await browser.open(replica.url, { reducedMotion: 'reduce' });
     await page.locator('#events li').first().waitFor();

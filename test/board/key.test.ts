@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => world.stop(), 60_000);
 
-test('without a key nothing is shown; one that does not do is told why', SLOW, async () => {
+test('the board shows nothing without a key, and says why it rejects one', SLOW, async () => {
   const page = await browser.open(replica.url);
   await page.getByRole('heading', { name: 'A key is required' }).waitFor();
   const field = page.getByLabel('Key, or access token');
@@ -74,7 +74,7 @@ test('without a key nothing is shown; one that does not do is told why', SLOW, a
   expect(await kept()).toEqual([[], 0]);
 });
 
-test('a key that is revoked shows nothing any more', SLOW, async () => {
+test('the board shows nothing after its key was revoked', SLOW, async () => {
   write('[read]');
   replica.signal('SIGHUP');
   await replica.logged('the keys were read again');

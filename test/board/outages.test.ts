@@ -14,7 +14,7 @@ async function aWorld(): Promise<World> {
   return world.start();
 }
 
-test('Redis stops and starts before its eyes', SLOW, async () => {
+test('the board shows that Redis goes away and comes back', SLOW, async () => {
   const world = await aWorld();
   const replica = await world.replica({ REDIS_URL: redis.url }).ready();
   const other = await world.replica({ REDIS_URL: redis.url }).ready();
@@ -65,7 +65,7 @@ test('Redis stops and starts before its eyes', SLOW, async () => {
   expect(await opened.locator('#state').textContent()).toBe('A replica is gone');
 });
 
-test('the replica dies before its eyes, and comes back', SLOW, async () => {
+test('the board shows that its replica dies and comes back', SLOW, async () => {
   await redis.flush();
   const world = await aWorld();
   const env = { REDIS_URL: redis.url, PORT: String(await freePort()) };

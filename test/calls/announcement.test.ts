@@ -160,7 +160,7 @@ describe('what is published', () => {
 });
 
 describe('an event', () => {
-  test('has the same name whoever publishes it, and whenever', () => {
+  test('has the same name at any time, from any replica', () => {
     const records = [tracked, atRisk(), recordOf(aRemovedCall()), again()];
     for (const record of records) {
       const first = announcementsOf(unknown, record, NOW);

@@ -118,7 +118,7 @@ describe('a call id', () => {
 });
 
 describe('a removed call', () => {
-  test('is told apart from a tracked one, and has no next attempt', () => {
+  test('differs from a tracked one, and has no next attempt', () => {
     const call = aCall({ consecutiveFailures: 1, failedAt: NOW + 1, retryAt: NOW + 1 });
     const tracked = recordOf(call);
     const ending = { generation: 'r1', sentAt: NOW, at: NOW + 1, error: anError({ status: 404 }) };
@@ -154,7 +154,7 @@ describe('a removed call', () => {
     });
   });
 
-  test('is stopped for the apps of whoever stopped it, however it was removed first', () => {
+  test('is stopped for the apps of the client that stopped it, however it was removed first', () => {
     const ended = recordOf(aRemovedCall());
     const stop = (generation: string) =>
       ({ generation, at: NOW, reason: 'request', resultInfo: null }) as const;

@@ -40,7 +40,7 @@ describe('tracking', () => {
     expect(told.trackings).toEqual([{ id: ID, isNew: false }]);
   });
 
-  test('a known call without a change is a new word, but publishes nothing', async () => {
+  test('a known call without a change makes a new generation, but publishes nothing', async () => {
     const { calls, put, get, told, redis } = someCalls();
     const known = aCall({
       ...{ app: 'second', tenantId: TENANT, tenantIsDefault: false, trackedAt: NOW - MINUTE },
@@ -129,7 +129,7 @@ describe('tracking', () => {
     expect(told.trackings).toEqual([{ id: ID, isNew: true }]);
   });
 
-  test('an id twice in one request is as tracking it twice: the second names some of it', async () => {
+  test('an id twice in one request keeps fields that only the first entry names', async () => {
     const { calls, get } = someCalls();
     const trackUntil = NOW + MINUTE;
     await calls.track([
@@ -147,7 +147,7 @@ describe('tracking', () => {
     expect(asked).toEqual([]);
   });
 
-  test('while another does makes one of them new and the other an update', async () => {
+  test('while another request does makes one new and the other an update', async () => {
     let chance = 0;
     const { calls, redis } = someCalls({ random: () => (chance += 0.1) });
     const both = await Promise.all([calls.track([{ id: ID }]), calls.track([{ id: ID }])]);
@@ -177,7 +177,7 @@ describe('stopping', () => {
     expect(redis.published).toMatchObject([{ type: 'untracked', id: ID }]);
   });
 
-  test('an unknown call is as good as done', async () => {
+  test('an unknown call succeeds', async () => {
     const { calls, told, redis } = someCalls();
     expect(await calls.untrack(ID)).toEqual({ durable: true, stopped: false });
     expect(told.removals).toEqual([]);
@@ -223,7 +223,7 @@ describe('a call is found', () => {
     expect(await calls.find(ID)).toEqual(aCall());
   });
 
-  test('in the list, which refuses a cursor that is none', async () => {
+  test('in the list, which refuses an invalid cursor', async () => {
     const { calls, put } = someCalls();
     put(aCall());
     const page = await calls.list({ state: 'tracked', labels: [], limit: 10 });
@@ -235,7 +235,7 @@ describe('a call is found', () => {
 });
 
 describe('one keepAlive now', () => {
-  test('of an unknown call is none', async () => {
+  test('is not sent for an unknown call', async () => {
     const { calls, graph } = someCalls();
     expect(await calls.keepAliveNow(ID)).toBeNull();
     expect(graph.sent).toEqual([]);
@@ -320,8 +320,8 @@ describe('a call after its first keepAlive', () => {
   });
 });
 
-describe('the last word on a call', () => {
-  test('is the one that the bot said last, though the clock stands still, or was set back', async () => {
+describe('the last request for a call', () => {
+  test('wins, although the clock stands still or was set back', async () => {
     const { calls, clock, registry } = someCalls();
     const said: string[] = [];
     for (let times = 0; times < 3; times++) {
@@ -341,7 +341,7 @@ describe('the last word on a call', () => {
 });
 
 describe('while Redis does not answer', () => {
-  test('tracking is taken by this replica alone, and says so', async () => {
+  test('this replica alone accepts a tracking, and says so', async () => {
     const { calls, registry, asked, redis } = someCalls();
     redis.isAway = true;
     const [result] = await calls.track([{ id: ID }]);
@@ -351,7 +351,7 @@ describe('while Redis does not answer', () => {
     expect(calls.isDurable(ID)).toBe(false);
   });
 
-  test('stopping is too, also of a call that this replica does not know', async () => {
+  test('this replica alone accepts a stop, also of an unknown call', async () => {
     const { calls, put, registry, redis } = someCalls();
     put(aCall());
     redis.isAway = true;
@@ -389,7 +389,7 @@ describe('while Redis does not answer', () => {
     expect(calls.isDurable(ID)).toBe(true);
   });
 
-  test('what is wrong with the request is still said, and what is a fault of ours is not hidden', async () => {
+  test('invalid requests are still refused, and internal errors are not hidden', async () => {
     const { calls, redis } = someCalls();
     redis.isAway = true;
     expect(await calls.track([{ id: ID, app: 'none' }])).toMatchObject([

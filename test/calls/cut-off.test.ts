@@ -8,7 +8,7 @@ describe('work with a limit', () => {
     expect(await isDoneWithin(Promise.resolve(), new AbortController().signal)).toBe(true);
   });
 
-  test('is cut off when the limit aborts, also if that was before', async () => {
+  test('is cut off when the limit aborts, even before it starts', async () => {
     const limit = new AbortController();
     const waiting = isDoneWithin(never(), limit.signal);
     limit.abort();
@@ -16,7 +16,7 @@ describe('work with a limit', () => {
     expect(await isDoneWithin(never(), limit.signal)).toBe(false);
   });
 
-  test('that fails in time rejects; that fails later is nobody’s concern', async () => {
+  test('rejects if it fails in time, and ignores a later failure', async () => {
     const limit = new AbortController();
     await expect(isDoneWithin(Promise.reject(new Error('no')), limit.signal)).rejects.toThrow('no');
     const late = Promise.withResolvers<void>();

@@ -100,7 +100,7 @@ describe('an outcome', () => {
     ['refused', refused(SENT), failing],
     ['failed', failed(SENT), failing],
     ['failed before a request was sent', failed(null), failing],
-  ])('%s counts only if nobody knows better', (_, outcome, expected) => {
+  ])('%s is ignored if the record is newer', (_, outcome, expected) => {
     expect({
       same: verdict(same, outcome),
       other: verdict(other, outcome),
@@ -140,14 +140,14 @@ describe('an outcome', () => {
     expect(verdict(stopped, renewed(SENT))).toBe('untracked');
   });
 
-  test('failed says nothing of a call that was removed meanwhile', () => {
+  test('failed changes nothing of a call that was removed meanwhile', () => {
     for (const state of ['ended', 'expired', 'untracked'] as const) {
       const removed = recordOf(aRemovedCall({ renewedAt: NOW, state, removedAt: SENT }));
       expect(learnedFrom(failed(SENT), asked, removed, context)).toBeNull();
     }
   });
 
-  test('failed says nothing of a call that nobody is known to have tracked', () => {
+  test('failed changes nothing of a call without a tracking', () => {
     expect(learnedFrom(failed(SENT), asked, emptyRecord(asked.id), context)).toBeNull();
   });
 });
@@ -310,7 +310,7 @@ describe('the clock alone', () => {
     expect(learn(asked, { now, settledNow: SENT })).toBeNull();
   });
 
-  test('says nothing of a call that was removed already, or that nobody knows', () => {
+  test('changes nothing of a call that was removed or is unknown', () => {
     const late = { ...context, ...at(NOW + 3 * DEADLINE_MS) };
     expect(learnedFromClock(recordOf(aRemovedCall({ trackUntil: SENT })), late)).toBeNull();
     const stop = { generation: 'r2', at: NOW, reason: 'request', resultInfo: null } as const;

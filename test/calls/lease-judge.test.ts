@@ -208,7 +208,7 @@ describe('a judge of leases', () => {
     expect(ownerState(state())).toBe('lapsed');
   });
 
-  test('has nothing to do with an owner that nobody knows', async () => {
+  test('ignores an unknown owner', async () => {
     const { judge, owners } = await aJudge();
     await judge.pass();
     expect(owners.get(BOT)).toEqual(emptyOwner(BOT));

@@ -77,7 +77,7 @@ describe('a notification', () => {
     expect(get(ID)).toMatchObject({ app: 'default' });
   });
 
-  test('of the end of a call in another tenant is not of ours, and is told of', async () => {
+  test('of the end of a call in another tenant is ignored and reported', async () => {
     const { calls, put, get, told } = someCalls();
     const known = aCall({ tenantIsDefault: false });
     put(known);
@@ -256,7 +256,7 @@ describe('late news that a call is established', () => {
     },
   );
 
-  test('leaves a call that was given up and whose end Graph told of later', async () => {
+  test('leaves a call that was given up if Graph reported its end later', async () => {
     const { calls, put, get } = someCalls();
     put(aRemovedCall({ state: 'expired' }));
     const resultInfo = { code: 408, subcode: 8537, message: '' };
@@ -265,7 +265,7 @@ describe('late news that a call is established', () => {
     expect(get(ID)).toBeNull();
   });
 
-  test('raises a call that was only given up with all that was said of it', async () => {
+  test('tracks a call again that was only given up, with all its fields', async () => {
     const { calls, put, get } = someCalls();
     const said = { app: 'second', labels: { room: 'a' }, webhookUrl: 'https://bot.example/' };
     put(aRemovedCall({ ...said, state: 'expired', renewedAt: NOW - 90 * MINUTE }));
@@ -311,7 +311,7 @@ describe('notifications for one app', () => {
     expect(['default', 'second'].map(stateIfTrackedBy)).toEqual(['untracked', 'untracked']);
   });
 
-  test('and stopped it say nothing of the call of another app by the same id', async () => {
+  test('do not affect a call of another app with the same id', async () => {
     const { calls, get, redis } = someCalls();
     const generation = 'zzzz';
     const stop = { generation, at: NOW, reason: 'request', resultInfo: null } as const;

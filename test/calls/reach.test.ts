@@ -113,7 +113,7 @@ describe('to stop', () => {
     expect(get(ID)).toBeNull();
   });
 
-  test("another's is as to stop an unknown one, and changes nothing", async () => {
+  test("another's call is answered like an unknown one, and changes nothing", async () => {
     const { mine, put, get, removed } = limited();
     const gone = aRemovedCall({ id: 'call-gone', app: 'another', state: 'expired' });
     put(gone);
@@ -161,7 +161,7 @@ describe('to stop', () => {
 });
 
 describe('to see', () => {
-  test("another's call is as to see an unknown one, also once it was removed", async () => {
+  test("another's call is answered like an unknown one, even after its removal", async () => {
     const { mine, put, all } = limited();
     put(aRemovedCall({ id: 'call-gone', app: 'another' }));
     expect([await mine.find(OTHERS), await mine.find('call-gone')]).toEqual([null, null]);
@@ -203,7 +203,7 @@ test("a keepAlive of another's call is like that of an unknown call, and sends G
 });
 
 describe('notifications', () => {
-  test('are not taken for an app beyond reach, which the default may be', async () => {
+  test("are refused for an app outside the key's reach, even the default app", async () => {
     const { mine } = limited();
     const notices = [{ kind: 'established' as const, id: 'call-new', tenantId: null }];
     for (const app of ['another', undefined]) {

@@ -261,7 +261,7 @@ describe('a stop', () => {
     expect(stateOf(tracked({}, record))).toBe('tracked');
   });
 
-  test('of a call that is not known counts for whoever knows it, also if they learn of it later', () => {
+  test('of an unknown call counts for each replica that knows the call, even later', () => {
     const blind = stopWord(emptyRecord(ID), moment(NOW), request);
     expect(stateOf(merge(recordOf(aCall({ generation: '0' })), blind))).toBe('untracked');
   });

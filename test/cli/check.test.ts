@@ -68,7 +68,7 @@ async function listen(server: Server): Promise<string> {
 }
 
 describe('where all is well', () => {
-  test('each line says so, and nothing of it has touched a call', async () => {
+  test('each line says so, and no call was touched', async () => {
     const { simulator } = world;
     const id = simulator.createCall();
     const { code, stdout, stderr } = await cli(['check'], env());
@@ -93,7 +93,7 @@ describe('where all is well', () => {
     expect(keys.filter((key) => !key.endsWith(':probe'))).toEqual([]);
   });
 
-  test('a redis-server that a replica would start itself is looked for', async () => {
+  test('check looks for the redis-server that a replica would start', async () => {
     const { code, stdout } = await cli(['check'], env({ REDIS_URL: '' }));
     expect(stdout).toMatch(/^ok {7}redis \(embedded\): redis-server \d+\.\d+\.\d+ is there/m);
     expect(code).toBe(0);
@@ -272,7 +272,7 @@ describe('a Redis', () => {
     ]);
   });
 
-  test('that is named as a Cluster, and is none, is a failure', async () => {
+  test('that REDIS_URL names as a Cluster, but is not one, is a failure', async () => {
     const url = redis.url.replace('redis:', 'redis+cluster:');
     expect(await wrongs({ REDIS_URL: url })).toMatchObject([
       { check: 'redis', fix: 'Name it with redis://.' },
@@ -430,7 +430,7 @@ describe('Graph', () => {
     ['a 503', graphs(503, 'serviceUnavailable'), 'Graph fails or is overloaded'],
     ['a 401', graphs(401, 'InvalidAuthenticationToken'), 'Graph refuses the token'],
     ['a 403', graphs(403, '7503'), 'Grant the app'],
-  ] as const)('that answers %s to a call that there is not is a failure', async (_, fault, fix) => {
+  ] as const)('that answers %s for an unknown call is a failure', async (_, fault, fix) => {
     world.simulator.graphFaults.set(fault);
     expect(await wrongs()).toMatchObject([
       { check: 'graph', status: 'failed', fix: expect.stringContaining(fix) },
@@ -441,7 +441,7 @@ describe('Graph', () => {
     ['html200', /answered 200 .*8522 was expected: foreign: 200 without Graph's request-id/],
     ['html404', /answered 404 .*8522 was expected: foreign: 404 without Graph's request-id/],
     ['unknown404', /answered 404 .*8522 was expected: UnknownError: 404 page not found/],
-  ] as const)('that lets %s answer is told of with the code', async (kind, detail) => {
+  ] as const)('that is replaced by %s is reported with the code', async (kind, detail) => {
     world.simulator.graphFaults.set({ kind });
     expect(await wrongs()).toContainEqual(
       expect.objectContaining({ check: 'graph', detail: expect.stringMatching(detail) }),
@@ -464,7 +464,7 @@ describe('Graph', () => {
   });
 });
 
-test('where nobody answers anything the check is over all the same', async () => {
+test('check ends although nothing answers', async () => {
   const server = await aRedis();
   server.freeze();
   world.simulator.graphFaults.set({ kind: 'hang' });
@@ -488,7 +488,7 @@ test('a misspelt variable is a warning, and a failure with --strict', async () =
   expect((await cli([...args, '--strict'], misspelt)).code).toBe(1);
 });
 
-test('an environment that serve would refuse is told in full, with exit code 2', async () => {
+test('check lists all faults of an environment that serve would refuse, with exit code 2', async () => {
   const bad = env({ AZURE_TENANT_ID: 'contoso', PORT: 'http' });
   const { code, stderr } = await cli(['check'], bad);
   expect(code).toBe(2);

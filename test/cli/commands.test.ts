@@ -35,7 +35,7 @@ async function listen(server: Server): Promise<string> {
 }
 
 describe('calls', () => {
-  test('are tracked with what is said of them, shown, and stopped', async () => {
+  test('are tracked with their fields, shown, and stopped', async () => {
     const id = aCall();
     const options = ['--app', 'default', '--label', 'room=board', '--label', 'note=a=b'];
     const at = ['--started-at', new Date(Date.now() - 5_000).toISOString()];
@@ -200,35 +200,35 @@ describe('calls', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
-  test('none is tracked where one of the ids is none', async () => {
+  test('are not tracked if one of the ids is invalid', async () => {
     const { code, stderr } = await cli(['track', '-'], env, 'fine-0001\nno id!\n');
     expect(code).toBe(2);
     expect(stderr).toContain('got "no"');
     expect((await cli(['show', 'fine-0001'], env)).code).toBe(6);
   });
 
-  test('that cannot be tracked as asked are told one by one', async () => {
+  test('that are refused are reported one by one', async () => {
     const { code, stdout } = await cli(['track', 'call-0001', '--app', 'unknown'], env);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^call-0001 {2}refused: .*app/);
   });
 });
 
-describe('who asks', () => {
-  test('without a key is told where to give one, with exit code 4', async () => {
+describe('a command', () => {
+  test('without a key says where to give one, with exit code 4', async () => {
     const { code, stderr } = await cli(['list'], { CALLKEEPER_URL: service.replica.url });
     expect(code).toBe(4);
     expect(stderr).toContain('CALLKEEPER_API_KEY');
   });
 
-  test('may give the key by a file', async () => {
+  test('may take the key from a file', async () => {
     const file = join(world.directory, 'key');
     writeFileSync(file, `${KEY}\n`);
     const byFile = { CALLKEEPER_URL: service.replica.url, CALLKEEPER_API_KEY_FILE: file };
     expect((await cli(['list'], byFile)).code).toBe(0);
   });
 
-  test('with a key that is not for this ends with exit code 5', async () => {
+  test('with a key without the scope ends with exit code 5', async () => {
     const reader = { ...env, CALLKEEPER_API_KEY: READ_KEY };
     expect((await cli(['list'], reader)).code).toBe(0);
     for (const command of ['track', 'untrack']) {
@@ -238,20 +238,20 @@ describe('who asks', () => {
     }
   });
 
-  test('for a call that is not known ends with exit code 6', async () => {
+  test('for an unknown call ends with exit code 6', async () => {
     const { code, stderr } = await cli(['show', 'unknown-0001'], env);
     expect(code).toBe(6);
     expect(stderr).toContain('unknown-0001 is not tracked, and was not within the last 24 hours');
   });
 
-  test('where nobody is ends with exit code 3', async () => {
+  test('without a server ends with exit code 3', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const { code, stderr } = await cli(['list', '--url', url, '--timeout', '1'], env);
     expect(code).toBe(3);
     expect(stderr).toMatch(/cannot be reached: .*ECONNREFUSED.*\n.*--url or CALLKEEPER_URL/);
   });
 
-  test('while no replica is ready ends with exit code 3, and is told that one is there', async () => {
+  test('while no replica is ready ends with exit code 3, and says that one is alive', async () => {
     const server = createServer((_, response) => {
       const problem = { type: 'urn:callkeeper:problem:store-unavailable', status: 503 };
       response.writeHead(503, { 'content-type': 'application/problem+json' });
@@ -269,7 +269,7 @@ describe('who asks', () => {
     expect(code).toBe(0);
   });
 
-  test('and has seen enough ends it without a word', async () => {
+  test('whose output is closed ends silently', async () => {
     await cli(['track', aCall()], env);
     const running = startCli(['list', '--json'], env);
     running.child.stdout?.destroy();
@@ -300,7 +300,7 @@ describe('health', () => {
     await waiting.stop();
   });
 
-  test('of nobody is none', async () => {
+  test('without a server fails', async () => {
     const url = `http://127.0.0.1:${await freePort()}`;
     const { code, stdout } = await cli(['health', '--url', url, '--url', service.replica.url], env);
     expect(code).toBe(1);

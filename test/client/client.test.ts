@@ -139,7 +139,7 @@ test('Retry-After is waited for', async () => {
   expect((seen[1]?.at ?? 0) - (seen[0]?.at ?? 0)).toBeGreaterThanOrEqual(990);
 });
 
-test('what is asked wrongly is told at once, with the problem', async () => {
+test('a refused request rejects at once, with the problem', async () => {
   const { url, seen } = await aServer(problem(400, 'invalid-request'));
   const error = await new Callkeeper({ baseUrl: url }).track(ID).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(CallkeeperError);
@@ -148,7 +148,7 @@ test('what is asked wrongly is told at once, with the problem', async () => {
   expect(seen).toHaveLength(1);
 });
 
-test('a redirect is not followed: the key is not for there', async () => {
+test('a redirect is not followed, so the key goes nowhere else', async () => {
   const other = await aServer(json(200, CALL));
   const { url } = await aServer((response) => {
     response.writeHead(307, { location: `${other.url}/` }).end();
@@ -167,7 +167,7 @@ test('with no answer in the whole time it says so, and why', async () => {
   expect(error.cause).toBeInstanceOf(Error);
 });
 
-test('an attempt that hangs is given up, and made elsewhere', async () => {
+test('an attempt that hangs is given up and made at another replica', async () => {
   const hanging = await aServer(() => undefined);
   const good = await aServer(json(200, CALL));
   const callkeeper = new Callkeeper({ baseUrl: [hanging.url, good.url], attemptMs: 200 });
@@ -253,7 +253,7 @@ test("Graph's notifications are passed on", async () => {
 });
 
 test.each(['', '..', 'a/b', 'short', 'x'.repeat(129), '../../livez'])(
-  'an id that is none (%j) leads nowhere',
+  'an invalid id (%j) sends no request',
   async (id) => {
     const { url, seen } = await aServer(json(200, CALL));
     const callkeeper = new Callkeeper({ baseUrl: url });

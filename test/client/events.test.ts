@@ -80,7 +80,7 @@ test('a stream that falls silent, or never comes to an end of an event, is given
   await expect(collect(readFrames(endless, 1_000))).rejects.toThrow('the event is too long');
 });
 
-test('events come with the place to go on after, and a gap is told', async () => {
+test('events carry the place to resume after, and a gap is reported', async () => {
   const gap = { after: '1-0', firstKept: '5-0' };
   const { baseUrl, asked } = await aServer(
     sse(`event: gap\ndata: ${JSON.stringify(gap)}\n\n${frame('5-0', { id: 'e5' })}`, stay),
@@ -107,7 +107,7 @@ test('a stream that ends, is cut off or refused goes on after the last place', a
   expect(after).toEqual([null, '1-0', '3-0', '3-0', '3-0']);
 });
 
-test('a wrong request is told; the signal ends the stream', async () => {
+test('a refused request rejects; the signal ends the stream', async () => {
   const refusing = await aServer((response) => response.writeHead(401).end());
   await expect(take(new Callkeeper(refusing).events(), 1)).rejects.toMatchObject({ status: 401 });
   const { baseUrl, asked } = await aServer(sse('id: 1-0\n\n', stay));

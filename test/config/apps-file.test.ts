@@ -86,7 +86,7 @@ describe('an app is taken', () => {
     });
   });
 
-  test('with a webhook, whose secrets are read when they are wanted', async () => {
+  test('with a webhook, whose secrets are read at each use', async () => {
     const other = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
     directory.write('webhook-old', other);
     const webhook = '{ url: https://bot.example/hook, secretFiles: [webhook, webhook-old] }';
@@ -400,7 +400,7 @@ describe('a faulty file is refused', () => {
     }
   });
 
-  test('or taken, whatever it holds: nothing else comes of it', () => {
+  test('or accepted: no content makes the reader throw anything else', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         expect(Array.isArray(faults(text))).toBe(true);

@@ -46,7 +46,7 @@ async function aFile(contents: string, name = 'file'): Promise<string> {
 }
 
 describe("Graph's token on notifications", () => {
-  test('is checked as Microsoft documents it, where it is required', () => {
+  test('is checked as Microsoft documents it, if it is required', () => {
     expect(config({ NOTIFICATIONS_JWT: 'required' }).notificationsJwt).toEqual({
       openIdUrl: 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
       issuers: ['https://api.botframework.com', 'https://graph.microsoft.com'],
@@ -383,7 +383,7 @@ const BAD_AUTHORITY = 'AZURE_AUTHORITY_HOST must be an https:// URL without cred
 const open = (host: string) =>
   `HOST ${host} can be reached from elsewhere: set API_KEYS, ACCESS_FILE or ENTRA_AUDIENCES, or AUTH=none if something in front of it checks who asks`;
 
-describe('who may ask', () => {
+describe('access to the API', () => {
   test.each<Env>([
     { API_KEYS: KEY },
     { ENTRA_AUDIENCES: `api://${CLIENT}`, ENTRA_TENANTS: TENANT },
@@ -401,7 +401,7 @@ describe('who may ask', () => {
     });
   });
 
-  test('of a faulty file each fault is told', async () => {
+  test('reports each fault of a faulty file', async () => {
     const path = await aFile('clients: [{ name: bot, keys: [{}], scopes: [all] }]');
     expect(faults({ ACCESS_FILE: path })).toEqual([
       'ACCESS_FILE: line 1: clients[0].keys[0] lacks hash',
@@ -681,7 +681,7 @@ describe('a bad environment is refused', () => {
     ['AZURE_CLIENT_SECRET_FILE', { AZURE_CLIENT_SECRET: undefined }],
     ['AZURE_CLIENT_CERTIFICATE_PATH', { AZURE_CLIENT_SECRET: undefined }],
     ['AZURE_FEDERATED_TOKEN_FILE', { AZURE_CLIENT_SECRET: undefined }],
-  ])('for a file of %s that is not there, or is none, and for nothing else', (name, env) => {
+  ])('for a missing or irregular file of %s, and for nothing else', (name, env) => {
     const path = join(directory, 'none');
     expect(faults({ ...env, [name]: path })).toEqual([`${name}: ${path} cannot be read (ENOENT)`]);
     expect(faults({ ...env, [name]: '/dev/zero' })).toEqual([
@@ -700,7 +700,7 @@ describe('a bad environment is refused', () => {
       'its password is wrong',
     ],
     ['anything else', () => 'PEM', {}, 'it is neither PEM nor PFX'],
-  ])('for a certificate with %s, before it is wanted', async (_, spoil, env, reason) => {
+  ])('for a certificate with %s, before its first use', async (_, spoil, env, reason) => {
     const path = await aFile(spoil(await aPem()));
     const told = faults({
       ...env,

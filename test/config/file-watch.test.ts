@@ -104,7 +104,7 @@ describe('a change of the file', () => {
     expect(new Set(clock.slept)).toEqual(new Set([1234]));
   });
 
-  test('that is under way does not count by half', async () => {
+  test('is not used while it is still being written', async () => {
     directory.write('apps.yaml', apps(anApp('one')));
     await clock.step();
     directory.write('apps.yaml', apps(anApp('two')));
@@ -114,7 +114,7 @@ describe('a change of the file', () => {
     expect(names()).toEqual(['one,two']);
   });
 
-  test('is seen where a link to its directory is swapped, as a ConfigMap does', async () => {
+  test('is seen if a link to its directory is swapped, as in a ConfigMap', async () => {
     const link = join(directory.path, 'data');
     for (const [name, text] of Object.entries({ old: ONE, new: TWO })) {
       directory.write(`${name}/apps.yaml`, text);
@@ -131,7 +131,7 @@ describe('a change of the file', () => {
     expect(names()).toEqual(['one,two']);
   });
 
-  test('is seen where size, time and inode are the same', async () => {
+  test('is seen although size, time and inode are the same', async () => {
     const [a, b] = ['aaa', 'bbb'].map((name) => apps(anApp(name)));
     directory.write('apps.yaml', a ?? '');
     await utimes(directory.file.path, 1, 1);
@@ -144,7 +144,7 @@ describe('a change of the file', () => {
 });
 
 describe('a faulty file', () => {
-  test('changes nothing, and is told of once, with no word of what stands in it', async () => {
+  test('changes nothing, and is logged once, without its content', async () => {
     directory.write('apps.yaml', FAULTY);
     await settle();
     await settle();
@@ -154,7 +154,7 @@ describe('a faulty file', () => {
     expect(JSON.stringify(lines)).not.toContain('the-secret');
   });
 
-  test('is told of again when its faults are others, or when it is asked for', async () => {
+  test('is logged again when its faults change, or on request', async () => {
     directory.write('apps.yaml', FAULTY);
     await settle();
     directory.write('apps.yaml', `\n${FAULTY}`);
@@ -165,7 +165,7 @@ describe('a faulty file', () => {
     expect(outcomes).toEqual(['failure', 'failure', 'failure']);
   });
 
-  test('counts once the file of a secret has come that it lacked', async () => {
+  test('is used once its missing file of a secret exists', async () => {
     directory.write('apps.yaml', apps(anApp('a', { credential: '{ clientSecretFile: late }' })));
     await settle();
     expect(outcomes).toEqual(['failure']);

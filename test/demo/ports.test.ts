@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePorts } from '../../src/demo/ports.ts';
 
-test('gives the ports that are wanted, and others for those that are taken', async () => {
+test('gives the requested ports, or others if they are in use', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   onTestFinished(() => void taken.close());

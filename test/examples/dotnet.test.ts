@@ -91,7 +91,7 @@ describe.skipIf(!hasMono)('the hosted service of docs/dotnet.md', SLOW, () => {
     expect(bot.output()).not.toContain('warning');
   });
 
-  test('leaves its calls to others if it is told so', async () => {
+  test('leaves its calls to others if it is configured so', async () => {
     const call = world.simulator.createCall();
     const bot = aBot({ Owner: 'hosted-2', StopCallsAtShutdown: 'false' });
     await bot.does(`established ${call}`);

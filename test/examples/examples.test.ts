@@ -138,7 +138,7 @@ describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
   });
 });
 
-test('the example of a receiver verifies what it is told, and heeds it once', SLOW, async () => {
+test('the example of a receiver verifies each event, and handles it once', SLOW, async () => {
   const identity = await createServerIdentity();
   const file = (name: string, text: string) => {
     const path = join(world.directory, name);

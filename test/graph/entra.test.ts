@@ -56,7 +56,7 @@ describe('a token is given', () => {
     expect((token.refreshInMs ?? 0) / 1000).toBeCloseTo(1800, -1);
   });
 
-  test('anew each time, past any cache', async () => {
+  test('again for each request, past any cache', async () => {
     const tokens = [await acquire(), await acquire()];
     expect(tokens[0]?.value).not.toBe(tokens[1]?.value);
     expect(simulator.ledger.tokens).toHaveLength(2);

@@ -55,7 +55,7 @@ describe('a keepAlive', () => {
     expect(Date.now() - (sentAt ?? Number.NaN)).toBeGreaterThanOrEqual(299);
   });
 
-  test('for a call that is over is ended, with the evidence that support asks for', async () => {
+  test('for a call that is over returns ended, with the evidence that support asks for', async () => {
     const id = simulator.createCall();
     simulator.endCall(id);
     const outcome = await world.graph.send(makeCall(id));
@@ -324,7 +324,7 @@ describe('a token', () => {
     expect(error.message).toContain('ECONNREFUSED');
   });
 
-  test('that is not to be had fails the call and says so, and is asked for again later', async () => {
+  test('that cannot be fetched fails the call with the reason, and is requested again later', async () => {
     const id = simulator.createCall();
     simulator.entraFaults.set({ kind: 'status', status: 503, aadsts: 90033 });
     const outcome = await world.graph.send(makeCall(id));

@@ -65,7 +65,7 @@ describe('the machine gives a token', () => {
     expect(machine.asked).toMatchObject([{ query }]);
   });
 
-  test('anew each time, past any cache, and to each identity its own at once', async () => {
+  test('again for each request, past any cache, and separately for each identity', async () => {
     const ids = ['a', 'b', 'a'].map((id) => ({ by: 'clientId', id }) as const);
     const tokens = await Promise.all(ids.map(acquire));
     expect(tokens.map(({ value }) => value.split('.').at(-2))).toEqual(['a', 'b', 'a']);
@@ -76,7 +76,7 @@ describe('the machine gives a token', () => {
 describe('the machine gives no token', () => {
   const identity = { by: 'system' } as const;
 
-  test('with the reason where it says one', async () => {
+  test('but the reason, if there is one', async () => {
     const body = { error: 'invalid_request', error_description: 'Identity not found' };
     machine.replies.push((response) => json(response, 400, body));
     await expect(acquire(identity)).rejects.toMatchObject({
@@ -85,13 +85,13 @@ describe('the machine gives no token', () => {
     });
   });
 
-  test('and says until when it wants to be left alone', async () => {
+  test('but the time until the next attempt', async () => {
     machine.replies.push((response) => json(response, 429, {}, { 'retry-after': '7' }));
     await expect(acquire(identity)).rejects.toMatchObject({ retryAfterMs: 7_000 });
     expect(machine.asked).toHaveLength(1);
   });
 
-  test('within the time limit where it is silent; the next one has a limit of its own', async () => {
+  test('but fails within the time limit if it is silent, each attempt by its own limit', async () => {
     machine.replies.push(() => {});
     await expect(acquire(identity)).rejects.toThrow(/no answer in \d+m?s|Timeout/);
     expect((await acquire(identity)).value).toMatch(/^machine\./);
@@ -102,7 +102,7 @@ describe('the machine gives no token', () => {
     ['a token without an end', '{"access_token":"x"}', /has no time left|has expired/],
     ['a token that has expired', '{"access_token":"x","expires_on":"1000"}', /has expired/],
     ['nothing', '{}', /\S/],
-  ])('where it answers %s', async (_, body, message) => {
+  ])('but a failure if it answers %s', async (_, body, message) => {
     machine.replies.push((response) => response.writeHead(200).end(body));
     await expect(acquire(identity)).rejects.toMatchObject({
       code: 'TOKEN',

@@ -75,7 +75,7 @@ describe('a proxy', () => {
     },
   );
 
-  test('of the environment is not used behind the back of the configuration', async () => {
+  test('in the environment is not used if the configuration names none', async () => {
     for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy']) {
       vi.stubEnv(name, 'http://127.0.0.1:1');
     }

@@ -101,7 +101,7 @@ describe('a token', () => {
     await expect(cache.get()).rejects.toThrow('AADSTS90033');
   });
 
-  test('that is not to be had is not asked for once a caller', async () => {
+  test('that cannot be fetched is not requested again by each caller', async () => {
     const { cache, world, fail } = makeCache();
     world.next = fail;
     for (let i = 0; i < 100; i++) await expect(cache.get()).rejects.toThrow(TokenError);
@@ -181,7 +181,7 @@ describe('a token', () => {
     expect(cache.isAtHand).toBe(false);
   });
 
-  test('source that throws something odd fails as a token, not otherwise', async () => {
+  test('source that throws an odd error fails like any other', async () => {
     const { cache, world } = makeCache();
     world.next = async () => {
       throw 'odd';
@@ -214,7 +214,7 @@ describe('a token that Graph refused', () => {
     expect(await cache.replace('token-3', null)).toBeNull();
   });
 
-  test('stays in use where no other is to be had: the refusal may be of one call only', async () => {
+  test('stays in use if there is no other: Graph may have refused one call only', async () => {
     const { cache, world, fail } = makeCache();
     const token = await cache.get();
     world.next = fail;

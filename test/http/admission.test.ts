@@ -28,7 +28,7 @@ const CLOSED = [
   ['GET', '/no-such-route'],
 ] as const;
 
-test.each(CLOSED)('%s %s wants a key', async (method, url) => {
+test.each(CLOSED)('%s %s requires a key', async (method, url) => {
   const { app, calls } = await anApp(withKeys);
   const answer = await app.inject({ method, url });
   expect(answer.statusCode).toBe(401);
@@ -48,7 +48,7 @@ const OPEN = [
   '/docs/static/swagger-ui.css',
 ];
 
-test.each(OPEN)('%s wants none, and is not limited', async (url) => {
+test.each(OPEN)('%s requires no key, and has no limit', async (url) => {
   const { app } = await anApp({ ...withKeys, rateLimit: { max: 1, windowMs: 60_000 } });
   for (let i = 0; i < 5; i++) expect((await app.inject(url)).statusCode).toBe(200);
 });
@@ -62,7 +62,7 @@ test.each([
   ['two keys', `Bearer ${KEY} ${OTHER}`],
   ['two keys with a comma', `Bearer ${KEY}, ${OTHER}`],
   ['100 KiB', `Bearer ${'x'.repeat(100 * 1024)}`],
-])('%s is not let in, and not logged', async (_, authorization) => {
+])('%s is refused, and not logged', async (_, authorization) => {
   const { app, calls, logged } = await anApp({ ...withKeys, level: 'trace' });
   const answer = await app.inject({ url: '/calls', headers: { authorization } });
   expect(answer.statusCode).toBe(401);
@@ -72,13 +72,13 @@ test.each([
   expect(answer.body).not.toContain(KEY.slice(0, 10));
 });
 
-test('the scheme is known in any case', async () => {
+test('the scheme is recognised in any case', async () => {
   const { app } = await anApp(withKeys);
   const answer = await app.inject({ url: '/calls', headers: { authorization: `bearer  ${KEY}` } });
   expect(answer.statusCode).toBe(200);
 });
 
-test('a list of no keys lets nobody in', async () => {
+test('an empty list of keys admits nobody', async () => {
   const { app } = await anApp({ identify: identifyBy({ holders: [] }) });
   expect((await app.inject({ url: '/calls', headers: bearer('') })).statusCode).toBe(401);
   expect((await app.inject({ url: '/calls', headers: bearer(KEY) })).statusCode).toBe(401);
@@ -99,7 +99,7 @@ test('a key is limited by itself, whatever address it comes from', async () => {
   expect((await ask(OTHER, '192.0.2.1')).statusCode).toBe(200);
 });
 
-test('guesses are limited by address, and do not lock out who has a key', async () => {
+test('guesses are limited by address, and do not lock out a client with a key', async () => {
   const { app, calls } = await anApp({ ...withKeys, rateLimit: { max: 3, windowMs: 60_000 } });
   const statuses = [];
   for (let i = 0; i < 5; i++) {
@@ -120,7 +120,7 @@ test('without keys an address is limited, and a limit passes', async () => {
   await expect.poll(async () => (await app.inject('/calls')).statusCode).toBe(200);
 });
 
-describe('without keys a browser does not do what a page of another site has it do', () => {
+describe('without keys the server refuses requests of a page of another site', () => {
   const CHANGES = [
     ['POST', `/calls/${ID}/track`],
     ['DELETE', `/calls/${ID}/track`],
@@ -141,7 +141,7 @@ describe('without keys a browser does not do what a page of another site has it 
     for (const site of ['same-origin', 'none']) expect((await ask(site)).statusCode).not.toBe(403);
   });
 
-  test('on loopback, whatever name it has been given for this machine', async () => {
+  test('on loopback, also if a foreign name points at this machine', async () => {
     const { app, calls } = await anApp({ loopbackOnly: true });
     const ask = (host: string) => app.inject({ url: '/calls', headers: { host } });
     for (const host of [
@@ -158,7 +158,7 @@ describe('without keys a browser does not do what a page of another site has it 
     }
   });
 
-  test('with a key it may: no page can show one that it does not have', async () => {
+  test('with a key it is accepted: a page of another site has no key', async () => {
     const { app } = await anApp(withKeys);
     const headers = { ...bearer(KEY), 'sec-fetch-site': 'cross-site', host: 'a.example' };
     const answer = await app.inject({ method: 'POST', url: `/calls/${ID}/track`, headers });
@@ -166,7 +166,7 @@ describe('without keys a browser does not do what a page of another site has it 
   });
 });
 
-test('who is not let in sends no body', async () => {
+test('a refused client need not send its body', async () => {
   const { app } = await anApp(withKeys);
   const head = 'POST /calls/track HTTP/1.1\r\nHost: a\r\nConnection: close\r\n';
   const answer = await converse(
@@ -200,7 +200,7 @@ describe('a key of the scope', () => {
   test.each([
     ['read', 'track', READS, CHANGES],
     ['track', 'read', CHANGES, READS],
-  ] as const)('%s does not do what wants %s', async (scope, other, allowed, forbidden) => {
+  ] as const)('%s does not allow what requires %s', async (scope, other, allowed, forbidden) => {
     for (const request of allowed) {
       const { answer } = await ask([scope], request);
       expect([request, answer.statusCode]).not.toEqual([request, 403]);
@@ -219,14 +219,14 @@ describe('a key of the scope', () => {
     }
   });
 
-  test('admin does all of it', async () => {
+  test('admin allows everything', async () => {
     for (const request of [...READS, ...CHANGES]) {
       const { answer } = await ask(['admin'], request);
       expect([request, answer.statusCode]).not.toEqual([request, 403]);
     }
   });
 
-  test('whichever is told what is not there', async () => {
+  test('any scope gets 404 for an unknown route', async () => {
     expect((await ask(['read'], { method: 'PUT', url: '/calls' })).answer.statusCode).toBe(405);
     expect((await ask(['track'], { method: 'GET', url: '/no-such-route' })).answer.statusCode).toBe(
       404,
@@ -236,7 +236,7 @@ describe('a key of the scope', () => {
   });
 });
 
-test('what is asked for is asked for within the reach of the key', async () => {
+test('requests see only what the key may see', async () => {
   const holders = [aClient(KEY, { apps: ['a', 'b'] }), aClient(OTHER, { name: 'other' })];
   const { app, calls } = await anApp({ identify: identifyBy({ holders }) });
   const requests = [...READS.slice(0, 2), ...CHANGES];
@@ -248,7 +248,7 @@ test('what is asked for is asked for within the reach of the key', async () => {
   }
 });
 
-test('a key counts until it is revoked or expires, while the server runs', async () => {
+test('a key is valid until it is revoked or expires, while the server runs', async () => {
   let now = 0;
   const access = new Access({ apiKeys: [], holders: [], entra: null, now: () => now });
   const { app } = await anApp({ identify: (header) => access.identify(header) });
@@ -318,7 +318,7 @@ test('a thousand guesses are refused in few words while a right key goes on', as
   expect(logged.join('')).not.toContain('guess-number');
 });
 
-test('what cannot be checked now is to be asked again, and the replica stays ready', async () => {
+test('a token that cannot be checked now gets 503, and the replica stays ready', async () => {
   const unverifiable = { kind: 'unverifiable', reason: 'https://login answers 500' } as const;
   const { app, logged } = await anApp({ identify: async () => unverifiable });
   const answer = await app.inject({ url: '/calls', headers: bearer('a.b.c') });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { anApp, ID } from './fixture.ts';
 
-test('each answer of the API is told of with its status, probes apart', async () => {
+test('each answer of the API is reported with its status, except those of probes', async () => {
   const statuses: number[] = [];
   const { app } = await anApp({
     onAnswered: (status) => statuses.push(status),

@@ -23,7 +23,7 @@ async function anAudited() {
 
 const who = { principal: 'reception-bot', address: '127.0.0.1', reqId: expect.any(String) };
 
-test('each change is told of, with who asked for it', async () => {
+test('each change has an audit line that names the client', async () => {
   const { ask, lines } = await anAudited();
   await ask('POST', `/calls/${ID.toUpperCase()}/track`);
   await ask('POST', `/calls/${ID}/track`);
@@ -50,7 +50,7 @@ test('a batch has one line, with how many calls it changed', async () => {
   expect(lines()).toHaveLength(1);
 });
 
-test('of notifications it is told how many calls they changed, if any', async () => {
+test('notifications have a line with the number of calls that they changed, if any', async () => {
   const { ask, lines, calls } = await anAudited();
   await ask('POST', '/notifications', { value: [] });
   expect(lines()).toEqual([]);
@@ -64,7 +64,7 @@ test('of notifications it is told how many calls they changed, if any', async ()
   ]);
 });
 
-test('what was only looked at, refused or not there is no change', async () => {
+test('reads, refusals and unknown calls have no audit line', async () => {
   const { ask, lines, calls } = await anAudited();
   calls.known.set(ID, aCall());
   await ask('GET', '/calls');
@@ -75,7 +75,7 @@ test('what was only looked at, refused or not there is no change', async () => {
   expect(lines()).toEqual([]);
 });
 
-test('what is beyond reach is told of as denied', async () => {
+test("a call outside the key's reach is logged as denied", async () => {
   const { ask, lines, calls } = await anAudited();
   const forbidden = { kind: 'forbidden', message: 'not within reach' } as const;
   calls.answers.track = async (requests) => requests.map(() => forbidden);

@@ -27,7 +27,7 @@ test.each(STORE_ROUTES)('%s %s says so when the store is out', async (method, ur
   expect(JSON.parse(logged[0] ?? '')).toMatchObject({ level: 50, method });
 });
 
-test.each(STORE_ROUTES)('%s %s tells nothing of the inside', async (method, url, port) => {
+test.each(STORE_ROUTES)('%s %s reveals nothing internal', async (method, url, port) => {
   const { app, calls, logged } = await anApp({ level: 'info' });
   const cause = new TypeError('the cause');
   calls.fail(port, new Error(SECRET, { cause }));
@@ -58,7 +58,7 @@ test('an error with a status of its own does not choose ours', async () => {
   expect((await app.inject(`/calls/${ID}`)).statusCode).toBe(500);
 });
 
-test('a cursor that is none is a fault of the request', async () => {
+test('an invalid cursor is an invalid request', async () => {
   const { app, calls } = await anApp();
   calls.fail('list', new CursorError('not a cursor'));
   const answer = await app.inject('/calls?cursor=x');

@@ -6,7 +6,7 @@ import { anApp, converse, ID, identifyBy, parseAnswer } from './fixture.ts';
 const KEY = 'correct-horse-battery-staple';
 const headers = { authorization: `Bearer ${KEY}` };
 
-test('nothing may be loaded, run, framed or guessed at; TLS is for who has it', () => {
+test('the headers forbid loading, framing and sniffing, and leave HSTS to the TLS proxy', () => {
   expect(SECURITY_HEADERS).toMatchObject({
     'content-security-policy': "default-src 'none';frame-ancestors 'none'",
     'cross-origin-resource-policy': 'same-origin',

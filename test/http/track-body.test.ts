@@ -63,7 +63,7 @@ const BAD_FIELDS: [string, unknown, string[]][] = [
   ['an app that is not configured', { app: 'nobody' }, ['/app']],
 ];
 
-test.each(BAD_FIELDS)('%s is refused, and its place told', async (_, body, pointers) => {
+test.each(BAD_FIELDS)('%s is refused, with its pointer', async (_, body, pointers) => {
   const { app, calls } = await anApp();
   const request = { method: 'POST', url, headers: JSON_TYPE } as const;
   const answer = await app.inject({ ...request, payload: JSON.stringify(body) });
@@ -162,7 +162,7 @@ test.each<[string, Partial<InjectOptions>]>([
     'a content type with a charset',
     { headers: { 'content-type': 'application/json; charset=utf-8' }, payload: '{}' },
   ],
-])('%s is enough to track', async (_, request) => {
+])('%s suffices to track', async (_, request) => {
   const { app, calls } = await anApp();
   const { statusCode } = await app.inject({ method: 'POST', url, ...request });
   expect(statusCode).toBe(201);

@@ -25,13 +25,13 @@ const MINUTE = 60_000;
 const find = async (kid: string) =>
   keys.find({ alg: 'RS256', kid }, { payload: '', signature: '' } satisfies FlattenedJWSInput);
 
-test('keys are fetched when the first is wanted, once for all who want them', async () => {
+test('keys are fetched at the first use, once for all callers', async () => {
   await Promise.all([find('k1'), find('k1'), find('k1')]);
   await find('k1');
   expect(server.asked).toEqual(['/openid', '/keys']);
 });
 
-test('a key that was made since is found, and one that is gone is not', async () => {
+test('a new key is found, and a removed one is not', async () => {
   await find('k1');
   await server.rotate('k2');
   now += MINUTE;
@@ -40,7 +40,7 @@ test('a key that was made since is found, and one that is gone is not', async ()
   await expect(find('k1')).rejects.toBeInstanceOf(errors.JWKSNoMatchingKey);
 });
 
-test('a thousand names that are none cost one fetch', async () => {
+test('a thousand unknown key ids cost one fetch', async () => {
   await find('k1');
   now += MINUTE;
   const guesses = Array.from({ length: 1_000 }, (_, i) => find(`guess-${i}`));
@@ -50,7 +50,7 @@ test('a thousand names that are none cost one fetch', async () => {
   expect(server.asked).toHaveLength(4);
 });
 
-test('while the server is out known keys go on, and of others nobody can say', async () => {
+test('while the server is out, known keys stay valid and others cannot be checked', async () => {
   await find('k1');
   server.isOut = true;
   now += MINUTE;
@@ -62,7 +62,7 @@ test('while the server is out known keys go on, and of others nobody can say', a
   await find('k1');
 });
 
-test('a server that is out is asked anew after a while, and not by each who comes', async () => {
+test('a server that is out is asked again after a while, not by each caller', async () => {
   server.isOut = true;
   for (let i = 0; i < 100; i++) {
     await expect(find('k1')).rejects.toBeInstanceOf(SigningKeysError);
@@ -91,8 +91,8 @@ test.each([
   ['the keys would come in the clear', '/openid', { body: { jwks_uri: 'http://127.0.0.1:1/' } }],
   ['the keys are not there', '/keys', { status: 500, body: {} }],
   ['the keys redirect', '/keys', { status: 302, body: {}, location: '/openid' }],
-  ['the keys are none', '/keys', { body: { keys: 'none' } }],
-])('where %s nobody can say, until they are there', async (_, path, answer) => {
+  ['the keys are not a list', '/keys', { body: { keys: 'none' } }],
+])('if %s, keys are unavailable until they come', async (_, path, answer) => {
   const usual = server.answer;
   server.answer = (asked) => (asked === path ? answer : usual(asked));
   await expect(find('k1')).rejects.toBeInstanceOf(SigningKeysError);
@@ -117,7 +117,7 @@ test.each(['plain', 'gzip'] as const)(
   },
 );
 
-test('keys as long as an answer may be are taken', async () => {
+test('an answer of the largest allowed size is accepted', async () => {
   const usual = server.answer;
   const padding = { note: 'x'.repeat(200 * 1024) };
   server.answer = (path) => ({ body: { ...(usual(path).body as object), ...padding } });

@@ -73,7 +73,7 @@ describe('the keeper', () => {
     expect(graph.ids).toEqual([ID]);
   });
 
-  test('drops a call at once when Graph says that it is over, and tells of it once', async () => {
+  test('drops a call at once when Graph says that it is over, and reports it once', async () => {
     const { keeper, removed, graph, told, quiet, calls } = await due();
     graph.answer = (_, at) => ended(at);
     keeper.keep(calls);

@@ -27,7 +27,7 @@ async function aProcess(body: string, stdout: 'pipe' | number) {
 
 const FILL = "for (let i = 0; i < 20_000; i++) log.info({ i }, 'x'.repeat(100));";
 
-test('all that was told is written before the end', async () => {
+test('all lines are written before the end', async () => {
   const code = `import { openLog } from ${JSON.stringify(MODULE)};
     const { log, exit } = openLog('info');
     ${FILL}
@@ -77,23 +77,20 @@ const ODD = [
   ['hidden', 'a\u200bb\ufeffc'],
 ] as const;
 
-test.each(ODD)(
-  '%s of others stands in no line raw, and no line is another for it',
-  async (_, text) => {
-    const { stdout } = await logged(
-      `const text = ${JSON.stringify(text)};
+test.each(ODD)('%s in foreign text is escaped, and forges no line', async (_, text) => {
+  const { stdout } = await logged(
+    `const text = ${JSON.stringify(text)};
      log.child({ bound: text }).info({ [text]: text, deep: [{ path: text }] }, text);
      log.error({ err: Object.assign(new Error(text), { code: text }) }, text);`,
-    );
-    expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
-    const [first, second] = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(first).toMatchObject({ bound: text, [text]: text, deep: [{ path: text }], msg: text });
-    expect(second).toMatchObject({ err: { message: text, code: text }, msg: text });
-  },
-);
+  );
+  expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  const [first, second] = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(first).toMatchObject({ bound: text, [text]: text, deep: [{ path: text }], msg: text });
+  expect(second).toMatchObject({ err: { message: text, code: text }, msg: text });
+});
 
 const AUTH = "command: { name: 'auth', args: ['user', 'pass-word'] }";
 const FAILED = `Object.assign(new Error('WRONGPASS'), { ${AUTH} })`;

@@ -214,7 +214,7 @@ describe('the gauges', () => {
 });
 
 describe('what is observed', () => {
-  test('notifications are counted by what came of them, and timeouts apart', async () => {
+  test('notifications are counted by result, and timeouts apart', async () => {
     const { metrics, read } = someMetrics();
     metrics.notified(countFates(['tracked', 'tracked', 'stopped', 'other_tenant', 'ignored'], 8));
     metrics.timedOut(aRemovedCall({ app: 'default' }));

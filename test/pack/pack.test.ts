@@ -82,7 +82,7 @@ test.each([
   ['callkeeper/client', project],
   ['callkeeper-client', clientProject],
 ])(
-  'the types of %s are known where it is installed, and faults against them',
+  'the types of %s are known after installation, and report misuse',
   async (client, folder) => {
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023'];
     const types = ['--types', 'node', '--typeRoots', resolve('node_modules/@types')];
@@ -225,7 +225,7 @@ describe('npx of the tarball, in an empty folder', SLOW, () => {
     expect(readdirSync(empty)).toEqual([]);
   });
 
-  test('leaves no simulator behind when it is told to end, though its shell tells nobody', async () => {
+  test('leaves no simulator behind at SIGTERM, although its shell does not pass it on', async () => {
     const [program, ...args] = npx('simulator', '--graph-port', '0', '--entra-port', '0');
     const child = spawn(program, args, { cwd: empty, env, stdio: ['ignore', 'pipe', 'ignore'] });
     let output = '';
@@ -244,7 +244,7 @@ describe('npx of the tarball, in an empty folder', SLOW, () => {
   });
 });
 
-test('a Node that is too old is told so, before anything that it could not load', async () => {
+test('a Node that is too old gets an error before it loads anything that it cannot', async () => {
   const file = join(project, 'node_modules/callkeeper/package.json');
   const text = readFileSync(file, 'utf8');
   onTestFinished(() => writeFileSync(file, text));

@@ -62,7 +62,7 @@ class AppsWorld extends World {
 }
 
 test(
-  'an app tells of its calls at its own webhook, signed with its own secrets',
+  'an app posts events of its calls to its own webhook, signed with its own secrets',
   SLOW,
   async () => {
     await redis.flush();

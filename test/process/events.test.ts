@@ -6,7 +6,7 @@ import { World } from './world.ts';
 const redis = redisForFile();
 const PATIENCE = { timeout: 60_000, interval: 100 };
 
-test('whoever follows the events hears from any replica, over its end and an absence of Redis', {
+test('a stream has the events of any replica, even after a replica ended or Redis was out', {
   timeout: 120_000,
 }, async () => {
   const world = await new World().start();

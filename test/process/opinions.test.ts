@@ -20,7 +20,7 @@ async function linkTo(url: string) {
 }
 
 test(
-  'calls that a replica without Graph gives up live on by another that was cut from Redis',
+  'calls that a replica without Graph gives up are kept alive by one that was cut from Redis',
   SLOW,
   async () => {
     const world = await new World().start();

@@ -22,16 +22,20 @@ async function newWorld(): Promise<World> {
   return world;
 }
 
-test('an unusable environment is told whole, without secrets, with exit code 2', SLOW, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
-  const env = { PORT: 'http', KEEPALIVE_INTERVAL: '1d', API_KEYS: 'too-short-to-be-a-key' };
-  const replica = new Replica(env, directory);
-  expect(await replica.exit()).toBe(2);
-  for (const name of ['PORT', 'KEEPALIVE_INTERVAL', 'API_KEYS', 'AZURE_TENANT_ID']) {
-    expect(replica.stderr).toContain(name);
-  }
-  expect(replica.stderr).not.toContain('too-short-to-be-a-key');
-});
+test(
+  'an unusable environment is reported with all faults and no secrets, with exit code 2',
+  SLOW,
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
+    const env = { PORT: 'http', KEEPALIVE_INTERVAL: '1d', API_KEYS: 'too-short-to-be-a-key' };
+    const replica = new Replica(env, directory);
+    expect(await replica.exit()).toBe(2);
+    for (const name of ['PORT', 'KEEPALIVE_INTERVAL', 'API_KEYS', 'AZURE_TENANT_ID']) {
+      expect(replica.stderr).toContain(name);
+    }
+    expect(replica.stderr).not.toContain('too-short-to-be-a-key');
+  },
+);
 
 test.each<[string, Record<string, string>]>([
   ['no REDIS_URL', {}],

@@ -169,7 +169,7 @@ describe.concurrent('damage to a slot’s scheduler heals within a look, in its 
   );
 
   test(
-    'a scheduler that is none of ours is removed',
+    'a foreign scheduler is removed',
     async ({ onTestFinished }) => {
       const { schedule, queue, visitor } = await aSchedule(server, onTestFinished);
       await schedule.resume();

@@ -153,7 +153,7 @@ describe('a look over the schedulers', () => {
     expect(await queue.getJob(`made-up-missed-0-${next + wheel.intervalMs}`)).toBeDefined();
   });
 
-  test('makes up for a turn whose job Redis has lost but for its place, or cannot be read', async () => {
+  test('makes up for a turn whose job Redis has lost except its place, or cannot be read', async () => {
     const makesUpAfter = async (harm: 'del' | 'set') => {
       const { queue, repairs, schedulers, nexts } = await aLook(
         { intervalMs: 5_000, slots: 1 },
@@ -225,7 +225,7 @@ describe('a look over the schedulers', () => {
     expect(await queue.getDelayedCount()).toBe(16);
   });
 
-  test('puts one of another interval in its place, as when the wheel was laid anew', async () => {
+  test('replaces one of another interval, as after a change of the interval', async () => {
     const { queue, repairs, schedulers, nexts, wheel } = await aLook();
     await schedulers().lookOver();
     repairs.length = 0;
@@ -243,7 +243,7 @@ describe('a look over the schedulers', () => {
     expect(await queue.getDelayedCount()).toBe(16);
   });
 
-  test('rejects where Redis does not answer', async () => {
+  test('rejects if Redis does not answer', async () => {
     const redis = await fast(server);
     const queue = openQueue(redis, newPrefix());
     queue.on('error', () => undefined);

@@ -41,7 +41,7 @@ const COUNTER = `
 `;
 
 describe('a launched program', () => {
-  test('is told once of a signal that comes twice, and ends with its own exit code', async () => {
+  test('gets a signal once that comes twice, and ends with its own exit code', async () => {
     const { child, said, output, ended } = launch(COUNTER);
     await said('listening');
     child.kill('SIGINT');
@@ -50,7 +50,7 @@ describe('a launched program', () => {
     expect(output()).toBe('listening\nSIGINT\n');
   });
 
-  test('is told of a second signal that comes later', async () => {
+  test('gets a second signal that comes later', async () => {
     const { child, said, output, ended } = launch(COUNTER);
     await said('listening');
     child.kill('SIGTERM');

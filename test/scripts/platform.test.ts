@@ -23,7 +23,7 @@ describe('on Windows', () => {
     expect(nodeProgram('root', 'win32')).toBe(join('root', 'node_modules/node/bin/node.exe'));
   });
 
-  test('npm is started as a script of Node, because npm.cmd is none', () => {
+  test('npm is started as a script of Node, because npm.cmd is not a program', () => {
     const running = { npmPath: 'n/npm-cli.js', node: 'node', platform: 'win32' } as const;
     expect(npmCommand(running)).toEqual(['node', 'n/npm-cli.js']);
     const none = npmCommand({ ...running, npmPath: '', node: join('nodejs', 'node.exe') });

@@ -121,7 +121,7 @@ describe('npm run release', SLOW, () => {
   });
 
   test.each([[[]], [['minor', 'major']], [['prerelease']], [['v1.0.0']], [['1.0']], [['--help']]])(
-    'tells how it is used where it is asked for %j',
+    'prints its usage for %j',
     (args) => {
       expectRefusal(args, /^release: usage: npm run release -- patch\|minor\|major\|X\.Y\.Z\n$/);
     },
@@ -152,7 +152,7 @@ describe('npm run release', SLOW, () => {
     expectRefusal(['patch'], `release: CHANGELOG.md: ${fault}`);
   });
 
-  test('leaves nothing half done where a hook refuses the commit', () => {
+  test('leaves nothing half done if a hook refuses the commit', () => {
     const hooks = join(repository, '.git', 'hooks');
     mkdirSync(hooks, { recursive: true });
     writeFileSync(join(hooks, 'pre-commit'), '#!/bin/sh\necho no >&2\nexit 1\n');
@@ -160,7 +160,7 @@ describe('npm run release', SLOW, () => {
     expectRefusal(['patch'], /^release: git commit .* failed:\nno\n$/);
   });
 
-  test('leaves nothing half done where the tag cannot be signed', () => {
+  test('leaves nothing half done if the tag cannot be signed', () => {
     git('config', 'tag.gpgSign', 'true');
     git('config', 'gpg.program', 'false');
     expectRefusal(['patch'], /^release: git tag .* failed:\n/);

@@ -37,7 +37,7 @@ describe('a simulated call', () => {
     });
   });
 
-  test('ends by itself when it is told to, if its deadline is not sooner', () => {
+  test('ends by itself at its configured time, if its deadline is not sooner', () => {
     const { clock, calls } = makeCalls();
     const short = calls.create({ endsAfterMs: 400 });
     const long = calls.create({ endsAfterMs: 4000 });

@@ -155,7 +155,7 @@ describe("the simulator's Graph", () => {
     });
   });
 
-  test('wants a token that its Entra issued', async () => {
+  test('requires a token that its Entra issued', async () => {
     const id = simulator.createCall();
     const token = await getToken();
     for (const bad of [null, 'made-up']) {
@@ -308,7 +308,7 @@ describe('the control API', () => {
     await expect.poll(isUp).toBe(true);
   });
 
-  test('tells of one call, and forgets all on demand', async () => {
+  test('shows one call, and forgets all on demand', async () => {
     const id = simulator.createCall();
     simulator.graphFaults.set({ kind: 'reset' });
     expect((await control('GET', `calls/${id.toUpperCase()}`)).json).toMatchObject({ id });
@@ -323,7 +323,7 @@ describe('the control API', () => {
     expect((await keepAlive(simulator.createCall(), await getToken())).status).toBe(200);
   });
 
-  test('says what there is to one who asks for what there is not', async () => {
+  test('lists what exists if an unknown thing is requested', async () => {
     const { status, json } = await control('POST', 'nonsense');
     expect([status, json.error]).toEqual([404, 'no such action: POST nonsense']);
     expect(json.actions).toContain('POST calls');
@@ -378,7 +378,7 @@ describe('a bot that gave a callback', () => {
     return { told, callbackUri: `http://127.0.0.1:${port}/api/calls` };
   }
 
-  test('is told in order that its call is established, and over', async () => {
+  test('is notified in order that its call is established, and over', async () => {
     const { told, callbackUri } = await aBot(500);
     const { json } = await control('POST', 'calls', { callbackUri });
     await control('DELETE', `calls/${json.id}`);
@@ -392,7 +392,7 @@ describe('a bot that gave a callback', () => {
     expect(simulator.ledger.notifications).toMatchObject([{ answer: 500 }, { answer: 500 }]);
   });
 
-  test('is told when its call gets no keepAlive in time, though nobody looks', async () => {
+  test('is notified when its call gets no keepAlive in time, though nobody reads the call', async () => {
     const quick = new Simulator({ deadlineMs: 200 });
     onTestFinished(() => quick.stop());
     await quick.start();
@@ -402,7 +402,7 @@ describe('a bot that gave a callback', () => {
     expect(told[1]?.resourceData).toMatchObject({ resultInfo: { code: 408, subcode: 8537 } });
   });
 
-  test('gives it to Graph with the call, and is told of its tenant', async () => {
+  test('gives it to Graph with the call, and gets the tenant in notifications', async () => {
     const { told, callbackUri } = await aBot();
     const created = await fetch(`${simulator.graphBaseUrl}/communications/calls`, {
       method: 'POST',

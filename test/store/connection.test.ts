@@ -117,7 +117,7 @@ describe('the connection for reads that block', () => {
     expect(await pending).toBe('OK');
   });
 
-  test('is opened anew when its socket says nothing for longer than a read may block', async () => {
+  test('is reopened when its socket is silent for longer than a read may block', async () => {
     const redis = connectBlocking({ url: server.url, timeoutMs: 200, log: silent }, 200);
     onTestFinished(() => redis.disconnect());
     await ready(redis);

@@ -303,8 +303,8 @@ describe('data that another daemon had', () => {
   });
 });
 
-describe('where there is no redis-server', () => {
-  test('the error says how to come by one', async () => {
+describe('without a redis-server', () => {
+  test('the error says how to install one', async () => {
     vi.stubEnv('PATH', dataDir);
     onTestFinished(() => void vi.unstubAllEnvs());
     const embedded = new EmbeddedRedis(dataDir, silent);

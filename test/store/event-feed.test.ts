@@ -145,7 +145,7 @@ describe('the feed of events', () => {
     await learns(TWO, 'tracked');
   });
 
-  test('begins anew where Redis has lost its data', async () => {
+  test('starts over if Redis has lost its data', async () => {
     const { add, feed, learns } = await aFeed();
     await feed.follow();
     await add(tracked(ONE));
@@ -160,7 +160,7 @@ describe('the feed of events', () => {
     await learns(TWO, 'tracked');
   });
 
-  test('rejects where Redis does not answer, and follows when it is asked again', async () => {
+  test('rejects if Redis does not answer, and follows at the next attempt', async () => {
     const { add, feed, learns } = await aFeed();
     await server.kill();
     await expect(feed.follow()).rejects.toThrow();

@@ -74,7 +74,7 @@ async function streamReads(): Promise<number> {
 }
 
 describe('a reader that is up to date', () => {
-  test('is told of what happens from now on, whoever writes it', async () => {
+  test('gets each new event, from any replica', async () => {
     await tellMany(2);
     const { log } = await aLog();
     const read = follow(log.readAfter(null));
@@ -141,7 +141,7 @@ describe('a reader that is up to date', () => {
     expect(await log.readAfter('1-1').next(stop.signal)).toBeNull();
   });
 
-  test('does not begin before it is known what now is', async () => {
+  test('does not begin before the end of the stream is known', async () => {
     const { log, feed } = await aLog({ follows: false });
     expect(() => log.readAfter(null)).toThrow(StoreUnavailableError);
     await feed.follow();
@@ -152,7 +152,7 @@ describe('a reader that is up to date', () => {
 });
 
 describe('a reader that is behind', () => {
-  test('catches up by pieces, then follows', async () => {
+  test('catches up in chunks, then follows', async () => {
     const places = await tellMany(130);
     const { log } = await aLog();
     const read = follow(log.readAfter(places[4] ?? ''));
@@ -162,7 +162,7 @@ describe('a reader that is behind', () => {
     expect(read.gaps).toEqual([]);
   });
 
-  test('is not given more than a piece at once', async () => {
+  test('gets at most one chunk at once', async () => {
     const places = await tellMany(130);
     const { log } = await aLog();
     const piece = await log.readAfter(places[0] ?? '').next(new AbortController().signal);
@@ -170,7 +170,7 @@ describe('a reader that is behind', () => {
     expect(piece?.place).toBe(places[50]);
   });
 
-  test('reads the stream where memory no longer has what it wants', async () => {
+  test('reads the stream if memory no longer has the events', async () => {
     await tell();
     const { log } = await aLog({ recent: 5 });
     const reader = log.readAfter(null);
@@ -182,7 +182,7 @@ describe('a reader that is behind', () => {
     expect(late.gaps).toEqual([]);
   });
 
-  test('is told where the stream no longer has it either, and goes on with what there is', async () => {
+  test('gets a gap if the stream no longer has it either, and goes on with the rest', async () => {
     await tell();
     const { log } = await aLog({ recent: 5 });
     const reader = log.readAfter(null);
@@ -242,7 +242,7 @@ describe('when Redis goes away', () => {
     expect([...live.gaps, ...late.gaps]).toEqual([]);
   });
 
-  test('what was told before the feed follows again is not left out', async () => {
+  test('events from before the feed follows again are not left out', async () => {
     await tell();
     const { log, feed } = await aLog();
     const read = follow(log.readAfter(null));
@@ -253,7 +253,7 @@ describe('when Redis goes away', () => {
     expect(read.gaps).toEqual([]);
   });
 
-  test('and comes back empty, readers are told, and are given what is new', async () => {
+  test('and comes back empty, readers get a gap and then new events', async () => {
     await tell();
     const { log, feed } = await aLog();
     const read = follow(log.readAfter(null));

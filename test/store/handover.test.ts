@@ -35,7 +35,7 @@ describe('the handover', () => {
     expect((await one.take()).places).toEqual([]);
   });
 
-  test('begins without the events from before it was switched on, whoever wrote them', async () => {
+  test('begins without events from before it was switched on', async () => {
     const { redis, one, other, publish } = await aHandover();
     await publish('call-0001', textOf('call-0001'));
     await publish('call-0002', later(textOf('call-0002')));

@@ -19,7 +19,7 @@ const tracked = (id: string, renewedAt: number | null = null) => recordOf(aCall(
 const removed = (id: string, removedAt = NOW) => recordOf(aRemovedCall({ id, removedAt }));
 
 describe('the local registry', () => {
-  test('knows nothing of a call that nobody has told it of', () => {
+  test('does not know a call that it has not learnt', () => {
     const local = aLocal();
     expect([local.get(ONE), local.text(ONE)]).toEqual([emptyRecord(ONE), '']);
   });
@@ -66,7 +66,7 @@ describe('the local registry', () => {
     expect(local.text(ONE)).toBe('');
   });
 
-  test('takes a renewal in the future for one an interval ago, whoever tells of it', () => {
+  test('takes a renewal in the future for one an interval ago, from any source', () => {
     const local = aLocal();
     const anIntervalAgo = LATER - WHEEL.intervalMs;
     local.merge(tracked(ONE, LATER + SKEW_MS + 1));
@@ -116,7 +116,7 @@ describe('removed calls', () => {
     expect([...local.removed(SLOT).keys()]).toEqual([THREE]);
   });
 
-  test('that are dropped are as good as never known, and nothing more is to be told of them', () => {
+  test('that are dropped are unknown, and need no write', () => {
     const local = aLocal();
     local.merge(tracked(ONE));
     local.setUnacknowledged(ONE, true);

@@ -118,7 +118,7 @@ describe('a replica', () => {
   });
 });
 
-test('an answer that is none to what was asked ends the connection, and sets no clock', async () => {
+test('an answer to another command ends the connection, and sets no clock', async () => {
   const link = await Link.to(server.port);
   const clocks: number[] = [];
   const url = `redis://127.0.0.1:${link.port}`;

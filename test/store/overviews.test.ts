@@ -48,7 +48,7 @@ test('the calls are counted once for all who ask at a time, and again when that 
   });
 });
 
-test('who may see the calls of some apps is told of these alone', async () => {
+test('a key that is limited to some apps gets only their calls', async () => {
   const { put, overviews } = someOverviews();
   put(aCall({ id: idIn(0), app: 'reception' }));
   put(aCall({ id: idIn(1), app: 'recorder', consecutiveFailures: 1 }));
@@ -58,7 +58,7 @@ test('who may see the calls of some apps is told of these alone', async () => {
   expect((await overviews.read(new Set())).tally.tracked).toBe(0);
 });
 
-test('a call that another app has taken over since it was counted is not told of', async () => {
+test('a call that moved to another app since the count is left out', async () => {
   const { census, put, digests, overviews } = someOverviews();
   put(aCall({ id: idIn(0), app: 'reception' }));
   digests.mockImplementationOnce(async () => {

@@ -168,7 +168,7 @@ describe('a text is not read as a record', () => {
     expect(() => decodeRecord('call 0001', GOOD)).toThrow(UnreadableError);
   });
 
-  test('of a newer version, which is told apart', () => {
+  test('of a newer version, which has its own error', () => {
     expect(() => decodeRecord(ID, `2${GOOD.slice(1)}`)).toThrow(
       expect.objectContaining({ newer: true, message: 'it has version "2", not 1' }),
     );

@@ -399,7 +399,7 @@ describe('a sync', () => {
     expect((await events(server)).map(({ name }) => name)).toEqual(before.map(({ name }) => name));
   });
 
-  test('raises no call from the dead that another replica saw end, whoever comes first', async () => {
+  test('keeps a call ended that another replica saw end, whichever syncs first', async () => {
     for (const knowsFirst of [true, false]) {
       await server.flush();
       const [knows, doesNot] = [await aReplica(server), await aReplica(server)];

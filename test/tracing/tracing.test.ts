@@ -107,7 +107,7 @@ test('a trace of a request has its path without the query, whatever its answer',
   expect(JSON.stringify(collector.spans)).not.toContain('jane');
 });
 
-test('nobody outside is told of a trace', SLOW, async () => {
+test('no request to Graph or Entra carries a trace id', SLOW, async () => {
   const world = await newWorld();
   const collector = await newCollector();
   const headers: IncomingHttpHeaders[] = [];
@@ -130,7 +130,7 @@ test('nobody outside is told of a trace', SLOW, async () => {
 });
 
 test.each(['refuses', 'never answers'])(
-  'where the collector %s, calls are kept alive and the end comes in time all the same',
+  'if the collector %s, calls are kept alive and a stop ends in time all the same',
   SLOW,
   async (how) => {
     const world = await newWorld();

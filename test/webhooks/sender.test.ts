@@ -70,7 +70,7 @@ describe('a message', () => {
     });
   });
 
-  test.each([301, 302, 307, 308])('is not sent on where a redirect (%i) says', async (status) => {
+  test.each([301, 302, 307, 308])('does not follow a redirect (%i)', async (status) => {
     const { url, received } = await aReceiver((_, response) =>
       response.writeHead(status, { location: '/elsewhere' }).end(),
     );
@@ -104,7 +104,7 @@ describe('a message', () => {
     expect(await aSender().send(message(url))).toEqual({ kind: 'gone' });
   });
 
-  test('fails where a receiver hangs, or is not there', async () => {
+  test('fails if a receiver hangs or is not there', async () => {
     const { url } = await aReceiver(() => undefined);
     const sender = aSender({ timeoutMs: 200 });
     expect(await sender.send(message(url))).toMatchObject({ kind: 'failed' });

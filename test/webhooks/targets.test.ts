@@ -21,7 +21,7 @@ test.each([
   'https://a.b.hooks.example.com/',
   'https://192.0.2.1/',
   'https://default.example/hook',
-])('%s may be told', (url) => {
+])('%s is an allowed webhook', (url) => {
   expect(targets.faultOf(url, 'default')).toBeNull();
 });
 
@@ -36,13 +36,13 @@ test.each([
   ['https://default.example/other', 'its host default.example is not'],
   ['https://recorder.example/hook', 'its host recorder.example is not'],
   ['https://other.example/', 'WEBHOOK_HOSTS are bot.example.com, *.hooks.example.com, 192.0.2.1'],
-])('%s may not', (url, why) => {
+])('%s is refused as a webhook', (url, why) => {
   expect(targets.faultOf(url, 'default')).toContain(why);
 });
 
 const noRules = { hosts: [], defaultUrl: null, secrets: [], webhookOf: () => null };
 
-test('a call is told of at its own webhook, or else at its app’s, or else at the one of all', () => {
+test('events of a call go to its own webhook, or else to its app’s, or else to the default', () => {
   const webhookUrl = 'https://bot.example.com/';
   expect(targets.of(aCall({ webhookUrl, app: 'recorder' }))).toBe(webhookUrl);
   expect(targets.of(aCall({ webhookUrl: null, app: 'recorder' }))).toBe(RECORDERS.url);
@@ -50,13 +50,13 @@ test('a call is told of at its own webhook, or else at its app’s, or else at t
   expect(new Targets(noRules).of(aCall())).toBeNull();
 });
 
-test('an app’s own secrets sign what is told of its calls, and those of all for the others', async () => {
+test('an app’s own secrets sign events of its calls, and the default secrets all others', async () => {
   expect(await targets.secretsOf('recorder')).toEqual(['whsec_new', 'whsec_old']);
   expect(await targets.secretsOf('default')).toEqual(['whsec_of-all']);
   expect(targets.faultOf(RECORDERS.url, 'recorder')).toBeNull();
 });
 
-test('where nothing would sign it nobody is told', () => {
+test('an event that nothing would sign is not sent', () => {
   const unsigned = new Targets({
     ...noRules,
     hosts: ['bot.example.com'],

@@ -145,8 +145,8 @@ test('the lapse of an owner is sent to the webhook of its app', async () => {
   expect(receiver.forged).toEqual([]);
 });
 
-describe('the owner of a call', () => {
-  test('is told of each change of it, in their order, and nothing of it is left', async () => {
+describe('the webhook of a call', () => {
+  test('gets each event in order, and nothing is left in Redis', async () => {
     const receiver = await aReceiver();
     const { count } = await someWebhooks();
     await tell('tracked', receiver.url);
@@ -162,7 +162,7 @@ describe('the owner of a call', () => {
     await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
   });
 
-  test('is told again and again until it takes it, and of what follows only then', async () => {
+  test('gets an event again until it accepts it, and only then the next one', async () => {
     const receiver = await aReceiver();
     let failures = 3;
     receiver.answer = ({ event }) => (event.call.id === ID && failures-- > 0 ? 500 : 204);
@@ -180,7 +180,7 @@ describe('the owner of a call', () => {
     expect(count('failed')).toBe(3);
   });
 
-  test('is not told again before the time that it asks for', async () => {
+  test('gets no event again before its Retry-After', async () => {
     const receiver = await aReceiver();
     receiver.retryAfter = 1;
     const toldAt: number[] = [];
@@ -192,7 +192,7 @@ describe('the owner of a call', () => {
     expect(again - first).toBeGreaterThan(900); // with a firstMs of 20
   });
 
-  test('that says that it is gone is told no more; others are', async () => {
+  test('gets nothing more after a 410, while others do', async () => {
     const receiver = await aReceiver();
     receiver.answer = ({ path }) => (path === '/gone' ? 410 : 204);
     const { count } = await someWebhooks();
@@ -204,7 +204,7 @@ describe('the owner of a call', () => {
     expect(receiver.told.map(({ path }) => path).sort()).toEqual(['/gone', '/here']);
   });
 
-  test('that hangs holds up no other, and is told when it no longer does', async () => {
+  test('that hangs delays no other, and gets the event when it recovers', async () => {
     const [hanging, receiver] = [await aReceiver(), await aReceiver()];
     hanging.answer = () => null;
     const { count } = await someWebhooks({ timeoutMs: 500 });
@@ -220,7 +220,7 @@ describe('the owner of a call', () => {
     }, SOON);
   });
 
-  test('that may not be told any more is not, nor what is too old', async () => {
+  test('gets nothing once its host is not allowed, and no event that is too old', async () => {
     const receiver = await aReceiver();
     const { count } = await someWebhooks({
       forMs: 2_000,
@@ -235,7 +235,7 @@ describe('the owner of a call', () => {
     await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
   });
 
-  test('is told by the others when a replica stops or is there no more', async () => {
+  test('gets events from the others when a replica stops or dies', async () => {
     const receiver = await aReceiver();
     const first = await someWebhooks();
     await tell('at-risk', receiver.url);
@@ -247,7 +247,7 @@ describe('the owner of a call', () => {
     expect(receiver.typesOf(ID)).toEqual(['call.at-risk', 'call.ended']);
   });
 
-  test('is told when Redis is back, and when it comes back empty', async () => {
+  test('gets events when Redis is back, even if it comes back empty', async () => {
     const receiver = await aReceiver();
     const { count } = await someWebhooks();
     await tell('at-risk', receiver.url);

@@ -95,7 +95,7 @@ test('a page says why a replica is not ready on a line of its own', () => {
   expect(lines[3]).toMatch(/^not reachable {2}http:/);
 });
 
-test('a page says where there is nothing', () => {
+test('a page marks its empty parts', () => {
   const empty = { standings: [], causes: new Causes(), nearest: [], total: 0, events: [] };
   const lines = shown(empty, 24, 100);
   expect(lines.filter((line) => line === 'none')).toHaveLength(3);

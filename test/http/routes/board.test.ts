@@ -41,7 +41,7 @@ test('it may load and run nothing but what is served here, and nothing that stan
   for (const url of loaded) expect((await app.inject(url)).statusCode).toBe(200);
 });
 
-test('there is nothing else', async () => {
+test('any other path is unknown', async () => {
   const { app } = await anApp();
   for (const path of [
     '/board/',

@@ -142,7 +142,7 @@ describe('GET /events', () => {
     expect(client.events.map(({ id }) => id)).toEqual(['103-0', '106-0']);
   });
 
-  test('says so where events are missing', async () => {
+  test('reports missing events', async () => {
     const fixture = await anApp();
     const client = await open(fixture, '/events', { 'last-event-id': '1-0' });
     const gap = { after: '1-0', firstKept: '101-0' };
@@ -180,7 +180,7 @@ describe('GET /events', () => {
     expect(events.asked).toEqual([]);
   });
 
-  test('says between events where it is: a client that is sent none does not fall behind', async () => {
+  test('sends its place between events, so that an idle client does not fall behind', async () => {
     const fixture = await anApp({ limits: { eventHeartbeatMs: 20 } });
     const client = await open(fixture, '/events?app=another');
     const beats = () => client.frames.filter(({ comment }) => comment === 'heartbeat');
@@ -221,7 +221,7 @@ describe('GET /events', () => {
     expect(received).toBeLessThan(50 * pieces * 16 * 256);
   });
 
-  test('has no more than so many open at once, and counts those that are', async () => {
+  test('limits the open streams, and counts them', async () => {
     const fixture = await anApp({ limits: { maxEventStreams: 2 } });
     const [one] = [await open(fixture), await open(fixture)];
     const refused = await fixture.app.inject('/events');
@@ -235,7 +235,7 @@ describe('GET /events', () => {
     }, SOON);
   });
 
-  test('leaves some of them to others than who has the most', async () => {
+  test('gives no client all streams', async () => {
     const apiKeys = ['a'.repeat(24), 'b'.repeat(24)];
     const keys = apiKeys.map((key) => ({ authorization: `Bearer ${key}` }));
     const fixture = await anApp({
@@ -257,7 +257,7 @@ describe('GET /events', () => {
     }, SOON);
   });
 
-  test('is not there before Redis was reached, unless it is known from where to read', async () => {
+  test('gets 503 before Redis was reached, unless the client names a place', async () => {
     const fixture = await anApp();
     fixture.events.now = null;
     const answer = await fixture.app.inject('/events');
@@ -266,7 +266,7 @@ describe('GET /events', () => {
     expect((await open(fixture, '/events?lastEventId=7-1')).response.status).toBe(200);
   });
 
-  test('wants a key where there are keys', async () => {
+  test('requires a key if there are keys', async () => {
     const KEY = 'correct-horse-battery-staple';
     const fixture = await anApp({ identify: identifyBy({ apiKeys: [KEY] }) });
     expect((await fixture.app.inject('/events')).statusCode).toBe(401);
@@ -275,7 +275,7 @@ describe('GET /events', () => {
     expect(client.response.status).toBe(200);
   });
 
-  test('tells who is limited to some apps of their calls alone', async () => {
+  test('shows a key that is limited to some apps only their calls', async () => {
     const KEY = 'correct-horse-battery-staple';
     const keys = [{ hash: hashOf(KEY), expiresAt: null }];
     const holder = { name: 'bot', keys, scopes: ['read'] as const, apps: ['one'], rateLimit: null };
@@ -321,7 +321,7 @@ describe('GET /events', () => {
     );
   });
 
-  test('is no answer to HEAD', async () => {
+  test('does not answer HEAD', async () => {
     const { app } = await anApp();
     const answer = await app.inject({ method: 'HEAD', url: '/events' });
     expect(answer.statusCode).toBe(405);
@@ -336,7 +336,7 @@ describe('GET /events', () => {
     expect(client.frames.length).toBeGreaterThan(0);
   });
 
-  test('tells of a tracked call as of one', async () => {
+  test('shows a tracked call as tracked', async () => {
     const fixture = await anApp();
     const client = await open(fixture);
     const event = {

@@ -5,7 +5,7 @@ import { aCall, anApp, aRemovedCall, ERROR, ID, NOW } from '../fixture.ts';
 
 const request = { method: 'POST', url: `/calls/${ID}/keepAlive` } as const;
 
-test('a renewal is told with the call', async () => {
+test('a renewal is answered with the call', async () => {
   const { app, calls } = await anApp();
   calls.known.set(ID, aCall({ renewedAt: NOW }));
   const answer = await app.inject(request);
@@ -14,7 +14,7 @@ test('a renewal is told with the call', async () => {
   expect(calls.asked).toEqual([['keepAliveNow', ID]]);
 });
 
-test('a call that is not tracked is not asked for', async () => {
+test('a call that is not tracked is not sent to Graph', async () => {
   const { app } = await anApp();
   const answer = await app.inject(request);
   expect(answer.statusCode).toBe(404);
@@ -22,7 +22,7 @@ test('a call that is not tracked is not asked for', async () => {
   expect(answer.json()).not.toHaveProperty('call');
 });
 
-test('an ending by Graph is told apart, with the call as it was', async () => {
+test('an ending by Graph is answered apart, with the call as it was', async () => {
   const { app, calls } = await anApp();
   const outcome = { kind: 'ended', sentAt: NOW, error: { ...ERROR, status: 404 } } as const;
   calls.answers.keepAliveNow = async () => ({ outcome, call: aRemovedCall() });
@@ -39,7 +39,7 @@ test.each<Outcome>([
   { kind: 'failed', sentAt: null, error: ERROR },
   { kind: 'refused', sentAt: NOW, error: ERROR },
   { kind: 'throttled', sentAt: NOW, error: ERROR, retryAfterMs: 2128 },
-])('a keepAlive that $kind is told with the evidence', async (outcome) => {
+])('a keepAlive that $kind is answered with the evidence', async (outcome) => {
   const { app, calls, logged } = await anApp({ level: 'info' });
   calls.answers.keepAliveNow = async () => ({ outcome, call: aCall() });
   const answer = await app.inject(request);

@@ -14,7 +14,7 @@ const body = (...value: unknown[]) => ({
   value,
 });
 
-test('what is of calls is passed on, and what came of it is told', async () => {
+test('notifications of calls are passed on, and their results returned', async () => {
   const { app, calls } = await anApp();
   const operation = aNotification('terminated', `/communications/calls/${ID}/operations/${ID}`);
   const payload = body(aNotification('established'), operation, 'what is this', null);

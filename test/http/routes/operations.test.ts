@@ -11,7 +11,7 @@ test('metrics come in the format that renders them', async () => {
   expect(answer.body).toBe('up 1\n');
 });
 
-test('a storm of scrapes costs one rendering, whoever asks', async () => {
+test('a burst of scrapes costs one rendering', async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   let renderings = 0;
   const render = async () => {
@@ -30,7 +30,7 @@ test('a storm of scrapes costs one rendering, whoever asks', async () => {
   expect(renderings).toBe(1);
 });
 
-test('metrics that are elsewhere are not here', async () => {
+test('the API has no metrics if another listener has them', async () => {
   const { app } = await anApp({ metrics: null });
   expect((await app.inject('/metrics')).statusCode).toBe(404);
   expect((await app.inject('/openapi.json')).json().paths).not.toHaveProperty('/metrics');
@@ -77,7 +77,7 @@ test('readiness follows its reasons, and liveness does not', async () => {
   expect(logged).toEqual([]);
 });
 
-test('while it closes, what is under way and still comes is answered', async () => {
+test('while it closes, requests in flight and new ones are answered', async () => {
   const { app, calls } = await anApp();
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.addresses()[0] as { port: number };

@@ -3,7 +3,7 @@ import { hashOf } from '../../../src/access/key-ring.ts';
 import type { Reach } from '../../../src/calls/principal.ts';
 import { anApp, anOverview, ID, identifyBy, MINUTE } from '../fixture.ts';
 
-test('it tells how all calls are, with the ms that are left and the slots one by one', async () => {
+test('it has the state of all calls, with the ms that are left and each slot', async () => {
   const { app, calls } = await anApp({ ready: () => ['the worker does not run'] });
   calls.durable = false;
   const answer = await app.inject('/overview');
@@ -29,7 +29,7 @@ test('it tells how all calls are, with the ms that are left and the slots one by
   expect(body.slots.failing).toHaveLength(256);
 });
 
-test('it is for keys with the scope read, and tells of the calls within their reach', async () => {
+test("it requires the scope read, and has only calls within the key's reach", async () => {
   const key = (letter: string) => letter.repeat(32);
   const holder = (name: string, scope: 'read' | 'track', apps: string[] | null) => ({
     name,

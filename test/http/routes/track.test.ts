@@ -61,7 +61,7 @@ test('while Redis is out both are accepted, to be stored later', async () => {
   expect([untracked.statusCode, untracked.json()]).toEqual([202, { durable: false }]);
 });
 
-test('what the domain refuses is told with its field', async () => {
+test('a refusal by the domain names its field', async () => {
   const { app, calls } = await anApp();
   calls.answers.track = async () => [
     { kind: 'invalid', field: 'startedAt', message: 'must not lie in the future' },
