@@ -95,7 +95,7 @@ describe('where all is well', () => {
 
   test('check looks for the redis-server that a replica would start', async () => {
     const { code, stdout } = await cli(['check'], env({ REDIS_URL: '' }));
-    expect(stdout).toMatch(/^ok {7}redis \(embedded\): redis-server \d+\.\d+\.\d+ is there/m);
+    expect(stdout).toMatch(/^ok {7}redis \(embedded\): redis-server \d+\.\d+\.\d+ is installed/m);
     expect(code).toBe(0);
   });
 
@@ -267,7 +267,9 @@ describe('a Redis', () => {
       {
         check: 'redis.clock',
         status: 'failed',
-        detail: expect.stringMatching(/clock is (59s|1m00s) behind Redis's: a replica here leaves/),
+        detail: expect.stringMatching(
+          /clock is (59s|1m00s) behind Redis's: a replica here takes no turns/,
+        ),
       },
     ]);
   });
@@ -420,9 +422,9 @@ describe('Graph', () => {
     ['a 200', { kind: 'status', status: 200 }, 'Something other than Graph answers'],
     ['a login page', { kind: 'html200' }, 'Something other than Graph answers'],
     [
-      'a way to a login page',
+      'a redirect to a login page',
       { kind: 'status', status: 302, headers: { location: 'https://x/' } },
-      'not Graph',
+      'Something other than Graph answers',
     ],
     ['a 404 of a gateway', { kind: 'gateway404' }, 'it must lead to Graph itself'],
     ['a 404 that is not 8522', { kind: 'unknown404' }, 'it must lead to Graph itself'],
@@ -438,9 +440,9 @@ describe('Graph', () => {
   });
 
   test.each([
-    ['html200', /answered 200 .*8522 was expected: foreign: 200 without Graph's request-id/],
-    ['html404', /answered 404 .*8522 was expected: foreign: 404 without Graph's request-id/],
-    ['unknown404', /answered 404 .*8522 was expected: UnknownError: 404 page not found/],
+    ['html200', /answered 200 .*with the code 8522: foreign: 200 without Graph's request-id/],
+    ['html404', /answered 404 .*with the code 8522: foreign: 404 without Graph's request-id/],
+    ['unknown404', /answered 404 .*with the code 8522: UnknownError: 404 page not found/],
   ] as const)('that is replaced by %s is reported with the code', async (kind, detail) => {
     world.simulator.graphFaults.set({ kind });
     expect(await wrongs()).toContainEqual(
