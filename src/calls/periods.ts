@@ -36,7 +36,7 @@ export interface Periods {
   readonly retryGraceMs: number;
   /** Without an answer from Redis for so long, it counts as out. */
   readonly outGraceMs: number;
-  /** An instant so far ahead is none of the past; a machine's clock so far off is wrong. */
+  /** An instant so far ahead is no past event; a machine's clock so far off is wrong. */
   readonly skewMs: number;
   /** How long Redis may take to answer a command. */
   readonly redisTimeoutMs: number;

@@ -28,7 +28,7 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 const PLAIN_TEXT = /^\^\[\^\\u0000-\\u001f\\u007f-\\u009f\]\{0,(\d+)\}\$$/;
 
-/** null: the pattern is none of the API's. */
+/** null if the pattern is not one of the API's. */
 export function describePattern(pattern: string): string | null {
   const [, most] = PLAIN_TEXT.exec(pattern) ?? [];
   if (most !== undefined) return `must have at most ${most} characters, and no control characters`;

@@ -68,7 +68,7 @@ export function deliveriesKey(callId: string): string {
   return `${TAG}:deliveries:${callId}`;
 }
 
-/** There where a webhook, named by a digest of its URL, said that it is gone. */
+/** Exists if a webhook, named by a digest of its URL, said that it is gone. */
 export function goneUrlKey(digest: string): string {
   return `${TAG}:gone-url:${digest}`;
 }
