@@ -11,11 +11,13 @@ import type { Result } from 'ioredis';
  * ('' if it is tracked), and the events to publish, three lines for each: type, name, instant.
  * Returns for each write 1, or the text that Redis has instead of the expected one.
  *
- * If a slot's keys have the wrong type, or Redis is out of memory, the script fails before it
+ * If a key has the wrong type, or Redis is out of memory, the script fails before it
  * writes anything: it checks all keys first, and runs the commands that need memory before the
  * others.
  */
 const writeRecords = `
+redis.call('XLEN', KEYS[1])
+redis.call('XLEN', KEYS[2])
 for key = 3, #KEYS, 3 do
   redis.call('HLEN', KEYS[key])
   redis.call('HLEN', KEYS[key + 1])

@@ -1,6 +1,6 @@
 import type { Announcement } from '../calls/announcement.ts';
 import { batchesOf } from '../calls/batches-of.ts';
-import { type Change, type Changed, ifUnavailable, StoreUnavailableError } from '../calls/ports.ts';
+import { type Change, type Changed, ifUnavailable } from '../calls/ports.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import type { Identified, RecordKind } from './record-kind.ts';
 import type { SharedRegistry, Write } from './shared-registry.ts';
@@ -31,7 +31,7 @@ interface Draft<R> extends Open<R> {
 
 /** Changes in one batch. */
 const BATCH_SIZE = 1_000;
-/** More rounds than any honest race needs: somebody is writing the same calls in a loop. */
+/** In each round of a race one writer wins, so this many are enough unless someone writes in a loop. */
 const MAX_ROUNDS = 32;
 
 /**
@@ -78,12 +78,14 @@ export class RecordWriter<R extends Identified> {
     return { left, isAnswered };
   }
 
-  /** Writes until Redis has stored or refused every change, or does not answer. */
+  /**
+   * Writes until Redis has stored or refused every change, or does not answer. A change that loses
+   * every race is left: it is kept like one that Redis did not take, and costs no other its write.
+   */
   async #writeBatch(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];
     let open = all;
-    for (let round = 0; open.length > 0; round++) {
-      if (round === MAX_ROUNDS) throw new StoreUnavailableError('a call is contended');
+    for (let round = 0; open.length > 0 && round < MAX_ROUNDS; round++) {
       const drafts = open.map((item) => this.#draft(item));
       const writes = drafts.map(({ write }) => write);
       const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
@@ -99,7 +101,7 @@ export class RecordWriter<R extends Identified> {
         return stood === null ? [] : this.#conclude(draft, stood, results);
       });
     }
-    return { left, isAnswered: true };
+    return { left: [...left, ...open], isAnswered: true };
   }
 
   /** Handles the result of a write; returns the change if it must be repeated on Redis's text. */

@@ -195,6 +195,34 @@ describe('an update', () => {
     expect(record).toMatchObject({ renewedAt: NOW + 34, tracking: { generation: 'r2' } });
   });
 
+  test('that many make of one call at once rejects none of them, and costs no other call its write', async () => {
+    const { add, registry, shared } = await aReplica(server);
+    await add(tracked(ONE), tracked(TWO));
+    const storm = Array.from({ length: 100 }, (_, i) => add(renewed(ONE, NOW + i)));
+    const [first, second] = await add(renewed(ONE, NOW + 100), renewed(TWO, NOW + 1));
+    expect([first?.after.renewedAt, second?.kind]).toEqual([NOW + 100, 'stored']);
+    await Promise.all(storm);
+    expect(await registry.flush()).toBe(true);
+    expect(registry.unacknowledged).toBe(0);
+    const [one, two] = await shared.read([ONE, TWO]);
+    expect(decodeRecord(ONE, one ?? '').renewedAt).toBe(NOW + 100);
+    expect(decodeRecord(TWO, two ?? '').renewedAt).toBe(NOW + 1);
+  });
+
+  test('that loses every race is kept here, and publishes its change when it gets through', async () => {
+    const { add, registry, stored } = await aReplica(server);
+    await add(tracked(ONE));
+    const storm = Array.from({ length: 100 }, (_, i) => add(renewed(ONE, NOW + i)));
+    const [changed] = await add(stopped(ONE));
+    expect(changed?.kind).toBe('kept');
+    await Promise.all(storm);
+    expect([await registry.flush(), await stored(ONE)]).toEqual([true, 'untracked']);
+    expect(await told()).toEqual([
+      ['tracked', ONE],
+      ['untracked', ONE],
+    ]);
+  });
+
   test('that adds nothing writes and publishes nothing', async () => {
     const { registry, stored } = await aReplica(server);
     const [changed] = await registry.update([{ id: ONE, decide: () => null }]);
@@ -593,6 +621,20 @@ describe('a value in Redis that cannot be read', () => {
     expect([await registry.flush(), await stored(ONE)]).toEqual([false, null]);
     await server.client.del(EVENTS_KEY);
     expect([await registry.flush(), await told()]).toEqual([true, [['tracked', ONE]]]);
+  });
+
+  test('because the stream of deliveries is of another type publishes nothing twice', async () => {
+    const { add, registry } = await aReplica(server);
+    await add(tracked(ONE));
+    await server.client.set(HANDOVER_KEY, 'no stream');
+    expect((await add(ended(ONE)))[0]?.kind).toBe('kept');
+    expect([await registry.flush(), await told()]).toEqual([false, [['tracked', ONE]]]);
+    await server.client.del(HANDOVER_KEY);
+    expect(await registry.flush()).toBe(true);
+    expect(await told()).toEqual([
+      ['tracked', ONE],
+      ['ended', ONE],
+    ]);
   });
 });
 
