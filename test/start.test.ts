@@ -65,7 +65,8 @@ describe('a replica', () => {
     const { code, stderr } = await run(['src/main.ts'], { AZURE_CLIENT_SECERT: 's3cret' });
     expect(code).toBe(2);
     expect(stderr).toContain('AZURE_CLIENT in .env is not a variable of Callkeeper\n');
-    expect(stderr).toContain('AZURE_CLIENT_SECERT is not a variable of Callkeeper: did you mean');
+    const misspelt = 'AZURE_CLIENT_SECERT in the environment is not a variable of Callkeeper: did';
+    expect(stderr).toContain(misspelt);
     expect(stderr).not.toContain('Nothing is configured');
     expect(stderr).not.toContain('s3cret');
   });
@@ -75,7 +76,7 @@ describe('a replica', () => {
     const [first, second] = await logUntil('warn', env);
     expect(first).toMatchObject({ redis: '127.0.0.1:1', interval: '15m', apps: ['default'] });
     expect(first.msg).toMatch(/^starting: cloud global, .* Redis at 127\.0\.0\.1:1; /);
-    expect(second.msg).toContain('KEEPALIVE_INTERVL is not a variable of Callkeeper');
+    expect(second.msg).toContain('KEEPALIVE_INTERVL in the environment is not a variable of');
     expect(JSON.stringify(first)).not.toContain('pa55');
   });
 });

@@ -13,7 +13,7 @@ const CAS = 'NODE_EXTRA_CA_CERTS';
  */
 export function readEnvironment(): NodeJS.ProcessEnv {
   const started = process.env[CAS];
-  const named = readFile()?.[CAS];
+  const named = parseEnv(readFile())[CAS];
   ifThere(() => loadEnvFile());
   if (named && named !== started) trustCas(named);
   return process.env;
@@ -21,14 +21,27 @@ export function readEnvironment(): NodeJS.ProcessEnv {
 
 /** Variables that nobody reads, and CAs that cannot be used. */
 export function environmentWarnings(env: Env): string[] {
-  const file = readFile() ?? {};
+  const text = readFile();
+  const file: Env = parseEnv(text);
   const cas = new Set([env[CAS], file[CAS]].filter((path) => path !== undefined && path !== ''));
   const faults = [...cas].map((path) => caFault(path ?? '')).filter((fault) => fault !== null);
-  return [...unknownVariables(env, Object.keys(file)), ...faults];
+  return [...unknownVariables(env, linesOf(Object.keys(file), text)), ...faults];
 }
 
-function readFile(): Env | null {
-  return ifThere(() => parseEnv(readFileSync('.env', 'utf8')));
+/** The text of `.env`, empty if there is none. */
+function readFile(): string {
+  return ifThere(() => readFileSync('.env', 'utf8')) ?? '';
+}
+
+/** The number of the line that sets each name. */
+function linesOf(names: readonly string[], text: string): Map<string, number | null> {
+  const starts = text.split('\n').map((line) => line.split('=')[0]?.replace(/^\s*export\s/, ''));
+  return new Map(
+    names.map((name) => {
+      const index = starts.findIndex((start) => start?.trim() === name);
+      return [name, index < 0 ? null : index + 1];
+    }),
+  );
 }
 
 function ifThere<T>(read: () => T): T | null {

@@ -4,6 +4,8 @@ import { VARIABLES } from './table.ts';
 
 /** More letters may differ in a long name: HOME is not a misspelt HOST. */
 const LONG = 7;
+/** A longer name in `.env` is hardly one. */
+const MOST_LETTERS = 80;
 
 /** Variables of Node, OpenTelemetry, Azure's identities, docker compose and the shell. */
 const OTHERS = [
@@ -23,22 +25,36 @@ const KNOWN = new Set(
   ]),
 );
 
+/** Words of at most 16 letters: a key or a password in capitals has no `_`. */
+const NAME = /^[A-Z][A-Z0-9]{0,15}(_[A-Z0-9]{1,16})*$/;
+
 /**
  * Warnings about variables that nobody reads. In `.env` each unknown name is one; the environment
- * has names of other programs, so there only a name that is nearly one of ours.
+ * has names of other programs, so there only a name that is nearly one of ours. A secret that is
+ * broken over lines may leave a line of `.env` that reads as a name: of those only the number is
+ * in the warning.
  *
- * @param inFile the names in `.env`
+ * @param inFile the names in `.env`, each with the number of its line; null if that is not known
  */
-export function unknownVariables(env: Env, inFile: readonly string[]): string[] {
-  const names = new Set([...inFile, ...Object.keys(env)]);
+export function unknownVariables(env: Env, inFile: ReadonlyMap<string, number | null>): string[] {
+  const names = new Set([...inFile.keys(), ...Object.keys(env)]);
   return [...names].flatMap((name) => {
     if (KNOWN.has(name)) return [];
+    const where = inFile.has(name) ? '.env' : 'the environment';
     const meant = meantBy(name);
     if (meant !== null)
-      return [`${shown(name)} is not a variable of Callkeeper: did you mean ${meant}?`];
-    const isOurs = inFile.includes(name) && !OTHERS.some((other) => other.test(name));
-    return isOurs ? [`${shown(name)} in .env is not a variable of Callkeeper`] : [];
+      return [`${name} in ${where} is not a variable of Callkeeper: did you mean ${meant}?`];
+    const isOurs = inFile.has(name) && !OTHERS.some((other) => other.test(name));
+    return isOurs ? [inFileOnly(name, inFile.get(name) ?? null)] : [];
   });
+}
+
+function inFileOnly(name: string, line: number | null): string {
+  if (name.length <= MOST_LETTERS && NAME.test(name)) {
+    return `${name} in .env is not a variable of Callkeeper`;
+  }
+  const where = line === null ? 'a line' : `line ${line}`;
+  return `${where} of .env sets no variable of Callkeeper: is it part of the value above it?`;
 }
 
 /** The known name that differs in at most two letters, or in case only. */
@@ -56,8 +72,4 @@ function meantBy(name: string): string | null {
     }
   }
   return best;
-}
-
-function shown(name: string): string {
-  return name.length > 80 ? `${name.slice(0, 80)}…` : name;
 }

@@ -484,7 +484,7 @@ test('a misspelt variable is a warning, and a failure with --strict', async () =
   const args = ['check', '--environment'];
   const misspelt = env({ KEEPALIVE_INTERVL: '5m' });
   const { code, stdout } = await cli(args, misspelt);
-  expect(stdout).toContain('warning  configuration: KEEPALIVE_INTERVL is not a variable of');
+  expect(stdout).toContain('warning  configuration: KEEPALIVE_INTERVL in the environment is not');
   expect(stdout).toContain('did you mean KEEPALIVE_INTERVAL?');
   expect(code).toBe(0);
   expect((await cli([...args, '--strict'], misspelt)).code).toBe(1);

@@ -110,3 +110,17 @@ describe('a file whose CAs cannot be used is a warning', () => {
     expect(trusted).toEqual({ one: NONE, other: ALL });
   });
 });
+
+test('a secret that is broken over lines of .env is in no warning', async () => {
+  const key = 'q0mVYw3k+J9fZr/7bT1xLhE8sNcUdQ5aGpOiW2yRv4M=';
+  const tail = 'kQIDAQABo4GfMIGcMB0GA1UdDgQWBBT==';
+  const lines = ['# keys', `API_KEYS=${key},`, key, '', 'export FOO=1', 'PEM=-----BEGIN', tail];
+  const { warnings } = await inProcess(aDirectory({ '.env': `${lines.join('\r\n')}\r\n` }), {});
+  const isPart = 'sets no variable of Callkeeper: is it part of the value above it?';
+  expect(warnings.sort()).toEqual([
+    'FOO in .env is not a variable of Callkeeper',
+    'PEM in .env is not a variable of Callkeeper',
+    `line 3 of .env ${isPart}`,
+    `line 7 of .env ${isPart}`,
+  ]);
+});
