@@ -80,15 +80,20 @@ function withoutCommands(err: unknown, depth = 0): unknown {
 
 /** Epoch ms: later than 1973, and no duration. */
 const LEAST_INSTANT = 1e11;
+/** A Date holds no later one. */
+const LAST_INSTANT = 8.64e15;
 
 /** Members named `at` or `…At` are instants: writes those in epoch ms as RFC 3339. */
 function withInstants(fields: object, depth = 0): Record<string, unknown> {
   const entries = Object.entries(fields).map(([name, value]) => {
-    const isInstant = typeof value === 'number' && value >= LEAST_INSTANT && /(^at|At)$/.test(name);
-    if (isInstant) return [name, new Date(value).toISOString()];
+    if (isInstant(value) && /(^at|At)$/.test(name)) return [name, new Date(value).toISOString()];
     return [name, isPlain(value) && depth < MAX_DEPTH ? withInstants(value, depth + 1) : value];
   });
   return Object.fromEntries(entries);
+}
+
+function isInstant(value: unknown): value is number {
+  return typeof value === 'number' && value >= LEAST_INSTANT && value <= LAST_INSTANT;
 }
 
 function isPlain(value: unknown): value is object {

@@ -166,6 +166,17 @@ test('levels are names, and instants are RFC 3339, at any depth', async () => {
   expect(second).toMatchObject({ level: 'trace', sentAt: null, err: { message: 'a' } });
 });
 
+test('a number that no date can hold is logged as it is', async () => {
+  const { stdout } = await logged(
+    `log.info({ at: 8.64e15, renewedAt: 8.64e15 + 2, error: { at: 1e300, endedAt: Infinity } });`,
+  );
+  expect(JSON.parse(stdout)).toMatchObject({
+    at: '+275760-09-13T00:00:00.000Z',
+    renewedAt: 8_640_000_000_000_002,
+    error: { at: 1e300, endedAt: null },
+  });
+});
+
 test('a terminal gets readable lines, without what would move its cursor', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-log-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
