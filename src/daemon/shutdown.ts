@@ -27,6 +27,9 @@ export interface ShutdownNeeds {
   readonly parts: AsyncDisposable;
 }
 
+/** The most of the time to stop that is left for what comes after the work, in ms. */
+const MOST_LEFT_MS = 2_000;
+
 /**
  * Stops a replica within the configured time. First no part takes new work, and all finish at once
  * what they have, or hand it to other replicas. Only then the parts are disposed of, one after the
@@ -51,14 +54,16 @@ export class Shutdown {
 
   async #within(ms: number): Promise<void> {
     const limit = AbortSignal.timeout(ms);
-    await isDoneWithin(this.#stopAll(limit), limit);
+    const workLimit = AbortSignal.timeout(ms - Math.min(MOST_LEFT_MS, ms / 4));
+    await isDoneWithin(this.#stopAll(workLimit), limit);
   }
 
-  async #stopAll(limit: AbortSignal): Promise<void> {
+  /** A part that hangs must not keep the replica from logging and saving what it has. */
+  async #stopAll(workLimit: AbortSignal): Promise<void> {
     const { redis, registry, recovery, parts } = this.#needs;
-    await this.#finishWork(limit);
+    await isDoneWithin(this.#finishWork(workLimit), workLimit);
     this.#context.ownerObserver.flush();
-    if (registry.unacknowledged > 0) await redis.untilAnswers(limit);
+    if (registry.unacknowledged > 0) await redis.untilAnswers(workLimit);
     await recovery.saveLast();
     await parts[Symbol.asyncDispose]();
   }

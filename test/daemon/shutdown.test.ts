@@ -3,6 +3,8 @@ import type { Context } from '../../src/daemon/context.ts';
 import { Shutdown, type ShutdownNeeds } from '../../src/daemon/shutdown.ts';
 import { aCall } from '../calls/fixture.ts';
 
+const hang = () => Promise.withResolvers<void>().promise;
+
 /** The shutdown of parts that say what they do, in order. */
 function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
   const done: string[] = [];
@@ -35,7 +37,7 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
   const log = { error: (told: unknown) => void errors.push(told) };
   const ownerObserver = { flush: () => void done.push('flush') };
   const context = { config: { shutdownMs }, log, ownerObserver } as unknown as Context;
-  return { shutdown: new Shutdown(context, needs), done, errors };
+  return { shutdown: new Shutdown(context, needs), needs, done, errors };
 }
 
 describe('a replica that stops', () => {
@@ -79,10 +81,35 @@ describe('a replica that stops', () => {
     expect(done.filter((what) => what === 'dispose')).toHaveLength(1);
   });
 
-  test('does not wait longer than its limit for a part that hangs', async () => {
-    const hanging = { stop: () => Promise.withResolvers<void>().promise };
-    const { shutdown, done } = aShutdown({ owners: hanging }, 20);
+  test.each(['watch', 'owners', 'webhooks'] as const)(
+    'logs and saves what it has, and disposes of its parts, although %s.stop() hangs',
+    async (part) => {
+      const { shutdown, done } = aShutdown({ [part]: { stop: hang } }, 400);
+      await shutdown.stop();
+      expect(done).not.toContain(part);
+      expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
+    },
+  );
+
+  test('saves what it alone knows although a request and Redis hang', async () => {
+    const api = { refuse: () => undefined, drain: hang };
+    const { link } = aShutdown().needs.redis;
+    const untilAnswers = (limit: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        if (limit.aborted) resolve();
+        limit.addEventListener('abort', () => resolve());
+      });
+    const over = { api, redis: { link, untilAnswers }, registry: { unacknowledged: 1 } };
+    const { shutdown, done } = aShutdown(over, 400);
     await shutdown.stop();
-    expect(done).not.toContain('dispose');
+    expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
+  });
+
+  test('does not wait longer than its limit for Redis to save, or for a part to close', async () => {
+    const saving = aShutdown({ recovery: { saveLast: hang } }, 20);
+    const closing = aShutdown({ parts: { [Symbol.asyncDispose]: hang } }, 20);
+    await Promise.all([saving.shutdown.stop(), closing.shutdown.stop()]);
+    expect(saving.done).not.toContain('dispose');
+    expect(closing.done.slice(-2)).toEqual(['flush', 'save last']);
   });
 });
