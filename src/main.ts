@@ -7,7 +7,7 @@ import { StopRequests } from './platform/stop-requests.ts';
 const requests = new StopRequests();
 const [argument] = import.meta.main ? process.argv.slice(2) : [];
 try {
-  if (argument !== undefined) refuse(argument);
+  if (argument !== undefined) await refuse(argument);
   else await run();
 } catch (error) {
   // Node itself would print the text unescaped.
@@ -24,10 +24,15 @@ async function run(): Promise<void> {
 }
 
 /** An option that is ignored would be taken for one that counts. */
-function refuse(argument: string): void {
+async function refuse(argument: string): Promise<void> {
+  const { VARIABLES } = await import('./config/table.ts');
+  const [option = ''] = argument.split('=');
+  const name = option.replace(/^-+/, '').replaceAll('-', '_').toUpperCase();
+  const instead = VARIABLES.has(name)
+    ? `set ${name} instead; \`callkeeper serve --help\` lists all variables`
+    : 'set variables instead, which `callkeeper serve --help` lists';
   process.stderr.write(
-    `callkeeper: a replica takes no arguments, got ${printable(argument)}: set variables instead, ` +
-      'which `callkeeper serve --help` lists\n',
+    `callkeeper: a replica takes no arguments, got ${printable(argument)}: ${instead}\n`,
   );
   process.exitCode = 2;
 }

@@ -60,6 +60,17 @@ describe('a replica', () => {
     expect(stderr).toContain('callkeeper serve --help');
   });
 
+  test.each([
+    ['--port', 'PORT'],
+    ['--redis-url=redis://localhost', 'REDIS_URL'],
+    ['-PORT', 'PORT'],
+    ['--prot', 'variables'],
+  ])('says what to set instead of %s: %s', async (argument, name) => {
+    const { code, stderr } = await run(['src/main.ts', argument, '1'], { ...APP, ...NO_REDIS });
+    expect(code).toBe(2);
+    expect(stderr).toContain(`: set ${name} instead`);
+  });
+
   test('says with its faults which variables are misspelt', async () => {
     writeFileSync(join(directory, '.env'), `AZURE_TENANT_ID=${ID}\nAZURE_CLIENT=${ID}\n`);
     const { code, stderr } = await run(['src/main.ts'], { AZURE_CLIENT_SECERT: 's3cret' });
