@@ -27,7 +27,7 @@ const KEEPALIVE_OUTCOMES = {
   ended: '404 with the code 8522',
   not_found: 'any other 404 from Graph; retried',
   foreign: 'not an answer from Graph; retried',
-  throttled: '429, or 503 with `Retry-After`',
+  throttled: '429, or 408 or any 5xx with `Retry-After`',
   refused: '403',
   unauthorized: '401 to a fresh token',
   failed: '',
