@@ -20,6 +20,11 @@ keepAlive end, faults come on demand, and a ledger tells what was asked: docs/si
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+/** Graph's own deadline, which is the daemon's default. */
+const GRAPH_DEADLINE_MS = 45 * 60_000;
+/** The daemon takes no shorter interval. */
+const LEAST_INTERVAL_MS = 1_000;
+
 /** As `node:util`'s `parseArgs` takes them. */
 export const OPTIONS = {
   'graph-port': { type: 'string', default: '9000' },
@@ -61,7 +66,7 @@ export async function runSimulator(
   const simulator = new Simulator(options);
   await simulator.start();
   const caPath = await writeCa(directory, simulator.caCertificate);
-  process.stdout.write(describe(simulator, caPath));
+  process.stdout.write(describe(simulator, caPath, options.deadlineMs));
   // Keeps the process alive while a fault has closed both listeners.
   const stayAlive = setInterval(() => undefined, 60_000);
   const stop = () => {
@@ -80,7 +85,7 @@ async function writeCa(directory: string, certificate: string): Promise<string> 
 }
 
 /** The environment for a daemon that uses this simulator, one variable per line. */
-function describe(simulator: Simulator, caPath: string): string {
+function describe(simulator: Simulator, caPath: string, deadlineMs?: number): string {
   const environment = {
     GRAPH_BASE_URL: simulator.graphBaseUrl,
     AZURE_AUTHORITY_HOST: simulator.authorityHost,
@@ -88,6 +93,7 @@ function describe(simulator: Simulator, caPath: string): string {
     AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
     AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
     AZURE_CLIENT_SECRET: DEFAULT_SECRET,
+    ...periodsFor(deadlineMs ?? GRAPH_DEADLINE_MS),
   };
   const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`);
   const control = simulator.graphBaseUrl.replace(/v1\.0$/, '_simulator');
@@ -95,6 +101,20 @@ function describe(simulator: Simulator, caPath: string): string {
     `The simulator is up. Start the daemon with:\n${lines.join('')}\n` +
     `Tell it what to do at ${control}; make a call with:\ncurl -X POST ${control}/calls\n`
   );
+}
+
+/** The daemon's interval and deadline, as variables, if Graph ends calls sooner than usual. */
+function periodsFor(deadlineMs: number): Record<string, string> {
+  if (deadlineMs >= GRAPH_DEADLINE_MS) return {};
+  const intervalMs = Math.max(LEAST_INTERVAL_MS, Math.floor(deadlineMs / 3));
+  return {
+    KEEPALIVE_INTERVAL: durationText(intervalMs),
+    KEEPALIVE_DEADLINE: durationText(Math.floor(deadlineMs)),
+  };
+}
+
+function durationText(ms: number): string {
+  return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 }
 
 function parsePort(text: string): number {

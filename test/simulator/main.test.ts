@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { describeOwner, emptyOwner } from '../../src/calls/owner.ts';
 import type { Renewed } from '../../src/calls/owners.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { anApp } from '../http/fixture.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-simulator-'));
@@ -23,6 +24,15 @@ function run(...options: string[]): { child: ChildProcess; output: () => string 
   }
   return { child, output: () => output };
 }
+
+const pairs = (lines: string[]) => lines.map((line) => line.split('='));
+const ID = '11111111-1111-4111-8111-111111111111';
+const APP = pairs([
+  `AZURE_TENANT_ID=${ID}`,
+  `AZURE_CLIENT_ID=${ID}`,
+  'AZURE_CLIENT_SECRET=s',
+  'REDIS_URL=redis://localhost',
+]);
 
 describe('the simulator command', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
@@ -42,6 +52,21 @@ describe('the simulator command', () => {
     },
     15_000,
   );
+
+  test.each([
+    ['45m', []],
+    ['1h', []],
+    ['30s', ['KEEPALIVE_INTERVAL=10s', 'KEEPALIVE_DEADLINE=30s']],
+    ['0.5m', ['KEEPALIVE_INTERVAL=10s', 'KEEPALIVE_DEADLINE=30s']],
+    ['10s', ['KEEPALIVE_INTERVAL=3333ms', 'KEEPALIVE_DEADLINE=10s']],
+    ['2500ms', ['KEEPALIVE_INTERVAL=1s', 'KEEPALIVE_DEADLINE=2500ms']],
+  ])('prints the periods of a daemon for a deadline of %s', async (deadline, periods) => {
+    const { child, output } = run('--deadline', deadline);
+    onTestFinished(() => void child.kill());
+    await expect.poll(output).toMatch(/^curl .+$/m);
+    expect(output().match(/^KEEPALIVE_.+$/gm) ?? []).toEqual(periods);
+    expect(() => readConfig(Object.fromEntries([...APP, ...pairs(periods)]))).not.toThrow();
+  });
 
   test('comes back with both of its listeners down', async () => {
     const { child, output } = run();
