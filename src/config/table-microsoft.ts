@@ -8,7 +8,8 @@ import type { Group } from './variable.ts';
 /** Graph ends a call 45 minutes after the last success. https://learn.microsoft.com/graph/api/call-keepalive */
 const GRAPH_DEADLINE_MS = 45 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
-const ONE_OF_THREE = 'one of these three is required without `APPS_FILE`';
+const ONE_OF_THREE =
+  'without `APPS_FILE`, one is required of `AZURE_CLIENT_SECRET`, `AZURE_CLIENT_CERTIFICATE_PATH` and `AZURE_FEDERATED_TOKEN_FILE`';
 const ZEROS = '00000000-0000-0000-0000-000000000000';
 
 export const APP = {
@@ -123,7 +124,7 @@ export const CALLS = {
       parser: integer(LEAST_PLACES, 1_024),
       default: '64',
       sentence:
-        'Connections of one replica to Graph, and so keepAlives at once. Apps and tenants share them fairly: those that fail hold at most a quarter together, new ones another.',
+        'Connections of one replica to Graph, and so how many keepAlives it sends at once. Apps and tenants share them fairly: all those whose keepAlives fail get at most a quarter of the connections together, and all those that have no answer yet another quarter.',
     },
     SHUTDOWN_TIMEOUT: {
       parser: duration(100, 600_000),
@@ -147,7 +148,8 @@ export const NETWORK = {
     HTTP_PROXY: {
       parser: PROXY,
       default: null,
-      sentence: 'The same for `http://` requests, which only a simulator takes.',
+      sentence:
+        'The same for `http://` requests. Microsoft takes only `https://`, so this is for a `GRAPH_BASE_URL` that starts with `http://`, such as that of the simulator.',
       lowerCaseToo: true,
       example: 'http://proxy.example.com:3128',
     },
