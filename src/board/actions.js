@@ -7,6 +7,7 @@ export class Actions {
   #result = html('span', { role: 'status' });
   #keepAlive = html('button', { type: 'button' }, 'keepAlive now');
   #stop = html('button', { type: 'button' }, 'Stop');
+  #onDone;
   element = html(
     'p',
     { class: 'actions', hidden: true },
@@ -18,9 +19,12 @@ export class Actions {
   /**
    * @param {Api} api
    * @param {string} id
-   * @param {AbortSignal} signal
+   * @param {object} options
+   * @param {AbortSignal} options.signal
+   * @param {() => Promise<void>} options.onDone reads the call again
    */
-  constructor(api, id, signal) {
+  constructor(api, id, { signal, onDone }) {
+    this.#onDone = onDone;
     const once = { signal };
     this.#keepAlive.addEventListener(
       'click',
@@ -57,6 +61,7 @@ export class Actions {
     } catch (error) {
       write(this.#result, error instanceof Refused ? error.message : 'No answer: try again.');
     }
+    await this.#onDone();
     this.#disable(false);
   }
 

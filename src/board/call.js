@@ -7,7 +7,7 @@ import { byId, html, set, write } from './dom.js';
 import { EventList } from './events.js';
 import { Evidence } from './evidence.js';
 import { follow } from './follow.js';
-import { span, time } from './format.js';
+import { span, time, timeLeft } from './format.js';
 import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 2_000;
@@ -60,7 +60,7 @@ export class CallView {
     this.#id = id;
     this.#now = now;
     this.#mayTrack = mayTrack;
-    this.#actions = new Actions(api, id, signal);
+    this.#actions = new Actions(api, id, { signal, onDone: () => this.#read(api, signal) });
     this.#name = html('code', {}, id);
     const title = html('h1', { id: 'call-title', tabindex: -1 }, 'Call ', this.#name);
     const history = html('h2', { id: 'history-title' }, 'History');
@@ -102,16 +102,24 @@ export class CallView {
     const ticking = setInterval(() => this.#tick(), 1_000);
     while (!signal.aborted) {
       await seen(signal);
-      try {
-        this.#show(await api.call(this.#id, signal));
-        await this.#attempts.read(api, this.#id, signal);
-      } catch (error) {
-        // The whole page already shows that there is no answer.
-        if (error instanceof Refused && !signal.aborted) this.#refused(error);
-      }
+      await this.#read(api, signal);
       await sleep(EVERY_MS, signal);
     }
     clearInterval(ticking);
+  }
+
+  /**
+   * @param {Api} api
+   * @param {AbortSignal} signal
+   */
+  async #read(api, signal) {
+    try {
+      this.#show(await api.call(this.#id, signal));
+      await this.#attempts.read(api, this.#id, signal);
+    } catch (error) {
+      // The whole page already shows that there is no answer.
+      if (error instanceof Refused && !signal.aborted) this.#refused(error);
+    }
   }
 
   /** @param {Refused} error */
@@ -166,7 +174,7 @@ export class CallView {
  */
 function factsOf(call, now) {
   const isTracked = call.state === 'tracked';
-  const left = span(Date.parse(call.deadlineAt) - now);
+  const left = timeLeft(Date.parse(call.deadlineAt) - now);
   const { resultInfo, consecutiveFailures: failures } = call;
   return {
     Deadline: isTracked ? `${time(call.deadlineAt)}, ${left} left` : '',

@@ -1,8 +1,8 @@
 /** @import { Call } from '../client/api.ts' */
 import { html, list, set, write } from './dom.js';
-import { span, time } from './format.js';
+import { time, timeLeft } from './format.js';
 
-/** Calls in rows, with the time left of each. */
+/** Calls in rows, with the time left of each, or when it left the schedule. */
 export class CallsTable {
   #rows;
   #now;
@@ -36,7 +36,7 @@ export class CallsTable {
         const [, named, wrong] = about?.children ?? [];
         if (named) write(named, nameOf(call));
         if (wrong) write(wrong, faultOf(call));
-        if (next) write(next, dueOf(call, this.#now()));
+        if (next) write(next, isTracked(call) ? dueOf(call, this.#now()) : renewalOf(call));
       },
     );
     this.tick();
@@ -44,12 +44,12 @@ export class CallsTable {
 
   /** Updates what changes with the time. */
   tick() {
-    for (const [i, { deadlineAt }] of this.#calls.entries()) {
+    for (const [i, call] of this.#calls.entries()) {
       const cell = this.#rows.children[i]?.children[1];
       if (!cell) continue;
-      const left = Date.parse(deadlineAt) - this.#now();
-      write(cell, span(left));
-      set(cell, { 'data-bad': left < this.#deadlineMs / 3 });
+      const left = Date.parse(call.deadlineAt) - this.#now();
+      write(cell, isTracked(call) ? timeLeft(left) : goneOf(call));
+      set(cell, { 'data-bad': isTracked(call) && left < this.#deadlineMs / 3 });
     }
   }
 }
@@ -87,6 +87,25 @@ function nameOf({ app, owner, labels }) {
  */
 function dueOf({ dueAt }, now) {
   return dueAt === null || Date.parse(dueAt) < now ? 'now' : time(dueAt);
+}
+
+/** @param {Call} call */
+function isTracked({ state }) {
+  return state === 'tracked';
+}
+
+/**
+ * When a call left the schedule.
+ *
+ * @param {Call} call
+ */
+function goneOf({ goneAt }) {
+  return goneAt ? time(goneAt) : '–';
+}
+
+/** @param {Call} call */
+function renewalOf({ renewedAt }) {
+  return renewedAt === null ? 'never' : time(renewedAt);
 }
 
 /** @param {Call} call */

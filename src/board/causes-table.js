@@ -4,6 +4,16 @@ import { count, minute } from './format.js';
 
 /** @typedef {Overview['causes'][number]} Cause */
 
+/** The columns after the number, with their headings, which a narrow page shows in each cell. */
+const CELLS = {
+  app: 'App',
+  tenant: 'Tenant',
+  fault: 'Status and code',
+  message: 'Message',
+  since: 'Since',
+  todo: 'What to do',
+};
+
 /** Why calls fail: one row for each app, tenant, status and code. */
 export class CausesTable {
   /** @param {Overview} overview */
@@ -24,13 +34,14 @@ function keyOf({ app, tenantId, status, code }) {
 
 /** @param {Cause} cause */
 function make(cause) {
-  const cells = ['app', 'tenant', 'fault', 'message', 'since', 'todo'];
   const link = html('a', { href: `#/calls?${filterOf(cause)}` });
   return html(
     'tr',
     {},
-    html('th', { scope: 'row', class: 'number' }, link),
-    ...cells.map((name) => html('td', { class: `cause-${name}` })),
+    html('th', { scope: 'row', class: 'number', 'data-label': 'Calls' }, link),
+    ...Object.entries(CELLS).map(([name, label]) =>
+      html('td', { class: `cause-${name}`, 'data-label': label }),
+    ),
   );
 }
 

@@ -73,8 +73,9 @@ export function matches({ tenant, error, isFailing }, call) {
  * @returns {(a: Call, b: Call) => number}
  */
 export function orderOf({ sort }) {
+  // Calls that have left the schedule: the latest first.
   const byDeadline = (/** @type {Call} */ a, /** @type {Call} */ b) =>
-    compare(a.deadlineAt, b.deadlineAt);
+    compare(b.goneAt ?? '', a.goneAt ?? '') || compare(a.deadlineAt, b.deadlineAt);
   if (sort === 'failures') {
     return (a, b) => b.consecutiveFailures - a.consecutiveFailures || byDeadline(a, b);
   }

@@ -30,6 +30,15 @@ export function span(ms) {
 }
 
 /**
+ * A deadline that has passed leaves nothing.
+ *
+ * @param {number} ms
+ */
+export function timeLeft(ms) {
+  return ms <= 0 ? '0 s' : span(ms);
+}
+
+/**
  * A duration without zero parts: "15 min".
  *
  * @param {number} ms
@@ -60,6 +69,16 @@ export function minute(instant) {
   const date = new Date(instant);
   const isToday = date.toDateString() === new Date().toDateString();
   return (isToday ? shortClock : dayAndShortClock).format(date);
+}
+
+/**
+ * The time of the day alone, short enough for an axis.
+ *
+ * @param {string | number} instant
+ * @param {number} stepMs from one mark to the next
+ */
+export function tick(instant, stepMs) {
+  return (stepMs < 60_000 ? clock : shortClock).format(new Date(instant));
 }
 
 /**

@@ -12,6 +12,9 @@ const ROWS = 100;
 /** Calls that match and are held; the page says if there are more. */
 const MOST_HELD = 10_000;
 
+/** The heading of the instant at which calls left the schedule. */
+const GONE = { tracked: '', ended: 'Ended', expired: 'Lost', untracked: 'Stopped' };
+
 /** The page at `#/calls?…`: the calls that a filter in the address lets through. */
 export class ListView {
   #filter;
@@ -82,10 +85,10 @@ export class ListView {
     this.#calls = found.sort(orderOf(this.#filter));
     const more = cursor === '' ? '' : 'at least ';
     const of = read === found.length ? '' : ` of ${count(read)}`;
-    write(
-      byId('list-state'),
-      `${more}${count(found.length)}${of} ${plural(read, 'call').replace(/^[\d,]+ /, '')}, as they were at ${time(Date.now())}.`,
-    );
+    const calls = `${count(found.length)}${of} ${read === 1 ? 'call' : 'calls'}`;
+    const were = found.length === 1 ? 'as it was' : 'as they were';
+    const some = `${more}${calls}, ${were} at ${time(Date.now())}.`;
+    write(byId('list-state'), found.length === 0 ? 'No call fits this filter.' : some);
     this.#show();
   }
 
@@ -132,5 +135,9 @@ function fill({ isFailing, ...texts }) {
       field.value = value;
   }
   byIdAs('list-failing', HTMLInputElement).checked = isFailing;
+  const isTracked = texts.state === 'tracked';
+  write(byId('list-left'), isTracked ? 'Left' : GONE[texts.state]);
+  write(byId('list-next'), isTracked ? 'Next keepAlive' : 'Last renewed');
+  write(byId('list-by-time'), isTracked ? 'time left' : 'latest');
   set(byId('list-table'), { hidden: true });
 }

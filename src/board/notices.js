@@ -52,14 +52,15 @@ export class Notices {
    *
    * @param {Overview} overview
    */
-  #announceChange({ troubles, failing }) {
+  #announceChange(overview) {
+    const { troubles, failing } = overview;
     const kinds = troubles.map(({ kind, severity }) => `${kind} ${severity}`).join();
     if (failing > 0 !== this.#failing) {
       this.#announce(
         failing > 0 ? `${plural(failing, 'call')} failing.` : 'No tracked call fails any more.',
       );
     } else if (kinds !== this.#kinds && troubles[0]) {
-      this.#announce(headline(troubles));
+      this.#announce(headline(overview));
     }
     this.#kinds = kinds;
     this.#failing = failing > 0;
@@ -69,15 +70,13 @@ export class Notices {
    * @param {Overview} overview
    * @param {number} lapsed
    */
-  #stateOf({ troubles, failing, atRisk }, lapsed) {
+  #stateOf(overview, lapsed) {
+    const { atRisk } = overview;
     const owners = lapsed > 0 ? `${plural(lapsed, 'owner')} lapsed` : '';
-    const now = [
-      failing > 0 ? `${count(failing)} failing` : '',
-      atRisk > 0 ? `${count(atRisk)} at risk` : '',
-    ];
-    const words = [headline(troubles), ...now, owners].filter((word) => word !== '');
+    const risk = atRisk > 0 ? `${count(atRisk)} at risk` : '';
+    const words = [headline(overview), risk, owners].filter((word) => word !== '');
     const isWell = words.length === 0;
-    const isPast = words.length === 1 && troubles[0]?.severity === 'notice';
+    const isPast = words.join() === 'Well again';
     this.#state(isWell ? 'well' : isPast ? 'past' : 'ill', isWell ? 'All well' : words.join(', '));
   }
 

@@ -2,7 +2,7 @@
 import { CallsTable } from './calls-table.js';
 import { CausesTable } from './causes-table.js';
 import { byId, set, write } from './dom.js';
-import { count, span } from './format.js';
+import { count, timeLeft } from './format.js';
 import { Incidents } from './incidents.js';
 import { Margins } from './margins.js';
 import { Timeline } from './timeline.js';
@@ -64,7 +64,7 @@ export class OverviewView {
     const { nearest, deadlineMs } = this.#shown;
     const [first] = nearest;
     const left = first ? Date.parse(first.deadlineAt) - this.#now() : null;
-    write(byId('count-margin'), left === null ? '–' : span(left));
+    write(byId('count-margin'), left === null ? '–' : timeLeft(left));
     set(byId('count-margin'), { 'data-bad': left !== null && left < deadlineMs / 3 });
     this.#nearest.tick();
     this.#failing.tick();

@@ -1,6 +1,6 @@
 /** @import { Overview } from '../client/api.ts' */
 import { byId, html, list, set, svg, write } from './dom.js';
-import { count, minute, plural, roundSpan, time } from './format.js';
+import { count, plural, roundSpan, tick, time } from './format.js';
 
 /** @typedef {Overview['history']['columns'][number]} Column */
 
@@ -41,7 +41,7 @@ export class Timeline {
       const group = this.#columns.children[i];
       if (group) draw(group, column, { x: i * width, width: width - GAP, most });
     }
-    this.#mark(columns, width);
+    this.#mark(columns, width, stepMs);
     const sums = sumOf(columns);
     const words = [...PARTS.map((part) => `${count(sums[part])} ${NAMES[part]}`)];
     set(this.#drawing, {
@@ -58,15 +58,20 @@ export class Timeline {
   /**
    * @param {readonly Column[]} columns
    * @param {number} width
+   * @param {number} stepMs
    */
-  #mark(columns, width) {
+  #mark(columns, width, stepMs) {
     const texts = columns.flatMap(({ at }, i) => {
       if (i % LABEL_EVERY !== 0 && i !== columns.length - 1) return [];
       const isLast = i === columns.length - 1;
       const anchor = i === 0 ? 'start' : isLast ? 'end' : 'middle';
       const x = isLast ? WIDTH : i === 0 ? 0 : (i + 0.5) * width;
       return [
-        svg('text', { x, y: HEIGHT + 28, 'text-anchor': anchor }, isLast ? 'now' : minute(at)),
+        svg(
+          'text',
+          { x, y: HEIGHT + 28, 'text-anchor': anchor },
+          isLast ? 'now' : tick(at, stepMs),
+        ),
       ];
     });
     const line = svg('line', { x1: 0, x2: WIDTH, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5 });

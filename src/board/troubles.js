@@ -1,6 +1,6 @@
 /** @import { Overview } from '../client/api.ts' */
 import { byId, html, list, set, write } from './dom.js';
-import { minute } from './format.js';
+import { count, minute, plural } from './format.js';
 
 /** @typedef {Overview['troubles'][number]} Trouble */
 
@@ -40,16 +40,28 @@ export class Troubles {
   }
 }
 
+/** These are about calls that fail, perhaps a few of many: the head says how many. */
+const FAILURES = ['graph', 'token', 'network', 'callkeeper'];
+
 /**
- * @param {readonly Trouble[]} troubles
+ * @param {Pick<Overview, 'troubles' | 'failing' | 'tracked'>} overview
  * @returns {string} '' if all is well
  */
-export function headline(troubles) {
+export function headline({ troubles, failing, tracked }) {
   const [worst] = troubles;
-  if (!worst) return '';
-  const more = troubles.length - 1;
-  const name = worst.severity === 'notice' ? 'Well now' : NAMES[worst.kind];
-  return more === 0 || worst.severity === 'notice' ? name : `${name}, and ${more} more`;
+  const fail = failing === 0 ? '' : failingOf(failing, tracked);
+  if (!worst) return fail;
+  if (worst.severity === 'notice') return fail === '' ? 'Well again' : fail;
+  if (FAILURES.includes(worst.kind) && fail !== '') return fail;
+  return [NAMES[worst.kind], fail].filter((word) => word !== '').join(', ');
+}
+
+/**
+ * @param {number} failing
+ * @param {number} tracked
+ */
+function failingOf(failing, tracked) {
+  return `${count(failing)} of ${plural(Math.max(tracked, failing), 'call')} ${failing === 1 ? 'fails' : 'fail'}`;
 }
 
 /**
@@ -88,7 +100,8 @@ function update(item, trouble, lost) {
   const [what, runbook] = todo.children;
   if (what) write(what, trouble.todo ?? '');
   if (runbook) {
-    set(runbook, { href: `/runbook#:~:text=${trouble.runbook}` });
+    // The heading in Markdown: its name alone is first mentioned elsewhere.
+    set(runbook, { href: `/runbook#:~:text=${encodeURIComponent('### ')}${trouble.runbook}` });
     write(runbook, `Runbook: ${trouble.runbook}`);
   }
   list(

@@ -3,7 +3,7 @@ import { AT_RISK_SHARE } from './deadline.ts';
 import { entraCodeIn, fixOf } from './fixes.ts';
 import type { CallError } from './record.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
-import { clockTime, count, plural } from './wording.ts';
+import { clockTime, count, HOUR_MS, plural, shortSpan } from './wording.ts';
 
 /** A fault answers everything if it has so many of the failures since the last success. */
 const EVERYTHING_SHARE = 0.9;
@@ -133,7 +133,9 @@ const OWN_SUBJECTS: Readonly<Record<string, string>> = {
 
 function loss(firstLossAt: number, now: number): string {
   if (firstLossAt <= now) return 'Calls are being lost now.';
-  return `The first call is lost at ${clockTime(firstLossAt, now)} unless it recovers.`;
+  const left = firstLossAt - now;
+  const soon = left < HOUR_MS ? ` (in ${shortSpan(left)})` : '';
+  return `The first call is lost at ${clockTime(firstLossAt, now)}${soon} unless it recovers.`;
 }
 
 function kindOf({ status, code }: CallError): TroubleKind {

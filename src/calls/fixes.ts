@@ -26,9 +26,22 @@ const OWN_FIXES: Readonly<Record<string, string>> = {
   stopping: 'Nothing: the replica stops, and another one sends the request.',
 };
 
-/** What to do about a failed keepAlive: the texts of `callkeeper check`. */
+/** Callkeeper repeats a keepAlive, and so does nobody else: unlike a check. */
+const GRAPH_FAILS =
+  'Callkeeper retries by itself. Watch the time left, look at https://status.cloud.microsoft, and open a ticket with Microsoft.';
+const THROTTLED =
+  'Callkeeper waits as long as Graph says, and retries by itself. Let others that use the app in this tenant send less.';
+
+/**
+ * What to do about failed keepAlives: the texts of `callkeeper check`, except where Callkeeper
+ * retries by itself.
+ */
 export function fixOf({ status, code, message }: CallError): string {
   if (code === 'token') return fixOfToken(entraCodeIn(message), systemCodeIn(message));
+  if (status !== null && code !== 'foreign') {
+    if (status === 429) return THROTTLED;
+    if (status >= 500) return GRAPH_FAILS;
+  }
   if (status !== null) return fixOfAnswer(status, code !== 'foreign');
   return OWN_FIXES[code ?? ''] ?? fixOfSilence(code ?? 'network', 'GRAPH_BASE_URL');
 }

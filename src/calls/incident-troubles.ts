@@ -24,10 +24,17 @@ function lossTrouble(known: Known): Trouble[] {
       since: lost.from,
       calls: lost.calls,
       firstLossAt: null,
-      todo: lost.error && fixOf({ ...NO_EVIDENCE, at: lost.until, ...lost.error }),
+      todo: todoOfLoss(lost),
       runbook: 'CallkeeperCallExpired',
     },
   ];
+}
+
+/** The lost calls need their bots; the cause may threaten the others. */
+function todoOfLoss({ calls, error, until }: CallIncident): string {
+  const rejoin = `The bots must join ${calls === 1 ? 'this call' : 'these calls'} again.`;
+  if (error === null) return rejoin;
+  return `${rejoin} For the calls that are left: ${fixOf({ ...NO_EVIDENCE, at: until, ...error })}`;
 }
 
 function unknownTrouble(known: Known): Trouble[] {

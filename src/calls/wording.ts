@@ -1,7 +1,8 @@
 // How numbers, instants and durations are written in sentences.
 
 const NUMBER = new Intl.NumberFormat('en');
-const DAY_MS = 24 * 60 * 60 * 1_000;
+export const HOUR_MS = 60 * 60 * 1_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export function count(value: number): string {
   return NUMBER.format(value);
@@ -20,6 +21,12 @@ export function clockTime(at: number, now: number): string {
   const time = `${text.slice(11, 16)} UTC`;
   const isToday = Math.floor(at / DAY_MS) === Math.floor(now / DAY_MS);
   return isToday ? time : `${text.slice(0, 10)} ${time}`;
+}
+
+/** `12 min`; under two minutes `90 s`. Rounded down: there is no more time than that. */
+export function shortSpan(ms: number): string {
+  const seconds = Math.floor(ms / 1_000);
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`;
 }
 
 const UNITS = Object.entries({ ms: 1, s: 1_000, m: 60_000, h: 3_600_000 });

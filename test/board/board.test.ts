@@ -52,7 +52,7 @@ describe('the board', SLOW, () => {
     expect([counts.length, counts.reduce((sum, n) => sum + n, 0)]).toEqual([64, 3]);
     for (const id of ids) await page.locator('#nearest').getByText(id).waitFor();
     // Other tests lose calls, which is not forgotten for a day.
-    expect(['All well', 'Well now']).toContain(await page.locator('#state').textContent());
+    expect(['All well', 'Well again']).toContain(await page.locator('#state').textContent());
     const hand = page.locator('.hand');
     const before = await hand.getAttribute('transform');
     await vi.waitFor(
@@ -87,11 +87,25 @@ describe('the board', SLOW, () => {
     await page.locator('#count-failing', { hasText: /^0$/ }).waitFor();
     await page.getByText('1 call of the app default lost (503 serviceUnavailable)').waitFor();
     const late = await browser.open(replica.url);
+    const runbook = late.context().waitForEvent('page');
+    await late.getByRole('link', { name: 'Runbook: CallkeeperCallExpired' }).click();
+    const headingIsSeen = `(() => {
+      const text = document.querySelector('pre').firstChild;
+      const range = document.createRange();
+      range.setStart(text, text.data.indexOf('\\n### CallkeeperCallExpired') + 1);
+      range.setEnd(text, range.startOffset + 5);
+      const { top } = range.getBoundingClientRect();
+      return scrollY > 0 && top >= 0 && top < innerHeight;
+    })()`;
+    await vi.waitFor(
+      async () => expect(await (await runbook).evaluate(headingIsSeen)).toBe(true),
+      SOON,
+    );
     await late.locator('#troubles').getByRole('link', { name: id }).click();
     await late.getByText('expired: its deadline passed with no success').waitFor();
     // A deadline later it is over, and is not forgotten.
     await page.locator('#troubles li[data-severity="notice"]').waitFor();
-    expect(await page.locator('#state').textContent()).toBe('Well now');
+    expect(await page.locator('#state').textContent()).toBe('Well again');
     await page.locator('#state[data-state="past"]').waitFor();
   });
 

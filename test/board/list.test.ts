@@ -69,6 +69,11 @@ describe('the list of calls', SLOW, () => {
     await page.getByLabel('State').selectOption('stopped');
     await rows.filter({ hasText: two }).waitFor();
     expect(page.url()).toContain('state=untracked');
+    await page.getByText(/^1 call, as it was at/).waitFor();
+    const heads = page.locator('#list-table thead th');
+    expect(await heads.allTextContents()).toEqual(['Call', 'Stopped', 'Last renewed']);
+    expect(await rows.locator('td').first().textContent()).toMatch(/\d\d:\d\d:\d\d$/);
+    expect(await rows.locator('td').last().textContent()).not.toBe('now');
     await rows.getByRole('link', { name: two }).click();
     await page.locator('.call-state', { hasText: 'stopped' }).waitFor();
   });
@@ -80,6 +85,10 @@ describe('the list of calls', SLOW, () => {
     const page = await open('#/');
     const cause = page.locator('#causes tr').filter({ hasText: '403 Forbidden' });
     await cause.getByText(/Grant the app/).waitFor();
+    expect(await page.locator('#state').textContent()).toMatch(/\b1 of \d+ calls fails\b/);
+    await page.setViewportSize({ width: 390, height: 800 });
+    const label = `getComputedStyle(document.querySelector('#causes td'), '::before').content`;
+    expect(await page.evaluate(label)).toContain('App');
     await cause.getByRole('link').click();
     await page.locator('#list tr').filter({ hasText: bad }).waitFor();
     expect(await page.locator('#list').getByText(good).count()).toBe(0);
@@ -88,7 +97,7 @@ describe('the list of calls', SLOW, () => {
 
   test('says that no call matches', async () => {
     const page = await open('#/calls?error=no-such-code');
-    await page.getByText(/^0 of [\d,]+ calls?, as they were at/).waitFor();
+    await page.getByText('No call fits this filter.', { exact: true }).waitFor();
     expect(await page.locator('#list-table').isVisible()).toBe(false);
   });
 });

@@ -66,6 +66,6 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
 
 function tooSoon(id: string, retryAfterMs: number): Problem {
   const seconds = Math.ceil(retryAfterMs / 1_000);
-  const detail = `${id} got a keepAlive request a moment ago, or too many wait for its result; try again in ${seconds} s`;
+  const detail = `${id} got a keepAlive request a moment ago, or too many requests wait for its result; try again in ${seconds} s`;
   return new Problem(problemBody('rate-limited', detail), { 'retry-after': String(seconds) });
 }
