@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { batchesOf } from '../calls/batches-of.ts';
 import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
@@ -17,6 +18,8 @@ export interface RecoveryOptions {
   readonly registry: Pick<Registry, 'sync' | 'flush' | 'unacknowledged'>;
   readonly feed: Pick<EventFeed, 'follow'>;
   readonly watch: Pick<Watch, 'lookSoon'>;
+  /** Whether it is worth the wait for a Redis that does not answer while this replica stops. */
+  readonly comesBack: boolean;
   readonly metrics: Pick<Metrics, 'callsWrittenBack'>;
   readonly wheel: Wheel;
   /** Calls that were removed within this time are compared too, in ms. */
@@ -27,7 +30,8 @@ export interface RecoveryOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-export interface RecoveryNeeds extends Pick<RecoveryOptions, 'registry' | 'feed' | 'watch'> {
+export interface RecoveryNeeds
+  extends Pick<RecoveryOptions, 'registry' | 'feed' | 'watch' | 'comesBack'> {
   readonly link: RedisLink;
   readonly slots: RegistrySlots;
   readonly diaries: Diaries;
@@ -49,6 +53,8 @@ export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
 
 /** The number of concurrent syncs: one after another, the round trips would add up to seconds. */
 const SYNCS_AT_ONCE = 16;
+/** The pause before Redis is asked again to take the last writes, in ms. */
+const SAVE_AGAIN_MS = 100;
 
 /**
  * Brings Redis and this replica together: all slots when Redis is back or has lost data, and with
@@ -73,11 +79,15 @@ export class Recovery {
 
   /**
    * Call it before the replica stops: what only this replica knows is lost unless Redis stores it
-   * now.
+   * now. A Redis that comes back is waited for until it has taken them or `limit` aborts: when it
+   * answers again, the link may still count it as out, and the first write may still time out.
    */
-  async saveLast(): Promise<void> {
-    const { registry, log } = this.#options;
-    if (registry.unacknowledged > 0) await registry.flush();
+  async saveLast(limit: AbortSignal): Promise<void> {
+    const { registry, comesBack, log } = this.#options;
+    while (registry.unacknowledged > 0 && !(await registry.flush()) && comesBack) {
+      if (limit.aborted) break;
+      await sleep(SAVE_AGAIN_MS, undefined, { signal: limit }).catch(() => undefined);
+    }
     if (registry.unacknowledged === 0) return;
     log.error(
       { calls: registry.unacknowledged },

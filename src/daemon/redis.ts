@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBlocking, connectFast, connectWorker } from '../store/connection.ts';
 import { EmbeddedRedis } from '../store/embedded.ts';
 import { Membership } from '../store/membership.ts';
@@ -9,8 +8,6 @@ import { buildRedisAccess } from './redis-access.ts';
 
 /** BullMQ blocks for up to 10 s at a time. */
 const WORKER_BLOCK_MS = 10_000;
-/** Between two attempts to reach an embedded Redis that is starting again. */
-const PING_MS = 100;
 
 /** The connections to Redis, and the link that says whether it serves. */
 export async function openRedis(context: Context) {
@@ -46,10 +43,8 @@ export async function openRedis(context: Context) {
     link,
     start: () => void access.start().then(() => link.start()),
     reload: () => access.reload(),
-    /** Waits for an embedded Redis that is starting again; an external one may never be back. */
-    untilAnswers: async (limit: AbortSignal) => {
-      if (embedded) await untilAnswers(redis, limit);
-    },
+    /** An embedded Redis is started again if it dies; an external one may never be back. */
+    comesBack: embedded !== null,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
@@ -75,10 +70,4 @@ function createLink(context: Context, redis: Redis, servers: Servers) {
     graceMs: period.outGraceMs,
   });
   return { membership, link };
-}
-
-async function untilAnswers(redis: Redis, limit: AbortSignal): Promise<void> {
-  while (!limit.aborted && !(await redis.ping().then(Boolean, () => false))) {
-    await sleep(PING_MS, undefined, { signal: limit }).catch(() => undefined);
-  }
 }

@@ -17,11 +17,7 @@ export interface ShutdownNeeds {
   readonly watch: { stop(): Promise<void> };
   readonly owners: { stop(): Promise<void> };
   readonly webhooks: { stop(limit: AbortSignal): Promise<void> } | null;
-  readonly redis: {
-    readonly link: { readonly out: AbortSignal };
-    untilAnswers(limit: AbortSignal): Promise<void>;
-  };
-  readonly registry: { readonly unacknowledged: number };
+  readonly redis: { readonly link: { readonly out: AbortSignal } };
   readonly recovery: Pick<Recovery, 'saveLast'>;
   /** All parts, to be disposed of at last. */
   readonly parts: AsyncDisposable;
@@ -60,11 +56,10 @@ export class Shutdown {
 
   /** A part that hangs must not keep the replica from logging and saving what it has. */
   async #stopAll(workLimit: AbortSignal): Promise<void> {
-    const { redis, registry, recovery, parts } = this.#needs;
+    const { recovery, parts } = this.#needs;
     await isDoneWithin(this.#finishWork(workLimit), workLimit);
     this.#context.ownerObserver.flush();
-    if (registry.unacknowledged > 0) await redis.untilAnswers(workLimit);
-    await recovery.saveLast();
+    await recovery.saveLast(workLimit);
     await parts[Symbol.asyncDispose]();
   }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { pino } from 'pino';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Recovery } from '../../src/daemon/recovery.ts';
@@ -23,6 +24,7 @@ beforeEach(() => server.flush());
 
 const [ONE, TWO] = [idIn(3), idIn(5)];
 const REMEMBER_MS = 90 * MINUTE;
+const NO_LIMIT = new AbortController().signal;
 
 class FakeLink extends Emitter<LinkEvents> {
   recover = () => this.emit('recovered', { isFirst: false });
@@ -35,7 +37,7 @@ class FakeSlots extends Emitter<SlotsEvents> {
   lose = (calls: number) => this.emit('lost', calls);
 }
 
-async function aRecovery() {
+async function aRecovery({ comesBack = false } = {}) {
   const replica = await aReplica(server);
   const lines: string[] = [];
   const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
@@ -47,6 +49,7 @@ async function aRecovery() {
     registry: replica.registry,
     feed: { follow },
     watch: { lookSoon },
+    comesBack,
     metrics: { callsWrittenBack },
     wheel: WHEEL,
     rememberMs: REMEMBER_MS,
@@ -72,7 +75,10 @@ async function aRecovery() {
     await replica.add(record);
     replica.link.up = true;
   };
-  const parts = { follow, lookSoon, callsWrittenBack, onFatal };
+  const setUp = (up: boolean) => {
+    replica.link.up = up;
+  };
+  const parts = { setUp, follow, lookSoon, callsWrittenBack, onFatal };
   return { ...replica, recovery, link, slots, stored, know, keep, lines, ...parts };
 }
 
@@ -194,17 +200,61 @@ describe('a replica that stops', () => {
   test('has Redis take what it alone knows', async () => {
     const { recovery, keep, stored, registry, lines } = await aRecovery();
     await keep(recordOf(aCall({ id: ONE })));
-    await recovery.saveLast();
+    await recovery.saveLast(NO_LIMIT);
     expect([await stored(), registry.unacknowledged, lines.at(-1)]).toEqual([[ONE], 0, undefined]);
+  });
+
+  test('asks Redis once although its time is over', async () => {
+    const { recovery, keep, stored, registry, lines } = await aRecovery({ comesBack: true });
+    await keep(recordOf(aCall({ id: ONE })));
+    await recovery.saveLast(AbortSignal.abort());
+    expect([await stored(), registry.unacknowledged, lines]).toEqual([[ONE], 0, []]);
+  });
+
+  test('waits for a Redis that comes back, until it no longer counts as out', async () => {
+    const { recovery, keep, setUp, stored, registry, lines } = await aRecovery({ comesBack: true });
+    await keep(recordOf(aCall({ id: ONE })));
+    setUp(false);
+    const flush = vi.spyOn(registry, 'flush');
+    const saved = recovery.saveLast(NO_LIMIT);
+    await vi.waitFor(() => expect(flush).toHaveBeenCalled());
+    setUp(true);
+    await saved;
+    expect([await stored(), registry.unacknowledged, lines]).toEqual([[ONE], 0, []]);
+  });
+
+  test('waits for a Redis that comes back, until it takes a write', async () => {
+    const { recovery, keep, redis, stored, registry, lines } = await aRecovery({ comesBack: true });
+    await keep(recordOf(aCall({ id: ONE })));
+    const ended = once(redis, 'end');
+    redis.disconnect();
+    await ended;
+    const flush = vi.spyOn(registry, 'flush');
+    const saved = recovery.saveLast(NO_LIMIT);
+    await vi.waitFor(() => expect(flush).toHaveBeenCalled());
+    await redis.connect();
+    await saved;
+    expect([await stored(), registry.unacknowledged, lines]).toEqual([[ONE], 0, []]);
+  });
+
+  test('waits no longer than it may', async () => {
+    const { recovery, keep, redis, lines } = await aRecovery({ comesBack: true });
+    await keep(recordOf(aCall({ id: ONE })));
+    redis.disconnect();
+    const limit = new AbortController();
+    const saved = recovery.saveLast(limit.signal);
+    limit.abort();
+    await saved;
+    expect(lines).toEqual(['Redis is out: changes since then are lost when this replica stops']);
   });
 
   test('says so if Redis does not', async () => {
     const { recovery, keep, redis, lines } = await aRecovery();
-    await recovery.saveLast();
+    await recovery.saveLast(NO_LIMIT);
     expect(lines).toEqual([]);
     await keep(recordOf(aCall({ id: ONE })));
     redis.disconnect();
-    await recovery.saveLast();
+    await recovery.saveLast(NO_LIMIT);
     expect(lines).toEqual(['Redis is out: changes since then are lost when this replica stops']);
   });
 });

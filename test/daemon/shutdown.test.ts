@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { describe, expect, test, vi } from 'vitest';
 import type { Context } from '../../src/daemon/context.ts';
 import { Shutdown, type ShutdownNeeds } from '../../src/daemon/shutdown.ts';
 import { aCall } from '../calls/fixture.ts';
@@ -28,8 +29,7 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
     watch: { stop: did('watch') },
     owners: { stop: did('owners') },
     webhooks: { stop: did('webhooks') },
-    redis: { link: { out: new AbortController().signal }, untilAnswers: did('until answers') },
-    registry: { unacknowledged: 0 },
+    redis: { link: { out: new AbortController().signal } },
     recovery: { saveLast: did('save last') },
     parts: { [Symbol.asyncDispose]: did('dispose') },
     ...over,
@@ -37,7 +37,7 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
   const log = { error: (told: unknown) => void errors.push(told) };
   const ownerObserver = { flush: () => void done.push('flush') };
   const context = { config: { shutdownMs }, log, ownerObserver } as unknown as Context;
-  return { shutdown: new Shutdown(context, needs), needs, done, errors };
+  return { shutdown: new Shutdown(context, needs), done, errors };
 }
 
 describe('a replica that stops', () => {
@@ -49,7 +49,6 @@ describe('a replica that stops', () => {
     expect(done).toEqual(
       expect.arrayContaining(['drain', 'keeper', 'watch', 'owners', 'webhooks']),
     );
-    expect(done).not.toContain('until answers');
   });
 
   test('hands over what was waiting, then what was tracked while the API was drained', async () => {
@@ -68,10 +67,9 @@ describe('a replica that stops', () => {
   test('saves what it alone knows although a part does not stop', async () => {
     const failure = new Error('no watch');
     const watch = { stop: () => Promise.reject(failure) };
-    const registry = { unacknowledged: 1 };
-    const { shutdown, done, errors } = aShutdown({ watch, registry });
+    const { shutdown, done, errors } = aShutdown({ watch });
     await shutdown.stop();
-    expect(done.slice(-3)).toEqual(['until answers', 'save last', 'dispose']);
+    expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
     expect(errors).toEqual([{ err: failure }]);
   });
 
@@ -93,16 +91,15 @@ describe('a replica that stops', () => {
 
   test('saves what it alone knows although a request and Redis hang', async () => {
     const api = { refuse: () => undefined, drain: hang };
-    const { link } = aShutdown().needs.redis;
-    const untilAnswers = (limit: AbortSignal) =>
-      new Promise<void>((resolve) => {
-        if (limit.aborted) resolve();
-        limit.addEventListener('abort', () => resolve());
-      });
-    const over = { api, redis: { link, untilAnswers }, registry: { unacknowledged: 1 } };
-    const { shutdown, done } = aShutdown(over, 400);
+    const saved = vi.fn<() => void>();
+    const saveLast = async (limit: AbortSignal) => {
+      if (!limit.aborted) await once(limit, 'abort');
+      saved();
+    };
+    const { shutdown, done } = aShutdown({ api, recovery: { saveLast } }, 400);
     await shutdown.stop();
-    expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
+    expect(saved).toHaveBeenCalledTimes(1);
+    expect(done.slice(-2)).toEqual(['flush', 'dispose']);
   });
 
   test('does not wait longer than its limit for Redis to save, or for a part to close', async () => {
