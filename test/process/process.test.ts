@@ -59,13 +59,16 @@ test('a .env file beside it is read', SLOW, async () => {
 
 test('a failure that a library leaves unhandled does not end a replica', SLOW, async () => {
   const world = await newWorld();
-  const rejects = 'setTimeout(() => Promise.reject(new Error("left alone")), 1_000)';
+  const rejects = 'process.once("SIGUSR2", () => void Promise.reject(new Error("left alone")))';
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(rejects)}`;
-  const replica = world.replica({ NODE_OPTIONS });
+  const replica = await world.replica({ NODE_OPTIONS }).ready();
+  replica.signal('SIGUSR2');
   const { err } = await replica.logged('unhandled failure');
   expect(err).toMatchObject({ message: 'left alone' });
-  await replica.ready();
-  expect((await replica.request('GET', '/readyz')).status).toBe(200);
+  // Redis serves a little earlier than the worker runs.
+  await vi.waitFor(async () => {
+    expect((await replica.request('GET', '/readyz')).status).toBe(200);
+  }, PATIENCE);
 });
 
 test('a Redis that is not there yet is waited for, alive but not ready', SLOW, async () => {
