@@ -1,5 +1,5 @@
 import { entraCodeIn } from './fixes.ts';
-import type { CallError } from './record.ts';
+import type { CallError, Reason } from './record.ts';
 
 /** A call that fails, as the replica knows it that made its last attempt. */
 export interface FailingCall {
@@ -16,7 +16,7 @@ export interface Cause {
   readonly app: string;
   readonly tenantId: string;
   /** Of the latest failure. */
-  readonly error: CallError;
+  readonly error: Reason & Pick<CallError, 'at'>;
   readonly calls: number;
   /** When the first of the calls began to fail, epoch ms. */
   readonly since: number;
@@ -26,28 +26,32 @@ export interface Cause {
   readonly afterSuccess: { readonly calls: number; readonly since: number } | null;
 }
 
-/** Groups failing calls by what they fail with. */
-export function causesOf(
-  calls: Iterable<FailingCall>,
-  successOf: (app: string) => number,
-): Cause[] {
-  return mergeCauses(
-    [...calls].map(({ app, tenantId, error, since, deadlineAt: firstLossAt }) => {
-      const afterSuccess = since > successOf(app) ? { calls: 1, since } : null;
-      return { app, tenantId, error, calls: 1, since, firstLossAt, afterSuccess };
-    }),
-  );
+/** Groups failing calls by what they fail with, one by one, so that the caller can pause. */
+export class CauseGroups {
+  readonly #groups = new Map<string, Cause>();
+
+  addCall({ app, tenantId, error, since, deadlineAt }: FailingCall, succeededAt: number): void {
+    const afterSuccess = since > succeededAt ? { calls: 1, since } : null;
+    this.add({ app, tenantId, error, calls: 1, since, firstLossAt: deadlineAt, afterSuccess });
+  }
+
+  add(cause: Cause): void {
+    const key = [cause.app, cause.tenantId, faultOf(cause.error)].join('\n');
+    const known = this.#groups.get(key);
+    this.#groups.set(key, known ? merge(known, cause) : cause);
+  }
+
+  /** Those with the most calls first. */
+  get sorted(): Cause[] {
+    return [...this.#groups.values()].sort((a, b) => b.calls - a.calls);
+  }
 }
 
 /** The causes of several replicas as one list, those with the most calls first. */
 export function mergeCauses(causes: readonly Cause[]): Cause[] {
-  const merged = new Map<string, Cause>();
-  for (const cause of causes) {
-    const key = [cause.app, cause.tenantId, faultOf(cause.error)].join('\n');
-    const known = merged.get(key);
-    merged.set(key, known ? merge(known, cause) : cause);
-  }
-  return [...merged.values()].sort((a, b) => b.calls - a.calls);
+  const groups = new CauseGroups();
+  for (const cause of causes) groups.add(cause);
+  return groups.sorted;
 }
 
 function merge(a: Cause, b: Cause): Cause {
@@ -72,7 +76,7 @@ export function sumOf(parts: readonly Cause['afterSuccess'][]): Cause['afterSucc
 }
 
 /** The same for failures that are one fault. Entra's code is in the message alone. */
-export function faultOf(error: Pick<CallError, 'status' | 'code' | 'message'>): string {
+export function faultOf(error: Reason): string {
   const { status, code, message } = error;
   return [status ?? '', code ?? '', code === 'token' ? (entraCodeIn(message) ?? '') : ''].join(' ');
 }

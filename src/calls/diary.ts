@@ -1,33 +1,13 @@
 import { type Call, isUnknownToGraph, type RemovedCall } from './call.ts';
 import type { Cause } from './causes.ts';
-import { FailingCalls } from './failing-calls.ts';
+import { type Cell, Cells, type Counted, STEPS } from './cells.ts';
+import { type CurrentCall, FailingCalls, shortReason } from './failing-calls.ts';
 import type { CallIncident, RedisIncident } from './incidents.ts';
 import { isKeepAliveTimeout } from './notice.ts';
 import type { Outcome } from './outcome.ts';
 import type { Clock, Observer } from './ports.ts';
 import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
 import type { Wheel } from './wheel.ts';
-
-/** What is counted. `sent`: requests; an attempt without a token sends none. */
-export const COUNTED = [
-  'renewed',
-  'ended',
-  'throttled',
-  'refused',
-  'failed',
-  'lost',
-  'sent',
-] as const;
-export type Counted = (typeof COUNTED)[number];
-
-/** What happened to the calls of an app within one step. */
-export interface Cell {
-  /** The number of the step: steps are counted from 1970. */
-  readonly step: number;
-  readonly app: string;
-  /** In the order of {@link COUNTED}. */
-  readonly counts: readonly number[];
-}
 
 /** What a replica has written down about its own work. */
 export interface Page {
@@ -48,12 +28,8 @@ export interface Page {
   readonly successes: readonly (readonly [app: string, at: number])[];
 }
 
-/** A deadline has this many steps: at 45 minutes a step is a minute. */
-export const STEPS = 45;
 /** For how long an incident is remembered. */
 export const INCIDENTS_MS = 24 * 60 * 60 * 1_000;
-/** A page stays below some 50 kB, however many apps there are. */
-const MOST_CELLS = 1_000;
 const MOST_INCIDENTS = 100;
 /** Losses for the same reason this many steps apart are one incident. */
 const SAME_INCIDENT_STEPS = 15;
@@ -73,8 +49,7 @@ export class Diary implements Observer {
   readonly #options: DiaryOptions;
   readonly #startedAt: number;
   readonly #stepMs: number;
-  /** By step and app; the latest last. */
-  readonly #cells = new Map<string, Writable<Cell> & { counts: number[] }>();
+  readonly #cells = new Cells();
   readonly #incidents: Writable<CallIncident | RedisIncident>[] = [];
   readonly #failing: FailingCalls;
   readonly #recent = new RecentAttempts();
@@ -87,8 +62,13 @@ export class Diary implements Observer {
     this.#failing = new FailingCalls(options);
   }
 
-  /** @param current a tracked call as this replica knows it; null if it was removed */
-  page(current: (id: string) => Pick<Call, 'renewedAt'> | null): Page {
+  /** Counts why calls fail, with pauses: there may be a hundred thousand of them. */
+  countCauses(current: CurrentCall): Generator<void, Cause[]> {
+    return this.#failing.countCauses(current);
+  }
+
+  /** @param causes as they were counted last */
+  page(causes: readonly Cause[]): Page {
     const now = this.#options.clock.now();
     this.#forget(now);
     const { replica, version } = this.#options;
@@ -98,9 +78,9 @@ export class Diary implements Observer {
       startedAt: this.#startedAt,
       at: now,
       stoppedAt: this.#stoppedAt,
-      cells: [...this.#cells.values()],
+      cells: this.#cells.all,
       incidents: [...this.#incidents],
-      causes: this.#failing.causes(current),
+      causes,
       successes: [...this.#failing.successes],
     };
   }
@@ -151,18 +131,16 @@ export class Diary implements Observer {
   timedOut(): void {}
 
   #count(app: string, what: Counted): void {
-    const step = Math.floor(this.#options.clock.now() / this.#stepMs);
-    const key = `${step} ${app}`;
-    const cell = this.#cells.get(key) ?? { step, app, counts: COUNTED.map(() => 0) };
-    this.#cells.set(key, cell);
-    const i = COUNTED.indexOf(what);
-    cell.counts[i] = (cell.counts[i] ?? 0) + 1;
-    if (this.#cells.size > MOST_CELLS) this.#forget(this.#options.clock.now());
+    this.#cells.count(this.#stepAt(this.#options.clock.now()), app, what);
+  }
+
+  #stepAt(now: number): number {
+    return Math.floor(now / this.#stepMs);
   }
 
   #note(kind: CallIncident['kind'], { app, lastError }: RemovedCall): void {
     const now = this.#options.clock.now();
-    const error = lastError && kind === 'lost' ? short(lastError) : null;
+    const error = lastError && kind === 'lost' ? shortReason(lastError) : null;
     const known = this.#incidents.findLast(
       (one): one is Writable<CallIncident> =>
         one.kind === kind &&
@@ -187,16 +165,9 @@ export class Diary implements Observer {
   }
 
   #forget(now: number): void {
-    const oldest = Math.floor(now / this.#stepMs) - STEPS;
-    for (const [key, { step }] of this.#cells) {
-      if (step <= oldest || this.#cells.size > MOST_CELLS) this.#cells.delete(key);
-    }
+    this.#cells.forget(this.#stepAt(now));
     const isOver = ({ until }: CallIncident | RedisIncident) =>
       until !== null && until < now - INCIDENTS_MS;
     while (this.#incidents[0] && isOver(this.#incidents[0])) this.#incidents.shift();
   }
-}
-
-function short({ status, code, message }: NonNullable<Call['lastError']>) {
-  return { status, code, message };
 }

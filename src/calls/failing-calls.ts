@@ -1,11 +1,19 @@
 import type { Call } from './call.ts';
-import { type Cause, causesOf, type FailingCall } from './causes.ts';
+import { type Cause, CauseGroups, type FailingCall } from './causes.ts';
 import { deadlineAt } from './deadline.ts';
 import type { Outcome } from './outcome.ts';
+import type { Reason } from './record.ts';
 import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
 /** More groups would make a diary too large; those with the fewest calls are left out. */
 const MOST_CAUSES = 100;
+/** The longest message of a cause or an incident, in characters. */
+const MOST_MESSAGE = 300;
+/** A count may be paused after this many calls: about half a millisecond of work. */
+export const COUNT_STEP = 250;
+
+/** A tracked call as this replica knows it now; null if it was removed. */
+export type CurrentCall = (id: string) => Pick<Call, 'renewedAt'> | null;
 
 export interface FailingCallsOptions {
   readonly wheel: Wheel;
@@ -58,14 +66,29 @@ export class FailingCalls {
     this.#calls.delete(id);
   }
 
-  /** @param current a tracked call as it is known now; null if it was removed */
-  causes(current: (id: string) => Pick<Call, 'renewedAt'> | null): Cause[] {
-    for (const [id, { error }] of this.#calls) {
+  /**
+   * Counts why the calls fail. It pauses after each {@link COUNT_STEP} calls.
+   */
+  *countCauses(current: CurrentCall): Generator<void, Cause[]> {
+    const groups = new CauseGroups();
+    let read = 0;
+    for (const [id, failing] of this.#calls) {
+      if (read > 0 && read % COUNT_STEP === 0) yield;
+      read++;
       const call = current(id);
       // Another replica may have renewed it, or the bot may have stopped it there.
-      if (call === null || (call.renewedAt ?? 0) > error.at) this.drop(id);
+      if (call === null || (call.renewedAt ?? 0) > failing.error.at) this.drop(id);
+      else groups.addCall(failing, this.#successes.get(failing.app) ?? 0);
     }
-    const successOf = (app: string) => this.#successes.get(app) ?? 0;
-    return causesOf(this.#calls.values(), successOf).slice(0, MOST_CAUSES);
+    const most = groups.sorted.slice(0, MOST_CAUSES);
+    return most.map((cause) => ({
+      ...cause,
+      error: { at: cause.error.at, ...shortReason(cause.error) },
+    }));
   }
+}
+
+/** Keeps a page small. */
+export function shortReason({ status, code, message }: Reason): Reason {
+  return { status, code, message: message.slice(0, MOST_MESSAGE) };
 }

@@ -1,7 +1,7 @@
 import { type Cause, faultOf, sumOf } from './causes.ts';
 import { AT_RISK_SHARE } from './deadline.ts';
 import { entraCodeIn, fixOf } from './fixes.ts';
-import type { CallError } from './record.ts';
+import type { Reason } from './record.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
 import { clockTime, count, HOUR_MS, plural, shortSpan } from './wording.ts';
 
@@ -13,7 +13,7 @@ const BEGINNING_SHARE = 1 / 15;
 const EVERYTHING_CALLS = 3;
 
 interface Fault {
-  readonly error: CallError;
+  readonly error: Cause['error'];
   readonly causes: readonly Cause[];
   readonly calls: number;
   readonly firstLossAt: number;
@@ -51,7 +51,7 @@ function faultsOf(causes: readonly Cause[]): Fault[] {
   }));
 }
 
-function errorOf([first]: readonly Cause[]): CallError {
+function errorOf([first]: readonly Cause[]): Cause['error'] {
   if (!first) throw new RangeError('a fault without a cause');
   return first.error;
 }
@@ -112,7 +112,7 @@ function describe({ error, causes, calls }: Fault, scope: Scope, { now, tally }:
   return `${subject(error)} ${many} ${time}, all ${ofTenants}${ofApp}.`;
 }
 
-function subject(error: CallError): string {
+function subject(error: Reason): string {
   const { status, code, message } = error;
   if (code === 'token') {
     const entra = entraCodeIn(message);
@@ -138,14 +138,14 @@ function loss(firstLossAt: number, now: number): string {
   return `The first call is lost at ${clockTime(firstLossAt, now)}${soon} unless it recovers.`;
 }
 
-function kindOf({ status, code }: CallError): TroubleKind {
+function kindOf({ status, code }: Reason): TroubleKind {
   if (code === 'token') return 'token';
   if (code === 'foreign') return 'network';
   if (status !== null) return 'graph';
   return OWN_SUBJECTS[code ?? ''] === undefined ? 'network' : 'callkeeper';
 }
 
-function runbookOf({ status, code }: CallError): string {
+function runbookOf({ status, code }: Reason): string {
   if (code === 'token') return 'CallkeeperTokensFailing';
   if (status === 403) return 'CallkeeperGraphRefusing';
   if (status === 429) return 'CallkeeperGraphThrottling';

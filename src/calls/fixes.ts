@@ -1,4 +1,4 @@
-import type { CallError } from './record.ts';
+import type { Reason } from './record.ts';
 
 /** keepAlive asks for one of them. https://learn.microsoft.com/graph/api/call-keepalive */
 export const ROLES: readonly string[] = ['Calls.Initiate.All', 'Calls.AccessMedia.All'];
@@ -36,7 +36,7 @@ const THROTTLED =
  * What to do about failed keepAlives: the texts of `callkeeper check`, except where Callkeeper
  * retries by itself.
  */
-export function fixOf({ status, code, message }: CallError): string {
+export function fixOf({ status, code, message }: Reason): string {
   if (code === 'token') return fixOfToken(entraCodeIn(message), systemCodeIn(message));
   if (status !== null && code !== 'foreign') {
     if (status === 429) return THROTTLED;

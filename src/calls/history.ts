@@ -1,5 +1,6 @@
 import { type Cause, mergeCauses } from './causes.ts';
-import { COUNTED, type Counted, INCIDENTS_MS, type Page, STEPS } from './diary.ts';
+import { COUNTED, type Counted, STEPS } from './cells.ts';
+import { INCIDENTS_MS, type Page } from './diary.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
 import { isWithin, type Reach } from './principal.ts';
 

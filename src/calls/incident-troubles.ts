@@ -31,10 +31,10 @@ function lossTrouble(known: Known): Trouble[] {
 }
 
 /** The lost calls need their bots; the cause may threaten the others. */
-function todoOfLoss({ calls, error, until }: CallIncident): string {
+function todoOfLoss({ calls, error }: CallIncident): string {
   const rejoin = `The bots must join ${calls === 1 ? 'this call' : 'these calls'} again.`;
   if (error === null) return rejoin;
-  return `${rejoin} For the calls that are left: ${fixOf({ ...NO_EVIDENCE, at: until, ...error })}`;
+  return `${rejoin} For the calls that are left: ${fixOf(error)}`;
 }
 
 function unknownTrouble(known: Known): Trouble[] {
@@ -104,5 +104,3 @@ function when({ from, until }: CallIncident, now: number): string {
   const [first, last] = [clockTime(from, now), clockTime(until, now)];
   return first === last ? `at ${first}` : `between ${first} and ${last}`;
 }
-
-const NO_EVIDENCE = { requestId: null, clientRequestId: null, diagnostic: null, date: null };

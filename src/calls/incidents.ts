@@ -1,4 +1,4 @@
-import type { CallError } from './record.ts';
+import type { Reason } from './record.ts';
 
 /**
  * Something that happened within the last day, and is to be seen the morning after.
@@ -20,7 +20,7 @@ export interface CallIncident {
   readonly app: string;
   readonly calls: number;
   /** Why the last keepAlive failed; null if none had. */
-  readonly error: Pick<CallError, 'status' | 'code' | 'message'> | null;
+  readonly error: Reason | null;
 }
 
 export interface RedisIncident {

@@ -121,6 +121,8 @@ export const RecordSchema = Type.Object({
 });
 
 export type CallError = Readonly<Static<typeof CallErrorSchema>>;
+/** Why a call fails, without the evidence for Microsoft support. */
+export type Reason = Pick<CallError, 'status' | 'code' | 'message'>;
 export type ResultInfo = Readonly<Static<typeof ResultInfoSchema>>;
 export type Tracking = Readonly<Static<typeof TrackingSchema>>;
 export type Stop = Readonly<Static<typeof StopSchema>>;

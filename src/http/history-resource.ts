@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { STEPS } from '../calls/diary.ts';
+import { STEPS } from '../calls/cells.ts';
 import type { Column } from '../calls/history.ts';
 import { describeIncident } from '../calls/incident-words.ts';
 import type { Incident } from '../calls/incidents.ts';

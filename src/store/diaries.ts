@@ -1,20 +1,24 @@
 import type { Logger } from 'pino';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { Cause as FailureCause } from '../calls/causes.ts';
 import { type Diary, INCIDENTS_MS, type Page } from '../calls/diary.ts';
+import { COUNT_STEP } from '../calls/failing-calls.ts';
 import type { Pages } from '../calls/history.ts';
 import { CallErrorSchema } from '../calls/record.ts';
 import type { Cause } from './cause.ts';
 import type { RedisClient } from './connection.ts';
+import { yieldToEventLoop } from './event-loop.ts';
 import { DIARIES_KEY, REPLICAS_KEY } from './keys.ts';
 import type { RedisLink } from './redis-link.ts';
+import { SharedCount } from './shared-count.ts';
 import type { RegistrySlots } from './slots.ts';
 
 export interface DiariesOptions {
   readonly redis: RedisClient;
   readonly replica: string;
-  readonly diary: Pick<Diary, 'page' | 'redisLost' | 'redisServes' | 'stopped'>;
-  readonly slots: Pick<RegistrySlots, 'call'>;
+  readonly diary: Pick<Diary, 'countCauses' | 'page' | 'redisLost' | 'redisServes' | 'stopped'>;
+  readonly slots: Pick<RegistrySlots, 'head'>;
   readonly log: Pick<Logger, 'debug'>;
 }
 
@@ -29,6 +33,7 @@ const MOST_PAGES = 50;
  */
 export class Diaries {
   readonly #options: DiariesOptions;
+  readonly #causes = new SharedCount(() => this.#countCauses());
   #others: readonly Page[] = [];
   #alive: ReadonlySet<string> = new Set();
 
@@ -36,13 +41,23 @@ export class Diaries {
     this.#options = options;
   }
 
-  get pages(): Pages {
-    return { own: this.#own(), others: this.#others, alive: this.#alive };
+  async pages(): Promise<Pages> {
+    const own = await this.#own();
+    return { own, others: this.#others, alive: this.#alive };
   }
 
-  #own(): Page {
+  async #own(): Promise<Page> {
+    return this.#options.diary.page(await this.#causes.latest());
+  }
+
+  async #countCauses(): Promise<FailureCause[]> {
     const { diary, slots } = this.#options;
-    return diary.page((id) => slots.call(id));
+    const count = diary.countCauses((id) => slots.head(id));
+    for (;;) {
+      const { done, value } = count.next();
+      if (done) return value;
+      await yieldToEventLoop(COUNT_STEP);
+    }
   }
 
   /** The next heartbeat tries again. */
@@ -62,7 +77,7 @@ export class Diaries {
   /** Rejects if Redis does not answer. */
   async exchange(): Promise<void> {
     const { redis, replica } = this.#options;
-    const own = this.#own();
+    const own = await this.#own();
     await redis.hset(DIARIES_KEY, replica, JSON.stringify(own));
     const [alive, texts] = await Promise.all([
       redis.zrange(REPLICAS_KEY, '0', '-1'),
@@ -94,6 +109,7 @@ function byName(a: Page, b: Page): number {
 const Instant = Type.Number();
 const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Reason = Type.Pick(CallErrorSchema, ['status', 'code', 'message']);
+const Failure = Type.Pick(CallErrorSchema, ['at', 'status', 'code', 'message']);
 const AfterSuccess = Type.Object({ calls: Type.Integer(), since: Instant });
 const PAGE = Compile(
   Type.Object({
@@ -131,7 +147,7 @@ const PAGE = Compile(
       Type.Object({
         app: Type.String(),
         tenantId: Type.String(),
-        error: CallErrorSchema,
+        error: Failure,
         calls: Type.Integer(),
         since: Instant,
         firstLossAt: Instant,

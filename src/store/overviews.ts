@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { trackedCallOf } from '../calls/call.ts';
 import type { Page } from '../calls/diary.ts';
 import type { SlotDigest } from '../calls/digest.ts';
@@ -18,6 +17,7 @@ import type { Wheel } from '../calls/wheel.ts';
 import type { Census } from './census.ts';
 import type { Diaries } from './diaries.ts';
 import type { RedisLink } from './redis-link.ts';
+import { SharedCount } from './shared-count.ts';
 
 export interface OverviewsOptions {
   readonly census: Pick<Census, 'digests'>;
@@ -28,14 +28,6 @@ export interface OverviewsOptions {
   readonly deadlineMs: number;
   readonly clock: Clock;
 }
-
-/** The shortest time between two counts, in ms. */
-const LEAST_AGE_MS = 1_000;
-/**
- * The shortest time between two counts, in durations of a count: so counting takes at most a tenth
- * of the time.
- */
-const AGE_PER_COST = 10;
 
 /** A count of all calls, and the overviews that were made from it. */
 interface Count {
@@ -51,22 +43,16 @@ interface Count {
  */
 export class LocalOverviews implements Overviews {
   readonly #options: OverviewsOptions;
-  #count: Promise<Count> | null = null;
-  /** Monotonic. */
-  #staleAt = 0;
+  readonly #count = new SharedCount(() => this.#countCalls());
 
   constructor(options: OverviewsOptions) {
     this.#options = options;
   }
 
   async read(reach: Reach): Promise<Overview> {
-    if (this.#count === null || performance.now() >= this.#staleAt) {
-      this.#staleAt = Number.POSITIVE_INFINITY;
-      this.#count = this.#countCalls();
-    }
-    const counts = this.#within(reach, await this.#count);
     const { diaries, link, clock, deadlineMs } = this.#options;
-    const { pages } = diaries;
+    const [count, pages] = await Promise.all([this.#count.latest(), diaries.pages()]);
+    const counts = this.#within(reach, count);
     const now = clock.now();
     return {
       ...counts,
@@ -109,14 +95,8 @@ export class LocalOverviews implements Overviews {
   }
 
   async #countCalls(): Promise<Count> {
-    const startedAt = performance.now();
-    try {
-      const digests = await this.#options.census.digests();
-      return { countedAt: this.#options.clock.now(), digests, made: new Map() };
-    } finally {
-      const now = performance.now();
-      this.#staleAt = now + Math.max(LEAST_AGE_MS, AGE_PER_COST * (now - startedAt));
-    }
+    const digests = await this.#options.census.digests();
+    return { countedAt: this.#options.clock.now(), digests, made: new Map() };
   }
 
   #within(reach: Reach, { countedAt, digests, made }: Count): Counts {

@@ -3,7 +3,7 @@ import type { Timing } from '../calls/plan.ts';
 import { ifUnavailable, type Slots } from '../calls/ports.ts';
 import { Emitter } from './emitter.ts';
 import type { LocalRegistry } from './local-registry.ts';
-import { readHead } from './record-codec.ts';
+import { type Head, readHead } from './record-codec.ts';
 import type { RedisRegistry } from './redis-registry.ts';
 import type { Registry } from './registry.ts';
 
@@ -46,6 +46,13 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
 
   call(id: string): Call | null {
     return trackedCallOf(this.#options.local.get(id));
+  }
+
+  /** What visits need to know of a tracked call, without decoding it whole; null if it is not tracked. */
+  head(id: string): Head | null {
+    const { local } = this.#options;
+    const text = local.isRemoved(id) ? '' : local.text(id);
+    return text === '' ? null : readHead(text);
   }
 
   async prune(slot: number, before: number): Promise<void> {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import { Diary, type Page, STEPS } from '../../src/calls/diary.ts';
+import type { Cause } from '../../src/calls/causes.ts';
+import { OTHERS, STEPS } from '../../src/calls/cells.ts';
+import { Diary, type Page } from '../../src/calls/diary.ts';
+import { COUNT_STEP, type CurrentCall } from '../../src/calls/failing-calls.ts';
 import {
   causesIn,
   columnsOf,
@@ -36,8 +39,17 @@ function aDiary(replica = 'a') {
     clock: { now: () => time.now },
   };
   const diary = new Diary(options);
-  pages.set(diary, () => diary.page(current));
+  pages.set(diary, () => diary.page(causesOf(diary, current)));
   return { time, diary, removed, renewed };
+}
+
+/** As one count without a pause. */
+function causesOf(diary: Diary, current: CurrentCall): Cause[] {
+  const count = diary.countCauses(current);
+  for (;;) {
+    const { done, value } = count.next();
+    if (done) return value;
+  }
 }
 
 type Own = ReturnType<typeof aDiary>;
@@ -90,16 +102,65 @@ describe('the time axis', () => {
     expect(pageOf(diary).cells).toEqual([]);
   });
 
-  test('stays small, however many apps there are: the oldest minutes go first', () => {
+  test.each([22, 23, 30, 500])('has all its minutes and their totals with %i apps', (apps) => {
     const { diary, time } = aDiary();
-    for (let minute = 0; minute < 12; minute++) {
-      for (let app = 0; app < 100; app++) diary.attempted(aCall({ app: `app-${app}` }), RENEWED);
-      time.now += MINUTE;
+    for (let minute = 0; minute < STEPS; minute++) {
+      if (minute > 0) time.now += MINUTE;
+      for (let app = 0; app < apps; app++) diary.attempted(aCall({ app: `app-${app}` }), RENEWED);
     }
-    const { cells } = pageOf(diary);
-    expect(cells.length).toBeLessThanOrEqual(1_000);
-    expect(cells.at(-1)?.step).toBe(START / MINUTE + 11);
+    const pages = pagesOf(diary);
+    const columns = columnsOf(pages, null, time.now, DEADLINE_MS);
+    expect(columns.map(({ renewed, sent }) => [renewed, sent])).toEqual(
+      Array.from({ length: STEPS }, () => [apps, apps]),
+    );
+    const interval = WHEEL.intervalMs / MINUTE;
+    expect(sentWithin(pages.own, time.now, WHEEL.intervalMs, DEADLINE_MS)).toBe(interval * apps);
+    expect(pages.own.cells.length).toBeLessThanOrEqual(1_000);
+    expect(pages.own.cells.some(({ app }) => app === OTHERS)).toBe(apps > 22);
   });
+
+  test('keeps the apps with the most attempts apart, those of the minute that is not over too', () => {
+    const { diary, time } = aDiary();
+    for (let minute = 0; minute < 2; minute++) {
+      time.now += MINUTE;
+      for (let app = 0; app < 100; app++) diary.attempted(aCall({ app: `app-${app}` }), RENEWED);
+      for (let i = 0; i < 2; i++) diary.attempted(aCall({ app: 'large' }), FAILED);
+    }
+    const ofLarge = columnsOf(pagesOf(diary), new Set(['large']), time.now, DEADLINE_MS);
+    expect(ofLarge.slice(-2).map(({ failed }) => failed)).toEqual([2, 2]);
+    const ofAll = columnsOf(pagesOf(diary), null, time.now, DEADLINE_MS);
+    expect(ofAll.slice(-2).map(({ sent }) => sent)).toEqual([102, 102]);
+  });
+
+  test('keeps its totals when the clock is set back to a minute that was over', () => {
+    const { diary, time } = aDiary();
+    const attempts = () => {
+      for (let app = 0; app < 30; app++) diary.attempted(aCall({ app: `app-${app}` }), RENEWED);
+    };
+    for (const change of [0, MINUTE, -MINUTE]) {
+      time.now += change;
+      attempts();
+    }
+    const columns = columnsOf(pagesOf(diary), null, START + MINUTE, DEADLINE_MS);
+    expect(columns.slice(-2).map(({ renewed }) => renewed)).toEqual([60, 30]);
+  });
+});
+
+test('a page is small, however many apps fail with however long messages', () => {
+  const { diary } = aDiary();
+  const message = 'é'.repeat(1_000);
+  const error = anError({ status: 500, message, diagnostic: message });
+  for (let i = 0; i < 500; i++) {
+    const call = aCall({ id: `call-${i}`, app: `app-${i}` });
+    diary.attempted(call, { ...FAILED, error });
+    diary.removed(
+      aRemovedCall({ id: `lost-${i}`, app: call.app, state: 'expired', lastError: error }),
+    );
+  }
+  const page = pageOf(diary);
+  expect([page.causes.length, page.incidents.length]).toEqual([100, 100]);
+  expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(200_000);
+  expect(page.causes[0]?.error).not.toHaveProperty('diagnostic');
 });
 
 test('a replica counts the requests that it sent within the last interval', () => {
@@ -174,6 +235,37 @@ describe('why calls fail', () => {
     expect(causesIn(pagesOf(own.diary), null)).toHaveLength(1);
     happens(own, call);
     expect(causesIn(pagesOf(own.diary), null)).toEqual([]);
+  });
+
+  test('looks at a few hundred calls between two pauses', () => {
+    const { diary } = aDiary();
+    for (let i = 0; i < 10 * COUNT_STEP; i++) diary.attempted(aCall({ id: `call-${i}` }), FAILED);
+    let looked = 0;
+    const perPart: number[] = [];
+    const count = diary.countCauses(() => {
+      looked++;
+      return { renewedAt: null };
+    });
+    for (let step = count.next(); ; step = count.next()) {
+      perPart.push(looked);
+      looked = 0;
+      if (!step.done) continue;
+      expect(step.value).toMatchObject([{ calls: 10 * COUNT_STEP }]);
+      break;
+    }
+    expect(perPart).toEqual(Array.from({ length: 10 }, () => COUNT_STEP));
+  });
+
+  test('leaves out a call that recovers during a pause', () => {
+    const { diary } = aDiary();
+    const calls = Array.from({ length: 2 * COUNT_STEP }, (_, i) => aCall({ id: `call-${i}` }));
+    for (const call of calls) diary.attempted(call, FAILED);
+    const count = diary.countCauses(() => ({ renewedAt: null }));
+    expect(count.next().done).toBe(false);
+    const last = calls.at(-1);
+    if (!last) throw new Error('calls');
+    diary.attempted(last, RENEWED);
+    expect(count.next()).toMatchObject({ done: true, value: [{ calls: 2 * COUNT_STEP - 1 }] });
   });
 
   test('adds up the replicas that are alive: another one has taken over the calls of the dead', () => {

@@ -54,13 +54,13 @@ test('the replicas tell each other of their work in a Cluster too', async () => 
       deadlineMs: DEADLINE_MS,
       clock: { now: () => NOW },
     });
-    const options = { slots: { call: () => null }, log: { debug: () => undefined } };
+    const options = { slots: { head: () => null }, log: { debug: () => undefined } };
     return { diary, diaries: new Diaries({ ...options, redis, replica, diary }) };
   });
   b?.diary.attempted(aCall(), RENEWED);
   await b?.diaries.exchange();
   await a?.diaries.exchange();
-  expect(a?.diaries.pages.others).toMatchObject([
+  expect((await a?.diaries.pages())?.others).toMatchObject([
     { replica: 'b', version: '1', cells: [{ app: 'default' }] },
   ]);
 });

@@ -5,14 +5,15 @@ import { Diaries } from '../../src/store/diaries.ts';
 import { Emitter } from '../../src/store/emitter.ts';
 import { DIARIES_KEY, REPLICAS_KEY } from '../../src/store/keys.ts';
 import type { LinkEvents, RedisLink } from '../../src/store/redis-link.ts';
-import { aCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
+import { aCall, anError, DEADLINE_MS, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
-import { fast } from './fixture.ts';
+import { countTurns, fast } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
 
 const RENEWED = { kind: 'renewed', sentAt: NOW } as const;
+const FAILED = { kind: 'failed', sentAt: NOW, error: anError({ status: 500 }) } as const;
 const DAY = 24 * 60 * MINUTE;
 
 /** A link whose events the test emits. */
@@ -39,9 +40,10 @@ async function aReplica(replica: string, at = NOW) {
     clock: { now: () => time.now },
   });
   const log = { debug: vi.fn() };
-  const page = () => diary.page(() => aCall());
-  const options = { redis, replica, diary, slots: { call: () => aCall() }, log };
-  return { time, diary, page, log, diaries: new Diaries(options) };
+  const head = vi.fn((_: string) => ({ ...aCall(), failedAt: NOW }));
+  const page = () => diary.page([]);
+  const options = { redis, replica, diary, slots: { head }, log };
+  return { time, diary, page, head, log, diaries: new Diaries(options) };
 }
 
 test('a replica reads what the others have written', async () => {
@@ -49,7 +51,7 @@ test('a replica reads what the others have written', async () => {
   b.diary.attempted(aCall(), RENEWED);
   await b.diaries.exchange();
   await a.diaries.exchange();
-  const { own, others, alive } = a.diaries.pages;
+  const { own, others, alive } = await a.diaries.pages();
   expect(own.replica).toBe('a');
   expect(others).toEqual([b.page()]);
   expect(alive).toEqual(new Set(['a', 'b']));
@@ -62,13 +64,36 @@ test('the page of a replica that died survives it, and says when it was last the
   await server.client.zrem(REPLICAS_KEY, 'b');
   a.time.now += MINUTE;
   await a.diaries.exchange();
-  expect(a.diaries.pages.others).toMatchObject([{ replica: 'b', cells: [{ app: 'default' }] }]);
-  const gone = () => incidentsOf(a.diaries.pages, null, a.time.now);
-  expect(gone()).toEqual([{ kind: 'replica', from: NOW, replica: 'b' }]);
+  expect((await a.diaries.pages()).others).toMatchObject([
+    { replica: 'b', cells: [{ app: 'default' }] },
+  ]);
+  const gone = async () => incidentsOf(await a.diaries.pages(), null, a.time.now);
+  expect(await gone()).toEqual([{ kind: 'replica', from: NOW, replica: 'b' }]);
   a.time.now += DAY;
   await a.diaries.exchange();
-  expect(gone()).toEqual([]);
+  expect(await gone()).toEqual([]);
   expect(await server.client.hkeys(DIARIES_KEY)).toEqual(['a']);
+});
+
+test('counts why calls fail once for all who ask at a time, and yields to the event loop', async () => {
+  const a = await aReplica('a');
+  const calls = 20_000;
+  for (let i = 0; i < calls; i++) a.diary.attempted(aCall({ id: `call-${i}` }), FAILED);
+  const turns = countTurns();
+  const exchanged = a.diaries.exchange();
+  const [one, two] = await Promise.all([a.diaries.pages(), a.diaries.pages()]);
+  expect(turns()).toBeGreaterThan(2);
+  await exchanged;
+  expect(one.own.causes).toMatchObject([{ calls }]);
+  expect(two.own.causes).toEqual(one.own.causes);
+  expect(a.head).toHaveBeenCalledTimes(calls);
+});
+
+test('what else a page says is not counted, and so is never old', async () => {
+  const a = await aReplica('a');
+  await a.diaries.pages();
+  a.diary.redisLost(null);
+  expect((await a.diaries.pages()).own.incidents).toMatchObject([{ kind: 'redis', until: null }]);
 });
 
 test('a replica that was stopped did not go away', async () => {
@@ -76,7 +101,7 @@ test('a replica that was stopped did not go away', async () => {
   await b.diaries.stop();
   await server.client.zrem(REPLICAS_KEY, 'b');
   await a.diaries.exchange();
-  expect(incidentsOf(a.diaries.pages, null, NOW)).toEqual([]);
+  expect(incidentsOf(await a.diaries.pages(), null, NOW)).toEqual([]);
 });
 
 test('a Redis that lost its data has the pages again', async () => {
@@ -86,7 +111,7 @@ test('a Redis that lost its data has the pages again', async () => {
   await server.flush();
   await b.diaries.exchange();
   await a.diaries.exchange();
-  expect(a.diaries.pages.others).toHaveLength(1);
+  expect((await a.diaries.pages()).others).toHaveLength(1);
 });
 
 test('the pages of a replica that crashes over and over are bounded', async () => {
@@ -99,7 +124,7 @@ test('the pages of a replica that crashes over and over are bounded', async () =
       deadlineMs: DEADLINE_MS,
       clock: { now: () => NOW + i },
     });
-    const page = diary.page(() => null);
+    const page = diary.page([]);
     await server.client.hset(DIARIES_KEY, page.replica, JSON.stringify(page));
   }
   await a.diaries.exchange();
@@ -115,7 +140,7 @@ test.each(['', 'nonsense', 'null', '[1]', '{"at":"x"}', '{"replica":"c","at":1}'
     await aReplica('b');
     await server.client.hset(DIARIES_KEY, 'b', text);
     await a.diaries.exchange();
-    expect(a.diaries.pages).toMatchObject({ others: [], alive: new Set(['a', 'b']) });
+    expect(await a.diaries.pages()).toMatchObject({ others: [], alive: new Set(['a', 'b']) });
   },
 );
 

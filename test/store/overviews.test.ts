@@ -25,7 +25,7 @@ function someOverviews() {
   const overviews = new LocalOverviews({
     census,
     registry: local,
-    diaries: { pages: PAGES },
+    diaries: { pages: async () => PAGES },
     wheel: WHEEL,
     link,
     deadlineMs: DEADLINE_MS,

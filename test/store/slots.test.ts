@@ -41,9 +41,11 @@ describe('a slot', () => {
     const [[id, timing] = []] = [...(await slots.read(SLOT))];
     expect([id, timing]).toMatchObject([ONE, { trackedAt: NOW, renewedAt: NOW + 1 }]);
     expect(slots.call(ONE)).toEqual(aCall({ id: ONE, renewedAt: NOW + 1 }));
+    expect(slots.head(ONE)).toEqual(timing);
     await other.add(recordOf(aRemovedCall({ id: ONE, removedAt: NOW + 2 })));
     expect(await ids()).toEqual([]);
-    expect(slots.call(ONE)).toBeNull();
+    expect([slots.call(ONE), slots.head(ONE)]).toEqual([null, null]);
+    expect(slots.head(TWO)).toBeNull();
   });
 
   test('is read afresh by each iteration, without asking Redis again', async () => {

@@ -1,0 +1,38 @@
+import { performance } from 'node:perf_hooks';
+
+/** The shortest time between two counts, in ms. */
+const LEAST_AGE_MS = 1_000;
+/**
+ * The shortest time between two counts, in durations of a count: so counting takes at most a tenth
+ * of the time.
+ */
+const AGE_PER_COST = 10;
+
+/** Counts once for all who ask, and again only when the last count is old. */
+export class SharedCount<T> {
+  readonly #make: () => Promise<T>;
+  #last: Promise<T> | null = null;
+  /** Monotonic. */
+  #staleAt = 0;
+
+  constructor(make: () => Promise<T>) {
+    this.#make = make;
+  }
+
+  latest(): Promise<T> {
+    if (this.#last !== null && performance.now() < this.#staleAt) return this.#last;
+    this.#staleAt = Number.POSITIVE_INFINITY;
+    this.#last = this.#count();
+    return this.#last;
+  }
+
+  async #count(): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      return await this.#make();
+    } finally {
+      const now = performance.now();
+      this.#staleAt = now + Math.max(LEAST_AGE_MS, AGE_PER_COST * (now - startedAt));
+    }
+  }
+}
