@@ -12,10 +12,19 @@ export const PROJECTS = {
   parts: { in: [], script: 'test', tools: ['redis-server'] },
   promises: { in: ['faults/promises.test.ts'], script: 'test', tools: ['redis-server'] },
   replicas: {
-    in: ['process', 'demo', 'tracing/tracing.test.ts', 'client/leased-owner.test.ts'],
+    in: [
+      'process',
+      'demo',
+      'tracing/tracing.test.ts',
+      'client/leased-owner.test.ts',
+      'client/owned-calls.test.ts',
+      'cli/check.test.ts',
+      'cli/owners.test.ts',
+      'cli/watch.test.ts',
+    ],
     script: 'test:replicas',
     tools: ['redis-server'],
-    what: 'replicas as processes, the demo, and leases as a client renews them',
+    what: 'replicas as processes, the demo, leases, and the commands that take long',
   },
   board: {
     in: ['board'],
@@ -30,10 +39,10 @@ export const PROJECTS = {
     what: 'alerts, dashboard and runbook, with Prometheus',
   },
   deploy: {
-    in: ['deploy'],
+    in: ['deploy', 'scripts/roll.test.ts'],
     script: 'test:deploy',
     tools: ['haproxy'],
-    what: 'the compose project, and its HAProxy',
+    what: 'the compose project, its HAProxy, and scripts/roll.sh',
   },
   image: {
     in: ['image'],

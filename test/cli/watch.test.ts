@@ -67,7 +67,7 @@ test('a terminal gets a page, and is given back at Ctrl-C', async () => {
   await cli(['track', id, '--label', 'room=board'], env);
   const watch = startInTerminal(['watch'], env);
   await watch.told(TAKEN);
-  await watch.told(new RegExp(`Nearest to their deadlines[^]*${id} +\\d+s +0`));
+  await watch.told(new RegExp(`Nearest to their deadlines[^]*${id} +(1m)?\\d+s +0`));
   await cli(['untrack', id], env);
   await watch.told(new RegExp(`Latest events[^]*call\\.untracked +${id}`));
   // Ctrl-Z. The terminal itself stops with the page, perhaps before it has passed on its last.
