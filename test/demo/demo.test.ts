@@ -24,14 +24,20 @@ function run(...options: string[]): Run {
   return watch(process.execPath, ['src/cli.ts', 'demo', '--port', port(), ...options]);
 }
 
-/** The demo at a terminal of its own, which `script` gives it: keys are typed into its stdin. */
+/**
+ * The demo at a terminal of its own with colours, which `script` gives it: keys are typed into its
+ * stdin.
+ */
 function runAtTerminal(): Run {
   const demo = `exec ${process.execPath} src/cli.ts demo --port ${port()}`;
-  return watch('script', ['--quiet', '--return', '--command', demo, '/dev/null']);
+  // With either of these Node writes no colours.
+  const { NO_COLOR: _, CI: __, ...env } = process.env;
+  const args = ['--quiet', '--return', '--command', demo, '/dev/null'];
+  return watch('script', args, { ...env, TERM: 'xterm-256color' });
 }
 
-function watch(command: string, args: readonly string[]): Run {
-  const child = spawn(command, args, { detached: true, stdio: 'pipe' });
+function watch(command: string, args: readonly string[], env = process.env): Run {
+  const child = spawn(command, args, { detached: true, stdio: 'pipe', env });
   const group = -(child.pid as number);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
