@@ -30,8 +30,8 @@ environment wins over one of \`.env\`. An empty variable counts as unset. \`call
 reference, and \`callkeeper check\` tests what you have set.
 
 If a value is invalid, the replica lists all faults and exits with code 2. It never prints a secret. It warns about
-a variable in \`.env\` that nobody reads, and about a variable of the environment that looks like a misspelt one of
-these.
+a variable in \`.env\` that it does not know, and about a variable of the environment whose name looks like a misspelling
+of one below.
 
 Durations are written \`500ms\`, \`5s\`, \`15m\` or \`1h\`.
 
@@ -57,8 +57,8 @@ function example() {
   const intro = [
     '# Copy to .env and fill in. `npm start` and `docker compose` read it. To try Callkeeper without',
     '# Microsoft, run `npm run simulator`, which prints what to put here. Put a value that holds a',
-    '# space, a # or a $ in single quotes. Files that are named here go into secrets/ for docker',
-    '# compose, which has them at /etc/callkeeper. Each secret X may be given as a file, by X_FILE.',
+    '# space, a # or a $ in single quotes. For docker compose, put the files that are named here into',
+    '# secrets/, which it mounts at /etc/callkeeper. Each secret X may be given as a file, by X_FILE.',
   ].join('\n');
   return `${[intro, ...GROUPS.map(exampleSection)].join('\n\n')}\n`;
 }

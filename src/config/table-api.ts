@@ -25,7 +25,7 @@ export const API = {
       default: null,
       defaultSays: 'none: the API serves `/metrics`',
       sentence:
-        '`host:port`, or `:port` on `HOST`: serves `/metrics`, `/livez` and `/readyz` on their own listener. The API keeps the probes but no longer has `/metrics`, so `callkeeper watch` shows no counts.',
+        'Address of a second listener for `/metrics`, `/livez` and `/readyz`: `host:port`, or `:port` for the same `HOST`. The API then still serves the probes but not `/metrics`, so `callkeeper watch` shows no counts.',
       example: ':9464',
       composeSets: true,
     },
@@ -34,14 +34,14 @@ export const API = {
       default: '',
       defaultSays: 'none (docker-compose.yml: `uniquelocal`)',
       sentence:
-        'Proxies whose `X-Forwarded-For` is believed, so that audit lines and rate limits see the client behind them: addresses, networks such as `10.0.0.0/8`, and `loopback`, `linklocal` or `uniquelocal` (private networks), separated by commas. Each proxy must append the address that it sees, or replace the header.',
+        'Proxies whose `X-Forwarded-For` Callkeeper believes, so that audit lines and rate limits see the client behind them: addresses, networks such as `10.0.0.0/8`, and `loopback`, `linklocal` or `uniquelocal` (private networks), separated by commas. Each proxy must append to the header the address that it sees, or replace the header.',
       example: '10.0.0.0/8',
     },
     RATE_LIMIT: {
       parser: integer(1, 1_000_000),
       default: '1000',
       sentence:
-        'Requests a second that each client may make. A client is a key or token, or an address without one.',
+        'Requests a second that each client may send to each replica. A client is a key or token; requests without one count for their address.',
     },
   },
 } as const satisfies Group;
@@ -78,13 +78,13 @@ const KEYS = list((keys) => {
 export const ACCESS = {
   title: 'Who may use the API',
   intro:
-    'With none of these, the API takes requests from this machine only. See [access.md](access.md).',
+    'With none of these, the API takes requests from this machine only, and `HOST` must be a loopback address. See [access.md](access.md).',
   variables: {
     API_KEYS: {
       parser: KEYS,
       default: null,
       sentence:
-        'Keys that may do everything, separated by commas, each of at least 24 characters, such as `openssl rand -hex 24` prints.',
+        'Keys whose holders may do everything, separated by commas. Each has at least 24 characters; `openssl rand -hex 24` prints one.',
       secret: true,
       toFillIn: true,
     },
@@ -99,18 +99,18 @@ export const ACCESS = {
       parser: AUDIENCES,
       default: '',
       sentence:
-        'Access tokens of Entra are accepted if they are for one of these: client ids of the API, or its URIs, separated by commas. Needs `ENTRA_TENANTS`.',
+        'Client ids or URIs of the API in Entra, separated by commas. The API accepts access tokens that are for one of them. Needs `ENTRA_TENANTS`.',
     },
     ENTRA_TENANTS: {
       parser: TENANTS,
       default: '',
-      sentence: 'Tenants whose access tokens are accepted, separated by commas.',
+      sentence: 'Tenants whose access tokens the API accepts, separated by commas.',
     },
     AUTH: {
       parser: oneOf(['none']),
       default: null,
       sentence:
-        '`none`: anybody may do everything. Only if something in front of Callkeeper checks who asks.',
+        '`none`: anybody may do everything. Set it only if something in front of Callkeeper checks who sends requests.',
       example: 'none',
     },
   },
@@ -140,20 +140,21 @@ export const WEBHOOKS = {
       default: '',
       defaultSays: 'none: only apps with secrets in `APPS_FILE` have webhooks',
       sentence:
-        'Secrets that sign webhooks, as Standard Webhooks has them, separated by commas; all of them sign. `echo whsec_$(openssl rand -base64 32)` prints one.',
+        'Secrets of Standard Webhooks, separated by commas: Callkeeper signs each webhook with all of them. `echo whsec_$(openssl rand -base64 32)` prints one.',
       secret: true,
     },
     WEBHOOK_HOSTS: {
       parser: WEBHOOK_HOSTS,
       default: '',
       sentence:
-        'Hosts that the `webhookUrl` of a call may name, separated by commas. `*.example.com` means all hosts below it.',
+        'Hosts that the `webhookUrl` of a call may name, separated by commas. `*.example.com` means all hosts below `example.com`.',
       example: 'bot.example.com,*.hooks.example.com',
     },
     WEBHOOK_URL: {
       parser: text(isWebhookUrl, 'must be an https:// URL without a user'),
       default: null,
-      sentence: 'URL for calls without a webhook whose app has none either.',
+      sentence:
+        'Where Callkeeper posts events if neither the call nor its app has a webhook. The host need not be in `WEBHOOK_HOSTS`.',
       example: 'https://bot.example.com/callkeeper',
     },
     WEBHOOK_ALLOW_PRIVATE: {
@@ -168,29 +169,30 @@ export const WEBHOOKS = {
 export const NOTIFICATIONS = {
   title: 'Notifications from bots',
   intro:
-    "How to check Graph's own token on what bots pass on to `POST /notifications`: see [notifications.md](notifications.md).",
+    "Bots forward Graph's notifications to `POST /notifications`. These variables say whether and how Callkeeper checks that Graph signed them: see [notifications.md](notifications.md).",
   variables: {
     NOTIFICATIONS_JWT: {
       parser: oneOf(['off', 'required']),
       default: 'off',
-      sentence: "`required`: notifications are accepted only with Graph's own token.",
+      sentence:
+        "`required`: Callkeeper accepts notifications only with Graph's own token. `off`: it does not check that token.",
       example: 'required',
     },
     NOTIFICATIONS_OPENID_URL: {
       parser: url(SERVICE_OR_LOOPBACK_URL),
       default: 'https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration',
-      sentence: 'OpenID configuration that names the keys of that token.',
+      sentence: 'OpenID configuration that says where the keys for that token are.',
     },
     NOTIFICATIONS_ISSUERS: {
       parser: list(),
       default: 'https://api.botframework.com,https://graph.microsoft.com',
-      sentence: 'Issuers that are accepted, separated by commas.',
+      sentence: 'Issuers of that token that Callkeeper accepts, separated by commas.',
     },
     NOTIFICATIONS_AUDIENCES: {
       parser: list(),
       default: '',
       defaultSays: 'the client ids of the apps',
-      sentence: 'Audiences that are accepted, separated by commas.',
+      sentence: 'Audiences of that token that Callkeeper accepts, separated by commas.',
     },
   },
 } as const satisfies Group;

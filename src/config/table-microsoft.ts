@@ -37,7 +37,7 @@ export const APP = {
       parser: text(),
       default: null,
       defaultSays: ONE_OF_THREE,
-      sentence: 'Client secret.',
+      sentence: 'Client secret of the bot.',
       secret: true,
       toFillIn: true,
     },
@@ -66,14 +66,15 @@ export const APP = {
       parser: text(),
       default: null,
       defaultSays: ONE_OF_THREE,
-      sentence: 'File with the token of another issuer, such as Kubernetes (workload identity).',
+      sentence:
+        'File with a token of another issuer, such as Kubernetes, that Entra accepts instead of a secret (workload identity).',
       example: '/var/run/secrets/azure/tokens/azure-identity-token',
     },
     APPS_FILE: {
       parser: text(),
       default: null,
       sentence:
-        'YAML file with several apps, instead of the `AZURE_` variables: see [apps.md](apps.md). A replica reads it again when it changes.',
+        'YAML file with several apps, instead of the variables above: see [apps.md](apps.md). A replica reads it again when it changes.',
       example: '/etc/callkeeper/apps.yaml',
     },
     GRAPH_CLOUD: {
@@ -86,14 +87,14 @@ export const APP = {
       parser: url(GRAPH_URL),
       default: null,
       defaultSays: 'from the cloud',
-      sentence: 'For a gateway or the simulator. Must end in `/v1.0` or `/beta`.',
+      sentence: 'Where Graph is, for a gateway or the simulator. Must end in `/v1.0` or `/beta`.',
       example: 'https://graph.example.com/v1.0',
     },
     AZURE_AUTHORITY_HOST: {
       parser: url(SERVICE_URL),
       default: null,
       defaultSays: 'from the cloud',
-      sentence: 'For a gateway or the simulator: where tokens come from.',
+      sentence: 'Where tokens come from, for a gateway or the simulator.',
       example: 'https://login.example.com',
     },
   },
@@ -118,13 +119,13 @@ export const CALLS = {
       parser: duration(0, DAY_MS),
       default: '10m',
       sentence:
-        "Time from the end of an owner's lease until its calls are stopped, from 30s (with an interval of 15m) to 24h: see [owners.md](owners.md).",
+        "Time from the end of an owner's lease until Callkeeper stops its calls, from 30s (less with an interval below 5m) to 24h: see [owners.md](owners.md).",
     },
     GRAPH_CONNECTIONS: {
       parser: integer(LEAST_PLACES, 1_024),
       default: '64',
       sentence:
-        'Connections of one replica to Graph, and so how many keepAlives it sends at once. Apps and tenants share them fairly: all those whose keepAlives fail get at most a quarter of the connections together, and all those that have no answer yet another quarter.',
+        'How many connections to Graph a replica has, and so how many keepAlives it sends at once. Apps and tenants share them fairly: those whose keepAlives fail use at most a quarter of the connections, and new ones, which had no answer yet, at most another quarter.',
     },
     SHUTDOWN_TIMEOUT: {
       parser: duration(100, 600_000),
@@ -149,7 +150,7 @@ export const NETWORK = {
       parser: PROXY,
       default: null,
       sentence:
-        'The same for `http://` requests. Microsoft takes only `https://`, so this is for a `GRAPH_BASE_URL` that starts with `http://`, such as that of the simulator.',
+        'The same for `http://` requests. Microsoft accepts only `https://`, so you need this only for a `GRAPH_BASE_URL` that starts with `http://`, such as that of the simulator.',
       lowerCaseToo: true,
       example: 'http://proxy.example.com:3128',
     },
@@ -157,7 +158,7 @@ export const NETWORK = {
       parser: NO_PROXY,
       default: null,
       sentence:
-        '`*`, or hosts (subdomains included), `*.example.com`, addresses, and networks such as `10.0.0.0/8`, separated by commas. A network matches only URLs with an address, because names are not looked up.',
+        'Where Callkeeper connects without a proxy: `*` for everywhere, or hosts (with their subdomains), `*.example.com`, addresses, and networks such as `10.0.0.0/8`, separated by commas. A network matches only URLs with an address, because Callkeeper does not look up names for this.',
       lowerCaseToo: true,
       example: 'localhost,127.0.0.1,10.0.0.0/8',
     },
@@ -165,7 +166,7 @@ export const NETWORK = {
       parser: text(),
       default: null,
       sentence:
-        'PEM file of private CAs, for Graph, tokens, Redis and webhooks. If the environment names one file and `.env` another, both count.',
+        'PEM file of private CAs, for Graph, tokens, Redis and webhooks. If the environment names one file and `.env` another, Callkeeper trusts both.',
       example: '/etc/callkeeper/private-ca.pem',
     },
   },

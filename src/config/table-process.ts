@@ -44,12 +44,12 @@ export const TRACES = {
     OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: {
       parser: oneOf(['http/protobuf']),
       default: 'http/protobuf',
-      sentence: 'The only protocol that there is.',
+      sentence: 'The only protocol that Callkeeper supports.',
     },
     OTEL_EXPORTER_OTLP_PROTOCOL: {
       parser: oneOf(['http/protobuf']),
       default: 'http/protobuf',
-      sentence: 'The only protocol that there is.',
+      sentence: 'The only protocol that Callkeeper supports.',
     },
     OTEL_TRACES_SAMPLER: {
       parser: oneOf(SAMPLERS),
@@ -120,13 +120,13 @@ const isKey = (value: string) => /^[\x21-\x7e]{1,16384}$/.test(value);
 export const COMMANDS = {
   title: 'Command line',
   intro:
-    'For the commands that ask a running daemon: see [cli.md](cli.md). A replica does not read these.',
+    'For the commands that ask a running replica: see [cli.md](cli.md). A replica itself does not read these.',
   variables: {
     CALLKEEPER_URL: {
       parser: REMOTES,
       default: '',
       defaultSays: 'this machine, by `HOST` and `PORT`',
-      sentence: 'Where the daemon is. Several replicas are separated by commas.',
+      sentence: 'Address of the replica, or addresses of several, separated by commas.',
       readBy: 'commands',
       example: 'http://127.0.0.1:8080',
     },

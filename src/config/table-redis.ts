@@ -24,7 +24,7 @@ const SERVERNAME: Parser<string> = {
 export const REDIS_GROUP = {
   title: 'Redis',
   intro:
-    'Redis 6.2 or newer with `maxmemory-policy noeviction`. For Entra ID and passwords that change see [redis.md](redis.md#passwords-that-change).',
+    'Callkeeper needs Redis 6.2 or newer with `maxmemory-policy noeviction`. For Entra ID and passwords that change see [redis.md](redis.md#passwords-that-change).',
   variables: {
     REDIS_URL: {
       parser: REDIS,
@@ -40,14 +40,14 @@ export const REDIS_GROUP = {
       parser: text(),
       default: null,
       sentence:
-        'File with the URL, for a password that changes. A replica reads it again when it changes.',
+        'File with that URL, instead of `REDIS_URL`, for a password that changes. A replica reads the file again when it changes.',
       example: '/run/secrets/redis-url',
     },
     REDIS_PASSWORD: {
       parser: text(),
       default: null,
       sentence:
-        'For docker compose only, which makes `REDIS_URL` of it. Letters and digits, because it goes into a URL.',
+        'Only for docker compose, which puts it into `REDIS_URL`. Use only letters and digits, because it is part of a URL.',
       readBy: 'compose',
       toFillIn: true,
     },
@@ -60,7 +60,7 @@ export const REDIS_GROUP = {
       parser: oneOf(['url', 'entra']),
       default: 'url',
       sentence:
-        '`url`: the user and the password are in `REDIS_URL`. `entra`: the password is a token of Entra ID, by default of the managed identity of the host.',
+        '`url`: the user and the password are in `REDIS_URL`. `entra`: the password is a token of Entra ID, by default for the managed identity of the host.',
       example: 'entra',
     },
     REDIS_ENTRA_CLIENT_ID: {
@@ -74,21 +74,22 @@ export const REDIS_GROUP = {
       parser: ID,
       default: null,
       defaultSays: 'none: a managed identity',
-      sentence: 'Tenant of the app. Needs one of the next two.',
+      sentence:
+        'Tenant of the app. Needs `REDIS_ENTRA_CLIENT_SECRET` or `REDIS_ENTRA_FEDERATED_TOKEN_FILE`.',
       example: '00000000-0000-0000-0000-000000000000',
     },
     REDIS_ENTRA_CLIENT_SECRET: {
       parser: text(),
       default: null,
-      defaultSays: 'an app needs one of these two',
+      defaultSays: 'none; an app needs this or a token file',
       sentence: 'Client secret of the app.',
       secret: true,
     },
     REDIS_ENTRA_FEDERATED_TOKEN_FILE: {
       parser: text(),
       default: null,
-      defaultSays: 'an app needs one of these two',
-      sentence: 'File with the token of another issuer (workload identity).',
+      defaultSays: 'none; an app needs this or a secret',
+      sentence: 'File with a token of another issuer for the app (workload identity).',
       example: '/var/run/secrets/azure/tokens/azure-identity-token',
     },
     REDIS_ENTRA_SCOPE: {
