@@ -11,14 +11,14 @@ using System.Threading.Tasks;
 static class Bot
 {
     static readonly string Url = Environment.GetEnvironmentVariable("CALLKEEPER_URL") ?? "http://127.0.0.1:8080";
-    static readonly string Simulator = Environment.GetEnvironmentVariable("SIMULATOR"); // in Graph's place
+    static readonly string Simulator = Environment.GetEnvironmentVariable("SIMULATOR"); // the simulator stands in for Graph
     /// This process owns its calls: if it dies, Callkeeper stops them. In a pod, the machine's name
     /// is the name of the pod. A container that restarts keeps that name, so a random part is
     /// added.
     static readonly string Owner = Environment.MachineName + "-" + Guid.NewGuid().ToString("N").Substring(0, 8);
     static readonly TimeSpan Lease = TimeSpan.FromSeconds(90);
     static readonly HttpClient Http = new HttpClient { BaseAddress = new Uri(Url + "/"), Timeout = TimeSpan.FromSeconds(10) };
-    static readonly HttpClient ToGraph = new HttpClient { Timeout = TimeSpan.FromSeconds(10) }; // never shown the key
+    static readonly HttpClient ToGraph = new HttpClient { Timeout = TimeSpan.FromSeconds(10) }; // without Callkeeper's key
     static readonly Callkeeper Callkeeper = new Callkeeper(() => Http);
 
     /// Renews the lease three times per lease, so that one renewal may fail. If "renewedAt" is not

@@ -5,7 +5,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 CALLKEEPER_URL = os.environ.get("CALLKEEPER_URL", "http://127.0.0.1:8080")
-SIMULATOR = os.environ["SIMULATOR"]  # in Graph's place
+SIMULATOR = os.environ["SIMULATOR"]  # the simulator stands in for Graph
 # This process owns its calls: if it dies, Callkeeper stops them. In a pod, the host name is the
 # name of the pod. A container that restarts keeps that name, so a random part is added.
 OWNER = f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
