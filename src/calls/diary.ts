@@ -9,29 +9,29 @@ import type { Clock, Observer } from './ports.ts';
 import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
 import type { Wheel } from './wheel.ts';
 
-/** What a replica has written down about its own work. */
+/** A replica's report of its own work, stored in Redis. Every replica reads those of the others. */
 export interface Page {
   readonly replica: string;
   readonly version: string;
   readonly startedAt: number;
-  /** When this was written. */
+  /** When the replica wrote this page. */
   readonly at: number;
-  /** null while it runs, and if nobody stopped it. */
+  /** When it was stopped in order; null if it runs or has died. */
   readonly stoppedAt: number | null;
-  /** Of the last deadline, the oldest first. */
+  /** What happened in the last deadline, by step and app; the oldest first. */
   readonly cells: readonly Cell[];
-  /** Of the last day, the oldest first. */
+  /** What was lost in the last day, and the outages of Redis; the oldest first. */
   readonly incidents: readonly (CallIncident | RedisIncident)[];
-  /** Why calls fail whose last attempt it made. */
+  /** Why calls fail now: those whose last keepAlive this replica made. */
   readonly causes: readonly Cause[];
-  /** The last success of each app, epoch ms. */
+  /** When the last successful keepAlive of each app was sent, epoch ms. */
   readonly successes: readonly (readonly [app: string, at: number])[];
 }
 
 /** For how long an incident is remembered. */
 export const INCIDENTS_MS = 24 * 60 * 60 * 1_000;
 const MOST_INCIDENTS = 100;
-/** Losses for the same reason this many steps apart are one incident. */
+/** Losses for the same reason are one incident if they are fewer steps than this apart. */
 const SAME_INCIDENT_STEPS = 15;
 
 export interface DiaryOptions {
@@ -44,7 +44,13 @@ export interface DiaryOptions {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Writes down what this replica does, for the time axis and for the morning after. */
+/**
+ * Writes down what happens to calls in this replica, so that the board can show the last deadline
+ * on a time axis, and the losses and outages of the last day on the morning after. It counts
+ * keepAlives by step and app (cells.ts), joins losses to incidents, and groups the calls that fail
+ * by cause (failing-calls.ts). `page` has all of this. Each replica stores its page in Redis
+ * (store/diaries.ts), and history.ts adds up the pages of all replicas.
+ */
 export class Diary implements Observer {
   readonly #options: DiaryOptions;
   readonly #startedAt: number;
@@ -62,12 +68,12 @@ export class Diary implements Observer {
     this.#failing = new FailingCalls(options);
   }
 
-  /** Counts why calls fail, with pauses: there may be a hundred thousand of them. */
+  /** Counts why calls fail. It yields after some of them: there may be a hundred thousand. */
   countCauses(current: CurrentCall): Generator<void, Cause[]> {
     return this.#failing.countCauses(current);
   }
 
-  /** @param causes as they were counted last */
+  /** @param causes the last result of {@link countCauses} */
   page(causes: readonly Cause[]): Page {
     const now = this.#options.clock.now();
     this.#forget(now);
@@ -124,6 +130,7 @@ export class Diary implements Observer {
     this.#stoppedAt = this.#options.clock.now();
   }
 
+  // Not in a diary.
   tracked(): void {}
   atRisk(): void {}
   notified(): void {}

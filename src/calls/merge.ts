@@ -6,8 +6,10 @@ import type { CallRecord, Stop } from './record.ts';
  *
  * Replicas, Redis and the stream of events each hold a view of a call, and each may be behind:
  * Redis may come back empty or old, a replica may have been cut off, an event may come twice or
- * late. A call that is missing somewhere may have been removed or lost there. Nobody can tell,
- * so nobody tries. Instead a view is one record, and two records always combine like this:
+ * late. If a view lacks a call, the call may have been removed or the view may have lost it. No
+ * code tries to tell these apart. Instead a view is one record of several parts. What the bot said
+ * about the call (track or stop) has a generation, which grows with each such word. Two records
+ * always combine like this:
  *
  *      replica A's record              replica B's record
  *   ┌──────────────────────┐        ┌──────────────────────┐
@@ -18,14 +20,15 @@ import type { CallRecord, Stop } from './record.ts';
  *   │ renewedAt 10:00      ├──────► │  renewedAt 10:15     │
  *   └──────────────────────┘        └──────────────────────┘
  *        merged: tracking gen 7, expiry for 10:00, renewedAt 10:15
+ *                (no stop: the one of gen 4 was for an earlier tracking, so it is dropped)
  *        state:  tracked, because the expiry was for an earlier renewal
  *
- * (There is a stop for each app, and each of them is a part.)
+ * (A record may have a stop for each app; each of them is a part.)
  *
  * The maximum of an order is commutative, associative and idempotent, and so is the merge. So
  * it does not matter in which order records meet, how often, or by which way; two parties that
  * have exchanged their records agree. The state of a call is a function of its record
- * (`removedOf`), and a merge only ever adds knowledge to it:
+ * (`removedOf`):
  *
  *   track ──► tracked ──── stop ≥ its generation ────► untracked     (a later track begins again)
  *              ▲  │  └──── Graph's 404 ──────────────► ended   ──┐
@@ -37,8 +40,8 @@ import type { CallRecord, Stop } from './record.ts';
 export function merge(a: CallRecord, b: CallRecord): CallRecord {
   return withoutDeadParts({
     id: a.id,
-    // A tenant from Graph makes no new generation; it only replaces a default. Nor does an earlier
-    // `trackedAt`: the clock of the later one was ahead.
+    // Two changes keep the generation: a tenant that Graph named replaces a default, and an earlier
+    // `trackedAt` replaces a later one, which came from a clock that was ahead.
     tracking: later(a.tracking, b.tracking, (part) => [
       part.generation,
       part.tenantIsDefault ? 0 : 1,
@@ -54,8 +57,8 @@ export function merge(a: CallRecord, b: CallRecord): CallRecord {
 
 /**
  * Drops parts that can never count again, such as an ending of generation 5 when the tracking has
- * generation 7, because the generation of a record never falls. So records stay small. The merge
- * keeps its laws: it drops the old part whichever record has it.
+ * generation 7: the generation of a tracking never falls. So records stay small. The merge is still
+ * commutative and associative, because it drops such a part whichever record has it.
  */
 function withoutDeadParts(record: CallRecord): CallRecord {
   const { tracking, stops, ending, expiry, renewedAt, failure } = record;
@@ -71,9 +74,11 @@ function withoutDeadParts(record: CallRecord): CallRecord {
 }
 
 /**
- * Combines what two parties know about one owner. Both records must have the same id. The last
- * renewal of a replica that did not know of a loss is kept in `earlierAt`: it shows that the loss
- * was a mistake.
+ * Combines what two parties know about one owner. Both records must have the same id.
+ *
+ * A lease that was renewed by a replica that knew of the last loss wins over one by a replica that
+ * did not, even if the latter was renewed later. `earlierAt` keeps that later renewal: it shows
+ * that the owner was alive, and that the loss was a mistake.
  */
 export function mergeOwners(a: OwnerRecord, b: OwnerRecord): OwnerRecord {
   const lease = later(a.lease, b.lease, (part) => [part.after, part.renewedAt]);
@@ -100,7 +105,7 @@ function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord[
   return Object.fromEntries(merged) as CallRecord['stops'];
 }
 
-/** An app may have the name of a property that every object has, such as `constructor`. */
+/** The stop for an app. An app may be called like a property of every object: `constructor`. */
 function stopIn(stops: CallRecord['stops'], app: string): Stop | null {
   return Object.hasOwn(stops, app) ? (stops[app] ?? null) : null;
 }

@@ -19,29 +19,30 @@ export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'on
   };
 
 /**
- * A write waits for more outcomes for this share of the interval: outcomes come one by one, and a
- * write for each would cost Redis five times as much. If the replica is killed meanwhile, another
- * one repeats the requests of that time.
+ * Outcomes come one by one, and a write for each would cost Redis five times as much. So a write
+ * waits for more outcomes, for this share of the interval, up to the cap. If the replica is killed
+ * meanwhile, another one sends the keepAlives of that time again.
  */
 const GATHER_SHARE = 1 / 1_000;
 const GATHER_CAP_MS = 200;
 
 /**
- * Keeps calls alive. Every keepAlive of this process goes this one way: those of a slot's visit, a
- * new call, a retry or a request on demand.
+ * Keeps calls alive. Every keepAlive of this process goes this one way, whether a slot's visit, a
+ * new call, a retry or a request on demand asked for it. The token gate is only for calls whose app
+ * and tenant have no valid token yet: they must not take places of the limiter.
  *
  * ```
  *  keep ──▶ token gate ──▶ limiter ──▶ look again ──▶ send ──▶ outcomes ──▶ planner ──┐
- *   ▲     (none at hand)   (fair)   (stopped? renewed?)     (written in     (retries) │
+ *   ▲      (if no token)   (fair)   (stopped? renewed?)     (written in     (retries) │
  *   │                                                        batches)                 │
  *   └──────────────────────── read the record again ◀─────────────────────────────────┘
  * ```
  *
- * No caller waits for another call's request: `keep` returns at once, and a failed call is planned
- * by its record's `retryAt`. A call is on this way at most once at a time; handing it in again
- * joins the first. The promise rests on the records alone: if this replica dies, the calls that
- * were on the way are still due, and the slot's next turn or the watch of another replica finds
- * them.
+ * No caller waits for another call's request: `keep` returns at once, and the planner retries a
+ * failed call at its record's `retryAt`. A call is on this way at most once at a time; a call that
+ * is handed in again joins itself. Nothing here has to survive the replica: if it dies, the records
+ * say that the calls on the way are still due, and the slot's next turn or the watch of another
+ * replica finds them.
  */
 export class Keeper implements CallKeeper {
   readonly #options: KeeperOptions;
@@ -51,6 +52,7 @@ export class Keeper implements CallKeeper {
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
   #isClosed = false;
+  /** See {@link refused}. */
   readonly #refused: Call[] = [];
 
   constructor(options: KeeperOptions) {
@@ -148,9 +150,10 @@ export class Keeper implements CallKeeper {
   }
 
   /**
-   * Joins the call that is already on its way. If that has waited for long, its lane is in trouble,
-   * and the wait counts as a failure: so the bot learns that the call is at risk or has expired. It
-   * counts as a refusal, because of the long pause: an earlier retry would change nothing.
+   * Joins the call that is already on its way. If it has waited for long, its lane is in trouble.
+   * Then the wait counts as a failure, so that the bot learns that the call is at risk or expired.
+   * The failure is of the kind `refused`, which has the longest pause between attempts: to retry
+   * earlier would change nothing.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;
@@ -175,11 +178,13 @@ export class Keeper implements CallKeeper {
     this.#outcomes.add({ pending, asked: pending.call, outcome });
   }
 
+  /** Its `trackUntil` has come: the outcome null makes the write take it off the schedule. */
   #stop(pending: Pending): void {
     pending.isSent = true;
     this.#outcomes.add({ pending, asked: pending.call, outcome: null });
   }
 
+  /** A call whose wait was written as a failure, and that is still tracked, goes on waiting. */
   #written({ pending, outcome, isWaiting }: Settled, call: Call | RemovedCall | null): void {
     const isOnSchedule = call !== null && !isRemoved(call);
     if (isOnSchedule) this.#planner.plan(call);

@@ -32,19 +32,25 @@ export interface WatchOptions {
   readonly log: Logger;
 }
 
+/** The next check of a slot. */
 interface Look {
+  /** When to make it. */
   at: number;
+  /** The turn that it is about: calls that were renewed since then are fine. */
   turnAt: number;
+  /** Whether it is being made. */
   busy: boolean;
 }
 
 /**
  * Checks each slot a grace after its turn, and visits it if calls are still due. It need not know
- * why: Redis may be out, a scheduler lost, a worker deaf, or there is a bug. It looks only at the
- * result, the calls that should have been renewed and were not.
+ * why: Redis may be out, BullMQ may have lost a scheduler, a worker may take no jobs, or there may
+ * be a bug. The watch looks only at the result: calls that should have been renewed and were not.
+ * It leaves out those that this replica's keeper already has in hand.
  *
  * The check reads each slot from Redis once an interval. That is also how the local registry learns
- * about the renewals of other replicas.
+ * about the renewals of other replicas. While Redis is out, the check uses the local registry
+ * alone, and so the watch keeps all calls alive.
  */
 export class Watch {
   readonly #options: WatchOptions;
@@ -67,7 +73,7 @@ export class Watch {
     this.#watching = this.#watch().catch(this.#options.onFatal);
   }
 
-  /** Checks all slots within a grace, because perhaps no other replica visits them. */
+  /** Checks all slots within a grace, for when no other replica may be visiting them. */
   lookSoon(): void {
     const { wheel, clock, graceMs } = this.#options;
     const now = clock.now();
@@ -104,7 +110,7 @@ export class Watch {
     }
   }
 
-  /** The clock was set back, so the turn that this slot waits for is far in the future. */
+  /** For after the clock was set back: the turn that this slot waits for is far in the future. */
   #lookAfresh(slot: number, look: Look, now: number): void {
     const { wheel, graceMs } = this.#options;
     look.turnAt = turnAtOrBefore(slot, now, wheel);
@@ -143,7 +149,8 @@ export class Watch {
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
-    // A plan for much later was made before the clock was set back: ignore it.
+    // Only plans that come due within a grace count: a later one was made before the clock was set
+    // back.
     const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
     if (missed.length === 0) {
       const waiting = later.flatMap((id) => slots.call(id) ?? []);
@@ -170,6 +177,7 @@ export class Watch {
   }
 }
 
-/** The first bounds how late a change is noticed; the second keeps the loop from spinning. */
+/** So that the loop notices within this time that the clock or a plan has changed. */
 const MOST_SLEEP_MS = 1_000;
+/** Keeps the loop from spinning. */
 const LEAST_SLEEP_MS = 5;

@@ -22,14 +22,15 @@ export interface DiariesOptions {
   readonly log: Pick<Logger, 'debug'>;
 }
 
-/** Pages that are kept: a replica that crashes over and over begins a page each time. */
+/** Limit of pages in Redis: a replica that crashes over and over begins a new page each time. */
 const MOST_PAGES = 50;
 
 /**
- * The diaries of all replicas. Each replica writes its own page into one hash with each heartbeat
- * and reads those of the others: three commands, and no page is written by two. So the pages
- * survive the replica that wrote them, and a Redis that lost its data has them all again after a
- * heartbeat. While Redis is out there is this replica's page, and the others as they were last.
+ * The diaries of all replicas. With each heartbeat a replica writes its own page into one hash of
+ * Redis and reads all others: three commands. No two replicas write the same page, so nothing has
+ * to be merged. A page survives the replica that wrote it. If Redis loses its data, the replicas
+ * that run write their pages again with the next heartbeat. While Redis is out, this replica has
+ * its own page, and the others as it last read them.
  */
 export class Diaries {
   readonly #options: DiariesOptions;
@@ -60,7 +61,7 @@ export class Diaries {
     }
   }
 
-  /** The next heartbeat tries again. */
+  /** Ignores a failure, because the next heartbeat tries again. */
   async #tryExchange(): Promise<void> {
     await this.exchange().catch((err: unknown) =>
       this.#options.log.debug({ err }, 'no diaries exchanged'),
@@ -74,7 +75,7 @@ export class Diaries {
     link.on('beat', () => this.#tryExchange());
   }
 
-  /** Rejects if Redis does not answer. */
+  /** Writes this replica's page, reads the others, and deletes old ones. Rejects without Redis. */
   async exchange(): Promise<void> {
     const { redis, replica } = this.#options;
     const own = await this.#own();
@@ -158,7 +159,7 @@ const PAGE = Compile(
   }),
 );
 
-/** null for a page that another version wrote otherwise; its replica is alive all the same. */
+/** null if another version wrote the page in another form; its replica may still be alive. */
 function readPage(replica: string, text: string): Page | null {
   try {
     const page: unknown = JSON.parse(text);

@@ -16,13 +16,17 @@ import { assertReadable, checkFor, parseJson, UnreadableError } from './stored-t
 /**
  * How the record of a call is stored, in Redis and in memory:
  *
- *   1owner@app                                                  after the version
+ *   1owner@app
  *   [[1795819978158,1795819978158],["0mwzkuje6yb7u","1111…",true]]
- *     └ the instants, see `atOf`     └ all else, by position
  *
- * Visits and counts read no further than the instants: a replica that passes over a thousand calls
- * to find the ten that are due parses none of the others whole. No field is stored twice, and
- * nothing is written for what is null or empty at the end of a list.
+ * The first character is the version; the rest of that line is the id of the owner, or `@app` if
+ * the call has none. The second line is a list of parts: the instants (see `atOf`), and then the
+ * tracking, stops, failure, ending and expiry. The fields of a tracking and of a failure come by
+ * position, without those that stand elsewhere.
+ *
+ * Visits and counts read no further than the instants: a replica that looks through a thousand
+ * calls for the ten that are due does not parse the others whole. No field is stored twice. Nulls
+ * and empty parts at the end of a list are left out.
  */
 const VERSION = '1';
 const READABLE: ReadonlySet<string> = new Set(['1']);
@@ -52,11 +56,12 @@ export function encodeRecord(record: CallRecord): string {
 }
 
 /**
- * A part of the record as a list. A field that is stored elsewhere is not in it; the others follow
- * in the order of the schema, so a new field is added at the end of its schema and nowhere else.
+ * Turns a part of the record into a list of its fields, and back. The list has the order of the
+ * schema, without the fields that are stored elsewhere. So a new field must come at the end of its
+ * schema.
  */
 class Part<T extends object> {
-  /** Has all fields, in the order of the schema: the merge compares the texts of parts. */
+  /** Every part has all fields in this order, because the merge compares parts by their JSON. */
   readonly #empty: Readonly<Record<string, unknown>>;
   readonly #listed: readonly (keyof T & string)[];
 
@@ -96,7 +101,7 @@ const TRACKING = new Part<Tracking>(TrackingSchema, [
 ]);
 const FAILURE = new Part<Failure>(FailureSchema, ['at', 'retryAt']);
 
-/** Only of a text that {@link encodeRecord} has made. */
+/** The text must be one that {@link encodeRecord} has made: this does not validate it. */
 export function readHead(text: string): Head {
   const end = text.indexOf('\n');
   const list = text.slice(end + 2, text.indexOf(']', end) + 1);
@@ -158,6 +163,7 @@ export function decodeRecord(id: string, text: string): CallRecord {
   return record;
 }
 
+/** Names the instants, which the text has in this order. */
 function atOf<T>(instants: readonly T[]) {
   const [
     renewedAt = null,
@@ -170,14 +176,14 @@ function atOf<T>(instants: readonly T[]) {
   return { renewedAt, trackedAt, startedAt, failedAt, retryAt, trackUntil };
 }
 
-/** null for nothing. */
+/** A part as a list; null if the text lacks it. */
 function listOf(value: unknown): unknown[] | null {
   if (value === undefined || value === null) return null;
   if (Array.isArray(value)) return value;
   throw new UnreadableError('its parts are not lists');
 }
 
-/** Drops what is null or empty at the end, except the first. */
+/** Drops nulls and empty parts at the end of a list, but never its first item. */
 function trim(parts: unknown[]): unknown[] {
   while (parts.length > 1 && saysNothing(parts.at(-1))) parts.pop();
   return parts;

@@ -15,7 +15,7 @@ export interface RegistryOptions<R extends Identified>
     SharedTextsOptions<R> {
   /** Whether to ask Redis at all. */
   readonly isUp: () => boolean;
-  /** Whether a tracked record is so old, by its text, that it must not be written back. */
+  /** Whether a tracked record, by its text, is too old to write back to a Redis that lacks it. */
   readonly isStale: (text: string) => boolean;
 }
 
@@ -30,18 +30,21 @@ export interface SyncOptions {
 
 /** What a sync did, in records. */
 export interface Synced {
-  /** Learned from Redis. */
+  /** Records that Redis changed here. */
   readonly learned: number;
-  /** Written to Redis. */
+  /** Records that were written to Redis. */
   readonly pushed: number;
-  /** How many of these are tracked records that Redis did not know. */
+  /** How many of the pushed ones are tracked records that Redis lacked: it had lost them. */
   readonly lost: number;
 }
 
 /**
- * Everything that is known about the calls, or about the owners: this replica's copy, and Redis.
- * There is one way to write, `update`, and one way to repair, `sync`; both merge, and neither asks
- * why the two differ.
+ * The records of all calls, or of all owners, in two copies: `local` in memory and `shared` in
+ * Redis. There is one way to write, `update`, and one way to repair, `sync`. Both merge, and
+ * neither asks why the two copies differ.
+ *
+ * `RecordWriter` replaces a text in Redis only if it is still the expected one. Otherwise another
+ * replica was first: the writer merges the text that Redis has, and tries again.
  */
 export class Registry<R extends Identified = CallRecord> implements RecordRegistry<R> {
   readonly #options: RegistryOptions<R>;
@@ -82,6 +85,10 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return isUp() && (await this.#writer.write(open, [])).isAnswered;
   }
 
+  /**
+   * The records of a slot. If Redis lacks a record that it once acknowledged, this leaves it out:
+   * Redis may have removed it since, and if Redis lost it, the next sync writes it back.
+   */
   async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]> {
     const { kind, local, shared, isUp } = this.#options;
     const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
@@ -99,8 +106,8 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 
   /**
-   * What this replica and Redis know about calls. If Redis does not answer, what this replica
-   * knows.
+   * What this replica and Redis know about calls, merged. If Redis does not answer, the result is
+   * what this replica knows.
    */
   async read(ids: readonly string[]): Promise<R[]> {
     const { local, shared, isUp } = this.#options;
@@ -128,7 +135,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
    * Exchanges a slot with Redis: afterwards both know what either knew. Empty, older and
    * failed-over Redis are the same case.
    *
-   * @throws StoreUnavailableError if Redis does not answer; then some of it may have been done
+   * @throws StoreUnavailableError if Redis does not answer; some records may have been exchanged
    */
   async sync(slot: number, { removedSince }: SyncOptions): Promise<Synced> {
     const { local, shared } = this.#options;
@@ -147,6 +154,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return await this.#exchange(there);
   }
 
+  /** Merges each text of Redis ('' if it has none), then writes those that Redis has otherwise. */
   async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
     const { kind, local } = this.#options;
     let learned = 0;

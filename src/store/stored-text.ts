@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-/** A text that is not a valid record. */
+/** A text in Redis is not a valid record of this version. */
 export class UnreadableError extends Error {
   readonly code = 'UNREADABLE';
   /** A later version of Callkeeper wrote it: it must not be overwritten. */
@@ -14,9 +14,9 @@ export class UnreadableError extends Error {
 }
 
 /**
- * A text begins with the version of its form.
+ * Checks the version of a text: its first character, a digit.
  *
- * @param readable the versions that can be read; a field that an older one lacks is null
+ * @param readable the versions that this replica reads; a field that an older one lacks is null
  * @throws UnreadableError
  */
 export function assertReadable(text: string, readable: ReadonlySet<string>): void {
