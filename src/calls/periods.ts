@@ -1,42 +1,45 @@
 import { retryPolicy } from './retry.ts';
 import { SLOTS, slotWidthMs } from './wheel.ts';
 
-/** For requests to Graph, in ms: connecting with TLS; the limits of a request; one token, discovery included. */
+/** Limits of a request to Graph, in ms. */
 export interface GraphTimeouts {
+  /** To connect, with TLS. */
   connectMs: number;
   headersMs: number;
   bodyMs: number;
+  /** For the whole request. */
   totalMs: number;
+  /** To get a token from Entra, with the discovery. */
   tokenMs: number;
 }
 
 /**
- * Every period of the daemon, in ms. All are derived from the interval and the
- * deadline, so that a wheel turned fast, in a test or a demo, behaves as the
- * real one does; the ceilings are for the real one.
+ * How long the daemon waits for what, in ms. All of it follows from the interval and the deadline,
+ * so that a fast wheel, in a test or a demo, behaves like the real one. The ceilings are the values
+ * of the real one.
  */
 export interface Periods {
-  /** Between two looks over the schedulers. */
+  /** Between two checks of all schedulers. */
   readonly lookOverMs: number;
-  /** A turn that has not begun so long after its time was missed, unless its job only waits. */
+  /** A turn counts as missed if its visit has not begun this long after it and no job waits. */
   readonly turnGraceMs: number;
-  /** A visit whose replica gave no sign of life for so long is made by another. */
+  /** If a replica gives no sign of life for this long, another one makes its visit. */
   readonly lockMs: number;
-  /** A worker that has not asked for a job for this long is deaf: turns have come meanwhile. */
+  /** A worker that has not asked Redis for a job for this long is deaf, and is replaced. */
   readonly deafMs: number;
   /** Between two signs of life of a replica. */
   readonly heartbeatMs: number;
-  /** How long a replica that gives none is believed to live. */
+  /** For how long after its last sign of life a replica counts as alive. */
   readonly believedMs: number;
-  /** A visit that failed, as when Redis did not answer, is made again after this. */
+  /** From a visit that failed, for example because Redis did not answer, to its repetition. */
   readonly visitRetryMs: number;
   /** The watch looks at a slot this long after its turn, when a timely visit is over. */
   readonly watchGraceMs: number;
-  /** For this long a retry is left to the replica that planned it; then the watch makes it. */
+  /** How long a retry is left to the replica that planned it; then the watch makes it. */
   readonly retryGraceMs: number;
-  /** Without an answer from Redis for so long, it counts as out. */
+  /** Redis counts as out if it has not answered for this long. */
   readonly outGraceMs: number;
-  /** An instant so far ahead is no past event; a machine's clock so far off is wrong. */
+  /** A timestamp that is further ahead, or a machine's clock that is further off, is wrong. */
   readonly skewMs: number;
   /** How long Redis may take to answer a command. */
   readonly redisTimeoutMs: number;

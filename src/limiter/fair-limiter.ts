@@ -50,21 +50,21 @@ const MOST_AT_ONCE = 256;
  * together hold at most a quarter of the places, all doubtful ones another quarter, all slow ones
  * half, and all of these three quarters.
  *
- * **The worst case.** However many lanes hang or fail, three quarters of the places stay with the
- * lanes that succeed, once each of the others was tried; half of them while some are new; and
- * always a quarter of all with those that succeed promptly. They are late only where they need more
- * than that, or for the duration of one request: when a lane that had earned a large window begins
- * to hang, it keeps its places until those requests time out. A new lane
- * waits behind the lanes that are as new as it is, for one time limit times their number over a
- * quarter of the places if all of them hang, and behind no lane that was tried. A lane that recovers
- * waits for its next probe (one time limit, times the number of doubtful lanes over a quarter of
- * the places), and then has its whole window back within as many answer times as the window has
- * binary digits.
+ * **The worst case.** However many lanes hang or fail, the lanes that succeed have three quarters
+ * of the places, or half of them while there are new lanes. A quarter is always left for the lanes
+ * that succeed promptly. A healthy lane is late only if it needs more than that, or for the
+ * duration of one request: if a lane with a large window begins to hang, it keeps its places until
+ * those requests time out.
+ *
+ * A new lane waits only for other new lanes. If n of them hang, and a request times out after t, it
+ * waits for t · n / (a quarter of the places). A lane that recovers waits for its next probe: as
+ * long, with n doubtful lanes. Its window then doubles with each round of answers.
  *
  * **A lane that fails in part** keeps the places that its healthy calls need. With up to a fifth of
- * its requests throttled or timed out it can use three quarters of all places; with up to half of
- * them, three quarters of a quarter, as it is doubtful most of the time. The places that its failing
- * requests hold count as well: one that times out holds its place as long as many that succeed.
+ * its requests throttled or timed out it can use three quarters of all places. With up to half of
+ * them it is doubtful most of the time, and can use three quarters of the doubtful lanes' quarter.
+ * The places that its failing requests hold count as well: a request that times out holds its place
+ * as long as many that succeed.
  * Requests that are answered with failures of their own, such as refusals, never cut the window.
  *
  * Each lane keeps its waiting items in one heap, without a promise or closure for each.

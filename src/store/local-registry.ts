@@ -29,9 +29,9 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   #onChange: (before: string, after: string) => void = () => undefined;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
-  /** The ids that Redis has not acknowledged yet. This is what `durable: false` means. */
+  /** The ids whose records Redis has not acknowledged yet. */
   readonly #unacknowledged = new Set<string>();
-  /** Of these, the records that say something new. */
+  /** Those whose track, stop or state Redis does not know: their calls are `durable: false`. */
   readonly #news = new Set<string>();
   readonly #versions: number[];
 

@@ -14,7 +14,7 @@ export interface RecordWriterOptions<R extends Identified> {
   readonly onAnnounced: (announcement: Announcement, record: R) => void;
 }
 
-/** A change on its way: `expected` is the text that Redis is believed to hold. */
+/** A change that is not written yet. `expected` is the text that Redis probably has. */
 export interface Open<R> {
   readonly change: Change<R>;
   readonly index: number;
@@ -31,17 +31,20 @@ interface Draft<R> extends Open<R> {
 
 /** Changes in one batch. */
 const BATCH_SIZE = 1_000;
-/** In each round of a race one writer wins, so this many are enough unless someone writes in a loop. */
+/**
+ * In each round of a race one writer wins, so this many rounds are enough, unless somebody writes
+ * the same record in a loop.
+ */
 const MAX_ROUNDS = 32;
 
 /**
- * Writes changes to Redis: merges each into what is known here, compares with the text that Redis
- * has, and repeats the merge on that text if it is another one.
+ * Writes changes to Redis. It merges each change into the local record and replaces the text in
+ * Redis, if that is still the expected one. If not, it merges the text that Redis has, and repeats.
  */
 export class RecordWriter<R extends Identified> {
   readonly #options: RecordWriterOptions<R>;
   readonly #texts: SharedTexts<R>;
-  /** Announcements of writes that Redis did not answer: it may have taken them all the same. */
+  /** What the writes announced that Redis did not answer: it may have taken them all the same. */
   readonly #unheard = new Map<string, readonly Announcement[]>();
 
   constructor(options: RecordWriterOptions<R>, texts: SharedTexts<R>) {
@@ -49,12 +52,12 @@ export class RecordWriter<R extends Identified> {
     this.#texts = texts;
   }
 
-  /** A change to write, in the belief that Redis has the text that is known here. */
+  /** A change to write. It expects that Redis has the same text as the local registry. */
   open(change: Change<R>, index: number): Open<R> {
     return { change, index, expected: this.#options.local.text(change.id) };
   }
 
-  /** Makes a change that Redis did not take in the local copy alone, until a sync writes it. */
+  /** Makes a change in the local copy alone. A later sync writes it to Redis. */
   keepLocally(item: Open<R>): Changed<R> {
     const { local } = this.#options;
     const draft = this.#draft(item);
@@ -125,8 +128,8 @@ export class RecordWriter<R extends Identified> {
   }
 
   /**
-   * Redis has what is known here. If it took a write but its answer was lost, what that write
-   * announced is passed on now, unless it was passed on since or no longer holds.
+   * Notes that Redis has the local record. If it took an earlier write but its answer was lost,
+   * this passes on what that write announced, unless that was passed on since or no longer holds.
    */
   acknowledge(id: string, announced: readonly Announcement[] = []): void {
     const { kind, local, now, onAnnounced } = this.#options;
@@ -166,7 +169,7 @@ export class RecordWriter<R extends Identified> {
   }
 }
 
-/** At risk or recovered, a call is as well known to Redis as before. */
+/** False for `at-risk` and `recovered`: they change neither the bot's words nor the state. */
 function isAboutState({ type }: Announcement): boolean {
   return type !== 'at-risk' && type !== 'recovered';
 }
