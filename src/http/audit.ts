@@ -14,7 +14,7 @@ export interface AuditEntry {
 /** Logs a requested change in one line, without the key. */
 export function audit({ log, id: reqId, client, principal }: Asker, entry: AuditEntry): void {
   const line = { audit: true, principal: principal.name, ...entry, address: client, reqId };
-  log.info(line, 'change asked for');
+  log.info(line, 'change requested');
 }
 
 export type Denial = 'unauthorized' | 'forbidden' | 'rate-limited' | 'unverifiable';
