@@ -83,7 +83,7 @@ export function isRemoved(call: Call | RemovedCall): call is RemovedCall {
 }
 
 /**
- * Graph does not know the call, and never took a keepAlive for it: the id, the tenant or the cloud
+ * Graph does not know the call, and never accepted a keepAlive for it: the id, the tenant or the cloud
  * is wrong, or the call was over before it was tracked. Any other ending is a hang-up.
  */
 export function isUnknownToGraph(call: Call | RemovedCall): boolean {

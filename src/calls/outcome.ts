@@ -6,8 +6,8 @@ import type { CallError } from './call.ts';
  *
  * - `renewed`: Graph's own 2xx. The call lives.
  * - `ended`: Graph's own 404 with the code 8522. The call is over.
- * - `throttled`: Graph asks us to wait (429, or a 503 with `Retry-After`), for `retryAfterMs`; null
- *   if it did not say how long.
+ * - `throttled`: Graph asks us to wait (429, or 408 or any 5xx with `Retry-After`), for
+ *   `retryAfterMs`; null if it did not say how long.
  * - `refused`: 403, or Entra does not know the tenant (then nothing was sent). Only a person can
  *   fix it.
  * - `failed`: everything else. It is retried.

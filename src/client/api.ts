@@ -31,7 +31,7 @@ export interface Call {
   /** The configured app whose credentials keep the call alive. */
   readonly app: string;
   readonly tenantId: string;
-  /** When it was first tracked. RFC 3339, UTC, ms. */
+  /** Since when it is tracked; a repeat does not change it. RFC 3339, UTC, ms. */
   readonly trackedAt: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Where the events of this call are posted, if the bot set it. */
@@ -53,7 +53,7 @@ export interface Call {
   readonly reason?: RemovalReason | null | undefined;
   /** When the call was removed from the schedule; absent while it is tracked. RFC 3339, UTC, ms. */
   readonly goneAt?: string | undefined;
-  /** True if Graph ended it and never took a keepAlive for it: the id, the tenant or the cloud is wrong, or the call was over before it was tracked. Absent otherwise. */
+  /** True if Graph ended it without ever having accepted a keepAlive: the id, the tenant or the cloud is wrong, or the call was over before it was tracked. Absent otherwise. */
   readonly neverRenewed?: boolean | undefined;
   readonly consecutiveFailures: number;
   /** Since when the call has failed with under a third of its deadline left; null if it does not. RFC 3339, UTC, ms. */

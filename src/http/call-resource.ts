@@ -69,7 +69,7 @@ export const CallSchema = Type.Object(
     }),
     app: Type.String({ description: 'The configured app whose credentials keep the call alive.' }),
     tenantId: Type.String(),
-    trackedAt: Instant('When it was first tracked.'),
+    trackedAt: Instant('Since when it is tracked; a repeat does not change it.'),
     ...botFieldsOfAnswer,
     renewedAt: InstantOrNull('When the last successful keepAlive was sent.'),
     dueAt: InstantOrNull('The next planned keepAlive; null once the call is removed.'),
@@ -89,7 +89,7 @@ export const CallSchema = Type.Object(
     neverRenewed: Type.Optional(
       Type.Boolean({
         description:
-          'True if Graph ended it and never took a keepAlive for it: the id, the tenant or the cloud ' +
+          'True if Graph ended it without ever having accepted a keepAlive: the id, the tenant or the cloud ' +
           'is wrong, or the call was over before it was tracked. Absent otherwise.',
       }),
     ),
