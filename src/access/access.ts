@@ -17,7 +17,7 @@ export interface AccessOptions {
 const ANYONE: Principal = {
   name: 'anyone',
   scopes: new Set(['admin']),
-  reach: null,
+  visibleApps: null,
   rateLimit: null,
   stillHolds: () => true,
 };

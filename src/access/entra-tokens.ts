@@ -83,7 +83,7 @@ export class EntraTokens {
       scopes: new Set(
         Object.entries(ROLES).flatMap(([role, scope]) => (granted.includes(role) ? [scope] : [])),
       ),
-      reach: null,
+      visibleApps: null,
       rateLimit: null,
       stillHolds: () => this.#options.now() < endsAt,
     };

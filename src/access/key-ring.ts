@@ -95,7 +95,7 @@ export class KeyRing {
     return {
       name,
       scopes: new Set(scopes),
-      reach: apps && new Set(apps),
+      visibleApps: apps && new Set(apps),
       rateLimit,
       stillHolds: () => {
         const now = this.#held.get(hash);

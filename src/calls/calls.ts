@@ -5,11 +5,11 @@ import type { Notice, NoticeFate } from './notice.ts';
 import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallKeeper, CallRegistry, TooSoon } from './ports.ts';
-import { isWithin, meet, type Reach } from './principal.ts';
-import type { Forbidden } from './reach.ts';
+import { isWithin, meet, type VisibleApps } from './principal.ts';
 import { Stopping } from './stopping.ts';
 import type { Invalid, TrackRequest } from './track-request.ts';
 import { type Tracked, Tracking, type TrackingDeps } from './tracking.ts';
+import type { Forbidden } from './visible-apps.ts';
 
 /** How many notifications had which fate. */
 export type NotifyResult =
@@ -40,7 +40,7 @@ const BATCH_SIZE = 500;
 
 /** The calls for a client, with the methods that a route needs. */
 export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'within'>> {
-  within(reach: Reach): Pick<Calls, Wanted>;
+  within(visibleApps: VisibleApps): Pick<Calls, Wanted>;
 }
 
 /**
@@ -55,8 +55,10 @@ export class Calls {
   }
 
   /** Only the calls that a client may see and touch. */
-  within(reach: Reach): Calls {
-    return reach === this.#deps.reach ? this : new Calls({ ...this.#deps, reach });
+  within(visibleApps: VisibleApps): Calls {
+    return visibleApps === this.#deps.visibleApps
+      ? this
+      : new Calls({ ...this.#deps, visibleApps });
   }
 
   /**
@@ -105,11 +107,14 @@ export class Calls {
     of: {
       readonly total: number;
       readonly app?: string | undefined;
-      readonly reach?: Reach;
+      readonly visibleApps?: VisibleApps;
     },
   ): Promise<NotifyResult> {
     const { observer } = this.#deps;
-    const deps = { ...this.#deps, reach: meet(this.#deps.reach, of.reach ?? null) };
+    const deps = {
+      ...this.#deps,
+      visibleApps: meet(this.#deps.visibleApps, of.visibleApps ?? null),
+    };
     const fault = new Tracking(this.#deps).faultOf({ id: '', app: of.app ?? null });
     if (fault) return fault;
     const fates = await new Notified(new Tracking(deps), new Stopping(deps)).take(notices, of.app);
@@ -130,13 +135,13 @@ export class Calls {
   async find(id: string): Promise<Call | RemovedCall | null> {
     const [record] = await this.#deps.registry.read([id]);
     const call = record ? callOf(record) : null;
-    return call && isWithin(this.#deps.reach, call.app) ? call : null;
+    return call && isWithin(this.#deps.visibleApps, call.app) ? call : null;
   }
 
   /** One page of the calls; rejects with `CursorError` if the cursor is not one. */
-  list(query: Omit<ListQuery, 'reach'>): Promise<ListPage> {
-    const { registry, reach, slots } = this.#deps;
-    return listCalls(registry, slots, { ...query, reach });
+  list(query: Omit<ListQuery, 'visibleApps'>): Promise<ListPage> {
+    const { registry, visibleApps, slots } = this.#deps;
+    return listCalls(registry, slots, { ...query, visibleApps });
   }
 
   /**
@@ -153,10 +158,10 @@ export class Calls {
 
   /** One keepAlive now, outside the schedule; null if the call is not tracked. */
   async keepAliveNow(id: string): Promise<KeptNow | TooSoon | null> {
-    const { registry, keeper, reach } = this.#deps;
+    const { registry, keeper, visibleApps } = this.#deps;
     const [record] = await registry.read([id]);
     const call = record ? trackedCallOf(record) : null;
-    if (!call || !isWithin(reach, call.app)) return null;
+    if (!call || !isWithin(visibleApps, call.app)) return null;
     const result = await keeper.keepNow(call);
     if ('retryAfterMs' in result) return result;
     return { outcome: result.outcome, call: result.call ?? (await this.find(id)) ?? call };

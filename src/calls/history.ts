@@ -2,7 +2,7 @@ import { type Cause, mergeCauses } from './causes.ts';
 import { COUNTED, type Counted, STEPS } from './cells.ts';
 import { INCIDENTS_MS, type Page } from './diary.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
-import { isWithin, type Reach } from './principal.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 
 /** What happened within one step of the time axis. */
 export type Column = { readonly at: number } & Readonly<Record<Counted, number>>;
@@ -16,7 +16,12 @@ export interface Pages {
 }
 
 /** One column a step over the last deadline, the oldest first; the last one is not over yet. */
-export function columnsOf(pages: Pages, reach: Reach, now: number, deadlineMs: number): Column[] {
+export function columnsOf(
+  pages: Pages,
+  visibleApps: VisibleApps,
+  now: number,
+  deadlineMs: number,
+): Column[] {
   const stepMs = deadlineMs / STEPS;
   const last = Math.floor(now / stepMs);
   const columns = Array.from({ length: STEPS }, (_, i) => ({
@@ -26,7 +31,7 @@ export function columnsOf(pages: Pages, reach: Reach, now: number, deadlineMs: n
   for (const { cells } of [pages.own, ...pages.others]) {
     for (const { step, app, counts } of cells) {
       const column = columns[step - last + STEPS - 1];
-      if (!column || !isWithin(reach, app)) continue;
+      if (!column || !isWithin(visibleApps, app)) continue;
       for (const [i, value] of counts.entries()) column.counts[i] = (column.counts[i] ?? 0) + value;
     }
   }
@@ -45,10 +50,10 @@ export function sentWithin({ cells }: Page, now: number, intervalMs: number, dea
 }
 
 /** Why calls fail now. Of a replica that went away another one has taken over the calls. */
-export function causesIn({ own, others, alive }: Pages, reach: Reach): Cause[] {
+export function causesIn({ own, others, alive }: Pages, visibleApps: VisibleApps): Cause[] {
   const pages = [own, ...others.filter(({ replica }) => alive.has(replica))];
   return mergeCauses(
-    pages.flatMap(({ causes }) => causes).filter(({ app }) => isWithin(reach, app)),
+    pages.flatMap(({ causes }) => causes).filter(({ app }) => isWithin(visibleApps, app)),
   );
 }
 
@@ -62,10 +67,14 @@ export function successesIn({ own, others }: Pages): ReadonlyMap<string, number>
 }
 
 /** What happened within the last day, the latest first. */
-export function incidentsOf({ own, others, alive }: Pages, reach: Reach, now: number): Incident[] {
+export function incidentsOf(
+  { own, others, alive }: Pages,
+  visibleApps: VisibleApps,
+  now: number,
+): Incident[] {
   const pages = [own, ...others];
   const noted = pages.flatMap(({ incidents }) => incidents);
-  const ofCalls = noted.filter((one) => one.kind !== 'redis' && isWithin(reach, one.app));
+  const ofCalls = noted.filter((one) => one.kind !== 'redis' && isWithin(visibleApps, one.app));
   // Another replica's outage lasts only as long as it is alive.
   const outages = pages.flatMap(({ incidents, at, replica }) =>
     incidents

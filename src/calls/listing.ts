@@ -1,12 +1,12 @@
 import { type Call, callOf, isRemoved, type RemovedCall, type RemovedState } from './call.ts';
 import type { CallRegistry } from './ports.ts';
-import { isWithin, type Reach } from './principal.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 
 export interface ListQuery {
   readonly state: 'tracked' | RemovedState;
   readonly app?: string | undefined;
   /** The list has only calls of these apps. */
-  readonly reach: Reach;
+  readonly visibleApps: VisibleApps;
   readonly owner?: string | undefined;
   /** `key` or `key=value`; a call must have all of them. */
   readonly labels: readonly string[];
@@ -89,9 +89,9 @@ async function readState(
 /** Whether a call is within reach and has the app, owner and labels of the query. */
 export function matches(
   call: Call,
-  { app, owner, reach, labels }: Pick<ListQuery, 'app' | 'owner' | 'reach' | 'labels'>,
+  { app, owner, visibleApps, labels }: Pick<ListQuery, 'app' | 'owner' | 'visibleApps' | 'labels'>,
 ): boolean {
-  if (!isWithin(reach, call.app)) return false;
+  if (!isWithin(visibleApps, call.app)) return false;
   if (app !== undefined && call.app !== app) return false;
   if (owner !== undefined && call.owner !== owner) return false;
   return labels.every((label) => {

@@ -2,7 +2,7 @@ import type { Call } from './call.ts';
 import type { Cause } from './causes.ts';
 import type { Column } from './history.ts';
 import type { Incident } from './incidents.ts';
-import type { Reach } from './principal.ts';
+import type { VisibleApps } from './principal.ts';
 import type { Tally } from './tally.ts';
 
 /** The calls within a client's reach, from the memory of one replica. */
@@ -53,5 +53,5 @@ export interface ReplicaShare {
 }
 
 export interface Overviews {
-  read(reach: Reach): Promise<Overview>;
+  read(visibleApps: VisibleApps): Promise<Overview>;
 }

@@ -14,9 +14,9 @@ import {
   renewal,
 } from './owner.ts';
 import { type OwnerRegistry, type SettledClock, StoreUnavailableError } from './ports.ts';
-import { isWithin, type Reach } from './principal.ts';
-import { type Forbidden, forbidden } from './reach.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 import { type ConfiguredApps, faultOfApp, type Invalid } from './track-request.ts';
+import { type Forbidden, forbidden } from './visible-apps.ts';
 
 /** The calls of each owner that this replica knows, by the owner's id. */
 export interface OwnedCalls {
@@ -35,12 +35,12 @@ export interface OwnersDeps {
   /** How many owners this replica knows to have a lease. */
   readonly leases: Leases;
   /** Stops calls; returns how many of them were tracked. */
-  readonly stop: (ids: readonly string[], reach: Reach) => Promise<number>;
+  readonly stop: (ids: readonly string[], visibleApps: VisibleApps) => Promise<number>;
   readonly clock: SettledClock;
   readonly judging: () => Omit<Judging, 'now'>;
   readonly configured: () => ConfiguredApps;
   /** The apps whose owners may be read and changed; null: all. */
-  readonly reach: Reach;
+  readonly visibleApps: VisibleApps;
 }
 
 export interface OwnerQuery {
@@ -100,8 +100,10 @@ export class Owners {
   }
 
   /** The owners of only those apps that are within reach. */
-  within(reach: Reach): Owners {
-    return reach === this.#deps.reach ? this : new Owners({ ...this.#deps, reach });
+  within(visibleApps: VisibleApps): Owners {
+    return visibleApps === this.#deps.visibleApps
+      ? this
+      : new Owners({ ...this.#deps, visibleApps });
   }
 
   /** Renews the lease of an owner. It may have no calls yet. */
@@ -138,7 +140,7 @@ export class Owners {
   async list({ app, state, limit, cursor }: OwnerQuery): Promise<OwnerPage> {
     const after = cursor === undefined ? '' : parseCursor(cursor);
     const wanted = (await this.#all(state === 'lost'))
-      .filter((owner) => isWithin(this.#deps.reach, owner.app))
+      .filter((owner) => isWithin(this.#deps.visibleApps, owner.app))
       .filter((owner) => app === undefined || owner.app === app)
       .filter((owner) => state === undefined || owner.state === state)
       .map((owner) => ({ id: ownerId(owner), owner }))
@@ -154,14 +156,14 @@ export class Owners {
   async drop(name: string, app: string | undefined): Promise<Dropped> {
     const owner = this.#named(name, app);
     if ('kind' in owner) return owner;
-    const { registry, calls, stop, clock, reach } = this.#deps;
+    const { registry, calls, stop, clock, visibleApps } = this.#deps;
     const id = ownerId(owner);
     const decide = (current: OwnerRecord) => drop(current, clock.now());
     const [changed] = await registry.update([{ id, decide }]);
     if (!changed || changed.kind === 'refused') throw ofLaterVersion(name);
     // The judge stops the calls that this replica does not know yet.
     const found = await calls.idsOf(new Set([id]));
-    const stopped = await stop(found.get(id) ?? [], reach);
+    const stopped = await stop(found.get(id) ?? [], visibleApps);
     return { kind: 'dropped', app: owner.app, stopped, durable: changed.kind === 'stored' };
   }
 
@@ -189,12 +191,12 @@ export class Owners {
   }
 
   #named(name: string, named: string | undefined): OwnerName | Invalid | Forbidden {
-    const { configured, reach } = this.#deps;
+    const { configured, visibleApps } = this.#deps;
     const context = configured();
     const app = named ?? context.defaultApp;
     // In this order: a key that is limited to apps must not learn which others there are.
-    if (!isWithin(reach, app)) return forbidden(beyond(named, app, reach));
-    return faultOfApp(app, context, reach) ?? { app, name };
+    if (!isWithin(visibleApps, app)) return forbidden(beyond(named, app, visibleApps));
+    return faultOfApp(app, context, visibleApps) ?? { app, name };
   }
 
   #present(record: OwnerRecord): Owner {
@@ -203,8 +205,8 @@ export class Owners {
   }
 }
 
-function beyond(named: string | undefined, app: string, reach: Reach): string {
-  const apps = `this key is limited to ${[...(reach ?? [])].join(', ')}`;
+function beyond(named: string | undefined, app: string, visibleApps: VisibleApps): string {
+  const apps = `this key is limited to ${[...(visibleApps ?? [])].join(', ')}`;
   if (named !== undefined) return `the key has no access to owners of the app ${app}: ${apps}`;
   return `the request names no app, so it means the default app: ${apps}; name one of them`;
 }

@@ -3,14 +3,14 @@ export const SCOPES = ['read', 'track', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** The apps whose calls a client may see and touch; null: all apps. */
-export type Reach = ReadonlySet<string> | null;
+export type VisibleApps = ReadonlySet<string> | null;
 
 /** The client of a request. */
 export interface Principal {
   /** For logs and limits; not secret. */
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
-  readonly reach: Reach;
+  readonly visibleApps: VisibleApps;
   /** Requests a second; null: the default. */
   readonly rateLimit: number | null;
   /**
@@ -30,12 +30,12 @@ export type Identity =
   /** The key or token cannot be checked now. */
   | { readonly kind: 'unverifiable'; readonly reason: string };
 
-export function isWithin(reach: Reach, app: string): boolean {
-  return reach === null || reach.has(app);
+export function isWithin(visibleApps: VisibleApps, app: string): boolean {
+  return visibleApps === null || visibleApps.has(app);
 }
 
 /** The apps that are in both. */
-export function meet(one: Reach, other: Reach): Reach {
+export function meet(one: VisibleApps, other: VisibleApps): VisibleApps {
   if (one === null || other === null) return one ?? other;
   return new Set([...one].filter((app) => other.has(app)));
 }

@@ -8,9 +8,9 @@ import {
   type Random,
   StoreUnavailableError,
 } from './ports.ts';
-import type { Reach } from './principal.ts';
-import { passedOver } from './reach.ts';
+import type { VisibleApps } from './principal.ts';
 import { type CallRecord, removedOf, stateOf } from './record.ts';
+import { passedOver } from './visible-apps.ts';
 import { inTenant, stopWord } from './words.ts';
 
 /** What a notification says about the end of a call. */
@@ -22,7 +22,7 @@ export interface StoppingDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** The apps whose calls may be seen and touched; null: all. */
-  readonly reach: Reach;
+  readonly visibleApps: VisibleApps;
 }
 
 /** The result of a stop. */
@@ -57,7 +57,7 @@ export class Stopping {
     const passed = new Map<string, NoticeFate | null>();
     const decide = (current: CallRecord) => {
       const call = callOf(current);
-      const why = call && passedOver(this.#deps.reach, call, end?.tenantId ?? null);
+      const why = call && passedOver(this.#deps.visibleApps, call, end?.tenantId ?? null);
       passed.set(current.id, why);
       return why === null ? this.#word(current, end) : null;
     };
@@ -83,7 +83,7 @@ export class Stopping {
   }
 
   #word(current: CallRecord, end: End | null): CallRecord {
-    const { clock, random, reach } = this.#deps;
+    const { clock, random, visibleApps } = this.#deps;
     const { tracking } = current;
     const word = stopWord(
       current,
@@ -91,7 +91,7 @@ export class Stopping {
       {
         reason: end === null ? 'request' : 'notification',
         resultInfo: end?.resultInfo ?? null,
-        reach,
+        visibleApps,
       },
     );
     return tracking ? { ...word, tracking: inTenant(tracking, end?.tenantId ?? null) } : word;

@@ -1,6 +1,6 @@
 import { AT_RISK_SHARE } from './deadline.ts';
 import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
-import { isWithin, type Reach } from './principal.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 
 /** A summary of tracked calls at an instant. */
 export interface Summary {
@@ -38,7 +38,7 @@ export const MARGIN_STEPS = 15;
 
 export function tally(
   slots: readonly SlotDigest[],
-  reach: Reach,
+  visibleApps: VisibleApps,
   now: number,
   deadlineMs: number,
 ): Tally {
@@ -50,7 +50,7 @@ export function tally(
   const bySlot = slots.map((apps) => {
     const slot = { tracked: 0, failing: 0 };
     for (const [app, digest] of apps) {
-      if (!isWithin(reach, app)) continue;
+      if (!isWithin(visibleApps, app)) continue;
       slot.tracked += digest.deadlines.length;
       slot.failing += digest.failing;
       counts.atRisk += countBelow(digest.deadlines, now + deadlineMs * AT_RISK_SHARE);

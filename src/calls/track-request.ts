@@ -1,4 +1,4 @@
-import { isWithin, type Reach } from './principal.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 import type { BotField, Tracking } from './record.ts';
 
 type BotFields = { readonly [Field in BotField]?: Tracking[Field] | null | undefined };
@@ -39,17 +39,17 @@ export interface TrackContext extends ConfiguredApps {
 const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
- * A fault of the request that does not depend on the call. @param reach the message names only
+ * A fault of the request that does not depend on the call. @param visibleApps the message names only
  * these apps
  */
 export function faultOf(
   request: TrackRequest,
   context: TrackContext,
-  reach: Reach = null,
+  visibleApps: VisibleApps = null,
 ): Invalid | null {
   const { now, settledNow, defaultApp } = context;
   const { app, startedAt = null, trackUntil = null } = request;
-  const unknown = faultOfApp(app ?? defaultApp, context, reach);
+  const unknown = faultOfApp(app ?? defaultApp, context, visibleApps);
   if (unknown) return unknown;
   if (startedAt !== null && startedAt > now + CLOCK_SKEW_MS) {
     return invalid('startedAt', 'must not lie in the future');
@@ -63,15 +63,15 @@ export function faultOf(
 /**
  * The fault if no app of this name is configured.
  *
- * @param reach the message names only these apps
+ * @param visibleApps the message names only these apps
  */
 export function faultOfApp(
   app: string,
   { apps }: Pick<ConfiguredApps, 'apps'>,
-  reach: Reach = null,
+  visibleApps: VisibleApps = null,
 ): Invalid | null {
   if (apps.has(app)) return null;
-  const names = [...apps.keys()].filter((name) => isWithin(reach, name)).join(', ');
+  const names = [...apps.keys()].filter((name) => isWithin(visibleApps, name)).join(', ');
   return invalid('app', `no app of this name is configured; known are ${names}`);
 }
 

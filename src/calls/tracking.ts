@@ -3,8 +3,7 @@ import { type Call, callOf, isRemoved, trackedCallOf } from './call.ts';
 import type { Notice, NoticeFate } from './notice.ts';
 import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
 import { StoreUnavailableError } from './ports.ts';
-import { isWithin, type Reach } from './principal.ts';
-import { beyondReach, type Forbidden, forbidden, passedOver } from './reach.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 import {
   ALL_APPS,
   type CallRecord,
@@ -20,6 +19,7 @@ import {
   type TrackContext,
   type TrackRequest,
 } from './track-request.ts';
+import { beyondReach, type Forbidden, forbidden, passedOver } from './visible-apps.ts';
 import { inTenant, isElsewhere, trackingWord } from './words.ts';
 
 /** `durable` is false if Redis did not answer: until it does, only this replica knows the call. */
@@ -37,7 +37,7 @@ export interface TrackingDeps {
   readonly clock: SettledClock;
   readonly random: Random;
   /** The apps whose calls may be seen and touched; null: all. */
-  readonly reach: Reach;
+  readonly visibleApps: VisibleApps;
   /** The current apps: they may change while the daemon runs. */
   readonly configured: () => ConfiguredApps;
   /** Why a webhook may not be used for the calls of an app, or null. */
@@ -55,11 +55,13 @@ export class Tracking {
   /** A fault of the request that does not depend on the call. */
   faultOf(request: TrackRequest): Invalid | Forbidden | null {
     const context = this.#context();
-    const { reach } = this.#deps;
+    const { visibleApps } = this.#deps;
     // A known call keeps its app if the request names none.
     const beyond =
-      request.app === undefined ? null : beyondReach(reach, request.app ?? context.defaultApp);
-    return beyond ?? faultOf(request, context, reach);
+      request.app === undefined
+        ? null
+        : beyondReach(visibleApps, request.app ?? context.defaultApp);
+    return beyond ?? faultOf(request, context, visibleApps);
   }
 
   /**
@@ -102,7 +104,7 @@ export class Tracking {
     await this.#update(notices, (current, { id, tenantId }) => {
       const known =
         this.#isVisible(current) || stateOf(current) === 'tracked' ? callOf(current) : null;
-      const why = known && passedOver(this.#deps.reach, known, tenantId);
+      const why = known && passedOver(this.#deps.visibleApps, known, tenantId);
       if (why || (known && isRemoved(known) && !wasGivenUp(known))) {
         fates.set(id, why ?? 'ignored');
         return null;
@@ -166,7 +168,7 @@ export class Tracking {
 
   /** Whether the call belongs to an app within reach. */
   #isVisible({ tracking }: CallRecord): boolean {
-    return tracking !== null && isWithin(this.#deps.reach, tracking.app);
+    return tracking !== null && isWithin(this.#deps.visibleApps, tracking.app);
   }
 
   /** A fault of the request that depends on the call, before or after the change. */
@@ -181,7 +183,8 @@ export class Tracking {
       return forbidden('the call belongs to another app');
     }
     return (
-      beyondReach(this.#deps.reach, word.app) ?? faultOfWebhook(request, word, tracked, context)
+      beyondReach(this.#deps.visibleApps, word.app) ??
+      faultOfWebhook(request, word, tracked, context)
     );
   }
 }

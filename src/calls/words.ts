@@ -1,7 +1,7 @@
 import { stopOf } from './call.ts';
 import type { OwnerName } from './owner.ts';
 import type { Random } from './ports.ts';
-import type { Reach } from './principal.ts';
+import type { VisibleApps } from './principal.ts';
 import {
   ALL_APPS,
   BOT_FIELD_NAMES,
@@ -106,14 +106,14 @@ export function isElsewhere(a: Tracking, b: Tracking): boolean {
  * Stops a call. The stop counts against every earlier tracking, including those that this replica
  * does not know.
  *
- * @param reach the apps whose calls the client may stop, for an unknown call
+ * @param visibleApps the apps whose calls the client may stop, for an unknown call
  */
 export function stopWord(
   current: CallRecord,
   moment: Moment,
-  said: { reason: Stop['reason']; resultInfo: ResultInfo | null; reach: Reach },
+  said: { reason: Stop['reason']; resultInfo: ResultInfo | null; visibleApps: VisibleApps },
 ): CallRecord {
-  const { reason, resultInfo, reach } = said;
+  const { reason, resultInfo, visibleApps } = said;
   const before = stateOf(current) === 'tracked' ? null : stopOf(current);
   const stop: Stop = {
     generation: newGeneration(moment, current),
@@ -121,7 +121,7 @@ export function stopWord(
     reason: before?.reason ?? reason,
     resultInfo: resultInfo ?? before?.resultInfo ?? null,
   };
-  const apps = reach === null ? [ALL_APPS] : reach;
+  const apps = visibleApps === null ? [ALL_APPS] : visibleApps;
   return {
     ...emptyRecord(current.id),
     stops: Object.fromEntries([...apps].map((app) => [app, stop])),

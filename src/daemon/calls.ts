@@ -22,7 +22,7 @@ export function openCalls(context: Context, { registry, keeper, apps }: CallsNee
     registry,
     keeper,
     configured: () => apps.current(),
-    reach: null,
+    visibleApps: null,
     webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
     slots: wheel.slots,
   });

@@ -57,11 +57,11 @@ export function openOwners(context: Context, needs: OwnersNeeds) {
     slots: SLOTS,
     calls: owned,
     leases: { count: () => owners.countLeases(), countOf: (app) => owners.countLeasesOf(app) },
-    stop: (ids, reach) => untrackInBatches(calls.within(reach), ids),
+    stop: (ids, visibleApps) => untrackInBatches(calls.within(visibleApps), ids),
     clock,
     judging,
     configured: () => apps.current(),
-    reach: null,
+    visibleApps: null,
   });
   return {
     localOwners: local,

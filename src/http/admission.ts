@@ -42,7 +42,7 @@ declare module 'fastify' {
 const NOBODY: Principal = {
   name: 'nobody',
   scopes: new Set(),
-  reach: new Set(),
+  visibleApps: new Set(),
   rateLimit: null,
   stillHolds: () => false,
 };

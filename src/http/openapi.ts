@@ -20,7 +20,7 @@ kind and is stable. Besides those listed with each route, any request may be ans
 [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with milliseconds.
 
 Where keys or tokens are configured, a route wants one unless it says otherwise, and that it has the
-scope (or \`admin\`); calls of apps beyond a key's reach are as good as unknown to it. After 429 or 503
+scope (or \`admin\`); to a key that is limited to some apps, calls of other apps are unknown. After 429 or 503
 wait for the seconds of \`Retry-After\`; every request may be repeated safely.`;
 
 const TAGS = [

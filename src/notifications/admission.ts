@@ -10,7 +10,7 @@ export type Admission =
   | {
       readonly kind: 'admitted';
       readonly app: string | undefined;
-      readonly reach: ReadonlySet<string> | null;
+      readonly visibleApps: ReadonlySet<string> | null;
     }
   | { readonly kind: 'refused' | 'unverifiable'; readonly message: string };
 
@@ -50,5 +50,5 @@ export async function admit(
 }
 
 function admitted(app: string | undefined, apps: readonly string[] | null): Admission {
-  return { kind: 'admitted', app, reach: apps && new Set(apps) };
+  return { kind: 'admitted', app, visibleApps: apps && new Set(apps) };
 }

@@ -11,7 +11,7 @@ import {
 } from '../calls/history.ts';
 import type { Counts, Overview, Overviews, ReplicaShare } from '../calls/overview.ts';
 import type { CallRegistry, Clock } from '../calls/ports.ts';
-import { isWithin, type Reach } from '../calls/principal.ts';
+import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { tally } from '../calls/tally.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { Census } from './census.ts';
@@ -33,7 +33,7 @@ export interface OverviewsOptions {
 interface Count {
   readonly countedAt: number;
   readonly digests: readonly SlotDigest[];
-  readonly made: Map<Reach, Counts>;
+  readonly made: Map<VisibleApps, Counts>;
 }
 
 /**
@@ -49,20 +49,20 @@ export class LocalOverviews implements Overviews {
     this.#options = options;
   }
 
-  async read(reach: Reach): Promise<Overview> {
+  async read(visibleApps: VisibleApps): Promise<Overview> {
     const { diaries, link, clock, deadlineMs } = this.#options;
     const [count, pages] = await Promise.all([this.#count.latest(), diaries.pages()]);
-    const counts = this.#within(reach, count);
+    const counts = this.#within(visibleApps, count);
     const now = clock.now();
     return {
       ...counts,
       now,
       redis: this.#redis(pages),
       replicas: this.#living(pages, link.up, now),
-      causes: causesIn(pages, reach),
+      causes: causesIn(pages, visibleApps),
       successes: successesIn(pages),
-      incidents: incidentsOf(pages, reach, now),
-      columns: columnsOf(pages, reach, now, deadlineMs),
+      incidents: incidentsOf(pages, visibleApps, now),
+      columns: columnsOf(pages, visibleApps, now, deadlineMs),
     };
   }
 
@@ -99,20 +99,20 @@ export class LocalOverviews implements Overviews {
     return { countedAt: this.#options.clock.now(), digests, made: new Map() };
   }
 
-  #within(reach: Reach, { countedAt, digests, made }: Count): Counts {
-    const known = made.get(reach);
+  #within(visibleApps: VisibleApps, { countedAt, digests, made }: Count): Counts {
+    const known = made.get(visibleApps);
     if (known) return known;
     const { registry, deadlineMs } = this.#options;
-    const counted = tally(digests, reach, countedAt, deadlineMs);
+    const counted = tally(digests, visibleApps, countedAt, deadlineMs);
     const callsOf = (ids: readonly string[]) =>
       ids
         .flatMap((id) => trackedCallOf(registry.get(id)) ?? [])
         // It may belong to another app since the count.
-        .filter(({ app }) => isWithin(reach, app));
+        .filter(({ app }) => isWithin(visibleApps, app));
     const nearest = callsOf(counted.nearest);
     const nearestFailing = callsOf(counted.nearestFailing);
     const counts = { countedAt, tally: counted, nearest, nearestFailing };
-    made.set(reach, counts);
+    made.set(visibleApps, counts);
     return counts;
   }
 }

@@ -71,7 +71,7 @@ describe('a token is accepted', () => {
     expect(await known(await aToken())).toMatchObject({
       name: `entra:${CLIENT}`,
       scopes: new Set(['track']),
-      reach: null,
+      visibleApps: null,
     });
   });
 

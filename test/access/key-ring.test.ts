@@ -37,7 +37,7 @@ const refusal = (key: string) => {
 test('a key is recognised by its SHA-256', () => {
   expect(hashOf(OLD)).toBe(createHash('sha256').update(OLD).digest('hex'));
   ring.use([aHolder()]);
-  expect(principalOf(OLD)).toMatchObject({ name: 'bot', reach: null, rateLimit: null });
+  expect(principalOf(OLD)).toMatchObject({ name: 'bot', visibleApps: null, rateLimit: null });
   for (const other of ['', 'x', OLD.slice(1), `${OLD} `, hashOf(OLD), `sha256:${hashOf(OLD)}`]) {
     expect(refusal(other)).toBe('this server does not know the key');
   }
@@ -47,7 +47,7 @@ test('a key has the scopes and apps of its client in the file', () => {
   ring.use([aHolder({ scopes: ['read', 'track'], apps: ['a'], rateLimit: 7 })]);
   expect(principalOf(OLD)).toMatchObject({
     scopes: new Set(['read', 'track']),
-    reach: new Set(['a']),
+    visibleApps: new Set(['a']),
     rateLimit: 7,
   });
 });

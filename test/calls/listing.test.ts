@@ -41,7 +41,7 @@ async function pages(registry: Pick<CallRegistry, 'readSlot'>, query: Partial<Li
     const page = await listCalls(registry, SLOTS, {
       state: 'tracked',
       labels: [],
-      reach: null,
+      visibleApps: null,
       limit: 10,
       ...query,
       cursor,
@@ -88,7 +88,7 @@ describe('the pages', () => {
             const page = await listCalls(registry, SLOTS, {
               state: 'tracked',
               labels: [],
-              reach: null,
+              visibleApps: null,
               limit,
               cursor,
             });
@@ -122,7 +122,7 @@ describe('the pages', () => {
     const first = await listCalls(registry, SLOTS, {
       state: 'tracked',
       labels: [],
-      reach: null,
+      visibleApps: null,
       limit: 10,
       app: 'rare',
     });
@@ -140,7 +140,7 @@ describe('a list', () => {
     const { calls } = await listCalls(registry, SLOTS, {
       state: 'tracked',
       labels: [],
-      reach: null,
+      visibleApps: null,
       limit: 10,
     });
     expect([calls.length, registry.read]).toEqual([10, [0]]);
@@ -200,7 +200,7 @@ describe('a list', () => {
     const listed = listCalls(new FakeSlots(aCall()), SLOTS, {
       state: 'tracked',
       labels: [],
-      reach: null,
+      visibleApps: null,
       limit: 1,
       cursor,
     });

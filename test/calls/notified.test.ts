@@ -220,7 +220,7 @@ describe('several notifications of one call in one body', () => {
     const { calls, put, get } = someCalls();
     put(aRemovedCall({ app: 'second', state: 'untracked' }));
     const established = { kind: 'established', id: ID, tenantId: null } as const;
-    const of = { total: 2, app: 'default', reach: new Set(['default']) };
+    const of = { total: 2, app: 'default', visibleApps: new Set(['default']) };
     expect(await calls.notify([end, established], of)).toMatchObject({ tracked: 1, other_app: 1 });
     expect(get(ID)?.app).toBe('default');
   });
@@ -276,7 +276,7 @@ describe('late news that a call is established', () => {
 
 describe('notifications for one app', () => {
   const end = { kind: 'over', id: ID, tenantId: null, resultInfo: null } as const;
-  const ofDefault = { total: 1, app: 'default', reach: new Set(['default']) };
+  const ofDefault = { total: 1, app: 'default', visibleApps: new Set(['default']) };
 
   test("stop, correct and mark no other app's call", async () => {
     const { calls, put, get, told } = someCalls();

@@ -33,7 +33,7 @@ export function someCalls(over: Partial<CallsDeps> = {}) {
       ]),
       defaultApp: 'default',
     }),
-    reach: null,
+    visibleApps: null,
     slots: world.wheel.slots,
     ...over,
   });

@@ -30,9 +30,9 @@ const someReach = fc.constantFrom(null, new Set<string>(), new Set(['recorder'])
 
 test('what is counted by slot and app is what counting all calls gives', () => {
   fc.assert(
-    fc.property(someCalls, someReach, (some, reach) => {
+    fc.property(someCalls, someReach, (some, visibleApps) => {
       const all = some.map((over) => aCall(over));
-      const seen = all.filter(({ app }) => reach === null || reach.has(app));
+      const seen = all.filter(({ app }) => visibleApps === null || visibleApps.has(app));
       const left = (call: Call) => deadlineAt(call, DEADLINE_MS) - NOW;
       const stepOf = (call: Call) => Math.floor((left(call) * MARGIN_STEPS) / DEADLINE_MS);
       const margins = new Array<number>(MARGIN_STEPS).fill(0);
@@ -40,7 +40,7 @@ test('what is counted by slot and app is what counting all calls gives', () => {
         const step = Math.min(MARGIN_STEPS - 1, Math.max(0, stepOf(call)));
         margins[step] = (margins[step] ?? 0) + 1;
       }
-      const counted = tally(digestsOf(all), reach, NOW, DEADLINE_MS);
+      const counted = tally(digestsOf(all), visibleApps, NOW, DEADLINE_MS);
       const nearest = seen.map(left).sort((a, b) => a - b);
       expect(counted).toMatchObject({
         tracked: seen.length,

@@ -247,7 +247,7 @@ describe('two words', () => {
 
 describe('a stop', () => {
   const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
-  const request = { reason: 'request', resultInfo: null, reach: null } as const;
+  const request = { reason: 'request', resultInfo: null, visibleApps: null } as const;
   const moment = (now: number) => ({ now, random: () => 0.5 });
   const stopped = (
     current: CallRecord,
@@ -267,8 +267,8 @@ describe('a stop', () => {
   });
 
   test('counts for the apps within reach of the sender', () => {
-    const reach = new Set(['second', 'third']);
-    const blind = stopWord(emptyRecord(ID), moment(NOW), { ...request, reach });
+    const visibleApps = new Set(['second', 'third']);
+    const blind = stopWord(emptyRecord(ID), moment(NOW), { ...request, visibleApps });
     const stateFor = (app: string) =>
       stateOf(merge(recordOf(aCall({ app, generation: '0' })), blind));
     expect(['second', 'third', 'default'].map(stateFor)).toEqual([
@@ -280,7 +280,7 @@ describe('a stop', () => {
 
   test('again keeps when and why the call was stopped, and adds what Graph says', () => {
     const first = stopped(recordOf(aCall()));
-    const said = { reason: 'notification', resultInfo, reach: null } as const;
+    const said = { reason: 'notification', resultInfo, visibleApps: null } as const;
     const second = stopped(first, NOW + MINUTE, said);
     expect(callOf(second)).toMatchObject({ removedAt: NOW, reason: 'request', resultInfo });
     const third = stopped(second, NOW + 2 * MINUTE);
@@ -289,7 +289,7 @@ describe('a stop', () => {
 
   test('of a call that Graph has ended leaves it ended', () => {
     const ended = recordOf(aRemovedCall({ removedAt: NOW }));
-    const said = { reason: 'notification', resultInfo, reach: null } as const;
+    const said = { reason: 'notification', resultInfo, visibleApps: null } as const;
     expect(callOf(stopped(ended, NOW + 1, said))).toMatchObject({
       ...{ state: 'ended', removedAt: NOW, resultInfo, reason: null },
     });
@@ -349,14 +349,14 @@ describe('a generation', () => {
         let last = '';
         for (const [now, random, kind] of words) {
           const moment = { now, random: () => random };
-          const reach = kind === 'stop' ? null : new Set(['other']);
+          const visibleApps = kind === 'stop' ? null : new Set(['other']);
           const next =
             kind === 'track'
               ? {
                   ...unknown,
                   tracking: trackingWord({ id: ID }, record, { ...context, ...moment }, true),
                 }
-              : stopWord(record, moment, { reason: 'request', resultInfo: null, reach });
+              : stopWord(record, moment, { reason: 'request', resultInfo: null, visibleApps });
           const said = next.tracking ?? next.stops[ALL_APPS] ?? next.stops.other;
           expect((said?.generation ?? '') > last).toBe(true);
           last = said?.generation ?? '';

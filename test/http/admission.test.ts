@@ -243,8 +243,8 @@ test('requests see only what the key may see', async () => {
   for (const key of [KEY, OTHER]) {
     calls.reaches.length = 0;
     for (const request of requests) await app.inject({ ...request, headers: bearer(key) });
-    const reach = key === KEY ? new Set(['a', 'b']) : null;
-    expect(calls.reaches).toEqual(requests.map(() => reach));
+    const visibleApps = key === KEY ? new Set(['a', 'b']) : null;
+    expect(calls.reaches).toEqual(requests.map(() => visibleApps));
   }
 });
 

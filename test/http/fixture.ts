@@ -13,7 +13,7 @@ import type { Notice } from '../../src/calls/notice.ts';
 import { countFates } from '../../src/calls/notified.ts';
 import type { Overview } from '../../src/calls/overview.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import type { Reach } from '../../src/calls/principal.ts';
+import type { VisibleApps } from '../../src/calls/principal.ts';
 import type { TrackRequest } from '../../src/calls/track-request.ts';
 import type { Tracked } from '../../src/calls/tracking.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
@@ -70,11 +70,11 @@ export class FakeCalls implements Ports, CallsFor {
   /** Whether what is asked is stored at once. */
   durable = true;
   /** For whom they were asked for, each time. */
-  readonly reaches: Reach[] = [];
+  readonly reaches: VisibleApps[] = [];
   readonly answers: { [M in keyof Ports]?: Ports[M] } = {};
 
-  within(reach: Reach): this {
-    this.reaches.push(reach);
+  within(visibleApps: VisibleApps): this {
+    this.reaches.push(visibleApps);
     return this;
   }
 

@@ -34,7 +34,7 @@ test.each([
   expect(await admitting(audience, named)).toEqual({
     kind: 'admitted',
     app,
-    reach: apps && new Set(apps),
+    visibleApps: apps && new Set(apps),
   });
 });
 

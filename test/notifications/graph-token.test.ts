@@ -85,8 +85,8 @@ describe('notifications are admitted', () => {
     ['for the default where the token is for an audience of its own', 'mine', undefined, undefined],
     ['for the one named there', 'mine', 'second', 'second'],
   ])('%s', async (_, audience, named, app) => {
-    const reach = app === undefined ? null : new Set([app]);
-    expect(await admit(aDoor(), audience, named)).toEqual({ kind: 'admitted', app, reach });
+    const visibleApps = app === undefined ? null : new Set([app]);
+    expect(await admit(aDoor(), audience, named)).toEqual({ kind: 'admitted', app, visibleApps });
   });
 
   test('for no app that the token is not for', async () => {

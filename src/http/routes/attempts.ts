@@ -65,7 +65,7 @@ export const attemptRoutes: FastifyPluginCallbackTypebox<AttemptRoutesOptions> =
 ) => {
   app.get('/calls/:id/attempts', { schema }, async ({ params, principal }) => {
     const id = canonicalId(params.id);
-    const call = await calls.within(principal.reach).find(id);
+    const call = await calls.within(principal.visibleApps).find(id);
     if (call === null) {
       throw new Problem(
         problemBody('call-not-found', `${id} is not tracked, and was not within the last 24 hours`),

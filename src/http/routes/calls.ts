@@ -74,7 +74,7 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
 
   app.get('/calls/:id', { schema: findSchema }, async ({ params, principal }) => {
     const id = canonicalId(params.id);
-    const theirs = calls.within(principal.reach);
+    const theirs = calls.within(principal.visibleApps);
     const call = await theirs.find(id);
     if (call === null) throw callNotFound(id);
     return present(call, theirs.isDurable(id));
@@ -83,7 +83,7 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
   app.get('/calls', { schema: listSchema }, async ({ query, principal }) => {
     const { state = 'tracked', app: appName, owner, label = [], limit = DEFAULT_LIMIT } = query;
     const { cursor } = query;
-    const theirs = calls.within(principal.reach);
+    const theirs = calls.within(principal.visibleApps);
     const page = await theirs.list({ state, app: appName, owner, labels: label, limit, cursor });
     return {
       calls: page.calls.map((call) => present(call, theirs.isDurable(call.id))),

@@ -103,7 +103,7 @@ export const eventRoutes: FastifyPluginCallbackTypebox<EventRoutesOptions> = (
       const options = {
         present,
         wants: (event: PublishedEvent) =>
-          isWanted(event, { id, app: appName, reach: principal.reach, labels }),
+          isWanted(event, { id, app: appName, visibleApps: principal.visibleApps, labels }),
         isWelcome: () => principal.stillHolds(),
         heartbeatMs: limits.eventHeartbeatMs,
         stalledMs: limits.eventStalledMs,
@@ -128,7 +128,7 @@ function isWanted(
   if ('call' in event) return (id === null || event.call.id === id) && matches(event.call, query);
   const { app } = ownerOf(event.owner.id);
   if (id !== null || query.labels.length > 0) return false;
-  return isWithin(query.reach, app) && (query.app === undefined || query.app === app);
+  return isWithin(query.visibleApps, app) && (query.app === undefined || query.app === app);
 }
 
 function tooMany(why: string): Problem {

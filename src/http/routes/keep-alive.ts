@@ -48,7 +48,7 @@ export const keepAliveRoutes: FastifyPluginCallbackTypebox<KeepAliveRoutesOption
 ) => {
   app.post('/calls/:id/keepAlive', { schema }, async (request) => {
     const id = canonicalId(request.params.id);
-    const theirs = calls.within(request.principal.reach);
+    const theirs = calls.within(request.principal.visibleApps);
     const result = await theirs.keepAliveNow(id);
     if (result === null) throw new Problem(problemBody('call-not-found', `${id} is not tracked`));
     if ('retryAfterMs' in result) throw tooSoon(id, result.retryAfterMs);

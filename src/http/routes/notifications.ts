@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
-import type { Reach } from '../../calls/principal.ts';
+import type { VisibleApps } from '../../calls/principal.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { readNotification } from '../graph-notifications.ts';
@@ -16,7 +16,7 @@ import { AppName } from '../track-request.ts';
 interface Admitted {
   readonly kind: 'admitted';
   readonly app: string | undefined;
-  readonly reach: Reach;
+  readonly visibleApps: VisibleApps;
 }
 
 /**
@@ -132,9 +132,9 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
     if (admission.kind !== 'admitted') throw refusal(admission, request);
     const items: readonly unknown[] = body.value;
     const notices = items.map(readNotification).filter((notice) => notice !== null);
-    const theirs = calls.within(request.principal.reach);
-    const { app: named, reach } = admission;
-    const result = await theirs.notify(notices, { total: items.length, app: named, reach });
+    const theirs = calls.within(request.principal.visibleApps);
+    const { app: named, visibleApps } = admission;
+    const result = await theirs.notify(notices, { total: items.length, app: named, visibleApps });
     if (result.kind === 'forbidden') throw request.forbid(result.message);
     if (result.kind === 'invalid') {
       throw new Problem(invalidBody([{ parameter: result.field, detail: result.message }]));
@@ -152,7 +152,7 @@ export const notificationRoutes: FastifyPluginCallbackTypebox<NotificationRoutes
 
 /** Trusts every client that may ask. If it names an app, only that app's calls may change. */
 function asNamed(app: string | undefined): Admitted {
-  return { kind: 'admitted', app, reach: app === undefined ? null : new Set([app]) };
+  return { kind: 'admitted', app, visibleApps: app === undefined ? null : new Set([app]) };
 }
 
 /** Logs why a token was refused; the sender does not learn it. */

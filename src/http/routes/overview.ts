@@ -24,10 +24,10 @@ export const overviewRoutes: FastifyPluginCallbackTypebox<OverviewRoutesOptions>
   { overviews, calls, ...context },
   done,
 ) => {
-  app.get('/overview', { schema }, async ({ principal: { reach, scopes } }) => {
-    const theirs = calls.within(reach);
+  app.get('/overview', { schema }, async ({ principal: { visibleApps, scopes } }) => {
+    const theirs = calls.within(visibleApps);
     const isDurable = (id: string) => theirs.isDurable(id);
-    return presentOverview(await overviews.read(reach), { ...context, isDurable, scopes });
+    return presentOverview(await overviews.read(visibleApps), { ...context, isDurable, scopes });
   });
 
   done();

@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Owners } from '../../calls/owners.ts';
-import type { Reach } from '../../calls/principal.ts';
+import type { VisibleApps } from '../../calls/principal.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { Owner } from '../bot-fields.ts';
@@ -12,7 +12,9 @@ import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
 
 export interface OwnerRoutesOptions {
-  readonly owners: { within(reach: Reach): Pick<Owners, 'renew' | 'find' | 'list' | 'drop'> };
+  readonly owners: {
+    within(visibleApps: VisibleApps): Pick<Owners, 'renew' | 'find' | 'list' | 'drop'>;
+  };
 }
 
 const params = Type.Object({ owner: Owner });
@@ -169,7 +171,7 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
       const { leaseSeconds = DEFAULT_LEASE_SECONDS, app: appName = request.query.app } =
         request.body;
       const { owner: name } = request.params;
-      const theirs = owners.within(request.principal.reach);
+      const theirs = owners.within(request.principal.visibleApps);
       const result = await theirs.renew(name, appName, leaseSeconds * 1_000);
       if (result.kind === 'too-many') {
         throw new Problem(problemBody('too-many-owners', result.message));
@@ -185,7 +187,7 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
 
   app.get('/owners/:owner', { schema: findSchema }, async (request) => {
     const { params, query, principal } = request;
-    const found = await owners.within(principal.reach).find(params.owner, query.app);
+    const found = await owners.within(principal.visibleApps).find(params.owner, query.app);
     if (found.kind === 'invalid') throw refusal(request, found, { parameter: 'app' });
     // For a key that is limited to apps, owners of other apps do not exist.
     if (found.kind === 'forbidden') throw ownerNotFound(params.owner, found.message);
@@ -196,13 +198,13 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
 
   app.get('/owners', { schema: listSchema }, async ({ query, principal }) => {
     const { limit = DEFAULT_LIMIT } = query;
-    const page = await owners.within(principal.reach).list({ ...query, limit });
+    const page = await owners.within(principal.visibleApps).list({ ...query, limit });
     return { owners: page.owners.map(presentOwner), next: page.next };
   });
 
   app.delete('/owners/:owner', { schema: dropSchema }, async (request, reply) => {
     const { owner: name } = request.params;
-    const result = await owners.within(request.principal.reach).drop(name, request.query.app);
+    const result = await owners.within(request.principal.visibleApps).drop(name, request.query.app);
     if (result.kind !== 'dropped') throw refusal(request, result, { parameter: 'app' });
     const { app, stopped, durable } = result;
     audit(request, { action: 'drop-owner', owner: name, app, outcome: 'dropped', stopped });

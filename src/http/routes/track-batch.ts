@@ -83,7 +83,7 @@ export const trackBatchRoutes: FastifyPluginCallbackTypebox<TrackBatchRoutesOpti
       const items: readonly unknown[] = request.body.calls;
       const reads = items.map((item, i) => readTrackItem(item, `/calls/${i}`));
       const requests = reads.flatMap((read) => (isFaulty(read) ? [] : [read]));
-      const theirs = calls.within(request.principal.reach);
+      const theirs = calls.within(request.principal.visibleApps);
       const tracked = requests.length > 0 ? await theirs.track(requests) : [];
       auditBatch(request, tracked, items.length);
       const results = tracked.values();

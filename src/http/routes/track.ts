@@ -92,7 +92,7 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
     async handler(request, reply) {
       const asked = readTrack(request.params.id, request.body, '');
       if (isFaulty(asked)) throw new Problem(invalidBody(asked));
-      const theirs = calls.within(request.principal.reach);
+      const theirs = calls.within(request.principal.visibleApps);
       const [result] = await theirs.track([asked]);
       if (!result) throw new Error('no result came for a call to track');
       if (result.kind === 'forbidden') throw request.forbid(result.message);
@@ -111,7 +111,7 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
     schema: untrackSchema,
     async handler(request, reply) {
       const id = canonicalId(request.params.id);
-      const { durable, stopped } = await calls.within(request.principal.reach).untrack(id);
+      const { durable, stopped } = await calls.within(request.principal.visibleApps).untrack(id);
       audit(request, { action: 'untrack', call: id, outcome: stopped ? 'untracked' : 'unknown' });
       return durable ? reply.code(204).send(null) : reply.code(202).send({ durable });
     },

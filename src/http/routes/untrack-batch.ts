@@ -77,7 +77,7 @@ export const untrackBatchRoutes: FastifyPluginCallbackTypebox<UntrackBatchRoutes
       const given: readonly unknown[] = request.body.ids;
       const ids = given.map((id) => (typeof id === 'string' ? parseCallId(id) : null));
       const wanted = [...new Set(ids.filter((id) => id !== null))];
-      const theirs = calls.within(request.principal.reach);
+      const theirs = calls.within(request.principal.visibleApps);
       const stopped = wanted.length > 0 ? await theirs.untrackAll(wanted) : [];
       const byId = new Map(wanted.map((id, i) => [id, stopped[i]]));
       const count = stopped.filter((one) => one.stopped).length;

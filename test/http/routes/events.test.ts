@@ -300,7 +300,7 @@ describe('GET /events', () => {
     const principal = {
       name: 'bot',
       scopes: new Set(['read'] as const),
-      reach: null,
+      visibleApps: null,
       rateLimit: null,
       stillHolds: () => holds,
     };

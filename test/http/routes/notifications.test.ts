@@ -24,14 +24,16 @@ test('notifications of calls are passed on, and their results returned', async (
     { tracked: 1, updated: 0, stopped: 0, ignored: 3 },
   ]);
   expect(calls.asked).toEqual([
-    ['notify', [{ kind: 'established', id: ID, tenantId: null }], { total: 4, reach: null }],
+    ['notify', [{ kind: 'established', id: ID, tenantId: null }], { total: 4, visibleApps: null }],
   ]);
 });
 
 test('notifications that name an app change only its calls', async () => {
   const { app, calls } = await anApp();
   await app.inject({ ...post, url: '/notifications?app=a', payload: body() });
-  expect(calls.asked).toEqual([['notify', [], { total: 0, app: 'a', reach: new Set(['a']) }]]);
+  expect(calls.asked).toEqual([
+    ['notify', [], { total: 0, app: 'a', visibleApps: new Set(['a']) }],
+  ]);
 });
 
 test.each([
@@ -57,7 +59,7 @@ test("where Graph's token is checked, its header is taken as the bot passed it o
   const asked: unknown[] = [];
   const admitNotifications: AdmitNotifications = async (...given) => {
     asked.push(given);
-    return { kind: 'admitted', app: 'of the token', reach: new Set(['of the token']) };
+    return { kind: 'admitted', app: 'of the token', visibleApps: new Set(['of the token']) };
   };
   const { app, calls } = await anApp({ admitNotifications });
   const send = (headers: Record<string, string>, url: string = post.url) =>
@@ -70,8 +72,8 @@ test("where Graph's token is checked, its header is taken as the bot passed it o
     ['Bearer jwt', 'other'],
     [undefined, undefined],
   ]);
-  const reach = new Set(['of the token']);
-  expect(calls.asked[0]).toEqual(['notify', [], { total: 0, app: 'of the token', reach }]);
+  const visibleApps = new Set(['of the token']);
+  expect(calls.asked[0]).toEqual(['notify', [], { total: 0, app: 'of the token', visibleApps }]);
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { hashOf } from '../../../src/access/key-ring.ts';
-import type { Reach } from '../../../src/calls/principal.ts';
+import type { VisibleApps } from '../../../src/calls/principal.ts';
 import { anApp, anOverview, ID, identifyBy, MINUTE } from '../fixture.ts';
 
 test('it has the state of all calls, with the ms that are left and each slot', async () => {
@@ -39,10 +39,10 @@ test("it requires the scope read, and has only calls within the key's reach", as
     rateLimit: null,
   });
   const holders = [holder('r', 'read', ['reception']), holder('t', 'track', null)];
-  const asked: Reach[] = [];
+  const asked: VisibleApps[] = [];
   const overviews = {
-    read: async (reach: Reach) => {
-      asked.push(reach);
+    read: async (visibleApps: VisibleApps) => {
+      asked.push(visibleApps);
       return anOverview();
     },
   };

@@ -63,7 +63,7 @@ async function anOwnersApp(
       apps: new Map(apps.map((app) => [app, { tenantId: 't' }])),
       defaultApp: 'default',
     }),
-    reach: null,
+    visibleApps: null,
   });
   const fixture = await anApp({ owners, ...keysOf(over.keys) });
   const ask = async (method: 'GET' | 'PUT' | 'DELETE', url: string, payload?: object, key = '') => {

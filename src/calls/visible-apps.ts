@@ -1,5 +1,5 @@
 import type { Call } from './call.ts';
-import { isWithin, type Reach } from './principal.ts';
+import { isWithin, type VisibleApps } from './principal.ts';
 import { isOfAnotherTenant } from './words.ts';
 
 /** The call belongs, or would belong, to an app that the client may not touch. */
@@ -12,17 +12,17 @@ export function forbidden(message: string): Forbidden {
   return { kind: 'forbidden', message };
 }
 
-export function beyondReach(reach: Reach, app: string): Forbidden | null {
-  if (isWithin(reach, app)) return null;
+export function beyondReach(visibleApps: VisibleApps, app: string): Forbidden | null {
+  if (isWithin(visibleApps, app)) return null;
   return forbidden(`the key has no access to calls of the app ${app}`);
 }
 
 /** Why a notification about a call is ignored; null: it counts. */
 export function passedOver(
-  reach: Reach,
+  visibleApps: VisibleApps,
   call: Call,
   tenantId: string | null,
 ): 'other_app' | 'other_tenant' | null {
-  if (!isWithin(reach, call.app)) return 'other_app';
+  if (!isWithin(visibleApps, call.app)) return 'other_app';
   return isOfAnotherTenant(call, tenantId) ? 'other_tenant' : null;
 }
