@@ -31,7 +31,7 @@ export interface FileWatchOptions<T> {
 type Look = { readonly text: string } | { readonly fault: string };
 
 /** The result of a check: the new value, or the faults. */
-type Verdict<T> = { readonly value: T } | { readonly faults: readonly string[] };
+type Reading<T> = { readonly value: T } | { readonly faults: readonly string[] };
 
 /**
  * Reads a file again when it has changed, or on request. All or nothing: a faulty file changes
@@ -68,7 +68,7 @@ export class FileWatch<T> {
 
   /** Reads the file now, even if it has not changed, and logs the result. */
   reload(): Promise<void> {
-    return this.#inTurn((look) => this.#judge(look));
+    return this.#inTurn((look) => this.#assess(look));
   }
 
   async #poll(): Promise<void> {
@@ -106,31 +106,31 @@ export class FileWatch<T> {
     if (!hasSettled) return;
     const isKnown = isDeepStrictEqual(look, this.#judged);
     // A faulty file is checked each time, because the fault may be in another file that it names.
-    if (!isKnown || this.#faults.length > 0) this.#judge(look, isKnown);
+    if (!isKnown || this.#faults.length > 0) this.#assess(look, isKnown);
   }
 
-  #judge(look: Look, isKnown = false): void {
+  #assess(look: Look, isKnown = false): void {
     const { file, log } = this.#options;
     const { path, variable, subject } = file;
-    const verdict = judge(look, file.read);
+    const reading = assess(look, file.read);
     const before = this.#faults;
     this.#last = look;
     this.#judged = look;
-    this.#faults = 'faults' in verdict ? verdict.faults : [];
-    if ('value' in verdict) {
-      file.use(verdict.value);
-      log.info(file.told(verdict.value), `${subject} were read again`);
-    } else if (isKnown && isDeepStrictEqual(verdict.faults, before)) {
+    this.#faults = 'faults' in reading ? reading.faults : [];
+    if ('value' in reading) {
+      file.use(reading.value);
+      log.info(file.told(reading.value), `${subject} were read again`);
+    } else if (isKnown && isDeepStrictEqual(reading.faults, before)) {
       return; // already logged
     } else {
-      const { faults } = verdict;
+      const { faults } = reading;
       log.error({ file: path, faults }, `${variable} is faulty: ${subject} stay as they are`);
     }
-    file.reloaded('value' in verdict ? 'success' : 'failure');
+    file.reloaded('value' in reading ? 'success' : 'failure');
   }
 }
 
-function judge<T>(look: Look, read: (text: string) => T): Verdict<T> {
+function assess<T>(look: Look, read: (text: string) => T): Reading<T> {
   if ('fault' in look) return { faults: [`the file ${look.fault}`] };
   try {
     return { value: read(look.text) };

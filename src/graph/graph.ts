@@ -5,7 +5,7 @@ import type { Outcome } from '../calls/outcome.ts';
 import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock, KeepAliveSender, Random } from '../calls/ports.ts';
 import type { App } from './app.ts';
-import { type Attempt, conclude } from './attempt.ts';
+import { type Attempt, toAttempt } from './attempt.ts';
 import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
 import { answerError, silenceError } from './evidence.ts';
 import { ExchangeError, exchange } from './exchange.ts';
@@ -133,9 +133,9 @@ export class Graph implements KeepAliveSender {
     const tokens = this.#tokens.of(app, call.tenantId);
     const token = await tokens.get();
     const first = await this.#post(endpoint, call, token);
-    if (first.verdict.kind !== 'unauthorized' || first.answer === null) return first.outcome;
+    if (first.classification.kind !== 'unauthorized' || first.answer === null) return first.outcome;
     try {
-      const other = await tokens.replace(token, first.verdict.claims);
+      const other = await tokens.replace(token, first.classification.claims);
       return other === null ? first.outcome : (await this.#post(endpoint, call, other)).outcome;
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
@@ -159,8 +159,8 @@ export class Graph implements KeepAliveSender {
       keepAliveLimits(timeouts),
     ).catch(toExchangeError);
     const sent = { sentAt, answeredAt: clock.now(), clientRequestId };
-    const attempt = conclude(answer, sent, request.origin);
-    observer.requestDone(attempt.verdict.kind, performance.now() - startedAt, call.app);
+    const attempt = toAttempt(answer, sent, request.origin);
+    observer.requestDone(attempt.classification.kind, performance.now() - startedAt, call.app);
     return attempt;
   }
 

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { App } from './app.ts';
-import { type Attempt, conclude } from './attempt.ts';
+import { type Attempt, toAttempt } from './attempt.ts';
 import { claimsIn } from './claims.ts';
 import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
 import { ExchangeError, exchange } from './exchange.ts';
@@ -75,7 +75,7 @@ export class Prober {
     const sentAt = clock.now();
     const limits = keepAliveLimits(timeouts);
     const answer = await exchange(this.#connections.fresh, request, limits).catch(toExchangeError);
-    return conclude(answer, { sentAt, answeredAt: clock.now(), clientRequestId }, request.origin);
+    return toAttempt(answer, { sentAt, answeredAt: clock.now(), clientRequestId }, request.origin);
   }
 }
 

@@ -17,7 +17,7 @@ export interface MembershipOptions {
  *   lost its data.
  * - `different`: `others`, which are alive, have another interval.
  */
-export type Verdict =
+export type JoinResult =
   | { readonly kind: 'joined'; readonly wasEmpty: boolean }
   | { readonly kind: 'different'; readonly laidMs: number; readonly others: readonly string[] };
 
@@ -45,7 +45,7 @@ export class Membership {
   }
 
   /** Joins, or sends the next heartbeat. */
-  async join(): Promise<Verdict> {
+  async join(): Promise<JoinResult> {
     const { redis, intervalMs, replica, believedMs, onClock } = this.#options;
     const sentAt = performance.now();
     const keys = [WHEEL_KEY, REPLICAS_KEY, SERVED_KEY] as const;

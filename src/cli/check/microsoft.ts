@@ -55,9 +55,9 @@ function judgeTokenError(app: App, error: TokenError): Finding {
 
 function judgeAnswer(app: App, attempt: Attempt, hasToken: boolean): Finding {
   const tell = about(app.name);
-  const { verdict, outcome, answer } = attempt;
+  const { classification, outcome, answer } = attempt;
   const where = new URL(app.graphBaseUrl).host;
-  if (verdict.kind === 'ended') {
+  if (classification.kind === 'ended') {
     return tell.ok('graph', `${where} does not know a made-up call, as expected (8522)`);
   }
   const error = 'error' in outcome ? outcome.error : null;

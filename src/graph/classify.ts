@@ -4,7 +4,7 @@ import type { Answer } from './exchange.ts';
 import { isForeign, isSuccess, parseGraphError, parseObject, requestIdOf } from './graph-error.ts';
 
 /** What an answer to a keepAlive means. `claims` is a challenge for the next token, as JSON. */
-export type Verdict =
+export type Classification =
   | { readonly kind: 'renewed' | 'ended' | 'refused' | 'not_found' | 'foreign' | 'failed' }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number | null }
   | { readonly kind: 'unauthorized'; readonly claims: string | null };
@@ -16,7 +16,7 @@ const CALL_NOT_FOUND = '8522';
  * Classifies an answer. Only Graph's own answers count: a login page must not renew a call, and a
  * gateway's 404 must not end one.
  *
- * | answer | verdict |
+ * | answer | classification |
  * |---|---|
  * | 2xx with Graph's request id, neither HTML nor an error | `renewed` |
  * | 404 with Graph's request id and the code 8522 | `ended` |
@@ -31,12 +31,12 @@ const CALL_NOT_FOUND = '8522';
  *
  * @param now epoch ms
  */
-export function judge(answer: Answer, now: number): Verdict {
+export function classify(answer: Answer, now: number): Classification {
   const { status } = answer;
   if (isSuccess(answer)) return { kind: judgeSuccess(answer) };
   if (status === 404 && isCallNotFound(answer)) return { kind: 'ended' };
   if (status === 401) return { kind: 'unauthorized', claims: parseClaims(answer) };
-  const busy = judgeBusy(answer, now);
+  const busy = classifyBusy(answer, now);
   if (busy !== null) return busy;
   if (isForeign(answer)) return { kind: 'foreign' };
   if (status === 403) return { kind: 'refused' };
@@ -53,7 +53,7 @@ function isCallNotFound(answer: Answer): boolean {
   return parseGraphError(answer.body)?.code === CALL_NOT_FOUND;
 }
 
-function judgeBusy(answer: Answer, now: number): Verdict | null {
+function classifyBusy(answer: Answer, now: number): Classification | null {
   const { status } = answer;
   if (status !== 429 && status !== 408 && status < 500) return null;
   const wait = retryAfterOf(answer, now);

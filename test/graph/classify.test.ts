@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judge } from '../../src/graph/judge.ts';
+import { classify } from '../../src/graph/classify.ts';
 
 const REQUEST_ID = '6c2b6ef1-8a36-4cbf-9d0c-1d1f3b6a2c11';
 const GRAPH = { 'request-id': REQUEST_ID };
@@ -16,8 +16,8 @@ const service = (code: unknown) => JSON.stringify({ errorCode: code, message: 'N
 
 type Headers = Record<string, string | string[]>;
 
-function verdict(status: number, body = '', headers: Headers = {}) {
-  return judge({ status, body, headers }, 0);
+function classification(status: number, body = '', headers: Headers = {}) {
+  return classify({ status, body, headers }, 0);
 }
 
 describe('a success', () => {
@@ -28,7 +28,7 @@ describe('a success', () => {
     ['a body that is no error', 202, '{}', { ...GRAPH, 'content-type': 'application/json' }],
     ["a proxy's request id before Graph's", 200, '', { 'request-id': ['7', REQUEST_ID] }],
   ])('with %s renews', (_, status, body, headers) => {
-    expect(verdict(status, body, headers).kind).toBe('renewed');
+    expect(classification(status, body, headers).kind).toBe('renewed');
   });
 
   test.each<[string, number, string, Headers]>([
@@ -42,11 +42,11 @@ describe('a success', () => {
     ['that begins with blanks and a page', 200, ` \r\n\uFEFF<!DOCTYPE html>`, GRAPH],
     ['that is JSON of somebody else', 200, '{"status":"ok"}', { 'x-request-id': REQUEST_ID }],
   ])('%s is foreign', (_, status, body, headers) => {
-    expect(verdict(status, body, headers).kind).toBe('foreign');
+    expect(classification(status, body, headers).kind).toBe('foreign');
   });
 
   test("that holds Graph's error is a failure", () => {
-    expect(verdict(200, GRAPH_404, GRAPH).kind).toBe('failed');
+    expect(classification(200, GRAPH_404, GRAPH).kind).toBe('failed');
   });
 });
 
@@ -59,7 +59,7 @@ describe('a 404', () => {
     ['with the code wrapped as a number', graphs('UnknownError', service(8522)), {}],
     ['without an envelope', service('8522'), GRAPH],
   ])('%s ends a call', (_, body, headers) => {
-    expect(verdict(404, body, headers).kind).toBe('ended');
+    expect(classification(404, body, headers).kind).toBe('ended');
   });
 
   test.each<[string, string, Headers]>([
@@ -81,12 +81,12 @@ describe('a 404', () => {
     ['hidden in a prototype', '{"error":{"__proto__":{"code":"8522","message":"x"}}}', GRAPH],
     ['a page', HTML, GRAPH],
   ])('with %s is not found, but does not end the call', (_, body, headers) => {
-    expect(verdict(404, body, headers).kind).toBe('not_found');
+    expect(classification(404, body, headers).kind).toBe('not_found');
   });
 
   test.each([HTML, '', '{}', 'null', '{"error":"not found"}', '{"statusCode":404,"message":"no"}'])(
     'with the body %j and no sign of Graph is foreign',
-    (body) => expect(verdict(404, body).kind).toBe('foreign'),
+    (body) => expect(classification(404, body).kind).toBe('foreign'),
   );
 });
 
@@ -108,7 +108,7 @@ describe('without a GUID for a request id', () => {
     fc.assert(
       fc.property(fc.integer({ min: 100, max: 999 }), body, headers, (status, text, some) => {
         for (const one of [status, 200, 404]) {
-          expect(['renewed', 'ended']).not.toContain(verdict(one, text, some).kind);
+          expect(['renewed', 'ended']).not.toContain(classification(one, text, some).kind);
         }
       }),
       { numRuns: 2_000 },
@@ -136,33 +136,33 @@ describe('another answer', () => {
     [401, '', 'unauthorized'],
     [429, '', 'throttled'],
   ])('%i %s is %s', (status, body, kind) => {
-    expect(verdict(status, body).kind).toBe(kind);
+    expect(classification(status, body).kind).toBe(kind);
   });
 
   test.each([301, 400, 407, 408, 500, 503, 599])('%i with a request id has failed', (status) => {
-    expect(verdict(status, '', GRAPH).kind).toBe('failed');
+    expect(classification(status, '', GRAPH).kind).toBe('failed');
   });
 
   test("503 with Graph's diagnostic alone has failed", () => {
-    expect(verdict(503, '', { 'x-ms-ags-diagnostic': '{}' }).kind).toBe('failed');
+    expect(classification(503, '', { 'x-ms-ags-diagnostic': '{}' }).kind).toBe('failed');
   });
 
   test.each([408, 429, 500, 503, 504])('%i with Retry-After is throttled', (status) => {
-    const answer = verdict(status, '', { 'retry-after': '2.128' });
+    const answer = classification(status, '', { 'retry-after': '2.128' });
     expect(answer).toEqual({ kind: 'throttled', retryAfterMs: 2128 });
   });
 
   test('429 with an unreadable Retry-After is throttled for an unknown time', () => {
-    const answer = verdict(429, '', { 'retry-after': 'later' });
+    const answer = classification(429, '', { 'retry-after': 'later' });
     expect(answer).toEqual({ kind: 'throttled', retryAfterMs: null });
   });
 
   test('503 with an unreadable Retry-After has failed', () => {
-    expect(verdict(503, '', { ...GRAPH, 'retry-after': 'later' }).kind).toBe('failed');
+    expect(classification(503, '', { ...GRAPH, 'retry-after': 'later' }).kind).toBe('failed');
   });
 
   test('with two Retry-After headers goes by the first', () => {
-    const answer = verdict(503, '', { 'retry-after': ['1', '99'] });
+    const answer = classification(503, '', { 'retry-after': ['1', '99'] });
     expect(answer).toEqual({ kind: 'throttled', retryAfterMs: 1000 });
   });
 });
@@ -181,14 +181,14 @@ describe('a 401', () => {
     ['a header after one with claims that are none', [`Bearer claims="bm8="`, challenge]],
     ['a header with blanks around the equals sign', challenge.replace('claims=', 'claims = ')],
   ])('has the claims of %s', (_, header) => {
-    const answer = verdict(401, '', { 'www-authenticate': header });
+    const answer = classification(401, '', { 'www-authenticate': header });
     expect(answer).toEqual({ kind: 'unauthorized', claims });
   });
 
   test.each(['Bearer', 'Bearer claims="bm90IGpzb24="', 'Bearer claims="W10="', 'Bearer claims=""'])(
     'with the challenge %j has no claims',
     (header) => {
-      const answer = verdict(401, '', { 'www-authenticate': header });
+      const answer = classification(401, '', { 'www-authenticate': header });
       expect(answer).toEqual({ kind: 'unauthorized', claims: null });
     },
   );
