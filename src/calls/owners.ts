@@ -38,7 +38,7 @@ export interface OwnersDeps {
   readonly stop: (ids: readonly string[], visibleApps: VisibleApps) => Promise<number>;
   readonly clock: SettledClock;
   readonly judging: () => Omit<Judging, 'now'>;
-  readonly configured: () => ConfiguredApps;
+  readonly currentApps: () => ConfiguredApps;
   /** The apps whose owners may be read and changed; null: all. */
   readonly visibleApps: VisibleApps;
 }
@@ -169,9 +169,9 @@ export class Owners {
 
   /** Why the owner cannot have a lease; null if it can. One that has a lease keeps it. */
   async #whyNoLease(id: string, app: string): Promise<string | null> {
-    const { registry, leases, configured } = this.#deps;
+    const { registry, leases, currentApps } = this.#deps;
     if (hasLease(registry.get(id))) return null;
-    const why = whyFull(leases, app, configured().apps.size);
+    const why = whyFull(leases, app, currentApps().apps.size);
     // Another replica may have renewed it a moment ago.
     const isKnown = why !== null && hasLease((await registry.read([id]))[0] ?? emptyOwner(id));
     return isKnown ? null : why;
@@ -191,8 +191,8 @@ export class Owners {
   }
 
   #named(name: string, named: string | undefined): OwnerName | Invalid | Forbidden {
-    const { configured, visibleApps } = this.#deps;
-    const context = configured();
+    const { currentApps, visibleApps } = this.#deps;
+    const context = currentApps();
     const app = named ?? context.defaultApp;
     // In this order: a key that is limited to apps must not learn which others there are.
     if (!isWithin(visibleApps, app)) return forbidden(beyond(named, app, visibleApps));

@@ -39,7 +39,7 @@ export interface TrackingDeps {
   /** The apps whose calls may be seen and touched; null: all. */
   readonly visibleApps: VisibleApps;
   /** The current apps: they may change while the daemon runs. */
-  readonly configured: () => ConfiguredApps;
+  readonly currentApps: () => ConfiguredApps;
   /** Why a webhook may not be used for the calls of an app, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
 }
@@ -161,9 +161,9 @@ export class Tracking {
   }
 
   #context(): ConfiguredApps & TrackContext & { random: Random } {
-    const { clock, configured, random, webhookFault } = this.#deps;
+    const { clock, currentApps, random, webhookFault } = this.#deps;
     const at = { now: clock.now(), settledNow: clock.settledNow() };
-    return { ...configured(), ...at, random, webhookFault };
+    return { ...currentApps(), ...at, random, webhookFault };
   }
 
   /** Whether the call belongs to an app within reach. */

@@ -21,7 +21,7 @@ export function openCalls(context: Context, { registry, keeper, apps }: CallsNee
     ...context,
     registry,
     keeper,
-    configured: () => apps.current(),
+    currentApps: () => apps.current(),
     visibleApps: null,
     webhookFault: (webhookUrl, app) => targets.faultOf(webhookUrl, app),
     slots: wheel.slots,

@@ -60,7 +60,7 @@ export function openOwners(context: Context, needs: OwnersNeeds) {
     stop: (ids, visibleApps) => untrackInBatches(calls.within(visibleApps), ids),
     clock,
     judging,
-    configured: () => apps.current(),
+    currentApps: () => apps.current(),
     visibleApps: null,
   });
   return {

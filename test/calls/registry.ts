@@ -26,7 +26,7 @@ export function someCalls(over: Partial<CallsDeps> = {}) {
     keeper,
     clock,
     random: () => 0.5,
-    configured: () => ({
+    currentApps: () => ({
       apps: new Map([
         ['default', { tenantId: TENANT }],
         ['second', { tenantId: SECOND_TENANT }],

@@ -11,7 +11,7 @@ const APPS = new Map(['mine', 'another', 'hidden'].map((name) => [name, { tenant
 
 /** The calls as somebody sees them who is limited to the app `mine`; the default is `another`. */
 function limited() {
-  const world = someCalls({ configured: () => ({ apps: APPS, defaultApp: 'another' }) });
+  const world = someCalls({ currentApps: () => ({ apps: APPS, defaultApp: 'another' }) });
   world.put(aCall({ id: ID, app: 'mine' }));
   world.put(aCall({ id: OTHERS, app: 'another', labels: { theirs: 'yes' } }));
   const all = world.calls;

@@ -59,7 +59,7 @@ async function anOwnersApp(
     },
     clock: realClock,
     judging: () => ({ servedSince: 0, graceMs: GRACE_MS }),
-    configured: () => ({
+    currentApps: () => ({
       apps: new Map(apps.map((app) => [app, { tenantId: 't' }])),
       defaultApp: 'default',
     }),
