@@ -21,7 +21,7 @@ const OLD = ['replica-1', 'replica-2'];
 const NEW = ['replica-3', 'replica-4'];
 const WANTED = 2;
 
-/** A Docker host with replicas; see fake-docker.sh for what it can be told by variables. */
+/** A Docker host with replicas; see fake-docker.sh for the variables that control it. */
 class Host implements Disposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'callkeeper-roll-'));
 
@@ -60,7 +60,7 @@ class Host implements Disposable {
     return Object.fromEntries(entries);
   }
 
-  /** What docker was told so far. */
+  /** The commands that docker got so far. */
   get commands(): string[] {
     const path = join(this.#directory, 'commands');
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
