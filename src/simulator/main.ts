@@ -66,14 +66,15 @@ export async function runSimulator(
   const simulator = new Simulator(options);
   await simulator.start();
   const caPath = await writeCa(directory, simulator.caCertificate);
-  process.stdout.write(describe(simulator, caPath, options.deadlineMs));
   // Keeps the process alive while a fault has closed both listeners.
   const stayAlive = setInterval(() => undefined, 60_000);
   const stop = () => {
     clearInterval(stayAlive);
     void simulator.stop();
   };
+  // Before anything is printed: who reads it may send a signal at once.
   process.once('SIGINT', stop).once('SIGTERM', stop);
+  process.stdout.write(describe(simulator, caPath, options.deadlineMs));
   return simulator;
 }
 

@@ -79,8 +79,9 @@ async function anOwner() {
     import { pino } from 'pino';
     import { EmbeddedRedis } from ${JSON.stringify(new URL('../../src/store/embedded.ts', import.meta.url).href)};
     const embedded = new EmbeddedRedis(${JSON.stringify(dataDir)}, pino({ level: 'silent' }));
-    console.log(await embedded.start());
+    const url = await embedded.start();
     process.once('SIGTERM', () => embedded.stop().then(() => process.exit()));
+    console.log(url);
     setInterval(() => {}, 1_000);
   `;
   const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
