@@ -1,5 +1,5 @@
-import { faultOf } from '../calls/causes.ts';
 import type { Call } from '../client/index.ts';
+import { faultOf } from '../overview/causes.ts';
 import { describeFailure, span, withSeparators } from './call-lines.ts';
 import type { Form } from './output.ts';
 import { paint } from './printable.ts';

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { Diary } from '../calls/diary.ts';
 import { periods } from '../calls/periods.ts';
 import { retryPolicy } from '../calls/retry.ts';
 import { SharedClock } from '../calls/shared-clock.ts';
@@ -9,6 +8,7 @@ import { SLOTS } from '../calls/wheel.ts';
 import type { Config } from '../config/config.ts';
 import { LogObserver, tellAll } from '../log/log-observer.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { Diary } from '../overview/diary.ts';
 
 export interface DaemonOptions {
   readonly config: Config;

@@ -1,8 +1,8 @@
 import Type, { type Static } from 'typebox';
-import { STEPS } from '../calls/cells.ts';
-import type { Column } from '../calls/history.ts';
-import { describeIncident } from '../calls/incident-words.ts';
-import type { Incident } from '../calls/incidents.ts';
+import { STEPS } from '../overview/cells.ts';
+import type { Column } from '../overview/history.ts';
+import { describeIncident } from '../overview/incident-words.ts';
+import type { Incident } from '../overview/incidents.ts';
 import { formatInstant, formatInstantOrNull, Instant } from './instant.ts';
 
 const Count = (description: string) => Type.Integer({ minimum: 0, description });

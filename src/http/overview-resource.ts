@@ -1,10 +1,10 @@
 import Type, { type Static } from 'typebox';
 import type { Call } from '../calls/call.ts';
-import type { Overview } from '../calls/overview.ts';
 import { SCOPES, type Scope } from '../calls/principal.ts';
-import { MARGIN_STEPS } from '../calls/tally.ts';
-import { troublesOf } from '../calls/troubles.ts';
 import type { Wheel } from '../calls/wheel.ts';
+import type { Overview } from '../overview/overview.ts';
+import { MARGIN_STEPS } from '../overview/tally.ts';
+import { troublesOf } from '../overview/troubles.ts';
 import { CallRef, type PresentCall } from './call-resource.ts';
 import {
   HistorySchema,

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
-import type { Cause } from '../calls/causes.ts';
-import { fixOf } from '../calls/fixes.ts';
-import { SEVERITIES, TROUBLE_KINDS, type Trouble } from '../calls/trouble.ts';
+import type { Cause } from '../overview/causes.ts';
+import { fixOf } from '../overview/fixes.ts';
+import { SEVERITIES, TROUBLE_KINDS, type Trouble } from '../overview/trouble.ts';
 import { formatInstant, formatInstantOrNull, Instant, InstantOrNull } from './instant.ts';
 
 export const TroubleSchema = Type.Object(

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Call, CallError } from '../calls/call.ts';
-import { faultOf } from '../calls/causes.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { plural } from '../calls/wording.ts';
+import { faultOf } from '../overview/causes.ts';
 import { Summaries, type Summary } from './summaries.ts';
 
 interface Failure {

@@ -4,9 +4,9 @@ import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { NoticeFate } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Clock, Observer } from '../calls/ports.ts';
-import { addSummaries, type Summary } from '../calls/tally.ts';
 import type { Wheel } from '../calls/wheel.ts';
 import type { GraphObserver, RequestOutcome } from '../graph/graph.ts';
+import { addSummaries, type Summary } from '../overview/tally.ts';
 import { Instruments, type Readings } from './instruments.ts';
 import { METRICS } from './table.ts';
 

@@ -1,6 +1,6 @@
 import { deadlineAt } from '../calls/deadline.ts';
-import { Digester, type SlotDigest } from '../calls/digest.ts';
-import { type Summary, summarise } from '../calls/tally.ts';
+import { Digester, type SlotDigest } from '../overview/digest.ts';
+import { type Summary, summarise } from '../overview/tally.ts';
 import { BATCH_SIZE, yieldToEventLoop } from './event-loop.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readHead } from './record-codec.ts';

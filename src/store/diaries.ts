@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Cause as FailureCause } from '../calls/causes.ts';
-import { type Diary, INCIDENTS_MS, type Page } from '../calls/diary.ts';
-import { COUNT_STEP } from '../calls/failing-calls.ts';
-import type { Pages } from '../calls/history.ts';
 import { CallErrorSchema } from '../calls/record.ts';
+import type { Cause as FailureCause } from '../overview/causes.ts';
+import { type Diary, INCIDENTS_MS, type Page } from '../overview/diary.ts';
+import { COUNT_STEP } from '../overview/failing-calls.ts';
+import type { Pages } from '../overview/history.ts';
 import type { Cause } from './cause.ts';
 import type { RedisClient } from './connection.ts';
 import { yieldToEventLoop } from './event-loop.ts';

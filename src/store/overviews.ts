@@ -1,6 +1,9 @@
 import { trackedCallOf } from '../calls/call.ts';
-import type { Page } from '../calls/diary.ts';
-import type { SlotDigest } from '../calls/digest.ts';
+import type { CallRegistry, Clock } from '../calls/ports.ts';
+import { isWithin, type VisibleApps } from '../calls/principal.ts';
+import type { Wheel } from '../calls/wheel.ts';
+import type { Page } from '../overview/diary.ts';
+import type { SlotDigest } from '../overview/digest.ts';
 import {
   causesIn,
   columnsOf,
@@ -8,12 +11,9 @@ import {
   type Pages,
   sentWithin,
   successesIn,
-} from '../calls/history.ts';
-import type { Counts, Overview, Overviews, ReplicaShare } from '../calls/overview.ts';
-import type { CallRegistry, Clock } from '../calls/ports.ts';
-import { isWithin, type VisibleApps } from '../calls/principal.ts';
-import { tally } from '../calls/tally.ts';
-import type { Wheel } from '../calls/wheel.ts';
+} from '../overview/history.ts';
+import type { Counts, Overview, Overviews, ReplicaShare } from '../overview/overview.ts';
+import { tally } from '../overview/tally.ts';
 import type { Census } from './census.ts';
 import type { Diaries } from './diaries.ts';
 import type { RedisLink } from './redis-link.ts';

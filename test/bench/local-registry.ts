@@ -1,6 +1,6 @@
 /** What a replica's own copy of all calls takes, alone in a process (`--expose-gc`). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { addSummaries } from '../../src/calls/tally.ts';
+import { addSummaries } from '../../src/overview/tally.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { CALLS } from '../../src/store/record-kind.ts';

@@ -11,12 +11,12 @@ import type { AfterFirst, Calls, CallsFor } from '../../src/calls/calls.ts';
 import type { EventBatch, EventLog, EventReader } from '../../src/calls/event.ts';
 import type { Notice } from '../../src/calls/notice.ts';
 import { countFates } from '../../src/calls/notified.ts';
-import type { Overview } from '../../src/calls/overview.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import type { VisibleApps } from '../../src/calls/principal.ts';
 import type { TrackRequest } from '../../src/calls/track-request.ts';
 import type { Tracked } from '../../src/calls/tracking.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
+import type { Overview } from '../../src/overview/overview.ts';
 
 export const ID = '2e1a0b00-2db4-4022-9570-243709c565ab';
 export const NOW = Date.UTC(2026, 1, 3, 4, 5, 6, 789);

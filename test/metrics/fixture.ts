@@ -1,5 +1,5 @@
-import type { Summary } from '../../src/calls/tally.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
+import type { Summary } from '../../src/overview/tally.ts';
 import { DEADLINE_MS, FakeClock, WHEEL } from '../calls/fixture.ts';
 import { sumOf } from './samples.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import { addSummaries } from '../../src/calls/tally.ts';
+import { addSummaries } from '../../src/overview/tally.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { CALLS } from '../../src/store/record-kind.ts';

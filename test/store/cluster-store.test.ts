@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { Diary } from '../../src/calls/diary.ts';
+import { Diary } from '../../src/overview/diary.ts';
 import { Diaries } from '../../src/store/diaries.ts';
 import { REPLICAS_KEY } from '../../src/store/keys.ts';
 import { aCall, aRemovedCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from '../calls/fixture.ts';

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { Diary } from '../../src/calls/diary.ts';
-import { incidentsOf } from '../../src/calls/history.ts';
+import { Diary } from '../../src/overview/diary.ts';
+import { incidentsOf } from '../../src/overview/history.ts';
 import { Diaries } from '../../src/store/diaries.ts';
 import { Emitter } from '../../src/store/emitter.ts';
 import { DIARIES_KEY, REPLICAS_KEY } from '../../src/store/keys.ts';

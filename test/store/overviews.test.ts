@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import type { Page } from '../../src/calls/diary.ts';
+import type { Page } from '../../src/overview/diary.ts';
 import type { Cause } from '../../src/store/cause.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalOverviews } from '../../src/store/overviews.ts';

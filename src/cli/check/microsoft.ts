@@ -1,11 +1,11 @@
 import type { CallError } from '../../calls/call.ts';
-import { fixOfAnswer, fixOfSilence, fixOfToken, GRANT, ROLES } from '../../calls/fixes.ts';
 import type { App } from '../../graph/app.ts';
 import type { Attempt } from '../../graph/attempt.ts';
 import { isForeign, requestIdOf } from '../../graph/graph-error.ts';
 import type { Probe, ProbedToken, Prober } from '../../graph/probe.ts';
 import { TokenError } from '../../graph/token-cache.ts';
 import { header } from '../../headers/header.ts';
+import { fixOfAnswer, fixOfSilence, fixOfToken, GRANT, ROLES } from '../../overview/fixes.ts';
 import { judgeClock } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
-import type { RecentAttempt } from '../../calls/recent-attempts.ts';
+import type { RecentAttempt } from '../../overview/recent-attempts.ts';
 import { problemAnswers } from '../answers.ts';
 import { formatInstant } from '../instant.ts';
 import { Problem, problemBody } from '../problems.ts';

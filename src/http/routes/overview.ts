@@ -1,6 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { CallsFor } from '../../calls/calls.ts';
-import type { Overviews } from '../../calls/overview.ts';
+import type { Overviews } from '../../overview/overview.ts';
 import { problemAnswers } from '../answers.ts';
 import { type OverviewContext, OverviewSchema, presentOverview } from '../overview-resource.ts';
 

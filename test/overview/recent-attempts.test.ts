@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { RecentAttempts } from '../../src/calls/recent-attempts.ts';
-import { anError, NOW } from './fixture.ts';
+import { RecentAttempts } from '../../src/overview/recent-attempts.ts';
+import { anError, NOW } from '../calls/fixture.ts';
 
 const FAILED = { kind: 'failed', sentAt: NOW, error: anError({ status: 500, code: 'x' }) } as const;
 

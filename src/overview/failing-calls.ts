@@ -1,9 +1,9 @@
-import type { Call } from './call.ts';
+import type { Call } from '../calls/call.ts';
+import { deadlineAt } from '../calls/deadline.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import type { Reason } from '../calls/record.ts';
+import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { type Cause, CauseGroups, type FailingCall } from './causes.ts';
-import { deadlineAt } from './deadline.ts';
-import type { Outcome } from './outcome.ts';
-import type { Reason } from './record.ts';
-import { slotOf, turnAfter, type Wheel } from './wheel.ts';
 
 /** More groups would make a diary too large; those with the fewest calls are left out. */
 const MOST_CAUSES = 100;

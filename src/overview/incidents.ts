@@ -1,4 +1,4 @@
-import type { Reason } from './record.ts';
+import type { Reason } from '../calls/record.ts';
 
 /**
  * Something that happened within the last day, and is to be seen the morning after.

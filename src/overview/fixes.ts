@@ -1,4 +1,4 @@
-import type { Reason } from './record.ts';
+import type { Reason } from '../calls/record.ts';
 
 /** keepAlive asks for one of them. https://learn.microsoft.com/graph/api/call-keepalive */
 export const ROLES: readonly string[] = ['Calls.Initiate.All', 'Calls.AccessMedia.All'];

@@ -1,8 +1,8 @@
+import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { type Cause, mergeCauses } from './causes.ts';
 import { COUNTED, type Counted, STEPS } from './cells.ts';
 import { INCIDENTS_MS, type Page } from './diary.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
-import { isWithin, type VisibleApps } from './principal.ts';
 
 /** What happened within one step of the time axis. */
 export type Column = { readonly at: number } & Readonly<Record<Counted, number>>;

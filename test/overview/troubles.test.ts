@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Cause } from '../../src/calls/causes.ts';
-import type { Incident } from '../../src/calls/incidents.ts';
-import type { Known } from '../../src/calls/trouble.ts';
-import { troublesOf } from '../../src/calls/troubles.ts';
-import { anError, DEADLINE_MS, MINUTE, TENANT, WHEEL } from './fixture.ts';
+import type { Cause } from '../../src/overview/causes.ts';
+import type { Incident } from '../../src/overview/incidents.ts';
+import type { Known } from '../../src/overview/trouble.ts';
+import { troublesOf } from '../../src/overview/troubles.ts';
+import { anError, DEADLINE_MS, MINUTE, TENANT, WHEEL } from '../calls/fixture.ts';
 
 const NOW = Date.UTC(2026, 10, 27, 14, 10);
 const SINCE = Date.UTC(2026, 10, 27, 13, 55);

@@ -1,8 +1,8 @@
-import type { Call } from './call.ts';
+import type { Call } from '../calls/call.ts';
+import type { VisibleApps } from '../calls/principal.ts';
 import type { Cause } from './causes.ts';
 import type { Column } from './history.ts';
 import type { Incident } from './incidents.ts';
-import type { VisibleApps } from './principal.ts';
 import type { Tally } from './tally.ts';
 
 /** The calls within a client's reach, from the memory of one replica. */

@@ -1,4 +1,4 @@
-import type { Outcome } from './outcome.ts';
+import type { Outcome } from '../calls/outcome.ts';
 
 /** One keepAlive that this replica tried. */
 export interface RecentAttempt {

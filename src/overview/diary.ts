@@ -1,13 +1,13 @@
-import { type Call, isUnknownToGraph, type RemovedCall } from './call.ts';
+import { type Call, isUnknownToGraph, type RemovedCall } from '../calls/call.ts';
+import { isKeepAliveTimeout } from '../calls/notice.ts';
+import type { Outcome } from '../calls/outcome.ts';
+import type { Clock, Observer } from '../calls/ports.ts';
+import type { Wheel } from '../calls/wheel.ts';
 import type { Cause } from './causes.ts';
 import { type Cell, Cells, type Counted, STEPS } from './cells.ts';
 import { type CurrentCall, FailingCalls, shortReason } from './failing-calls.ts';
 import type { CallIncident, RedisIncident } from './incidents.ts';
-import { isKeepAliveTimeout } from './notice.ts';
-import type { Outcome } from './outcome.ts';
-import type { Clock, Observer } from './ports.ts';
 import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
-import type { Wheel } from './wheel.ts';
 
 /** A replica's report of its own work, stored in Redis. Every replica reads those of the others. */
 export interface Page {

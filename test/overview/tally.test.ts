@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { deadlineAt } from '../../src/calls/deadline.ts';
-import { Digester, MOST_NEAREST } from '../../src/calls/digest.ts';
-import { MARGIN_STEPS, tally } from '../../src/calls/tally.ts';
 import { slotOf } from '../../src/calls/wheel.ts';
-import { aCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from './fixture.ts';
+import { Digester, MOST_NEAREST } from '../../src/overview/digest.ts';
+import { MARGIN_STEPS, tally } from '../../src/overview/tally.ts';
+import { aCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
 
 /** As the census does it: slot by slot. */
 function digestsOf(calls: readonly Call[]) {

@@ -1,7 +1,7 @@
+import { clockTime, plural } from '../calls/wording.ts';
 import { failureTroubles } from './failure-troubles.ts';
 import { incidentTroubles } from './incident-troubles.ts';
 import { type Known, SEVERITIES, type Trouble } from './trouble.ts';
-import { clockTime, plural } from './wording.ts';
 
 /** All troubles, the worst first. */
 export function troublesOf(known: Known): Trouble[] {

@@ -1,8 +1,8 @@
+import { clockTime, count, plural } from '../calls/wording.ts';
 import { fixOf } from './fixes.ts';
 import { reasonOf } from './incident-words.ts';
 import type { CallIncident, Incident } from './incidents.ts';
 import type { Known, Severity, Trouble } from './trouble.ts';
-import { clockTime, count, plural } from './wording.ts';
 
 /** What was lost within the last day is said until then, and which replicas nobody has replaced. */
 export function incidentTroubles(known: Known): Trouble[] {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import type { Cause } from '../../src/calls/causes.ts';
-import { OTHERS, STEPS } from '../../src/calls/cells.ts';
-import { Diary, type Page } from '../../src/calls/diary.ts';
-import { COUNT_STEP, type CurrentCall } from '../../src/calls/failing-calls.ts';
+import { slotOf, turnAfter } from '../../src/calls/wheel.ts';
+import type { Cause } from '../../src/overview/causes.ts';
+import { OTHERS, STEPS } from '../../src/overview/cells.ts';
+import { Diary, type Page } from '../../src/overview/diary.ts';
+import { COUNT_STEP, type CurrentCall } from '../../src/overview/failing-calls.ts';
 import {
   causesIn,
   columnsOf,
@@ -11,9 +12,8 @@ import {
   type Pages,
   sentWithin,
   successesIn,
-} from '../../src/calls/history.ts';
-import { slotOf, turnAfter } from '../../src/calls/wheel.ts';
-import { aCall, anError, aRemovedCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from './fixture.ts';
+} from '../../src/overview/history.ts';
+import { aCall, anError, aRemovedCall, DEADLINE_MS, MINUTE, NOW, WHEEL } from '../calls/fixture.ts';
 
 const START = Math.floor(NOW / MINUTE) * MINUTE;
 const HOUR = 60 * MINUTE;

@@ -1,5 +1,5 @@
+import { plural } from '../calls/wording.ts';
 import type { CallIncident, Incident } from './incidents.ts';
-import { plural } from './wording.ts';
 
 /** An incident in a clause, without its times. */
 export function describeIncident(incident: Incident): string {

@@ -1,5 +1,5 @@
+import type { CallError, Reason } from '../calls/record.ts';
 import { entraCodeIn } from './fixes.ts';
-import type { CallError, Reason } from './record.ts';
 
 /** A call that fails, as the replica knows it that made its last attempt. */
 export interface FailingCall {

@@ -1,9 +1,9 @@
+import { AT_RISK_SHARE } from '../calls/deadline.ts';
+import type { Reason } from '../calls/record.ts';
+import { clockTime, count, HOUR_MS, plural, shortSpan } from '../calls/wording.ts';
 import { type Cause, faultOf, sumOf } from './causes.ts';
-import { AT_RISK_SHARE } from './deadline.ts';
 import { entraCodeIn, fixOf } from './fixes.ts';
-import type { Reason } from './record.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
-import { clockTime, count, HOUR_MS, plural, shortSpan } from './wording.ts';
 
 /** A fault answers everything if it has so many of the failures since the last success. */
 const EVERYTHING_SHARE = 0.9;

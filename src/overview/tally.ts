@@ -1,6 +1,6 @@
-import { AT_RISK_SHARE } from './deadline.ts';
+import { AT_RISK_SHARE } from '../calls/deadline.ts';
+import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
-import { isWithin, type VisibleApps } from './principal.ts';
 
 /** A summary of tracked calls at an instant. */
 export interface Summary {
