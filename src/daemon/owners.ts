@@ -1,11 +1,11 @@
 import type { Announcement } from '../calls/announcement.ts';
 import { type Calls, untrackInBatches } from '../calls/calls.ts';
-import { LeaseJudge } from '../calls/lease-judge.ts';
 import { believeOwner } from '../calls/merge.ts';
 import type { OwnerRecord } from '../calls/owner.ts';
-import { Owners } from '../calls/owners.ts';
 import type { CallRegistry } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
+import { LeaseJudge } from '../owners/lease-expirer.ts';
+import { Owners } from '../owners/owners.ts';
 import { LeaseWatch } from '../schedule/lease-watch.ts';
 import type { RedisClient } from '../store/connection.ts';
 import { ownerKeys } from '../store/keys.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { LeaseJudge } from '../calls/lease-judge.ts';
 import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
+import type { LeaseJudge } from '../owners/lease-expirer.ts';
 
 export interface LeaseWatchOptions {
   readonly judge: Pick<LeaseJudge, 'pass'>;

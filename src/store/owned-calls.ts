@@ -1,4 +1,4 @@
-import type { OwnedCalls } from '../calls/owners.ts';
+import type { OwnedCalls } from '../owners/owners.ts';
 import { BATCH_SIZE, yieldToEventLoop } from './event-loop.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readOwner } from './record-codec.ts';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { describeOwner, emptyOwner } from '../../src/calls/owner.ts';
-import type { Renewed } from '../../src/calls/owners.ts';
 import { readConfig } from '../../src/config/config.ts';
+import type { Renewed } from '../../src/owners/owners.ts';
 import { anApp } from '../http/fixture.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-simulator-'));

@@ -1,8 +1,8 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import type { Owners } from '../../calls/owners.ts';
 import type { VisibleApps } from '../../calls/principal.ts';
+import type { Owners } from '../../owners/owners.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { Owner } from '../bot-fields.ts';

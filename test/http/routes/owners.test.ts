@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { MOST_OF_APP } from '../../../src/calls/lease-limit.ts';
 import { type OwnerRecord, ownerId } from '../../../src/calls/owner.ts';
-import { Owners } from '../../../src/calls/owners.ts';
+import { MOST_OF_APP } from '../../../src/owners/lease-limit.ts';
+import { Owners } from '../../../src/owners/owners.ts';
 import { ownerKeys } from '../../../src/store/keys.ts';
 import { LocalRegistry } from '../../../src/store/local-registry.ts';
 import { OWNERS } from '../../../src/store/record-kind.ts';

@@ -1,5 +1,4 @@
-import { type Leases, whyFull } from './lease-limit.ts';
-import { CursorError } from './listing.ts';
+import { CursorError } from '../calls/listing.ts';
 import {
   describeOwner,
   drop,
@@ -12,11 +11,12 @@ import {
   ownerId,
   ownerState,
   renewal,
-} from './owner.ts';
-import { type OwnerRegistry, type SettledClock, StoreUnavailableError } from './ports.ts';
-import { isWithin, type VisibleApps } from './principal.ts';
-import { type ConfiguredApps, faultOfApp, type Invalid } from './track-request.ts';
-import { type Forbidden, forbidden } from './visible-apps.ts';
+} from '../calls/owner.ts';
+import { type OwnerRegistry, type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
+import { isWithin, type VisibleApps } from '../calls/principal.ts';
+import { type ConfiguredApps, faultOfApp, type Invalid } from '../calls/track-request.ts';
+import { type Forbidden, forbidden } from '../calls/visible-apps.ts';
+import { type Leases, whyFull } from './lease-limit.ts';
 
 /** The calls of each owner that this replica knows, by the owner's id. */
 export interface OwnedCalls {

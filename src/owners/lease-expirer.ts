@@ -1,4 +1,4 @@
-import { batchesOf } from './batches-of.ts';
+import { batchesOf } from '../calls/batches-of.ts';
 import {
   endOf,
   type Judging,
@@ -6,11 +6,11 @@ import {
   type OwnerRecord,
   ownerOf,
   wasLostByMistake,
-} from './owner.ts';
+} from '../calls/owner.ts';
+import type { CallRegistry, OwnerRegistry, SettledClock } from '../calls/ports.ts';
+import type { CallRecord } from '../calls/record.ts';
+import { ownerEnded, ownerFound } from '../calls/words.ts';
 import type { OwnedCalls } from './owners.ts';
-import type { CallRegistry, OwnerRegistry, SettledClock } from './ports.ts';
-import type { CallRecord } from './record.ts';
-import { ownerEnded, ownerFound } from './words.ts';
 
 export interface LeaseJudgeDeps {
   readonly owners: Pick<OwnerRegistry, 'update' | 'get'>;

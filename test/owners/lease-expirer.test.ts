@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { stopOf } from '../../src/calls/call.ts';
-import { LeaseJudge } from '../../src/calls/lease-judge.ts';
 import { believeOwner, mergeOwners } from '../../src/calls/merge.ts';
 import {
   drop,
@@ -12,6 +11,7 @@ import {
 } from '../../src/calls/owner.ts';
 import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { newGeneration } from '../../src/calls/words.ts';
+import { LeaseJudge } from '../../src/owners/lease-expirer.ts';
 import { ownerKeys, slotKeys } from '../../src/store/keys.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { LocalOwnedCalls } from '../../src/store/owned-calls.ts';
@@ -19,9 +19,9 @@ import { needsJudge } from '../../src/store/owner-codec.ts';
 import { CALLS, OWNERS, type RecordKind } from '../../src/store/record-kind.ts';
 import { RedisRegistry } from '../../src/store/redis-registry.ts';
 import { Registry } from '../../src/store/registry.ts';
+import { aCall, idsIn, MINUTE, NOW, recordOf, SECOND, WHEEL } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast } from '../store/fixture.ts';
-import { aCall, idsIn, MINUTE, NOW, recordOf, SECOND, WHEEL } from './fixture.ts';
 
 const server = redisForFile();
 beforeEach(() => server.flush());
