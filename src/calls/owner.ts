@@ -111,7 +111,7 @@ export function drop(current: OwnerRecord, now: number): OwnerRecord {
   return { ...emptyOwner(current.id), droppedAt: Math.max(now, lastRenewal(current)) };
 }
 
-export interface Judging {
+export interface LeaseContext {
   readonly now: number;
   /**
    * Since when at least one replica has served without a break. Before that, the owner may have
@@ -131,7 +131,7 @@ export function leaseUntil(record: OwnerRecord, servedSince: number): number | n
 }
 
 /** When the owner's calls are stopped unless it renews its lease; null if it has none. */
-export function lossAt(record: OwnerRecord, { servedSince, graceMs }: Omit<Judging, 'now'>) {
+export function lossAt(record: OwnerRecord, { servedSince, graceMs }: Omit<LeaseContext, 'now'>) {
   const { lapse } = record;
   if (lapse !== null && ownerState(record) === 'lapsed') {
     return Math.max(lapse.at, servedSince) + graceMs;
@@ -141,8 +141,8 @@ export function lossAt(record: OwnerRecord, { servedSince, graceMs }: Omit<Judgi
 }
 
 /** What the passed time adds to the owner's record, a lapse or a loss; null for nothing. */
-export function judge(record: OwnerRecord, judging: Judging): OwnerRecord | null {
-  const { now, servedSince } = judging;
+export function expireLease(record: OwnerRecord, context: LeaseContext): OwnerRecord | null {
+  const { now, servedSince } = context;
   const { id, lease } = record;
   if (lease === null) return null;
   const conclusion = { renewedAt: lastRenewal(record), at: now };
@@ -150,7 +150,7 @@ export function judge(record: OwnerRecord, judging: Judging): OwnerRecord | null
   if (state === 'active' && now >= (leaseUntil(record, servedSince) ?? Infinity)) {
     return { ...emptyOwner(id), lapse: conclusion };
   }
-  if (state === 'lapsed' && now >= (lossAt(record, judging) ?? Infinity)) {
+  if (state === 'lapsed' && now >= (lossAt(record, context) ?? Infinity)) {
     return { ...emptyOwner(id), loss: conclusion };
   }
   return null;
@@ -184,7 +184,7 @@ export interface Owner extends OwnerName {
 export function describeOwner(
   record: OwnerRecord,
   tracked: number,
-  judging: Omit<Judging, 'now'>,
+  context: Omit<LeaseContext, 'now'>,
 ): Owner {
   const state = ownerState(record);
   const lease = state === 'none' ? null : record.lease;
@@ -194,7 +194,7 @@ export function describeOwner(
     tracked,
     renewedAt: lease && lastRenewal(record),
     leaseMs: lease?.leaseMs ?? null,
-    leaseUntil: leaseUntil(record, judging.servedSince),
-    stopsAt: state === 'lost' ? (record.loss?.at ?? null) : lossAt(record, judging),
+    leaseUntil: leaseUntil(record, context.servedSince),
+    stopsAt: state === 'lost' ? (record.loss?.at ?? null) : lossAt(record, context),
   };
 }

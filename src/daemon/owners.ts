@@ -4,7 +4,7 @@ import { believeOwner } from '../calls/merge.ts';
 import type { OwnerRecord } from '../calls/owner.ts';
 import type { CallRegistry } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
-import { LeaseJudge } from '../owners/lease-expirer.ts';
+import { LeaseExpirer } from '../owners/lease-expirer.ts';
 import { Owners } from '../owners/owners.ts';
 import { LeaseWatch } from '../schedule/lease-watch.ts';
 import type { RedisClient } from '../store/connection.ts';
@@ -35,23 +35,23 @@ const SLOTS = 16;
 /** The longest lease, and how long a lost or dropped owner is kept. */
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** The owners of calls: their registry, what bots can ask of it, and the watch that judges leases. */
+/** The owners of calls: their registry, what bots can ask of it, and the watch over leases. */
 export function openOwners(context: Context, needs: OwnersNeeds) {
   const { period, clock, ownerObserver } = context;
   const { registry: callRegistry, owned, calls, apps } = needs;
   const { local, shared, registry, owners } = createRegistry(context, needs);
-  const judging = () => owners.judging();
-  const judge = new LeaseJudge({
+  const leaseContext = () => owners.leaseContext();
+  const expirer = new LeaseExpirer({
     owners: registry,
     suspects: (now) => owners.suspects(now),
     calls: callRegistry,
     owned,
     clock,
     skewMs: period.skewMs,
-    judging,
+    leaseContext,
     onLost: (record, stopped) => ownerObserver.lost(owners.describe(record), stopped),
   });
-  const watch = createWatch(context, needs, { judge, registry, local, shared, owners });
+  const watch = createWatch(context, needs, { expirer, registry, local, shared, owners });
   const requested = new Owners({
     registry,
     slots: SLOTS,
@@ -59,7 +59,7 @@ export function openOwners(context: Context, needs: OwnersNeeds) {
     leases: { count: () => owners.countLeases(), countOf: (app) => owners.countLeasesOf(app) },
     stop: (ids, visibleApps) => untrackInBatches(calls.within(visibleApps), ids),
     clock,
-    judging,
+    leaseContext,
     currentApps: () => apps.current(),
     visibleApps: null,
   });
@@ -138,7 +138,7 @@ class OwnerNews {
   }
 }
 
-type Created = ReturnType<typeof createRegistry> & { readonly judge: LeaseJudge };
+type Created = ReturnType<typeof createRegistry> & { readonly expirer: LeaseExpirer };
 
 function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Created) {
   const { wheel, period } = context;
@@ -152,7 +152,7 @@ function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Cr
   });
   return new LeaseWatch({
     ...context,
-    judge: created.judge,
+    expirer: created.expirer,
     sync: (isNew) => sync.syncAll(isNew),
     refresh: () => sync.refresh(),
     isUp: () => link.up,

@@ -1,8 +1,8 @@
 import { batchesOf } from '../calls/batches-of.ts';
 import {
   endOf,
-  type Judging,
-  judge,
+  expireLease,
+  type LeaseContext,
   type OwnerRecord,
   ownerOf,
   wasLostByMistake,
@@ -12,7 +12,7 @@ import type { CallRecord } from '../calls/record.ts';
 import { ownerEnded, ownerFound } from '../calls/words.ts';
 import type { OwnedCalls } from './owners.ts';
 
-export interface LeaseJudgeDeps {
+export interface LeaseExpirerDeps {
   readonly owners: Pick<OwnerRegistry, 'update' | 'get'>;
   /** The owners that this replica has to check now. */
   readonly suspects: (now: number) => Iterable<OwnerRecord>;
@@ -24,7 +24,7 @@ export interface LeaseJudgeDeps {
   readonly clock: SettledClock;
   /** A timestamp further in the future comes from a clock that was wrong. */
   readonly skewMs: number;
-  readonly judging: () => Omit<Judging, 'now'>;
+  readonly leaseContext: () => Omit<LeaseContext, 'now'>;
   /** The calls of a lost owner were stopped. */
   readonly onLost: (owner: OwnerRecord, calls: number) => void;
 }
@@ -33,31 +33,32 @@ export interface LeaseJudgeDeps {
 const BATCH_SIZE = 500;
 
 /**
- * Judges leases: records a lapse when a lease runs out, and a loss when the grace has passed too.
- * It records the loss before it stops the owner's calls: if the judge dies in between, the next
- * judge finds a lost owner with tracked calls and stops them. In the same way it stops the calls of
+ * Expires leases: records a lapse when a lease runs out, and a loss when the grace has passed too.
+ * It records the loss before it stops the owner's calls: if this replica dies in between, the
+ * next one finds a lost owner with tracked calls and stops them. In the same way it stops the calls of
  * a dropped owner that were unknown to the replica that took the request.
  */
-export class LeaseJudge {
-  readonly #deps: LeaseJudgeDeps;
+export class LeaseExpirer {
+  readonly #deps: LeaseExpirerDeps;
   /** The state of each owner that needs no more work, so that a pass skips it. */
   readonly #done = new Map<string, string>();
 
-  constructor(deps: LeaseJudgeDeps) {
+  constructor(deps: LeaseExpirerDeps) {
     this.#deps = deps;
   }
 
   /**
    * Only one replica at a time may call this, after it has synced its owners.
    *
-   * @param goesOn called before each batch of calls: whether this replica is still the judge
+   * @param goesOn called before each batch of calls: whether this replica still holds the lock
    */
   async pass(goesOn: () => Promise<boolean> = async () => true): Promise<void> {
-    const { owners, suspects, clock, judging, owned } = this.#deps;
-    const decide = (current: OwnerRecord) => judge(current, { ...judging(), now: clock.now() });
+    const { owners, suspects, clock, leaseContext, owned } = this.#deps;
+    const decide = (current: OwnerRecord) =>
+      expireLease(current, { ...leaseContext(), now: clock.now() });
     const found = [...suspects(clock.now())];
-    const judged = await owners.update(found.map(({ id }) => ({ id, decide })));
-    const now = judged.map(({ after }) => after);
+    const checked = await owners.update(found.map(({ id }) => ({ id, decide })));
+    const now = checked.map(({ after }) => after);
     const ended = now.filter((owner) => endOf(owner) !== null && this.#isNews(owner));
     const mistaken = now.filter((owner) => wasLostByMistake(owner) && this.#isNews(owner));
     const callsOf = await owned.idsOf(new Set(ended.map(({ id }) => id)));
@@ -90,7 +91,7 @@ export class LeaseJudge {
     if (done !== null) this.#note(owner);
   }
 
-  /** Returns how many calls were changed; null if another replica is the judge now. */
+  /** Returns how many calls were changed; null if another replica holds the lock now. */
   async #update(
     ids: readonly string[],
     goesOn: () => Promise<boolean>,

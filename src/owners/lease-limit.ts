@@ -1,5 +1,5 @@
 /**
- * Limit of leases, because the judge reads all of them at each heartbeat, and every replica once
+ * Limit of leases, because one replica reads all of them at each heartbeat, and each replica once
  * per interval. 100,000 need 24 MB in each replica and 14 MB in Redis.
  */
 export const MOST_OWNERS = 100_000;

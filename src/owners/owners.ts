@@ -3,7 +3,7 @@ import {
   describeOwner,
   drop,
   emptyOwner,
-  type Judging,
+  type LeaseContext,
   type Owner,
   type OwnerName,
   type OwnerRecord,
@@ -37,7 +37,7 @@ export interface OwnersDeps {
   /** Stops calls; returns how many of them were tracked. */
   readonly stop: (ids: readonly string[], visibleApps: VisibleApps) => Promise<number>;
   readonly clock: SettledClock;
-  readonly judging: () => Omit<Judging, 'now'>;
+  readonly leaseContext: () => Omit<LeaseContext, 'now'>;
   readonly currentApps: () => ConfiguredApps;
   /** The apps whose owners may be read and changed; null: all. */
   readonly visibleApps: VisibleApps;
@@ -161,7 +161,7 @@ export class Owners {
     const decide = (current: OwnerRecord) => drop(current, clock.now());
     const [changed] = await registry.update([{ id, decide }]);
     if (!changed || changed.kind === 'refused') throw ofLaterVersion(name);
-    // The judge stops the calls that this replica does not know yet.
+    // The lease expirer stops the calls that this replica does not know yet.
     const found = await calls.idsOf(new Set([id]));
     const stopped = await stop(found.get(id) ?? [], visibleApps);
     return { kind: 'dropped', app: owner.app, stopped, durable: changed.kind === 'stored' };
@@ -200,8 +200,8 @@ export class Owners {
   }
 
   #present(record: OwnerRecord): Owner {
-    const { calls, judging } = this.#deps;
-    return describeOwner(record, calls.count(record.id), judging());
+    const { calls, leaseContext } = this.#deps;
+    return describeOwner(record, calls.count(record.id), leaseContext());
   }
 }
 

@@ -1,25 +1,25 @@
 import type { Logger } from 'pino';
 import { type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
-import type { LeaseJudge } from '../owners/lease-expirer.ts';
+import type { LeaseExpirer } from '../owners/lease-expirer.ts';
 
 export interface LeaseWatchOptions {
-  readonly judge: Pick<LeaseJudge, 'pass'>;
+  readonly expirer: Pick<LeaseExpirer, 'pass'>;
   /**
    * Syncs this replica's owners with Redis; rejects if Redis does not answer.
    *
-   * @param isNew this replica was not the judge before: sync removed owners too
+   * @param isNew this replica did not hold the lock before: sync removed owners too
    */
   readonly sync: (isNew: boolean) => Promise<void>;
-  /** Reads only the lapsed owners from Redis, which the judge may be about to change. */
+  /** Reads only the lapsed owners from Redis, which another replica may be about to change. */
   readonly refresh: () => Promise<void>;
   readonly isUp: () => boolean;
   /** Whether this replica has changes of owners that Redis has not acknowledged. */
   readonly isAhead: () => boolean;
-  /** Takes or extends the judge's lock; resolves with whether this replica holds it. */
+  /** Takes or extends the lease lock; resolves with whether this replica holds it. */
   readonly hold: () => Promise<boolean>;
   /** Time between two checks of the leases, in ms. */
   readonly lookMs: number;
-  /** How often a replica that is not the judge syncs its owners, in ms. */
+  /** How often a replica without the lock syncs its owners, in ms. */
   readonly syncMs: number;
   readonly clock: SettledClock;
   readonly log: Logger;
@@ -36,7 +36,7 @@ export class LeaseWatch {
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #syncedAt = Number.NEGATIVE_INFINITY;
-  #isJudge = false;
+  #heldLock = false;
 
   constructor(options: LeaseWatchOptions) {
     this.#options = options;
@@ -59,7 +59,7 @@ export class LeaseWatch {
         if (isUp()) await this.#look();
       } catch (err) {
         if (!(err instanceof StoreUnavailableError)) throw err;
-        this.#isJudge = false;
+        this.#heldLock = false;
         log.debug({ err }, 'cannot check the leases of owners');
       }
       await clock.sleep(lookMs, signal);
@@ -67,14 +67,14 @@ export class LeaseWatch {
   }
 
   async #look(): Promise<void> {
-    const { judge, sync, refresh, isAhead, hold, syncMs, clock } = this.#options;
-    const isJudge = await hold();
-    const isNew = isJudge && !this.#isJudge;
-    this.#isJudge = isJudge;
+    const { expirer, sync, refresh, isAhead, hold, syncMs, clock } = this.#options;
+    const holdsLock = await hold();
+    const isNew = holdsLock && !this.#heldLock;
+    this.#heldLock = holdsLock;
     const isInStep = !isAhead() && Math.abs(clock.now() - this.#syncedAt) < syncMs;
-    if (!isJudge && isInStep) return await refresh();
-    await sync(isNew || !isJudge);
+    if (!holdsLock && isInStep) return await refresh();
+    await sync(isNew || !holdsLock);
     this.#syncedAt = clock.now();
-    if (isJudge) await judge.pass(async () => !this.#stopped.signal.aborted && (await hold()));
+    if (holdsLock) await expirer.pass(async () => !this.#stopped.signal.aborted && (await hold()));
   }
 }

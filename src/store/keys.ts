@@ -40,8 +40,8 @@ function keysUnder(prefix: string): SlotKeys {
   };
 }
 
-/** Lock of the replica that judges leases. */
-export const JUDGE_KEY = `${TAG}:judge`;
+/** Lock of the replica that expires leases. */
+export const LEASE_LOCK_KEY = `${TAG}:judge`;
 /** Hash: the first and the last heartbeat since the last break in service; Redis's clock, ms. */
 export const SERVED_KEY = `${TAG}:served`;
 

@@ -1,6 +1,6 @@
 import {
   describeOwner,
-  type Judging,
+  type LeaseContext,
   type Owner,
   type OwnerRecord,
   ownerOf,
@@ -10,7 +10,7 @@ import type { Clock } from '../calls/ports.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import type { Membership } from './membership.ts';
 import type { LocalOwnedCalls } from './owned-calls.ts';
-import { isInDoubt, needsJudge } from './owner-codec.ts';
+import { isInDoubt, needsLeaseCheck } from './owner-codec.ts';
 
 export interface LocalOwnersOptions {
   readonly local: LocalRegistry<OwnerRecord>;
@@ -38,14 +38,14 @@ export class LocalOwners {
     this.#options = options;
   }
 
-  /** What leases are judged by. */
-  judging(): Omit<Judging, 'now'> {
+  /** What decides whether a lease has run out. */
+  leaseContext(): Omit<LeaseContext, 'now'> {
     const { membership, clock, graceMs } = this.#options;
     return { servedSince: membership.servedSince ?? clock.now(), graceMs };
   }
 
   describe(record: OwnerRecord): Owner {
-    return describeOwner(record, this.#options.owned.count(record.id), this.judging());
+    return describeOwner(record, this.#options.owned.count(record.id), this.leaseContext());
   }
 
   /** How many owners have a lease. */
@@ -75,11 +75,11 @@ export class LocalOwners {
     return [...this.#leased()].filter(({ text }) => isInDoubt(text)).map(({ id }) => id);
   }
 
-  /** The owners that the judge has to look at. */
+  /** The owners whose leases are due for a check. */
   *suspects(now: number): Iterable<OwnerRecord> {
     const { local, owned, skewMs } = this.#options;
     for (const { id, text } of this.#leased()) {
-      if (needsJudge(text, now, skewMs)) yield local.get(id);
+      if (needsLeaseCheck(text, now, skewMs)) yield local.get(id);
     }
     // Of the many removed owners, only those that still have calls need work.
     for (const id of owned.owners()) if (local.isRemoved(id)) yield local.get(id);

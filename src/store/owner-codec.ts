@@ -8,7 +8,7 @@ import { assertReadable, checkFor, parseJson, UnreadableError } from './stored-t
 
 /**
  * How the record of an owner is stored: its version, two instants (the last renewal, and when the
- * judge must look at it next), and in the second line its parts as JSON. So the judge skips
+ * it must be checked next), and in the second line its parts as JSON. So a check skips
  * owners that are alive without parsing them.
  */
 const VERSION = '1';
@@ -23,10 +23,10 @@ export function encodeOwner(record: OwnerRecord): string {
 }
 
 /**
- * Whether the judge must look at the owner: its lease ran out, or it was renewed by a clock that
+ * Whether the owner must be checked: its lease ran out, or it was renewed by a clock that
  * was ahead.
  */
-export function needsJudge(text: string, now: number, skewMs: number): boolean {
+export function needsLeaseCheck(text: string, now: number, skewMs: number): boolean {
   const [renewedAt, quietUntil] = readHead(text);
   return quietUntil <= now || renewedAt > now + skewMs;
 }

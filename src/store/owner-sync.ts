@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { OwnerRecord } from '../calls/owner.ts';
 import type { SettledClock } from '../calls/ports.ts';
 import type { RedisClient } from './connection.ts';
-import { JUDGE_KEY } from './keys.ts';
+import { LEASE_LOCK_KEY } from './keys.ts';
 import type { LocalOwners } from './local-owners.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { type RedisRegistry, WrongTypeError } from './redis-registry.ts';
@@ -11,7 +11,7 @@ import type { Registry } from './registry.ts';
 export interface OwnerSyncOptions {
   readonly redis: RedisClient;
   readonly replica: string;
-  /** How long the judge's lock holds unless it is extended, in ms. */
+  /** How long the lease lock holds unless it is extended, in ms. */
   readonly holdMs: number;
   readonly registry: Registry<OwnerRecord>;
   readonly local: LocalRegistry<OwnerRecord>;
@@ -25,7 +25,7 @@ export interface OwnerSyncOptions {
   readonly log: Logger;
 }
 
-/** Keeps this replica's owners in step with Redis, and holds the lock of the judge of leases. */
+/** Keeps this replica's owners in step with Redis, and holds the lease lock. */
 export class OwnerSync {
   readonly #options: OwnerSyncOptions;
 
@@ -33,10 +33,10 @@ export class OwnerSync {
     this.#options = options;
   }
 
-  /** Takes or extends the judge's lock; false if another replica has it, or Redis does not answer. */
+  /** Takes or extends the lease lock; false if another replica has it, or Redis does not answer. */
   async holdLock(): Promise<boolean> {
     const { redis, replica, holdMs } = this.#options;
-    const holding = redis.holdLock(JUDGE_KEY, replica, Math.ceil(holdMs));
+    const holding = redis.holdLock(LEASE_LOCK_KEY, replica, Math.ceil(holdMs));
     return (await holding.catch(() => 0)) === 1;
   }
 
@@ -61,7 +61,7 @@ export class OwnerSync {
     if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys of owners are not ours');
   }
 
-  /** Reads the owners in doubt, which the judge may be about to change. */
+  /** Reads the owners in doubt, which the holder of the lock may be about to change. */
   async refresh(): Promise<void> {
     const { registry, owners } = this.#options;
     const ids = owners.inDoubt();

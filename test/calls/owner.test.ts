@@ -6,7 +6,7 @@ import {
   describeOwner,
   drop,
   emptyOwner,
-  judge,
+  expireLease,
   OWNER_PATTERN,
   type OwnerRecord,
   ownerId,
@@ -27,41 +27,41 @@ const add = (record: OwnerRecord, added: OwnerRecord | null) => {
   return added === null ? record : mergeOwners(record, added);
 };
 const renewedAt = (at: number, record = nobody) => add(record, renewal(record, LEASE_MS, at));
-const judgedAt = (now: number, record: OwnerRecord, servedSince = 0) =>
-  add(record, judge(record, { now, servedSince, graceMs: GRACE_MS }));
+const expiredAt = (now: number, record: OwnerRecord, servedSince = 0) =>
+  add(record, expireLease(record, { now, servedSince, graceMs: GRACE_MS }));
 
 describe('an owner', () => {
   test('has no lease until it renews one', () => {
     expect(ownerState(nobody)).toBe('none');
-    expect(judge(nobody, { now: NOW, servedSince: 0, graceMs: GRACE_MS })).toBeNull();
+    expect(expireLease(nobody, { now: NOW, servedSince: 0, graceMs: GRACE_MS })).toBeNull();
     expect(ownerState(renewedAt(NOW))).toBe('active');
   });
 
   test('lapses at the end of its lease, and is lost when the grace has passed as well', () => {
     const active = renewedAt(NOW);
-    expect(judgedAt(NOW + LEASE_MS - 1, active)).toEqual(active);
-    const lapsed = judgedAt(NOW + LEASE_MS, active);
+    expect(expiredAt(NOW + LEASE_MS - 1, active)).toEqual(active);
+    const lapsed = expiredAt(NOW + LEASE_MS, active);
     expect(ownerState(lapsed)).toBe('lapsed');
-    expect(ownerState(judgedAt(NOW + LEASE_MS + GRACE_MS - 1, lapsed))).toBe('lapsed');
-    const lost = judgedAt(NOW + LEASE_MS + GRACE_MS, lapsed);
+    expect(ownerState(expiredAt(NOW + LEASE_MS + GRACE_MS - 1, lapsed))).toBe('lapsed');
+    const lost = expiredAt(NOW + LEASE_MS + GRACE_MS, lapsed);
     expect(ownerState(lost)).toBe('lost');
     expect(ownerRemovedAt(lost)).toBe(NOW + LEASE_MS + GRACE_MS);
-    expect(judgedAt(NOW + 9 * GRACE_MS, lost)).toEqual(lost);
+    expect(expiredAt(NOW + 9 * GRACE_MS, lost)).toEqual(lost);
   });
 
-  test('has the whole grace from when a judge saw the lapse, however late that was', () => {
-    const lapsed = judgedAt(NOW + 5 * GRACE_MS, renewedAt(NOW));
-    expect(ownerState(judgedAt(NOW + 6 * GRACE_MS - 1, lapsed))).toBe('lapsed');
-    expect(ownerState(judgedAt(NOW + 6 * GRACE_MS, lapsed))).toBe('lost');
+  test('has the whole grace from when a replica saw the lapse, however late that was', () => {
+    const lapsed = expiredAt(NOW + 5 * GRACE_MS, renewedAt(NOW));
+    expect(ownerState(expiredAt(NOW + 6 * GRACE_MS - 1, lapsed))).toBe('lapsed');
+    expect(ownerState(expiredAt(NOW + 6 * GRACE_MS, lapsed))).toBe('lost');
   });
 
   test('that renews its lease within the grace is active again', () => {
-    const lapsed = judgedAt(NOW + LEASE_MS, renewedAt(NOW));
+    const lapsed = expiredAt(NOW + LEASE_MS, renewedAt(NOW));
     expect(ownerState(renewedAt(NOW + LEASE_MS + GRACE_MS - 1, lapsed))).toBe('active');
   });
 
   test('that renews its lease after the grace has a new lease, and its loss stands', () => {
-    const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, renewedAt(NOW)));
+    const lost = expiredAt(NOW + GRACE_MS + LEASE_MS, expiredAt(NOW + LEASE_MS, renewedAt(NOW)));
     const back = renewedAt(NOW + 2 * GRACE_MS, lost);
     expect(ownerState(back)).toBe('active');
     expect(wasLostByMistake(back)).toBe(false);
@@ -69,7 +69,7 @@ describe('an owner', () => {
 
   test('was lost by mistake if a replica that was cut off had accepted a renewal in time', () => {
     const active = renewedAt(NOW);
-    const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, active));
+    const lost = expiredAt(NOW + GRACE_MS + LEASE_MS, expiredAt(NOW + LEASE_MS, active));
     let cutOff = active;
     for (let at = NOW; at < NOW + 2 * GRACE_MS; at += LEASE_MS / 3) cutOff = renewedAt(at, cutOff);
     for (const merged of [mergeOwners(lost, cutOff), mergeOwners(cutOff, lost)]) {
@@ -79,13 +79,13 @@ describe('an owner', () => {
   });
 
   test('was lost by mistake too if that replica had never heard of its lease before', () => {
-    const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, renewedAt(NOW)));
+    const lost = expiredAt(NOW + GRACE_MS + LEASE_MS, expiredAt(NOW + LEASE_MS, renewedAt(NOW)));
     const cutOff = renewedAt(NOW + GRACE_MS);
     expect(wasLostByMistake(mergeOwners(lost, cutOff))).toBe(true);
   });
 
   test('was lost by mistake too if it has a new lease when the accepted renewal becomes known', () => {
-    const lost = judgedAt(NOW + GRACE_MS + LEASE_MS, judgedAt(NOW + LEASE_MS, renewedAt(NOW)));
+    const lost = expiredAt(NOW + GRACE_MS + LEASE_MS, expiredAt(NOW + LEASE_MS, renewedAt(NOW)));
     const moved = renewedAt(NOW + GRACE_MS + LEASE_MS + SECOND, lost);
     const cutOff = renewedAt(NOW + GRACE_MS, renewedAt(NOW));
     expect(wasLostByMistake(moved)).toBe(false);
@@ -98,10 +98,10 @@ describe('an owner', () => {
   test('does not lapse because of time in which no replica served', () => {
     const servedSince = NOW + 60 * MINUTE;
     const active = renewedAt(NOW);
-    expect(judgedAt(servedSince + LEASE_MS - 1, active, servedSince)).toEqual(active);
-    const lapsed = judgedAt(NOW + LEASE_MS, active);
-    expect(ownerState(judgedAt(servedSince + GRACE_MS - 1, lapsed, servedSince))).toBe('lapsed');
-    expect(ownerState(judgedAt(servedSince + GRACE_MS, lapsed, servedSince))).toBe('lost');
+    expect(expiredAt(servedSince + LEASE_MS - 1, active, servedSince)).toEqual(active);
+    const lapsed = expiredAt(NOW + LEASE_MS, active);
+    expect(ownerState(expiredAt(servedSince + GRACE_MS - 1, lapsed, servedSince))).toBe('lapsed');
+    expect(ownerState(expiredAt(servedSince + GRACE_MS, lapsed, servedSince))).toBe('lost');
   });
 
   test('that is dropped has no lease, until it renews one again', () => {
@@ -122,8 +122,8 @@ describe('an owner', () => {
   });
 
   test('is shown with the end of its lease and the time when its calls are stopped', () => {
-    const judging = { servedSince: NOW - MINUTE, graceMs: GRACE_MS };
-    expect(describeOwner(renewedAt(NOW), 3, judging)).toEqual({
+    const context = { servedSince: NOW - MINUTE, graceMs: GRACE_MS };
+    expect(describeOwner(renewedAt(NOW), 3, context)).toEqual({
       app: 'default',
       name: 'bot-7',
       state: 'active',
@@ -133,13 +133,13 @@ describe('an owner', () => {
       leaseUntil: NOW + LEASE_MS,
       stopsAt: NOW + LEASE_MS + GRACE_MS,
     });
-    const lapsed = judgedAt(NOW + LEASE_MS + 5, renewedAt(NOW));
-    expect(describeOwner(lapsed, 3, judging).stopsAt).toBe(NOW + LEASE_MS + 5 + GRACE_MS);
-    const away = { ...judging, servedSince: NOW + 60 * MINUTE };
+    const lapsed = expiredAt(NOW + LEASE_MS + 5, renewedAt(NOW));
+    expect(describeOwner(lapsed, 3, context).stopsAt).toBe(NOW + LEASE_MS + 5 + GRACE_MS);
+    const away = { ...context, servedSince: NOW + 60 * MINUTE };
     expect(describeOwner(lapsed, 3, away).leaseUntil).toBe(NOW + LEASE_MS);
-    const unserved = { ...judging, servedSince: NOW + MINUTE };
+    const unserved = { ...context, servedSince: NOW + MINUTE };
     expect(describeOwner(renewedAt(NOW), 3, unserved).leaseUntil).toBe(NOW + MINUTE + LEASE_MS);
-    expect(describeOwner(nobody, 3, judging)).toMatchObject({ state: 'none', stopsAt: null });
+    expect(describeOwner(nobody, 3, context)).toMatchObject({ state: 'none', stopsAt: null });
   });
 });
 
@@ -218,8 +218,8 @@ describe('the merge of two records of an owner', () => {
 
 describe('what is published about an owner', () => {
   const active = renewedAt(NOW);
-  const lapsed = judgedAt(NOW + LEASE_MS, active);
-  const lost = judgedAt(NOW + LEASE_MS + GRACE_MS, lapsed);
+  const lapsed = expiredAt(NOW + LEASE_MS, active);
+  const lost = expiredAt(NOW + LEASE_MS + GRACE_MS, lapsed);
   const back = renewedAt(NOW + LEASE_MS + 5, lapsed);
   const LATER = NOW + 60 * MINUTE;
 

@@ -11,11 +11,11 @@ import {
 } from '../../src/calls/owner.ts';
 import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { newGeneration } from '../../src/calls/words.ts';
-import { LeaseJudge } from '../../src/owners/lease-expirer.ts';
+import { LeaseExpirer } from '../../src/owners/lease-expirer.ts';
 import { ownerKeys, slotKeys } from '../../src/store/keys.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';
 import { LocalOwnedCalls } from '../../src/store/owned-calls.ts';
-import { needsJudge } from '../../src/store/owner-codec.ts';
+import { needsLeaseCheck } from '../../src/store/owner-codec.ts';
 import { CALLS, OWNERS, type RecordKind } from '../../src/store/record-kind.ts';
 import { RedisRegistry } from '../../src/store/redis-registry.ts';
 import { Registry } from '../../src/store/registry.ts';
@@ -31,8 +31,8 @@ const LEASE_MS = 90 * SECOND;
 const GRACE_MS = 10 * MINUTE;
 const SKEW_MS = 15 * SECOND;
 
-/** A judge over registries in a real Redis, whose clock the test moves. */
-async function aJudge() {
+/** An expirer over registries in a real Redis, whose clock the test moves. */
+async function anExpirer() {
   const at = { now: NOW };
   const clock = { now: () => at.now, settledNow: () => at.now, sleep: async () => undefined };
   const redis = await fast(server);
@@ -63,11 +63,11 @@ async function aJudge() {
   const owners = registry(OWNERS, localOwners, inRedis(1, ownerKeys));
   const owned = new LocalOwnedCalls(localCalls, WHEEL.slots);
   const lost: [string, number][] = [];
-  const judge = new LeaseJudge({
+  const expirer = new LeaseExpirer({
     owners,
     suspects: function* (now) {
       for (const [id, text] of localOwners.tracked(0)) {
-        if (needsJudge(text, now, SKEW_MS)) yield localOwners.get(id);
+        if (needsLeaseCheck(text, now, SKEW_MS)) yield localOwners.get(id);
       }
       for (const id of owned.owners()) if (localOwners.isRemoved(id)) yield localOwners.get(id);
     },
@@ -75,7 +75,7 @@ async function aJudge() {
     owned,
     clock,
     skewMs: SKEW_MS,
-    judging: () => ({ servedSince: 0, graceMs: GRACE_MS }),
+    leaseContext: () => ({ servedSince: 0, graceMs: GRACE_MS }),
     onLost: ({ id }, count) => void lost.push([id, count]),
   });
   const own = (change: (current: OwnerRecord) => OwnerRecord) =>
@@ -94,13 +94,13 @@ async function aJudge() {
   /** Lets the lease lapse and the grace pass, with a pass after each. */
   const lose = async (goesOn?: () => Promise<boolean>) => {
     at.now += LEASE_MS;
-    await judge.pass();
+    await expirer.pass();
     at.now += GRACE_MS;
-    await judge.pass(goesOn);
+    await expirer.pass(goesOn);
   };
   return {
     at,
-    judge,
+    expirer,
     owners,
     own,
     renew,
@@ -114,9 +114,9 @@ async function aJudge() {
 
 const [ONE = '', TWO = '', THREE = ''] = idsIn(3, 3);
 
-describe('a judge of leases', () => {
+describe('the lease expirer', () => {
   test('stops the calls of a lost owner, and none of others', async () => {
-    const { renew, track, reasons, lose, lost } = await aJudge();
+    const { renew, track, reasons, lose, lost } = await anExpirer();
     await renew();
     await track([ONE]);
     await track([TWO], 'bot-8');
@@ -127,18 +127,18 @@ describe('a judge of leases', () => {
   });
 
   test('stops no call that was tracked after the loss, and reports none', async () => {
-    const { at, judge, renew, track, reasons, lose, lost } = await aJudge();
+    const { at, expirer, renew, track, reasons, lose, lost } = await anExpirer();
     await renew();
     await lose();
     at.now += SECOND;
     await track([ONE]);
-    await judge.pass();
+    await expirer.pass();
     expect(reasons([ONE])).toEqual(['tracked']);
     expect(lost).toEqual([]);
   });
 
   test('stops a call whose word lies in the future: a clock was ahead', async () => {
-    const { at, renew, track, reasons, lose } = await aJudge();
+    const { at, renew, track, reasons, lose } = await anExpirer();
     at.now = NOW + 24 * 60 * MINUTE;
     await track([ONE]);
     at.now = NOW;
@@ -147,19 +147,19 @@ describe('a judge of leases', () => {
     expect(reasons([ONE])).toEqual(['owner-lost']);
   });
 
-  test('stops nothing once another replica judges, and the next one does it', async () => {
-    const { judge, renew, track, reasons, lose, lost, state } = await aJudge();
+  test('stops nothing once another replica holds the lock, and that one does it', async () => {
+    const { expirer, renew, track, reasons, lose, lost, state } = await anExpirer();
     await renew();
     await track([ONE]);
     await lose(async () => false);
     expect(ownerState(state())).toBe('lost');
     expect([reasons([ONE]), lost]).toEqual([['tracked'], []]);
-    await judge.pass();
+    await expirer.pass();
     expect(reasons([ONE])).toEqual(['owner-lost']);
   });
 
   test('stops nothing of an owner that turns out to be alive in the middle', async () => {
-    const { renew, track, reasons, lose } = await aJudge();
+    const { renew, track, reasons, lose } = await anExpirer();
     await renew();
     await track([ONE]);
     await lose(async () => {
@@ -170,20 +170,20 @@ describe('a judge of leases', () => {
   });
 
   test('stops calls of a dropped owner that the replica which dropped it did not know', async () => {
-    const { at, judge, own, renew, track, reasons, lost } = await aJudge();
+    const { at, expirer, own, renew, track, reasons, lost } = await anExpirer();
     await renew();
     await track([ONE]);
     at.now += SECOND;
     await own((current) => drop(current, at.now));
     at.now += SECOND;
     await track([TWO]);
-    await judge.pass();
+    await expirer.pass();
     expect(reasons([ONE, TWO])).toEqual(['request', 'tracked']);
     expect(lost).toEqual([]);
   });
 
   test('takes a loss back that was a mistake, and may find the owner lost again', async () => {
-    const { owners, judge, renew, track, reasons, lose, state } = await aJudge();
+    const { owners, expirer, renew, track, reasons, lose, state } = await anExpirer();
     await renew();
     const before = state();
     await track([ONE]);
@@ -191,26 +191,26 @@ describe('a judge of leases', () => {
     expect(reasons([ONE])).toEqual(['owner-lost']);
     const late = mergeOwners(before, renewal(before, LEASE_MS, NOW + LEASE_MS + GRACE_MS - 1));
     await owners.update([{ id: BOT, decide: () => late }]);
-    await judge.pass();
+    await expirer.pass();
     expect(reasons([ONE])).toEqual(['tracked']);
     await lose();
     expect(reasons([ONE])).toEqual(['owner-lost']);
   });
 
   test('corrects a renewal that a clock was ahead of, so that it lapses one day', async () => {
-    const { at, judge, renew, state } = await aJudge();
+    const { at, expirer, renew, state } = await anExpirer();
     at.now = NOW + 60 * MINUTE;
     await renew();
     at.now = NOW;
-    await judge.pass();
+    await expirer.pass();
     at.now += LEASE_MS;
-    await judge.pass();
+    await expirer.pass();
     expect(ownerState(state())).toBe('lapsed');
   });
 
   test('ignores an unknown owner', async () => {
-    const { judge, owners } = await aJudge();
-    await judge.pass();
+    const { expirer, owners } = await anExpirer();
+    await expirer.pass();
     expect(owners.get(BOT)).toEqual(emptyOwner(BOT));
   });
 });

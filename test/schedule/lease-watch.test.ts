@@ -7,7 +7,7 @@ function aWatch(over: Partial<LeaseWatchOptions> = {}) {
   const did = { syncs: 0, passes: 0, refreshes: 0 };
   const fatal: Error[] = [];
   const watch = new LeaseWatch({
-    judge: {
+    expirer: {
       pass: async () => {
         did.passes++;
       },
@@ -34,13 +34,13 @@ function aWatch(over: Partial<LeaseWatchOptions> = {}) {
 }
 
 describe('the watch over leases', () => {
-  test('brings the owners up to date before each judgement', async () => {
+  test('syncs the owners before each check', async () => {
     const { did } = aWatch();
     await vi.waitFor(() => expect(did.passes).toBeGreaterThan(2), SOON);
     expect(did.syncs).toBeGreaterThanOrEqual(did.passes);
   });
 
-  test('judges nothing while another replica does, and syncs once per interval', async () => {
+  test('checks nothing while another replica holds the lock, and syncs once per interval', async () => {
     let holds = 0;
     const { did } = aWatch({ hold: async () => ++holds < 0 });
     await vi.waitFor(() => expect(holds).toBeGreaterThan(5), SOON);
@@ -48,21 +48,21 @@ describe('the watch over leases', () => {
     expect(did.refreshes).toBeGreaterThan(3);
   });
 
-  test('syncs removed owners only when this replica becomes the judge', async () => {
+  test('syncs removed owners only when this replica takes the lock', async () => {
     const seen: boolean[] = [];
     const sync = async (isNew: boolean) => void seen.push(isNew);
-    let isJudge = true;
-    aWatch({ sync, hold: async () => isJudge });
+    let holdsLock = true;
+    aWatch({ sync, hold: async () => holdsLock });
     await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2), SOON);
     expect(seen.slice(0, 3)).toEqual([true, false, false]);
-    isJudge = false;
+    holdsLock = false;
     const before = seen.length;
     await realClock.sleep(50);
-    isJudge = true;
+    holdsLock = true;
     await vi.waitFor(() => expect(seen.slice(before)).toContain(true), SOON);
   });
 
-  test('syncs at once if this replica knows more than Redis, whichever replica judges', async () => {
+  test('syncs at once if this replica knows more than Redis, whichever replica holds the lock', async () => {
     let isAhead = true;
     const sync = vi.fn(async () => {
       isAhead = false;

@@ -10,8 +10,8 @@ const BASIS = { env: OWNER_ENV, calls: 20 };
 const LONGER_THAN_A_LEASE_MS = LEASE_MS + GRACE_MS + 2_000;
 const HOUR_S = 3_600;
 
-/** The replica that judges the leases. */
-function judgeOf({ replicas }: World) {
+/** The replica that expires the leases. */
+function expirerIn({ replicas }: World) {
   return replicas.find(({ lines }) => lines.some(({ event }) => event === 'owner-lapsed'));
 }
 
@@ -23,8 +23,8 @@ describe('only the calls of a dead owner are stopped when', () => {
       const dead = await Owner.start(world, 'bot-dead');
       await Owner.start(world, 'bot-alive');
       dead.die();
-      await until('its lease has lapsed', () => judgeOf(world) !== undefined, 2 * LEASE_MS);
-      await judgeOf(world)?.kill();
+      await until('its lease has lapsed', () => expirerIn(world) !== undefined, 2 * LEASE_MS);
+      await expirerIn(world)?.kill();
       await world.startReplicas(1);
       await dead.lost();
       expect(ownersIn(world, 'owner-lapsed')).toEqual(['bot-dead']);

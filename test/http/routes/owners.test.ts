@@ -58,7 +58,7 @@ async function anOwnersApp(
       return ids.length;
     },
     clock: realClock,
-    judging: () => ({ servedSince: 0, graceMs: GRACE_MS }),
+    leaseContext: () => ({ servedSince: 0, graceMs: GRACE_MS }),
     currentApps: () => ({
       apps: new Map(apps.map((app) => [app, { tenantId: 't' }])),
       defaultApp: 'default',
