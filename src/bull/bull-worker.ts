@@ -12,7 +12,6 @@ export interface WorkerConnections {
 }
 
 export interface BullWorkerOptions<Data> {
-  /** The queue's. */
   readonly name: string;
   readonly prefix: string;
   readonly connections: WorkerConnections;
@@ -25,7 +24,7 @@ export interface BullWorkerOptions<Data> {
 
 /**
  * Notes when it last asked Redis for a job. A waiting worker asks at least every 10 s, and for each
- * new job, even if another replica takes it; a deaf worker has stopped asking.
+ * new job, even if another replica takes it. A deaf worker does not ask.
  */
 class NotingWorker<Data> extends Worker<Data> {
   /** Monotonic; Infinity until it is connected. */
@@ -63,20 +62,20 @@ export class BullWorker<Data> {
     this.#worker.on('error', (err) => log.debug({ err, queue: name }, 'worker'));
   }
 
-  /** Whether it has had no work for this long. False while it works. */
+  /** False while it works. */
   isIdleFor(ms: number): boolean {
     return this.#busy === 0 && performance.now() - this.#lastBusyAt > ms;
   }
 
-  /** Whether it has had no work for this long, and has not asked for any either. */
+  /** Idle, and has not asked for a job for this long. */
   isDeafFor(ms: number): boolean {
     const askedAt = this.#worker?.askedAt ?? Infinity;
     return this.isIdleFor(ms) && performance.now() - askedAt > ms;
   }
 
   /**
-   * Takes no more jobs, and waits for those under way. BullMQ's own close has no time limit, so this
-   * one stops waiting when `limit` aborts; returns whether all jobs were done.
+   * Takes no more jobs, and waits for those under way until `limit` aborts: BullMQ's own close has
+   * no time limit. Returns whether all jobs were done.
    */
   async stop(limit: AbortSignal): Promise<boolean> {
     const isDone = await isDoneWithin(this.#worker?.close() ?? Promise.resolve(), limit);

@@ -10,8 +10,8 @@ export const QUEUE_DEFAULTS = {
 export const JOB_DEFAULTS = { removeOnComplete: true, removeOnFail: true } as const;
 
 /**
- * Waits until a queue is ready to use. One that was opened while Redis was out never recovers, so
- * each attempt must open a new one.
+ * Waits until a queue is ready. One that was opened while Redis was out never recovers, so each
+ * attempt must open a new one.
  */
 export async function whenReady<Data>(queue: Queue<Data>, log: Logger): Promise<Queue<Data>> {
   queue.on('error', (err) => log.debug({ err, queue: queue.name }, 'queue'));

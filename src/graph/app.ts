@@ -5,7 +5,7 @@ import type { CloudName } from './clouds.ts';
  */
 export type Secret = { value: string } | { file: string };
 
-/** How an app proves its identity to Entra. Files are read again at each token request. */
+/** How an app proves its identity to Entra. Files are read as for {@link Secret}. */
 export type Credential =
   | { kind: 'secret'; secret: Secret }
   /**
@@ -37,7 +37,6 @@ export interface Webhook {
   secrets(): Promise<readonly string[]>;
 }
 
-/** An identity that gets tokens from Entra. */
 export interface Identity {
   name: string;
   cloud: CloudName;

@@ -11,7 +11,7 @@ export interface Attempt {
   readonly outcome: Outcome;
 }
 
-/** Evaluates an answer, or its absence. `origin` is where the request went. */
+/** @param origin where the request went */
 export function toAttempt(answer: Answer | ExchangeError, sent: Sent, origin: string): Attempt {
   if (!(answer instanceof ExchangeError)) {
     const classification = classify(answer, sent.answeredAt);

@@ -18,7 +18,7 @@ export class Connections {
   readonly pooled: Dispatcher;
   /** A new connection for each request, for the request after a failure. */
   readonly fresh: Dispatcher;
-  /** For tokens, so that token requests that hang take no connection from keepAlives. */
+  /** So that token requests that hang take no connection from keepAlives. */
   readonly tokens: Dispatcher;
   /** Without a proxy: the endpoint of managed identities can be reached only from its machine. */
   readonly direct: Dispatcher;
@@ -37,14 +37,13 @@ export class Connections {
     this.direct = new Agent({ connections, connectTimeout: timeouts.connectMs, pipelining: 0 });
   }
 
-  /** Like the global `fetch`. */
   async fetch(url: string, init: RequestInit): Promise<Response> {
     // undici and Node's types declare the same standard separately.
     const options = { ...init, dispatcher: this.fresh } as Parameters<typeof undiciFetch>[1];
     return (await undiciFetch(url, options)) as unknown as Response;
   }
 
-  /** Waits for the requests in flight; their time limits bound it. May be called twice. */
+  /** Waits for the requests in flight, which have time limits. May be called twice. */
   async close(): Promise<void> {
     const all = [this.pooled, this.fresh, this.tokens, this.direct];
     this.#closed ??= Promise.all(all.map((dispatcher) => dispatcher.close()));

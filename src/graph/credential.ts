@@ -10,7 +10,6 @@ export type ClientProof = Pick<
   'clientSecret' | 'clientAssertion' | 'clientCertificate'
 >;
 
-/** A credential from a file or the configuration. */
 export type StoredCredential = Extract<
   Credential,
   { kind: 'secret' | 'certificate' | 'federated' }

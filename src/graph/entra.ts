@@ -5,12 +5,11 @@ import { MsalNetwork, type MsalOptions, readToken, SILENT } from './msal-network
 import type { Token } from './token-cache.ts';
 
 /**
- * Gets an app-only token in a tenant from Entra, with MSAL. It uses a new MSAL client each time:
- * after a 429 or 5xx, a client refuses requests for a minute or more, and its cache returns revoked
- * tokens.
+ * Gets an app-only token in a tenant from Entra. It uses a new MSAL client each time: after a 429
+ * or 5xx, a client refuses requests for a minute or more, and its cache returns revoked tokens.
  *
- * @param scope what the token is for, such as `https://graph.microsoft.com/.default`
- * @param claims a claims challenge of Graph, as JSON, or null
+ * @param scope such as `https://graph.microsoft.com/.default`
+ * @param claims a claims challenge of Graph, as JSON
  * @throws TokenError
  */
 export async function acquireToken(

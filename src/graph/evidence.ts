@@ -3,12 +3,12 @@ import { header } from '../headers/header.ts';
 import type { Answer } from './exchange.ts';
 import { isForeign, parseGraphError, requestIdOf } from './graph-error.ts';
 
-/** Longest message kept of a failure, in characters. */
+/** Longest message, in characters. */
 const MAX_MESSAGE = 300;
-/** Longest code, id or header value kept, in characters. */
+/** Longest code, id or header value, in characters. */
 const MAX_FIELD = 200;
 
-/** What we know about a request ourselves. Instants are epoch ms. */
+/** What we know ourselves about a request. Instants are epoch ms. */
 export interface Sent {
   readonly sentAt: number;
   /** When its answer came, or when it failed. */
@@ -16,7 +16,6 @@ export interface Sent {
   readonly clientRequestId: string;
 }
 
-/** The code for an answer without a sign of Graph. */
 export const FOREIGN = 'foreign';
 
 /** The evidence of an answer that is not a success, with what Microsoft support asks for. */

@@ -64,10 +64,7 @@ export function exchange(
   return reader.answer;
 }
 
-/**
- * The handler of one request in undici. `undici.request` would not notice a time limit while the
- * request waits for a connection.
- */
+/** `undici.request` would not notice a time limit while the request waits for a connection. */
 class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #settled = Promise.withResolvers<Answer>();
   readonly #timer: NodeJS.Timeout;

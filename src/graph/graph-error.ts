@@ -31,8 +31,8 @@ export function parseGraphError(body: string): GraphError | null {
 }
 
 /**
- * The id that Graph gives to each request: a GUID in the header `request-id`, and in an error's
- * `innerError`. Null if there is none: proxies and gateways do not send it.
+ * Graph gives each request an id: a GUID in the header `request-id`, and in an error's
+ * `innerError`. null if there is none: proxies and gateways do not send it.
  */
 export function requestIdOf(answer: Answer): string | null {
   const inHeader = headerValues(answer, 'request-id').find((value) => GUID.test(value.trim()));

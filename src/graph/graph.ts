@@ -19,7 +19,6 @@ import { Tokens } from './tokens.ts';
 
 export type { Proxies } from './connections.ts';
 
-/** The outcome of one request to Graph, for metrics. */
 export type RequestOutcome =
   | 'renewed'
   | 'ended'
@@ -43,7 +42,7 @@ interface Target {
 
 export interface GraphOptions {
   apps: readonly App[];
-  /** The most connections to Graph's host. Further requests wait, within their `totalMs`. */
+  /** The most connections to Graph. Further requests wait, within their `totalMs`. */
   connections: number;
   timeouts: GraphTimeouts;
   proxy: Proxies;
@@ -123,7 +122,7 @@ export class Graph implements KeepAliveSender {
     return this.#connections.fetch(url, init);
   }
 
-  /** Waits for the requests in flight. May be called twice. */
+  /** May be called twice. */
   async close(): Promise<void> {
     await this.#connections.close();
   }
@@ -192,7 +191,7 @@ function wantsNewConnection(last: CallError | null): boolean {
   return last.status === 503 || (last.status === null && !UNSENT.has(last.code));
 }
 
-/** The last request was not sent, which says nothing about the connection. */
+/** Codes of attempts without a request, which say nothing about the connection. */
 const UNSENT: ReadonlySet<string | null> = new Set([
   'token',
   'app',

@@ -1,7 +1,6 @@
 import type { App } from './app.ts';
 import type { Request } from './exchange.ts';
 
-/** Of one keepAlive. */
 export interface KeepAliveParts {
   readonly callId: string;
   /** null: the request has none. */

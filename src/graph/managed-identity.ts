@@ -31,10 +31,9 @@ function ofAcquisition(): MsalNetwork {
 const LEAST_MS = 1_000;
 
 /**
- * Gets a token of a managed identity from the machine, with MSAL but without its cache. MSAL
- * recognises the kind of machine (App Service, Container Apps, a virtual machine with IMDS, Arc…)
- * by its environment variables, once per process. The machine has its own cache, so it may return a
- * token that Graph has refused.
+ * Gets a token of a managed identity from the machine. MSAL recognises the kind of machine (App
+ * Service, Container Apps, a virtual machine with IMDS, Arc…) by its environment variables, once
+ * per process. The machine has its own cache, so it may return a token that Graph has refused.
  *
  * @param resource the audience of the token: `https://graph.microsoft.com`, `api://…`
  * @throws TokenError

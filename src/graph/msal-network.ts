@@ -28,7 +28,7 @@ export const SILENT = {
   loggerCallback: () => {},
 };
 
-/** The network of MSAL for one acquisition, with undici: a time limit and a limit of the body. */
+/** MSAL's requests of one acquisition, by undici, with a time limit and a limit of the body. */
 export class MsalNetwork implements INetworkModule {
   readonly #options: MsalOptions;
   readonly #until: number;

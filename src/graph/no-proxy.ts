@@ -1,7 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 
-/** Whether a request to this origin bypasses the proxy. */
 export type Bypass = (origin: URL) => boolean;
 
 /** @param item the bad item: none of the forms that {@link parseNoProxy} knows */

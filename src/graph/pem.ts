@@ -11,11 +11,7 @@ export interface Identity {
 const PEM_KEY = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----/s;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
 
-/**
- * Reads the private key of a PEM and its certificate.
- *
- * @throws Error that says what is wrong, and what to do
- */
+/** @throws Error that says what is wrong, and what to do */
 export function openPem(text: string, passphrase: string | null): Identity {
   refuseOddLines(text);
   const block = PEM_KEY.exec(text)?.[0];

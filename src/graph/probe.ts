@@ -12,7 +12,6 @@ import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
 export interface ProberOptions {
-  /** The most connections. */
   readonly connections: number;
   readonly timeouts: GraphTimeouts;
   readonly proxy: Proxies;
@@ -20,7 +19,6 @@ export interface ProberOptions {
   readonly userAgent: string;
 }
 
-/** The result of probing Microsoft for an app. */
 export interface Probe {
   readonly token: ProbedToken | TokenError;
   /** A keepAlive for a call that does not exist; without a token, if there is none. */

@@ -2,14 +2,14 @@ import type { Logger } from 'pino';
 import type { Random } from '../calls/ports.ts';
 import { Backoff } from './backoff.ts';
 
-/** A token, how long it lasts, and when Entra wants it renewed, in ms from its receipt. */
+/** Durations in ms from its receipt. `refreshInMs`: when Entra wants it renewed. */
 export interface Token {
   readonly value: string;
   readonly lifetimeMs: number;
   readonly refreshInMs: number | null;
 }
 
-/** There is no token. `entraCode` is Entra's `AADSTS…`, if it sent one. */
+/** `entraCode` is Entra's `AADSTS…`, if it sent one. */
 export class TokenError extends Error {
   readonly code = 'TOKEN';
   readonly entraCode: string | null;
@@ -101,7 +101,7 @@ export class TokenCache {
     return this.leftMs > 0;
   }
 
-  /** How long the token is valid, in ms; 0 or less without one. */
+  /** 0 or less without a token. */
   get leftMs(): number {
     return this.#held === null ? 0 : this.#held.expiresAt - this.#options.uptime();
   }

@@ -22,7 +22,7 @@ export interface TokensOptions {
   readonly userAgent: string;
   /** See `TokenCacheOptions`. */
   readonly reserveMs: number;
-  /** The scope, such as `https://redis.azure.com/.default`; by default Graph of the app's cloud. */
+  /** Such as `https://redis.azure.com/.default`; by default Graph of the app's cloud. */
   readonly scope?: string;
 }
 
@@ -163,7 +163,6 @@ export class Tokens {
   }
 }
 
-/** Whether both apps can use the same token. */
 function isSameApp(one: Identity, other: Identity): boolean {
   const told = ({ clientId, cloud, authorityHost, credential, tenantId }: Identity) => [
     clientId,

@@ -1,14 +1,13 @@
 import TinyQueue from 'tinyqueue';
 import type { Clock } from '../calls/ports.ts';
 
-/** A call to check later. */
 export interface Planned {
   readonly id: string;
   /** Epoch ms. */
   readonly at: number;
-  /** How long past its record's time the call is left to others, in ms. */
+  /** How long past its time the attempt is left to the replica that planned it, in ms. */
   readonly graceMs: number;
-  /** It is due unless it waits for its next attempt, whatever its last renewal says. */
+  /** Due even if it was renewed since its turn, unless it waits for its next attempt. */
   readonly isAgain?: boolean;
 }
 
@@ -34,7 +33,7 @@ export class Agenda {
   #wake = new AbortController();
   #sleepsUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param onFatal called with an unexpected error, after which this replica cannot go on */
+  /** @param onFatal called with an unexpected error: this replica cannot go on */
   constructor(
     clock: Clock,
     onDue: (due: readonly Planned[]) => void,
@@ -45,7 +44,6 @@ export class Agenda {
     this.#onFatal = onFatal;
   }
 
-  /** Whether the call will be checked by an instant. */
   has(id: string, by: number): boolean {
     return (this.#planned.get(id)?.at ?? Number.POSITIVE_INFINITY) <= by;
   }

@@ -5,9 +5,9 @@ export type Gather = (signal: AbortSignal) => Promise<void>;
 const ENOUGH = 'enough';
 
 /**
- * Writes items in batches, one batch at a time; the next one gathers meanwhile. A batch that is not
- * full waits a moment for more items, because a write costs hardly more for many than for one.
- * After a failure nothing more is written.
+ * Writes items in batches, one at a time; the next one gathers meanwhile. A batch that is not full
+ * waits a moment, because a write costs hardly more for many items than for one. After a failure
+ * nothing more is written.
  */
 export class Batches<T> {
   readonly #write: (batch: T[]) => Promise<void>;
@@ -44,10 +44,7 @@ export class Batches<T> {
     this.#enough.abort(ENOUGH);
   }
 
-  /**
-   * Call it after the last `add`. Resolves when everything is written; rejects with the first
-   * failure.
-   */
+  /** Call it after the last `add`. Rejects with the first failure of a write. */
   async settled(): Promise<void> {
     this.#isLast = true;
     this.#enough.abort(ENOUGH);

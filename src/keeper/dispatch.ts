@@ -14,7 +14,7 @@ import { unsent } from './unsent.ts';
 export interface DispatchOptions {
   readonly registry: Pick<CallRegistry, 'get'>;
   readonly sender: KeepAliveSender;
-  /** Requests in flight at most. */
+  /** The most requests in flight. */
   readonly places: number;
   /** How long one request may take, in ms. */
   readonly requestMs: number;
@@ -24,11 +24,10 @@ export interface DispatchOptions {
   /** The parts of a plan's context that stay the same. */
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   readonly log: Pick<Logger, 'error'>;
-  /** The request has ended, or could not be sent. */
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
   readonly onOver: (pending: Pending) => void;
-  /** Nothing had to be sent; `outcome` is for callers who wait for one. */
+  /** Nothing had to be sent; `outcome` is for callers that wait for one. */
   readonly onDropped: (pending: Pending, outcome: Outcome) => void;
 }
 
@@ -85,8 +84,9 @@ export class Dispatch {
   }
 
   /**
-   * What is to be done instead of sending; null if it is to be sent. Much may have happened while
-   * the call waited: the bot may have stopped it, or another replica may have renewed it.
+   * Looks again right before sending, because much may have happened meanwhile: the bot may have
+   * stopped the call, or another replica may have renewed it. Returns what to do instead; null:
+   * send.
    */
   #insteadOf(pending: Pending): (() => void) | null {
     const { registry, clock, timings, sender, onOver, onDropped } = this.#options;

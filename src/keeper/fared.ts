@@ -1,7 +1,7 @@
 import type { Outcome } from '../calls/outcome.ts';
 import type { Fared } from '../limiter/fair-limiter.ts';
 
-/** What an outcome says about the lane: whether its requests are answered, and succeed. */
+/** What an outcome says about its lane. */
 export function faredBy(outcome: Outcome): Fared {
   if (outcome.sentAt === null) return 'unused'; // no token, say
   switch (outcome.kind) {

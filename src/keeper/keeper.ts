@@ -19,9 +19,9 @@ export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'on
   };
 
 /**
- * Outcomes come one by one, and a write for each would cost Redis five times as much. So a write
- * waits for more outcomes, for this share of the interval, up to the cap. If the replica is killed
- * meanwhile, another one sends the keepAlives of that time again.
+ * A write of outcomes waits for more of them, for this share of the interval, up to the cap: a
+ * write for each would cost Redis five times as much. If the replica is killed meanwhile, another
+ * one sends the keepAlives of that time again.
  */
 const GATHER_SHARE = 1 / 1_000;
 const GATHER_CAP_MS = 200;
@@ -52,7 +52,6 @@ export class Keeper implements CallKeeper {
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
   #isClosed = false;
-  /** See {@link refused}. */
   readonly #refused: Call[] = [];
 
   constructor(options: KeeperOptions) {
@@ -101,7 +100,7 @@ export class Keeper implements CallKeeper {
     return this.#pending.size > 0;
   }
 
-  /** Stops sending. Returns the calls that were still waiting, for other replicas. */
+  /** Stops sending. Returns the calls that were waiting, for other replicas. */
   close(): Call[] {
     this.#isClosed = true;
     const waiting = this.#dispatch.close();
@@ -110,12 +109,12 @@ export class Keeper implements CallKeeper {
     return waiting.map(({ call }) => call);
   }
 
-  /** The calls that were handed in since {@link close}, for others to take up. */
+  /** The calls that came since {@link close}, for other replicas. */
   refused(): readonly Call[] {
     return this.#refused;
   }
 
-  /** After {@link close}: resolves when the requests in flight have come back and are written. */
+  /** After {@link close}: resolves when the outcomes of all requests in flight are written. */
   async settled(): Promise<void> {
     await this.#planner.stop();
     await this.#dispatch.settled();
@@ -150,10 +149,10 @@ export class Keeper implements CallKeeper {
   }
 
   /**
-   * Joins the call that is already on its way. If it has waited for long, its lane is in trouble.
-   * Then the wait counts as a failure, so that the bot learns that the call is at risk or expired.
-   * The failure is of the kind `refused`, which has the longest pause between attempts: to retry
-   * earlier would change nothing.
+   * Joins the call that is already on its way. If that has waited for long, its lane is in trouble:
+   * the wait is written as a failure, so that the bot learns that the call is at risk or expired.
+   * The failure is `refused`, which has the longest pause, because an earlier attempt would change
+   * nothing.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;
@@ -178,7 +177,7 @@ export class Keeper implements CallKeeper {
     this.#outcomes.add({ pending, asked: pending.call, outcome });
   }
 
-  /** Its `trackUntil` has come: the outcome null makes the write take it off the schedule. */
+  /** Its `trackUntil` has come. The outcome null makes the write remove it from the schedule. */
   #stop(pending: Pending): void {
     pending.isSent = true;
     this.#outcomes.add({ pending, asked: pending.call, outcome: null });

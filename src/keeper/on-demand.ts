@@ -2,12 +2,11 @@ import type { Call } from '../calls/call.ts';
 import type { Clock, KeepAliveResult, TooSoon } from '../calls/ports.ts';
 
 export interface OnDemandOptions {
-  /** Hands the call over, or joins the keepAlive that is on its way. */
+  /** Hands the call to the keeper, or joins the keepAlive that is on its way. */
   readonly join: (call: Call, signal: AbortSignal) => Promise<KeepAliveResult>;
-  /** How many wait for the outcome of a call. */
   readonly waiting: (id: string) => number;
   readonly isOnItsWay: (id: string) => boolean;
-  /** What to answer if there is no outcome in time. */
+  /** The result if there is no outcome in time. */
   readonly late: () => KeepAliveResult;
   readonly clock: Clock;
   /** The shortest time between two requests on demand for one call, in ms. */
@@ -19,11 +18,11 @@ export interface OnDemandOptions {
 /** At most this many recent requests are remembered; for older ones the floor does not hold. */
 const MOST_REMEMBERED = 10_000;
 
-/** More than this many do not wait for one call at once. */
+/** The most callers that wait for one call at once. */
 const MOST_WAITING = 64;
 
 /**
- * KeepAlives that somebody asks for and waits for: one at a time for each call, and not too often.
+ * KeepAlives that a client asks for and waits for: one at a time for each call, and not too often.
  */
 export class OnDemand {
   readonly #options: OnDemandOptions;

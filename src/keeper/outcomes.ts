@@ -20,18 +20,17 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
 }
 
-/** An outcome to be written. */
 export interface Settled {
   readonly pending: Pending;
   /** The call as it was when the request was sent. */
   readonly asked: Call;
-  /** null: its `trackUntil` has come, so it leaves the schedule without a request. */
+  /** null: its `trackUntil` has come, and no request was sent. */
   readonly outcome: Outcome | null;
   /** The call got no place in time, and goes on waiting for one. */
   readonly isWaiting?: boolean;
 }
 
-/** At most this many outcomes are written at once, to keep each write short. */
+/** The most outcomes of one write, to keep it short. */
 const WRITE_BATCH = 200;
 
 /** Writes outcomes to the registry, in batches. */
@@ -51,7 +50,7 @@ export class Outcomes {
     if (settled.pending.waiters) this.#batches.hurry();
   }
 
-  /** Resolves when everything is written. Call it only after the last `add`. */
+  /** Call it only after the last `add`. */
   async settled(): Promise<void> {
     await this.#batches.settled();
   }
@@ -67,7 +66,7 @@ export class Outcomes {
           ? learnedFromClock(current, context)
           : learnedFrom(outcome, asked, current, context),
     }));
-    // Without a write the record is as it was: the slot's turn or the watch takes the call up.
+    // Then the records are as they were: the slot's turn or the watch takes the calls up.
     const changed = await registry.update(changes).catch((err: unknown) => {
       log.error({ err, calls: batch.length }, 'outcomes cannot be written');
       return [];

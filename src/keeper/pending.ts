@@ -7,19 +7,17 @@ import { laneOf } from './lane.ts';
 /** Runs a function in the trace context in which it was created. */
 export type Bound = <R>(act: () => R) => R;
 
-/** A call on its way to a keepAlive, from when it was handed over until its outcome is written. */
+/** A call on its way to a keepAlive: from when it is handed in until its outcome is written. */
 export interface Pending {
   readonly id: string;
   /** As it was last read. */
   call: Call;
-  /**
-   * This and `deadlineAt` are set when the call begins to wait, and must not change while it does.
-   */
+  /** This and `deadlineAt` must not change while the call waits. */
   lane: string;
   deadlineAt: number;
-  /** If it is handed in again after this and still waits, that is a failure. Epoch ms. */
+  /** If it is handed in again after this instant and still waits, that is a failure. Epoch ms. */
   queuedUntil: number;
-  /** Whether its outcome is on its way, or known. */
+  /** Its request was sent, or its outcome is known without one. */
   isSent: boolean;
   isDone: boolean;
   /** It was tracked again, or moved to another app or tenant, after the request went out. */

@@ -13,15 +13,14 @@ export interface PlannerOptions {
   /** The parts of a plan's context that stay the same. */
   readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
   readonly policy: RetryPolicy;
-  /** See {@link Agenda}. */
   readonly onFatal?: (error: Error) => void;
   /** The call is due, or its `trackUntil` has come. */
   readonly onDue: (call: Call) => void;
 }
 
 /**
- * Plans what calls need between their slots' turns: their next attempts, and the end of their
- * tracking. When an instant comes, it reads the record again and decides by that.
+ * Plans the attempts of failing calls, and the ends of trackings, that come before the next turns
+ * of their slots. When an instant comes, it reads the record again and decides by that.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -56,7 +55,7 @@ export class Planner {
       this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
   }
 
-  /** Its last request says nothing about the call as it stands now: another one is due. */
+  /** The last request says nothing about the call as it is now, so another one is due. */
   lookNow(id: string): void {
     this.#agenda.add({ id, at: 0, graceMs: 0, isAgain: true });
   }

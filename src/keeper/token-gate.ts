@@ -13,7 +13,6 @@ export interface TokenGateOptions {
   readonly slowMs: number;
   readonly now: () => number;
   readonly uptime: () => number;
-  /** The call has a token. */
   readonly onOpen: (pending: Pending) => void;
   readonly onFailed: (pending: Pending, outcome: Outcome) => void;
 }
@@ -22,7 +21,7 @@ export interface TokenGateOptions {
 interface Gate {
   /** The app and tenant: the lane of its calls. */
   readonly of: string;
-  /** The call whose token is requested, as it was at first: the call may move to another tenant. */
+  /** The call as it was at first, because it may move to another tenant. */
   readonly asked: Call;
   readonly bound: Bound | null;
   readonly calls: Pending[];
@@ -32,7 +31,8 @@ interface Gate {
 }
 
 /**
- * A gate's turn to ask. It has another one when a call joins that is much nearer to its deadline.
+ * A gate's turn to ask for its token. It gets another one when a call joins that is much nearer to
+ * its deadline.
  */
 interface Turn extends Waiting {
   readonly gate: Gate;
@@ -51,11 +51,11 @@ const NEARER_MS = 10_000;
 const REFUSED_LATER_MS = 1e14;
 
 /**
- * Holds calls back until there is a token for them, so that none of them takes a place of the
- * limiter meanwhile. Tokens have a limiter of their own. The tenants of an app that have given a
- * token share one lane. All others may be made up: they share a few lanes, a few requests at once,
- * and in these a tenant that Entra has refused waits behind all that it has not refused. So a new
- * tenant waits behind no more than one first request for each of the made-up ones.
+ * Holds calls back until there is a token for them, so that they take no place of the keepAlives'
+ * limiter. Tokens have their own limiter. The tenants of an app that have given a token share one
+ * lane. All others may be made up: they share a few lanes, a few requests at once, and in these a
+ * tenant that Entra has refused waits behind all that it has not refused. So a new tenant waits
+ * behind at most one first request for each of the made-up ones.
  */
 export class TokenGate {
   readonly #options: TokenGateOptions;
@@ -85,7 +85,7 @@ export class TokenGate {
     if (isNearer && !gate.isAsked) this.#limiter.add(this.#turnOf(gate));
   }
 
-  /** Removes and returns all calls that wait. */
+  /** Returns all waiting calls. */
   drain(): Pending[] {
     this.#limiter.drain();
     const calls = [...this.#gates.values()].flatMap((gate) => gate.calls.splice(0));
@@ -134,7 +134,7 @@ export class TokenGate {
     }
     if (outcome.kind !== 'refused') return 'trouble';
     this.#refused.add(of);
-    // A refusal is a quick and clear answer: it says nothing against tenants that are known.
+    // A refusal is quick: it says nothing against the lane of the known tenants.
     return this.#proven.delete(of) ? 'unused' : 'failed';
   }
 }

@@ -3,11 +3,11 @@ import { LaneGroup } from './lane-group.ts';
 
 export type { Fared, Waiting } from './lane.ts';
 
-/** Frees the place. Call it exactly once, with how the request fared. */
+/** Frees the place. Call it exactly once, with the result of the request. */
 export type Release = (fared: Fared) => void;
 
 export interface FairLimiterOptions<T> {
-  /** How many requests are in flight at most; at least {@link LEAST_PLACES}. */
+  /** The most requests in flight; at least {@link LEAST_PLACES}. */
   readonly places: number;
   /** A lane is slow if its answers take longer than this on average, in ms. */
   readonly slowMs: number;
@@ -31,10 +31,10 @@ const SHARES: readonly (readonly [Standing, number])[] = [
 /** The share that all lanes but the prompt ones hold together at most. */
 const SHARE_OF_OTHERS = 3 / 4;
 
-/** So many idle lanes are remembered; a forgotten one starts again as a new lane. */
+/** Beyond this many lanes the oldest idle ones are forgotten. They start again as new lanes. */
 const MOST_LANES = 20_000;
 
-/** At most this many items are admitted, or need no place, before the event loop gets a turn. */
+/** The most items that are admitted, or given back unused, before the event loop gets a turn. */
 const MOST_AT_ONCE = 256;
 
 /**
@@ -72,14 +72,20 @@ const MOST_AT_ONCE = 256;
 export class FairLimiter<T extends Waiting> {
   readonly #options: FairLimiterOptions<T>;
   readonly #lanes = new Map<string, Lane<T>>();
-  /** In the order of {@link SHARES}: of lanes with as few places a new one is next, then a doubtful one. */
+  /**
+   * In the order of {@link SHARES}: among lanes with equally few places a new one is next, then a
+   * doubtful one.
+   */
   readonly #groups: ReadonlyMap<Standing, LaneGroup<T>>;
   /** For each lane that wants a place, the set of its group that it is in. */
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
   #isAdmitting = false;
   #isResting = false;
-  /** Places given back without a request since the last rest: that takes no time. */
+  /**
+   * Places given back without a request since the last rest: they take no time, so nothing else
+   * would yield to the event loop.
+   */
   #unused = 0;
 
   constructor(options: FairLimiterOptions<T>) {
@@ -100,7 +106,7 @@ export class FairLimiter<T extends Waiting> {
     this.#admit();
   }
 
-  /** Removes and returns all waiting items, in no order. Admitted items are not affected. */
+  /** Removes and returns all waiting items, in no order. */
   drain(): T[] {
     const drained: T[] = [];
     for (const lane of this.#lanes.values()) {
@@ -170,7 +176,7 @@ export class FairLimiter<T extends Waiting> {
     };
   }
 
-  /** Puts the lane into the right set of its group. Call it after any change of the lane. */
+  /** Moves the lane to the right set. Call it after any change of the lane. */
   #place(lane: Lane<T>): void {
     this.#wanting.get(lane)?.delete(lane);
     this.#wanting.delete(lane);

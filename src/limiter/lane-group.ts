@@ -1,13 +1,12 @@
 import type { Lane, Waiting } from './lane.ts';
 
 /**
- * The lanes of one standing that want a place, by how many places they hold. It finds the lane
- * with the fewest without looking at all lanes: there may be thousands.
+ * The lanes of one standing that want a place, by how many places they hold. Finds the lane with
+ * the fewest without a look at all lanes: there may be thousands.
  */
 export class LaneGroup<T extends Waiting> {
-  /** How many places the group may hold. */
   readonly most: number;
-  /** How many places it holds. A place counts for the group in which its lane took it. */
+  /** A place counts for the group in which its lane took it. */
   busy = 0;
   /** By the number of places that the lanes hold; in each set the longest waiting lane is first. */
   readonly #byBusy: Set<Lane<T>>[] = [];

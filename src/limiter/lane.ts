@@ -28,21 +28,22 @@ const MOST_CREDIT = 8;
 /** The weight of the newest answer in the mean answer time. */
 const NEWEST_SHARE = 1 / 4;
 
-/** A window is cut once in so many answer times: it then grows if no more than half fails. */
+/**
+ * A round, in answer times: so the window still grows if no more than half of the requests fail.
+ */
 const ROUND_ANSWERS = 2;
 
 /** One lane: what waits in it, what it has in flight, and what it has shown of itself. */
 export class Lane<T extends Waiting> {
   readonly name: string;
   readonly waiting = new TinyQueue<T>([], (a, b) => a.deadlineAt - b.deadlineAt);
-  /** How many places it holds. */
   busy = 0;
-  /** How many places it may hold. */
+  /** The most places that it may hold. */
   #window = 1;
-  /** When the window was cut last: what was admitted before says nothing about the new one. */
+  /** When the window was last cut: requests admitted before say nothing about the new one. */
   #cutAt = Number.NEGATIVE_INFINITY;
   #credit = TRUSTED_FROM - 1;
-  /** Nothing is known of it: no request of it has ended. */
+  /** No request of it has ended yet. */
   #isNew = true;
   #answerMs: number | null = null;
 
@@ -81,8 +82,8 @@ export class Lane<T extends Waiting> {
   }
 
   /**
-   * Once a round, as TCP does, however many of the round fail. A round is two answer times at
-   * least: throttled requests come back sooner than the successes that the window grows by.
+   * Once a round, as TCP does, however many requests of the round fail. A round is at least two
+   * answer times: throttled requests come back sooner than the successes that grow the window.
    */
   #cut(since: number, now: number): void {
     const roundMs = ROUND_ANSWERS * (this.#answerMs ?? 0);

@@ -5,7 +5,7 @@ import type { LeaseExpirer } from '../owners/lease-expirer.ts';
 export interface LeaseWatchOptions {
   readonly expirer: Pick<LeaseExpirer, 'pass'>;
   /**
-   * Syncs this replica's owners with Redis; rejects if Redis does not answer.
+   * Rejects if Redis does not answer.
    *
    * @param isNew this replica did not hold the lock before: sync removed owners too
    */
@@ -23,7 +23,6 @@ export interface LeaseWatchOptions {
   readonly syncMs: number;
   readonly clock: SettledClock;
   readonly log: Logger;
-  /** Called with an unexpected error, after which this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
 }
 

@@ -12,7 +12,7 @@ import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts
 import { WheelWorker } from './wheel-worker.ts';
 
 export interface ScheduleOptions {
-  /** Fails fast: for the queue, not for the worker. */
+  /** Fails fast. For the queue, not for the worker. */
   readonly redis: Redis | Cluster;
   /** Connections of a worker, which wait for Redis without a limit. */
   readonly connectWorker: () => WorkerConnections;
@@ -25,13 +25,13 @@ export interface ScheduleOptions {
   readonly lockMs: number;
   readonly visitRetryMs: number;
   /**
-   * A worker is deaf if it takes no turn for half of this, or asks for none in all of it, in ms.
+   * A worker is replaced if waiting turns are not taken for half of this, or if it does not ask for
+   * any for all of it; in ms.
    */
   readonly deafMs: number;
   readonly log: Logger;
   readonly onRepair: (fault: string) => void;
   readonly onWorkerReplaced: () => void;
-  /** null if traces are off. */
   readonly telemetry: QueueTelemetry | null;
 }
 
@@ -63,7 +63,7 @@ export class Schedule {
     return this.#run !== null;
   }
 
-  /** Starts or resumes taking turns. If Redis does not answer, nothing starts: call it again. */
+  /** If Redis does not answer, nothing starts: call it again. */
   async resume(): Promise<void> {
     if (this.#run || this.#isStopped || !(await this.#open()) || this.#isStopped) return;
     const suspended = new AbortController();
@@ -92,8 +92,8 @@ export class Schedule {
   }
 
   /**
-   * Replaces the worker if it has not even asked for a job for this long, although it says that it
-   * runs. An idle worker does ask; other replicas may just be faster at each turn.
+   * Replaces the worker if it has not asked for a job for this long. An idle worker does ask,
+   * although other replicas may be faster at each turn.
    */
   replaceIfDeaf(forMs: number): void {
     const run = this.#run;

@@ -5,7 +5,6 @@ import type { Clock } from '../calls/ports.ts';
 import { offsetOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 import { plannedAt, schedulerId, turnJobId, type VisitData } from './wheel-queue.ts';
 
-/** What is wrong with the scheduler of a slot. */
 export type SchedulerFault = 'missing' | 'overdue' | 'ahead' | 'out-of-phase';
 
 interface Turn {
@@ -89,7 +88,7 @@ export class Schedulers {
    */
   async #isLateOnly({ slot, fault, next }: Ill): Promise<boolean> {
     const { queue, wheel, clock, onUntaken } = this.#options;
-    // Once the next turn of the slot has come too, this one is missed, whatever state its job has.
+    // Once the slot's next turn has come, this one is missed, whatever state its job has.
     if (fault !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
     const job = await queue.getJob(turnJobId(slot, next)).catch(() => undefined); // not readable
     // If a job's hash was lost, BullMQ makes an empty one.
@@ -101,7 +100,7 @@ export class Schedulers {
   }
 
   /**
-   * Removes the scheduler first, because an upsert of an existing one ignores a new offset.
+   * Removes the scheduler first, because an upsert ignores a new offset of an existing one.
    *
    * @returns the last turn, which the new scheduler will not make
    */
@@ -119,7 +118,7 @@ export class Schedulers {
   }
 
   /**
-   * Harmless if a turn was not missed: a visit sends only what was not renewed since.
+   * Adds jobs for turns. A needless one is harmless: a visit sends only what was not renewed since.
    *
    * @param of distinguishes these jobs from others for the same turns
    */

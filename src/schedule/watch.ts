@@ -16,41 +16,34 @@ export interface WatchOptions {
   /** Whether Redis serves. If not, this replica plans and locks as if it were the only one. */
   readonly isUp: () => boolean;
   /**
-   * Lets only one replica at a time make up for a slot; false: another one does. The lock expires
-   * by itself, when the requests have ended.
+   * Lets one replica at a time make up for a slot; false: another one does. The lock expires when
+   * the requests have ended.
    */
   readonly lock: (slot: number) => Promise<boolean>;
-  /**
-   * How long an attempt is left to the replica that planned it before the watch makes it, in ms.
-   */
+  /** How long an attempt is left to the replica that planned it, in ms. */
   readonly retryGraceMs: number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
-  /** Called with a slot that was not visited in its turn although Redis serves. */
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
-  /** Called with an unexpected error, after which this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
   readonly log: Logger;
 }
 
-/** The next check of a slot. */
 interface Look {
-  /** When to make it. */
   at: number;
-  /** The turn that it is about: calls that were renewed since then are fine. */
+  /** Calls that were renewed since this turn are fine. */
   turnAt: number;
-  /** Whether it is being made. */
   busy: boolean;
 }
 
 /**
- * Checks each slot a grace after its turn, and visits it if calls are still due. It need not know
- * why: Redis may be out, BullMQ may have lost a scheduler, a worker may take no jobs, or there may
- * be a bug. The watch looks only at the result: calls that should have been renewed and were not.
- * It leaves out those that this replica's keeper already has in hand.
+ * Checks each slot a grace after its turn, and visits it if calls are still due, except those that
+ * the keeper already has in hand. It need not know why: Redis may be out, BullMQ may have lost a
+ * scheduler, a worker may take no jobs, or there may be a bug. Only the result counts: calls that
+ * should have been renewed and were not.
  *
- * The check reads each slot from Redis once an interval. That is also how the local registry learns
- * about the renewals of other replicas. While Redis is out, the check uses the local registry
- * alone, and so the watch keeps all calls alive.
+ * The check syncs each slot with Redis once an interval: that is also how this replica learns of
+ * the renewals of others. While Redis is out, the check uses the local registry alone, and so the
+ * watch keeps all calls alive.
  */
 export class Watch {
   readonly #options: WatchOptions;
@@ -73,7 +66,7 @@ export class Watch {
     this.#watching = this.#watch().catch(this.#options.onFatal);
   }
 
-  /** Checks all slots within a grace, for when no other replica may be visiting them. */
+  /** Checks all slots within a grace, when perhaps no other replica visits them. */
   lookSoon(): void {
     const { wheel, clock, graceMs } = this.#options;
     const now = clock.now();
@@ -110,7 +103,7 @@ export class Watch {
     }
   }
 
-  /** For after the clock was set back: the turn that this slot waits for is far in the future. */
+  /** The clock was set back: the turn that this slot waits for is far in the future. */
   #lookAfresh(slot: number, look: Look, now: number): void {
     const { wheel, graceMs } = this.#options;
     look.turnAt = turnAtOrBefore(slot, now, wheel);

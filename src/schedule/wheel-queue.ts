@@ -3,9 +3,9 @@ import type { Cluster, Redis } from 'ioredis';
 import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 
 /**
- * The queue that turns the wheel. A job names the slot to visit, never the calls in it: those are
- * in the registry. The slot's Job Scheduler makes a job when its turn comes. A replica makes one by
- * hand if the scheduler missed the turn, or to hand a slot over; then `turnAt` is given.
+ * A job of the wheel. It names the slot to visit, never the calls in it: those are in the registry.
+ * The slot's Job Scheduler makes a job when its turn comes. A replica makes one by hand if the
+ * scheduler missed the turn, or to hand a slot to another replica; then `turnAt` is given.
  */
 export interface VisitData {
   readonly slot: number;
@@ -14,7 +14,6 @@ export interface VisitData {
 
 export const QUEUE_NAME = 'wheel';
 
-/** For the queue, and for the worker. */
 export interface QueueTelemetry {
   readonly queue: Telemetry;
   readonly worker: Telemetry;

@@ -10,22 +10,20 @@ export interface WheelWorkerOptions {
   readonly prefix: string;
   readonly visitor: Visits;
   readonly clock: Clock;
-  /** Without a heartbeat for this long, another replica makes the visit, in ms. */
+  /** If this replica gives no sign of life for this long, another one makes the visit, in ms. */
   readonly lockMs: number;
-  /** Pause before a failed visit is repeated, in ms. */
   readonly retryMs: number;
   readonly telemetry: Telemetry | null;
   readonly log: Logger;
 }
 
 /**
- * Concurrent visits of one replica. A visit reads its slot and hands the due calls over, without
- * waiting for requests. It lasts at most as long as the slot's width, so two would do; the others
- * are for turns that are late.
+ * The most concurrent visits. A visit reads its slot and hands the due calls over, without waiting
+ * for requests, so it lasts at most as long as the slot is wide: two would do. The others are for
+ * turns that are late.
  */
 const CONCURRENCY = 8;
 
-/** Takes the jobs of the wheel and makes the visits. */
 export class WheelWorker {
   readonly #options: WheelWorkerOptions;
   readonly #stop = new AbortController();
@@ -56,7 +54,7 @@ export class WheelWorker {
     return this.#worker.isDeafFor(ms);
   }
 
-  /** Begins no more requests, finishes those in flight, and hands the rest to other replicas. */
+  /** Cuts visits short, so that BullMQ gives them to other replicas. */
   async stop(limit: AbortSignal): Promise<void> {
     this.#stop.abort();
     if (await this.#worker.stop(limit)) return;

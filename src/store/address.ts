@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** A parsed REDIS_URL. */
 export type RedisAddress = SingleAddress | SentinelAddress | ClusterAddress;
 
 /** One server, or a service behind one name. */

@@ -23,7 +23,6 @@ export class Authentication {
   readonly #redis: Redis;
   readonly #credentials: RedisCredentials;
   readonly #log: Logger;
-  /** What this connection authenticated with. */
   #used: Credential;
   /** The credential that was sent and has no answer yet. */
   #sent: Credential | null = null;
@@ -105,7 +104,6 @@ export class Authentication {
   }
 }
 
-/** Sends `AUTH` on a live connection. */
 export async function authenticate(redis: Redis, credential: Credential): Promise<void> {
   const { username, password = '' } = credential;
   if (username === undefined) await redis.auth(password);

@@ -79,7 +79,7 @@ export function isVague({ code }: Cause): boolean {
 }
 
 /**
- * The first cause that says more than that the connection was closed, among errors of one failure.
+ * Among errors of one failure, the first cause that says more than that the connection was closed.
  */
 export function clearestCause(errors: readonly unknown[]): Cause | null {
   const causes = errors.map(causeOf).filter((cause) => cause !== null);

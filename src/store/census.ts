@@ -10,7 +10,7 @@ interface Counted {
   readonly digest: SlotDigest;
 }
 
-/** Counts the calls of the local registry. It reads only the slots that have changed. */
+/** Counts the calls of the local registry; it reads only the slots that have changed. */
 export class Census {
   readonly #local: LocalRegistry;
   readonly #slots: number;
@@ -23,12 +23,11 @@ export class Census {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** A summary of the tracked calls of each app at an instant. */
   async summaries(now: number): Promise<ReadonlyMap<string, Summary>> {
     return summarise(await this.digests(), now, this.#deadlineMs);
   }
 
-  /** The digest of each slot. A long count yields to the event loop. */
+  /** By slot. A long count yields to the event loop. */
   async digests(): Promise<SlotDigest[]> {
     const digests: SlotDigest[] = [];
     let read = 0;

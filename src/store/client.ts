@@ -20,7 +20,6 @@ export function isCluster(redis: RedisClient): redis is Cluster {
 }
 
 export interface ConnectionOptions {
-  /** See `parseRedisUrl`. */
   readonly url: string;
   /** Instead of the user and the password in `url`; null: those. */
   readonly credentials?: RedisCredentials | null;
@@ -34,7 +33,6 @@ export interface ConnectionOptions {
 /** The longest pause between two attempts to connect, in ms. */
 const RECONNECT_CAP_MS = 1_000;
 
-/** Creates a client that does not connect yet. */
 export function createClient(options: ConnectionOptions, special: RedisOptions): RedisClient {
   const { url, timeoutMs } = options;
   const common = { connectTimeout: timeoutMs, keepAlive: 10_000 };
@@ -59,7 +57,9 @@ export function createClient(options: ConnectionOptions, special: RedisOptions):
   return createCluster(address, { ...common, ...special }, options);
 }
 
-/** Creates a connection to one of the servers that an address names, not to all of them. */
+/**
+ * A client of one of the servers that an address names. Like all clients here, it connects later.
+ */
 export function createForEndpoint(
   endpoint: Endpoint,
   address: RedisAddress,

@@ -10,8 +10,8 @@ export type { ConnectionOptions, RedisClient } from './client.ts';
 
 /**
  * A connection for our own commands. It fails fast, so that the caller can go on without Redis: no
- * command waits for Redis to come back, and none is sent twice, except if a node of a Cluster
- * refers it to another one.
+ * command waits for Redis to come back, and none is sent twice, unless a node of a Cluster refers
+ * it to another one.
  */
 export function connectFast(options: ConnectionOptions): RedisClient {
   return connect(options, {
@@ -37,7 +37,7 @@ export function connectBlocking(options: ConnectionOptions, blockMs: number): Re
   });
 }
 
-/** A connection and all its duplicates. */
+/** A connection and its duplicates. */
 export interface Connections {
   readonly redis: RedisClient;
   /** Ends them all, whatever state they are in. */

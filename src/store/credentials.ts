@@ -1,6 +1,5 @@
 import { type Cause, isVague } from './cause.ts';
 
-/** The user and password of a connection to Redis. */
 export interface Credential {
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -12,16 +11,15 @@ export interface RedisCredentials {
   readonly current: Credential;
   /** Why there is no valid one; null while there is. */
   readonly fault: Cause | null;
-  /** What to do, in sentences, if Redis answers a valid one with this code; null: what its cause says. */
-  fixFor(code: string): string | null;
   /**
-   * Resolves when the first credential is there or has failed: before, Redis would reject a
-   * connection.
+   * What to do, in sentences, if Redis rejects a valid one with this code; null: what the cause
+   * says.
    */
+  fixFor(code: string): string | null;
+  /** Resolves when the first credential is there or has failed: until then, do not connect. */
   readonly ready: Promise<unknown>;
   /** Redis rejected this one, which may be older than `current`. */
   rejected(credential: Credential): void;
-  /** @returns a function that ends it */
   onChange(listener: () => void): () => void;
 }
 

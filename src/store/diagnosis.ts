@@ -7,10 +7,9 @@ import { PROBE_KEY } from './keys.ts';
 import { modeOf, parseInfo } from './supported.ts';
 import { type UnsupportedRedis, UnsupportedRedisError } from './unsupported.ts';
 
-/** How long a probe's key lives, in ms. */
+/** How long the key of a probe lives, in ms. */
 const PROBE_MS = 1_000;
 
-/** What a server of REDIS_URL turned out to be. */
 type Seen =
   | { readonly kind: 'fine' }
   | { readonly kind: 'unsupported'; readonly unsupported: UnsupportedRedis }
@@ -19,10 +18,10 @@ type Seen =
 const FINE: Seen = { kind: 'fine' };
 
 /**
- * Asks each server of REDIS_URL, on its own connection, why Redis does not serve. ioredis does not
+ * Asks each server of REDIS_URL, on its own connection, why Redis does not serve: ioredis does not
  * say so while a server loads its data, or if it closes the connection at once. null if they seem
- * fine. Rejects with {@link UnsupportedRedisError} if no server that answers is what REDIS_URL says;
- * servers that do not answer may still be starting.
+ * fine. Rejects with {@link UnsupportedRedisError} if no server that answers is what REDIS_URL
+ * says; servers that do not answer may still be starting.
  */
 export async function diagnose(options: ConnectionOptions): Promise<Cause | null> {
   const address = parseRedisUrl(options.url);

@@ -22,7 +22,7 @@ export interface DiariesOptions {
   readonly log: Pick<Logger, 'debug'>;
 }
 
-/** Limit of pages in Redis: a replica that crashes over and over begins a new page each time. */
+/** Limit of pages in Redis: a replica that crashes over and over begins a new one each time. */
 const MOST_PAGES = 50;
 
 /**
@@ -75,7 +75,7 @@ export class Diaries {
     link.on('beat', () => this.#tryExchange());
   }
 
-  /** Writes this replica's page, reads the others, and deletes old ones. Rejects without Redis. */
+  /** Also deletes old pages. Rejects without Redis. */
   async exchange(): Promise<void> {
     const { redis, replica } = this.#options;
     const own = await this.#own();
@@ -96,7 +96,7 @@ export class Diaries {
     if (old.length > 0) await redis.hdel(DIARIES_KEY, ...old);
   }
 
-  /** Writes that this replica was stopped: otherwise it would seem to have died. */
+  /** Notes that this replica was stopped: otherwise it would seem to have died. */
   async stop(): Promise<void> {
     this.#options.diary.stopped();
     await this.#tryExchange();

@@ -18,7 +18,7 @@ export interface EventFeedOptions {
   readonly block: RedisClient;
   readonly local: Pick<LocalRegistry, 'drop' | 'get' | 'merge' | 'text'>;
   readonly owners: Pick<LocalRegistry<OwnerRecord>, 'drop' | 'merge'>;
-  /** Gets everything that is read, for the readers of events. */
+  /** Gets all entries, for the readers of events. */
   readonly eventLog: Pick<StreamedEventLog, 'begin' | 'append'>;
   readonly clock: Clock;
   readonly blockMs: number;
@@ -31,8 +31,9 @@ export interface EventFeedOptions {
 type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 
 /**
- * Keeps the local registry fresh: it learns within moments what any replica tracks, stops or
- * removes. What it misses, such as while Redis is out, comes with the next sync of the slot.
+ * Keeps the local registry fresh: this replica learns within moments of every track, stop and
+ * removal by another one. What it misses, for example while Redis is out, comes with the next sync
+ * of the slot.
  */
 export class EventFeed {
   readonly #options: EventFeedOptions;

@@ -6,14 +6,13 @@ import { decodeEvent, type StreamEntry } from './stream-entry.ts';
 import { compareStreamIds } from './stream-id.ts';
 
 export interface EventLogOptions {
-  /** Fails fast. */
   readonly redis: RedisClient;
   readonly clock: Clock;
-  /** How many events are kept in memory, for readers that are up to date. */
+  /** The most events in memory, for readers that are up to date. */
   readonly recent?: number;
 }
 
-/** The most events that a reader gets at once, and so that wait in memory for a slow client. */
+/** The most events that a reader gets at once: they wait in memory for a slow client. */
 const BATCH_SIZE = 50;
 /** Pause between two attempts to read from a Redis that does not answer, in ms. */
 const RETRY_MS = 500;
@@ -58,7 +57,6 @@ export class StreamedEventLog implements EventLog {
     this.#wake();
   }
 
-  /** Appends what the feed has read. */
   append(entries: readonly StreamEntry[]): void {
     if (this.#from === null || entries.length === 0) return;
     for (const entry of entries) this.#recent.push({ place: entry[0], placed: place(entry) });
@@ -83,7 +81,7 @@ export class StreamedEventLog implements EventLog {
     return this.#recent.slice(first, first + BATCH_SIZE);
   }
 
-  /** Resolves when something was appended, or the signal aborts. */
+  /** Resolves with the next entries or `begin`, or when the signal aborts. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {

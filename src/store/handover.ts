@@ -4,7 +4,6 @@ import { FORWARDING_KEY, HANDOVER_KEY, WEBHOOKS_ON_KEY } from './keys.ts';
 import { decodeEvent, isOfLaterVersion, type StreamEntry } from './stream-entry.ts';
 
 export interface HandoverOptions {
-  /** Fails fast. */
   readonly redis: RedisClient;
   readonly replica: string;
   /** If the holder is silent for this long, another replica takes over, in ms. */
@@ -12,13 +11,12 @@ export interface HandoverOptions {
 }
 
 const BATCH_SIZE = 100;
-/** As long as a delivery is retried: whatever waited longer would be given up. */
+/** As long as a delivery is retried: an event that waited longer would be given up. */
 const ON_S = 24 * 60 * 60;
 
 /**
- * The events that webhooks have to deliver. They stay in their own stream, which is not trimmed,
- * until they are in the queue of deliveries. One replica at a time takes them, so that their order
- * is kept.
+ * The events for webhooks. They stay in a stream that is not trimmed until they are in the queue of
+ * deliveries. One replica at a time moves them, so that they keep their order.
  */
 export class Handover {
   readonly #options: HandoverOptions;
@@ -57,8 +55,8 @@ export class Handover {
   }
 
   /**
-   * The oldest events. It leaves what a later version of Callkeeper wrote to that version: if
-   * nothing else is there, it releases the hold.
+   * The oldest events, except those that a later version of Callkeeper wrote: if there are no
+   * others, it releases the hold, so that a replica of that version can move them.
    */
   async take(): Promise<{ places: string[]; events: PlacedEvent[] }> {
     const { redis } = this.#options;

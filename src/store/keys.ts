@@ -1,14 +1,12 @@
 /**
- * The names of all our keys in Redis. All of them, BullMQ's too, have the same hash
- * tag, so a Redis Cluster keeps them on one node: a script can write a record and
- * its event together, and a failed node is the same case as a failed single Redis.
- * A million calls take some 200 MB and 2 % of a core, so to spread them would gain
- * nothing. The number in the tag is the version of the layout: a layout that an
- * older version cannot read gets another number.
+ * The names of all our keys in Redis. All of them, BullMQ's too, have the same hash tag, so a Redis
+ * Cluster keeps them on one node: a script can write a record and its event together, and a failed
+ * node is the same case as a failed single Redis. A million calls take some 200 MB and 2 % of a
+ * core, so to spread them would gain nothing. The number in the tag is the version of the layout;
+ * it changes when an older version could not read the layout.
  */
 const TAG = '{callkeeper:1}';
 
-/** The prefix of BullMQ's keys; the name of the queue follows. */
 export const QUEUE_PREFIX = TAG;
 
 export interface SlotKeys {
@@ -26,7 +24,7 @@ export function slotKeys(slot: number, slots: number): SlotKeys {
   return keysUnder(`${TAG}:slot:${slot}/${slots}`);
 }
 
-/** The same for owners, which have their own slots. */
+/** Owners have slots of their own. */
 export function ownerKeys(slot: number, slots: number): SlotKeys {
   return keysUnder(`${TAG}:owners:${slot}/${slots}`);
 }
@@ -49,29 +47,28 @@ export const SERVED_KEY = `${TAG}:served`;
 export const WHEEL_KEY = `${TAG}:wheel`;
 /** Sorted set: replica by the instant until which it counts as living, Redis's clock. */
 export const REPLICAS_KEY = `${TAG}:replicas`;
-/** Hash: replica → what it has written down about its work within the last day. */
+/** Hash: replica → its page of the diary of the last day. */
 export const DIARIES_KEY = `${TAG}:diaries`;
 
 /** Written to see whether Redis takes writes; nobody reads it. */
 export const PROBE_KEY = `${TAG}:probe`;
-/** Stream: what is tracked and what leaves the schedule. */
+/** Stream: all events, for the feeds of the replicas and for clients. */
 export const EVENTS_KEY = `${TAG}:events`;
-/** Stream: what webhooks have to deliver, until it was handed to their queue. */
+/** Stream: the events for webhooks (all except `tracked`) that are not in their queue yet. */
 export const HANDOVER_KEY = `${TAG}:handover`;
-/** There while webhooks are switched on, and for a day afterwards. */
+/** Exists while webhooks are switched on, and for a day afterwards. */
 export const WEBHOOKS_ON_KEY = `${TAG}:webhooks-on`;
-/** Held by the replica that hands events on to webhooks. */
+/** Lock of the replica that moves events into the queue of webhooks. */
 export const FORWARDING_KEY = `${TAG}:forwarding`;
 
-/** Sorted set: what is to be delivered of a call by webhook, by place in the stream. */
+/** Sorted set: the deliveries of a call, by place in the stream of events. */
 export function deliveriesKey(callId: string): string {
   return `${TAG}:deliveries:${callId}`;
 }
 
-/** Exists if a webhook, named by a digest of its URL, said that it is gone. */
+/** Exists if a webhook answered 410 (gone). The name is a digest of its URL. */
 export function goneUrlKey(digest: string): string {
   return `${TAG}:gone-url:${digest}`;
 }
 
-/** About so many events are kept. */
 export const EVENTS_KEPT = 10_000;

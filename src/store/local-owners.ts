@@ -26,7 +26,7 @@ export interface LocalOwnersOptions {
 /** How old a count by app may be, in ms. */
 const COUNT_MS = 1_000;
 
-/** The owners that this replica knows, as of now. */
+/** The owners that this replica knows. */
 export class LocalOwners {
   readonly #options: LocalOwnersOptions;
   #counted: { readonly at: number; readonly byApp: ReadonlyMap<string, number> } = {
@@ -48,7 +48,6 @@ export class LocalOwners {
     return describeOwner(record, this.#options.owned.count(record.id), this.leaseContext());
   }
 
-  /** How many owners have a lease. */
   countLeases(): number {
     const { local, slots } = this.#options;
     let count = 0;
@@ -56,14 +55,13 @@ export class LocalOwners {
     return count;
   }
 
-  /** How many owners of the app have a lease; up to a second old, because counting reads all ids. */
+  /** Up to a second old, because counting reads all ids. */
   countLeasesOf(app: string): number {
     const now = performance.now();
     if (now - this.#counted.at >= COUNT_MS) this.#counted = { at: now, byApp: this.#countByApp() };
     return this.#counted.byApp.get(app) ?? 0;
   }
 
-  /** For the metrics: how many owners have a lease, and how many of the leases have lapsed. */
   count(): { readonly owners: number; readonly lapsed: number } {
     const { local } = this.#options;
     const lapsed = this.inDoubt().filter((id) => ownerState(local.get(id)) === 'lapsed');

@@ -29,9 +29,8 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   #onChange: (before: string, after: string) => void = () => undefined;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
-  /** The ids whose records Redis has not acknowledged yet. */
   readonly #unacknowledged = new Set<string>();
-  /** Those whose track, stop or state Redis does not know: their calls are `durable: false`. */
+  /** Ids whose track, stop or state Redis does not know: their calls are `durable: false`. */
   readonly #news = new Set<string>();
   readonly #versions: number[];
 
@@ -47,24 +46,24 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   }
 
   /**
-   * Sets the listener to changes of tracked texts: it gets the text before and after; '' if it is
-   * not tracked.
+   * The listener gets a tracked text before and after each change; '' for a record that is not
+   * tracked.
    */
   onChange(listener: (before: string, after: string) => void): void {
     this.#onChange = listener;
   }
 
-  /** The texts of a slot's tracked calls, by id. */
+  /** The texts of a slot's tracked records, by id. */
   tracked(slot: number): ReadonlyMap<string, string> {
     return mapAt(this.#tracked, slot);
   }
 
-  /** The texts of a slot's removed calls, by id, the last removed last. */
+  /** The texts of a slot's removed records, by id, the last removed last. */
   removed(slot: number): ReadonlyMap<string, string> {
     return mapAt(this.#removed, slot);
   }
 
-  /** Grows with each change of a slot's tracked calls. */
+  /** Grows with each change of the slot. */
   version(slot: number): number {
     return this.#versions[slot] ?? 0;
   }
@@ -83,7 +82,6 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return this.removed(this.#slotOf(id)).has(id);
   }
 
-  /** Merges a record into the local copy; returns the result. */
   merge(record: R): R {
     const merged = this.#kind.merge(this.get(record.id), this.#believe(record));
     this.#set(merged, this.#kind.encode(merged));
@@ -91,8 +89,8 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   }
 
   /**
-   * Stores a record that was made from the text `base`. If the local copy has changed since, merges
-   * the two. Returns the result.
+   * Stores a record that was made from the text `base`, or merges it if the local copy has changed
+   * since. Returns what is stored.
    */
   put(base: string, record: R, text: string): R {
     if (this.text(record.id) !== base) return this.merge(record);
@@ -122,7 +120,6 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     }
   }
 
-  /** Forgets a call. */
   drop(id: string): void {
     const slot = this.#slotOf(id);
     this.#onChange(this.tracked(slot).get(id) ?? '', '');
@@ -132,9 +129,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     this.#versions[slot] = this.version(slot) + 1;
   }
 
-  /**
-   * Forgets calls of a slot that were removed before an instant, if Redis has acknowledged them.
-   */
+  /** Forgets records that were removed before an instant, if Redis has acknowledged them. */
   dropRemoved(slot: number, before: number): void {
     for (const [id, text] of this.removed(slot)) {
       const at = this.#kind.removedAt(this.#kind.decode(id, text)) ?? Number.NEGATIVE_INFINITY;

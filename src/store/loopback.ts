@@ -1,6 +1,5 @@
 import { connect, createServer } from 'node:net';
 
-/** Whether something on this host listens on the port. */
 export function canConnect(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect({ host: '127.0.0.1', port });
@@ -8,7 +7,6 @@ export function canConnect(port: number): Promise<boolean> {
   return promise.finally(() => socket.destroy());
 }
 
-/** A port that nothing listens on now. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((done, failed) => server.once('listening', done).once('error', failed));

@@ -5,17 +5,15 @@ import { REPLICAS_KEY, SERVED_KEY, WHEEL_KEY } from './keys.ts';
 export interface MembershipOptions {
   readonly redis: RedisClient;
   readonly intervalMs: number;
-  /** Names this process among the replicas. */
   readonly replica: string;
-  /** How long a silent replica still counts as living, in ms. */
+  /** How long a replica counts as alive after a heartbeat, in ms. */
   readonly believedMs: number;
   readonly onClock: OnClock;
 }
 
 /**
- * - `joined`: this replica is one of those that turn this wheel. `wasEmpty` if Redis was new or has
- *   lost its data.
- * - `different`: `others`, which are alive, have another interval.
+ * - `joined`: this replica is counted. `wasEmpty`: Redis was new or had lost its data.
+ * - `different`: other living replicas have another interval.
  */
 export type JoinResult =
   | { readonly kind: 'joined'; readonly wasEmpty: boolean }
@@ -35,9 +33,8 @@ export class Membership {
   }
 
   /**
-   * Since when at least one replica has served without a break, as of the last heartbeat; epoch ms
-   * by the shared clock. null before the first heartbeat, and if the last one is so old that there
-   * may have been a break.
+   * Since when at least one replica has served without a break, epoch ms by the shared clock. null
+   * before the first heartbeat, and if the last one is so old that there may have been a break.
    */
   get servedSince(): number | null {
     const { believedMs } = this.#options;

@@ -29,7 +29,6 @@ export interface OverviewsOptions {
   readonly clock: Clock;
 }
 
-/** A count of all calls, and the overviews that were made from it. */
 interface Count {
   readonly countedAt: number;
   readonly digests: readonly SlotDigest[];
@@ -74,7 +73,7 @@ export class LocalOverviews implements Overviews {
   }
 
   /**
-   * While Redis is out, nothing is known about the others. A replica without a page is still alive.
+   * While Redis is out, nothing is known about the others. A replica without a page may be alive.
    */
   #living({ own, others, alive }: Pages, up: boolean, now: number): ReplicaShare[] {
     const { wheel, deadlineMs } = this.#options;

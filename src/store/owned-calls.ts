@@ -3,7 +3,7 @@ import { BATCH_SIZE, yieldToEventLoop } from './event-loop.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { readOwner } from './record-codec.ts';
 
-/** The calls of owners in the local registry. It counts them as they change. */
+/** The calls of owners in the local registry, counted as they change. */
 export class LocalOwnedCalls implements OwnedCalls {
   readonly #local: LocalRegistry;
   readonly #slots: number;

@@ -45,7 +45,7 @@ export function decodeOwner(id: string, text: string): OwnerRecord {
   return { ...parts, id };
 }
 
-/** Only of a text that {@link encodeOwner} has made. */
+/** The text must be one that {@link encodeOwner} has made. */
 function readHead(text: string): [renewedAt: number, quietUntil: number] {
   return JSON.parse(text.slice(1, text.indexOf('\n'))) as [number, number];
 }

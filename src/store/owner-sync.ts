@@ -40,7 +40,6 @@ export class OwnerSync {
     return (await holding.catch(() => 0)) === 1;
   }
 
-  /** Whether this replica has changes of owners that Redis has not acknowledged. */
   get isAhead(): boolean {
     return this.#options.registry.unacknowledged > 0;
   }

@@ -22,14 +22,13 @@ export interface Open<R> {
 }
 
 interface Draft<R> extends Open<R> {
-  /** The local text when it was made. */
+  /** The local text that it was made from. */
   readonly base: string;
   readonly before: R;
   readonly after: R;
   readonly write: Write;
 }
 
-/** Changes in one batch. */
 const BATCH_SIZE = 1_000;
 /**
  * In each round of a race one writer wins, so this many rounds are enough, unless somebody writes
@@ -44,7 +43,10 @@ const MAX_ROUNDS = 32;
 export class RecordWriter<R extends Identified> {
   readonly #options: RecordWriterOptions<R>;
   readonly #texts: SharedTexts<R>;
-  /** What the writes announced that Redis did not answer: it may have taken them all the same. */
+  /**
+   * The announcements of writes that Redis did not answer, by id: it may have stored them all the
+   * same.
+   */
   readonly #unheard = new Map<string, readonly Announcement[]>();
 
   constructor(options: RecordWriterOptions<R>, texts: SharedTexts<R>) {
@@ -52,12 +54,12 @@ export class RecordWriter<R extends Identified> {
     this.#texts = texts;
   }
 
-  /** A change to write. It expects that Redis has the same text as the local registry. */
+  /** Expects Redis to have the same text as the local registry. */
   open(change: Change<R>, index: number): Open<R> {
     return { change, index, expected: this.#options.local.text(change.id) };
   }
 
-  /** Makes a change in the local copy alone. A later sync writes it to Redis. */
+  /** Makes the change in the local copy alone; a flush or a sync writes it to Redis later. */
   keepLocally(item: Open<R>): Changed<R> {
     const { local } = this.#options;
     const draft = this.#draft(item);
@@ -82,8 +84,8 @@ export class RecordWriter<R extends Identified> {
   }
 
   /**
-   * Writes until Redis has stored or refused every change, or does not answer. A change that loses
-   * every race is left: it is kept like one that Redis did not take, and costs no other its write.
+   * Repeats until Redis has stored or refused every change, or does not answer. A change that loses
+   * every race is left, like one that Redis did not answer.
    */
   async #writeBatch(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];
@@ -107,7 +109,7 @@ export class RecordWriter<R extends Identified> {
     return { left: [...left, ...open], isAnswered: true };
   }
 
-  /** Handles the result of a write; returns the change if it must be repeated on Redis's text. */
+  /** Returns the change if it must be repeated on the text that Redis has. */
   #conclude(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
     const { local, onAnnounced } = this.#options;
     const { change, index, before, after, write } = draft;

@@ -19,31 +19,26 @@ export interface RedisLinkOptions {
   /** After this long without an answer Redis counts as out, in ms. */
   readonly graceMs: number;
   readonly clock: Clock;
-  /** Called with an unexpected error, after which this replica cannot go on. */
   readonly onFatal?: (error: Error) => void;
   readonly log: Logger;
 }
 
-/** The events of the link. It waits for its listeners each time. */
+/** The link waits for the listeners of each event before it goes on. */
 export interface LinkEvents {
   /**
-   * Redis serves, for the first time or again, or it may have lost data. The link is
-   * up when all listeners are done. If one rejects, the link emits the event again.
+   * Redis serves for the first time or again, or may have lost data (a new connection, a failover).
+   * The link is up when all listeners are done; if one rejects, it emits the event again.
    */
   recovered: Recovered;
-  /** Redis answered a heartbeat. If a listener rejects, the heartbeat counts as unanswered. */
+  /** Redis answered a heartbeat. If a listener rejects, it counts as unanswered. */
   beat: undefined;
   /** Redis is out; this replica goes on without it. */
   lost: Cause | null;
-  /**
-   * At the start: this replica must not use this Redis, because it is unsupported or has another
-   * wheel.
-   */
+  /** At the start: this Redis is unsupported, or its replicas have another interval. */
   refused: Error;
 }
 
 export interface Recovered {
-  /** It is the first time since the start. */
   readonly isFirst: boolean;
 }
 
@@ -61,18 +56,17 @@ export class OtherWheelError extends Error {
 }
 
 /**
- * This replica's link to Redis: it waits for Redis, checks it, joins the other
- * replicas, and from then on sends heartbeats.
+ * This replica's link to Redis: it waits for Redis, checks it, joins the other replicas, and from
+ * then on sends heartbeats.
  *
  * ```
  * waiting ──answers──▶ up ──no answer for a grace──▶ out
  *    └──no answer for a grace──▶ out ──answers──▶ up
  * ```
  *
- * The heartbeat is a write that needs memory. So a Redis that answers but cannot
- * serve (a read-only replica, one out of memory or still loading, one that rejects us)
- * is out like one that does not answer. In a Cluster all our keys are on one node, so
- * the heartbeat shows whether that node serves.
+ * The heartbeat is a write that needs memory. So a Redis that answers but cannot serve (a read-only
+ * replica, one out of memory or still loading, one that rejects us) is out like one that does not
+ * answer. In a Cluster all our keys are on one node, so the heartbeat shows whether it serves.
  */
 export class RedisLink extends Emitter<LinkEvents> {
   readonly #options: RedisLinkOptions;
@@ -103,14 +97,14 @@ export class RedisLink extends Emitter<LinkEvents> {
   }
 
   /**
-   * Why Redis did not answer the last heartbeat; before the first one, why it cannot be sent.
-   * null if Redis did answer, or if the cause is unknown.
+   * Why Redis did not answer the last heartbeat, or why the first cannot be sent. null if Redis did
+   * answer, or if that is unknown.
    */
   get cause(): Cause | null {
     return this.#cause ?? (this.up ? null : this.#options.servers.credentialFault);
   }
 
-  /** Aborts when Redis goes out; already aborted if it is out. For work that needs Redis. */
+  /** Aborts when Redis goes out; already aborted while it is. */
   get out(): AbortSignal {
     return this.#out.signal;
   }

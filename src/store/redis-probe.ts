@@ -8,13 +8,12 @@ import { diagnose } from './diagnosis.ts';
 import { PROBE_KEY } from './keys.ts';
 import { type Info, parseInfo } from './supported.ts';
 
-/** The result of probing Redis. */
 export interface RedisProbe {
   /** One server, or each master of a Cluster. */
   readonly servers: readonly ServerProbe[];
   /** Why Redis refuses writes; null if it does not. */
   readonly writeFault: Cause | null;
-  /** Redis lacks the database of the URL, so ioredis uses database 0. */
+  /** Redis lacks the database of the URL; ioredis then uses database 0. */
   readonly lacksDatabase: boolean;
 }
 

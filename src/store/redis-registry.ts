@@ -8,7 +8,7 @@ import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts'
 import type { SharedRegistry, Write } from './shared-registry.ts';
 import { WriteQueue } from './write-queue.ts';
 
-/** The most changes by one script, so that Redis can serve others in between. */
+/** The most writes of one script, so that Redis can serve others in between. */
 const WRITE_SIZE = 500;
 /** The most fields that one command reads, for the same reason. */
 const READ_SIZE = 500;
@@ -26,7 +26,7 @@ export interface RedisRegistryOptions {
   readonly hasWebhooks: boolean;
 }
 
-/** How a write went: see {@link SharedRegistry.write}. */
+/** The result of a write: see {@link SharedRegistry.write}. */
 type Stand = true | string | null;
 
 /** A registry in Redis: each slot has one hash of tracked records and one of removed records. */
@@ -88,7 +88,6 @@ export class RedisRegistry implements SharedRegistry {
     return this.#writes.add(writes);
   }
 
-  /** Locks a slot for a while; false if another replica holds the lock. */
   async tryLock(slot: number, forMs: number): Promise<boolean> {
     const { lock } = this.#keys(slot);
     const hold = (redis: RedisClient) => redis.holdLock(lock, this.#holder, Math.ceil(forMs));

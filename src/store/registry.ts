@@ -13,28 +13,28 @@ import { SharedTexts, type SharedTextsOptions } from './shared-texts.ts';
 export interface RegistryOptions<R extends Identified>
   extends RecordWriterOptions<R>,
     SharedTextsOptions<R> {
-  /** Whether to ask Redis at all. */
   readonly isUp: () => boolean;
-  /** Whether a tracked record, by its text, is too old to write back to a Redis that lacks it. */
+  /**
+   * Takes the text of a tracked record: whether it is too old to write back to a Redis that lacks
+   * it.
+   */
   readonly isStale: (text: string) => boolean;
 }
 
-/** How a slot is compared with Redis. */
 export interface SyncOptions {
   /**
    * Also compares the records that were removed since this instant, for example after Redis was
-   * out; null leaves them out, because they would slow down a visit.
+   * out. null leaves them out, because they would slow down a visit.
    */
   readonly removedSince: number | null;
 }
 
-/** What a sync did, in records. */
+/** How many records a sync changed. */
 export interface Synced {
-  /** Records that Redis changed here. */
+  /** Changed here by Redis. */
   readonly learned: number;
-  /** Records that were written to Redis. */
   readonly pushed: number;
-  /** How many of the pushed ones are tracked records that Redis lacked: it had lost them. */
+  /** Of the pushed ones, the tracked records that Redis lacked: it had lost them. */
   readonly lost: number;
 }
 
@@ -42,9 +42,6 @@ export interface Synced {
  * The records of all calls, or of all owners, in two copies: `local` in memory and `shared` in
  * Redis. There is one way to write, `update`, and one way to repair, `sync`. Both merge, and
  * neither asks why the two copies differ.
- *
- * `RecordWriter` replaces a text in Redis only if it is still the expected one. Otherwise another
- * replica was first: the writer merges the text that Redis has, and tries again.
  */
 export class Registry<R extends Identified = CallRecord> implements RecordRegistry<R> {
   readonly #options: RegistryOptions<R>;
@@ -69,7 +66,6 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return this.#options.local.isDurable(id);
   }
 
-  /** How many calls Redis has not acknowledged yet. */
   get unacknowledged(): number {
     return this.#options.local.unacknowledged.size;
   }
@@ -106,8 +102,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 
   /**
-   * What this replica and Redis know about calls, merged. If Redis does not answer, the result is
-   * what this replica knows.
+   * What this replica and Redis know, merged. If Redis does not answer: what this replica knows.
    */
   async read(ids: readonly string[]): Promise<R[]> {
     const { local, shared, isUp } = this.#options;
@@ -119,8 +114,8 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 
   /**
-   * Changes calls, based on what this replica and Redis know. If Redis does not answer, the change
-   * is kept here until a sync writes it to Redis. One result per change, in order.
+   * Changes records, based on what this replica and Redis know. If Redis does not answer, a change
+   * is kept here until a flush or a sync writes it. One result per change, in order.
    */
   async update(changes: readonly Change<R>[]): Promise<Changed<R>[]> {
     const { isUp } = this.#options;
@@ -154,7 +149,10 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return await this.#exchange(there);
   }
 
-  /** Merges each text of Redis ('' if it has none), then writes those that Redis has otherwise. */
+  /**
+   * Merges each text of Redis ('' if it has none), then writes the records for which Redis has
+   * another text.
+   */
   async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
     const { kind, local } = this.#options;
     let learned = 0;
@@ -186,7 +184,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 }
 
-/** Changes nothing: the record is written as it is. */
+/** Writes the record as it is. */
 function asKnown(): null {
   return null;
 }

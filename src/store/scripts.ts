@@ -1,20 +1,21 @@
 import type { Result } from 'ioredis';
 
-/**
- * The longest time that a replica may count as living without a heartbeat (`Periods.believedMs`).
- */
+/** The longest `believedMs` that any replica asks for. */
 const MOST_BELIEVED_MS = 60_000;
 
 /**
  * Records a replica's heartbeat and its interval. KEYS: wheel, replicas, served. ARGV: replica, how
- * long it counts as living (ms), interval (ms). Returns {verdict, interval, living replicas,
- * whether Redis was empty (0 or 1), now, since when a replica has served without a break}. The
- * verdict is `joined`; or `different` if other living replicas have another interval, and then this
- * replica is not counted. If no other replica is left, the new interval counts. If there is no
- * interval, Redis is new or has lost its data. Instants are in ms by Redis's clock, which all
- * replicas share. A replica that would count as living for longer than any replica asks for was
- * written before that clock was set back. A break is a time in which no replica counted as living,
- * or a step of that clock: both show as a gap between two heartbeats.
+ * long it counts as living (ms), interval (ms). Instants are in ms by Redis's clock, which all
+ * replicas share.
+ *
+ * Returns {verdict, interval, living replicas, whether Redis was empty (0 or 1), now, since when a
+ * replica has served without a break}. The verdict is `joined`; or `different` if other living
+ * replicas have another interval: then this one is not counted. If no other replica is left, the
+ * new interval counts. Without an interval Redis is new or has lost its data.
+ *
+ * A replica that would count as living for longer than any replica asks for was written before the
+ * clock was set back. A break is a time in which no replica counted as living, or a step of the
+ * clock: both show as a gap between two heartbeats.
  */
 const joinWheel = `
 local time = redis.call('TIME')

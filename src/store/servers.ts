@@ -10,7 +10,6 @@ import { UnsupportedRedisError } from './unsupported.ts';
 export interface ServersOptions {
   /** A new client that is not connected yet. */
   readonly redis: RedisClient;
-  /** The options of that client. */
   readonly connection: ConnectionOptions;
 }
 
@@ -37,7 +36,6 @@ export class Servers {
     }
   }
 
-  /** Why there is no valid credential for Redis; null if there is one. */
   get credentialFault(): Cause | null {
     return this.#options.connection.credentials?.fault ?? null;
   }
@@ -48,8 +46,8 @@ export class Servers {
   }
 
   /**
-   * Grows with each new connection and each failover: either may lead to a server without the last
-   * writes of the previous one.
+   * Grows with each new connection and each failover: either may lead to a server that lacks the
+   * last writes.
    */
   countChanges(): number {
     const { redis } = this.#options;
@@ -76,8 +74,7 @@ export class Servers {
   }
 
   /**
-   * Why a command failed, even if its error says only that there is no connection;
-   * null if that is unknown.
+   * Why a command failed, even if its error says only that there is no connection. null: unknown.
    */
   async causeOf(error: unknown): Promise<Cause | null> {
     const { connection } = this.#options;

@@ -2,13 +2,10 @@ import { performance } from 'node:perf_hooks';
 
 /** The shortest time between two counts, in ms. */
 const LEAST_AGE_MS = 1_000;
-/**
- * The shortest time between two counts, in durations of a count: so counting takes at most a tenth
- * of the time.
- */
+/** The same in durations of a count, so that counting takes at most a tenth of the time. */
 const AGE_PER_COST = 10;
 
-/** Counts once for all who ask, and again only when the last count is old. */
+/** Shares one count among all callers, and counts again only when it is old. */
 export class SharedCount<T> {
   readonly #make: () => Promise<T>;
   #last: Promise<T> | null = null;

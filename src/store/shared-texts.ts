@@ -8,7 +8,7 @@ export interface SharedTextsOptions<R extends Identified> {
   readonly onUnreadable: (id: string, error: UnreadableError) => void;
 }
 
-/** Reads texts of Redis, also those that cannot be read. */
+/** Reads texts of Redis, some of which may be damaged or of a later version. */
 export class SharedTexts<R extends Identified> {
   readonly #options: SharedTextsOptions<R>;
 
@@ -16,7 +16,7 @@ export class SharedTexts<R extends Identified> {
     this.#options = options;
   }
 
-  /** The record in a text of Redis; an empty one if the text cannot be read. */
+  /** An empty record if the text cannot be read. */
   decode(id: string, text: string): R {
     const { kind } = this.#options;
     try {
@@ -28,8 +28,8 @@ export class SharedTexts<R extends Identified> {
   }
 
   /**
-   * Merges a text of Redis into the local copy. A text that cannot be read changes nothing. If a
-   * later version of Callkeeper wrote it, the local copy is out of date, and the call is left to
+   * Merges a text of Redis into the local copy. A damaged text changes nothing. If a later version
+   * of Callkeeper wrote it, the local copy is out of date and is dropped: the record is left to
    * that version.
    */
   learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {

@@ -12,13 +12,13 @@ export interface RegistrySlotsOptions {
   readonly local: LocalRegistry;
   readonly shared: Pick<RedisRegistry, 'prune'>;
   readonly isUp: () => boolean;
-  /** How long removed calls are remembered in memory after Redis has them, in ms. */
+  /** How long removed calls stay in memory after Redis has them, in ms. */
   readonly rememberMs: number;
   readonly settledNow: () => number;
 }
 
 export interface SlotsEvents {
-  /** How many calls Redis had lost. They were written back. */
+  /** How many calls Redis had lost; they are written back. */
   lost: number;
 }
 
@@ -48,7 +48,7 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
     return trackedCallOf(this.#options.local.get(id));
   }
 
-  /** What visits need to know of a tracked call, without decoding it whole; null if it is not tracked. */
+  /** Without decoding the whole record; null if the call is not tracked. */
   head(id: string): Head | null {
     const { local } = this.#options;
     const text = local.isRemoved(id) ? '' : local.text(id);

@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-/** A text in Redis is not a valid record of this version. */
+/** A text in Redis that is no valid record of this version. */
 export class UnreadableError extends Error {
   readonly code = 'UNREADABLE';
   /** A later version of Callkeeper wrote it: it must not be overwritten. */

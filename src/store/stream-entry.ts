@@ -4,7 +4,7 @@ import { decodeOwner } from './owner-codec.ts';
 import { decodeRecord } from './record-codec.ts';
 import { UnreadableError } from './stored-text.ts';
 
-/** As Redis gives it: fields are names and values by turns. */
+/** As ioredis returns it: names and values alternate. */
 export type StreamEntry = [entryId: string, fields: string[]];
 
 const CALL_TYPES: ReadonlySet<string> = new Set<CallEventType>([
@@ -23,12 +23,11 @@ export function fieldOf(fields: readonly string[], name: string): string {
   return at < 0 ? '' : (fields[at + 1] ?? '');
 }
 
-/** Whether an entry is about an owner, not about a call. */
 export function isOfOwner(fields: readonly string[]): boolean {
   return OWNER_TYPES.has(fieldOf(fields, 'type'));
 }
 
-/** The event in an entry of the stream; null if it cannot be read, which the feed reports. */
+/** null if the entry cannot be read, which the feed reports. */
 export function decodeEvent([, fields]: StreamEntry): PublishedEvent | null {
   const type = fieldOf(fields, 'type');
   const published = { id: fieldOf(fields, 'name'), at: Number(fieldOf(fields, 'at')) };
@@ -47,7 +46,7 @@ export function decodeEvent([, fields]: StreamEntry): PublishedEvent | null {
   }
 }
 
-/** Whether a later version of Callkeeper wrote the entry: it is that version's to read. */
+/** Such an entry is left to replicas of that version. */
 export function isOfLaterVersion([, fields]: StreamEntry): boolean {
   const decode = isOfOwner(fields) ? decodeOwner : decodeRecord;
   try {

@@ -22,7 +22,6 @@ export async function assertSupported(redis: RedisClient): Promise<void> {
   }
 }
 
-/** The fields of `INFO`, by name. */
 export type Info = ReadonlyMap<string, string>;
 
 /** `standalone`, `cluster` or `sentinel`; some services do not say. */

@@ -3,9 +3,8 @@ import type { Clock } from '../calls/ports.ts';
 import type { Cause } from './cause.ts';
 import { type Credential, RotatingCredentials } from './credentials.ts';
 
-/** A source of credentials that expire. */
 export interface CredentialSource {
-  /** The one at hand, or a new one; rejects with why there is none. Renews ahead of the end. */
+  /** The one at hand, or a new one; rejects if there is none. Renews ahead of the end. */
   get(): Promise<Credential>;
   /** How long the latest one is valid, in ms; 0 or less if none is. */
   leftMs(): number;
@@ -30,9 +29,9 @@ const PAUSES_IN_LIFE = 8;
 
 /**
  * Credentials that expire, such as tokens of Entra ID. The source renews them ahead of their end,
- * but only when it is asked. So this asks it again and again, after an eighth of the remaining life
- * or a minute. The first request after the time to renew starts the renewal, and the next one gets
- * the new token: within 2 minutes. A token that cannot be renewed stays in use until its end.
+ * but only when it is asked. So this asks it again after an eighth of the remaining life or a
+ * minute. The first request after the time to renew starts the renewal, and the next one gets the
+ * new token: within 2 minutes. A token that cannot be renewed stays in use until its end.
  */
 export class TokenCredentials extends RotatingCredentials {
   readonly #options: TokenCredentialsOptions;

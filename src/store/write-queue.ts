@@ -1,6 +1,5 @@
 import { batchesOf } from '../calls/batches-of.ts';
 
-/** Writes that wait for the end of the event loop's turn. */
 interface Queued<W, R> {
   readonly writes: readonly W[];
   readonly resolve: (results: R[]) => void;
@@ -8,8 +7,8 @@ interface Queued<W, R> {
 }
 
 /**
- * Gathers what one turn of the event loop writes, because a script costs more than a write. Each
- * caller has its own results, and fails only with the script that has its writes.
+ * Gathers the writes of one turn of the event loop, because a script costs more than a write. A
+ * caller gets its own results, and fails only with the script that has its writes.
  */
 export class WriteQueue<W, R> {
   readonly #size: number;
@@ -17,7 +16,7 @@ export class WriteQueue<W, R> {
   readonly #queue: Queued<W, R>[] = [];
 
   /**
-   * @param size how many writes one script makes
+   * @param size the most writes of one script
    * @param write returns one result for each, in order
    */
   constructor(size: number, write: (writes: readonly W[]) => Promise<R[]>) {
