@@ -3,7 +3,7 @@ import { type OwnerRecord, ownerState, wasLostByMistake } from './owner.ts';
 import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
 import { saysTheSame } from './words.ts';
 
-/** An event to publish about a changed record. */
+/** An event to publish. */
 export interface Announcement {
   readonly type: EventType;
   /** Made of the content, so a repeat has the same name, even after Redis lost its data. */
@@ -13,8 +13,8 @@ export interface Announcement {
 }
 
 /**
- * The announcements of a changed record, in order; none if only details changed. One change may
- * have two: a call that Redis had lost is tracked again, and is at risk.
+ * In order; none if only details changed. One change may have two: a call that Redis had lost is
+ * tracked again, and is at risk.
  */
 export function announcementsOf(
   before: CallRecord,

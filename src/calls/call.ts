@@ -16,13 +16,11 @@ export type { CallError, RemovedState, ResultInfo } from './record.ts';
 
 /** A tracked call, as its record describes it. */
 export interface Call extends Tracking, Timing {
-  /** Graph's id of the call; see {@link parseCallId}. */
   readonly id: string;
   /** When the last successful keepAlive was sent. */
   readonly renewedAt: number | null;
   /** When the last attempt failed; null if the call is not failing. */
   readonly failedAt: number | null;
-  /** The next attempt of a failing call. */
   readonly retryAt: number | null;
   readonly consecutiveFailures: number;
   /** Since when the call is at risk: failing, with less than a third of the deadline left. */
@@ -30,13 +28,13 @@ export interface Call extends Tracking, Timing {
   readonly lastError: CallError | null;
 }
 
-/** A call that was removed from the schedule. Its record is kept for {@link REMEMBERED_MS}. */
+/** Its record is kept for {@link REMEMBERED_MS}. */
 export interface RemovedCall extends Call {
   readonly state: RemovedState;
   readonly removedAt: number;
   /** What stopped an `untracked` call; null for the others. */
   readonly reason: Stop['reason'] | null;
-  /** Why Graph ended it, if a notification said so. */
+  /** From Graph's notification; null if none said why. */
   readonly resultInfo: ResultInfo | null;
 }
 
@@ -72,7 +70,7 @@ export function callOf(record: CallRecord): Call | RemovedCall | null {
   };
 }
 
-/** null if no tracking of the call is known, or if it was removed. */
+/** null if no tracking of the call is known, or if the call was removed. */
 export function trackedCallOf(record: CallRecord): Call | null {
   const call = callOf(record);
   return call === null || isRemoved(call) ? null : call;
@@ -83,8 +81,8 @@ export function isRemoved(call: Call | RemovedCall): call is RemovedCall {
 }
 
 /**
- * Graph does not know the call, and never accepted a keepAlive for it: the id, the tenant or the cloud
- * is wrong, or the call was over before it was tracked. Any other ending is a hang-up.
+ * Graph answers 404 and never accepted a keepAlive: the id, the tenant or the cloud is wrong, or
+ * the call was over before it was tracked. Any other ending is a hang-up.
  */
 export function isUnknownToGraph(call: Call | RemovedCall): boolean {
   return isRemoved(call) && call.state === 'ended' && call.renewedAt === null;
@@ -102,10 +100,9 @@ export function stopOf({ tracking, stops }: CallRecord): Stop | null {
 const CALL_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{7,127}$/;
 /** Microsoft writes the same GUID with hyphens and, in some notifications and logs, without. */
 const GUID = /^([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})$/i;
-/** With all hyphens, or with none. */
 const GUID_LENGTHS: ReadonlySet<number> = new Set([36, 32]);
 
-/** The grammar of call ids, for schemas: the pattern that {@link parseCallId} applies. */
+/** For schemas: the pattern that {@link parseCallId} applies. */
 export const CALL_ID_PATTERN = CALL_ID.source;
 
 /**

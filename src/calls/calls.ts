@@ -11,13 +11,11 @@ import type { Invalid, TrackRequest } from './track-request.ts';
 import { type Tracked, Tracking, type TrackingDeps } from './tracking.ts';
 import type { Forbidden } from './visible-apps.ts';
 
-/** How many notifications had which fate. */
 export type NotifyResult =
   | ({ readonly kind: 'taken' } & Readonly<Record<NoticeFate, number>>)
   | Invalid
   | Forbidden;
 
-/** The outcome of a keepAlive on demand, and the call afterwards. */
 export interface KeptNow {
   readonly outcome: Outcome;
   readonly call: Call | RemovedCall;
@@ -31,14 +29,12 @@ export interface AfterFirst {
 export interface CallsDeps extends TrackingDeps {
   readonly registry: CallRegistry;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan' | 'keepNow'>;
-  /** How many slots the wheel has. */
   readonly slots: number;
 }
 
-/** Calls that are stopped in one batch. */
 const BATCH_SIZE = 500;
 
-/** The calls for a client, with the methods that a route needs. */
+/** {@link Calls.within}, for users that need only some methods. */
 export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'within'>> {
   within(visibleApps: VisibleApps): Pick<Calls, Wanted>;
 }
@@ -54,7 +50,7 @@ export class Calls {
     this.#deps = deps;
   }
 
-  /** Only the calls that a client may see and touch. */
+  /** Limits everything to calls of these apps. */
   within(visibleApps: VisibleApps): Calls {
     return visibleApps === this.#deps.visibleApps
       ? this
@@ -81,26 +77,24 @@ export class Calls {
   }
 
   /**
-   * Stops tracking a call. It is no error if the call is not tracked. `stopped`: whether it was
-   * tracked until now.
+   * Stopping a call that is not tracked is no error. `stopped`: whether it was tracked until now.
    */
   async untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     const { fate, durable } = await new Stopping(this.#deps).untrack(id);
     return { durable, stopped: fate === 'stopped' };
   }
 
-  /** The same for several calls; one result for each, in order. */
+  /** One result for each, in order. */
   async untrackAll(ids: readonly string[]): Promise<{ durable: boolean; stopped: boolean }[]> {
     const results = await new Stopping(this.#deps).untrackAll(ids);
     return results.map(({ fate, durable }) => ({ durable, stopped: fate === 'stopped' }));
   }
 
   /**
-   * Applies Graph's notifications, which may come in any order and repeatedly. Endings stop calls
-   * first, then established calls are tracked.
+   * Applies Graph's notifications, which may come in any order and repeatedly.
    *
-   * @param of the number of notifications, including those about no call; the app that they are
-   *   for; and the apps whose calls they may change (null: all within reach)
+   * @param of the number of notifications, including those about no call; the app for new calls;
+   *   and the apps whose calls they may change (null: all that the client may see)
    */
   async notify(
     notices: readonly Notice[],
@@ -126,7 +120,7 @@ export class Calls {
     return { kind: 'taken', ...counts };
   }
 
-  /** Whether Redis knows the call as it is here, except perhaps its last renewals and failures. */
+  /** Whether Redis knows the call, except perhaps its last renewals and failures. */
   isDurable(id: string): boolean {
     return this.#deps.registry.isDurable(id);
   }
@@ -138,16 +132,13 @@ export class Calls {
     return call && isWithin(this.#deps.visibleApps, call.app) ? call : null;
   }
 
-  /** One page of the calls; rejects with `CursorError` if the cursor is not one. */
+  /** Rejects with `CursorError` if the cursor is not one. */
   list(query: Omit<ListQuery, 'visibleApps'>): Promise<ListPage> {
     const { registry, visibleApps, slots } = this.#deps;
     return listCalls(registry, slots, { ...query, visibleApps });
   }
 
-  /**
-   * The call after the keepAlive that is on its way; at once if it was renewed before. `isPending`
-   * if there is no outcome in time.
-   */
+  /** Waits for the first keepAlive of a call. `isPending`: there is no outcome in time. */
   async afterFirst(call: Call): Promise<AfterFirst> {
     if (call.renewedAt !== null) return { call, isPending: false };
     const result = await this.#deps.keeper.keepNow(call);
@@ -156,7 +147,7 @@ export class Calls {
     return { call: (await this.find(call.id)) ?? call, isPending: true };
   }
 
-  /** One keepAlive now, outside the schedule; null if the call is not tracked. */
+  /** Outside the schedule; null if the call is not tracked. */
   async keepAliveNow(id: string): Promise<KeptNow | TooSoon | null> {
     const { registry, keeper, visibleApps } = this.#deps;
     const [record] = await registry.read([id]);
@@ -168,7 +159,7 @@ export class Calls {
   }
 }
 
-/** Stops any number of calls without blocking other requests; returns how many were tracked. */
+/** Stops any number of calls, in batches; returns how many were tracked. */
 export async function untrackInBatches(
   calls: Pick<Calls, 'untrackAll'>,
   ids: readonly string[],
@@ -181,7 +172,7 @@ export async function untrackInBatches(
   return stopped;
 }
 
-/** Merges two requests for the same call, the second after the first. */
+/** The two requests for a call as one: the second comes later. */
 function following(before: TrackRequest | undefined, request: TrackRequest): TrackRequest {
   const named = Object.entries(request).filter(([, value]) => value !== undefined);
   return { ...before, ...(Object.fromEntries(named) as Partial<TrackRequest>), id: request.id };

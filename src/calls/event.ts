@@ -28,14 +28,13 @@ export type PublishedEvent = CallEvent | OwnerEvent;
 
 /** Consecutive events. */
 export interface EventBatch {
-  /** Events before `events` that may be missing: all after a place that the log no longer has. */
+  /** Events that may be missing before `events`: all after a place that the log no longer has. */
   readonly gap: EventGap | null;
   readonly events: readonly PlacedEvent[];
   /** Read on from here. Events that could not be decoded are skipped. */
   readonly place: string;
 }
 
-/** An event and its place in the log. */
 export interface PlacedEvent {
   readonly place: string;
   readonly event: PublishedEvent;
@@ -52,8 +51,8 @@ export interface EventReader {
   /** It has read up to here. */
   readonly place: string;
   /**
-   * Resolves with the next events, or with null when the signal aborts. While the log cannot be
-   * reached, it waits. Await each call before the next one.
+   * Resolves with the next events, or with null when the signal aborts. Waits while the log cannot
+   * be reached. Await each call before the next one.
    */
   next(signal: AbortSignal): Promise<EventBatch | null>;
 }
@@ -61,8 +60,9 @@ export interface EventReader {
 /** The last 10,000 or so events of all replicas. */
 export interface EventLog {
   /**
-   * Reads what comes after a place; null: what comes from now on. Throws `StoreUnavailableError` if
-   * the end of the log is not known yet.
+   * Reads what comes after a place; null: from now on.
+   *
+   * @throws StoreUnavailableError if the end of the log is not known yet
    */
   readAfter(place: string | null): EventReader;
 }

@@ -5,13 +5,13 @@ const DATE_TIME =
 const FIRST = Date.UTC(2000, 0, 1);
 const LAST = Date.UTC(2100, 0, 1) - 1;
 
-/** What {@link parseInstant} accepts, for error messages. */
+/** For error messages. */
 export const INSTANT_GRAMMAR =
   'must be an RFC 3339 date-time of this century, such as 2026-02-03T04:05:06.789Z';
 
 /**
- * Converts an RFC 3339 date-time to epoch ms; finer fractions are cut off. Returns null if the text
- * is something else, does not exist (30 February, a leap second) or is not of this century.
+ * Converts an RFC 3339 date-time to epoch ms; finer fractions are cut off. null if the text is
+ * something else, does not exist (30 February, a leap second) or is not of this century.
  * `Date.parse` accepts too much.
  */
 export function parseInstant(text: string): number | null {

@@ -14,8 +14,8 @@ export interface LearnContext extends PlanContext {
 
 /**
  * What the outcome of a keepAlive adds to the record; null: nothing. A renewal and an ending are
- * facts, and the merge decides what they mean. A failure counts only if nobody has renewed or
- * changed the call since the request was sent.
+ * facts: the merge decides what they mean. A failure counts only if nobody has renewed or changed
+ * the call since the request was sent.
  *
  * @param asked the call as it was when the request was sent
  */
@@ -47,10 +47,7 @@ export function learnedFrom(
   }
 }
 
-/**
- * What the clock alone adds to the record: the end of its tracking. null: nothing, because the bot
- * has prolonged the tracking meanwhile.
- */
+/** The end of a tracking; null if the bot has prolonged it meanwhile. */
 export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
   const call = stateOf(current) === 'tracked' ? callOf(current) : null;
   return call && hasEnded(call, context) ? trackingOver(current, context.now) : null;

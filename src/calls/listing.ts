@@ -5,7 +5,6 @@ import { isWithin, type VisibleApps } from './principal.ts';
 export interface ListQuery {
   readonly state: 'tracked' | RemovedState;
   readonly app?: string | undefined;
-  /** The list has only calls of these apps. */
   readonly visibleApps: VisibleApps;
   readonly owner?: string | undefined;
   /** `key` or `key=value`; a call must have all of them. */
@@ -40,9 +39,9 @@ interface Position {
 }
 
 /**
- * One page, in the order of slot and id. A call that stays while the pages are read is listed
- * exactly once. A cursor names only calls that were listed. A page that ends early can reveal how
- * many calls there are in all, but the metrics show that too.
+ * One page, in the order of slot and id. A call that stays tracked while the pages are read is
+ * listed exactly once. A cursor names only listed calls. A page that ends early can reveal how many
+ * calls there are in all, but so do the metrics.
  */
 export async function listCalls(
   registry: Pick<CallRegistry, 'readSlot'>,
@@ -86,7 +85,7 @@ async function readState(
   return calls.filter((call) => (isRemoved(call) ? call.state : 'tracked') === state);
 }
 
-/** Whether a call is within reach and has the app, owner and labels of the query. */
+/** Whether the query asks for the call. */
 export function matches(
   call: Call,
   { app, owner, visibleApps, labels }: Pick<ListQuery, 'app' | 'owner' | 'visibleApps' | 'labels'>,
@@ -106,7 +105,7 @@ function byId(a: Call, b: Call): number {
   return a.id < b.id ? -1 : Number(a.id > b.id);
 }
 
-/** The page is full. The next one goes on after its last call, if that is in this slot. */
+/** The next page goes on after the last call, if that is in this slot. */
 function cursorAfter(slot: number, found: readonly Call[], inSlot: readonly Call[]): string {
   const last = found.at(-1);
   return formatCursor({ slot, after: last && inSlot.includes(last) ? last.id : '' });

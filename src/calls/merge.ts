@@ -7,9 +7,9 @@ import type { CallRecord, Stop } from './record.ts';
  * Replicas, Redis and the stream of events each hold a view of a call, and each may be behind:
  * Redis may come back empty or old, a replica may have been cut off, an event may come twice or
  * late. If a view lacks a call, the call may have been removed or the view may have lost it. No
- * code tries to tell these apart. Instead a view is one record of several parts. What the bot said
- * about the call (track or stop) has a generation, which grows with each such word. Two records
- * always combine like this:
+ * code tries to tell these apart. Instead a view is one record of several parts. Each track and each
+ * stop of a call has a generation, which grows with each of them. Two records always combine like
+ * this:
  *
  *      replica A's record              replica B's record
  *   ┌──────────────────────┐        ┌──────────────────────┐
@@ -105,7 +105,7 @@ function mergeStops(a: CallRecord['stops'], b: CallRecord['stops']): CallRecord[
   return Object.fromEntries(merged) as CallRecord['stops'];
 }
 
-/** The stop for an app. An app may be called like a property of every object: `constructor`. */
+/** An app may have the name of a property of every object, such as `constructor`. */
 function stopIn(stops: CallRecord['stops'], app: string): Stop | null {
   return Object.hasOwn(stops, app) ? (stops[app] ?? null) : null;
 }
@@ -170,7 +170,6 @@ export function believeOwner(record: OwnerRecord, { now, skewMs }: Believable): 
   };
 }
 
-/** All in ms. */
 export interface Believable {
   readonly now: number;
   readonly skewMs: number;

@@ -24,9 +24,9 @@ export type NoticeFate =
   | 'other_app';
 
 /**
- * Whether Graph ended the call because no keepAlive came in time: 408 with
- * subcode 8537, "Keep Alive timeout, cleaned up inactive call" (Microsoft Learn,
- * "Delete call", list of call end reasons).
+ * Whether Graph ended the call because no keepAlive came in time: 408 with subcode 8537, "Keep
+ * Alive timeout, cleaned up inactive call" (Microsoft Learn, "Delete call", list of call end
+ * reasons).
  */
 export function isKeepAliveTimeout(resultInfo: ResultInfo | null): boolean {
   return resultInfo?.code === 408 && resultInfo.subcode === 8537;

@@ -13,7 +13,7 @@ export class Notified {
   }
 
   /**
-   * Returns the result of each. Endings come first: a call that is over is not established.
+   * Returns the fate of each. Endings come first: a call that is over is not established.
    *
    * @param app for newly tracked calls; undefined: the default app
    */
@@ -41,7 +41,7 @@ export class Notified {
     return fates;
   }
 
-  /** Applies the endings of one call. The first is published: one with a reason, if there is one. */
+  /** The ending that is applied first is published: one with a reason, if there is one. */
   async #end(endings: Extract<Notice, { kind: 'over' }>[], fates: Map<Notice, NoticeFate>) {
     const says = (ending: { resultInfo: unknown }) => Number(ending.resultInfo !== null);
     for (const ending of endings.toSorted((a, b) => says(b) - says(a))) {

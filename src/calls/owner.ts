@@ -17,9 +17,9 @@ export const ConclusionSchema = Type.Object({
 });
 
 /**
- * Everything that is known about one owner: a bot instance that tracks calls and may renew a lease
- * for all of them. Two records of an owner are merged part by part, like those of a call; see
- * merge.ts. To add a field once a version is released, see {@link RecordSchema}.
+ * Everything that anybody knows about one owner: a bot instance that tracks calls and may renew a
+ * lease for all of them. Merged part by part, like the record of a call; see merge.ts. To add a
+ * field once a version is released, see {@link RecordSchema}.
  */
 export const OwnerRecordSchema = Type.Object({
   lease: orNull(LeaseSchema),
@@ -75,7 +75,8 @@ export function ownerState(record: OwnerRecord): OwnerState {
 }
 
 /**
- * 0 for none. `earlierAt` may be later: a replica that did not know of a loss renewed the lease.
+ * 0 for none. `earlierAt` may be the later one: a replica that did not know of a loss renewed the
+ * lease.
  */
 function lastRenewal({ lease, earlierAt }: OwnerRecord): number {
   return Math.max(lease?.renewedAt ?? 0, earlierAt ?? 0);
@@ -93,7 +94,7 @@ export function endOf(
   return isDropped ? { at: record.droppedAt ?? 0, reason: 'request' } : null;
 }
 
-/** When the owner was lost or dropped; null while it has a lease, 0 if it never had one. */
+/** Like {@link endOf}, but 0 if it never had a lease: such an owner is not a tracked record. */
 export function ownerRemovedAt(record: OwnerRecord): number | null {
   const neverHadALease = ownerState(record) === 'none' ? 0 : null;
   return endOf(record)?.at ?? neverHadALease;
@@ -121,7 +122,7 @@ export interface LeaseContext {
   readonly graceMs: number;
 }
 
-/** Until when the owner's lease runs, or ran; null if it has none. */
+/** null if it has no lease. */
 export function leaseUntil(record: OwnerRecord, servedSince: number): number | null {
   const { lease } = record;
   const state = ownerState(record);

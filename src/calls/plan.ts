@@ -2,11 +2,10 @@ import { deadlineAt, type Timing } from './deadline.ts';
 
 export type { Timing } from './deadline.ts';
 
-/** What a visit has to do, by id. */
 export interface VisitPlan {
   /** Send a keepAlive now, the nearest deadline first. */
   readonly due: readonly string[];
-  /** Remove from the schedule: their `trackUntil` has come. */
+  /** Their `trackUntil` has come: remove them from the schedule. */
   readonly over: readonly string[];
   /** Check again before the slot's next turn. */
   readonly later: readonly string[];
@@ -22,7 +21,7 @@ export interface PlanContext {
   readonly skewMs: number;
   /** How long the replica that accepted a new call has for its first keepAlive, in ms. */
   readonly firstMs: number;
-  /** How long after its time an attempt is left to the replica that planned it, in ms. */
+  /** How long past its time an attempt is left to the replica that planned it, in ms. */
   readonly retryGraceMs?: number;
 }
 
@@ -56,7 +55,7 @@ export function planVisit(
   return { due: due.map(({ id }) => id), over, later };
 }
 
-/** Whether the `trackUntil` of a call has come: it leaves the schedule without a request. */
+/** Whether `trackUntil` has come: the call leaves the schedule without a request. */
 export function hasEnded({ trackUntil }: Timing, { settledNow }: PlanContext): boolean {
   return trackUntil !== null && trackUntil <= settledNow;
 }
@@ -87,7 +86,7 @@ function waitsUntil(timing: Timing, { firstMs }: PlanContext): number | null {
   return renewedAt === null ? trackedAt + firstMs : null;
 }
 
-/** Whether a call of the slot shows that somebody visited the slot since its turn. */
+/** Whether a call shows that somebody visited the slot since its turn. */
 export function wasVisited(calls: Iterable<Timing>, turnAt: number): boolean {
   for (const { renewedAt, failedAt } of calls) {
     if ((renewedAt ?? 0) >= turnAt || (failedAt ?? 0) >= turnAt) return true;

@@ -21,12 +21,12 @@ export interface SettledClock extends Clock {
   settledNow(): number;
 }
 
-/** A random number in [0, 1), passed in for the same reason. */
+/** A random number in [0, 1). Passed in for the same reason. */
 export type Random = () => number;
 
 /**
- * Sends one keepAlive to Graph, within time limits. After a 401 it gets a new token and sends a
- * second request. Never rejects: an error is an outcome. Any number may run at once.
+ * Sends keepAlives to Graph, within time limits; any number may be in flight. After a 401 it gets a
+ * new token and sends a second request. Never rejects: an error is an outcome.
  */
 export interface KeepAliveSender {
   /** Whether `send` can send at once, because it has a token. */
@@ -61,8 +61,8 @@ export interface Changed<R = CallRecord> {
 }
 
 /**
- * Everything that is known about the calls, or about the owners; see `Registry` in store/. A
- * tracked call is on the schedule; a tracked owner has a lease.
+ * The records of the calls, or of the owners; see `Registry` in store/. A tracked call is on the
+ * schedule; a tracked owner has a lease.
  */
 export interface RecordRegistry<R> {
   /** What this replica knows. */
@@ -71,9 +71,9 @@ export interface RecordRegistry<R> {
   read(ids: readonly string[]): Promise<R[]>;
   /** All tracked or all removed records of a slot, unordered. */
   readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
-  /** Changes records, based on what is known of them. One result per change, in order. */
+  /** One result per change, in order. */
   update(changes: readonly Change<R>[]): Promise<Changed<R>[]>;
-  /** Whether Redis knows what the record says, except perhaps its last renewals and failures. */
+  /** Whether Redis knows the record, except perhaps its last renewals and failures. */
   isDurable(id: string): boolean;
 }
 
@@ -87,13 +87,12 @@ export interface Slots {
    * again.
    */
   read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
-  /** A tracked call as this replica knows it. */
   call(id: string): Call | null;
   /** Forgets the calls of a slot that were removed before an instant. */
   prune(slot: number, before: number): Promise<void>;
 }
 
-/** The store did not answer, or answered that it cannot serve now. */
+/** The store did not answer, or cannot serve now. */
 export class StoreUnavailableError extends Error {
   readonly code = 'STORE_UNAVAILABLE';
   constructor(message: string, options?: ErrorOptions) {
@@ -120,11 +119,11 @@ export interface TooSoon {
 }
 
 /**
- * Keeps calls alive in this process: sends keepAlives through the limiter and writes the outcomes.
- * At most one request of a call is in flight or waiting.
+ * Sends keepAlives through the limiter and writes the outcomes. At most one request of a call is in
+ * flight or waiting.
  */
 export interface CallKeeper {
-  /** Sends a keepAlive for each of the calls as soon as it is its turn. Returns at once. */
+  /** Returns at once; each keepAlive is sent when its turn comes. */
   keep(calls: Iterable<Call>): void;
   /**
    * Plans a check for calls that need one before their slots' next turns, and acts if it is still
@@ -135,7 +134,7 @@ export interface CallKeeper {
   plan(calls: Iterable<Call>, graceMs?: number): void;
   /** Whether the call is already on its way, or will be checked by an instant. */
   holds(id: string, by: number): boolean;
-  /** A keepAlive on demand: joins one that is in flight or waits. */
+  /** Joins a keepAlive that is in flight or waits. */
   keepNow(call: Call): Promise<KeepAliveResult | TooSoon>;
 }
 
@@ -147,9 +146,9 @@ export interface Observer {
   /** Called once, when the call comes to be at risk. */
   atRisk(call: Call): void;
   removed(call: RemovedCall): void;
-  /** Graph's notifications were taken: how many had which fate. */
+  /** How many notifications of Graph had which fate. */
   notified(counts: Readonly<Record<NoticeFate, number>>): void;
-  /** A notification was ignored although it is about a tracked call. */
+  /** A notification about a tracked call was ignored. */
   misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;
   /** Graph's notification says that it ended a tracked call because it got no keepAlive. */
   timedOut(call: RemovedCall): void;

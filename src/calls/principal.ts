@@ -5,7 +5,6 @@ export type Scope = (typeof SCOPES)[number];
 /** The apps whose calls a client may see and touch; null: all apps. */
 export type VisibleApps = ReadonlySet<string> | null;
 
-/** The client of a request. */
 export interface Principal {
   /** For logs and limits; not secret. */
   readonly name: string;
@@ -14,13 +13,11 @@ export interface Principal {
   /** Requests a second; null: the default. */
   readonly rateLimit: number | null;
   /**
-   * False once the key is revoked, changed or expired. A long answer, such as a stream, checks it
-   * again.
+   * False once the key is revoked, changed or expired. A long answer, such as a stream, asks again.
    */
   stillHolds(): boolean;
 }
 
-/** The result of checking a key or token. */
 export type Identity =
   | { readonly kind: 'known'; readonly principal: Principal }
   /** No key is required. */
@@ -34,7 +31,6 @@ export function isWithin(visibleApps: VisibleApps, app: string): boolean {
   return visibleApps === null || visibleApps.has(app);
 }
 
-/** The apps that are in both. */
 export function meet(one: VisibleApps, other: VisibleApps): VisibleApps {
   if (one === null || other === null) return one ?? other;
   return new Set([...one].filter((app) => other.has(app)));

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { OWNER_PATTERN } from './owner.ts';
 import { Instant, orNull } from './schema.ts';
 
-/** Why the last keepAlive failed, with what Microsoft support asks for. */
+/** Why a keepAlive failed, with what Microsoft support asks for. */
 export const CallErrorSchema = Type.Object({
   at: Instant,
   /** HTTP status; null if no answer came. */
@@ -45,9 +45,9 @@ const BOT_FIELDS = {
 export type BotField = keyof typeof BOT_FIELDS;
 export const BOT_FIELD_NAMES = Object.keys(BOT_FIELDS) as readonly BotField[];
 
-/** The bot's last word that the call is wanted. */
+/** The last time that the bot asked for the call to be kept alive. */
 export const TrackingSchema = Type.Object({
-  /** Greater, as text, than those of all earlier words about the call. */
+  /** Greater, as text, than the generations of all earlier trackings and stops of the call. */
   generation: Type.String(),
   app: Type.String({ pattern: '^[^\\n]*$' }),
   tenantId: Type.String(),
@@ -57,7 +57,7 @@ export const TrackingSchema = Type.Object({
   ...BOT_FIELDS,
 });
 
-/** A word that the call is not wanted any more. */
+/** The call is to be kept alive no longer. */
 export const StopSchema = Type.Object({
   /** Stops every tracking up to this generation. */
   generation: Type.String(),
@@ -68,7 +68,7 @@ export const StopSchema = Type.Object({
 
 /** Graph's 404: the call is over. */
 export const EndingSchema = Type.Object({
-  /** The tracking that it was seen under: it ends no later one. */
+  /** The generation of the tracking that was attempted: it ends no later one. */
   generation: Type.String(),
   /** When the request that Graph answered was sent: a renewal sent later proves it wrong. */
   sentAt: Instant,
@@ -79,7 +79,7 @@ export const EndingSchema = Type.Object({
 /** A replica saw the deadline pass. */
 export const ExpirySchema = Type.Object({
   generation: Type.String(),
-  /** The renewal that it expired for, 0 for none: a later renewal by anybody undoes it. */
+  /** The last renewal then, 0 for none: a later one, by any replica, undoes the expiry. */
   renewedAt: Instant,
   at: Instant,
 });
@@ -90,26 +90,24 @@ export const FailureSchema = Type.Object({
   at: Instant,
   /** Failures in a row, this one included. */
   count: Type.Number(),
-  /** When the next attempt is planned. */
   retryAt: Instant,
-  /** Since when the call is at risk. */
   atRiskAt: orNull(Instant),
   error: CallErrorSchema,
 });
 
 /**
- * Everything that anybody knows about one call. A removed call is the same record in another
- * state, and the stop of a call that nobody knows is a record too, so absence says nothing.
+ * Everything that anybody knows about one call. A removed call is the same record in another state,
+ * and the stop of an unknown call is a record too, so absence says nothing.
  *
- * A part is replaced by a later one and never taken back. That is what lets any two records of a
- * call be merged in any order: see merge.ts. To add a field after the first release, add it at the
- * end of its part and raise the version in store/record-codec.ts; otherwise an older replica that
- * writes the record would drop the field.
+ * A part is replaced by a later one and never taken back. So any two records of a call can be
+ * merged, in any order: see merge.ts. Once a version is released, add a field at the end of its
+ * part and raise the version in store/record-codec.ts; otherwise an older replica that writes the
+ * record would drop the field.
  */
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),
   /**
-   * The last stop, by the app whose calls it may stop, or `*` for all apps. A client that stops an
+   * The last stop, by the app whose calls it stops, or `*` for all apps: a client that stops an
    * unknown call may be limited to some apps.
    */
   stops: Type.Record(Type.String(), StopSchema),
@@ -129,12 +127,10 @@ export type Stop = Readonly<Static<typeof StopSchema>>;
 export type Failure = Readonly<Static<typeof FailureSchema>>;
 export type CallRecord = { readonly id: string } & Readonly<Static<typeof RecordSchema>>;
 
-/** The stops that count for calls of every app. */
 export const ALL_APPS = '*';
 
 export type RemovedState = 'ended' | 'expired' | 'untracked';
 
-/** How and when a call was removed from the schedule. */
 export interface Removed {
   readonly state: RemovedState;
   readonly at: number;
@@ -161,7 +157,7 @@ export function removedOf(record: CallRecord): Removed | null {
   const generation = tracking?.generation ?? '';
   const renewedAt = renewalOf(record) ?? 0;
   const reasons: Removed[] = [];
-  // Of a call that nobody is known to have tracked every stop counts: the record is not on a wheel.
+  // Nobody is known to have tracked it: every stop counts, and the record is not on the wheel.
   const counting = tracking ? [stops[ALL_APPS], stops[tracking.app]] : Object.values(stops);
   for (const stop of counting) {
     if (stop && stop.generation >= generation) reasons.push({ state: 'untracked', at: stop.at });
@@ -182,7 +178,7 @@ export function stateOf(record: CallRecord): 'tracked' | RemovedState | null {
   return removedOf(record)?.state ?? 'tracked';
 }
 
-/** What of a record decides which of its instants count. */
+/** The parts of a record that decide which instants count. */
 interface Attempts<F extends { readonly at: number }> {
   readonly tracking: Pick<Tracking, 'trackedAt'> | null;
   readonly renewedAt: number | null;

@@ -11,7 +11,7 @@ export interface RetryPolicy {
   readonly refusedCapMs: number;
   /** The time before the deadline in which `Retry-After` does not count. */
   readonly reserveMs: number;
-  /** How long the replica that accepted a new call has for its first keepAlive. */
+  /** How long the replica that accepted a call has for its first keepAlive. */
   readonly firstMs: number;
 }
 

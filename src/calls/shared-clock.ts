@@ -2,16 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SettledClock } from './ports.ts';
 
 /**
- * The clock that all replicas share. The instants in the registry are compared
- * with each other, so all replicas must read the same clock, but it need not be
- * right. They read Redis's, because all of them talk to Redis. Between two
- * readings, and while Redis is away, the process's monotonic time carries on, so a
- * jump of this machine's clock does nothing. Until the first reading the replica
+ * The clock that all replicas share. The instants in the registry are compared with each other, so
+ * all replicas must read the same clock, but it need not be right. They read Redis's, because all
+ * of them talk to Redis. Between two readings, and while Redis is out, the process's monotonic time
+ * carries on, so a jump of this machine's clock does nothing. Until the first reading the replica
  * uses the machine's clock.
  *
- * Redis's clock can take a step: after a failover to a node with another clock, or
- * when somebody sets it. `settledNow` is the same clock without any step forward
- * that is younger than `settleMs`:
+ * Redis's clock can take a step: after a failover to a node with another clock, or when somebody
+ * sets it. `settledNow` is the same clock without any step forward that is younger than `settleMs`:
  *
  *     now         12:00 ── 12:05 ═step═▶ 13:05 ── 13:06 ═back═▶ 12:06
  *     settledNow  12:00 ── 12:05 ─────── 12:05 ── 12:06 ─────── 12:06
@@ -45,10 +43,9 @@ export class SharedClock implements SettledClock {
   }
 
   /**
-   * Takes a reading of Redis's clock, made between two instants of our monotonic
-   * time. A slow answer is imprecise, so it counts only as far as our clock is
-   * wrong for certain. The first reading may be a step as well: until then the
-   * replica knows the time only from its machine.
+   * Takes a reading of Redis's clock, made between two instants of our monotonic time. A slow
+   * answer is imprecise, so it counts only as far as our clock is wrong for certain. The first
+   * reading may be a step as well: until then the replica has only its machine's clock.
    */
   setBy(redisMs: number, sentAt: number, receivedAt: number): void {
     const latest = redisMs - sentAt;

@@ -21,11 +21,9 @@ export interface StoppingDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly random: Random;
-  /** The apps whose calls may be seen and touched; null: all. */
   readonly visibleApps: VisibleApps;
 }
 
-/** The result of a stop. */
 export interface Stopped {
   readonly fate: NoticeFate;
   /** Whether Redis has stored it. */
@@ -40,7 +38,6 @@ export class Stopping {
     this.#deps = deps;
   }
 
-  /** Stops a call: see {@link untrackAll}. */
   async untrack(id: string, end: End | null = null): Promise<Stopped> {
     const [stopped] = await this.untrackAll([id], end);
     if (!stopped) throw new Error(`no result came for ${id}`);
@@ -48,8 +45,8 @@ export class Stopping {
   }
 
   /**
-   * Stops calls; returns one result for each, in order. If this replica does not know a call, it
-   * stores the stop anyway, in case another replica knows the call.
+   * One result for each, in order. A stop is stored even if this replica does not know the call,
+   * because another one may.
    *
    * @param end what Graph's notification says; null: the bot asked for it
    */

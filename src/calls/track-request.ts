@@ -3,10 +3,7 @@ import type { BotField, Tracking } from './record.ts';
 
 type BotFields = { readonly [Field in BotField]?: Tracking[Field] | null | undefined };
 
-/**
- * A bot's request to track a call. An absent field stays as it was; null resets it to its default.
- * Instants in epoch ms.
- */
+/** An absent field stays as it was; null resets it to its default. Instants in epoch ms. */
 export interface TrackRequest extends BotFields {
   /** Canonical; see `parseCallId`. */
   readonly id: string;

@@ -36,9 +36,7 @@ export interface TrackingDeps {
   readonly observer: Observer;
   readonly clock: SettledClock;
   readonly random: Random;
-  /** The apps whose calls may be seen and touched; null: all. */
   readonly visibleApps: VisibleApps;
-  /** The current apps: they may change while the daemon runs. */
   readonly currentApps: () => ConfiguredApps;
   /** Why a webhook may not be used for the calls of an app, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
@@ -66,8 +64,8 @@ export class Tracking {
 
   /**
    * Tracks calls, by requests without a fault, one per id. Every request gets a new generation,
-   * even if it changes nothing. Otherwise an earlier stop, which a replica without Redis may have
-   * accepted, would win over it later. Only a change is published.
+   * even if it changes nothing: otherwise an earlier stop that a replica without Redis accepted
+   * would win over it later. Only a change is published.
    */
   async track(requests: readonly TrackRequest[]): Promise<Map<string, Tracked>> {
     const context = this.#context();
@@ -166,7 +164,6 @@ export class Tracking {
     return { ...currentApps(), ...at, random, webhookFault };
   }
 
-  /** Whether the call belongs to an app within reach. */
   #isVisible({ tracking }: CallRecord): boolean {
     return tracking !== null && isWithin(this.#deps.visibleApps, tracking.app);
   }

@@ -14,21 +14,21 @@ export interface VisitorDeps {
 
 export type Visits = Pick<Visitor, 'visitSlot'>;
 
-/** `cut`: the visit was stopped before its end, so another replica must repeat it. */
+/** `cut`: the visit was stopped before its end; another replica must repeat it. */
 export type Visited = 'done' | 'cut';
 
 /** Fewer due calls are handed over at once; more are spread over the slot's width. */
 const SPREAD_FROM = 16;
 
 /**
- * The calls of a large slot are handed over in steps of this: a wake-up per call would cost too
- * much.
+ * The calls of a large slot are handed over in steps of this, in ms: a wake-up per call would cost
+ * too much.
  */
 const PACE_MS = 20;
 
 /**
- * Visits slots: reads the calls and hands those that are due to the keeper. It waits for no
- * request. If Redis does not answer, it uses what this replica knows. A visit may be repeated at
+ * Visits slots: reads the calls and hands those that are due to the keeper, without waiting for
+ * requests. If Redis does not answer, it uses what this replica knows. A visit may be repeated at
  * any time.
  */
 export class Visitor {

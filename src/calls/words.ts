@@ -16,7 +16,6 @@ import {
 } from './record.ts';
 import type { ConfiguredApps, TrackRequest } from './track-request.ts';
 
-/** What a new generation is made of. */
 export interface Moment {
   readonly now: number;
   readonly random: Random;
@@ -137,16 +136,16 @@ export function trackingOver(current: CallRecord, now: number): CallRecord | nul
   return stopOfTracking(current.tracking, current.id, 'track-until', now);
 }
 
-/** An owner that was lost or dropped: its calls are to be stopped. */
+/** An owner that was lost or dropped, so that its calls are stopped. */
 export interface EndedOwner extends OwnerName {
   readonly at: number;
   readonly reason: 'owner-lost' | 'request';
 }
 
 /**
- * Stops a call whose owner was lost or dropped, unless the call was tracked later than that: then a
- * new instance of the bot has tracked it again. A generation in the future does not count as later:
- * it comes from a clock that was ahead.
+ * Stops a call of a lost or dropped owner, unless the call was tracked later: then a new instance
+ * of the bot has tracked it again. A generation in the future does not count as later: it comes
+ * from a clock that was ahead.
  */
 export function ownerEnded(
   current: CallRecord,
@@ -190,8 +189,8 @@ function stopOfTracking(
 }
 
 /**
- * Generations sort by their instant, and always after all known ones, whatever the clock says. A
- * random part distinguishes generations that two replicas make in the same ms.
+ * Generations sort by their instant, and after all known ones, whatever the clock says. A random
+ * part distinguishes those that two replicas make in the same ms.
  */
 export function newGeneration({ now, random }: Moment, { tracking, stops }: CallRecord): string {
   const chance = Math.floor(random() * 36 ** 4);
@@ -201,7 +200,7 @@ export function newGeneration({ now, random }: Moment, { tracking, stops }: Call
   return fresh > last ? fresh : `${last}0`;
 }
 
-/** Generations that were made before this instant (epoch ms) sort before the result. */
+/** Generations from before this instant (epoch ms) sort before the result. */
 function generationAt(instant: number): string {
   return instant.toString(36).padStart(9, '0');
 }

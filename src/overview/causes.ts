@@ -1,7 +1,7 @@
 import type { CallError, Reason } from '../calls/record.ts';
 import { entraCodeIn } from './fixes.ts';
 
-/** A call that fails, as the replica knows it that made its last attempt. */
+/** A failing call, as the replica that made its last attempt knows it. */
 export interface FailingCall {
   readonly app: string;
   readonly tenantId: string;
@@ -26,7 +26,7 @@ export interface Cause {
   readonly afterSuccess: { readonly calls: number; readonly since: number } | null;
 }
 
-/** Groups failing calls by what they fail with, one by one, so that the caller can pause. */
+/** Groups failing calls by cause, one by one, so that the caller can pause. */
 export class CauseGroups {
   readonly #groups = new Map<string, Cause>();
 
@@ -47,7 +47,7 @@ export class CauseGroups {
   }
 }
 
-/** The causes of several replicas as one list, those with the most calls first. */
+/** The causes of several replicas, those with the most calls first. */
 export function mergeCauses(causes: readonly Cause[]): Cause[] {
   const groups = new CauseGroups();
   for (const cause of causes) groups.add(cause);
@@ -65,7 +65,6 @@ function merge(a: Cause, b: Cause): Cause {
   };
 }
 
-/** Adds up what began to fail after the last success. */
 export function sumOf(parts: readonly Cause['afterSuccess'][]): Cause['afterSuccess'] {
   const known = parts.filter((part) => part !== null);
   if (known.length === 0) return null;
@@ -75,7 +74,7 @@ export function sumOf(parts: readonly Cause['afterSuccess'][]): Cause['afterSucc
   };
 }
 
-/** The same for failures that are one fault. Entra's code is in the message alone. */
+/** Equal for failures of the same fault. Entra's code is only in the message. */
 export function faultOf(error: Reason): string {
   const { status, code, message } = error;
   return [status ?? '', code ?? '', code === 'token' ? (entraCodeIn(message) ?? '') : ''].join(' ');

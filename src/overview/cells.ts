@@ -1,4 +1,4 @@
-/** What is counted. `sent`: requests; an attempt without a token sends none. */
+/** `sent` counts requests; an attempt without a token sends none. */
 export const COUNTED = [
   'renewed',
   'ended',
@@ -10,7 +10,6 @@ export const COUNTED = [
 ] as const;
 export type Counted = (typeof COUNTED)[number];
 
-/** What happened to the calls of an app within one step. */
 export interface Cell {
   /** The number of the step: steps are counted from 1970. */
   readonly step: number;
@@ -24,12 +23,11 @@ export interface Cell {
 export const OTHERS = '';
 /** A deadline has this many steps: at 45 minutes a step is a minute. */
 export const STEPS = 45;
-/** Cells of a step: so a page stays below a thousand. */
+/** The most cells of a step, so that a page has less than a thousand. */
 const MOST_APPS = 22;
 
 type ByApp = Map<string, readonly number[]>;
 
-/** Counts what happened, by step and app. */
 export class Cells {
   readonly #steps = new Map<number, ByApp>();
 
@@ -40,7 +38,7 @@ export class Cells {
     apps.set(app, before.with(i, (before[i] ?? 0) + 1));
   }
 
-  /** Which apps are the smallest is known when the step is over. */
+  /** Merges earlier steps: only when a step is over is it known which apps are the smallest. */
   #begin(step: number): ByApp {
     this.forget(step);
     for (const [earlier, apps] of this.#steps) this.#steps.set(earlier, merged(apps));

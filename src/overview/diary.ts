@@ -9,7 +9,7 @@ import { type CurrentCall, FailingCalls, shortReason } from './failing-calls.ts'
 import type { CallIncident, RedisIncident } from './incidents.ts';
 import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
 
-/** A replica's report of its own work, stored in Redis. Every replica reads those of the others. */
+/** A replica's report of its own work. It is stored in Redis, and every replica reads it. */
 export interface Page {
   readonly replica: string;
   readonly version: string;
@@ -28,7 +28,6 @@ export interface Page {
   readonly successes: readonly (readonly [app: string, at: number])[];
 }
 
-/** For how long an incident is remembered. */
 export const INCIDENTS_MS = 24 * 60 * 60 * 1_000;
 const MOST_INCIDENTS = 100;
 /** Losses for the same reason are one incident if they are fewer steps than this apart. */
@@ -45,11 +44,9 @@ export interface DiaryOptions {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Writes down what happens to calls in this replica, so that the board can show the last deadline
- * on a time axis, and the losses and outages of the last day on the morning after. It counts
- * keepAlives by step and app (cells.ts), joins losses to incidents, and groups the calls that fail
- * by cause (failing-calls.ts). `page` has all of this. Each replica stores its page in Redis
- * (store/diaries.ts), and history.ts adds up the pages of all replicas.
+ * Notes what happens to calls in this replica, so that the board can show the last deadline on a
+ * time axis, and the losses and outages of the last day on the morning after. Each replica stores
+ * its page in Redis (store/diaries.ts), and history.ts adds up the pages of all replicas.
  */
 export class Diary implements Observer {
   readonly #options: DiaryOptions;
@@ -68,7 +65,7 @@ export class Diary implements Observer {
     this.#failing = new FailingCalls(options);
   }
 
-  /** Counts why calls fail. It yields after some of them: there may be a hundred thousand. */
+  /** Yields after some calls: there may be a hundred thousand. */
   countCauses(current: CurrentCall): Generator<void, Cause[]> {
     return this.#failing.countCauses(current);
   }
@@ -91,7 +88,6 @@ export class Diary implements Observer {
     };
   }
 
-  /** The last keepAlives of a call that this replica made, the latest first. */
   attemptsOf(id: string): readonly RecentAttempt[] {
     return this.#recent.of(id);
   }

@@ -1,13 +1,12 @@
 /**
- * A summary of the calls of one app in one slot. It is small, because a replica holds a million
- * calls.
+ * A summary of the calls of one app in one slot: small, because a replica holds a million calls.
  */
 export interface Digest {
   /** With at least one failure since their last success. */
   readonly failing: number;
   /** The deadline of each call, epoch ms, ascending. */
   readonly deadlines: Float64Array;
-  /** The ids of the first {@link MOST_NEAREST} of them, in the same order. */
+  /** The ids of the first {@link MOST_NEAREST}, in the same order. */
   readonly nearest: readonly string[];
   /** The first {@link MOST_NEAREST} failing calls. */
   readonly nearestFailing: readonly Near[];
@@ -16,7 +15,6 @@ export interface Digest {
 /** By app, because a key may be limited to some apps. */
 export type SlotDigest = ReadonlyMap<string, Digest>;
 
-/** How many calls are listed by id: those nearest to their deadlines. */
 export const MOST_NEAREST = 20;
 
 export interface Near {
@@ -31,7 +29,7 @@ class Counted {
   readonly nearestFailing = new Nearest();
 }
 
-/** Adds the calls of a slot one by one, so that the caller can pause in between. */
+/** Takes the calls of a slot one by one, so that the caller can pause in between. */
 export class Digester {
   readonly #apps = new Map<string, Counted>();
 

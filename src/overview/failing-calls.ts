@@ -12,7 +12,7 @@ const MOST_MESSAGE = 300;
 /** A count may be paused after this many calls: about half a millisecond of work. */
 export const COUNT_STEP = 250;
 
-/** A tracked call as this replica knows it now; null if it was removed. */
+/** null if the call was removed. */
 export type CurrentCall = (id: string) => Pick<Call, 'renewedAt'> | null;
 
 export interface FailingCallsOptions {
@@ -66,9 +66,7 @@ export class FailingCalls {
     this.#calls.delete(id);
   }
 
-  /**
-   * Counts why the calls fail. It pauses after each {@link COUNT_STEP} calls.
-   */
+  /** Pauses after each {@link COUNT_STEP} calls. */
   *countCauses(current: CurrentCall): Generator<void, Cause[]> {
     const groups = new CauseGroups();
     let read = 0;

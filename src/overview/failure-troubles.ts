@@ -5,9 +5,12 @@ import { type Cause, faultOf, sumOf } from './causes.ts';
 import { entraCodeIn, fixOf } from './fixes.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
 
-/** A fault answers everything if it has so many of the failures since the last success. */
+/** A fault counts as everything if it has this share of the failures since the last success. */
 const EVERYTHING_SHARE = 0.9;
-/** For this share of the interval, a minute of 15, one replica may succeed and another fail. */
+/**
+ * When a fault begins, one replica may succeed while another one fails, for this share of the
+ * interval: a minute of 15.
+ */
 const BEGINNING_SHARE = 1 / 15;
 /** Fewer failures in a row may be chance. */
 const EVERYTHING_CALLS = 3;
@@ -19,7 +22,6 @@ interface Fault {
   readonly firstLossAt: number;
 }
 
-/** One trouble for each fault that calls fail with. */
 export function failureTroubles(known: Known): Trouble[] {
   return faultsOf(known.causes).map((fault) => {
     const { error, calls, firstLossAt } = fault;
@@ -56,7 +58,6 @@ function errorOf([first]: readonly Cause[]): Cause['error'] {
   return first.error;
 }
 
-/** Which calls a fault is about. */
 interface Scope {
   /** Nothing has succeeded since. */
   readonly isAll: boolean;
@@ -77,8 +78,8 @@ function scopeOf(fault: Fault, known: Known): Scope {
 }
 
 /**
- * Since when calls of these apps fail with this fault alone and none succeeds; null if that is not
- * so, or too few calls have failed to tell.
+ * Since when all calls of these apps fail, with this fault; null if some succeed or fail otherwise,
+ * or if too few have failed to tell.
  */
 function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]): number | null {
   const { tally, successes, intervalMs } = known;

@@ -1,6 +1,6 @@
 import type { Reason } from '../calls/record.ts';
 
-/** keepAlive asks for one of them. https://learn.microsoft.com/graph/api/call-keepalive */
+/** keepAlive needs one of them. https://learn.microsoft.com/graph/api/call-keepalive */
 export const ROLES: readonly string[] = ['Calls.Initiate.All', 'Calls.AccessMedia.All'];
 export const GRANT = `Grant the app ${ROLES.join(' or ')} in Entra (API permissions, application), with the consent of an administrator.`;
 
@@ -26,7 +26,7 @@ const OWN_FIXES: Readonly<Record<string, string>> = {
   stopping: 'Nothing: the replica stops, and another one sends the request.',
 };
 
-/** Callkeeper repeats a keepAlive, and so does nobody else: unlike a check. */
+/** Only for keepAlives: Callkeeper retries them, but nobody retries a check. */
 const GRAPH_FAILS =
   'Callkeeper retries by itself. Watch the time left, look at https://status.cloud.microsoft, and open a ticket with Microsoft.';
 const THROTTLED =
@@ -46,7 +46,7 @@ export function fixOf({ status, code, message }: Reason): string {
   return OWN_FIXES[code ?? ''] ?? fixOfSilence(code ?? 'network', 'GRAPH_BASE_URL');
 }
 
-/** Entra's own code for why it gave no token; null if it gave none. */
+/** null if Entra gave none. */
 export function entraCodeIn(message: string): string | null {
   return /\bAADSTS\d+\b/.exec(message)?.[0] ?? null;
 }

@@ -4,10 +4,8 @@ import { COUNTED, type Counted, STEPS } from './cells.ts';
 import { INCIDENTS_MS, type Page } from './diary.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
 
-/** What happened within one step of the time axis. */
 export type Column = { readonly at: number } & Readonly<Record<Counted, number>>;
 
-/** The pages of all replicas of the last day. */
 export interface Pages {
   readonly own: Page;
   readonly others: readonly Page[];
@@ -57,7 +55,6 @@ export function causesIn({ own, others, alive }: Pages, visibleApps: VisibleApps
   );
 }
 
-/** The last success of each app, by any replica. */
 export function successesIn({ own, others }: Pages): ReadonlyMap<string, number> {
   const last = new Map<string, number>();
   for (const [app, at] of [own, ...others].flatMap(({ successes }) => successes)) {

@@ -4,7 +4,7 @@ import { reasonOf } from './incident-words.ts';
 import type { CallIncident, Incident } from './incidents.ts';
 import type { Known, Severity, Trouble } from './trouble.ts';
 
-/** What was lost within the last day is said until then, and which replicas nobody has replaced. */
+/** The losses of the last day, and replicas that went away and that nobody has replaced. */
 export function incidentTroubles(known: Known): Trouble[] {
   return [...lossTrouble(known), ...unknownTrouble(known), ...replicaTroubles(known)];
 }

@@ -12,7 +12,7 @@ export interface RecentAttempt {
   readonly durationMs: number | null;
 }
 
-/** Attempts that are kept of a call, and calls whose attempts are kept: some 10 MB. */
+/** Attempts per call, and calls: some 10 MB. */
 const MOST_ATTEMPTS = 10;
 const MOST_CALLS = 10_000;
 

@@ -2,7 +2,6 @@ import { AT_RISK_SHARE } from '../calls/deadline.ts';
 import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { countBelow, type Digest, Nearest, type SlotDigest } from './digest.ts';
 
-/** A summary of tracked calls at an instant. */
 export interface Summary {
   readonly tracked: number;
   /** With at least one failure since their last success. */
@@ -13,12 +12,11 @@ export interface Summary {
   readonly nearestDeadlineAt: number | null;
 }
 
-/** A count of the calls within a client's reach at an instant. */
+/** A count of the calls that a client may see. */
 export interface Tally extends Summary {
   /**
    * How many calls have their time left in each of {@link MARGIN_STEPS} equal parts of the
-   * deadline. Calls past their deadline are in the first part, those with more than a deadline in
-   * the last.
+   * deadline; the first part includes calls past it, the last those with more.
    */
   readonly margins: readonly number[];
   /** The ids of the calls nearest to their deadlines, in order. */
@@ -27,7 +25,6 @@ export interface Tally extends Summary {
    * The same for failing calls: a call that fails from its first keepAlive on has much time left.
    */
   readonly nearestFailing: readonly string[];
-  /** How many calls each app has. */
   readonly apps: ReadonlyMap<string, number>;
   /** By slot. */
   readonly slots: readonly { readonly tracked: number; readonly failing: number }[];
@@ -93,7 +90,6 @@ export function addSummaries(summaries: Iterable<Summary>): Summary {
   return sum;
 }
 
-/** The calls of each app. */
 export function summarise(
   slots: readonly SlotDigest[],
   now: number,

@@ -24,9 +24,7 @@ export interface Trouble {
   /** `critical`: calls are being lost, or will be. `notice`: it is over. */
   readonly severity: Severity;
   readonly sentence: string;
-  /** null if that is not known. */
   readonly since: number | null;
-  /** How many calls it affects. */
   readonly calls: number;
   /** When the first call is lost unless this is over; null if none is in danger, or that is past. */
   readonly firstLossAt: number | null;
@@ -36,15 +34,13 @@ export interface Trouble {
   readonly runbook: string;
 }
 
-/** What is known, as far as somebody may see it. */
+/** What is known of the calls that a client may see. */
 export interface Known {
   readonly now: number;
   readonly intervalMs: number;
   readonly deadlineMs: number;
   readonly tally: Pick<Tally, 'tracked' | 'apps'>;
-  /** Why calls fail. */
   readonly causes: readonly Cause[];
-  /** The last success of each app, epoch ms. */
   readonly successes: ReadonlyMap<string, number>;
   readonly redis: {
     readonly up: boolean;

@@ -18,18 +18,17 @@ export interface LeaseExpirerDeps {
   readonly suspects: (now: number) => Iterable<OwnerRecord>;
   readonly calls: Pick<CallRegistry, 'update'>;
   readonly owned: OwnedCalls & {
-    /** The ids of these owners' calls that were removed lately, by the owner's id. */
+    /** The ids of lately removed calls, by the id of their owner. */
     removedOf(ownerIds: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>>;
   };
   readonly clock: SettledClock;
-  /** A timestamp further in the future comes from a clock that was wrong. */
+  /** A timestamp further in the future comes from a wrong clock. */
   readonly skewMs: number;
   readonly leaseContext: () => Omit<LeaseContext, 'now'>;
   /** The calls of a lost owner were stopped. */
   readonly onLost: (owner: OwnerRecord, calls: number) => void;
 }
 
-/** Calls that are stopped in one batch. */
 const BATCH_SIZE = 500;
 
 /**

@@ -3,17 +3,15 @@
  * per interval. 100,000 need 24 MB in each replica and 14 MB in Redis.
  */
 export const MOST_OWNERS = 100_000;
-/** Of one app if there are several, so that no app can keep all others from having owners. */
+/** Limit for one of several apps, so that no app keeps the others from having owners. */
 export const MOST_OF_APP = MOST_OWNERS / 2;
 
 export interface Leases {
-  /** How many owners have a lease. */
   count(): number;
-  /** How many owners of the app have a lease. */
   countOf(app: string): number;
 }
 
-/** Why the app, one of so many, cannot have another owner with a lease; null if it can. */
+/** null if the app, one of `apps`, can have another owner with a lease. */
 export function whyFull(leases: Leases, app: string, apps: number): string | null {
   const count = leases.count();
   if (count >= MOST_OWNERS) return `${MOST_OWNERS} owners have a lease, which is the limit`;

@@ -18,12 +18,11 @@ import { type ConfiguredApps, faultOfApp, type Invalid } from '../calls/track-re
 import { type Forbidden, forbidden } from '../calls/visible-apps.ts';
 import { type Leases, whyFull } from './lease-limit.ts';
 
-/** The calls of each owner that this replica knows, by the owner's id. */
+/** The calls of owners, as this replica knows them, by the owner's id. */
 export interface OwnedCalls {
   count(ownerId: string): number;
-  /** The owners that have calls. */
   owners(): Iterable<string>;
-  /** The ids of these owners' calls, by the owner's id. Reads all calls. */
+  /** Reads all calls. */
   idsOf(ownerIds: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
@@ -32,14 +31,12 @@ export interface OwnersDeps {
   /** Slots of the registry of owners. */
   readonly slots: number;
   readonly calls: OwnedCalls;
-  /** How many owners this replica knows to have a lease. */
   readonly leases: Leases;
   /** Stops calls; returns how many of them were tracked. */
   readonly stop: (ids: readonly string[], visibleApps: VisibleApps) => Promise<number>;
   readonly clock: SettledClock;
   readonly leaseContext: () => Omit<LeaseContext, 'now'>;
   readonly currentApps: () => ConfiguredApps;
-  /** The apps whose owners may be read and changed; null: all. */
   readonly visibleApps: VisibleApps;
 }
 
@@ -56,7 +53,6 @@ export interface OwnerPage {
   readonly next: string | null;
 }
 
-/** The owner cannot have a lease: see lease-limit.ts. */
 export interface TooMany {
   readonly kind: 'too-many';
   readonly message: string;
@@ -76,7 +72,6 @@ export type Renewed =
 
 export interface Found {
   readonly kind: 'found';
-  /** The app that was named, or the default app. */
   readonly app: string;
   readonly owner: Owner | null;
 }
@@ -91,7 +86,7 @@ export type Dropped =
   | Invalid
   | Forbidden;
 
-/** Renews, finds, lists and drops the owners of calls. Without an app, the default app is meant. */
+/** Renews, finds, lists and drops owners. Without a name of an app, the default app is meant. */
 export class Owners {
   readonly #deps: OwnersDeps;
 
@@ -99,14 +94,13 @@ export class Owners {
     this.#deps = deps;
   }
 
-  /** The owners of only those apps that are within reach. */
+  /** Limits everything to owners of these apps. */
   within(visibleApps: VisibleApps): Owners {
     return visibleApps === this.#deps.visibleApps
       ? this
       : new Owners({ ...this.#deps, visibleApps });
   }
 
-  /** Renews the lease of an owner. It may have no calls yet. */
   async renew(name: string, app: string | undefined, leaseMs: number): Promise<Renewed> {
     const owner = this.#named(name, app);
     if ('kind' in owner) return owner;
@@ -152,7 +146,6 @@ export class Owners {
     return { owners: page.map(({ owner }) => owner), next };
   }
 
-  /** Stops all calls of the owner and drops its lease. */
   async drop(name: string, app: string | undefined): Promise<Dropped> {
     const owner = this.#named(name, app);
     if ('kind' in owner) return owner;
@@ -167,7 +160,7 @@ export class Owners {
     return { kind: 'dropped', app: owner.app, stopped, durable: changed.kind === 'stored' };
   }
 
-  /** Why the owner cannot have a lease; null if it can. One that has a lease keeps it. */
+  /** null if it can have a lease. One that has a lease keeps it. */
   async #whyNoLease(id: string, app: string): Promise<string | null> {
     const { registry, leases, currentApps } = this.#deps;
     if (hasLease(registry.get(id))) return null;
