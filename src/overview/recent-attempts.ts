@@ -12,14 +12,21 @@ export interface RecentAttempt {
   readonly durationMs: number | null;
 }
 
-/** Attempts per call, and calls: some 10 MB. */
 const MOST_ATTEMPTS = 10;
+/** Per generation: two of them take up to 15 MB. */
 const MOST_CALLS = 10_000;
 
-/** The last attempts of the calls that this replica has tried last. */
+type Generation = Map<string, readonly RecentAttempt[]>;
+
+/**
+ * The last attempts of the calls that this replica has tried last, at least {@link MOST_CALLS}.
+ *
+ * If the newer generation is full, another begins and the older one is dropped. Deleting the oldest
+ * call of a single Map took 6 % of a replica's CPU: V8 walks past all deleted entries at its front.
+ */
 export class RecentAttempts {
-  /** The call that was tried last comes last. */
-  readonly #calls = new Map<string, readonly RecentAttempt[]>();
+  #newer: Generation = new Map();
+  #older: Generation = new Map();
 
   add(id: string, outcome: Outcome, now: number): void {
     const { kind, sentAt } = outcome;
@@ -31,15 +38,16 @@ export class RecentAttempts {
       code: error?.code ?? null,
       durationMs: sentAt === null ? null : Math.max(0, now - sentAt),
     };
-    const before = this.of(id).slice(0, MOST_ATTEMPTS - 1);
-    this.#calls.delete(id);
-    this.#calls.set(id, [attempt, ...before]);
-    const [oldest] = this.#calls.keys();
-    if (this.#calls.size > MOST_CALLS && oldest !== undefined) this.#calls.delete(oldest);
+    const attempts = [attempt, ...this.of(id).slice(0, MOST_ATTEMPTS - 1)];
+    if (this.#newer.size >= MOST_CALLS && !this.#newer.has(id)) {
+      this.#older = this.#newer;
+      this.#newer = new Map();
+    }
+    this.#newer.set(id, attempts);
   }
 
   /** The latest first. */
   of(id: string): readonly RecentAttempt[] {
-    return this.#calls.get(id) ?? [];
+    return this.#newer.get(id) ?? this.#older.get(id) ?? [];
   }
 }

@@ -17,13 +17,25 @@ test('the last attempts of a call come latest first, with how long each took', (
   expect(recent.of('b')).toEqual([]);
 });
 
-test('ten attempts of a call are kept, and the attempts of ten thousand calls', () => {
+test('ten attempts of a call are kept', () => {
   const recent = new RecentAttempts();
   for (let i = 0; i < 12; i++) recent.add('a', FAILED, NOW + i);
   expect(recent.of('a').map(({ at }) => at - NOW)).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2]);
-  recent.add('b', FAILED, NOW);
+});
+
+test('the attempts of the last ten thousand calls are kept, but not of twice as many', () => {
+  const recent = new RecentAttempts();
+  const addOthers = (name: string, count: number) => {
+    for (let i = 0; i < count; i++) recent.add(`${name}-${i}`, FAILED, NOW);
+  };
   recent.add('a', FAILED, NOW);
-  for (let i = 0; i < 9_999; i++) recent.add(`call-${i}`, FAILED, NOW);
-  expect(recent.of('a')).toHaveLength(10);
+  recent.add('b', FAILED, NOW);
+  addOthers('first', 9_999);
+  expect(recent.of('b')).toHaveLength(1);
+  recent.add('a', FAILED, NOW + 1);
+  addOthers('second', 10_000);
+  expect(recent.of('a').map(({ at }) => at - NOW)).toEqual([1, 0]);
   expect(recent.of('b')).toEqual([]);
+  addOthers('third', 10_000);
+  expect(recent.of('a')).toEqual([]);
 });
