@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
 import { escapeJson } from './printable.ts';
 import { readableLine } from './readable-line.ts';
@@ -10,7 +10,7 @@ import { withoutSecrets } from './secrets.ts';
  * says so.
  */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
-/** How long the last lines may take to be written at the end, in ms. */
+/** At the end, a reader that takes nothing for so long hangs, in ms. */
 const END_MS = 1_000;
 
 export interface Log {
@@ -53,13 +53,26 @@ export function openLog(level: string): Log {
   return {
     log,
     exit: async (code) => {
-      const written = new Promise<'written'>((resolve) => stdout.flush(() => resolve('written')));
       // Otherwise Node would wait at its exit for the write that the reader holds up.
-      const isStuck = (await Promise.race([written, sleep(END_MS)])) !== 'written';
-      if (isStuck) process.kill(process.pid, 'SIGKILL');
+      if (!(await isRead(stdout))) process.kill(process.pid, 'SIGKILL');
       return process.exit(code);
     },
   };
+}
+
+/** Resolves with true when everything is written, with false if the reader hangs. */
+async function isRead(stdout: ReturnType<typeof pino.destination>): Promise<boolean> {
+  const written = new Promise<true>((resolve) => stdout.flush(() => resolve(true)));
+  let takenAt = performance.now();
+  stdout.on('write', () => {
+    takenAt = performance.now();
+  });
+  for (;;) {
+    const leftMs = takenAt + END_MS - performance.now();
+    if (leftMs <= 0) return false;
+    if (await Promise.race([written, sleep(leftMs, false)])) return true;
+    await setImmediate(); // a write may have ended while this process got no CPU
+  }
 }
 
 /** ioredis adds the failed command and its arguments to an error; for AUTH that is the password. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -21,7 +22,7 @@ async function aProcess(body: string, stdout: 'pipe' | number) {
   child.stderr?.on('data', (data) => {
     stderr += data;
   });
-  const [exitCode, signal] = await once(child, 'exit');
+  const [exitCode, signal] = await once(child, 'close');
   return { exitCode, signal, stderr };
 }
 
@@ -45,6 +46,25 @@ test('all lines are written before the end', async () => {
   const lines = told.trimEnd().split('\n');
   expect(lines).toHaveLength(20_001);
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'the last' });
+});
+
+test('a reader that is slow gets all lines, and the exit code', async () => {
+  const code = `import { openLog } from ${JSON.stringify(MODULE)};
+    const { log, exit } = openLog('info');
+    ${FILL}
+    await exit(3);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  let lines = 0;
+  // Some fifty chunks: together they take longer than a reader may hang.
+  for await (const chunk of child.stdout) {
+    lines += String(chunk).split('\n').length - 1;
+    await sleep(50);
+  }
+  expect([lines, await exited]).toEqual([20_000, [3, null]]);
 });
 
 test('a reader that stands still holds up neither what is fatal nor the end', async () => {
