@@ -10,11 +10,10 @@ import { readCredential, type StoredCredential } from '../../src/graph/credentia
 import { acquireToken } from '../../src/graph/entra.ts';
 import type { EntraFault } from '../../src/simulator/faults.ts';
 import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
-import { makeApp, TENANT, trust } from './fixtures.ts';
+import { makeApp, PATIENT, TENANT, trust } from './fixtures.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-entra-'));
-const timeouts = { connectMs: 500, headersMs: 500, bodyMs: 500, totalMs: 500, tokenMs: 500 };
-const connections = new Connections(4, timeouts, { http: null, https: null, no: null });
+const connections = new Connections(4, PATIENT, { http: null, https: null, no: null });
 
 let simulator: Simulator;
 beforeEach(async () => {
@@ -39,11 +38,12 @@ const SCOPE = 'https://graph.microsoft.com/.default';
 async function acquire(
   credential: StoredCredential = { kind: 'secret', secret: { value: DEFAULT_SECRET } },
   tenantId = TENANT,
+  tokenMs = PATIENT.tokenMs,
 ) {
-  const proof = await readCredential(credential, AbortSignal.timeout(timeouts.tokenMs));
+  const proof = await readCredential(credential, AbortSignal.timeout(tokenMs));
   return acquireToken(makeApp(simulator), proof, tenantId, SCOPE, null, {
     dispatcher: connections.fresh,
-    tokenMs: timeouts.tokenMs,
+    tokenMs,
     userAgent: 'callkeeper/test',
     now: () => Date.now(),
   });
@@ -118,7 +118,8 @@ describe('no token', () => {
     ['silence', { kind: 'hang' }, /no answer in \d+m?s|Timeout/],
   ])('comes of %s, within the time limit', async (_, fault, message) => {
     simulator.entraFaults.set(fault);
-    await expect(acquire()).rejects.toThrow(message);
+    const tokenMs = fault.kind === 'hang' ? 500 : PATIENT.tokenMs;
+    await expect(acquire(undefined, undefined, tokenMs)).rejects.toThrow(message);
   });
 
   test('comes of an Entra that is down, with the reason', async () => {

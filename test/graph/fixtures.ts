@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { pino } from 'pino';
 import type { Call, CallError } from '../../src/calls/call.ts';
+import type { GraphTimeouts } from '../../src/calls/periods.ts';
 import type { App } from '../../src/graph/app.ts';
 import { Graph, type GraphOptions, type RequestOutcome } from '../../src/graph/graph.ts';
 import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
@@ -66,7 +67,18 @@ export function makeApp(world: { graphBaseUrl: string; authorityHost: string }):
   };
 }
 
-/** A Graph with short time limits, and what its observer heard. */
+/** Of one request and one token, for a machine that is busy. */
+export const PATIENT: GraphTimeouts = {
+  connectMs: 15_000,
+  headersMs: 15_000,
+  bodyMs: 15_000,
+  totalMs: 20_000,
+  tokenMs: 20_000,
+};
+/** For tests in which no answer comes. */
+export const HASTY: GraphTimeouts = { ...PATIENT, headersMs: 500, totalMs: 900 };
+
+/** A Graph, and what its observer heard. */
 export function makeGraph(app: App | App[], more: Partial<GraphOptions> = {}) {
   const requests: RequestOutcome[] = [];
   const tokens: ('success' | 'failure')[] = [];
@@ -74,7 +86,7 @@ export function makeGraph(app: App | App[], more: Partial<GraphOptions> = {}) {
   const graph = new Graph({
     apps: [app].flat(),
     connections: 8,
-    timeouts: { connectMs: 500, headersMs: 500, bodyMs: 500, totalMs: 900, tokenMs: 900 },
+    timeouts: PATIENT,
     proxy: { http: null, https: null, no: null },
     clock: { now: () => Date.now(), sleep: (ms) => sleep(ms) },
     random: () => 0.5,
@@ -94,7 +106,6 @@ export interface Listener extends AsyncDisposable {
   readonly port: number;
   /** How many have come. */
   connections(): number;
-  mostAtOnce(): number;
 }
 
 /** A TCP server on a free port that does `serve` with each connection. */
@@ -104,11 +115,9 @@ export async function listen(
 ): Promise<Listener> {
   const sockets = new Set<Socket>();
   let connections = 0;
-  let mostAtOnce = 0;
   server.on('connection', (socket: Socket) => {
     connections += 1;
     sockets.add(socket);
-    mostAtOnce = Math.max(mostAtOnce, sockets.size);
     socket.on('error', () => {}).on('close', () => sockets.delete(socket));
     serve(socket);
   });
@@ -116,7 +125,6 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,
-    mostAtOnce: () => mostAtOnce,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

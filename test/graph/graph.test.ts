@@ -7,7 +7,16 @@ import type { RequestOutcome } from '../../src/graph/graph.ts';
 import { createServerIdentity } from '../../src/simulator/certificate.ts';
 import type { GraphFault } from '../../src/simulator/faults.ts';
 import { Simulator } from '../../src/simulator/simulator.ts';
-import { listen, makeApp, makeCall, makeError, makeGraph, TENANT, trust } from './fixtures.ts';
+import {
+  HASTY,
+  listen,
+  makeApp,
+  makeCall,
+  makeError,
+  makeGraph,
+  TENANT,
+  trust,
+} from './fixtures.ts';
 
 const OTHER_TENANT = '33333333-3333-4333-8333-333333333333';
 
@@ -126,10 +135,13 @@ describe('a keepAlive', () => {
   ])('answered with %s does not end the call', async (_, fault, expected, code, counted) => {
     const id = simulator.createCall();
     simulator.graphFaults.set(fault);
-    const outcome = await world.graph.send(makeCall(id));
+    const isSlow = fault.kind === 'hang' || fault.kind === 'delay';
+    const { graph, requests } = makeGraph(makeApp(simulator), isSlow ? { timeouts: HASTY } : {});
+    const outcome = await graph.send(makeCall(id));
+    await graph.close();
     expect(outcome).toMatchObject(expected);
     expect(errorOf(outcome).code).toBe(code);
-    expect(world.requests).toEqual([counted]);
+    expect(requests).toEqual([counted]);
     simulator.graphFaults.clear();
     expect(await world.graph.send(makeCall(id))).toMatchObject({ kind: 'renewed' });
   });
@@ -225,13 +237,14 @@ describe('a connection', () => {
   test('is one of no more than configured, and what waits too long for one fails', async () => {
     await using server = await listen(() => {});
     const graphBaseUrl = `http://127.0.0.1:${server.port}/v1.0`;
-    const { graph } = makeGraph({ ...makeApp(simulator), graphBaseUrl }, { connections: 2 });
+    const limits = { connections: 2, timeouts: HASTY };
+    const { graph } = makeGraph({ ...makeApp(simulator), graphBaseUrl }, limits);
     const sends = Array.from({ length: 10 }, () => graph.send(makeCall('call-0001')));
+    // Until the first one is given up, the others wait for its connection.
+    await Promise.race(sends);
+    expect(server.connections()).toBeLessThanOrEqual(2);
     const codes = (await Promise.all(sends)).map((outcome) => errorOf(outcome).code);
     expect(new Set(codes)).toEqual(new Set(['timeout']));
-    // The server may see those come that take the places of others before it sees these go.
-    expect(server.mostAtOnce()).toBeLessThanOrEqual(4);
-    expect(server.connections()).toBeLessThan(sends.length);
     await graph.close();
   });
 
@@ -306,11 +319,14 @@ describe('a token', () => {
   test('that Graph refuses whatever it is fails, and costs no token request a call', async () => {
     simulator.graphFaults.set({ kind: 'status', status: 401 });
     const ids = Array.from({ length: 30 }, () => simulator.createCall());
+    const startedAt = performance.now();
     for (const id of ids) {
       const outcome = await world.graph.send(makeCall(id));
       expect(outcome).toMatchObject({ kind: 'failed', error: { status: 401 } });
     }
-    expect(simulator.ledger.tokens.length).toBeLessThanOrEqual(3);
+    // A refused token is replaced once a second at most.
+    const seconds = (performance.now() - startedAt) / 1_000;
+    expect(simulator.ledger.tokens.length).toBeLessThanOrEqual(3 + seconds);
   });
 
   test('that was revoked while Entra is out tells both in the error', async () => {
@@ -337,7 +353,7 @@ describe('a token', () => {
     expect(world.tokens).toEqual(['failure']);
     simulator.entraFaults.clear();
     await expect
-      .poll(() => world.graph.send(makeCall(id)), { timeout: 3000 })
+      .poll(() => world.graph.send(makeCall(id)))
       .toMatchObject({
         kind: 'renewed',
       });
@@ -398,7 +414,8 @@ describe('a token', () => {
   });
 
   test('is good until it expires, however long Entra is out', async () => {
-    const short = new Simulator({ tokenLifetimeMs: 3000 });
+    // The third of it that is left when it is to be renewed is long enough for a busy machine.
+    const short = new Simulator({ tokenLifetimeMs: 9_000 });
     await short.start();
     trust(short.caCertificate);
     const { graph, tokens } = makeGraph(makeApp(short));

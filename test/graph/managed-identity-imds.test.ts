@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Connections } from '../../src/graph/connections.ts';
 import { acquireManagedToken } from '../../src/graph/managed-identity.ts';
+import { PATIENT } from './fixtures.ts';
 import { json, Machine } from './machine.ts';
 
 // A virtual machine's IMDS. MSAL knows one way to have it elsewhere than at 169.254.169.254.
 const machine = new Machine();
-const timeouts = { connectMs: 300, headersMs: 300, bodyMs: 300, totalMs: 300, tokenMs: 300 };
-const connections = new Connections(4, timeouts, { http: null, https: null, no: null });
+const connections = new Connections(4, PATIENT, { http: null, https: null, no: null });
 
 beforeAll(async () => {
   await machine.start();
@@ -20,7 +20,7 @@ afterAll(async () => {
 test('IMDS is asked where the environment names nothing else, and not again at once', async () => {
   const options = {
     dispatcher: connections.direct,
-    tokenMs: timeouts.tokenMs,
+    tokenMs: PATIENT.tokenMs,
     userAgent: 'callkeeper/test',
     now: () => Date.now(),
   };

@@ -5,7 +5,7 @@ import type { CloudName } from '../../src/graph/clouds.ts';
 import { Connections } from '../../src/graph/connections.ts';
 import { acquireManagedToken } from '../../src/graph/managed-identity.ts';
 import { Simulator } from '../../src/simulator/simulator.ts';
-import { makeApp, makeCall, makeGraph, TENANT, trust } from './fixtures.ts';
+import { makeApp, makeCall, makeGraph, PATIENT, TENANT, trust } from './fixtures.ts';
 import { json, Machine } from './machine.ts';
 
 // As App Service and Container Apps have it. MSAL looks once in a process: one machine for all.
@@ -15,17 +15,17 @@ const IDENTITY = '44444444-4444-4444-8444-444444444444';
 const GRAPH = 'https://graph.microsoft.com';
 const machine = new Machine();
 
-const timeouts = { connectMs: 300, headersMs: 300, bodyMs: 300, totalMs: 300, tokenMs: 300 };
 /** A proxy that nobody is behind: what goes through it fails. */
 const proxy = { http: 'http://127.0.0.1:1', https: 'http://127.0.0.1:1', no: null };
-const connections = new Connections(4, timeouts, proxy);
+const connections = new Connections(4, PATIENT, proxy);
 const options = {
   dispatcher: connections.direct,
-  tokenMs: timeouts.tokenMs,
+  tokenMs: PATIENT.tokenMs,
   userAgent: 'callkeeper/test',
   now: () => Date.now(),
 };
-const acquire = (identity: ManagedIdentity) => acquireManagedToken(identity, GRAPH, options);
+const acquire = (identity: ManagedIdentity, tokenMs = PATIENT.tokenMs) =>
+  acquireManagedToken(identity, GRAPH, { ...options, tokenMs });
 
 beforeAll(async () => {
   await machine.start();
@@ -67,7 +67,7 @@ describe('the machine gives a token', () => {
 
   test('again for each request, past any cache, and separately for each identity', async () => {
     const ids = ['a', 'b', 'a'].map((id) => ({ by: 'clientId', id }) as const);
-    const tokens = await Promise.all(ids.map(acquire));
+    const tokens = await Promise.all(ids.map((id) => acquire(id)));
     expect(tokens.map(({ value }) => value.split('.').at(-2))).toEqual(['a', 'b', 'a']);
     expect(new Set(tokens.map(({ value }) => value)).size).toBe(3);
   });
@@ -93,7 +93,7 @@ describe('the machine gives no token', () => {
 
   test('but fails within the time limit if it is silent, each attempt by its own limit', async () => {
     machine.replies.push(() => {});
-    await expect(acquire(identity)).rejects.toThrow(/no answer in \d+m?s|Timeout/);
+    await expect(acquire(identity, 300)).rejects.toThrow(/no answer in \d+m?s|Timeout/);
     expect((await acquire(identity)).value).toMatch(/^machine\./);
   });
 

@@ -2,7 +2,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Simulator } from '../../src/simulator/simulator.ts';
-import { listen, makeApp, makeCall, makeGraph, trust } from './fixtures.ts';
+import { HASTY, listen, makeApp, makeCall, makeGraph, trust } from './fixtures.ts';
 
 let simulator: Simulator;
 beforeEach(async () => {
@@ -107,7 +107,8 @@ describe('a proxy', () => {
     await using listener = await listen(() => {});
     const url = `http://127.0.0.1:${listener.port}`;
     const proxy = { http: url, https: url, no: null };
-    const { graph } = makeGraph(makeApp(simulator), { proxy, connections: 1 });
+    const timeouts = { ...HASTY, tokenMs: 900 };
+    const { graph } = makeGraph(makeApp(simulator), { proxy, connections: 1, timeouts });
     const outcome = await graph.send(makeCall(simulator.createCall()));
     expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'token' } });
     await graph.close();
