@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import type { Call } from '../../src/calls/call.ts';
 import type { Visited, Visits } from '../../src/calls/visitor.ts';
-import { offsetOf, slotOf, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
+import { offsetOf, slotOf, turnAfter, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
 import { Schedule } from '../../src/schedule/schedule.ts';
 import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectFast, connectWorker } from '../../src/store/connection.ts';
@@ -10,6 +10,16 @@ import { ready, realClock, type SomeRedis, silent } from '../store/fixture.ts';
 
 export const WHEEL: Wheel = { intervalMs: 2_000, slots: 4 };
 export const SLOTS = [0, 1, 2, 3];
+
+/** A wheel in which no turn comes for so long, whatever the time is. */
+export function quietWheel(slots: number, quietMs = 60_000): Wheel {
+  const now = Date.now();
+  for (let intervalMs = 2 * slots * quietMs; ; intervalMs++) {
+    const wheel = { intervalMs, slots };
+    const turns = Array.from({ length: slots }, (_, slot) => turnAfter(slot, now, wheel));
+    if (Math.min(...turns) > now + quietMs) return wheel;
+  }
+}
 
 export interface Visit {
   readonly slot: number;

@@ -52,12 +52,17 @@ describe('the watch over leases', () => {
     const seen: boolean[] = [];
     const sync = async (isNew: boolean) => void seen.push(isNew);
     let holdsLock = true;
-    aWatch({ sync, hold: async () => holdsLock });
+    let refusals = 0;
+    const hold = async () => {
+      if (!holdsLock) refusals++;
+      return holdsLock;
+    };
+    aWatch({ sync, hold });
     await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2), SOON);
     expect(seen.slice(0, 3)).toEqual([true, false, false]);
     holdsLock = false;
     const before = seen.length;
-    await realClock.sleep(50);
+    await vi.waitFor(() => expect(refusals).toBeGreaterThan(0), SOON);
     holdsLock = true;
     await vi.waitFor(() => expect(seen.slice(before)).toContain(true), SOON);
   });

@@ -10,6 +10,7 @@ import {
   callOf,
   type FakeVisitor,
   newPrefix,
+  quietWheel,
   SLOTS,
   WHEEL,
 } from './fixture.ts';
@@ -267,7 +268,7 @@ describe.concurrent('a replica that stops', () => {
     'makes another one repeat the last turn of the slots whose calls were waiting',
     async ({ onTestFinished }) => {
       const prefix = newPrefix();
-      const wheel = { intervalMs: 900_000, slots: 4 };
+      const wheel = quietWheel(4);
       const [leaving, staying] = [
         await aSchedule(server, onTestFinished, { prefix, wheel }),
         await aSchedule(server, onTestFinished, { prefix, wheel }),
