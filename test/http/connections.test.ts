@@ -41,9 +41,10 @@ async function open(app: FastifyInstance, from = '127.0.0.1'): Promise<Socket> {
   return socket;
 }
 
-/** Resolves however it is closed, by a reset as well. */
-const closed = (socket: Socket) =>
-  new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+/** Resolves however it is closed, by a reset as well, and if it is closed already. */
+const closed = async (socket: Socket) => {
+  if (!socket.closed) await new Promise<void>((resolve) => void socket.once('close', resolve));
+};
 
 /** What comes back up to the end of the headers. */
 async function ask(socket: Socket, path: string, ...headers: string[]): Promise<string> {
