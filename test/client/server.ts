@@ -37,7 +37,11 @@ export const reset: Answer = (response) => void response.socket?.resetAndDestroy
 export async function aServer(...answers: Answer[]) {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {
-    const body = (await request.toArray()).join('');
+    const body = await request.toArray().then(
+      (chunks) => chunks.join(''),
+      () => null,
+    );
+    if (body === null) return; // the client has gone away
     const { method, url, headers } = request;
     const one = { method, url, headers, body, at: performance.now() };
     seen.push(one);

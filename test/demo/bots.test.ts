@@ -22,7 +22,8 @@ async function aReplica() {
   const asked: Asked[] = [];
   const silent = { to: '' };
   const server = createServer(async (request, response) => {
-    const body = await text(request);
+    const body = await text(request).catch(() => null);
+    if (body === null) return; // the bot has gone away
     const what = `${request.method} ${request.url}`;
     asked.push({ what, body: body === '' ? null : JSON.parse(body) });
     if (request.method !== silent.to) response.end('{}');

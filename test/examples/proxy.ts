@@ -15,7 +15,11 @@ export async function aProxy(
     const fate = fateOf(method, url);
     if (fate === 'refuse') return void response.writeHead(503, { 'retry-after': '0' }).end();
     if (fate === 'cut') return void response.socket?.resetAndDestroy();
-    const body = (await request.toArray()).join('');
+    const body = await request.toArray().then(
+      (chunks) => chunks.join(''),
+      () => null,
+    );
+    if (body === null) return; // the client has gone away
     const type = headers['content-type'];
     const answer = await fetch(target + url, {
       method,

@@ -24,7 +24,8 @@ export class Collector {
 
   constructor() {
     this.#server = createServer(async (request, response) => {
-      const chunks = await request.toArray();
+      const chunks = await request.toArray().catch(() => null);
+      if (chunks === null) return; // the replica has gone away
       const isOtlp = request.url === '/v1/traces' && request.method === 'POST';
       if (isOtlp) this.spans.push(...spansOf(Buffer.concat(chunks)));
       response.writeHead(isOtlp ? 200 : 404, { 'content-type': 'application/x-protobuf' }).end();

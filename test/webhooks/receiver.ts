@@ -1,6 +1,7 @@
 import { createServer as createPlain, type RequestListener } from 'node:http';
 import { createServer as createSecure } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 
 export const SECRET = `whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`;
@@ -28,8 +29,8 @@ export class Receiver {
 
   constructor(identity?: { readonly certificate: string; readonly key: string }) {
     const listener: RequestListener = async (request, response) => {
-      let body = '';
-      for await (const chunk of request) body += chunk;
+      const body = await text(request).catch(() => null);
+      if (body === null) return; // the sender has gone away
       const headers = request.headers as Record<string, string>;
       const told = { path: request.url ?? '', id: headers['webhook-id'] ?? '' };
       try {
