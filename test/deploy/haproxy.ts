@@ -35,7 +35,8 @@ export class Haproxy {
     });
     this.#child.stdout?.on('data', (data) => this.#add(data));
     this.#child.stderr?.on('data', (data) => this.#add(data));
-    this.#exited = once(this.#child, 'exit').then(([code]) => code as number | null);
+    // Its output has been read to the end then.
+    this.#exited = once(this.#child, 'close').then(([code]) => code as number | null);
   }
 
   get output(): string {

@@ -55,7 +55,7 @@ function aBot(settings: Record<string, string>) {
     },
   });
   onTestFinished(() => void bot.kill('SIGKILL'));
-  const exited = once(bot, 'exit');
+  const closed = once(bot, 'close');
   let output = '';
   for (const stream of [bot.stdout, bot.stderr]) stream.on('data', (chunk) => (output += chunk));
   const said = (text: string) => vi.waitFor(() => expect(output).toContain(text), PATIENCE);
@@ -68,7 +68,7 @@ function aBot(settings: Record<string, string>) {
     },
     async stops() {
       bot.stdin.end();
-      return (await exited)[0];
+      return (await closed)[0];
     },
   };
 }

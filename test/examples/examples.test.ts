@@ -68,8 +68,10 @@ async function wasOwner(output: string) {
   const [id = ''] = /[0-9a-f-]{36}/.exec(output) ?? [];
   const { owner } = await get(`/calls/${id}`);
   expect(owner).toMatch(/^[A-Za-z0-9._-]+-[0-9a-f]{8}$/);
-  const asked = replica.log.filter((line) => line.audit && line.owner === owner);
-  expect(asked.map(({ action }) => action)).toEqual(['own', 'drop-owner']);
+  const asked = () => replica.log.filter((line) => line.audit && line.owner === owner);
+  await vi.waitFor(() => {
+    expect(asked().map(({ action }) => action)).toEqual(['own', 'drop-owner']);
+  });
   expect(await get(`/owners/${owner}`)).toMatchObject({ status: 404 });
 }
 
@@ -103,13 +105,15 @@ test.skipIf(!isThere('python3'))(
   async () => {
     const bot = spawn('python3', ['-u', 'examples/bot.py'], { env: environment(replica.url) });
     onTestFinished(() => void bot.kill('SIGKILL'));
-    const exited = once(bot, 'exit');
+    const closed = once(bot, 'close');
     let output = '';
     bot.stdout.on('data', (chunk) => (output += chunk));
-    await vi.waitFor(() => expect(output.match(/^tracked/gm)).toHaveLength(2), { timeout: 60_000 });
-    const [, second = ''] = output.match(/[0-9a-f-]{36}/g) ?? [];
+    // Unbuffered, Python writes a line in pieces.
+    const ids = () => [...output.matchAll(/^tracked ([0-9a-f-]{36})$/gm)].map(([, id]) => id);
+    await vi.waitFor(() => expect(ids()).toHaveLength(2), { timeout: 60_000 });
+    const [, second] = ids();
     bot.kill('SIGTERM');
-    expect((await exited)[0]).toBe(0);
+    expect((await closed)[0]).toBe(0);
     expect(await get(`/calls/${second}`)).toMatchObject({ state: 'untracked', reason: 'request' });
     await wasOwner(output);
   },
@@ -172,7 +176,7 @@ test('the example of a receiver verifies each event, and handles it once', SLOW,
   const body = JSON.stringify({ id: 'e1', type: 'call.ended', call: { id: 'c1' } });
   expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
   expect(await tell(SECRET, body)).toEqual({ kind: 'delivered' });
-  expect(said).toBe('call.ended c1\n');
+  await vi.waitFor(() => expect(said).toBe('call.ended c1\n'), { timeout: 30_000 });
   const ofOwner = JSON.stringify({ id: 'e2', type: 'owner.lapsed', owner: { owner: 'bot-7' } });
   expect(await tell(SECRET, ofOwner)).toEqual({ kind: 'delivered' });
   const both = 'call.ended c1\nowner.lapsed bot-7\n';

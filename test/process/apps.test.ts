@@ -170,7 +170,8 @@ test(
       async () => expect(await reloads('success')).toBeGreaterThanOrEqual(1),
       PATIENCE,
     );
-    expect((await track(third, { app: 'interpreter' })).status).toBe(201);
+    // 202: Redis was slow, and learns of it later.
+    expect([201, 202]).toContain((await track(third, { app: 'interpreter' })).status);
     await world.goesOn([own, other, third]);
     expect(world.sentBy(third)).toEqual(new Set([clientOf('interpreter')]));
     expect(tenants()).toEqual(

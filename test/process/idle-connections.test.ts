@@ -51,7 +51,8 @@ test(
       expect(calls.status).toBe(200);
       const path = `/calls/${id}/track`;
       const tracked = await replica.request('POST', path, undefined, { authorization });
-      expect(tracked.status).toBe(round === 0 ? 201 : 200);
+      // 202: Redis was slow, and learns of it later.
+      expect([round === 0 ? 201 : 200, 202]).toContain(tracked.status);
       await occupy(replica.url, BATCH);
     }
     const most = LIMITS.maxConnections / 2;
@@ -59,13 +60,18 @@ test(
       const metrics = await (await fetch(`${metricsUrl}/metrics`)).text();
       expect(Number(DROPPED.exec(metrics)?.[1])).toBeGreaterThan(most);
     }, PATIENCE);
-    const lines = replica.log.filter(({ dropped }) => dropped !== undefined);
-    expect(lines[0]).toMatchObject({ level: 'warn', address: '127.0.0.1' });
-    expect(lines.length).toBeLessThan(most / 10);
+    const lines = () => replica.log.filter(({ dropped }) => dropped !== undefined);
+    await vi.waitFor(
+      () => expect(lines()[0]).toMatchObject({ level: 'warn', address: '127.0.0.1' }),
+      PATIENCE,
+    );
+    expect(lines().length).toBeLessThan(most / 10);
 
     await occupy(String(metricsUrl), LIMITS.maxConnections);
     for (const probe of ['livez', 'readyz', 'metrics']) {
-      expect((await fetch(`${metricsUrl}/${probe}`)).status).toBe(200);
+      // With so many connections to accept, a heartbeat to Redis may be late.
+      const status = async () => (await fetch(`${metricsUrl}/${probe}`)).status;
+      await vi.waitFor(async () => expect(await status()).toBe(200), PATIENCE);
     }
     expect(await replica.stop()).toBe(0);
   },

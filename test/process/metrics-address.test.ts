@@ -7,6 +7,8 @@ import { World } from './world.ts';
 
 const redis = redisForFile();
 const SLOW = { timeout: 90_000 };
+/** Redis may be slow for a moment. */
+const PATIENCE = { timeout: 30_000 };
 
 async function newWorld(): Promise<World> {
   const world = await new World().start();
@@ -23,18 +25,25 @@ test(
     const env = { REDIS_URL: redis.url, METRICS_ADDRESS: '127.0.0.1:0', API_KEYS };
     const replica = await world.replica(env).ready();
     const { metricsUrl } = await replica.logged('listening');
-    const metrics = await fetch(`${metricsUrl}/metrics`);
-    expect(metrics.status).toBe(200);
-    expect(await metrics.text()).toContain('callkeeper_store_up 1\n');
+    const metrics = async () => {
+      const answer = await fetch(`${metricsUrl}/metrics`);
+      return [answer.status, await answer.text()];
+    };
+    const up = expect.stringContaining('callkeeper_store_up 1\n');
+    await expect.poll(metrics, PATIENCE).toEqual([200, up]);
     for (const probe of ['livez', 'readyz']) {
-      expect((await fetch(`${metricsUrl}/${probe}`)).status).toBe(200);
+      await expect
+        .poll(async () => (await fetch(`${metricsUrl}/${probe}`)).status, PATIENCE)
+        .toBe(200);
     }
     expect((await fetch(`${metricsUrl}/calls`)).status).toBe(404);
     const authorization = `Bearer ${API_KEYS}`;
     expect((await replica.request('GET', '/metrics', undefined, { authorization })).status).toBe(
       404,
     );
-    expect((await replica.request('GET', '/readyz')).status).toBe(200);
+    await expect
+      .poll(async () => (await replica.request('GET', '/readyz')).status, PATIENCE)
+      .toBe(200);
     expect(await replica.stop()).toBe(0);
     await expect(fetch(`${metricsUrl}/metrics`)).rejects.toThrow();
   },

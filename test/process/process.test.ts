@@ -65,7 +65,6 @@ test('a failure that a library leaves unhandled does not end a replica', SLOW, a
   replica.signal('SIGUSR2');
   const { err } = await replica.logged('unhandled failure');
   expect(err).toMatchObject({ message: 'left alone' });
-  // Redis serves a little earlier than the worker runs.
   await vi.waitFor(async () => {
     expect((await replica.request('GET', '/readyz')).status).toBe(200);
   }, PATIENCE);
@@ -152,6 +151,7 @@ test('a replica that was killed leaves a Redis that the next one takes over', SL
   const killed = await world.replica({}).ready();
   const id = world.simulator.createCall();
   await killed.request('POST', `/calls/${id}/track`);
+  await killed.stored(id);
   killed.signal('SIGKILL');
   await killed.exit();
 
@@ -215,7 +215,9 @@ test('a log that nobody reads stops neither the keepAlives nor the end', SLOW, a
   const posted = () => world.simulator.ledger.of(id).length;
   const before = posted();
   await vi.waitFor(() => expect(posted()).toBeGreaterThan(before + 1), PATIENCE);
-  expect((await replica.request('GET', '/readyz')).status).toBe(200);
+  await vi.waitFor(async () => {
+    expect((await replica.request('GET', '/readyz')).status).toBe(200);
+  }, PATIENCE);
   // By SIGKILL, in the end: Node's own exit would wait for the reader.
   expect(await replica.stop()).toBeNull();
 });

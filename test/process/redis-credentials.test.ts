@@ -79,13 +79,27 @@ const byApp = (front: EntraFront, entra: Simulator) => ({
 
 const readiness = async (replica: Replica) => (await replica.request('GET', '/readyz')).status;
 
-/** Ours, by the real server's numbers. */
-const idsOf = async (front: EntraFront) => (await front.connections()).map(({ id }) => id).sort();
+interface Connection {
+  readonly id: string;
+  readonly name: string;
+}
+/** As the real server numbers them. */
+const idsOf = (connections: readonly Connection[]) => connections.map(({ id }) => id).sort();
 
-/** When all are there: for commands (two), the event feed, and a worker (two). */
-async function settledIds<Id>(ids: () => Promise<Id[]>): Promise<Id[]> {
-  await expect.poll(async () => (await ids()).length, SOON).toBe(5);
-  return await ids();
+/** For commands (two), the event feed, and a worker (two), of which BullMQ names one. */
+const NAMES = [
+  'callkeeper',
+  'callkeeper',
+  'callkeeper-blocking',
+  'callkeeper-blocking',
+  expect.stringMatching(/^\{callkeeper:1\}:/),
+];
+
+/** The connections of a replica when all are there, and none that BullMQ opens and closes again. */
+async function settled(connections: () => Promise<Connection[]>): Promise<string[]> {
+  const names = async () => (await connections()).map(({ name }) => name).sort();
+  await expect.poll(names, SOON).toEqual(NAMES);
+  return idsOf(await connections());
 }
 
 /** Watches `/readyz` until the Redis has seen so many tokens. */
@@ -109,9 +123,9 @@ test(
     const [front, entra] = [await aFront(world), await anEntra(world)];
     const replica = await world.replica({ ...PACE, ...byApp(front, entra) }).ready();
     await expect.poll(() => readiness(replica), SOON).toBe(200);
-    const before = await settledIds(() => idsOf(front));
+    const before = await settled(() => front.connections());
     await outlive(replica, front, EXPIRIES + 1);
-    expect(await idsOf(front)).toEqual(before);
+    expect(idsOf(await front.connections())).toEqual(before);
     expect(front.refused).toBe(0);
     expect(replica.output).not.toContain('Redis does not serve');
     const [token] = entra.ledger.tokens;
@@ -136,9 +150,9 @@ test('a managed identity of the host does as well', PATIENT, async () => {
   };
   const replica = await world.replica({ ...PACE, ...env }).ready();
   await expect.poll(() => readiness(replica), SOON).toBe(200);
-  const before = await settledIds(() => idsOf(front));
+  const before = await settled(() => front.connections());
   await outlive(replica, front, 3);
-  expect(await idsOf(front)).toEqual(before);
+  expect(idsOf(await front.connections())).toEqual(before);
   const query = { resource: 'https://redis.azure.com', client_id: CLIENT };
   expect(machine.asked[0]).toMatchObject({ query });
   expectNoSecrets(replica);
@@ -238,20 +252,21 @@ test('a password that is rotated in REDIS_URL_FILE replaces no connection', PATI
   write('old-one');
   const replica = await world.replica({ ...PACE, REDIS_URL_FILE: path }).ready();
   await expect.poll(() => readiness(replica), SOON).toBe(200);
-  const ids = async () =>
-    [...String(await redis.client.client('LIST')).matchAll(/^id=(\d+) .* user=app /gm)]
-      .map(([, id]) => id)
-      .sort();
-  const before = await settledIds(ids);
+  const connections = async () => {
+    const list = String(await redis.client.client('LIST'));
+    const ours = list.matchAll(/^id=(\d+) .* name=(\S*) .* user=app /gm);
+    return [...ours].map(([, id = '', name = '']) => ({ id, name }));
+  };
+  const before = await settled(connections);
   await user('>new-one');
   write('new-one');
   await replica.logged('the user and the password of Redis were read again');
   await user('<old-one');
   for (let i = 0; i < 20; i++) expect(await readiness(replica)).toBe(200);
-  expect(await ids()).toEqual(before);
+  expect(idsOf(await connections())).toEqual(before);
   // Those that are cut come back with the new one.
   await redis.client.client('KILL', 'USER', 'app');
-  await expect.poll(async () => (await ids()).length, SOON).toBe(5);
+  await expect.poll(async () => (await connections()).length, SOON).toBe(5);
   await expect.poll(() => readiness(replica), SOON).toBe(200);
   for (const secret of ['old-one', 'new-one']) expect(replica.output).not.toContain(secret);
 });

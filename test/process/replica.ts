@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { expect, vi } from 'vitest';
 import { sumOf } from '../metrics/samples.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** For what comes within moments, on a busy machine too. */
+const PATIENCE = { timeout: 60_000, interval: 50 };
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
@@ -25,10 +29,7 @@ export class Replica {
     });
     const reap = () => this.#child.kill('SIGKILL');
     process.once('exit', reap);
-    this.#exited = once(this.#child, 'exit').then(([code]) => {
-      process.removeListener('exit', reap);
-      return code as number | null;
-    });
+    this.#exited = this.#untilExit().finally(() => process.removeListener('exit', reap));
     this.#child.stderr?.on('data', (data) => {
       this.#stderr += data;
     });
@@ -56,11 +57,26 @@ export class Replica {
     }
   }
 
-  /** Resolves once it serves, Redis included. */
+  /** Resolves when `/readyz` says so: the worker runs a little later than Redis serves. */
   async ready(): Promise<this> {
     await this.logged('listening');
     await this.logged('Redis serves');
-    return this;
+    for (;;) {
+      const { status } = await this.request('GET', '/readyz');
+      if (status === 200) return this;
+      await sleep(20);
+    }
+  }
+
+  /**
+   * Resolves when Redis has the call as this replica knows it. If Redis answers later than a replica
+   * with a short interval waits, a request is answered with 202, and a heartbeat writes the call.
+   */
+  async stored(id: string, headers: Readonly<Record<string, string>> = {}): Promise<void> {
+    await vi.waitFor(async () => {
+      const { body } = await this.request('GET', `/calls/${id}`, undefined, headers);
+      expect(body).toMatchObject({ durable: true });
+    }, PATIENCE);
   }
 
   /** Where it listens; '' before it does. */
@@ -115,7 +131,7 @@ export class Replica {
     this.#child.kill(signal);
   }
 
-  /** Its exit code; null where a signal ended it. */
+  /** Its exit code, when its output has been read; null if a signal ended it. */
   exit(): Promise<number | null> {
     return this.#exited;
   }
@@ -123,6 +139,16 @@ export class Replica {
   async stop(): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.signal('SIGTERM');
     return this.#exited;
+  }
+
+  async #untilExit(): Promise<number | null> {
+    const { stdout, stderr } = this.#child;
+    const [log, errors] = [stdout, stderr].map((stream) => stream && once(stream, 'close'));
+    const [code] = await once(this.#child, 'exit');
+    await log;
+    // An embedded redis-server has this open too, and outlives a replica that a signal ended.
+    if (code !== null) await errors;
+    return code as number | null;
   }
 }
 

@@ -25,14 +25,19 @@ test('a call is kept alive from its tracking on, and let go when it is stopped',
   const id = world.simulator.createCall();
 
   const tracked = await replica.request('POST', `/calls/${id}/track`, { labels: { bot: 'echo' } });
-  expect(tracked).toMatchObject({ status: 201, body: { id, state: 'tracked', durable: true } });
+  // 202: Redis was slow, and learns of it later.
+  expect([201, 202]).toContain(tracked.status);
+  expect(tracked.body).toMatchObject({ id, state: 'tracked', durable: tracked.status === 201 });
+  await replica.stored(id);
   await vi.waitFor(() => expect(posts(world, id)).toBeGreaterThanOrEqual(3), PATIENCE);
   expect((await replica.request('GET', `/calls/${id}`)).body.renewedAt).not.toBeNull();
 
-  expect((await replica.request('DELETE', `/calls/${id}/track`)).status).toBe(204);
-  const before = posts(world, id);
+  expect([204, 202]).toContain((await replica.request('DELETE', `/calls/${id}/track`)).status);
   const other = world.simulator.createCall();
   await replica.request('POST', `/calls/${other}/track`);
+  // By then a request that was under way has arrived.
+  await vi.waitFor(() => expect(posts(world, other)).toBeGreaterThanOrEqual(1), PATIENCE);
+  const before = posts(world, id);
   // Two whole turns of the wheel, told by another call that goes on.
   await vi.waitFor(() => expect(posts(world, other)).toBeGreaterThanOrEqual(4), PATIENCE);
   expect(posts(world, id)).toBe(before);
@@ -44,7 +49,7 @@ test('a call that Graph says is over is dropped and never asked for again', SLOW
   const replica = await world.replica({ REDIS_URL: redis.url }).ready();
   const id = world.simulator.createCall();
   await replica.request('POST', `/calls/${id}/track`);
-  await vi.waitFor(() => expect(posts(world, id)).toBe(1), PATIENCE);
+  await vi.waitFor(() => expect(posts(world, id)).toBeGreaterThanOrEqual(1), PATIENCE);
   world.simulator.endCall(id);
 
   await replica.logged('call ended');
@@ -186,10 +191,10 @@ test(
     const ids = Array.from({ length: 5 }, () => world.simulator.createCall());
     // No first keepAlive is answered.
     world.simulator.graphFaults.set({ kind: 'hang', callIds: ids });
-    const results = await Promise.all(ids.map((id) => a.request('POST', `/calls/${id}/track`)));
+    await Promise.all(ids.map((id) => a.request('POST', `/calls/${id}/track`)));
+    await Promise.all(ids.map((id) => a.stored(id)));
     a.signal('SIGKILL');
     await a.exit();
-    for (const { status } of results) expect(status).toBe(201);
     world.simulator.graphFaults.clear();
 
     await vi.waitFor(() => {
