@@ -5,7 +5,7 @@ import process from 'node:process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
-const PATIENCE = { timeout: 20_000, interval: 50 };
+const PATIENCE = { timeout: 60_000, interval: 50 };
 
 interface Run {
   readonly child: ChildProcess;
@@ -79,7 +79,7 @@ async function expectNothingLeft({ isAlive, output }: Run): Promise<void> {
 
 describe('the demo', () => {
   test('keeps calls alive by two replicas, ends by itself and leaves nothing', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const demo = run('--seconds', '15');
     await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
@@ -96,7 +96,7 @@ describe('the demo', () => {
   });
 
   test('starts a replica again that died, and leaves nothing when it is interrupted', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const demo = run();
     await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
@@ -167,7 +167,7 @@ describe('the demo', () => {
     expect(shown.length, shown.join('\n')).toBeLessThanOrEqual(24);
   });
 
-  test('leaves nothing when it is killed', { timeout: 60_000 }, async () => {
+  test('leaves nothing when it is killed', { timeout: 120_000 }, async () => {
     const demo = run();
     await vi.waitFor(() => expect(demo.output()).toContain('Starting two replicas'), PATIENCE);
     demo.child.kill('SIGKILL');
@@ -175,7 +175,7 @@ describe('the demo', () => {
   });
 
   test('leaves nothing when nobody reads what it prints any more', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const demo = run();
     await vi.waitFor(() => expect(demo.output()).toMatch(/ tracked /), PATIENCE);
