@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import type { Dispatcher } from 'undici';
 import type { Outcome } from '../calls/outcome.ts';
+import type { Clock } from '../calls/ports.ts';
 import { type Classification, classify } from './classify.ts';
 import { answerError, type Sent, silenceError } from './evidence.ts';
-import { type Answer, ExchangeError } from './exchange.ts';
+import { type Answer, ExchangeError, exchange, type Limits } from './exchange.ts';
+import { type KeepAliveEndpoint, keepAliveRequest } from './keep-alive-request.ts';
 
 /** One request and its answer; `answer` is null if none came. */
 export interface Attempt {
@@ -11,8 +15,26 @@ export interface Attempt {
   readonly outcome: Outcome;
 }
 
+/** Sends one keepAlive. Never rejects if no answer came: that is an outcome too. */
+export async function attempt(
+  endpoint: KeepAliveEndpoint,
+  what: { readonly callId: string; readonly token: string | null; readonly userAgent: string },
+  by: { readonly dispatcher: Dispatcher; readonly limits: Limits; readonly clock: Clock },
+): Promise<Attempt> {
+  const clientRequestId = randomUUID();
+  const request = keepAliveRequest(endpoint, { ...what, clientRequestId });
+  const sentAt = by.clock.now();
+  const answer = await exchange(by.dispatcher, request, by.limits).catch(toExchangeError);
+  return toAttempt(answer, { sentAt, answeredAt: by.clock.now(), clientRequestId }, request.origin);
+}
+
+function toExchangeError(error: unknown): ExchangeError {
+  if (error instanceof ExchangeError) return error;
+  throw error;
+}
+
 /** @param origin where the request went */
-export function toAttempt(answer: Answer | ExchangeError, sent: Sent, origin: string): Attempt {
+function toAttempt(answer: Answer | ExchangeError, sent: Sent, origin: string): Attempt {
   if (!(answer instanceof ExchangeError)) {
     const classification = classify(answer, sent.answeredAt);
     return { classification, sent, answer, outcome: toOutcome(classification, answer, sent) };

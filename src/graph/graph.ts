@@ -1,33 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Call, CallError } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock, KeepAliveSender, Random } from '../calls/ports.ts';
 import type { App } from './app.ts';
-import { type Attempt, toAttempt } from './attempt.ts';
+import { type Attempt, attempt } from './attempt.ts';
+import type { Classification } from './classify.ts';
 import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
 import { answerError, silenceError } from './evidence.ts';
-import { ExchangeError, exchange } from './exchange.ts';
-import {
-  type KeepAliveEndpoint,
-  keepAliveEndpoint,
-  keepAliveRequest,
-} from './keep-alive-request.ts';
+import { type KeepAliveEndpoint, keepAliveEndpoint } from './keep-alive-request.ts';
 import { isUnknownTenant, TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
 export type { Proxies } from './connections.ts';
 
-export type RequestOutcome =
-  | 'renewed'
-  | 'ended'
-  | 'throttled'
-  | 'refused'
-  | 'unauthorized'
-  | 'not_found'
-  | 'foreign'
-  | 'failed';
+export type RequestOutcome = Classification['kind'];
 
 /** Called for each request to Graph and each token request. Must not throw. */
 export interface GraphObserver {
@@ -147,20 +134,18 @@ export class Graph implements KeepAliveSender {
   async #post(endpoint: KeepAliveEndpoint, call: Call, token: string): Promise<Attempt> {
     const { clock, observer, timeouts, userAgent } = this.#options;
     const { fresh, pooled } = this.#connections;
-    const clientRequestId = randomUUID();
-    const parts = { callId: call.id, token, clientRequestId, userAgent };
-    const request = keepAliveRequest(endpoint, parts);
     const startedAt = performance.now();
-    const sentAt = clock.now();
-    const answer = await exchange(
-      wantsNewConnection(call.lastError) ? fresh : pooled,
-      request,
-      keepAliveLimits(timeouts),
-    ).catch(toExchangeError);
-    const sent = { sentAt, answeredAt: clock.now(), clientRequestId };
-    const attempt = toAttempt(answer, sent, request.origin);
-    observer.requestDone(attempt.classification.kind, performance.now() - startedAt, call.app);
-    return attempt;
+    const sent = await attempt(
+      endpoint,
+      { callId: call.id, token, userAgent },
+      {
+        dispatcher: wantsNewConnection(call.lastError) ? fresh : pooled,
+        limits: keepAliveLimits(timeouts),
+        clock,
+      },
+    );
+    observer.requestDone(sent.classification.kind, performance.now() - startedAt, call.app);
+    return sent;
   }
 
   #withoutToken(app: App, error: TokenError): Outcome {
@@ -203,11 +188,6 @@ const UNSENT: ReadonlySet<string | null> = new Set([
 
 function byName(apps: readonly App[]): ReadonlyMap<string, Target> {
   return new Map(apps.map((app) => [app.name, { app, endpoint: keepAliveEndpoint(app) }]));
-}
-
-function toExchangeError(error: unknown): ExchangeError {
-  if (error instanceof ExchangeError) return error;
-  throw error;
 }
 
 function describeToken(app: App, error: TokenError): string {

@@ -3,11 +3,10 @@ import { pino } from 'pino';
 import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { App } from './app.ts';
-import { type Attempt, toAttempt } from './attempt.ts';
+import { type Attempt, attempt } from './attempt.ts';
 import { claimsIn } from './claims.ts';
 import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
-import { ExchangeError, exchange } from './exchange.ts';
-import { keepAliveEndpoint, keepAliveRequest } from './keep-alive-request.ts';
+import { keepAliveEndpoint } from './keep-alive-request.ts';
 import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
 
@@ -56,8 +55,8 @@ export class Prober {
   async probe(app: App): Promise<Probe> {
     const token = await this.#tokens.of(app, app.tenantId).get().catch(toTokenError);
     const hasNone = token instanceof TokenError;
-    const attempt = await this.#post(app, hasNone ? null : token);
-    return { token: hasNone ? token : { roles: rolesIn(token) }, attempt };
+    const sent = await this.#post(app, hasNone ? null : token);
+    return { token: hasNone ? token : { roles: rolesIn(token) }, attempt: sent };
   }
 
   async close(): Promise<void> {
@@ -66,14 +65,13 @@ export class Prober {
 
   async #post(app: App, token: string | null): Promise<Attempt> {
     const { clock, timeouts, userAgent } = this.#options;
-    const clientRequestId = randomUUID();
     // 122 random bits, so no such call exists.
-    const parts = { callId: randomUUID(), token, clientRequestId, userAgent };
-    const request = keepAliveRequest(keepAliveEndpoint(app), parts);
-    const sentAt = clock.now();
-    const limits = keepAliveLimits(timeouts);
-    const answer = await exchange(this.#connections.fresh, request, limits).catch(toExchangeError);
-    return toAttempt(answer, { sentAt, answeredAt: clock.now(), clientRequestId }, request.origin);
+    const callId = randomUUID();
+    return await attempt(
+      keepAliveEndpoint(app),
+      { callId, token, userAgent },
+      { dispatcher: this.#connections.fresh, limits: keepAliveLimits(timeouts), clock },
+    );
   }
 }
 
@@ -90,10 +88,5 @@ export function rolesIn(token: string): readonly string[] | null {
 
 function toTokenError(error: unknown): TokenError {
   if (error instanceof TokenError) return error;
-  throw error;
-}
-
-function toExchangeError(error: unknown): ExchangeError {
-  if (error instanceof ExchangeError) return error;
   throw error;
 }
