@@ -1,6 +1,6 @@
 import { stopOf } from './call.ts';
+import { generationAt, type Moment, newGeneration } from './generation.ts';
 import type { OwnerName } from './owner.ts';
-import type { Random } from './ports.ts';
 import type { VisibleApps } from './principal.ts';
 import {
   ALL_APPS,
@@ -15,11 +15,6 @@ import {
   type Tracking,
 } from './record.ts';
 import type { ConfiguredApps, TrackRequest } from './track-request.ts';
-
-export interface Moment {
-  readonly now: number;
-  readonly random: Random;
-}
 
 /**
  * The tracking that a request makes. Fields that the request does not name stay as they were. A
@@ -186,21 +181,4 @@ function stopOfTracking(
 ): CallRecord {
   const stop: Stop = { generation, at, reason, resultInfo: null };
   return { ...emptyRecord(id), stops: { [ALL_APPS]: stop } };
-}
-
-/**
- * Generations sort by their instant, and after all known ones, whatever the clock says. A random
- * part distinguishes those that two replicas make in the same ms.
- */
-export function newGeneration({ now, random }: Moment, { tracking, stops }: CallRecord): string {
-  const chance = Math.floor(random() * 36 ** 4);
-  const fresh = generationAt(now) + chance.toString(36).padStart(4, '0');
-  const known = [tracking, ...Object.values(stops)].map((word) => word?.generation ?? '');
-  const last = known.sort().at(-1) ?? '';
-  return fresh > last ? fresh : `${last}0`;
-}
-
-/** Generations from before this instant (epoch ms) sort before the result. */
-function generationAt(instant: number): string {
-  return instant.toString(36).padStart(9, '0');
 }

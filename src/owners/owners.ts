@@ -1,4 +1,3 @@
-import { CursorError } from '../calls/listing.ts';
 import {
   describeOwner,
   drop,
@@ -7,7 +6,6 @@ import {
   type Owner,
   type OwnerName,
   type OwnerRecord,
-  type OwnerState,
   ownerId,
   ownerState,
   renewal,
@@ -17,6 +15,7 @@ import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { type ConfiguredApps, faultOfApp, type Invalid } from '../calls/track-request.ts';
 import { type Forbidden, forbidden } from '../calls/visible-apps.ts';
 import { type Leases, whyFull } from './lease-limit.ts';
+import { type OwnerPage, type OwnerQuery, pageOf, startOf } from './owner-page.ts';
 
 /** The calls of owners, as this replica knows them, by the owner's id. */
 export interface OwnedCalls {
@@ -38,19 +37,6 @@ export interface OwnersDeps {
   readonly leaseContext: () => Omit<LeaseContext, 'now'>;
   readonly currentApps: () => ConfiguredApps;
   readonly visibleApps: VisibleApps;
-}
-
-export interface OwnerQuery {
-  readonly app?: string | undefined;
-  readonly state?: OwnerState | undefined;
-  readonly limit: number;
-  /** The `next` of the previous page. */
-  readonly cursor?: string | undefined;
-}
-
-export interface OwnerPage {
-  readonly owners: readonly Owner[];
-  readonly next: string | null;
 }
 
 export interface TooMany {
@@ -129,21 +115,12 @@ export class Owners {
 
   /**
    * The owners that have a lease or calls, sorted by name; lost ones only if `state` asks for them.
-   * Rejects with {@link CursorError} if the cursor is invalid.
+   * Rejects with `CursorError` if the cursor is invalid.
    */
-  async list({ app, state, limit, cursor }: OwnerQuery): Promise<OwnerPage> {
-    const after = cursor === undefined ? '' : parseCursor(cursor);
-    const wanted = (await this.#all(state === 'lost'))
-      .filter((owner) => isWithin(this.#deps.visibleApps, owner.app))
-      .filter((owner) => app === undefined || owner.app === app)
-      .filter((owner) => state === undefined || owner.state === state)
-      .map((owner) => ({ id: ownerId(owner), owner }))
-      .filter(({ id }) => id > after)
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
-    const page = wanted.slice(0, limit);
-    const last = page.at(-1);
-    const next = last && wanted.length > limit ? formatCursor(last.id) : null;
-    return { owners: page.map(({ owner }) => owner), next };
+  async list(query: OwnerQuery): Promise<OwnerPage> {
+    const after = startOf(query);
+    const owners = await this.#all(query.state === 'lost');
+    return pageOf(owners, query, this.#deps.visibleApps, after);
   }
 
   async drop(name: string, app: string | undefined): Promise<Dropped> {
@@ -210,14 +187,4 @@ function hasLease(record: OwnerRecord): boolean {
 
 function ofLaterVersion(name: string): StoreUnavailableError {
   return new StoreUnavailableError(`a later version of Callkeeper wrote the owner ${name}`);
-}
-
-function parseCursor(text: string): string {
-  const id = Buffer.from(text, 'base64url').toString();
-  if (!id.includes('@')) throw new CursorError('must be the `next` of another page');
-  return id;
-}
-
-function formatCursor(id: string): string {
-  return Buffer.from(id).toString('base64url');
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Call, callOf, type RemovedCall } from '../../src/calls/call.ts';
+import { newGeneration } from '../../src/calls/generation.ts';
 import { merge } from '../../src/calls/merge.ts';
 import {
   ALL_APPS,
@@ -14,7 +15,6 @@ import {
   inTenant,
   isElsewhere,
   isOfAnotherTenant,
-  newGeneration,
   saysTheSame,
   stopWord,
   trackingOver,

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { stopOf } from '../../src/calls/call.ts';
+import { newGeneration } from '../../src/calls/generation.ts';
 import { believeOwner, mergeOwners } from '../../src/calls/merge.ts';
 import {
   drop,
@@ -10,7 +11,6 @@ import {
   renewal,
 } from '../../src/calls/owner.ts';
 import { type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
-import { newGeneration } from '../../src/calls/words.ts';
 import { LeaseExpirer } from '../../src/owners/lease-expirer.ts';
 import { ownerKeys, slotKeys } from '../../src/store/keys.ts';
 import { LocalRegistry } from '../../src/store/local-registry.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { pino } from 'pino';
+import { newGeneration } from '../../../src/calls/generation.ts';
 import { ALL_APPS, type CallRecord, emptyRecord, removedOf } from '../../../src/calls/record.ts';
 import type { Wheel } from '../../../src/calls/wheel.ts';
-import { newGeneration } from '../../../src/calls/words.ts';
 import { connectFast } from '../../../src/store/connection.ts';
 import { slotKeys } from '../../../src/store/keys.ts';
 import { encodeRecord } from '../../../src/store/record-codec.ts';
