@@ -25,6 +25,9 @@ export interface PlanContext {
   readonly retryGraceMs?: number;
 }
 
+/** The parts of a plan's context that stay the same. */
+export type PlanTimings = Omit<PlanContext, 'now' | 'settledNow'>;
+
 export interface VisitContext extends PlanContext {
   /** The planned instant of the turn, not when the visit began. */
   readonly turnAt: number;

@@ -1,5 +1,5 @@
 import { type Call, REMEMBERED_MS } from './call.ts';
-import { type PlanContext, planVisit } from './plan.ts';
+import { type PlanTimings, planVisit } from './plan.ts';
 import type { CallKeeper, SettledClock, Slots } from './ports.ts';
 import { slotWidthMs, type Wheel } from './wheel.ts';
 
@@ -8,8 +8,7 @@ export interface VisitorDeps {
   readonly keeper: CallKeeper;
   readonly clock: SettledClock;
   readonly wheel: Wheel;
-  /** The parts of a plan's context that stay the same. */
-  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly timings: PlanTimings;
 }
 
 export type Visits = Pick<Visitor, 'visitSlot'>;

@@ -1,4 +1,4 @@
-import type { PlanContext } from '../calls/plan.ts';
+import type { PlanTimings } from '../calls/plan.ts';
 import type { CallKeeper } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { Schedule } from '../schedule/schedule.ts';
@@ -19,7 +19,7 @@ export interface ScheduleNeeds {
   readonly shared: RedisRegistry;
   readonly slots: RegistrySlots;
   readonly keeper: CallKeeper;
-  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly timings: PlanTimings;
   readonly visitor: Visits;
   readonly tracing: Pick<Tracing, 'telemetry'> | null;
 }

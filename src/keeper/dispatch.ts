@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { trackedCallOf } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import { hasEnded, type PlanContext } from '../calls/plan.ts';
+import { hasEnded, type PlanTimings } from '../calls/plan.ts';
 import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
 import { faredBy } from './fared.ts';
@@ -21,8 +21,7 @@ export interface DispatchOptions {
   readonly clock: SettledClock;
   /** Monotonic, in ms. */
   readonly uptime: () => number;
-  /** The parts of a plan's context that stay the same. */
-  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly timings: PlanTimings;
   readonly log: Pick<Logger, 'error'>;
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */

@@ -2,15 +2,14 @@ import type { Logger } from 'pino';
 import { type Call, callOf, type RemovedCall } from '../calls/call.ts';
 import { type LearnContext, learnedFrom, learnedFromClock } from '../calls/learn.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import type { PlanContext } from '../calls/plan.ts';
+import type { PlanTimings } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock } from '../calls/ports.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { Batches } from './batches.ts';
 import type { Pending } from './pending.ts';
 
 export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'> {
-  /** The parts of a plan's context that stay the same. */
-  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly timings: PlanTimings;
   readonly registry: CallRegistry;
   readonly clock: SettledClock;
   /** How long a write waits for more outcomes, in ms. */

@@ -1,5 +1,5 @@
 import { type Call, trackedCallOf } from '../calls/call.ts';
-import { lookAgainAt, type PlanContext, planVisit } from '../calls/plan.ts';
+import { lookAgainAt, type PlanTimings, planVisit } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
@@ -10,8 +10,7 @@ export interface PlannerOptions {
   readonly registry: Pick<CallRegistry, 'read'>;
   readonly clock: SettledClock;
   readonly wheel: Wheel;
-  /** The parts of a plan's context that stay the same. */
-  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly timings: PlanTimings;
   readonly policy: RetryPolicy;
   readonly onFatal?: (error: Error) => void;
   /** The call is due, or its `trackUntil` has come. */

@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
-import { type PlanContext, planVisit, wasVisited } from '../calls/plan.ts';
+import { type PlanTimings, planVisit, wasVisited } from '../calls/plan.ts';
 import type { CallKeeper, SettledClock, Slots } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { turnAfter, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
 
 export interface WatchOptions {
   readonly wheel: Wheel;
-  /** The parts of a plan's context that stay the same. */
-  readonly timings: Omit<PlanContext, 'now' | 'settledNow'>;
+  readonly timings: PlanTimings;
   readonly clock: SettledClock;
   /** How long after its turn a slot is checked, in ms. */
   readonly graceMs: number;
