@@ -3,12 +3,9 @@ import type { Redis } from 'ioredis';
 import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
 import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
 import { type ConnectionOptions, createForEndpoint } from './client.ts';
-import { PROBE_KEY } from './keys.ts';
+import { PROBE_KEY, PROBE_MS } from './keys.ts';
 import { modeOf, parseInfo } from './supported.ts';
 import { type UnsupportedRedis, UnsupportedRedisError } from './unsupported.ts';
-
-/** How long the key of a probe lives, in ms. */
-const PROBE_MS = 1_000;
 
 type Seen =
   | { readonly kind: 'fine' }

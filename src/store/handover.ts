@@ -51,7 +51,7 @@ export class Handover {
 
   async release(): Promise<void> {
     const { redis, replica } = this.#options;
-    await redis.unlockSlot(FORWARDING_KEY, replica);
+    await redis.releaseLock(FORWARDING_KEY, replica);
   }
 
   /**

@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import { durationText } from '../calls/wording.ts';
 import type { Cause } from './cause.ts';
 import { Emitter } from './emitter.ts';
 import type { Membership } from './membership.ts';
+import { isRefusal, OtherWheelError } from './refusal.ts';
 import type { Servers } from './servers.ts';
-import { UnsupportedRedisError } from './unsupported.ts';
 
 export interface RedisLinkOptions {
   readonly servers: Pick<
@@ -40,19 +39,6 @@ export interface LinkEvents {
 
 export interface Recovered {
   readonly isFirst: boolean;
-}
-
-/** Living replicas of this Redis have another interval. */
-export class OtherWheelError extends Error {
-  readonly code = 'OTHER_WHEEL';
-  constructor(laidMs: number, intervalMs: number, others: readonly string[]) {
-    super(
-      `${others.join(', ')} keep calls alive every ${durationText(laidMs)} on this Redis; ` +
-        `this replica is configured for every ${durationText(intervalMs)}. Give all replicas the same ` +
-        'KEEPALIVE_INTERVAL, or stop the others first.',
-    );
-    this.name = 'OtherWheelError';
-  }
 }
 
 /**
@@ -196,8 +182,4 @@ export class RedisLink extends Emitter<LinkEvents> {
     this.#logged.add(cause.code);
     log.warn({ code: cause.code, fix: cause.fix }, `Redis does not serve: ${cause.what}`);
   }
-}
-
-function isRefusal(error: unknown): error is Error {
-  return error instanceof OtherWheelError || error instanceof UnsupportedRedisError;
 }

@@ -5,7 +5,7 @@ import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts
 import { connectFast } from './connection.ts';
 import { withCredentials } from './credentials.ts';
 import { diagnose } from './diagnosis.ts';
-import { PROBE_KEY } from './keys.ts';
+import { PROBE_KEY, PROBE_MS } from './keys.ts';
 import { type Info, parseInfo } from './supported.ts';
 
 export interface RedisProbe {
@@ -24,9 +24,6 @@ export interface ServerProbe {
   /** Its clock, and this machine's clock before and after the request; epoch ms. */
   readonly clock: { readonly at: number; readonly sentAt: number; readonly answeredAt: number };
 }
-
-/** How long the key of a probe lives, in ms. */
-const PROBE_MS = 1_000;
 
 /**
  * Probes the Redis of REDIS_URL, and writes a key that expires in a second. Rejects with

@@ -40,8 +40,8 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now + ${MOST_BELIEVED_MS}, '+inf'
 return {'joined', ARGV[3], redis.call('ZRANGE', KEYS[2], 0, -1), laid and 0 or 1, now, tonumber(since)}
 `;
 
-/** KEYS: lock. ARGV: the key to it. */
-const unlockSlot = `
+/** KEYS: lock. ARGV: holder. */
+const releaseLock = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `;
@@ -60,7 +60,7 @@ return 1
 
 export const SCRIPTS = {
   holdLock: { lua: holdLock, numberOfKeys: 1 },
-  unlockSlot: { lua: unlockSlot, numberOfKeys: 1 },
+  releaseLock: { lua: releaseLock, numberOfKeys: 1 },
   joinWheel: { lua: joinWheel, numberOfKeys: 3 },
 };
 
@@ -76,7 +76,7 @@ export type JoinReply = [
 declare module 'ioredis' {
   interface RedisCommander<Context> {
     holdLock(lock: string, holder: string, forMs: number): Result<number, Context>;
-    unlockSlot(lock: string, key: string): Result<number, Context>;
+    releaseLock(lock: string, holder: string): Result<number, Context>;
     joinWheel(
       wheel: string,
       replicas: string,
