@@ -1,4 +1,4 @@
-import { periods } from '../calls/periods.ts';
+import { durationsFor } from '../calls/durations.ts';
 import { type Config, ConfigError, readConfig } from '../config/config.ts';
 import { environmentWarnings, readEnvironment } from '../config/environment.ts';
 import { cloudWarnings, describeSettings } from '../config/in-force.ts';
@@ -68,7 +68,7 @@ const CORRECT = 'Correct the environment: see docs/configuration.md.';
 
 /** Runs all at once; prints them in order. */
 async function* look(config: Config, about: Finding[]): AsyncGenerator<Finding[]> {
-  const { graph: timeouts, skewMs } = periods(config.intervalMs, config.deadlineMs);
+  const { graph: timeouts, skewMs } = durationsFor(config.intervalMs, config.deadlineMs);
   const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };
   const userAgent = `callkeeper/${readVersion()}`;
   const connections = config.graphConnections;

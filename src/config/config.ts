@@ -1,4 +1,4 @@
-import { latestCatchUpMs, periods } from '../calls/periods.ts';
+import { durationsFor, latestCatchUpMs } from '../calls/durations.ts';
 import { SLOTS } from '../calls/wheel.ts';
 import { durationText } from '../calls/wording.ts';
 import type { Proxies } from '../graph/connections.ts';
@@ -52,7 +52,7 @@ export interface NotificationsJwt {
  */
 function leastOwnerGraceMs(intervalMs: number): number {
   if (Number.isNaN(intervalMs)) return 0;
-  return Math.ceil(periods(intervalMs, 3 * intervalMs).believedMs / 1_000) * 1_000;
+  return Math.ceil(durationsFor(intervalMs, 3 * intervalMs).believedMs / 1_000) * 1_000;
 }
 
 function readOwnerGrace(read: EnvReader, intervalMs: number): number {

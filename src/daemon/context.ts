@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { periods } from '../calls/periods.ts';
+import { durationsFor } from '../calls/durations.ts';
 import { retryPolicy } from '../calls/retry.ts';
 import { SharedClock } from '../calls/shared-clock.ts';
 import { SLOTS } from '../calls/wheel.ts';
@@ -24,9 +24,9 @@ export type Context = ReturnType<typeof createContext>;
 export function createContext(options: DaemonOptions) {
   const { config, version, log } = options;
   const { intervalMs, deadlineMs } = config;
-  const period = periods(intervalMs, deadlineMs);
+  const durations = durationsFor(intervalMs, deadlineMs);
   const wheel = { intervalMs, slots: SLOTS };
-  const clock = new SharedClock(period.skewMs, deadlineMs);
+  const clock = new SharedClock(durations.skewMs, deadlineMs);
   const metrics = new Metrics({ version, wheel, deadlineMs, clock });
   const logObserver = new LogObserver(log);
   const replica = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`;
@@ -37,7 +37,7 @@ export function createContext(options: DaemonOptions) {
     deadlineMs,
     /** How long removed calls are remembered and compared with Redis. */
     rememberMs: 2 * deadlineMs,
-    period,
+    durations,
     policy: retryPolicy(intervalMs, deadlineMs),
     clock,
     random: Math.random,
@@ -48,6 +48,6 @@ export function createContext(options: DaemonOptions) {
     observer: tellAll([metrics, logObserver, diary]),
     ownerObserver: logObserver,
     /** How files are watched for changes. */
-    watched: { pollMs: period.filesPollMs, clock, log },
+    watched: { pollMs: durations.filesPollMs, clock, log },
   };
 }

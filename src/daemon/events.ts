@@ -17,19 +17,19 @@ export interface EventsNeeds {
 
 /** The events of all replicas: the feed keeps this replica fresh by them, and readers follow the log. */
 export function openEvents(context: Context, needs: EventsNeeds) {
-  const { period, clock, metrics } = context;
+  const { durations, clock, metrics } = context;
   const { redis, connectBlocking, local, localOwners, keeper } = needs;
   const eventLog = new StreamedEventLog({ redis, clock });
   const feed = new EventFeed({
     ...context,
     read: redis,
-    block: connectBlocking(period.heartbeatMs),
+    block: connectBlocking(durations.heartbeatMs),
     local,
     owners: localOwners,
     eventLog,
-    blockMs: Math.ceil(period.heartbeatMs),
+    blockMs: Math.ceil(durations.heartbeatMs),
     // The replica that tracked the call makes its first keepAlive, unless it dies or stops first.
-    onTracked: (call: Call) => keeper.plan([call], period.retryGraceMs),
+    onTracked: (call: Call) => keeper.plan([call], durations.retryGraceMs),
     onUnreadable: () => metrics.unreadableValue(),
   });
   return { eventLog, feed, [Symbol.asyncDispose]: async () => feed.stop() };

@@ -3,12 +3,12 @@ import type { Context } from './context.ts';
 
 /** Microsoft Graph. */
 export function openGraph(context: Context) {
-  const { config, period, policy, metrics, clock } = context;
+  const { config, durations, policy, metrics, clock } = context;
   const graph = new Graph({
     ...context,
     apps: config.apps,
     connections: config.graphConnections,
-    timeouts: period.graph,
+    timeouts: durations.graph,
     proxy: config.proxy,
     observer: metrics,
     reserveMs: policy.reserveMs,
@@ -16,7 +16,7 @@ export function openGraph(context: Context) {
   /** How signing keys for tokens are fetched: over the same proxies as tokens. */
   const keyFetching = {
     fetch: (url: string, init: RequestInit) => graph.fetch(url, init),
-    timeoutMs: period.graph.connectMs,
+    timeoutMs: durations.graph.connectMs,
     now: () => clock.now(),
   };
   return { graph, keyFetching, [Symbol.asyncDispose]: () => graph.close() };

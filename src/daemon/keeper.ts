@@ -15,16 +15,16 @@ export interface KeeperNeeds {
 
 /** The keeper of this replica, and the visitor that hands it the calls of a slot. */
 export function openKeeper(context: Context, { graph, registry, slots, tracing }: KeeperNeeds) {
-  const { config, clock, wheel, deadlineMs, period, policy } = context;
+  const { config, clock, wheel, deadlineMs, durations, policy } = context;
   const { intervalMs } = wheel;
-  const timings = { intervalMs, deadlineMs, skewMs: period.skewMs, firstMs: policy.firstMs };
+  const timings = { intervalMs, deadlineMs, skewMs: durations.skewMs, firstMs: policy.firstMs };
   const keeper = new Keeper({
     ...context,
     registry,
     timings,
     sender: tracing ? tracing.sender(graph) : graph,
     places: config.graphConnections,
-    requestMs: period.graph.totalMs,
+    requestMs: durations.graph.totalMs,
     uptime: () => performance.now(),
     bind: tracing ? tracing.bind : null,
   });

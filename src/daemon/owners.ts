@@ -37,7 +37,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** The owners of calls: their registry, what bots can ask of it, and the watch over leases. */
 export function openOwners(context: Context, needs: OwnersNeeds) {
-  const { period, clock, ownerObserver } = context;
+  const { durations, clock, ownerObserver } = context;
   const { registry: callRegistry, owned, calls, apps } = needs;
   const { local, shared, registry, owners } = createRegistry(context, needs);
   const leaseContext = () => owners.leaseContext();
@@ -47,7 +47,7 @@ export function openOwners(context: Context, needs: OwnersNeeds) {
     calls: callRegistry,
     owned,
     clock,
-    skewMs: period.skewMs,
+    skewMs: durations.skewMs,
     leaseContext,
     onLost: (record, stopped) => ownerObserver.lost(owners.describe(record), stopped),
   });
@@ -74,9 +74,9 @@ export function openOwners(context: Context, needs: OwnersNeeds) {
 }
 
 function createRegistry(context: Context, needs: OwnersNeeds) {
-  const { config, wheel, period, clock } = context;
+  const { config, wheel, durations, clock } = context;
   const { redis, link, owned, membership } = needs;
-  const { skewMs } = period;
+  const { skewMs } = durations;
   const { ownerGraceMs: graceMs } = config;
   const local = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
@@ -141,12 +141,12 @@ class OwnerNews {
 type Created = ReturnType<typeof createRegistry> & { readonly expirer: LeaseExpirer };
 
 function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Created) {
-  const { wheel, period } = context;
+  const { wheel, durations } = context;
   const sync = new OwnerSync({
     ...context,
     ...created,
     redis,
-    holdMs: period.believedMs,
+    holdMs: durations.believedMs,
     slots: SLOTS,
     keptMs: DAY_MS,
   });
@@ -158,7 +158,7 @@ function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Cr
     isUp: () => link.up,
     isAhead: () => sync.isAhead,
     hold: () => sync.holdLock(),
-    lookMs: period.heartbeatMs,
+    lookMs: durations.heartbeatMs,
     syncMs: wheel.intervalMs,
   });
 }

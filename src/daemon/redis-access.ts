@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { GraphTimeouts } from '../calls/periods.ts';
+import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Clock, Random } from '../calls/ports.ts';
 import type { Config } from '../config/config.ts';
 import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';

@@ -11,18 +11,18 @@ const WORKER_BLOCK_MS = 10_000;
 
 /** The connections to Redis, and the link that says whether it serves. */
 export async function openRedis(context: Context) {
-  const { config, period, log } = context;
+  const { config, durations, log } = context;
   await using opening = new AsyncDisposableStack();
   const embedded = config.redisUrl === null ? new EmbeddedRedis(config.dataDir, log) : null;
   opening.defer(() => embedded?.stop());
   const url = config.redisUrl ?? (await embedded?.start()) ?? '';
-  const access = buildRedisAccess({ ...context, timeouts: period.graph });
+  const access = buildRedisAccess({ ...context, timeouts: durations.graph });
   opening.defer(() => access.stop());
   const connection = {
     url,
     credentials: access.credentials,
     tlsServername: config.redisTlsServername,
-    timeoutMs: period.redisTimeoutMs,
+    timeoutMs: durations.redisTimeoutMs,
     log,
   };
   const redis = connectFast(connection);
@@ -52,13 +52,13 @@ export async function openRedis(context: Context) {
 type Redis = ReturnType<typeof connectFast>;
 
 function createLink(context: Context, redis: Redis, servers: Servers) {
-  const { wheel, period, clock } = context;
+  const { wheel, durations, clock } = context;
   const { intervalMs } = wheel;
   const membership = new Membership({
     ...context,
     redis,
     intervalMs,
-    believedMs: period.believedMs,
+    believedMs: durations.believedMs,
     onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
   });
   const link = new RedisLink({
@@ -66,8 +66,8 @@ function createLink(context: Context, redis: Redis, servers: Servers) {
     servers,
     membership,
     intervalMs,
-    heartbeatMs: period.heartbeatMs,
-    graceMs: period.outGraceMs,
+    heartbeatMs: durations.heartbeatMs,
+    graceMs: durations.outGraceMs,
   });
   return { membership, link };
 }

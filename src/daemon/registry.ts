@@ -26,9 +26,9 @@ const STALE_MS = 24 * 60 * 60 * 1_000;
 
 /** What is known about calls, by this replica and by Redis, and the views of it. */
 export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
-  const { config, wheel, deadlineMs, rememberMs, period, clock } = context;
+  const { config, wheel, deadlineMs, rememberMs, durations, clock } = context;
   const { intervalMs, slots: slotCount } = wheel;
-  const { skewMs } = period;
+  const { skewMs } = durations;
   const local = new LocalRegistry({
     kind: CALLS,
     slots: slotCount,

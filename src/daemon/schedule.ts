@@ -26,11 +26,11 @@ export interface ScheduleNeeds {
 
 /** Who visits the slots: the wheel in its turns, and the watch if a turn was missed. */
 export function openSchedule(context: Context, needs: ScheduleNeeds) {
-  const { metrics, period } = context;
+  const { metrics, durations } = context;
   const { forQueues, connectWorker, link, shared, slots, keeper, timings, visitor } = needs;
   const schedule = new Schedule({
     ...context,
-    ...period,
+    ...durations,
     redis: forQueues,
     connectWorker,
     prefix: QUEUE_PREFIX,
@@ -42,12 +42,12 @@ export function openSchedule(context: Context, needs: ScheduleNeeds) {
   const watch = new Watch({
     ...context,
     timings,
-    graceMs: period.watchGraceMs,
+    graceMs: durations.watchGraceMs,
     slots,
     visitor,
     isUp: () => link.up,
-    lock: (slot) => shared.tryLock(slot, 2 * period.graph.totalMs),
-    retryGraceMs: period.retryGraceMs,
+    lock: (slot) => shared.tryLock(slot, 2 * durations.graph.totalMs),
+    retryGraceMs: durations.retryGraceMs,
     keeper,
     onMissed: () => metrics.missedTurn(),
   });

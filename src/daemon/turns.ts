@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Periods } from '../calls/periods.ts';
+import type { Durations } from '../calls/durations.ts';
 import type { SharedClock } from '../calls/shared-clock.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { RedisLink } from '../store/redis-link.ts';
@@ -7,7 +7,7 @@ import type { RedisLink } from '../store/redis-link.ts';
 export interface TurnsOptions {
   readonly schedule: Pick<Schedule, 'resume' | 'suspend' | 'replaceIfDeaf' | 'running'>;
   readonly clock: Pick<SharedClock, 'machineAheadMs'>;
-  readonly period: Pick<Periods, 'skewMs' | 'lockMs' | 'deafMs' | 'outGraceMs'>;
+  readonly durations: Pick<Durations, 'skewMs' | 'lockMs' | 'deafMs' | 'outGraceMs'>;
   readonly log: Logger;
 }
 
@@ -35,19 +35,19 @@ export class Turns {
   }
 
   async #takeOrLeave(): Promise<void> {
-    const { schedule, clock, period, log } = this.#options;
+    const { schedule, clock, durations, log } = this.#options;
     const aheadMs = clock.machineAheadMs();
-    if (Math.abs(aheadMs) <= period.skewMs) {
+    if (Math.abs(aheadMs) <= durations.skewMs) {
       await schedule.resume();
-      schedule.replaceIfDeaf(period.deafMs);
+      schedule.replaceIfDeaf(durations.deafMs);
     } else if (schedule.running) {
       log.error({ aheadMs }, 'local clock differs from Redis: not taking turns');
-      await schedule.suspend(AbortSignal.timeout(period.lockMs));
+      await schedule.suspend(AbortSignal.timeout(durations.lockMs));
     }
   }
 
   async #onLost(): Promise<void> {
-    const { schedule, period } = this.#options;
-    await schedule.suspend(AbortSignal.timeout(period.outGraceMs));
+    const { schedule, durations } = this.#options;
+    await schedule.suspend(AbortSignal.timeout(durations.outGraceMs));
   }
 }

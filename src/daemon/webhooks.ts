@@ -29,7 +29,7 @@ const TIMEOUT_MS = 15_000;
 
 /** Posts events to webhooks; null if no webhook is configured. */
 export function openWebhooks(context: Context, needs: WebhooksNeeds) {
-  const { config, wheel, deadlineMs, replica, period, metrics } = context;
+  const { config, wheel, deadlineMs, replica, durations, metrics } = context;
   const { redis, forQueues, connectWorker, link, targets, eventLog, describeOwner } = needs;
   if (config.webhooks === null) return null;
   const present = eventPresenter(callPresenter(wheel, deadlineMs), (record) =>
@@ -41,15 +41,19 @@ export function openWebhooks(context: Context, needs: WebhooksNeeds) {
     redis: forQueues,
     connectWorker,
     prefix: QUEUE_PREFIX,
-    group: new Handover({ redis, replica, holdMs: period.believedMs }),
+    group: new Handover({ redis, replica, holdMs: durations.believedMs }),
     order: new RedisDeliveryOrder(redis),
     targets,
     render: (event) => JSON.stringify(present(event)),
     changed: (signal) => eventLog.changed(signal),
     isUp: () => link.up,
-    lookMs: period.heartbeatMs,
-    lockMs: period.lockMs,
-    retry: { firstMs: period.webhookRetryMs, capMs: period.webhookRetryCapMs, forMs: RETRIED_MS },
+    lookMs: durations.heartbeatMs,
+    lockMs: durations.lockMs,
+    retry: {
+      firstMs: durations.webhookRetryMs,
+      capMs: durations.webhookRetryCapMs,
+      forMs: RETRIED_MS,
+    },
     timeoutMs: TIMEOUT_MS,
     onAttempt: (outcome) => metrics.webhookAttempted(outcome),
   });

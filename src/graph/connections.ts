@@ -1,5 +1,5 @@
 import { Agent, Dispatcher, EnvHttpProxyAgent, Pool, fetch as undiciFetch } from 'undici';
-import type { GraphTimeouts } from '../calls/periods.ts';
+import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Limits } from './exchange.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
 

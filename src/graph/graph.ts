@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Call, CallError } from '../calls/call.ts';
+import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import type { GraphTimeouts } from '../calls/periods.ts';
 import type { Clock, KeepAliveSender, Random } from '../calls/ports.ts';
 import type { App } from './app.ts';
 import { type Attempt, attempt } from './attempt.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import type { GraphTimeouts } from '../calls/periods.ts';
+import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { App } from './app.ts';
 import { type Attempt, attempt } from './attempt.ts';

@@ -7,7 +7,7 @@ import {
 import { assertReadable, checkFor, parseJson, UnreadableError } from './stored-text.ts';
 
 /**
- * How the record of an owner is stored: its version, two instants (the last renewal, and when the
+ * How the record of an owner is stored: its version, two instants (the last renewal, and when
  * it must be checked next), and in the second line its parts as JSON. So a check skips
  * owners that are alive without parsing them.
  */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { generate } from 'selfsigned';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { latestCatchUpMs, periods } from '../../src/calls/periods.ts';
+import { durationsFor, latestCatchUpMs } from '../../src/calls/durations.ts';
 import { type Config, ConfigError, readConfig } from '../../src/config/config.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
@@ -892,7 +892,7 @@ describe('a secret', () => {
   });
 });
 
-describe('the periods of any interval and deadline that are accepted', () => {
+describe('the durations of any interval and deadline that are accepted', () => {
   const accepted = fc
     .record({
       intervalMs: fc.integer({ min: 1_000, max: 1_800_000 }),
@@ -907,7 +907,7 @@ describe('the periods of any interval and deadline that are accepted', () => {
   test('are positive, and leave time between a missed turn and the deadline', () => {
     fc.assert(
       fc.property(accepted, ({ intervalMs, deadlineMs }) => {
-        const { graph, ...rest } = periods(intervalMs, deadlineMs);
+        const { graph, ...rest } = durationsFor(intervalMs, deadlineMs);
         for (const ms of Object.values({ ...rest, ...graph })) expect(ms).toBeGreaterThan(0);
         const slackMs = deadlineMs - intervalMs;
         expect(rest.watchGraceMs + graph.totalMs).toBeLessThan(slackMs);
@@ -920,7 +920,7 @@ describe('the periods of any interval and deadline that are accepted', () => {
   });
 
   test('at 15 and 45 minutes are those that the pages name', () => {
-    expect(periods(900_000, 2_700_000)).toMatchObject({
+    expect(durationsFor(900_000, 2_700_000)).toMatchObject({
       lookOverMs: 30_000,
       lockMs: 30_000,
       heartbeatMs: 10_000,

@@ -21,9 +21,9 @@ function someTurns(aheadMs = 0) {
     replaceIfDeaf: vi.fn<(forMs: number) => void>(),
   };
   const clock = { machineAheadMs: () => aheadMs };
-  const period = { skewMs: 500, lockMs: 1_000, deafMs: 6_000, outGraceMs: 1_000 };
+  const durations = { skewMs: 500, lockMs: 1_000, deafMs: 6_000, outGraceMs: 1_000 };
   const link = new FakeLink();
-  const turns = new Turns({ schedule, clock, period, log: silent });
+  const turns = new Turns({ schedule, clock, durations, log: silent });
   turns.follow(link as unknown as RedisLink);
   return {
     schedule,

@@ -21,7 +21,7 @@ export interface Verdict {
   readonly summary: string;
 }
 
-/** A request in flight has 2 s (`periods().graph.totalMs`); the rest is for a machine that is busy. */
+/** A request in flight has 2 s (`durationsFor().graph.totalMs`); the rest is for a machine that is busy. */
 const IN_FLIGHT_MS = 3_500;
 /** A turn comes once an interval; the watch and a busy machine may add this. */
 const TURN_SLACK_MS = 3_000;

@@ -59,12 +59,12 @@ describe('the simulator command', () => {
     ['0.5m', ['KEEPALIVE_INTERVAL=10s', 'KEEPALIVE_DEADLINE=30s']],
     ['10s', ['KEEPALIVE_INTERVAL=3333ms', 'KEEPALIVE_DEADLINE=10s']],
     ['2500ms', ['KEEPALIVE_INTERVAL=1s', 'KEEPALIVE_DEADLINE=2500ms']],
-  ])('prints the periods of a daemon for a deadline of %s', async (deadline, periods) => {
+  ])('prints the durations of a daemon for a deadline of %s', async (deadline, durations) => {
     const { child, output } = run('--deadline', deadline);
     onTestFinished(() => void child.kill());
     await expect.poll(output).toMatch(/^curl .+$/m);
-    expect(output().match(/^KEEPALIVE_.+$/gm) ?? []).toEqual(periods);
-    expect(() => readConfig(Object.fromEntries([...APP, ...pairs(periods)]))).not.toThrow();
+    expect(output().match(/^KEEPALIVE_.+$/gm) ?? []).toEqual(durations);
+    expect(() => readConfig(Object.fromEntries([...APP, ...pairs(durations)]))).not.toThrow();
   });
 
   test('comes back with both of its listeners down', async () => {

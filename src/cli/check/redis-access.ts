@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { periods } from '../../calls/periods.ts';
+import { durationsFor } from '../../calls/durations.ts';
 import type { Config } from '../../config/config.ts';
 import { buildRedisTokens, credentialIn, FILE_FIX } from '../../daemon/redis-access.ts';
 import { readVersion } from '../../platform/version.ts';
@@ -19,7 +19,7 @@ export interface RedisAccess {
 }
 
 export async function openRedis(url: string, config: Config): Promise<RedisAccess> {
-  const { redisTimeoutMs: timeoutMs, graph } = periods(config.intervalMs, config.deadlineMs);
+  const { redisTimeoutMs: timeoutMs, graph } = durationsFor(config.intervalMs, config.deadlineMs);
   const log = pino({ level: 'silent' }); // findings say what is wrong
   const tokens = buildRedisTokens({
     config,

@@ -1,4 +1,4 @@
-import { periods } from '../../calls/periods.ts';
+import { durationsFor } from '../../calls/durations.ts';
 import type { Config } from '../../config/config.ts';
 import { describeAddress } from '../../config/in-force.ts';
 import { parseRedisUrl } from '../../store/address.ts';
@@ -37,7 +37,7 @@ async function checkEmbedded(dataDir: string): Promise<Finding[]> {
 }
 
 async function checkServers(url: string, config: Config): Promise<Finding[]> {
-  const { skewMs } = periods(config.intervalMs, config.deadlineMs);
+  const { skewMs } = durationsFor(config.intervalMs, config.deadlineMs);
   const { connection, token, close } = await openRedis(url, config);
   try {
     if (token?.status === 'failed') return [token];

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'undici';
-import { periods } from '../../../src/calls/periods.ts';
+import { durationsFor } from '../../../src/calls/durations.ts';
 import { type Answer, exchange } from '../../../src/graph/exchange.ts';
 
 /** As the product is configured by default. */
 const CONNECTIONS = 64;
-const { graph: TIMEOUTS } = periods(15 * 60_000, 45 * 60_000);
+const { graph: TIMEOUTS } = durationsFor(15 * 60_000, 45 * 60_000);
 const LIMITS = {
   headersMs: TIMEOUTS.headersMs,
   bodyMs: TIMEOUTS.bodyMs,

@@ -18,7 +18,7 @@ export interface GraphTimeouts {
  * so that a fast wheel, in a test or a demo, behaves like the real one. The ceilings are the values
  * of the real one.
  */
-export interface Periods {
+export interface Durations {
   /** Between two checks of all schedulers. */
   readonly lookOverMs: number;
   /** A turn counts as missed if its visit has not begun this long after it and no job waits. */
@@ -51,7 +51,7 @@ export interface Periods {
   readonly graph: GraphTimeouts;
 }
 
-export function periods(intervalMs: number, deadlineMs: number): Periods {
+export function durationsFor(intervalMs: number, deadlineMs: number): Durations {
   const heartbeatMs = upTo(10_000, intervalMs / 30);
   const slackMs = deadlineMs - intervalMs;
   const requestMs = upTo(15_000, slackMs / 4);
@@ -102,7 +102,7 @@ export function periods(intervalMs: number, deadlineMs: number): Periods {
  * by up to a skew, which is less than a grace in the real wheel.
  */
 export function latestCatchUpMs(intervalMs: number, deadlineMs: number): number {
-  const { watchGraceMs, redisTimeoutMs, graph } = periods(intervalMs, deadlineMs);
+  const { watchGraceMs, redisTimeoutMs, graph } = durationsFor(intervalMs, deadlineMs);
   const firstRetryMs = 1.25 * retryPolicy(intervalMs, deadlineMs).floorMs;
   const afterHang = watchGraceMs + graph.totalMs + firstRetryMs;
   const afterDeath = 3 * watchGraceMs;

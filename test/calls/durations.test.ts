@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { latestCatchUpMs, periods } from '../../src/calls/periods.ts';
+import { durationsFor, latestCatchUpMs } from '../../src/calls/durations.ts';
 import { slotWidthMs } from '../../src/calls/wheel.ts';
 import { readConfig } from '../../src/config/config.ts';
 
-test('every period is of whole ms, and some, whatever the interval and the deadline', () => {
+test('every duration is of whole ms, and some, whatever the interval and the deadline', () => {
   const interval = fc.integer({ min: 1_000, max: 6 * 3_600_000 });
   fc.assert(
     fc.property(interval, fc.double({ min: 1.5, max: 10, noNaN: true }), (intervalMs, times) => {
-      const { graph, ...others } = periods(intervalMs, Math.ceil(intervalMs * times));
+      const { graph, ...others } = durationsFor(intervalMs, Math.ceil(intervalMs * times));
       for (const [name, ms] of Object.entries({ ...graph, ...others })) {
         expect(Number.isInteger(ms) && ms > 0, `${name}: ${ms}`).toBe(true);
       }
@@ -54,7 +54,7 @@ describe('with an interval and a deadline that the start accepts', () => {
 
   test('a timely visit is over when the watch looks, and a lock has expired after two more looks', () => {
     always((intervalMs, deadlineMs) => {
-      const { watchGraceMs, graph } = periods(intervalMs, deadlineMs);
+      const { watchGraceMs, graph } = durationsFor(intervalMs, deadlineMs);
       const widthMs = slotWidthMs({ intervalMs, slots: 256 });
       expect(watchGraceMs).toBeGreaterThanOrEqual(widthMs + graph.totalMs);
     });
@@ -62,7 +62,7 @@ describe('with an interval and a deadline that the start accepts', () => {
 
   test('a turn does not count as missed before a machine with a tolerable clock would take it', () => {
     always((intervalMs, deadlineMs) => {
-      const { turnGraceMs, skewMs } = periods(intervalMs, deadlineMs);
+      const { turnGraceMs, skewMs } = durationsFor(intervalMs, deadlineMs);
       expect(turnGraceMs).toBeGreaterThanOrEqual(skewMs);
     });
   });
