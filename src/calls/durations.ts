@@ -30,7 +30,7 @@ export interface Durations {
   /** Between two signs of life of a replica. */
   readonly heartbeatMs: number;
   /** For how long after its last sign of life a replica counts as alive. */
-  readonly believedMs: number;
+  readonly heartbeatTtlMs: number;
   /** From a visit that failed, for example because Redis did not answer, to its repetition. */
   readonly visitRetryMs: number;
   /** The watch looks at a slot this long after its turn, when a timely visit is over. */
@@ -64,7 +64,7 @@ export function durationsFor(intervalMs: number, deadlineMs: number): Durations 
     lockMs: upTo(30_000, intervalMs / 4),
     deafMs: upTo(60_000, intervalMs),
     heartbeatMs,
-    believedMs: Math.max(1_000, 3 * heartbeatMs),
+    heartbeatTtlMs: Math.max(1_000, 3 * heartbeatMs),
     visitRetryMs: upTo(5_000, intervalMs / 60),
     watchGraceMs: Math.max(
       retryGraceMs,

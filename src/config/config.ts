@@ -52,7 +52,7 @@ export interface NotificationsJwt {
  */
 function leastOwnerGraceMs(intervalMs: number): number {
   if (Number.isNaN(intervalMs)) return 0;
-  return Math.ceil(durationsFor(intervalMs, 3 * intervalMs).believedMs / 1_000) * 1_000;
+  return Math.ceil(durationsFor(intervalMs, 3 * intervalMs).heartbeatTtlMs / 1_000) * 1_000;
 }
 
 function readOwnerGrace(read: EnvReader, intervalMs: number): number {

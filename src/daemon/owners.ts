@@ -146,7 +146,7 @@ function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Cr
     ...context,
     ...created,
     redis,
-    holdMs: durations.believedMs,
+    holdMs: durations.heartbeatTtlMs,
     slots: SLOTS,
     keptMs: DAY_MS,
   });

@@ -58,7 +58,7 @@ function createLink(context: Context, redis: Redis, servers: Servers) {
     ...context,
     redis,
     intervalMs,
-    believedMs: durations.believedMs,
+    heartbeatTtlMs: durations.heartbeatTtlMs,
     onClock: (redisMs, sentAt, receivedAt) => clock.setBy(redisMs, sentAt, receivedAt),
   });
   const link = new RedisLink({

@@ -41,7 +41,7 @@ export function openWebhooks(context: Context, needs: WebhooksNeeds) {
     redis: forQueues,
     connectWorker,
     prefix: QUEUE_PREFIX,
-    group: new Handover({ redis, replica, holdMs: durations.believedMs }),
+    group: new Handover({ redis, replica, holdMs: durations.heartbeatTtlMs }),
     order: new RedisDeliveryOrder(redis),
     targets,
     render: (event) => JSON.stringify(present(event)),

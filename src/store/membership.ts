@@ -7,7 +7,7 @@ export interface MembershipOptions {
   readonly intervalMs: number;
   readonly replica: string;
   /** How long a replica counts as alive after a heartbeat, in ms. */
-  readonly believedMs: number;
+  readonly heartbeatTtlMs: number;
   readonly onClock: OnClock;
 }
 
@@ -37,16 +37,16 @@ export class Membership {
    * before the first heartbeat, and if the last one is so old that there may have been a break.
    */
   get servedSince(): number | null {
-    const { believedMs } = this.#options;
-    return performance.now() - this.#answeredAt > believedMs ? null : this.#servedSince;
+    const { heartbeatTtlMs } = this.#options;
+    return performance.now() - this.#answeredAt > heartbeatTtlMs ? null : this.#servedSince;
   }
 
   /** Joins, or sends the next heartbeat. */
   async join(): Promise<JoinResult> {
-    const { redis, intervalMs, replica, believedMs, onClock } = this.#options;
+    const { redis, intervalMs, replica, heartbeatTtlMs, onClock } = this.#options;
     const sentAt = performance.now();
     const keys = [WHEEL_KEY, REPLICAS_KEY, SERVED_KEY] as const;
-    const reply = await redis.joinWheel(...keys, replica, believedMs, intervalMs);
+    const reply = await redis.joinWheel(...keys, replica, heartbeatTtlMs, intervalMs);
     if (!Array.isArray(reply) || !Number.isInteger(reply[4])) {
       // This is the answer to another command: the answers on this connection are out of step.
       redis.disconnect(true);

@@ -1,7 +1,7 @@
 import type { Result } from 'ioredis';
 
-/** The longest `believedMs` that any replica asks for. */
-const MOST_BELIEVED_MS = 60_000;
+/** The longest `heartbeatTtlMs` that any replica asks for. */
+const LONGEST_HEARTBEAT_TTL_MS = 60_000;
 
 /**
  * Records a replica's heartbeat and its interval. KEYS: wheel, replicas, served. ARGV: replica, how
@@ -23,7 +23,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local laid = redis.call('GET', KEYS[1])
 if laid and laid ~= ARGV[3] then
   local others = {}
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, now + ${MOST_BELIEVED_MS})) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. now, now + ${LONGEST_HEARTBEAT_TTL_MS})) do
     if id ~= ARGV[1] then others[#others + 1] = id end
   end
   if #others > 0 then return {'different', laid, others, 0, now, now} end
@@ -36,7 +36,7 @@ local gap = now - (tonumber(last or '') or 0)
 if not since or gap < 0 or gap > tonumber(ARGV[2]) then since = now end
 redis.call('HSET', KEYS[3], 'since', since, 'last', now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now + ${MOST_BELIEVED_MS}, '+inf')
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '(' .. now + ${LONGEST_HEARTBEAT_TTL_MS}, '+inf')
 return {'joined', ARGV[3], redis.call('ZRANGE', KEYS[2], 0, -1), laid and 0 or 1, now, tonumber(since)}
 `;
 

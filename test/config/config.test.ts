@@ -912,9 +912,10 @@ describe('the durations of any interval and deadline that are accepted', () => {
         const slackMs = deadlineMs - intervalMs;
         expect(rest.watchGraceMs + graph.totalMs).toBeLessThan(slackMs);
         expect(latestCatchUpMs(intervalMs, deadlineMs)).toBeLessThan(slackMs);
-        expect(rest.believedMs).toBeGreaterThanOrEqual(2 * rest.heartbeatMs);
+        expect(rest.heartbeatTtlMs).toBeGreaterThanOrEqual(2 * rest.heartbeatMs);
         expect(graph.connectMs).toBeLessThanOrEqual(graph.totalMs);
-        for (const ms of [rest.lockMs, rest.believedMs]) expect(Number.isInteger(ms)).toBe(true);
+        for (const ms of [rest.lockMs, rest.heartbeatTtlMs])
+          expect(Number.isInteger(ms)).toBe(true);
       }),
     );
   });

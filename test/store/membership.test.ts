@@ -16,13 +16,18 @@ const living = async () => (await server.client.zrange(REPLICAS_KEY, '0', '-1'))
 
 async function aMember(
   replica: string,
-  over: { redis?: RedisClient; intervalMs?: number; believedMs?: number; onClock?: OnClock } = {},
+  over: {
+    redis?: RedisClient;
+    intervalMs?: number;
+    heartbeatTtlMs?: number;
+    onClock?: OnClock;
+  } = {},
 ) {
   return new Membership({
     redis: over.redis ?? (await fast(server)),
     intervalMs: INTERVAL_MS,
     replica,
-    believedMs: 60_000,
+    heartbeatTtlMs: 60_000,
     onClock: () => undefined,
     ...over,
   });
@@ -60,8 +65,8 @@ describe('a replica', () => {
     expect(await a.join()).toEqual({ kind: 'different', laidMs: 5_000, others: ['other'] });
   });
 
-  test('that gives no sign of life is believed for a while, by Redis’s clock', async () => {
-    await (await aMember('dead', { believedMs: 50 })).join();
+  test('without a heartbeat counts as alive for a while, by Redis’s clock', async () => {
+    await (await aMember('dead', { heartbeatTtlMs: 50 })).join();
     await (await aMember('alive')).join();
     const other = await aMember('other', { intervalMs: 5_000 });
     await vi.waitFor(async () => {

@@ -44,7 +44,7 @@ function aLink(url: string, graceMs = 100) {
     redis,
     intervalMs: WHEEL.intervalMs,
     replica: 'one',
-    believedMs: 60_000,
+    heartbeatTtlMs: 60_000,
     onClock: () => undefined,
   });
   const link = new RedisLink({
