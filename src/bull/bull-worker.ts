@@ -24,7 +24,7 @@ export interface BullWorkerOptions<Data> {
 
 /**
  * Notes when it last asked Redis for a job. A waiting worker asks at least every 10 s, and for each
- * new job, even if another replica takes it. A deaf worker does not ask.
+ * new job, even if another replica takes it. An unresponsive one does not ask.
  */
 class NotingWorker<Data> extends Worker<Data> {
   /** Monotonic; Infinity until it is connected. */
@@ -36,7 +36,7 @@ class NotingWorker<Data> extends Worker<Data> {
   }
 }
 
-/** A worker of BullMQ that knows whether it is idle or deaf, and stops within a limit. */
+/** A worker of BullMQ that knows whether it is idle or unresponsive, and stops within a limit. */
 export class BullWorker<Data> {
   readonly #options: BullWorkerOptions<Data>;
   #worker: NotingWorker<Data> | null = null;
@@ -68,7 +68,7 @@ export class BullWorker<Data> {
   }
 
   /** Idle, and has not asked for a job for this long. */
-  isDeafFor(ms: number): boolean {
+  isUnresponsiveFor(ms: number): boolean {
     const askedAt = this.#worker?.askedAt ?? Infinity;
     return this.isIdleFor(ms) && performance.now() - askedAt > ms;
   }

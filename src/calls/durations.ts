@@ -25,8 +25,8 @@ export interface Durations {
   readonly turnGraceMs: number;
   /** If a replica gives no sign of life for this long, another one makes its visit. */
   readonly lockMs: number;
-  /** A worker that has not asked Redis for a job for this long is deaf, and is replaced. */
-  readonly deafMs: number;
+  /** A worker that has not asked Redis for a job for this long is unresponsive, and is replaced. */
+  readonly unresponsiveMs: number;
   /** Between two signs of life of a replica. */
   readonly heartbeatMs: number;
   /** For how long after its last sign of life a replica counts as alive. */
@@ -62,7 +62,7 @@ export function durationsFor(intervalMs: number, deadlineMs: number): Durations 
     // BullMQ makes the turns by this machine's clock, which may be off by this much.
     turnGraceMs: skewMs,
     lockMs: upTo(30_000, intervalMs / 4),
-    deafMs: upTo(60_000, intervalMs),
+    unresponsiveMs: upTo(60_000, intervalMs),
     heartbeatMs,
     heartbeatTtlMs: Math.max(1_000, 3 * heartbeatMs),
     visitRetryMs: upTo(5_000, intervalMs / 60),

@@ -5,9 +5,9 @@ import type { Schedule } from '../schedule/schedule.ts';
 import type { RedisLink } from '../store/redis-link.ts';
 
 export interface TurnsOptions {
-  readonly schedule: Pick<Schedule, 'resume' | 'suspend' | 'replaceIfDeaf' | 'running'>;
+  readonly schedule: Pick<Schedule, 'resume' | 'suspend' | 'replaceIfUnresponsive' | 'running'>;
   readonly clock: Pick<SharedClock, 'machineAheadMs'>;
-  readonly durations: Pick<Durations, 'skewMs' | 'lockMs' | 'deafMs' | 'outGraceMs'>;
+  readonly durations: Pick<Durations, 'skewMs' | 'lockMs' | 'unresponsiveMs' | 'outGraceMs'>;
   readonly log: Logger;
 }
 
@@ -39,7 +39,7 @@ export class Turns {
     const aheadMs = clock.machineAheadMs();
     if (Math.abs(aheadMs) <= durations.skewMs) {
       await schedule.resume();
-      schedule.replaceIfDeaf(durations.deafMs);
+      schedule.replaceIfUnresponsive(durations.unresponsiveMs);
     } else if (schedule.running) {
       log.error({ aheadMs }, 'local clock differs from Redis: not taking turns');
       await schedule.suspend(AbortSignal.timeout(durations.lockMs));

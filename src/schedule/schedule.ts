@@ -28,7 +28,7 @@ export interface ScheduleOptions {
    * A worker is replaced if waiting turns are not taken for half of this, or if it does not ask for
    * any for all of it; in ms.
    */
-  readonly deafMs: number;
+  readonly unresponsiveMs: number;
   readonly log: Logger;
   readonly onRepair: (fault: string) => void;
   readonly onWorkerReplaced: () => void;
@@ -95,9 +95,9 @@ export class Schedule {
    * Replaces the worker if it has not asked for a job for this long. An idle worker does ask,
    * although other replicas may be faster at each turn.
    */
-  replaceIfDeaf(forMs: number): void {
+  replaceIfUnresponsive(forMs: number): void {
     const run = this.#run;
-    if (run?.worker.isDeafFor(forMs)) this.#replaceWorker(run);
+    if (run?.worker.isUnresponsiveFor(forMs)) this.#replaceWorker(run);
   }
 
   #replaceWorker(run: Run): void {
@@ -143,7 +143,7 @@ export class Schedule {
       graceMs: turnGraceMs,
       // An idle worker should have taken them.
       onUntaken: (forMs) => {
-        const isLong = forMs > this.#options.deafMs / 2;
+        const isLong = forMs > this.#options.unresponsiveMs / 2;
         if (isLong && this.#run?.worker.isIdleFor(forMs)) this.#replaceWorker(this.#run);
       },
     });

@@ -50,8 +50,8 @@ export class WheelWorker {
     return this.#worker.isIdleFor(ms);
   }
 
-  isDeafFor(ms: number): boolean {
-    return this.#worker.isDeafFor(ms);
+  isUnresponsiveFor(ms: number): boolean {
+    return this.#worker.isUnresponsiveFor(ms);
   }
 
   /** Cuts visits short, so that BullMQ gives them to other replicas. */

@@ -66,7 +66,7 @@ export class Webhooks {
       try {
         if (isUp() && this.#deliverer === null) await this.#open();
         if (!isUp() && this.#deliverer !== null) await this.#suspend(this.#deliverer);
-        if (isUp() && this.#deliverer !== null) await this.#replaceIfDeaf(this.#deliverer);
+        if (isUp() && this.#deliverer !== null) await this.#replaceIfUnresponsive(this.#deliverer);
       } catch (err) {
         log.debug({ err }, 'cannot deliver to webhooks yet');
       }
@@ -89,9 +89,9 @@ export class Webhooks {
 
   /**
    * After a failover of Redis a worker may wait for ever although there are deliveries.
-   * A worker without deliveries is not deaf.
+   * A worker without deliveries is not unresponsive.
    */
-  async #replaceIfDeaf(deliverer: Deliverer): Promise<void> {
+  async #replaceIfUnresponsive(deliverer: Deliverer): Promise<void> {
     const { redis, lockMs, log } = this.#options;
     const now = performance.now();
     if (now - this.#countedAt < 2 * lockMs || !deliverer.isIdleFor(2 * lockMs)) return;

@@ -8,8 +8,8 @@ import { aSchedule } from '../schedule/fixture.ts';
 
 const PREFIX = '{workers}';
 const WORKERS = 8;
-/** The blocking connection's socket may say nothing for 15 s; who asks for nothing for longer is deaf. */
-const DEAF_MS = 20_000;
+/** The blocking connection's socket may say nothing for 15 s; a worker that asks for no job for longer is unresponsive. */
+const UNRESPONSIVE_MS = 20_000;
 const PATIENCE = { timeout: 90_000, interval: 500 };
 
 /** Longer than a node may give no sign of life: another takes over. */
@@ -51,7 +51,7 @@ describe('every worker of a Cluster takes jobs again', () => {
       const before = schedules.map(({ visitor }) => visitor.turns.length);
       await vi.waitFor(() => {
         // As the daemon does with each sign of life.
-        for (const { schedule } of schedules) schedule.replaceIfDeaf(DEAF_MS);
+        for (const { schedule } of schedules) schedule.replaceIfUnresponsive(UNRESPONSIVE_MS);
         const taken = schedules.map(({ visitor }, i) => visitor.turns.length - (before[i] ?? 0));
         expect(Math.min(...taken)).toBeGreaterThan(0);
       }, PATIENCE);
@@ -77,7 +77,7 @@ describe('no call passes its deadline', () => {
     "when BullMQ's workers take no jobs from a Cluster, and are replaced for it",
     { group: new RedisCluster() },
     async (world) => {
-      for (const replica of world.replicas) replica.afflict('deafen');
+      for (const replica of world.replicas) replica.afflict('stopFetching');
       await sleep(8_000);
       const metrics = await readMetrics(world);
       expect(metrics.get('callkeeper_workers_replaced_total')).toBeGreaterThanOrEqual(2);

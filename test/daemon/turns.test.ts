@@ -18,10 +18,10 @@ function someTurns(aheadMs = 0) {
     suspend: vi.fn<() => Promise<void>>(async () => {
       schedule.running = false;
     }),
-    replaceIfDeaf: vi.fn<(forMs: number) => void>(),
+    replaceIfUnresponsive: vi.fn<(forMs: number) => void>(),
   };
   const clock = { machineAheadMs: () => aheadMs };
-  const durations = { skewMs: 500, lockMs: 1_000, deafMs: 6_000, outGraceMs: 1_000 };
+  const durations = { skewMs: 500, lockMs: 1_000, unresponsiveMs: 6_000, outGraceMs: 1_000 };
   const link = new FakeLink();
   const turns = new Turns({ schedule, clock, durations, log: silent });
   turns.follow(link as unknown as RedisLink);
@@ -39,7 +39,7 @@ describe('turns of the wheel', () => {
     const { schedule, link } = someTurns();
     await link.beat();
     expect(schedule.running).toBe(true);
-    expect(schedule.replaceIfDeaf).toHaveBeenCalledWith(6_000);
+    expect(schedule.replaceIfUnresponsive).toHaveBeenCalledWith(6_000);
     await link.lose();
     expect(schedule.running).toBe(false);
   });

@@ -7,12 +7,12 @@ import { Worker } from 'bullmq';
  * inside what cannot be done from outside. On SIGUSR2 it reads in AFFLICTION
  * what to do:
  *
- * - `deafen`: BullMQ's workers of now say that they run and wait, and never
+ * - `stopFetching`: BullMQ's workers of now say that they run and wait, and never
  *   take a job again. Workers made later are well.
  * - `block <ms>`: the event loop stands still.
  * - `exhaust`: memory runs out.
  */
-const deaf = new WeakSet<object>();
+const silenced = new WeakSet<object>();
 const workers = new Set<object>();
 
 // What BullMQ's main loop goes through, whatever is declared of it.
@@ -32,19 +32,19 @@ inside.run = function (this: object) {
 };
 
 inside._getNextJob = async function (this: object, ...args: unknown[]) {
-  if (deaf.has(this)) return new Promise(() => undefined);
+  if (silenced.has(this)) return new Promise(() => undefined);
   const job = await _getNextJob.apply(this, args);
-  return deaf.has(this) && job === undefined ? new Promise(() => undefined) : job;
+  return silenced.has(this) && job === undefined ? new Promise(() => undefined) : job;
 };
 
-/** The end of one job fetches the next: not for the deaf. */
+/** The end of one job fetches the next: not for these workers. */
 const FETCH_NEXT = 3;
 inside.handleCompleted = function (this: object, ...args: unknown[]) {
-  if (deaf.has(this)) args[FETCH_NEXT] = () => false;
+  if (silenced.has(this)) args[FETCH_NEXT] = () => false;
   return handleCompleted.apply(this, args);
 };
 inside.handleFailed = function (this: object, ...args: unknown[]) {
-  if (deaf.has(this)) args[FETCH_NEXT] = () => false;
+  if (silenced.has(this)) args[FETCH_NEXT] = () => false;
   return handleFailed.apply(this, args);
 };
 
@@ -54,7 +54,7 @@ process.stdin.on('end', () => process.exit(70)).resume();
 
 process.on('SIGUSR2', () => {
   const [what, amount] = readFileSync(process.env.AFFLICTION ?? '', 'utf8').split(' ');
-  if (what === 'deafen') for (const worker of workers) deaf.add(worker);
+  if (what === 'stopFetching') for (const worker of workers) silenced.add(worker);
   if (what === 'block') {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(amount));
   }

@@ -56,8 +56,8 @@ const replicaFaults: SoakFault[] = [
     replica.afflict(`block ${ms}`);
     await sleep(ms);
   }),
-  onReplica('has a deaf worker', false, async (replica) => {
-    replica.afflict('deafen');
+  onReplica('has a worker that stops fetching jobs', false, async (replica) => {
+    replica.afflict('stopFetching');
     await sleep(5_000);
   }),
   onReplica('has its clock wrong for a while', false, async (replica, _, random) => {

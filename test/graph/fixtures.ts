@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { pino } from 'pino';
 import type { Call, CallError } from '../../src/calls/call.ts';
-import type { GraphTimeouts } from '../../src/calls/periods.ts';
+import type { GraphTimeouts } from '../../src/calls/durations.ts';
 import type { App } from '../../src/graph/app.ts';
 import { Graph, type GraphOptions, type RequestOutcome } from '../../src/graph/graph.ts';
 import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';

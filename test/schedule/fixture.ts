@@ -79,7 +79,7 @@ export async function aSchedule(
     // Long enough for a machine that is busy with other tests.
     turnGraceMs: wheel.intervalMs / 4,
     lockMs: 30_000,
-    deafMs: 20_000,
+    unresponsiveMs: 20_000,
     visitRetryMs: 50,
     log: silent,
     onRepair: (fault) => repairs.push(fault),

@@ -304,12 +304,12 @@ describe.concurrent('a worker', () => {
     'that takes no jobs is replaced, one that does is not',
     async ({ onTestFinished }) => {
       const { schedule, visitor, replaced } = await aSchedule(server, onTestFinished);
-      schedule.replaceIfDeaf(0);
+      schedule.replaceIfUnresponsive(0);
       await schedule.resume();
       await turned(visitor, 2);
-      schedule.replaceIfDeaf(3 * WHEEL.intervalMs);
+      schedule.replaceIfUnresponsive(3 * WHEEL.intervalMs);
       expect(replaced()).toBe(0);
-      schedule.replaceIfDeaf(-1); // as though it had not asked for any since
+      schedule.replaceIfUnresponsive(-1); // as though it had not asked for any since
       expect(replaced()).toBe(1);
       await turned(visitor, 2, Date.now());
       for (const slot of SLOTS) expect(areConsecutiveTurns(visitor.turnsOf(slot), slot)).toBe(true);

@@ -103,7 +103,7 @@ describe('no call passes its deadline when BullMQ', () => {
   }
 
   scenario('has a worker that takes no jobs, which is then replaced', {}, async (world) => {
-    for (const replica of world.replicas) replica.afflict('deafen');
+    for (const replica of world.replicas) replica.afflict('stopFetching');
     await sleep(10_000);
     const metrics = await readMetrics(world);
     expect(metrics.get('callkeeper_workers_replaced_total')).toBeGreaterThanOrEqual(2);
