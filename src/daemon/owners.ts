@@ -1,6 +1,6 @@
 import type { Announcement } from '../calls/announcement.ts';
 import { type Calls, untrackInBatches } from '../calls/calls.ts';
-import { believeOwner } from '../calls/merge.ts';
+import { correctOwnerFutureTimes } from '../calls/merge.ts';
 import type { OwnerRecord } from '../calls/owner.ts';
 import type { CallRegistry } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
@@ -81,8 +81,8 @@ function createRegistry(context: Context, needs: OwnersNeeds) {
   const local = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
     slots: SLOTS,
-    believe: (record) =>
-      believeOwner(record, { now: clock.now(), skewMs, intervalMs: wheel.intervalMs }),
+    correct: (record) =>
+      correctOwnerFutureTimes(record, { now: clock.now(), skewMs, intervalMs: wheel.intervalMs }),
   });
   const hasWebhooks = config.webhooks !== null;
   const shared = new RedisRegistry({ redis, slots: SLOTS, keysOf: ownerKeys, hasWebhooks });

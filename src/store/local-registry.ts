@@ -14,7 +14,7 @@ export interface LocalRegistryOptions<R extends Identified> {
   /** @default slotOf */
   readonly slotOf?: (id: string) => number;
   /** Corrects what cannot be true in a record, such as a renewal in the future. */
-  readonly believe?: (record: R) => R;
+  readonly correct?: (record: R) => R;
 }
 
 /**
@@ -25,7 +25,7 @@ export interface LocalRegistryOptions<R extends Identified> {
 export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #kind: RecordKind<R>;
   readonly #slotOf: (id: string) => number;
-  readonly #believe: (record: R) => R;
+  readonly #correct: (record: R) => R;
   #onChange: (before: string, after: string) => void = () => undefined;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
@@ -38,7 +38,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     const { kind, slots } = options;
     this.#kind = kind;
     this.#slotOf = options.slotOf ?? ((id) => slotOf(id, options));
-    this.#believe = options.believe ?? ((record) => record);
+    this.#correct = options.correct ?? ((record) => record);
     const perSlot = () => Array.from({ length: slots }, () => new Map<string, string>());
     this.#tracked = perSlot();
     this.#removed = perSlot();
@@ -75,7 +75,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
 
   get(id: string): R {
     const text = this.text(id);
-    return text === '' ? this.#kind.empty(id) : this.#believe(this.#kind.decode(id, text));
+    return text === '' ? this.#kind.empty(id) : this.#correct(this.#kind.decode(id, text));
   }
 
   isRemoved(id: string): boolean {
@@ -83,7 +83,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   }
 
   merge(record: R): R {
-    const merged = this.#kind.merge(this.get(record.id), this.#believe(record));
+    const merged = this.#kind.merge(this.get(record.id), this.#correct(record));
     this.#set(merged, this.#kind.encode(merged));
     return merged;
   }

@@ -5,7 +5,7 @@ import {
   type RemovedCall,
   trackedCallOf,
 } from '../../src/calls/call.ts';
-import { believe } from '../../src/calls/merge.ts';
+import { correctFutureTimes } from '../../src/calls/merge.ts';
 import type { Notice, NoticeFate } from '../../src/calls/notice.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type { KeepAliveSender, Observer, SettledClock } from '../../src/calls/ports.ts';
@@ -332,7 +332,7 @@ export function aRegistry(over: WorldOptions = {}) {
   const local = new LocalRegistry({
     kind: CALLS,
     slots: wheel.slots,
-    believe: (record) => believe(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
+    correct: (record) => correctFutureTimes(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
   });
   const unreadable: string[] = [];
   const registry = new Registry({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ownerAnnouncementsOf } from '../../src/calls/announcement.ts';
-import { believeOwner, mergeOwners } from '../../src/calls/merge.ts';
+import { correctOwnerFutureTimes, mergeOwners } from '../../src/calls/merge.ts';
 import {
   describeOwner,
   drop,
@@ -114,11 +114,11 @@ describe('an owner', () => {
 
   test('whose renewal lies in the future counts as renewed now: a clock was wrong', () => {
     const at = { now: NOW, skewMs: SECOND, intervalMs: 15 * MINUTE };
-    const believed = believeOwner(renewedAt(NOW + 60 * MINUTE), at);
-    expect(believed.lease).toMatchObject({ after: 0, renewedAt: NOW });
-    expect(believeOwner(renewedAt(NOW), at)).toEqual(renewedAt(NOW));
+    const corrected = correctOwnerFutureTimes(renewedAt(NOW + 60 * MINUTE), at);
+    expect(corrected.lease).toMatchObject({ after: 0, renewedAt: NOW });
+    expect(correctOwnerFutureTimes(renewedAt(NOW), at)).toEqual(renewedAt(NOW));
     const lapse = { renewedAt: NOW, at: NOW + 60 * MINUTE };
-    expect(ownerState(believeOwner({ ...renewedAt(NOW), lapse }, at))).toBe('active');
+    expect(ownerState(correctOwnerFutureTimes({ ...renewedAt(NOW), lapse }, at))).toBe('active');
   });
 
   test('is shown with the end of its lease and the time when its calls are stopped', () => {

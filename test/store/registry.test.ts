@@ -515,14 +515,14 @@ describe('a sync', () => {
     expect(await told()).toEqual([['tracked', TWO]]);
   });
 
-  test('writes what it can believe over a renewal in the future', async () => {
+  test('replaces a renewal in the future in Redis', async () => {
     const { sync, registry, shared } = await aReplica(server);
     const future = encodeRecord(tracked(ONE, { renewedAt: NOW + 600 * MINUTE }));
     await server.client.hset(keys.tracked, ONE, future);
     await sync();
-    const believed = tracked(ONE, { renewedAt: LATER - WHEEL.intervalMs });
-    expect(registry.get(ONE)).toEqual(believed);
-    expect(await shared.read([ONE])).toEqual([encodeRecord(believed)]);
+    const corrected = tracked(ONE, { renewedAt: LATER - WHEEL.intervalMs });
+    expect(registry.get(ONE)).toEqual(corrected);
+    expect(await shared.read([ONE])).toEqual([encodeRecord(corrected)]);
   });
 });
 
