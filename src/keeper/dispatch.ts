@@ -5,7 +5,7 @@ import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded, type PlanTimings } from '../calls/plan.ts';
 import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
-import { faredBy } from './fared.ts';
+import { laneFeedback } from './lane-feedback.ts';
 import { laneOf } from './lane.ts';
 import type { Pending } from './pending.ts';
 import { TokenGate } from './token-gate.ts';
@@ -121,7 +121,7 @@ export class Dispatch {
       outcome = await (bound ? bound(send) : send());
     } finally {
       // An error must not keep the place or the call for ever.
-      release(faredBy(outcome));
+      release(laneFeedback(outcome));
       onAttempted(pending, outcome);
     }
   }

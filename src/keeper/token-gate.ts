@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Call } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { KeepAliveSender } from '../calls/ports.ts';
-import { FairLimiter, type Fared, type Release, type Waiting } from '../limiter/fair-limiter.ts';
+import { FairLimiter, type LaneFeedback, type Release, type Waiting } from '../limiter/fair-limiter.ts';
 import { inChunks } from './chunks.ts';
 import type { Bound, Pending } from './pending.ts';
 import { RecentSet } from './recent-set.ts';
@@ -126,7 +126,7 @@ export class TokenGate {
     return bound ? bound(ask) : ask();
   }
 
-  #learn({ of }: Gate, outcome: Outcome | null): Fared {
+  #learn({ of }: Gate, outcome: Outcome | null): LaneFeedback {
     if (outcome === null) {
       this.#proven.add(of);
       this.#refused.delete(of);

@@ -1,10 +1,10 @@
-import { type Fared, Lane, type Standing, type Waiting } from './lane.ts';
+import { type LaneFeedback, Lane, type Standing, type Waiting } from './lane.ts';
 import { LaneGroup } from './lane-group.ts';
 
-export type { Fared, Waiting } from './lane.ts';
+export type { LaneFeedback, Waiting } from './lane.ts';
 
 /** Frees the place. Call it exactly once, with the result of the request. */
-export type Release = (fared: Fared) => void;
+export type Release = (feedback: LaneFeedback) => void;
 
 export interface FairLimiterOptions<T> {
   /** The most requests in flight; at least {@link LEAST_PLACES}. */
@@ -165,12 +165,12 @@ export class FairLimiter<T extends Waiting> {
     group.busy++;
     lane.busy++;
     this.#place(lane);
-    return (fared) => {
-      if (fared === 'unused') this.#unused++;
+    return (feedback) => {
+      if (feedback === 'unused') this.#unused++;
       this.#busy--;
       group.busy--;
       lane.busy--;
-      lane.learn(fared, since, uptime(), places);
+      lane.learn(feedback, since, uptime(), places);
       this.#place(lane);
       this.#admit();
     };

@@ -9,14 +9,14 @@ export interface Waiting {
 }
 
 /**
- * How a request fared:
+ * What a request says about its lane:
  *
  * - `ok`: it did what it was sent for
  * - `failed`: it was answered, with a failure of its own (a refusal is a call's, not the lane's)
  * - `trouble`: no answer, or one that asks for fewer requests (throttled)
  * - `unused`: nothing was sent; says nothing about the lane
  */
-export type Fared = 'ok' | 'failed' | 'trouble' | 'unused';
+export type LaneFeedback = 'ok' | 'failed' | 'trouble' | 'unused';
 
 /** Which share of the places a lane takes part in; see {@link FairLimiter}. */
 export type Standing = 'new' | 'doubtful' | 'slow' | 'prompt';
@@ -67,10 +67,10 @@ export class Lane<T extends Waiting> {
   }
 
   /** Learns from a request that was admitted at `since` and has ended now (monotonic, in ms). */
-  learn(fared: Fared, since: number, now: number, places: number): void {
-    if (fared === 'unused') return;
+  learn(feedback: LaneFeedback, since: number, now: number, places: number): void {
+    if (feedback === 'unused') return;
     this.#isNew = false;
-    if (fared === 'ok') {
+    if (feedback === 'ok') {
       this.#window = Math.min(places, this.#window + 1);
       this.#credit = Math.min(MOST_CREDIT, this.#credit + 1);
       this.#answerMs ??= now - since;
@@ -78,7 +78,7 @@ export class Lane<T extends Waiting> {
       return;
     }
     this.#credit = Math.floor(this.#credit / 2);
-    if (fared === 'trouble') this.#cut(since, now);
+    if (feedback === 'trouble') this.#cut(since, now);
   }
 
   /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FairLimiter, type Fared, type Release } from '../../src/limiter/fair-limiter.ts';
+import { FairLimiter, type LaneFeedback, type Release } from '../../src/limiter/fair-limiter.ts';
 
 interface Item {
   readonly lane: string;
@@ -26,10 +26,10 @@ function aLimiter(places: number) {
   });
   const add = (lane: string, deadlineAt = 0, name = lane) =>
     limiter.add({ lane, deadlineAt, name });
-  const end = (lane: string, fared: Fared, tookMs = 0) => {
+  const end = (lane: string, feedback: LaneFeedback, tookMs = 0) => {
     now += tookMs;
     const index = inside.findIndex(({ item }) => item.lane === lane);
-    inside.splice(index, 1)[0]?.release(fared);
+    inside.splice(index, 1)[0]?.release(feedback);
   };
   const held = (lane: string) => inside.filter(({ item }) => item.lane === lane).length;
   /** Has the lane earn a window. */
@@ -220,7 +220,7 @@ describe('the fair limiter', () => {
     const anArrival = fc.tuple(
       fc.constantFrom('a', 'b', 'c'),
       fc.nat({ max: 100 }),
-      fc.constantFrom<Fared | null>('ok', 'failed', 'trouble', 'unused', null),
+      fc.constantFrom<LaneFeedback | null>('ok', 'failed', 'trouble', 'unused', null),
     );
     fc.assert(
       fc.property(
@@ -228,9 +228,9 @@ describe('the fair limiter', () => {
         fc.array(anArrival, { maxLength: 80 }),
         (places, arrivals) => {
           const { inside, admitted, add, end } = aLimiter(places);
-          for (const [i, [lane, deadlineAt, fared]] of arrivals.entries()) {
+          for (const [i, [lane, deadlineAt, feedback]] of arrivals.entries()) {
             add(lane, deadlineAt, `${i}`);
-            if (fared) end(inside[i % Math.max(1, inside.length)]?.item.lane ?? '', fared);
+            if (feedback) end(inside[i % Math.max(1, inside.length)]?.item.lane ?? '', feedback);
             expect(inside.length).toBeLessThanOrEqual(places);
           }
           while (inside.length > 0) end(inside[0]?.item.lane ?? '', 'failed');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import TinyQueue from 'tinyqueue';
 import { describe, expect, test } from 'vitest';
-import { FairLimiter, type Fared } from '../../src/limiter/fair-limiter.ts';
+import { FairLimiter, type LaneFeedback } from '../../src/limiter/fair-limiter.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
@@ -11,26 +11,26 @@ const INTERVAL_MS = 15 * MINUTE;
 const DEADLINE_MS = 45 * MINUTE;
 
 /** What becomes of one request: how long it takes, how it fares, and when its call wants the next. */
-type Behaviour = (at: number, nth: number) => { tookMs: number; fared: Fared; againMs: number };
+type Behaviour = (at: number, nth: number) => { tookMs: number; feedback: LaneFeedback; againMs: number };
 
-const well = (tookMs: number) => ({ tookMs, fared: 'ok' as const, againMs: Infinity });
+const well = (tookMs: number) => ({ tookMs, feedback: 'ok' as const, againMs: Infinity });
 const BEHAVIOURS = {
-  hangs: () => ({ tookMs: TIME_LIMIT_MS, fared: 'trouble', againMs: 30 * SECOND }),
-  throttles: () => ({ tookMs: 50, fared: 'trouble', againMs: 2 * SECOND }),
-  refuses: () => ({ tookMs: 50, fared: 'trouble', againMs: 5 * MINUTE }),
-  errs: () => ({ tookMs: 200, fared: 'failed', againMs: 2 * SECOND }),
+  hangs: () => ({ tookMs: TIME_LIMIT_MS, feedback: 'trouble', againMs: 30 * SECOND }),
+  throttles: () => ({ tookMs: 50, feedback: 'trouble', againMs: 2 * SECOND }),
+  refuses: () => ({ tookMs: 50, feedback: 'trouble', againMs: 5 * MINUTE }),
+  errs: () => ({ tookMs: 200, feedback: 'failed', againMs: 2 * SECOND }),
   'errs every second time': (_, nth) =>
-    nth % 2 === 0 ? { tookMs: 200, fared: 'failed', againMs: SECOND } : well(200),
+    nth % 2 === 0 ? { tookMs: 200, feedback: 'failed', againMs: SECOND } : well(200),
   'hangs every second time': (_, nth) =>
-    nth % 2 === 0 ? { tookMs: TIME_LIMIT_MS, fared: 'trouble', againMs: SECOND } : well(200),
+    nth % 2 === 0 ? { tookMs: TIME_LIMIT_MS, feedback: 'trouble', againMs: SECOND } : well(200),
   'is slow, and never fails': () => well(9 * SECOND),
   'hangs from the second minute on': (at) =>
-    at < MINUTE ? well(100) : { tookMs: TIME_LIMIT_MS, fared: 'trouble', againMs: 10 * SECOND },
+    at < MINUTE ? well(100) : { tookMs: TIME_LIMIT_MS, feedback: 'trouble', againMs: 10 * SECOND },
   'hangs every other half minute': (at) =>
     at % MINUTE < MINUTE / 2
       ? well(100)
-      : { tookMs: TIME_LIMIT_MS, fared: 'trouble', againMs: SECOND },
-  'is never slow but always busy': () => ({ tookMs: 100, fared: 'failed', againMs: 0 }),
+      : { tookMs: TIME_LIMIT_MS, feedback: 'trouble', againMs: SECOND },
+  'is never slow but always busy': () => ({ tookMs: 100, feedback: 'failed', againMs: 0 }),
 } satisfies Record<string, Behaviour>;
 type Kind = keyof typeof BEHAVIOURS;
 
@@ -55,8 +55,8 @@ function play(places: number, behaviourOf: (lane: string) => Behaviour) {
     admit: (item, release) => {
       const nth = counts.get(item.lane) ?? 0;
       counts.set(item.lane, nth + 1);
-      const { tookMs, fared, againMs } = behaviourOf(item.lane)(now, nth);
-      if (fared === 'ok') {
+      const { tookMs, feedback, againMs } = behaviourOf(item.lane)(now, nth);
+      if (feedback === 'ok') {
         open--;
         waits.set(item.lane, Math.max(now - item.dueAt, waits.get(item.lane) ?? 0));
         if (now > item.deadlineAt) late++;
@@ -64,7 +64,7 @@ function play(places: number, behaviourOf: (lane: string) => Behaviour) {
       events.push({
         at: now + tookMs,
         act: () => {
-          release(fared);
+          release(feedback);
           if (againMs < Infinity) arrive(now + againMs, item);
         },
       });
@@ -195,11 +195,11 @@ function chances(seed: number): (nth: number) => number {
 
 /** How requests of a lane fail some of the time; their calls come back after a second. */
 const FAILURES = {
-  'throttled at once': { tookMs: 5, fared: 'trouble' },
-  throttled: { tookMs: 50, fared: 'trouble' },
-  'throttled late': { tookMs: ANSWER_MS - 50, fared: 'trouble' },
-  'timed out': { tookMs: TIME_LIMIT_MS, fared: 'trouble' },
-  refused: { tookMs: 50, fared: 'failed' },
+  'throttled at once': { tookMs: 5, feedback: 'trouble' },
+  throttled: { tookMs: 50, feedback: 'trouble' },
+  'throttled late': { tookMs: ANSWER_MS - 50, feedback: 'trouble' },
+  'timed out': { tookMs: TIME_LIMIT_MS, feedback: 'trouble' },
+  refused: { tookMs: 50, feedback: 'failed' },
 } as const;
 
 interface Partly {
@@ -219,7 +219,7 @@ function partly({ places, kind, share, load, seed }: Partly) {
   const { due, run, worstWaitMs, open } = play(places, () => (_, nth) => {
     return chance(nth) < share ? { ...failure, againMs: SECOND } : well(ANSWER_MS);
   });
-  const usable = share <= 0.2 || failure.fared === 'failed' ? places : places / 4;
+  const usable = share <= 0.2 || failure.feedback === 'failed' ? places : places / 4;
   // Each success takes more than one request, if a share of them fails.
   const heldMs = ANSWER_MS + (share / (1 - share)) * failure.tookMs;
   for (let at = 0; at < 3 * MINUTE; at += heldMs / (usable * load)) due('partly', at);
@@ -263,7 +263,7 @@ test('a big lane whose Graph hung for an hour catches up as soon as its requests
   const hungMs = 60 * MINUTE;
   const { due, run, renewed } = play(64, () => (at) => {
     if (at >= hungMs) return well(100);
-    return { tookMs: TIME_LIMIT_MS, fared: 'trouble', againMs: MINUTE };
+    return { tookMs: TIME_LIMIT_MS, feedback: 'trouble', againMs: MINUTE };
   });
   for (let i = 0; i < 20_000; i++) due('big', 0);
   run(hungMs - 1);

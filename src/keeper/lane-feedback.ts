@@ -1,8 +1,8 @@
 import type { Outcome } from '../calls/outcome.ts';
-import type { Fared } from '../limiter/fair-limiter.ts';
+import type { LaneFeedback } from '../limiter/fair-limiter.ts';
 
 /** What an outcome says about its lane. */
-export function faredBy(outcome: Outcome): Fared {
+export function laneFeedback(outcome: Outcome): LaneFeedback {
   if (outcome.sentAt === null) return 'unused'; // no token, say
   switch (outcome.kind) {
     case 'renewed':

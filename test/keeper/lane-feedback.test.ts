@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Outcome } from '../../src/calls/outcome.ts';
-import { faredBy } from '../../src/keeper/fared.ts';
+import { laneFeedback } from '../../src/keeper/lane-feedback.ts';
 import { anError, ended, failed, NOW, refused, renewed, throttled } from '../calls/fixture.ts';
 
 const timedOut: Outcome = { kind: 'failed', sentAt: NOW, error: anError({ status: null }) };
@@ -19,6 +19,6 @@ test.each([
   ['answered with an error', failed(NOW), 'failed'],
   ['not sent for want of a token', failed(null), 'unused'],
   ['not sent, as Entra does not know the tenant', unknownTenant, 'unused'],
-] as const)('a request that was %s tells the lane', (_, outcome, fared) => {
-  expect(faredBy(outcome)).toBe(fared);
+] as const)('a request that was %s tells the lane', (_, outcome, feedback) => {
+  expect(laneFeedback(outcome)).toBe(feedback);
 });
