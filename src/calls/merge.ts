@@ -138,7 +138,10 @@ function compare(a: Rank, b: Rank): number {
  * clock, so it was within the last interval. It counts as one an interval ago: the call is due, and
  * not given up.
  */
-export function correctFutureTimes(record: CallRecord, { now, skewMs, intervalMs }: SkewContext): CallRecord {
+export function correctFutureTimes(
+  record: CallRecord,
+  { now, skewMs, intervalMs }: SkewContext,
+): CallRecord {
   const { renewedAt, failure } = record;
   const isFuture = (at: number | null | undefined) => (at ?? 0) > now + skewMs;
   if (!isFuture(renewedAt) && !isFuture(failure?.at)) return record;
@@ -150,7 +153,10 @@ export function correctFutureTimes(record: CallRecord, { now, skewMs, intervalMs
 }
 
 /** The same for an owner. A renewal in the future did happen, so it counts as one at `now`. */
-export function correctOwnerFutureTimes(record: OwnerRecord, { now, skewMs }: SkewContext): OwnerRecord {
+export function correctOwnerFutureTimes(
+  record: OwnerRecord,
+  { now, skewMs }: SkewContext,
+): OwnerRecord {
   const { id, lease, lapse, loss, droppedAt, earlierAt } = record;
   const isFuture = (at: number | null | undefined) => (at ?? 0) > now + skewMs;
   const instants = [lease?.after, lease?.renewedAt, lapse?.at, loss?.at, droppedAt, earlierAt];

@@ -6,11 +6,11 @@ import { connect, type Remote } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 import { Lines } from './watch/lines.ts';
 import { Page } from './watch/page.ts';
-import { readStanding } from './watch/standing.ts';
+import { readReplicaStatus } from './watch/replica-status.ts';
 import type { View } from './watch/view.ts';
 
 /** Pause between two checks of the replicas, in ms. */
-const STANDING_MS = 2_000;
+const STATUS_MS = 2_000;
 /** Pause between two reads of all calls, in ms; longer if there are many, */
 const CALLS_MS = 5_000;
 /** so that this many times as long as it took passes before the next. */
@@ -66,7 +66,7 @@ async function watch(
 ): Promise<void> {
   const { signal } = ending;
   const loops = [
-    followStandings(remote, view, signal),
+    followReplicas(remote, view, signal),
     followEvents(remote, filter, view, signal),
     followCalls(remote, filter, view, signal),
   ];
@@ -83,12 +83,12 @@ async function watch(
   if (failures.length > 0) throw failures[0];
 }
 
-async function followStandings({ urls }: Remote, view: View, signal: AbortSignal): Promise<void> {
+async function followReplicas({ urls }: Remote, view: View, signal: AbortSignal): Promise<void> {
   for (;;) {
-    const standings = await Promise.all(urls.map((url) => readStanding(url, signal)));
+    const statuses = await Promise.all(urls.map((url) => readReplicaStatus(url, signal)));
     signal.throwIfAborted();
-    view.standings(standings);
-    await sleep(STANDING_MS, undefined, { signal });
+    view.statuses(statuses);
+    await sleep(STATUS_MS, undefined, { signal });
   }
 }
 

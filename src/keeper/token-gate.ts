@@ -2,7 +2,12 @@ import { crc32 } from 'node:zlib';
 import type { Call } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { KeepAliveSender } from '../calls/ports.ts';
-import { FairLimiter, type LaneFeedback, type Release, type Waiting } from '../limiter/fair-limiter.ts';
+import {
+  FairLimiter,
+  type LaneFeedback,
+  type Release,
+  type Waiting,
+} from '../limiter/fair-limiter.ts';
 import { inChunks } from './chunks.ts';
 import type { Bound, Pending } from './pending.ts';
 import { RecentSet } from './recent-set.ts';

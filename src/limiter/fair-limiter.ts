@@ -1,4 +1,4 @@
-import { type LaneFeedback, Lane, type Standing, type Waiting } from './lane.ts';
+import { Lane, type LaneClass, type LaneFeedback, type Waiting } from './lane.ts';
 import { LaneGroup } from './lane-group.ts';
 
 export type { LaneFeedback, Waiting } from './lane.ts';
@@ -20,8 +20,8 @@ export interface FairLimiterOptions<T> {
 /** A quarter of fewer places would be less than one. */
 export const LEAST_PLACES = 4;
 
-/** The largest share of all places that the lanes of each standing may hold together. */
-const SHARES: readonly (readonly [Standing, number])[] = [
+/** The largest share of all places that the lanes of each class may hold together. */
+const SHARES: readonly (readonly [LaneClass, number])[] = [
   ['new', 1 / 4],
   ['doubtful', 1 / 4],
   ['slow', 1 / 2],
@@ -76,7 +76,7 @@ export class FairLimiter<T extends Waiting> {
    * In the order of {@link SHARES}: among lanes with equally few places a new one is next, then a
    * doubtful one.
    */
-  readonly #groups: ReadonlyMap<Standing, LaneGroup<T>>;
+  readonly #groups: ReadonlyMap<LaneClass, LaneGroup<T>>;
   /** For each lane that wants a place, the set of its group that it is in. */
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
@@ -93,7 +93,7 @@ export class FairLimiter<T extends Waiting> {
     if (places < LEAST_PLACES) throw new RangeError(`a limiter needs ${LEAST_PLACES} places`);
     this.#options = options;
     this.#groups = new Map(
-      SHARES.map(([standing, share]) => [standing, new LaneGroup(Math.floor(places * share))]),
+      SHARES.map(([laneClass, share]) => [laneClass, new LaneGroup(Math.floor(places * share))]),
     );
   }
 
@@ -144,8 +144,8 @@ export class FairLimiter<T extends Waiting> {
   #next(): Lane<T> | null {
     if (this.#busy >= this.#options.places) return null;
     let fewest: Lane<T> | null = null;
-    for (const [standing, group] of this.#groups) {
-      if (standing !== 'prompt' && this.#isFullOfOthers) continue;
+    for (const [laneClass, group] of this.#groups) {
+      if (laneClass !== 'prompt' && this.#isFullOfOthers) continue;
       const lane = group.next();
       if (lane !== null && (fewest === null || lane.busy < fewest.busy)) fewest = lane;
     }
@@ -159,7 +159,7 @@ export class FairLimiter<T extends Waiting> {
 
   #occupy(lane: Lane<T>): Release {
     const { places, slowMs, uptime } = this.#options;
-    const group = this.#groups.get(lane.standing(slowMs)) as LaneGroup<T>;
+    const group = this.#groups.get(lane.classify(slowMs)) as LaneGroup<T>;
     const since = uptime();
     this.#busy++;
     group.busy++;
@@ -181,7 +181,7 @@ export class FairLimiter<T extends Waiting> {
     this.#wanting.get(lane)?.delete(lane);
     this.#wanting.delete(lane);
     if (!lane.wantsPlace) return;
-    const group = this.#groups.get(lane.standing(this.#options.slowMs)) as LaneGroup<T>;
+    const group = this.#groups.get(lane.classify(this.#options.slowMs)) as LaneGroup<T>;
     this.#wanting.set(lane, group.add(lane));
   }
 

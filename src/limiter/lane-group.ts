@@ -1,7 +1,7 @@
 import type { Lane, Waiting } from './lane.ts';
 
 /**
- * The lanes of one standing that want a place, by how many places they hold. Finds the lane with
+ * The lanes of one class that want a place, by how many places they hold. Finds the lane with
  * the fewest without a look at all lanes: there may be thousands.
  */
 export class LaneGroup<T extends Waiting> {

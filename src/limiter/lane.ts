@@ -19,7 +19,7 @@ export interface Waiting {
 export type LaneFeedback = 'ok' | 'failed' | 'trouble' | 'unused';
 
 /** Which share of the places a lane takes part in; see {@link FairLimiter}. */
-export type Standing = 'new' | 'doubtful' | 'slow' | 'prompt';
+export type LaneClass = 'new' | 'doubtful' | 'slow' | 'prompt';
 
 /** A lane with at least this credit is trusted. A new lane is one success short of it. */
 const TRUSTED_FROM = 4;
@@ -60,7 +60,7 @@ export class Lane<T extends Waiting> {
   }
 
   /** @param slowMs a lane is slow if its answers take longer than this on average */
-  standing(slowMs: number): Standing {
+  classify(slowMs: number): LaneClass {
     if (this.#isNew) return 'new';
     if (this.#credit < TRUSTED_FROM) return 'doubtful';
     return this.#answerMs !== null && this.#answerMs > slowMs ? 'slow' : 'prompt';

@@ -332,7 +332,8 @@ export function aRegistry(over: WorldOptions = {}) {
   const local = new LocalRegistry({
     kind: CALLS,
     slots: wheel.slots,
-    correct: (record) => correctFutureTimes(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
+    correct: (record) =>
+      correctFutureTimes(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
   });
   const unreadable: string[] = [];
   const registry = new Registry({

@@ -233,13 +233,19 @@ describe('a record from a clock that was ahead', () => {
   const at = { now: NOW, skewMs: SKEW_MS, intervalMs: WHEEL.intervalMs };
 
   test('keeps its call on the schedule, due at once: it was renewed, nobody knows when', () => {
-    const { renewedAt } = correctFutureTimes(recordOf(aCall({ trackedAt, renewedAt: NOW + 60 * MINUTE })), at);
+    const { renewedAt } = correctFutureTimes(
+      recordOf(aCall({ trackedAt, renewedAt: NOW + 60 * MINUTE })),
+      at,
+    );
     expect(renewedAt).toBe(NOW - WHEEL.intervalMs);
   });
 
   test('is believed within what clocks may differ, and if it says nothing of a renewal', () => {
     const within = recordOf(aCall({ trackedAt, renewedAt: NOW + SKEW_MS }));
     const never = recordOf(aCall({ trackedAt }));
-    expect([correctFutureTimes(within, at), correctFutureTimes(never, at)]).toEqual([within, never]);
+    expect([correctFutureTimes(within, at), correctFutureTimes(never, at)]).toEqual([
+      within,
+      never,
+    ]);
   });
 });

@@ -11,7 +11,10 @@ const INTERVAL_MS = 15 * MINUTE;
 const DEADLINE_MS = 45 * MINUTE;
 
 /** What becomes of one request: how long it takes, how it fares, and when its call wants the next. */
-type Behaviour = (at: number, nth: number) => { tookMs: number; feedback: LaneFeedback; againMs: number };
+type Behaviour = (
+  at: number,
+  nth: number,
+) => { tookMs: number; feedback: LaneFeedback; againMs: number };
 
 const well = (tookMs: number) => ({ tookMs, feedback: 'ok' as const, againMs: Infinity });
 const BEHAVIOURS = {

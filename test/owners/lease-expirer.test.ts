@@ -43,7 +43,8 @@ async function anExpirer() {
   const localOwners = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
     slots: 1,
-    correct: (one) => correctOwnerFutureTimes(one, { now: at.now, skewMs: SKEW_MS, intervalMs: 15 * MINUTE }),
+    correct: (one) =>
+      correctOwnerFutureTimes(one, { now: at.now, skewMs: SKEW_MS, intervalMs: 15 * MINUTE }),
   });
   const common = {
     isUp: () => true,

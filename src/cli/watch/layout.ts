@@ -5,12 +5,12 @@ import { cut } from '../fit.ts';
 import type { Form } from '../output.ts';
 import { paint } from '../printable.ts';
 import { Table } from '../table.ts';
-import { shortEventLine, shortStandingLines } from './lines.ts';
-import type { Standing } from './standing.ts';
+import { shortEventLine, shortStatusLines } from './lines.ts';
+import type { ReplicaStatus } from './replica-status.ts';
 
 /** What the page shows. */
 export interface Picture {
-  readonly standings: readonly Standing[];
+  readonly statuses: readonly ReplicaStatus[];
   readonly causes: Causes;
   /** The nearest first. */
   readonly nearest: readonly Call[];
@@ -33,8 +33,8 @@ const ROWS_OF_TITLES = 8;
 
 /** Lays out at most this many lines, which fit the terminal and are safe for it. */
 export function layOut(picture: Picture, { rows, columns }: Size, now: number): string[] {
-  const { standings, causes, nearest, total, events } = picture;
-  const head = standings.flatMap((standing) => shortStandingLines(standing, columns));
+  const { statuses, causes, nearest, total, events } = picture;
+  const head = statuses.flatMap((status) => shortStatusLines(status, columns));
   head.push(cut(`Ctrl-C ends; ${new Date(now).toISOString()}`, columns));
   const room = rows - head.length - ROWS_OF_TITLES;
   if (room < 3) return head.slice(0, rows);

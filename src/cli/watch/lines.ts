@@ -2,7 +2,7 @@ import type { Call, Event, EventItem, Owner } from '../../client/index.ts';
 import { count, describeError, describeLabels, span, withSeparators } from '../call-lines.ts';
 import { cut, shorten } from '../fit.ts';
 import { paint, printable, type Style } from '../printable.ts';
-import type { Standing } from './standing.ts';
+import type { ReplicaStatus } from './replica-status.ts';
 import type { View } from './view.ts';
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -23,13 +23,13 @@ export class Lines implements View {
     this.#out = out;
   }
 
-  standings(standings: readonly Standing[]): void {
-    for (const standing of standings) {
-      const { url, state, why } = standing;
+  statuses(statuses: readonly ReplicaStatus[]): void {
+    for (const status of statuses) {
+      const { url, state, why } = status;
       const told = `${state} ${why}`;
       if (this.#told.get(url) === told) continue;
       this.#told.set(url, told);
-      this.#out.write(`${new Date().toISOString()}  ${standingLine(standing)}\n`);
+      this.#out.write(`${new Date().toISOString()}  ${statusLine(status)}\n`);
     }
   }
 
@@ -86,24 +86,24 @@ function ownerParts(type: Event['type'], { owner, app, tracked, stopsAt }: Owner
 
 const STATE_STYLES = { ready: 'green', 'not ready': 'yellow', 'not reachable': 'red' } as const;
 
-export function standingLine({ url, state, why, counts }: Standing): string {
+export function statusLine({ url, state, why, counts }: ReplicaStatus): string {
   const told = why === '' ? state : `${state}: ${why}`;
   const line = `${paint('bold', url)}  ${paint(STATE_STYLES[state], told)}`;
   return counts ? `${line}  ${countsOf(counts).join(', ')}` : line;
 }
 
 /**
- * Like {@link standingLine}, for a page of this width: the time left first, and the reason on its
+ * Like {@link statusLine}, for a page of this width: the time left first, and the reason on its
  * own line.
  */
-export function shortStandingLines(standing: Standing, columns: number): string[] {
-  const { url, state, why, counts } = standing;
+export function shortStatusLines(status: ReplicaStatus, columns: number): string[] {
+  const { url, state, why, counts } = status;
   const told = counts ? countsOf(counts).reverse() : [];
   const line = [paint(STATE_STYLES[state], state), ...told, paint('bold', url)].join('  ');
   return [line, ...(why === '' ? [] : [`  ${printable(why)}`])].map((one) => cut(one, columns));
 }
 
-function countsOf({ tracked, failing, atRisk, minMarginMs }: NonNullable<Standing['counts']>) {
+function countsOf({ tracked, failing, atRisk, minMarginMs }: NonNullable<ReplicaStatus['counts']>) {
   const counts = [
     `${withSeparators(tracked)} tracked`,
     `${withSeparators(failing)} failing`,

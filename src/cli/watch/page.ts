@@ -1,7 +1,7 @@
 import type { EventItem } from '../../client/index.ts';
 import { layOut } from './layout.ts';
+import type { ReplicaStatus } from './replica-status.ts';
 import { Shortlist } from './shortlist.ts';
-import type { Standing } from './standing.ts';
 import type { View } from './view.ts';
 
 /**
@@ -39,7 +39,7 @@ export class Page implements View {
   };
   /** Suspended: the terminal belongs to the shell, so nothing may be drawn. */
   #isAway = false;
-  #standings: readonly Standing[] = [];
+  #statuses: readonly ReplicaStatus[] = [];
   #events: readonly EventItem[] = [];
 
   constructor(out: NodeJS.WriteStream) {
@@ -54,8 +54,8 @@ export class Page implements View {
     this.#timer = setInterval(this.#draw, DRAW_MS);
   }
 
-  standings(standings: readonly Standing[]): void {
-    this.#standings = standings;
+  statuses(statuses: readonly ReplicaStatus[]): void {
+    this.#statuses = statuses;
     this.#drawNow();
   }
 
@@ -76,9 +76,9 @@ export class Page implements View {
   #drawNow(): void {
     if (this.#isAway) return;
     const { nearest, causes, total } = this.#shortlist;
-    const [standings, events] = [this.#standings, this.#events];
+    const [statuses, events] = [this.#statuses, this.#events];
     const { rows, columns } = this.#out;
-    const picture = { standings, nearest, causes, total, events };
+    const picture = { statuses, nearest, causes, total, events };
     const lines = layOut(picture, { rows, columns }, Date.now());
     const text = lines.map((line) => `${line}${REST_OF_LINE}`).join('\n');
     this.#out.write(`${HOME}${text}${REST_OF_PAGE}`);

@@ -1,9 +1,9 @@
 import type { Call, EventItem } from '../../client/index.ts';
-import type { Standing } from './standing.ts';
+import type { ReplicaStatus } from './replica-status.ts';
 
 /** Shows what happens. */
 export interface View {
-  standings(standings: readonly Standing[]): void;
+  statuses(statuses: readonly ReplicaStatus[]): void;
   event(item: EventItem): void;
   /** Gets all calls from time to time; null: it shows none. */
   readonly calls: { read(calls: AsyncIterable<Call>): Promise<void> } | null;

@@ -26,14 +26,14 @@ const ready = {
   counts: { tracked: 5_032, failing: 297, atRisk: 12, minMarginMs: 1_862_000 },
 } as const;
 const picture: Picture = {
-  standings: [ready],
+  statuses: [ready],
   causes: causesOf(many.map((call) => failing(call))),
   nearest: many,
   total: 5_032,
   events: many.map((call) => eventOf(call)),
 };
 const longest: Picture = {
-  standings: [
+  statuses: [
     { ...ready, url: `http://${'h'.repeat(200)}:8080` },
     { ...ready, state: 'not ready', why: `Redis is out: ${'why '.repeat(50)}` },
     { ...ready, state: 'not reachable', why: 'x'.repeat(300), counts: null },
@@ -96,7 +96,7 @@ test('a page says why a replica is not ready on a line of its own', () => {
 });
 
 test('a page marks its empty parts', () => {
-  const empty = { standings: [], causes: new Causes(), nearest: [], total: 0, events: [] };
+  const empty = { statuses: [], causes: new Causes(), nearest: [], total: 0, events: [] };
   const lines = shown(empty, 24, 100);
   expect(lines.filter((line) => line === 'none')).toHaveLength(3);
 });

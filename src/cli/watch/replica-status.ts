@@ -1,7 +1,7 @@
 import { type Probed, probe } from '../probes.ts';
 
 /** The state of a replica, as it reports it. */
-export interface Standing {
+export interface ReplicaStatus {
   readonly url: string;
   readonly state: 'ready' | 'not ready' | 'not reachable';
   /** Why it is not ready; '' if it is. */
@@ -22,17 +22,17 @@ export interface Counts {
 const LIMIT_MS = 3_000;
 
 /** Never rejects. */
-export async function readStanding(url: string, stop: AbortSignal): Promise<Standing> {
+export async function readReplicaStatus(url: string, stop: AbortSignal): Promise<ReplicaStatus> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(LIMIT_MS)]);
   const [ready, metrics] = await Promise.all([
     probe(url, 'readyz', signal),
     probe(url, 'metrics', signal),
   ]);
   const counts = metrics.kind === 'ok' ? readCounts(metrics.text) : null;
-  return { url, ...judge(ready), counts };
+  return { url, ...readinessOf(ready), counts };
 }
 
-function judge(ready: Probed): Pick<Standing, 'state' | 'why'> {
+function readinessOf(ready: Probed): Pick<ReplicaStatus, 'state' | 'why'> {
   if (ready.kind === 'silent') return { state: 'not reachable', why: ready.why };
   if (ready.kind === 'ok') return { state: 'ready', why: '' };
   return { state: 'not ready', why: ready.reasons };
