@@ -3,12 +3,10 @@ import { type OwnerRecord, ownerState, wasLostByMistake } from './owner.ts';
 import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
 import { saysTheSame } from './words.ts';
 
-/** An event to publish. */
 export interface Announcement {
   readonly type: EventType;
   /** Made of the content, so a repeat has the same name, even after Redis lost its data. */
   readonly name: string;
-  /** When it happened, epoch ms. */
   readonly at: number;
 }
 

@@ -14,7 +14,6 @@ import {
 
 export type { CallError, RemovedState, ResultInfo } from './record.ts';
 
-/** A tracked call, as its record describes it. */
 export interface Call extends Tracking, Timing {
   readonly id: string;
   /** When the last successful keepAlive was sent. */

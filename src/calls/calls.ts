@@ -40,8 +40,8 @@ export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'wit
 }
 
 /**
- * The requests of bots. Whether a call is within reach is decided when it is written, not by what
- * was read before. Every request may be repeated.
+ * The requests of bots, which may all be repeated. Whether a client may touch a call is decided
+ * when it is written, not by what was read before.
  */
 export class Calls {
   readonly #deps: CallsDeps;
@@ -76,9 +76,7 @@ export class Calls {
     });
   }
 
-  /**
-   * Stopping a call that is not tracked is no error. `stopped`: whether it was tracked until now.
-   */
+  /** Stopping an untracked call is no error. `stopped`: whether it was tracked until now. */
   async untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     const { fate, durable } = await new Stopping(this.#deps).untrack(id);
     return { durable, stopped: fate === 'stopped' };
@@ -172,7 +170,6 @@ export async function untrackInBatches(
   return stopped;
 }
 
-/** The two requests for a call as one: the second comes later. */
 function following(before: TrackRequest | undefined, request: TrackRequest): TrackRequest {
   const named = Object.entries(request).filter(([, value]) => value !== undefined);
   return { ...before, ...(Object.fromEntries(named) as Partial<TrackRequest>), id: request.id };

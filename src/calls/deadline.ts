@@ -5,7 +5,6 @@ export interface Timing {
   readonly renewedAt: number | null;
   readonly trackedAt: number;
   readonly startedAt: number | null;
-  /** When the last attempt failed; null if the call is not failing. */
   readonly failedAt: number | null;
   readonly retryAt: number | null;
   readonly trackUntil: number | null;

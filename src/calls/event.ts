@@ -46,7 +46,6 @@ export interface EventGap {
   readonly firstKept: string | null;
 }
 
-/** Reads the log from a place on, at its own pace. */
 export interface EventReader {
   /** It has read up to here. */
   readonly place: string;

@@ -5,7 +5,6 @@ const DATE_TIME =
 const FIRST = Date.UTC(2000, 0, 1);
 const LAST = Date.UTC(2100, 0, 1) - 1;
 
-/** For error messages. */
 export const INSTANT_GRAMMAR =
   'must be an RFC 3339 date-time of this century, such as 2026-02-03T04:05:06.789Z';
 

@@ -9,7 +9,6 @@ export interface ListQuery {
   readonly owner?: string | undefined;
   /** `key` or `key=value`; a call must have all of them. */
   readonly labels: readonly string[];
-  /** The most calls on the page; at least 1. */
   readonly limit: number;
   /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
@@ -85,7 +84,6 @@ async function readState(
   return calls.filter((call) => (isRemoved(call) ? call.state : 'tracked') === state);
 }
 
-/** Whether the query asks for the call. */
 export function matches(
   call: Call,
   { app, owner, visibleApps, labels }: Pick<ListQuery, 'app' | 'owner' | 'visibleApps' | 'labels'>,

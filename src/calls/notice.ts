@@ -1,6 +1,5 @@
 import type { ResultInfo } from './record.ts';
 
-/** Graph's notification about one call. */
 export type Notice =
   | { readonly kind: 'established'; readonly id: string; readonly tenantId: string | null }
   | {

@@ -74,17 +74,12 @@ export function ownerState(record: OwnerRecord): OwnerState {
   return lapse !== null && lapse.renewedAt >= renewedAt ? 'lapsed' : 'active';
 }
 
-/**
- * 0 for none. `earlierAt` may be the later one: a replica that did not know of a loss renewed the
- * lease.
- */
+/** 0: none. `earlierAt` is later if a replica that did not know of a loss renewed the lease. */
 function lastRenewal({ lease, earlierAt }: OwnerRecord): number {
   return Math.max(lease?.renewedAt ?? 0, earlierAt ?? 0);
 }
 
-/**
- * When and why the owner was lost or dropped; null while it has a lease, and if it never had one.
- */
+/** When and why it was lost or dropped; null while it has a lease, or if it never had one. */
 export function endOf(
   record: OwnerRecord,
 ): { at: number; reason: 'owner-lost' | 'request' } | null {
@@ -171,7 +166,6 @@ export function wasLostByMistake(record: OwnerRecord): boolean {
 /** An owner, as the API shows it. Instants in epoch ms. */
 export interface Owner extends OwnerName {
   readonly state: OwnerState;
-  /** How many tracked calls it has. */
   readonly tracked: number;
   /** null if it has no lease. */
   readonly renewedAt: number | null;
@@ -181,7 +175,6 @@ export interface Owner extends OwnerName {
   readonly stopsAt: number | null;
 }
 
-/** @param tracked how many tracked calls it has */
 export function describeOwner(
   record: OwnerRecord,
   tracked: number,

@@ -82,10 +82,7 @@ export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 
 /** The tracked calls by their slots, for visits. */
 export interface Slots {
-  /**
-   * The timings of a slot's calls, after a sync with Redis if it answers. Each iteration reads them
-   * again.
-   */
+  /** After a sync with Redis, if it answers. Each iteration reads the timings again. */
   read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
   call(id: string): Call | null;
   /** Forgets the calls of a slot that were removed before an instant. */
@@ -113,7 +110,6 @@ export interface KeepAliveResult {
   readonly call: Call | RemovedCall | null;
 }
 
-/** A keepAlive on demand that follows another one too closely. */
 export interface TooSoon {
   readonly retryAfterMs: number;
 }

@@ -12,9 +12,7 @@ export interface Principal {
   readonly visibleApps: VisibleApps;
   /** Requests a second; null: the default. */
   readonly rateLimit: number | null;
-  /**
-   * False once the key is revoked, changed or expired. A long answer, such as a stream, asks again.
-   */
+  /** False once the key is revoked, changed or expired. A stream asks again and again. */
   stillHolds(): boolean;
 }
 

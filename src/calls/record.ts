@@ -20,7 +20,6 @@ export const CallErrorSchema = Type.Object({
   date: orNull(Type.String()),
 });
 
-/** Graph's `resultInfo` of a call that is over. */
 export const ResultInfoSchema = Type.Object({
   code: Type.Number(),
   subcode: orNull(Type.Number()),
@@ -76,7 +75,6 @@ export const EndingSchema = Type.Object({
   error: CallErrorSchema,
 });
 
-/** A replica saw the deadline pass. */
 export const ExpirySchema = Type.Object({
   generation: Type.String(),
   /** The last renewal then, 0 for none: a later one, by any replica, undoes the expiry. */

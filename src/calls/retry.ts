@@ -15,10 +15,7 @@ export interface RetryPolicy {
   readonly firstMs: number;
 }
 
-/**
- * The delays that belong to an interval and a deadline. At 15 and 45 min: 1 s,
- * 1 min, 5 min, 5 min, 5 s.
- */
+/** At 15 and 45 min: 1 s, 1 min, 5 min, 5 min, 5 s. */
 export function retryPolicy(intervalMs: number, deadlineMs: number): RetryPolicy {
   return {
     floorMs: Math.min(1_000, Math.max(20, intervalMs / 900)),
@@ -59,8 +56,7 @@ export function nextRetryAt(
 function backOffMs(failures: number, outcome: Outcome, policy: RetryPolicy): number {
   const growing = policy.floorMs * 2 ** Math.min(failures - 1, 30);
   if (outcome.kind !== 'refused') return Math.min(policy.capMs, growing);
-  // Without a request, Entra does not know the tenant: a retry costs a token request and seldom
-  // helps.
+  // Nothing was sent: Entra does not know the tenant, and a retry seldom helps.
   return outcome.sentAt === null ? policy.refusedCapMs : Math.min(policy.refusedCapMs, growing);
 }
 

@@ -13,7 +13,6 @@ import { type CallRecord, removedOf, stateOf } from './record.ts';
 import { passedOver } from './visible-apps.ts';
 import { inTenant, stopWord } from './words.ts';
 
-/** What a notification says about the end of a call. */
 export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
 
 export interface StoppingDeps {
@@ -26,11 +25,9 @@ export interface StoppingDeps {
 
 export interface Stopped {
   readonly fate: NoticeFate;
-  /** Whether Redis has stored it. */
   readonly durable: boolean;
 }
 
-/** Stops calls, for bots and for Graph's notifications. */
 export class Stopping {
   readonly #deps: StoppingDeps;
 

@@ -38,11 +38,9 @@ export interface TrackingDeps {
   readonly random: Random;
   readonly visibleApps: VisibleApps;
   readonly currentApps: () => ConfiguredApps;
-  /** Why a webhook may not be used for the calls of an app, or null. */
   readonly webhookFault?: (url: string, app: string) => string | null;
 }
 
-/** Tracks calls, for bots and for Graph's notifications. */
 export class Tracking {
   readonly #deps: TrackingDeps;
 

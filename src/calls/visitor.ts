@@ -19,10 +19,7 @@ export type Visited = 'done' | 'cut';
 /** Fewer due calls are handed over at once; more are spread over the slot's width. */
 const SPREAD_FROM = 16;
 
-/**
- * The calls of a large slot are handed over in steps of this, in ms: a wake-up per call would cost
- * too much.
- */
+/** A large slot is handed over in steps of this, in ms: a wake-up per call costs too much. */
 const PACE_MS = 20;
 
 /**

@@ -19,9 +19,7 @@ export function slotOf(callId: string, { slots }: Pick<Wheel, 'slots'>): number 
   return crc32(callId) % slots;
 }
 
-/**
- * A slot's place in the interval, in ms: 1 … interval. Never 0, which BullMQ takes for "no offset".
- */
+/** In ms, 1 … interval. Never 0, which BullMQ takes for "no offset". */
 export function offsetOf(slot: number, wheel: Wheel): number {
   return 1 + Math.floor((slot * wheel.intervalMs) / wheel.slots);
 }

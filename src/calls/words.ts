@@ -76,7 +76,6 @@ export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): 
 
 const VISIBLE = ['app', 'tenantId', ...BOT_FIELD_NAMES] as const;
 
-/** Whether two trackings look the same to a client. */
 export function saysTheSame(a: Tracking, b: Tracking): boolean {
   return VISIBLE.every((field) =>
     field === 'labels' ? haveSameLabels(a, b) : a[field] === b[field],
@@ -122,16 +121,12 @@ export function stopWord(
   };
 }
 
-/**
- * Ends a tracking at its `trackUntil`. It stops no later tracking: the bot may have prolonged it at
- * another replica.
- */
+/** Ends a tracking at its `trackUntil`, but no later one: the bot may have prolonged it. */
 export function trackingOver(current: CallRecord, now: number): CallRecord | null {
   if (current.tracking === null || stateOf(current) !== 'tracked') return null;
   return stopOfTracking(current.tracking, current.id, 'track-until', now);
 }
 
-/** An owner that was lost or dropped, so that its calls are stopped. */
 export interface EndedOwner extends OwnerName {
   readonly at: number;
   readonly reason: 'owner-lost' | 'request';

@@ -1,8 +1,6 @@
 import type { CloudName } from './clouds.ts';
 
-/**
- * A file is read again at each token request, so that a secret can be rotated without a restart.
- */
+/** A file is read at each token request, so that a secret can be rotated. */
 export type Secret = { value: string } | { file: string };
 
 /** How an app proves its identity to Entra. Files are read as for {@link Secret}. */
@@ -25,7 +23,6 @@ export type ManagedIdentity =
   | { by: 'system' }
   | { by: 'clientId' | 'objectId' | 'resourceId'; id: string };
 
-/** Where to post the events of an app's calls. */
 export interface Webhook {
   url: string;
   /**
@@ -48,7 +45,6 @@ export interface Identity {
   authorityHost: string;
 }
 
-/** An app registration whose calls are kept alive. */
 export interface App extends Identity {
   /** Includes the version, as in `https://graph.microsoft.com/v1.0`; no trailing slash. */
   graphBaseUrl: string;
@@ -59,6 +55,5 @@ export interface App extends Identity {
 /** The configured apps; they are replaced together. */
 export interface AppSet {
   readonly apps: readonly App[];
-  /** The app of calls that name none. */
   readonly defaultApp: string;
 }

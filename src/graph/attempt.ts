@@ -33,7 +33,6 @@ function toExchangeError(error: unknown): ExchangeError {
   throw error;
 }
 
-/** @param origin where the request went */
 function toAttempt(answer: Answer | ExchangeError, sent: Sent, origin: string): Attempt {
   if (!(answer instanceof ExchangeError)) {
     const classification = classify(answer, sent.answeredAt);

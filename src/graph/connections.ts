@@ -3,16 +3,13 @@ import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Limits } from './exchange.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
 
-/** The values of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`. */
 export interface Proxies {
   http: string | null;
   https: string | null;
   no: string | null;
 }
 
-/**
- * The connections to Graph and Entra, through the proxies if there are any, and to this machine.
- */
+/** The connections to Graph, Entra (through proxies, if there are any) and this machine. */
 export class Connections {
   /** Reused; at most `connections` per origin. */
   readonly pooled: Dispatcher;

@@ -4,7 +4,6 @@ import type { Credential, Secret } from './app.ts';
 import { type Identity, openPem } from './pem.ts';
 import { openPfx } from './pfx.ts';
 
-/** The part of MSAL's `auth` that proves the app's identity. */
 export type ClientProof = Pick<
   Configuration['auth'],
   'clientSecret' | 'clientAssertion' | 'clientCertificate'

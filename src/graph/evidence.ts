@@ -11,7 +11,6 @@ const MAX_FIELD = 200;
 /** What we know ourselves about a request. Instants are epoch ms. */
 export interface Sent {
   readonly sentAt: number;
-  /** When its answer came, or when it failed. */
   readonly answeredAt: number;
   readonly clientRequestId: string;
 }

@@ -42,10 +42,7 @@ export interface GraphOptions {
   reserveMs: number;
 }
 
-/**
- * Microsoft Graph: sends keepAlives.
- * Source: https://learn.microsoft.com/graph/api/call-keepalive
- */
+/** https://learn.microsoft.com/graph/api/call-keepalive */
 export class Graph implements KeepAliveSender {
   readonly #options: GraphOptions;
   readonly #connections: Connections;

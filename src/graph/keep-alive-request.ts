@@ -3,7 +3,6 @@ import type { Request } from './exchange.ts';
 
 export interface KeepAliveParts {
   readonly callId: string;
-  /** null: the request has none. */
   readonly token: string | null;
   /** A GUID, fresh for each request. */
   readonly clientRequestId: string;

@@ -1,6 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
-/** A certificate with its private key. */
 export interface Identity {
   readonly key: KeyObject;
   readonly certificate: X509Certificate;

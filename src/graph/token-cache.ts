@@ -96,7 +96,6 @@ export class TokenCache {
     this.#replacing = new Backoff(options.random);
   }
 
-  /** Whether {@link get} needs no request. */
   get isAtHand(): boolean {
     return this.leftMs > 0;
   }

@@ -12,7 +12,6 @@ import { type Token, TokenCache, TokenError } from './token-cache.ts';
 
 export interface TokensOptions {
   readonly connections: Connections;
-  /** Limits one acquisition, in ms. */
   readonly tokenMs: number;
   readonly clock: Clock;
   readonly random: Random;

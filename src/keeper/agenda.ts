@@ -3,7 +3,6 @@ import type { Clock } from '../calls/ports.ts';
 
 export interface Planned {
   readonly id: string;
-  /** Epoch ms. */
   readonly at: number;
   /** How long past its time the attempt is left to the replica that planned it, in ms. */
   readonly graceMs: number;
@@ -18,10 +17,7 @@ const LEAST_SLEEP_MS = 5;
 /** The heap is rebuilt when it has this many superseded items. */
 const MOST_STALE = 1_000;
 
-/**
- * The calls to check later, each at the earliest instant that was asked for. One heap and one
- * sleep serve all of them.
- */
+/** The calls to check later, each at the earliest instant asked for, with one sleep for all. */
 export class Agenda {
   readonly #clock: Clock;
   readonly #onDue: (due: readonly Planned[]) => void;

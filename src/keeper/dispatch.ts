@@ -14,9 +14,7 @@ import { unsent } from './unsent.ts';
 export interface DispatchOptions {
   readonly registry: Pick<CallRegistry, 'get'>;
   readonly sender: KeepAliveSender;
-  /** The most requests in flight. */
   readonly places: number;
-  /** How long one request may take, in ms. */
   readonly requestMs: number;
   readonly clock: SettledClock;
   /** Monotonic, in ms. */

@@ -19,9 +19,9 @@ export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'on
   };
 
 /**
- * A write of outcomes waits for more of them, for this share of the interval, up to the cap: a
- * write for each would cost Redis five times as much. If the replica is killed meanwhile, another
- * one sends the keepAlives of that time again.
+ * A write of outcomes waits for more for this share of the interval, up to the cap: a write for
+ * each would cost Redis five times as much. If the replica is killed meanwhile, another one sends
+ * those keepAlives again.
  */
 const GATHER_SHARE = 1 / 1_000;
 const GATHER_CAP_MS = 200;
@@ -114,7 +114,7 @@ export class Keeper implements CallKeeper {
     return this.#refused;
   }
 
-  /** After {@link close}: resolves when the outcomes of all requests in flight are written. */
+  /** After {@link close}: resolves when all outcomes are written. */
   async settled(): Promise<void> {
     await this.#planner.stop();
     await this.#dispatch.settled();
@@ -149,10 +149,9 @@ export class Keeper implements CallKeeper {
   }
 
   /**
-   * Joins the call that is already on its way. If that has waited for long, its lane is in trouble:
-   * the wait is written as a failure, so that the bot learns that the call is at risk or expired.
-   * The failure is `refused`, which has the longest pause, because an earlier attempt would change
-   * nothing.
+   * Joins the call that is already on its way. If that has waited for long, the wait is written as
+   * a failure, so that the bot learns that the call is at risk or expired: as `refused`, which has
+   * the longest pause, because an earlier attempt would change nothing.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;
@@ -177,7 +176,6 @@ export class Keeper implements CallKeeper {
     this.#outcomes.add({ pending, asked: pending.call, outcome });
   }
 
-  /** Its `trackUntil` has come. The outcome null makes the write remove it from the schedule. */
   #stop(pending: Pending): void {
     pending.isSent = true;
     this.#outcomes.add({ pending, asked: pending.call, outcome: null });

@@ -11,19 +11,15 @@ export interface OnDemandOptions {
   readonly clock: Clock;
   /** The shortest time between two requests on demand for one call, in ms. */
   readonly floorMs: number;
-  /** How long a caller waits for the outcome, in ms. */
   readonly waitMs: number;
 }
 
 /** At most this many recent requests are remembered; for older ones the floor does not hold. */
 const MOST_REMEMBERED = 10_000;
 
-/** The most callers that wait for one call at once. */
 const MOST_WAITING = 64;
 
-/**
- * KeepAlives that a client asks for and waits for: one at a time for each call, and not too often.
- */
+/** KeepAlives that a client waits for: one at a time for each call, and not too often. */
 export class OnDemand {
   readonly #options: OnDemandOptions;
   /** The last request for each call, the oldest first. Epoch ms. */

@@ -12,7 +12,6 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly timings: PlanTimings;
   readonly registry: CallRegistry;
   readonly clock: SettledClock;
-  /** How long a write waits for more outcomes, in ms. */
   readonly gatherMs: number;
   readonly log: Pick<Logger, 'error'>;
   /** Called with the call after the write; null if it is unknown or was not written. */
@@ -29,10 +28,8 @@ export interface Settled {
   readonly isWaiting?: boolean;
 }
 
-/** The most outcomes of one write, to keep it short. */
 const WRITE_BATCH = 200;
 
-/** Writes outcomes to the registry, in batches. */
 export class Outcomes {
   readonly #options: OutcomesOptions;
   readonly #batches: Batches<Settled>;

@@ -10,7 +10,6 @@ export type Bound = <R>(act: () => R) => R;
 /** A call on its way to a keepAlive: from when it is handed in until its outcome is written. */
 export interface Pending {
   readonly id: string;
-  /** As it was last read. */
   call: Call;
   /** This and `deadlineAt` must not change while the call waits. */
   lane: string;
@@ -22,7 +21,6 @@ export interface Pending {
   isDone: boolean;
   /** It was tracked again, or moved to another app or tenant, after the request went out. */
   isAgain: boolean;
-  /** Callers that wait for the outcome; null for most calls. */
   waiters: Set<(result: KeepAliveResult) => void> | null;
   readonly bound: Bound | null;
 }

@@ -1,7 +1,5 @@
-/** Beyond this many, the oldest names are forgotten. */
 const MOST = 20_000;
 
-/** The names that were added last. */
 export class RecentSet {
   readonly #names = new Set<string>();
 

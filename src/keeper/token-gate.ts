@@ -35,10 +35,7 @@ interface Gate {
   isAsked: boolean;
 }
 
-/**
- * A gate's turn to ask for its token. It gets another one when a call joins that is much nearer to
- * its deadline.
- */
+/** A gate's turn to ask. A call that joins much nearer to its deadline adds another one. */
 interface Turn extends Waiting {
   readonly gate: Gate;
 }
@@ -90,7 +87,6 @@ export class TokenGate {
     if (isNearer && !gate.isAsked) this.#limiter.add(this.#turnOf(gate));
   }
 
-  /** Returns all waiting calls. */
   drain(): Pending[] {
     this.#limiter.drain();
     const calls = [...this.#gates.values()].flatMap((gate) => gate.calls.splice(0));

@@ -9,7 +9,6 @@ const MESSAGES = {
   queued: 'It waits for its turn: earlier requests of its app and tenant get no answer.',
 } as const;
 
-/** The outcome of a keepAlive that this replica decided not to send. */
 export function unsent(code: keyof typeof MESSAGES, now: number): Unsent {
   const error = {
     at: now,

@@ -28,7 +28,7 @@ const SHARES: readonly (readonly [LaneClass, number])[] = [
   ['prompt', 1],
 ];
 
-/** The share that all lanes but the prompt ones hold together at most. */
+/** The largest share of all lanes except the prompt ones. */
 const SHARE_OF_OTHERS = 3 / 4;
 
 /** Beyond this many lanes the oldest idle ones are forgotten. They start again as new lanes. */
@@ -82,10 +82,7 @@ export class FairLimiter<T extends Waiting> {
   #busy = 0;
   #isAdmitting = false;
   #isResting = false;
-  /**
-   * Places given back without a request since the last rest: they take no time, so nothing else
-   * would yield to the event loop.
-   */
+  /** Places given back unused since the last rest: they take no time, so nothing else yields. */
   #unused = 0;
 
   constructor(options: FairLimiterOptions<T>) {

@@ -28,9 +28,7 @@ const MOST_CREDIT = 8;
 /** The weight of the newest answer in the mean answer time. */
 const NEWEST_SHARE = 1 / 4;
 
-/**
- * A round, in answer times: so the window still grows if no more than half of the requests fail.
- */
+/** A round, in answer times: the window grows if no more than half of the requests fail. */
 const ROUND_ANSWERS = 2;
 
 /** One lane: what waits in it, what it has in flight, and what it has shown of itself. */
@@ -38,12 +36,10 @@ export class Lane<T extends Waiting> {
   readonly name: string;
   readonly waiting = new TinyQueue<T>([], (a, b) => a.deadlineAt - b.deadlineAt);
   busy = 0;
-  /** The most places that it may hold. */
   #window = 1;
   /** When the window was last cut: requests admitted before say nothing about the new one. */
   #cutAt = Number.NEGATIVE_INFINITY;
   #credit = TRUSTED_FROM - 1;
-  /** No request of it has ended yet. */
   #isNew = true;
   #answerMs: number | null = null;
 

@@ -1,12 +1,10 @@
 import type { CallError, Reason } from '../calls/record.ts';
 import { entraCodeIn } from './fixes.ts';
 
-/** A failing call, as the replica that made its last attempt knows it. */
 export interface FailingCall {
   readonly app: string;
   readonly tenantId: string;
   readonly error: CallError;
-  /** When it first failed, epoch ms. */
   readonly since: number;
   readonly deadlineAt: number;
 }
@@ -20,7 +18,6 @@ export interface Cause {
   readonly calls: number;
   /** When the first of the calls began to fail, epoch ms. */
   readonly since: number;
-  /** The nearest deadline of the calls, epoch ms. */
   readonly firstLossAt: number;
   /** Those that began to fail after the last success of the app; null if there are none. */
   readonly afterSuccess: { readonly calls: number; readonly since: number } | null;

@@ -47,7 +47,6 @@ export class Cells {
     return apps;
   }
 
-  /** Forgets what is older than a deadline. */
   forget(now: number): void {
     for (const step of this.#steps.keys()) if (step <= now - STEPS) this.#steps.delete(step);
   }

@@ -14,7 +14,6 @@ export interface Page {
   readonly replica: string;
   readonly version: string;
   readonly startedAt: number;
-  /** When the replica wrote this page. */
   readonly at: number;
   /** When it was stopped in order; null if it runs or has died. */
   readonly stoppedAt: number | null;

@@ -1,6 +1,4 @@
-/**
- * A summary of the calls of one app in one slot: small, because a replica holds a million calls.
- */
+/** The calls of one app in one slot, in brief: a replica holds a million calls. */
 export interface Digest {
   /** With at least one failure since their last success. */
   readonly failing: number;
@@ -55,7 +53,6 @@ export class Digester {
   }
 }
 
-/** Keeps the items with the nearest deadlines, in order. */
 export class Nearest {
   readonly #found: Near[] = [];
 
@@ -82,7 +79,6 @@ export class Nearest {
   }
 }
 
-/** How many of ascending numbers are below a limit. */
 export function countBelow(ascending: Float64Array, limit: number): number {
   let low = 0;
   let high = ascending.length;

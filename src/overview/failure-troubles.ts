@@ -7,10 +7,7 @@ import type { Known, Trouble, TroubleKind } from './trouble.ts';
 
 /** A fault counts as everything if it has this share of the failures since the last success. */
 const EVERYTHING_SHARE = 0.9;
-/**
- * When a fault begins, one replica may succeed while another one fails, for this share of the
- * interval: a minute of 15.
- */
+/** When a fault begins, replicas differ for this share of the interval (a minute of 15). */
 const BEGINNING_SHARE = 1 / 15;
 /** Fewer failures in a row may be chance. */
 const EVERYTHING_CALLS = 3;

@@ -32,10 +32,7 @@ const GRAPH_FAILS =
 const THROTTLED =
   'Callkeeper waits as long as Graph says, and retries by itself. Let others that use the app in this tenant send less.';
 
-/**
- * What to do about failed keepAlives: the texts of `callkeeper check`, except where Callkeeper
- * retries by itself.
- */
+/** The texts of `callkeeper check`, except where Callkeeper retries by itself. */
 export function fixOf({ status, code, message }: Reason): string {
   if (code === 'token') return fixOfToken(entraCodeIn(message), systemCodeIn(message));
   if (status !== null && code !== 'foreign') {

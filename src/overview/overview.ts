@@ -6,7 +6,6 @@ import type { Incident } from './incidents.ts';
 import type { Tally } from './tally.ts';
 
 export interface Counts {
-  /** When they were counted, epoch ms. */
   readonly countedAt: number;
   readonly tally: Tally;
   /** In the order of the ids in `tally`. */
@@ -14,7 +13,6 @@ export interface Counts {
   readonly nearestFailing: readonly Call[];
 }
 
-/** What one replica knows, from its memory. */
 export interface Overview extends Counts {
   /** Epoch ms. The calls were counted shortly before. */
   readonly now: number;

@@ -12,7 +12,6 @@ export interface Summary {
   readonly nearestDeadlineAt: number | null;
 }
 
-/** A count of the calls that a client may see. */
 export interface Tally extends Summary {
   /**
    * How many calls have their time left in each of {@link MARGIN_STEPS} equal parts of the
@@ -21,9 +20,7 @@ export interface Tally extends Summary {
   readonly margins: readonly number[];
   /** The ids of the calls nearest to their deadlines, in order. */
   readonly nearest: readonly string[];
-  /**
-   * The same for failing calls: a call that fails from its first keepAlive on has much time left.
-   */
+  /** Failing ones: a call that fails from its first keepAlive on has much time left. */
   readonly nearestFailing: readonly string[];
   readonly apps: ReadonlyMap<string, number>;
   /** By slot. */

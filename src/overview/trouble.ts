@@ -34,7 +34,6 @@ export interface Trouble {
   readonly runbook: string;
 }
 
-/** What is known of the calls that a client may see. */
 export interface Known {
   readonly now: number;
   readonly intervalMs: number;
@@ -50,7 +49,6 @@ export interface Known {
   };
   /** Why the replica that answers is not ready. */
   readonly unready: readonly string[];
-  /** Of the last 24 hours. */
   readonly incidents: readonly Incident[];
   /** When each living replica began, as far as that is known. */
   readonly replicas: readonly { readonly replica: string; readonly startedAt: number | null }[];

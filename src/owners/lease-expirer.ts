@@ -14,7 +14,6 @@ import type { OwnedCalls } from './owners.ts';
 
 export interface LeaseExpirerDeps {
   readonly owners: Pick<OwnerRegistry, 'update' | 'get'>;
-  /** The owners that this replica has to check now. */
   readonly suspects: (now: number) => Iterable<OwnerRecord>;
   readonly calls: Pick<CallRegistry, 'update'>;
   readonly owned: OwnedCalls & {
@@ -25,7 +24,6 @@ export interface LeaseExpirerDeps {
   /** A timestamp further in the future comes from a wrong clock. */
   readonly skewMs: number;
   readonly leaseContext: () => Omit<LeaseContext, 'now'>;
-  /** The calls of a lost owner were stopped. */
   readonly onLost: (owner: OwnerRecord, calls: number) => void;
 }
 

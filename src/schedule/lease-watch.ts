@@ -17,7 +17,6 @@ export interface LeaseWatchOptions {
   readonly isAhead: () => boolean;
   /** Takes or extends the lease lock; resolves with whether this replica holds it. */
   readonly hold: () => Promise<boolean>;
-  /** Time between two checks of the leases, in ms. */
   readonly lookMs: number;
   /** How often a replica without the lock syncs its owners, in ms. */
   readonly syncMs: number;

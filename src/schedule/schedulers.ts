@@ -9,7 +9,6 @@ export type SchedulerFault = 'missing' | 'overdue' | 'ahead' | 'out-of-phase';
 
 interface Turn {
   readonly slot: number;
-  /** Epoch ms. */
   readonly turnAt: number;
 }
 
@@ -20,7 +19,6 @@ interface Ill {
   readonly next: number;
 }
 
-/** States in which a job waits for a worker. */
 const STATES_READY: ReadonlySet<string> = new Set(['delayed', 'waiting']);
 
 export interface SchedulersOptions {

@@ -14,10 +14,7 @@ export interface WatchOptions {
   readonly visitor: Visits;
   /** Whether Redis serves. If not, this replica plans and locks as if it were the only one. */
   readonly isUp: () => boolean;
-  /**
-   * Lets one replica at a time make up for a slot; false: another one does. The lock expires when
-   * the requests have ended.
-   */
+  /** False if another replica makes up for the slot. Expires when the requests have ended. */
   readonly lock: (slot: number) => Promise<boolean>;
   /** How long an attempt is left to the replica that planned it, in ms. */
   readonly retryGraceMs: number;
@@ -141,8 +138,7 @@ export class Watch {
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
-    // Only plans that come due within a grace count: a later one was made before the clock was set
-    // back.
+    // A plan that comes due later than a grace was made before the clock was set back.
     const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
     if (missed.length === 0) {
       const waiting = later.flatMap((id) => slots.call(id) ?? []);

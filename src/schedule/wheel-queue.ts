@@ -37,7 +37,6 @@ export function schedulerId(slot: number): string {
   return `slot-${slot}`;
 }
 
-/** The id of the job that a slot's scheduler makes for its turn at `turnAt`. */
 export function turnJobId(slot: number, turnAt: number): string {
   return `repeat:${schedulerId(slot)}:${turnAt}`;
 }

@@ -17,10 +17,7 @@ const SEE_LOG = "See Redis's log.";
 const ADDRESS = 'Start Redis, or correct host and port in REDIS_URL, or open the firewall.';
 const TRUST = 'Name the private CA in NODE_EXTRA_CA_CERTS.';
 
-/**
- * By the first word of an error reply:
- * https://redis.io/docs/latest/develop/reference/protocol-spec/
- */
+/** By first word: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors */
 const REPLIES: Readonly<Record<string, Told>> = {
   WRONGPASS: ['Redis rejects the user or the password', CREDENTIALS],
   NOAUTH: ['Redis requires a password', CREDENTIALS],
@@ -78,9 +75,7 @@ export function isVague({ code }: Cause): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/**
- * Among errors of one failure, the first cause that says more than that the connection was closed.
- */
+/** The clearest cause among the errors of one failure. */
 export function clearestCause(errors: readonly unknown[]): Cause | null {
   const causes = errors.map(causeOf).filter((cause) => cause !== null);
   return causes.find((cause) => !isVague(cause)) ?? causes[0] ?? null;
@@ -165,7 +160,6 @@ function ofCode(error: unknown, code: string | undefined, message: string): Caus
   return null;
 }
 
-/** The certificate's names, and the one that it was checked against. */
 function wrongName(error: unknown, message: string): Cause {
   const { host, cert } = error as { host?: string; cert?: { subjectaltname?: string } };
   const told = /(?:Host|IP): (\S+?)\.? is not .+?: ?(.*)$/.exec(message);

@@ -25,12 +25,10 @@ export interface ConnectionOptions {
   readonly credentials?: RedisCredentials | null;
   /** The name that certificates must have; null: the host's, see also `tls-name.ts`. */
   readonly tlsServername?: string | null;
-  /** The time limit of a command, in ms. */
   readonly timeoutMs: number;
   readonly log: Logger;
 }
 
-/** The longest pause between two attempts to connect, in ms. */
 const RECONNECT_CAP_MS = 1_000;
 
 export function createClient(options: ConnectionOptions, special: RedisOptions): RedisClient {
@@ -57,9 +55,7 @@ export function createClient(options: ConnectionOptions, special: RedisOptions):
   return createCluster(address, { ...common, ...special }, options);
 }
 
-/**
- * A client of one of the servers that an address names. Like all clients here, it connects later.
- */
+/** A client of one of the servers that an address names. It does not connect yet. */
 export function createForEndpoint(
   endpoint: Endpoint,
   address: RedisAddress,

@@ -37,17 +37,13 @@ export function connectBlocking(options: ConnectionOptions, blockMs: number): Re
   });
 }
 
-/** A connection and its duplicates. */
 export interface Connections {
   readonly redis: RedisClient;
   /** Ends them all, whatever state they are in. */
   disconnect(): void;
 }
 
-/**
- * For a BullMQ worker, which duplicates its connection, and while Redis is out never closes the
- * duplicates.
- */
+/** For a BullMQ worker, which never closes its duplicates while Redis is out. */
 export function connectWorker(options: ConnectionOptions, blockMs: number): Connections {
   const redis = connectBlocking(options, blockMs);
   const all: RedisClient[] = [];

@@ -11,10 +11,7 @@ export interface RedisCredentials {
   readonly current: Credential;
   /** Why there is no valid one; null while there is. */
   readonly fault: Cause | null;
-  /**
-   * What to do, in sentences, if Redis rejects a valid one with this code; null: what the cause
-   * says.
-   */
+  /** What to do, in sentences, if Redis rejects a valid one; null: what the cause says. */
   fixFor(code: string): string | null;
   /** Resolves when the first credential is there or has failed: until then, do not connect. */
   readonly ready: Promise<unknown>;
@@ -23,13 +20,9 @@ export interface RedisCredentials {
   onChange(listener: () => void): () => void;
 }
 
-/** Redis's errors about the user. */
 const IDENTITY_CODES: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM']);
 
-/**
- * Adds to the cause that a token is missing, or what to do about a rejected one, if that may
- * explain it.
- */
+/** Says that a token is missing, or what to do about a rejected one, if that may be why. */
 export function withCredentials(
   cause: Cause | null,
   credentials: RedisCredentials | null | undefined,

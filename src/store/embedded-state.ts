@@ -4,7 +4,6 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { isAlive } from '../platform/processes.ts';
 
-/** The embedded redis-server cannot start; the message says what to do. */
 export class EmbeddedRedisError extends Error {
   readonly code = 'EMBEDDED_REDIS';
   constructor(message: string, options?: ErrorOptions) {
@@ -42,9 +41,7 @@ export function urlOf({ port, password }: Running): string {
   return `redis://:${password}@127.0.0.1:${port}`;
 }
 
-/**
- * Stops the redis-server of a killed daemon. Rejects if the daemon that owns the data still lives.
- */
+/** Stops the redis-server of a killed daemon. Rejects if its daemon still lives. */
 export async function evictOrphan(stateFile: string, log: Logger): Promise<void> {
   const left = await readState(stateFile);
   if (!left) return;

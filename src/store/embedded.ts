@@ -18,19 +18,13 @@ import { canConnect, freePort } from './loopback.ts';
 
 const SHARED_CONF = fileURLToPath(new URL('../../config/redis.conf', import.meta.url));
 
-/**
- * The first pause before a dead redis-server is restarted, in ms. It doubles each time in a row.
- */
+/** The first pause before a dead redis-server is restarted, in ms. Then it doubles. */
 const RESTART_MS = 50;
 /** The longest pause. A server that lived for longer resets the pause to the first. */
 const RESTART_CAP_MS = 5_000;
-/**
- * The longest wait for a redis-server to listen, in ms. It takes about 20 ms, before it loads its
- * data.
- */
+/** The longest wait until a redis-server listens, in ms. Usually 20 ms, before it loads. */
 const LISTENING_MS = 5_000;
 const LISTENING_POLL_MS = 5;
-/** The limit of `redis-server --version`, in ms. */
 const VERSION_TIMEOUT_MS = 5_000;
 
 /**
@@ -54,7 +48,6 @@ export class EmbeddedRedis {
     this.#log = log;
   }
 
-  /** The process id of the redis-server; null while none runs. */
   get pid(): number | null {
     const child = this.#child;
     return child?.exitCode === null && child.signalCode === null ? (child.pid ?? null) : null;
@@ -97,10 +90,7 @@ export class EmbeddedRedis {
     return stateFileIn(this.#directory);
   }
 
-  /**
-   * Resolves when the server accepts connections or has died, so that the first heartbeat does not
-   * warn about a starting server.
-   */
+  /** Otherwise the first heartbeat would warn about a starting server. */
   async #listening(port: number): Promise<void> {
     const until = performance.now() + LISTENING_MS;
     while (this.pid !== null && performance.now() < until && !(await canConnect(port))) {
@@ -126,10 +116,7 @@ export class EmbeddedRedis {
     });
   }
 
-  /**
-   * Restarts it even while the daemon stops: it may have been stopped too, but the last writes need
-   * it.
-   */
+  /** Even while the daemon stops: the last writes need a server that was stopped as well. */
   async #restart(ended: object): Promise<void> {
     if (this.#stopping) return;
     this.#log.error(ended, 'embedded redis-server died: restarting it');

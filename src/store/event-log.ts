@@ -16,7 +16,6 @@ export interface EventLogOptions {
 const BATCH_SIZE = 50;
 /** Pause between two attempts to read from a Redis that does not answer, in ms. */
 const RETRY_MS = 500;
-/** Before all entries of a stream. */
 const START = '0-0';
 
 interface Recent {
@@ -104,9 +103,7 @@ class Reader implements EventReader {
   readonly #log: StreamedEventLog;
   readonly #options: EventLogOptions;
   #place: string;
-  /**
-   * The generation in which the place was found in the stream; null if it was not looked for yet.
-   */
+  /** In which generation the place was found; null if it was not looked for yet. */
   #generation: number | null;
 
   constructor(

@@ -5,7 +5,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 /** How much of a turn of the event loop all long work together may take, in ms. */
 const SHARE_MS = 4;
 
-/** When long work began in this turn; null if none has yet. */
 let beganAt: number | null = null;
 let waiting = 0;
 let lastInLine = Promise.resolve();

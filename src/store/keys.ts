@@ -52,7 +52,6 @@ export const DIARIES_KEY = `${TAG}:diaries`;
 
 /** Written to see whether Redis takes writes; nobody reads it. */
 export const PROBE_KEY = `${TAG}:probe`;
-/** How long it lives, in ms. */
 export const PROBE_MS = 1_000;
 /** Stream: all events, for the feeds of the replicas and for clients. */
 export const EVENTS_KEY = `${TAG}:events`;

@@ -14,7 +14,6 @@ import { isInDoubt, needsLeaseCheck } from './owner-codec.ts';
 
 export interface LocalOwnersOptions {
   readonly local: LocalRegistry<OwnerRecord>;
-  /** Slots of the registry of owners. */
   readonly slots: number;
   readonly owned: Pick<LocalOwnedCalls, 'count' | 'owners'>;
   readonly membership: Pick<Membership, 'servedSince'>;
@@ -26,7 +25,6 @@ export interface LocalOwnersOptions {
 /** How old a count by app may be, in ms. */
 const COUNT_MS = 1_000;
 
-/** The owners that this replica knows. */
 export class LocalOwners {
   readonly #options: LocalOwnersOptions;
   #counted: { readonly at: number; readonly byApp: ReadonlyMap<string, number> } = {

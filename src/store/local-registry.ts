@@ -45,10 +45,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     this.#versions = Array.from({ length: slots }, () => 0);
   }
 
-  /**
-   * The listener gets a tracked text before and after each change; '' for a record that is not
-   * tracked.
-   */
+  /** The listener gets a tracked text before and after a change; '': not tracked. */
   onChange(listener: (before: string, after: string) => void): void {
     this.#onChange = listener;
   }

@@ -41,7 +41,6 @@ export class Membership {
     return performance.now() - this.#answeredAt > heartbeatTtlMs ? null : this.#servedSince;
   }
 
-  /** Joins, or sends the next heartbeat. */
   async join(): Promise<JoinResult> {
     const { redis, intervalMs, replica, heartbeatTtlMs, onClock } = this.#options;
     const sentAt = performance.now();

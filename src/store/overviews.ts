@@ -72,9 +72,7 @@ export class LocalOverviews implements Overviews {
     return { up, cause: cause?.what ?? null, fix: cause?.fix ?? null, since: outage?.from ?? null };
   }
 
-  /**
-   * While Redis is out, nothing is known about the others. A replica without a page may be alive.
-   */
+  /** Without Redis the others are unknown. A replica without a page may be alive. */
   #living({ own, others, alive }: Pages, up: boolean, now: number): ReplicaShare[] {
     const { wheel, deadlineMs } = this.#options;
     const shareOf = (page: Page) => ({

@@ -17,7 +17,6 @@ export interface OwnerSyncOptions {
   readonly local: LocalRegistry<OwnerRecord>;
   readonly shared: RedisRegistry;
   readonly owners: Pick<LocalOwners, 'inDoubt'>;
-  /** Slots of the registry of owners. */
   readonly slots: number;
   /** How long a lost or dropped owner is kept, in ms. */
   readonly keptMs: number;

@@ -163,7 +163,6 @@ export function decodeRecord(id: string, text: string): CallRecord {
   return record;
 }
 
-/** Names the instants, which the text has in this order. */
 function atOf<T>(instants: readonly T[]) {
   const [
     renewedAt = null,

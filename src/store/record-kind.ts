@@ -9,7 +9,6 @@ export interface Identified {
   readonly id: string;
 }
 
-/** What the registries need to know about a kind of record. */
 export interface RecordKind<R extends Identified> {
   empty(id: string): R;
   merge(a: R, b: R): R;

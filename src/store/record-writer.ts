@@ -30,23 +30,17 @@ interface Draft<R> extends Open<R> {
 }
 
 const BATCH_SIZE = 1_000;
-/**
- * In each round of a race one writer wins, so this many rounds are enough, unless somebody writes
- * the same record in a loop.
- */
+/** One writer wins each round of a race, so this is enough unless somebody writes in a loop. */
 const MAX_ROUNDS = 32;
 
 /**
- * Writes changes to Redis. It merges each change into the local record and replaces the text in
- * Redis, if that is still the expected one. If not, it merges the text that Redis has, and repeats.
+ * Merges each change into the local record and replaces the text in Redis, if that is still the
+ * expected one. Otherwise it merges the text that Redis has, and repeats.
  */
 export class RecordWriter<R extends Identified> {
   readonly #options: RecordWriterOptions<R>;
   readonly #texts: SharedTexts<R>;
-  /**
-   * The announcements of writes that Redis did not answer, by id: it may have stored them all the
-   * same.
-   */
+  /** Announcements of unanswered writes, by id: Redis may have stored the records. */
   readonly #unheard = new Map<string, readonly Announcement[]>();
 
   constructor(options: RecordWriterOptions<R>, texts: SharedTexts<R>) {

@@ -31,7 +31,6 @@ export interface LinkEvents {
   recovered: Recovered;
   /** Redis answered a heartbeat. If a listener rejects, it counts as unanswered. */
   beat: undefined;
-  /** Redis is out; this replica goes on without it. */
   lost: Cause | null;
   /** At the start: this Redis is unsupported, or its replicas have another interval. */
   refused: Error;
@@ -66,7 +65,6 @@ export class RedisLink extends Emitter<LinkEvents> {
   /** The number of changes of servers at the last `recovered`; null: emit it again. */
   #known: number | null = null;
   #cause: Cause | null = null;
-  /** The causes that were logged in this outage. */
   readonly #logged = new Set<string>();
 
   constructor(options: RedisLinkOptions) {

@@ -11,7 +11,6 @@ import { type Info, parseInfo } from './supported.ts';
 export interface RedisProbe {
   /** One server, or each master of a Cluster. */
   readonly servers: readonly ServerProbe[];
-  /** Why Redis refuses writes; null if it does not. */
   readonly writeFault: Cause | null;
   /** Redis lacks the database of the URL; ioredis then uses database 0. */
   readonly lacksDatabase: boolean;

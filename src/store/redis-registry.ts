@@ -12,17 +12,13 @@ import { WriteQueue } from './write-queue.ts';
 const WRITE_SIZE = 500;
 /** The most fields that one command reads, for the same reason. */
 const READ_SIZE = 500;
-/** The most removed calls that one script deletes. */
 const PRUNE_SIZE = 1_000;
 
 export interface RedisRegistryOptions {
   readonly redis: RedisClient;
   readonly slots: number;
   readonly keysOf: (slot: number, slots: number) => SlotKeys;
-  /**
-   * Whether this replica delivers webhooks. If not, it limits the stream of deliveries, which
-   * perhaps no replica reads.
-   */
+  /** If not, this replica limits the stream of deliveries, which perhaps nobody reads. */
   readonly hasWebhooks: boolean;
 }
 

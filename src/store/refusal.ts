@@ -14,7 +14,6 @@ export class OtherWheelError extends Error {
   }
 }
 
-/** Whether an error says that this replica must not use this Redis. */
 export function isRefusal(error: unknown): error is Error {
   return error instanceof OtherWheelError || error instanceof UnsupportedRedisError;
 }

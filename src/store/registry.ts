@@ -14,10 +14,7 @@ export interface RegistryOptions<R extends Identified>
   extends RecordWriterOptions<R>,
     SharedTextsOptions<R> {
   readonly isUp: () => boolean;
-  /**
-   * Takes the text of a tracked record: whether it is too old to write back to a Redis that lacks
-   * it.
-   */
+  /** Whether a tracked text is too old to write back to a Redis that lacks it. */
   readonly isStale: (text: string) => boolean;
 }
 
@@ -29,7 +26,6 @@ export interface SyncOptions {
   readonly removedSince: number | null;
 }
 
-/** How many records a sync changed. */
 export interface Synced {
   /** Changed here by Redis. */
   readonly learned: number;
@@ -101,9 +97,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return records.filter((record) => (kind.removedAt(record) === null) === (which === 'tracked'));
   }
 
-  /**
-   * What this replica and Redis know, merged. If Redis does not answer: what this replica knows.
-   */
+  /** What this replica and Redis know, merged; without Redis what this replica knows. */
   async read(ids: readonly string[]): Promise<R[]> {
     const { local, shared, isUp } = this.#options;
     const texts = isUp() ? await shared.read(ids).catch(ifUnavailable) : null;
@@ -149,10 +143,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return await this.#exchange(there);
   }
 
-  /**
-   * Merges each text of Redis ('' if it has none), then writes the records for which Redis has
-   * another text.
-   */
+  /** Merges the texts of Redis ('': none), then writes records that it has otherwise. */
   async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
     const { kind, local } = this.#options;
     let learned = 0;
@@ -184,7 +175,6 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   }
 }
 
-/** Writes the record as it is. */
 function asKnown(): null {
   return null;
 }

@@ -45,10 +45,7 @@ export class Servers {
     this.#connectionError = null;
   }
 
-  /**
-   * Grows with each new connection and each failover: either may lead to a server that lacks the
-   * last writes.
-   */
+  /** Grows with each new connection and failover: the server may lack the last writes. */
   countChanges(): number {
     const { redis } = this.#options;
     if (isCluster(redis)) {
@@ -73,9 +70,7 @@ export class Servers {
     }
   }
 
-  /**
-   * Why a command failed, even if its error says only that there is no connection. null: unknown.
-   */
+  /** Finds out why, even if the error says only that there is no connection; null: unknown. */
   async causeOf(error: unknown): Promise<Cause | null> {
     const { connection } = this.#options;
     const cause = clearestCause([error, this.#connectionError]);

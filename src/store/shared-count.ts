@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
 
-/** The shortest time between two counts, in ms. */
 const LEAST_AGE_MS = 1_000;
 /** The same in durations of a count, so that counting takes at most a tenth of the time. */
 const AGE_PER_COST = 10;

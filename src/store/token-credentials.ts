@@ -21,7 +21,6 @@ export interface TokenCredentialsOptions {
   readonly fix: string;
 }
 
-/** Limits of the pause between two requests to the source, in ms. */
 const LEAST_MS = 100;
 const MOST_MS = 60_000;
 /** The pause is this fraction of the remaining life, so that short lives are renewed in time too. */

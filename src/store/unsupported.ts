@@ -4,7 +4,6 @@ export interface UnsupportedRedis {
   readonly fix: string;
 }
 
-/** The message says what to change. */
 export class UnsupportedRedisError extends Error {
   readonly code = 'UNSUPPORTED_REDIS';
   readonly unsupported: UnsupportedRedis;
