@@ -11,20 +11,12 @@ import { Planner, type PlannerOptions } from './planner.ts';
 import { type Unsent, unsent } from './unsent.ts';
 
 export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'onDropped'> &
-  Omit<OutcomesOptions, 'gatherMs' | 'onWritten'> &
+  Omit<OutcomesOptions, 'onWritten'> &
   Omit<PlannerOptions, 'onDue'> & {
     readonly observer: Observer;
     /** Captures the current context for traces; null if there are none. */
     readonly bind: (() => Bound) | null;
   };
-
-/**
- * A write of outcomes waits for more for this share of the interval, up to the cap: a write for
- * each would cost Redis five times as much. If the replica is killed meanwhile, another one sends
- * those keepAlives again.
- */
-const GATHER_SHARE = 1 / 1_000;
-const GATHER_CAP_MS = 200;
 
 /**
  * Keeps calls alive. Every keepAlive of this process goes this one way, whether a slot's visit, a
@@ -56,7 +48,7 @@ export class Keeper implements CallKeeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    const { clock, wheel, policy, requestMs } = options;
+    const { clock, policy, requestMs } = options;
     this.#dispatch = new Dispatch({
       ...options,
       onAttempted: (pending, outcome) => this.#attempted(pending, outcome),
@@ -65,7 +57,6 @@ export class Keeper implements CallKeeper {
     });
     this.#outcomes = new Outcomes({
       ...options,
-      gatherMs: Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE),
       onWritten: (settled, call) => this.#written(settled, call),
     });
     this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });

@@ -5,6 +5,7 @@ import type { Outcome } from '../calls/outcome.ts';
 import type { PlanTimings } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock } from '../calls/ports.ts';
 import type { CallRecord } from '../calls/record.ts';
+import type { Wheel } from '../calls/wheel.ts';
 import { Batches } from './batches.ts';
 import type { Pending } from './pending.ts';
 
@@ -12,7 +13,7 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly timings: PlanTimings;
   readonly registry: CallRegistry;
   readonly clock: SettledClock;
-  readonly gatherMs: number;
+  readonly wheel: Pick<Wheel, 'intervalMs'>;
   readonly log: Pick<Logger, 'error'>;
   /** Called with the call after the write; null if it is unknown or was not written. */
   readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
@@ -30,13 +31,22 @@ export interface Settled {
 
 const WRITE_BATCH = 200;
 
+/**
+ * A write of outcomes waits for more for this share of the interval, up to the cap: a write for
+ * each would cost Redis five times as much. If the replica is killed meanwhile, another one sends
+ * those keepAlives again.
+ */
+const GATHER_SHARE = 1 / 1_000;
+const GATHER_CAP_MS = 200;
+
 export class Outcomes {
   readonly #options: OutcomesOptions;
   readonly #batches: Batches<Settled>;
 
   constructor(options: OutcomesOptions) {
     this.#options = options;
-    const { clock, gatherMs } = options;
+    const { clock, wheel } = options;
+    const gatherMs = Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE);
     const gather = (signal: AbortSignal) => clock.sleep(gatherMs, signal);
     this.#batches = new Batches<Settled>(WRITE_BATCH, gather, (batch) => this.#write(batch));
   }
