@@ -20,7 +20,7 @@ import { RedisOutage } from './redis-outage.ts';
 import { Replica, replicaUrl } from './replica.ts';
 import { replicaEnvironment } from './replica-environment.ts';
 import { readLogLine } from './replica-log.ts';
-import { judge, readTruth, seconds } from './verdict.ts';
+import { toVerdict, readTruth, seconds } from './verdict.ts';
 
 export interface DemoOptions {
   /** null: runs until it is stopped. */
@@ -161,7 +161,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
     narrator.totals(truth());
     if (turn % TURNS_PER_REMINDER === 0) write(describeReminder({ replicas, keys: shown }, paint));
   }
-  const verdict = judge(truth(), DEADLINE_MS, !signal.aborted);
+  const verdict = toVerdict(truth(), DEADLINE_MS, !signal.aborted);
   write('Stopping …\n');
   await started.disposeAsync();
   write(`${paint(verdict.passed ? 'green' : 'red', verdict.text)}\n`);

@@ -69,7 +69,7 @@ export interface Verdict {
 }
 
 /** @param isWhole whether the demo ran for its whole time: then something must have happened */
-export function judge(truth: Truth, deadlineMs: number, isWhole: boolean): Verdict {
+export function toVerdict(truth: Truth, deadlineMs: number, isWhole: boolean): Verdict {
   const { tracked, renewals, released, lost, smallestMarginMs } = truth;
   const counts = `${tracked} calls tracked, ${renewals} keepAlives succeeded`;
   if (lost.length > 0) {

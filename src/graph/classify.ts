@@ -33,7 +33,7 @@ const CALL_NOT_FOUND = '8522';
  */
 export function classify(answer: Answer, now: number): Classification {
   const { status } = answer;
-  if (isSuccess(answer)) return { kind: judgeSuccess(answer) };
+  if (isSuccess(answer)) return { kind: classifySuccess(answer) };
   if (status === 404 && isCallNotFound(answer)) return { kind: 'ended' };
   if (status === 401) return { kind: 'unauthorized', claims: parseClaims(answer) };
   const busy = classifyBusy(answer, now);
@@ -43,7 +43,7 @@ export function classify(answer: Answer, now: number): Classification {
   return { kind: status === 404 ? 'not_found' : 'failed' };
 }
 
-function judgeSuccess(answer: Answer): 'renewed' | 'foreign' | 'failed' {
+function classifySuccess(answer: Answer): 'renewed' | 'foreign' | 'failed' {
   if (isForeign(answer)) return 'foreign';
   return parseGraphError(answer.body) === null ? 'renewed' : 'failed';
 }

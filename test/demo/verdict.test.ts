@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PromisedCall } from '../../src/demo/promised-calls.ts';
-import { type CallAtGraph, judge, readTruth } from '../../src/demo/verdict.ts';
+import { type CallAtGraph, toVerdict, readTruth } from '../../src/demo/verdict.ts';
 
 const DEADLINE_MS = 30_000;
 
@@ -74,7 +74,7 @@ describe('the verdict', () => {
   const good = readTruth([call('a'), call('b')], promised('a', 'b'), DEADLINE_MS);
 
   test('passes where no call was lost, with the smallest margin', () => {
-    expect(judge(good, DEADLINE_MS, true)).toEqual({
+    expect(toVerdict(good, DEADLINE_MS, true)).toEqual({
       passed: true,
       text:
         'PASSED: 2 calls tracked, 6 keepAlives succeeded, no call passed its deadline; ' +
@@ -83,7 +83,7 @@ describe('the verdict', () => {
   });
 
   test('says how many calls of dead bots were stopped', () => {
-    expect(judge({ ...good, released: 6 }, DEADLINE_MS, true)).toEqual({
+    expect(toVerdict({ ...good, released: 6 }, DEADLINE_MS, true)).toEqual({
       passed: true,
       text:
         'PASSED: 2 calls tracked, 6 keepAlives succeeded, 6 calls of dead bots were stopped, ' +
@@ -94,7 +94,7 @@ describe('the verdict', () => {
   test('fails where Graph ended a call for want of a keepAlive, and names it', () => {
     const lost = call('b', { state: 'timedOut', worstGapMs: DEADLINE_MS });
     const truth = readTruth([call('a'), lost], promised('a', 'b'), DEADLINE_MS);
-    expect(judge(truth, DEADLINE_MS, true)).toEqual({
+    expect(toVerdict(truth, DEADLINE_MS, true)).toEqual({
       passed: false,
       text: 'FAILED: 1 of 2 calls passed their deadline: b',
     });
@@ -105,7 +105,7 @@ describe('the verdict', () => {
     [false, true, 'Too short to tell'],
   ])('with no keepAlive at all, after the whole time (%s): passed %s', (isWhole, passed, word) => {
     const nothing = readTruth([], promised(), DEADLINE_MS);
-    expect(judge(nothing, DEADLINE_MS, isWhole)).toEqual({
+    expect(toVerdict(nothing, DEADLINE_MS, isWhole)).toEqual({
       passed,
       text: `${word}: 0 calls tracked, 0 keepAlives succeeded`,
     });

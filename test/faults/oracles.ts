@@ -40,7 +40,7 @@ export function forgotten(world: World, { mayDie }: Allowance): string[] {
 }
 
 /** The oracles, read off the simulator's ledger, once every call has been stopped or hung up. */
-export async function judge(world: World, allow: Allowance): Promise<Verdict> {
+export async function checkOracles(world: World, allow: Allowance): Promise<Verdict> {
   const events = await toldByEvents(world);
   const logs = toldByLogs(world);
   const metrics = await readMetrics(world);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { keepEvidence, shorten } from './evidence.ts';
-import { type Allowance, forgotten, judge } from './oracles.ts';
+import { type Allowance, forgotten, checkOracles } from './oracles.ts';
 import { windUp } from './winding-up.ts';
 import { INTERVAL_MS, World, type WorldOptions } from './world.ts';
 
@@ -39,7 +39,7 @@ export function scenario(
       await sleep(options.settleMs ?? INTERVAL_MS + 3_500);
       const lost = forgotten(world, options);
       await windUp(world);
-      const { violations, summary } = await judge(world, options);
+      const { violations, summary } = await checkOracles(world, options);
       const all = [...lost, ...violations];
       process.stdout.write(`  ${all.length === 0 ? 'kept' : 'BROKEN'} | ${title} | ${summary}\n`);
       if (process.env.FAULTS_EVIDENCE) process.stdout.write(`  ${keepEvidence(world)}\n`);

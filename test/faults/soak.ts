@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { pick, seeded } from './chance.ts';
 import { keepEvidence, shorten } from './evidence.ts';
 import { readLives } from './lives.ts';
-import { forgotten, judge } from './oracles.ts';
+import { forgotten, checkOracles } from './oracles.ts';
 import { FAMILIES } from './soak-faults.ts';
 import { windUp } from './winding-up.ts';
 import { INTERVAL_MS, World } from './world.ts';
@@ -61,7 +61,7 @@ async function soak(): Promise<number> {
   await sleep(2 * INTERVAL_MS + 4_000);
   violations.push(...forgotten(world, {}));
   await windUp(world);
-  const verdict = await judge(world, { redisWasOut: true, redisLostData: true });
+  const verdict = await checkOracles(world, { redisWasOut: true, redisLostData: true });
   violations.push(...verdict.violations);
   for (const [kind, count] of [...done].sort()) print(`  ${count} × ${kind}`);
   print(`${[...done.values()].reduce((sum, count) => sum + count, 0)} faults; ${verdict.summary}`);

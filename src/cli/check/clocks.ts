@@ -24,7 +24,7 @@ export interface Bounds {
 }
 
 /** @param whose in the genitive: `Redis's` */
-export function judgeClock(
+export function clockFindings(
   check: string,
   whose: string,
   reading: Reading,

@@ -6,7 +6,7 @@ import type { Probe, ProbedToken, Prober } from '../../graph/probe.ts';
 import { TokenError } from '../../graph/token-cache.ts';
 import { header } from '../../headers/header.ts';
 import { fixOfAnswer, fixOfSilence, fixOfToken, GRANT, ROLES } from '../../overview/fixes.ts';
-import { judgeClock } from './clocks.ts';
+import { clockFindings } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 
 /** Entra refuses assertions of a clock that is off by more, in ms: AADSTS700024. */
@@ -17,23 +17,23 @@ const DATE_RESOLUTION_MS = 1_000;
 /** Checks an app at Entra and Graph. Never rejects. */
 export async function checkApp(app: App, prober: Prober, skewMs: number): Promise<Finding[]> {
   try {
-    return judgeProbe(app, await prober.probe(app), skewMs);
+    return probeFindings(app, await prober.probe(app), skewMs);
   } catch (error) {
     const fix = 'This is a fault of Callkeeper: please report it.';
     return [about(app.name).failed('token', `unexpected: ${String(error)}`, fix)];
   }
 }
 
-export function judgeProbe(app: App, { token, attempt }: Probe, skewMs: number): Finding[] {
+export function probeFindings(app: App, { token, attempt }: Probe, skewMs: number): Finding[] {
   const hasToken = !(token instanceof TokenError);
   return [
-    ...(hasToken ? judgeToken(app, token) : [judgeTokenError(app, token)]),
-    judgeAnswer(app, attempt, hasToken),
-    ...judgeDate(app, attempt, skewMs),
+    ...(hasToken ? tokenFindings(app, token) : [tokenErrorFinding(app, token)]),
+    answerFinding(app, attempt, hasToken),
+    ...dateFindings(app, attempt, skewMs),
   ];
 }
 
-function judgeToken(app: App, { roles }: ProbedToken): Finding[] {
+function tokenFindings(app: App, { roles }: ProbedToken): Finding[] {
   const tell = about(app.name);
   const had = tell.ok('token', `a token for Graph from ${sourceOf(app)}`);
   if (roles === null) {
@@ -48,12 +48,12 @@ function judgeToken(app: App, { roles }: ProbedToken): Finding[] {
   return [had, tell.failed('permission', `the token holds ${instead}`, GRANT)];
 }
 
-function judgeTokenError(app: App, error: TokenError): Finding {
+function tokenErrorFinding(app: App, error: TokenError): Finding {
   const detail = `no token from ${sourceOf(app)}: ${error.message}`;
   return about(app.name).failed('token', detail, fixOfToken(error.entraCode, systemCodeOf(error)));
 }
 
-function judgeAnswer(app: App, attempt: Attempt, hasToken: boolean): Finding {
+function answerFinding(app: App, attempt: Attempt, hasToken: boolean): Finding {
   const tell = about(app.name);
   const { classification, outcome, answer } = attempt;
   const where = new URL(app.graphBaseUrl).host;
@@ -83,12 +83,12 @@ function systemCodeOf({ cause }: TokenError): string {
   return String(code ?? '');
 }
 
-function judgeDate(app: App, { answer, sent }: Attempt, skewMs: number): Finding[] {
+function dateFindings(app: App, { answer, sent }: Attempt, skewMs: number): Finding[] {
   const at = Date.parse((answer && header(answer, 'date')) ?? '');
   // The clock of a proxy in front of Graph does not matter.
   if (answer === null || requestIdOf(answer) === null || Number.isNaN(at)) return [];
   const reading = { ...sent, at, resolutionMs: DATE_RESOLUTION_MS };
-  const finding = judgeClock('graph.clock', "Graph's", reading, {
+  const finding = clockFindings('graph.clock', "Graph's", reading, {
     warnMs: skewMs,
     failMs: CLOCK_FAIL_MS,
     consequence: 'Entra refuses assertions with this time',

@@ -44,7 +44,7 @@ export async function openRedis(url: string, config: Config): Promise<RedisAcces
   if (tokens === null) return { connection, token: null, close: async () => undefined };
   tokens.credentials.start();
   await tokens.credentials.ready;
-  return { connection, token: judgeToken(tokens.credentials), close: tokens.stop };
+  return { connection, token: tokenFinding(tokens.credentials), close: tokens.stop };
 }
 
 /** Credentials that never change, with the fix for their origin. */
@@ -57,7 +57,7 @@ function inUrl(url: string, { redisUrlFile }: Config): RedisCredentials | null {
 
 type Tokens = NonNullable<ReturnType<typeof buildRedisTokens>>;
 
-function judgeToken({ fault, current }: Tokens['credentials']): Finding {
+function tokenFinding({ fault, current }: Tokens['credentials']): Finding {
   const tell = about(null);
   if (fault) return tell.failed('redis.token', fault.what, fault.fix);
   return tell.ok('redis.token', `a token of Entra for Redis, as user ${current.username}`);

@@ -8,7 +8,7 @@ import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts'
 import { probeRedis, type ServerProbe } from '../../store/redis-probe.ts';
 import { evicts, type Info, otherMode, tooOld } from '../../store/supported.ts';
 import type { UnsupportedRedis } from '../../store/unsupported.ts';
-import { judgeClock } from './clocks.ts';
+import { clockFindings } from './clocks.ts';
 import { about, type Finding } from './finding.ts';
 import { openRedis } from './redis-access.ts';
 import { type Service, serviceOf } from './services.ts';
@@ -47,9 +47,9 @@ async function checkServers(url: string, config: Config): Promise<Finding[]> {
     const world = { isSingle: address.kind === 'single', service, skewMs };
     return [
       ...(token ? [token] : []),
-      ...servers.flatMap((server) => judgeServer(server, world)),
-      ...(lacksDatabase ? [judgeDatabase(service)] : []),
-      judgeWrites(writeFault),
+      ...servers.flatMap((server) => serverFindings(server, world)),
+      ...(lacksDatabase ? [databaseFinding(service)] : []),
+      writesFinding(writeFault),
     ];
   } catch (error) {
     return [...(token ? [token] : []), describeFailure(error, config)];
@@ -66,7 +66,7 @@ interface Circumstances {
 }
 
 /** The checks of a Redis server. */
-export function judgeServer(server: ServerProbe, around: Circumstances): Finding[] {
+export function serverFindings(server: ServerProbe, around: Circumstances): Finding[] {
   const { isSingle, service, skewMs } = around;
   const { name, info, clock } = server;
   const tell = about(name);
@@ -86,9 +86,9 @@ export function judgeServer(server: ServerProbe, around: Circumstances): Finding
       ? orFailed('redis', other, '', service?.clustering)
       : orFailed('redis', tooOld(info), `Redis ${version}`),
     orFailed('redis.eviction', evicts(info), 'nothing is evicted', service?.eviction),
-    judgePersistence(name, info, service),
+    persistenceFinding(name, info, service),
     {
-      ...judgeClock(
+      ...clockFindings(
         'redis.clock',
         "Redis's",
         { ...clock, resolutionMs: 1 },
@@ -104,7 +104,7 @@ export function judgeServer(server: ServerProbe, around: Circumstances): Finding
 }
 
 /** https://redis.io/docs/latest/commands/info/ */
-function judgePersistence(name: string, info: Info, service: Service | null): Finding {
+function persistenceFinding(name: string, info: Info, service: Service | null): Finding {
   const tell = about(name);
   const check = 'redis.persistence';
   const says = (field: string) => info.get(field);
@@ -132,7 +132,7 @@ function judgePersistence(name: string, info: Info, service: Service | null): Fi
   );
 }
 
-function judgeDatabase(service: Service | null): Finding {
+function databaseFinding(service: Service | null): Finding {
   const whose = service?.name ?? 'this Redis';
   return about(null).warning(
     'redis.database',
@@ -141,7 +141,7 @@ function judgeDatabase(service: Service | null): Finding {
   );
 }
 
-function judgeWrites(fault: Cause | null): Finding {
+function writesFinding(fault: Cause | null): Finding {
   const tell = about(null);
   if (fault === null) return tell.ok('redis.writes', 'Redis takes writes');
   return tell.failed('redis.writes', `Redis takes no writes: ${fault.what}`, fault.fix);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { aheadMs, judgeClock } from '../../../src/cli/check/clocks.ts';
+import { aheadMs, clockFindings } from '../../../src/cli/check/clocks.ts';
 
 const reading = (sentAt: number, answeredAt: number, resolutionMs = 1_000) => {
   return { at: 100_000, resolutionMs, sentAt, answeredAt };
@@ -22,7 +22,7 @@ test.each([
   [40_000, 'failed', "this machine's clock is 1m00s behind Graph's: trouble"],
 ])('our clock at %i is %s', (at, status, detail) => {
   const bounds = { warnMs: 1_000, failMs: 30_000, consequence: 'trouble' };
-  expect(judgeClock('graph.clock', "Graph's", reading(at, at), bounds)).toMatchObject({
+  expect(clockFindings('graph.clock', "Graph's", reading(at, at), bounds)).toMatchObject({
     status,
     detail,
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judgeServer } from '../../../src/cli/check/redis.ts';
+import { serverFindings } from '../../../src/cli/check/redis.ts';
 import { serviceOf } from '../../../src/cli/check/services.ts';
 import { parseRedisUrl } from '../../../src/store/address.ts';
 
@@ -15,7 +15,7 @@ function findingsOf(url: string, info: Readonly<Record<string, string>>) {
   const address = parseRedisUrl(url);
   const service = serviceOf(address, false);
   const around = { isSingle: address.kind === 'single', service, skewMs: 15_000 };
-  return judgeServer(server, around).filter(({ status }) => status !== 'ok');
+  return serverFindings(server, around).filter(({ status }) => status !== 'ok');
 }
 
 describe('a service that runs Redis', () => {
