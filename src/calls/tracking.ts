@@ -19,7 +19,7 @@ import {
   type TrackContext,
   type TrackRequest,
 } from './track-request.ts';
-import { beyondReach, type Forbidden, forbidden, passedOver } from './visible-apps.ts';
+import { type Forbidden, forbidden, forbiddenApp, passedOver } from './visible-apps.ts';
 import { inTenant, isElsewhere, trackingWord } from './words.ts';
 
 /** `durable` is false if Redis did not answer: until it does, only this replica knows the call. */
@@ -56,7 +56,7 @@ export class Tracking {
     const beyond =
       request.app === undefined
         ? null
-        : beyondReach(visibleApps, request.app ?? context.defaultApp);
+        : forbiddenApp(visibleApps, request.app ?? context.defaultApp);
     return beyond ?? faultOf(request, context, visibleApps);
   }
 
@@ -178,7 +178,7 @@ export class Tracking {
       return forbidden('the call belongs to another app');
     }
     return (
-      beyondReach(this.#deps.visibleApps, word.app) ??
+      forbiddenApp(this.#deps.visibleApps, word.app) ??
       faultOfWebhook(request, word, tracked, context)
     );
   }

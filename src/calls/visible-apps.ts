@@ -12,7 +12,7 @@ export function forbidden(message: string): Forbidden {
   return { kind: 'forbidden', message };
 }
 
-export function beyondReach(visibleApps: VisibleApps, app: string): Forbidden | null {
+export function forbiddenApp(visibleApps: VisibleApps, app: string): Forbidden | null {
   if (isWithin(visibleApps, app)) return null;
   return forbidden(`the key has no access to calls of the app ${app}`);
 }

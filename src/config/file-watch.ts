@@ -16,7 +16,7 @@ export interface WatchedFile<T> {
   /** Applies the new content. */
   readonly use: (value: T) => void;
   /** Additional fields for the log. */
-  readonly told: (value: T) => object;
+  readonly logFields: (value: T) => object;
   readonly reloaded: (outcome: 'success' | 'failure') => void;
 }
 
@@ -46,14 +46,14 @@ export class FileWatch<T> {
   /** Checks run one after another: an older one must not count after a newer one. */
   #looks: Promise<unknown> = Promise.resolve();
   #last: Look;
-  #judged: Look;
+  #handled: Look;
   /** The faults of the last check; empty if the file is in use. */
   #faults: readonly string[] = [];
 
   constructor(options: FileWatchOptions<T>) {
     this.#options = options;
     this.#last = { text: options.file.text };
-    this.#judged = this.#last;
+    this.#handled = this.#last;
   }
 
   start(): void {
@@ -104,7 +104,7 @@ export class FileWatch<T> {
     const hasSettled = isDeepStrictEqual(look, this.#last);
     this.#last = look;
     if (!hasSettled) return;
-    const isKnown = isDeepStrictEqual(look, this.#judged);
+    const isKnown = isDeepStrictEqual(look, this.#handled);
     // A faulty file is checked each time, because the fault may be in another file that it names.
     if (!isKnown || this.#faults.length > 0) this.#assess(look, isKnown);
   }
@@ -115,11 +115,11 @@ export class FileWatch<T> {
     const reading = assess(look, file.read);
     const before = this.#faults;
     this.#last = look;
-    this.#judged = look;
+    this.#handled = look;
     this.#faults = 'faults' in reading ? reading.faults : [];
     if ('value' in reading) {
       file.use(reading.value);
-      log.info(file.told(reading.value), `${subject} were read again`);
+      log.info(file.logFields(reading.value), `${subject} were read again`);
     } else if (isKnown && isDeepStrictEqual(reading.faults, before)) {
       return; // already logged
     } else {

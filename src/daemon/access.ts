@@ -28,7 +28,7 @@ export function openAccess({ config, metrics, watched }: Context, { keyFetching 
         subject: 'the keys',
         read: readAccess,
         use: (holders) => access.useHolders(holders),
-        told: (holders) => ({
+        logFields: (holders) => ({
           audit: true,
           action: 'reload',
           clients: holders.map(({ name }) => name),

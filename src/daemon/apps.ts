@@ -29,7 +29,7 @@ export class Apps implements AsyncDisposable {
           subject: 'the apps',
           read: (text) => readApps(text, appsFile),
           use: (set) => this.#use(set),
-          told: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
+          logFields: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
           reloaded: (outcome) => metrics.appsReloaded(outcome),
         },
       });

@@ -100,7 +100,7 @@ function watchRedisUrl({ config, metrics, watched }: RedisUrlParts) {
       subject: 'the user and the password of Redis',
       read: (text) => readRotatedUrl(text, redisUrl),
       use: (address) => credentials.use(credentialIn(address)),
-      told: () => ({}),
+      logFields: () => ({}),
       reloaded: (outcome) => metrics.redisUrlReloaded(outcome),
     },
   });

@@ -20,7 +20,7 @@ import { RedisOutage } from './redis-outage.ts';
 import { Replica, replicaUrl } from './replica.ts';
 import { replicaEnvironment } from './replica-environment.ts';
 import { readLogLine } from './replica-log.ts';
-import { toVerdict, readTruth, seconds } from './verdict.ts';
+import { readTruth, seconds, toVerdict } from './verdict.ts';
 
 export interface DemoOptions {
   /** null: runs until it is stopped. */

@@ -97,14 +97,14 @@ export class RecordWriter<R extends Identified> {
       left.push(...open.filter((_, i) => stands[i] === null));
       open = drafts.flatMap((draft, i) => {
         const stood = stands[i] ?? null;
-        return stood === null ? [] : this.#conclude(draft, stood, results);
+        return stood === null ? [] : this.#applyReply(draft, stood, results);
       });
     }
     return { left: [...left, ...open], isAnswered: true };
   }
 
   /** Returns the change if it must be repeated on the text that Redis has. */
-  #conclude(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
+  #applyReply(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
     const { local, onAnnounced } = this.#options;
     const { change, index, before, after, write } = draft;
     // Another replica may have written the same text first.

@@ -74,7 +74,7 @@ beforeEach(async () => {
       subject: 'the apps',
       read: (text) => readApps(text, directory.file),
       use: (set) => void used.push(set),
-      told: (set) => ({ apps: set.apps.map(({ name }) => name) }),
+      logFields: (set) => ({ apps: set.apps.map(({ name }) => name) }),
       reloaded: (outcome) => void outcomes.push(outcome),
     },
     pollMs: 1234,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PromisedCall } from '../../src/demo/promised-calls.ts';
-import { type CallAtGraph, toVerdict, readTruth } from '../../src/demo/verdict.ts';
+import { type CallAtGraph, readTruth, toVerdict } from '../../src/demo/verdict.ts';
 
 const DEADLINE_MS = 30_000;
 

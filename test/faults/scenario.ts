@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { keepEvidence, shorten } from './evidence.ts';
-import { type Allowance, forgotten, checkOracles } from './oracles.ts';
+import { type Allowance, checkOracles, forgotten } from './oracles.ts';
 import { windUp } from './winding-up.ts';
 import { INTERVAL_MS, World, type WorldOptions } from './world.ts';
 

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { pick, seeded } from './chance.ts';
 import { keepEvidence, shorten } from './evidence.ts';
 import { readLives } from './lives.ts';
-import { forgotten, checkOracles } from './oracles.ts';
+import { checkOracles, forgotten } from './oracles.ts';
 import { FAMILIES } from './soak-faults.ts';
 import { windUp } from './winding-up.ts';
 import { INTERVAL_MS, World } from './world.ts';
