@@ -1,6 +1,14 @@
 import type { EventType, OwnerEventType } from './event.ts';
 import { type OwnerRecord, ownerState, wasLostByMistake } from './owner.ts';
-import { type CallRecord, failureOf, removedOf, renewalOf, stateOf } from './record.ts';
+import {
+  type CallRecord,
+  failureOf,
+  type Removed,
+  removedOf,
+  renewalOf,
+  stateOf,
+  type Tracking,
+} from './record.ts';
 import { saysTheSame } from './words.ts';
 
 export interface Announcement {
@@ -19,41 +27,54 @@ export function announcementsOf(
   after: CallRecord,
   now: number,
 ): Announcement[] {
-  const { id, tracking } = after;
+  const { tracking } = after;
   if (tracking === null) return []; // the stop of an unknown call
-  const named = (type: EventType, at: number, detail = '') => {
-    const name = `${id}/${tracking.generation}/${type}${detail}`;
-    return { type, name, at };
-  };
   const removed = removedOf(after);
-  const wasState = stateOf(before);
-  // The call was removed in between, even if Redis has forgotten that.
-  const isAfresh = before.tracking?.trackedAt !== tracking.trackedAt;
-  if (removed !== null) {
-    const { state, at } = removed;
-    if (wasState === state && !isAfresh) return [];
-    // A renewal undoes an expiry, so the call may expire again.
-    return [named(state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '')];
-  }
-  const announcements: Announcement[] = [];
+  if (removed !== null) return removalOf(before, after, removed);
+  return [...trackingOf(before, after, tracking, now), ...riskOf(before, after, now)];
+}
+
+function removalOf(before: CallRecord, after: CallRecord, { state, at }: Removed): Announcement[] {
+  if (stateOf(before) === state && !isAfresh(before, after)) return [];
+  // A renewal undoes an expiry, so the call may expire again.
+  return [named(after, state, at, state === 'expired' ? `/${renewalOf(after) ?? 0}` : '')];
+}
+
+function trackingOf(
+  before: CallRecord,
+  after: CallRecord,
+  tracking: Tracking,
+  now: number,
+): Announcement[] {
+  const wasTracked = stateOf(before) === 'tracked';
   const isNewWord = before.tracking?.generation !== tracking.generation;
   const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
-  if (isNewWord && (isVisible || isAfresh || wasState !== 'tracked')) {
-    announcements.push(named('tracked', now));
-  } else if (!isNewWord && isVisible) {
-    // Graph has named the tenant; the bot has not tracked the call again.
-    announcements.push(named('tracked', now, `/${tracking.tenantId}`));
-  } else if (wasState !== 'tracked') {
-    // This replica had given the call up, but another one renewed it.
-    announcements.push(named('tracked', now, `/${renewalOf(after) ?? 0}`));
+  if (isNewWord && (isVisible || isAfresh(before, after) || !wasTracked)) {
+    return [named(after, 'tracked', now)];
   }
+  // Graph has named the tenant; the bot has not tracked the call again.
+  if (!isNewWord && isVisible) return [named(after, 'tracked', now, `/${tracking.tenantId}`)];
+  if (wasTracked) return [];
+  // This replica had given the call up, but another one renewed it.
+  return [named(after, 'tracked', now, `/${renewalOf(after) ?? 0}`)];
+}
+
+function riskOf(before: CallRecord, after: CallRecord, now: number): Announcement[] {
   const [wasAtRisk, isAtRisk] = [before, after].map((one) => failureOf(one)?.atRiskAt ?? null);
   if (isAtRisk && !wasAtRisk) {
-    announcements.push(named('at-risk', isAtRisk, `/${renewalOf(after) ?? 0}`));
-  } else if (wasAtRisk && wasState === 'tracked' && !failureOf(after)) {
-    announcements.push(named('recovered', now, `/${renewalOf(before) ?? 0}`));
+    return [named(after, 'at-risk', isAtRisk, `/${renewalOf(after) ?? 0}`)];
   }
-  return announcements;
+  if (!wasAtRisk || stateOf(before) !== 'tracked' || failureOf(after)) return [];
+  return [named(after, 'recovered', now, `/${renewalOf(before) ?? 0}`)];
+}
+
+/** Whether the call was removed in between, even if Redis has forgotten that. */
+function isAfresh(before: CallRecord, after: CallRecord): boolean {
+  return before.tracking?.trackedAt !== after.tracking?.trackedAt;
+}
+
+function named(after: CallRecord, type: EventType, at: number, detail = ''): Announcement {
+  return { type, name: `${after.id}/${after.tracking?.generation}/${type}${detail}`, at };
 }
 
 /** The same for an owner. Its first lease is not announced. */

@@ -36,39 +36,55 @@ export function tally(
   now: number,
   deadlineMs: number,
 ): Tally {
-  const margins = new Array<number>(MARGIN_STEPS).fill(0);
-  const nearest = new Nearest();
-  const nearestFailing = new Nearest();
-  const counts = { tracked: 0, failing: 0, atRisk: 0 };
-  const byApp = new Map<string, number>();
-  const bySlot = slots.map((apps) => {
+  const sums: Sums = {
+    margins: new Array<number>(MARGIN_STEPS).fill(0),
+    nearest: new Nearest(),
+    nearestFailing: new Nearest(),
+    atRisk: 0,
+    apps: new Map(),
+  };
+  const bySlot = slots.map((digests) => {
     const slot = { tracked: 0, failing: 0 };
-    for (const [app, digest] of apps) {
+    for (const [app, digest] of digests) {
       if (!isWithin(visibleApps, app)) continue;
       slot.tracked += digest.deadlines.length;
       slot.failing += digest.failing;
-      counts.atRisk += countBelow(digest.deadlines, now + deadlineMs * AT_RISK_SHARE);
-      addMargins(margins, digest, now, deadlineMs);
-      for (const [i, id] of digest.nearest.entries()) {
-        nearest.add({ id, deadlineAt: digest.deadlines[i] as number });
-      }
-      for (const near of digest.nearestFailing) nearestFailing.add(near);
-      byApp.set(app, (byApp.get(app) ?? 0) + digest.deadlines.length);
+      addDigest(sums, app, digest, { now, deadlineMs });
     }
-    counts.tracked += slot.tracked;
-    counts.failing += slot.failing;
     return slot;
   });
-  const { first } = nearest;
   return {
-    ...counts,
-    nearestDeadlineAt: first,
-    margins,
-    nearest: nearest.ids,
-    nearestFailing: nearestFailing.ids,
-    apps: byApp,
+    ...sums,
+    tracked: bySlot.reduce((sum, { tracked }) => sum + tracked, 0),
+    failing: bySlot.reduce((sum, { failing }) => sum + failing, 0),
+    nearestDeadlineAt: sums.nearest.first,
+    nearest: sums.nearest.ids,
+    nearestFailing: sums.nearestFailing.ids,
     slots: bySlot,
   };
+}
+
+interface Sums {
+  readonly margins: number[];
+  readonly nearest: Nearest;
+  readonly nearestFailing: Nearest;
+  atRisk: number;
+  readonly apps: Map<string, number>;
+}
+
+function addDigest(
+  sums: Sums,
+  app: string,
+  digest: Digest,
+  { now, deadlineMs }: { readonly now: number; readonly deadlineMs: number },
+): void {
+  sums.atRisk += countBelow(digest.deadlines, now + deadlineMs * AT_RISK_SHARE);
+  addMargins(sums.margins, digest, now, deadlineMs);
+  for (const [i, id] of digest.nearest.entries()) {
+    sums.nearest.add({ id, deadlineAt: digest.deadlines[i] as number });
+  }
+  for (const near of digest.nearestFailing) sums.nearestFailing.add(near);
+  sums.apps.set(app, (sums.apps.get(app) ?? 0) + digest.deadlines.length);
 }
 
 const NONE: Summary = { tracked: 0, failing: 0, atRisk: 0, nearestDeadlineAt: null };
