@@ -72,12 +72,8 @@ const MOST_AT_ONCE = 256;
 export class FairLimiter<T extends Waiting> {
   readonly #options: FairLimiterOptions<T>;
   readonly #lanes = new Map<string, Lane<T>>();
-  /**
-   * In the order of {@link SHARES}: among lanes with equally few places a new one is next, then a
-   * doubtful one.
-   */
+  /** In the order of {@link SHARES}: among equals, a new lane comes before a doubtful one. */
   readonly #groups: ReadonlyMap<LaneClass, LaneGroup<T>>;
-  /** For each lane that wants a place, the set of its group that it is in. */
   readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
   #isAdmitting = false;

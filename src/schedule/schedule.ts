@@ -24,10 +24,7 @@ export interface ScheduleOptions {
   readonly turnGraceMs: number;
   readonly lockMs: number;
   readonly visitRetryMs: number;
-  /**
-   * A worker is replaced if waiting turns are not taken for half of this, or if it does not ask for
-   * any for all of it; in ms.
-   */
+  /** A worker that leaves turns for half of this, or asks for none in it, is replaced. */
   readonly unresponsiveMs: number;
   readonly log: Logger;
   readonly onRepair: (fault: string) => void;
