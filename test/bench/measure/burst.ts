@@ -11,7 +11,7 @@ export interface BurstCost extends Cost {
 }
 
 /** Time for the last writes after the last keepAlive, within the measurement. */
-const SETTLE_MS = 300;
+export const SETTLE_MS = 300;
 const PREPARE_MS = 200;
 
 /** All calls due at `at` (epoch ms). Rejects where they are not kept alive within `limitMs`. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { slotWidthMs } from '../../../src/calls/wheel.ts';
+import { SETTLE_MS } from '../measure/burst.ts';
 import { median } from '../measure/statistics.ts';
 import { figure, percent, whole } from '../report/table.ts';
 import { SLOTS, writeCalls } from '../world/calls.ts';
@@ -7,7 +8,7 @@ import { Daemon } from '../world/daemon.ts';
 import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
 import { Turns } from '../world/turns.ts';
-import type { Section } from './section.ts';
+import type { Section, Target } from './section.ts';
 
 /** Fast enough that a slot's width, for which a burst has to wait, is short. */
 const WHEEL = { intervalMs: 5 * 60_000, slots: SLOTS };
@@ -19,6 +20,8 @@ interface Result {
   readonly perSecond: number;
   /** Of a core, while the burst lasts. */
   readonly redisShare: number;
+  /** CPU of all replicas together, µs a keepAlive. */
+  readonly nodeUs: number;
   /** Of all keepAlives, by replica. */
   readonly shares: readonly number[];
 }
@@ -36,20 +39,34 @@ export const REPLICAS: Section = {
         name: 'replicas',
         tables: [
           {
-            columns: ['replicas', 'keepAlives/s', 'Redis, of a core', 'share of each replica, %'],
-            rows: results.map(({ replicas, perSecond, redisShare, shares }) => [
+            columns: [
+              'replicas',
+              'keepAlives/s',
+              'CPU of all, µs each',
+              'Redis, of a core',
+              'share of each replica, %',
+            ],
+            rows: results.map(({ replicas, perSecond, nodeUs, redisShare, shares }) => [
               whole(replicas),
               whole(perSecond),
+              figure(nodeUs),
               percent(redisShare),
               shares.map((share) => figure(100 * share)).join(' · '),
             ]),
           },
         ],
         notes: [`${whole(calls)} calls, all due at once; the median of ${ROUNDS} bursts.`],
+        targets: [target(results)],
       },
     ];
   },
 };
+
+function target(results: readonly Result[]): Target {
+  const [one = Number.NaN, , four = Number.NaN] = results.map(({ nodeUs }) => nodeUs);
+  const what = 'CPU of four replicas a keepAlive, times that of one replica';
+  return { what, wanted: 1.3, got: four / one, is: 'most' };
+}
 
 async function measure(replicas: number, calls: number): Promise<Result> {
   await using stack = new AsyncDisposableStack();
@@ -73,12 +90,18 @@ async function measure(replicas: number, calls: number): Promise<Result> {
   const { graph } = microsoft;
   const speeds: number[] = [];
   const redisShares: number[] = [];
+  const nodeUs: number[] = [];
+  const cpuUs = async () => {
+    const usages = await Promise.all(daemons.map(({ child }) => child.usage()));
+    return usages.reduce((sum, usage) => sum + usage.cpuUs, 0);
+  };
   const renewed = () => Promise.all(daemons.map((daemon) => daemon.metric(RENEWED)));
   let before: number[] = [];
   for (let round = -1; round < ROUNDS; round++) {
     if (round === 0) before = await renewed();
     await graph.reset();
     const redisUs = await redis.cpuUs();
+    const usedUs = await cpuUs();
     const at = Date.now();
     const due = await turns.fire();
     await graph.reach(due, 60_000);
@@ -87,6 +110,8 @@ async function measure(replicas: number, calls: number): Promise<Result> {
       speeds.push((1_000 * due) / (lastAt - at));
       redisShares.push(((await redis.cpuUs()) - redisUs) / 1_000 / (Date.now() - at));
     }
+    await sleep(SETTLE_MS);
+    if (round >= 0) nodeUs.push(((await cpuUs()) - usedUs) / due);
     // A burst is of calls that were renewed before the turn that it makes up for.
     await sleep(slotWidthMs(WHEEL) + 500);
   }
@@ -96,6 +121,7 @@ async function measure(replicas: number, calls: number): Promise<Result> {
     replicas,
     perSecond: median(speeds),
     redisShare: median(redisShares),
+    nodeUs: median(nodeUs),
     shares: counts.map((count) => count / all),
   };
 }
