@@ -28,7 +28,7 @@ const CHECKS = [
   ['env', 'docker-compose.yml knows the variables', node, 'scripts/check-compose.mjs'],
   [
     'config',
-    'docs/configuration.md and .env.example are current',
+    'docs/configuration.md, .env.example and config/*.schema.json are current',
     node,
     'scripts/configuration.mjs',
     '--check',

@@ -1,19 +1,33 @@
-// `npm run configuration` writes docs/configuration.md and .env.example from the table in
-// src/config/table.ts; with --check it says whether they are current.
+// `npm run configuration` writes docs/configuration.md and .env.example from the table of the
+// variables, and config/*.schema.json from the schemas of the files; with --check it says whether
+// they are current.
 import { writeFileSync } from 'node:fs';
+import { ACCESS_SCHEMA } from '../src/config/access-schema.ts';
+import { APPS_SCHEMA } from '../src/config/apps-schema.ts';
 import { GROUPS } from '../src/config/table.ts';
 import { defaultOf, plainText, wrap } from '../src/config/variables-help.ts';
 import { read } from './facts.mjs';
 
-const FILES = { 'docs/configuration.md': page(), '.env.example': example() };
+/** File, what it is made from, and its text. */
+const FILES = [
+  ['docs/configuration.md', 'src/config/table.ts', page()],
+  ['.env.example', 'src/config/table.ts', example()],
+  ['config/apps.schema.json', 'src/config/apps-schema.ts', json(APPS_SCHEMA)],
+  ['config/access.schema.json', 'src/config/access-schema.ts', json(ACCESS_SCHEMA)],
+];
 const isCheck = process.argv.includes('--check');
 
-for (const [file, text] of Object.entries(FILES)) {
+for (const [file, source, text] of FILES) {
   if (!isCheck) writeFileSync(new URL(`../${file}`, import.meta.url), text);
   else if (read(file) !== text) {
-    process.stderr.write(`${file} does not match src/config/table.ts: run npm run configuration\n`);
+    process.stderr.write(`${file} does not match ${source}: run npm run configuration\n`);
     process.exitCode = 1;
   }
+}
+
+/** What is for people comes first. */
+function json({ $schema, title, description, ...rules }) {
+  return `${JSON.stringify({ $schema, title, description, ...rules }, null, 2)}\n`;
 }
 
 function page() {

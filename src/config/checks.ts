@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 
-export const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** Without flags, because a JSON Schema has its source. */
+export const GUID = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 
 /** The placeholder of .env.example and of many guides: no tenant and no app has it. */
 export function isPlaceholder(guid: string): boolean {
@@ -34,6 +35,15 @@ export const SERVICE_OR_LOOPBACK_URL: UrlRule = {
 export const GRAPH_URL: UrlRule = {
   isRight: (text) => isServiceUrl(text, true) && /\/(v1\.0|beta)\/*$/.test(new URL(text).pathname),
   expected: `${SERVICE_OR_LOOPBACK_URL.expected}, and end in /v1.0 or /beta`,
+};
+
+/** Of an app, in APPS_FILE. */
+export const WEBHOOK_URL: UrlRule = {
+  isRight: (text) => {
+    const url = URL.parse(text);
+    return url?.protocol === 'https:' && !url.username && !url.password && !url.hash;
+  },
+  expected: 'must be an https:// URL without credentials or fragment',
 };
 
 /** No credentials, which are secret, and no query or fragment, which would get lost. */

@@ -155,8 +155,8 @@ describe('an app is taken', () => {
 
 const KNOWN =
   'name, default, cloud, tenantId, clientId, credential, webhook, graphBaseUrl, authorityHost';
-const CREDENTIALS =
-  'clientSecretFile, certificate, federatedTokenFile, managedIdentity, federatedManagedIdentity';
+const ONE_CREDENTIAL =
+  'must be a mapping with one of clientSecretFile, certificate, federatedTokenFile, managedIdentity, federatedManagedIdentity';
 const NAME = 'must be 1 to 63 of A-Z a-z 0-9 . _ - and start with a letter or digit';
 const credential = (text: string) => apps(anApp('a', { credential: text }));
 const webhook = (text: string) => apps(anApp('a', { webhook: text }));
@@ -240,11 +240,11 @@ describe('a faulty file is refused', () => {
       apps(anApp('a', { authorityHost: 'http://127.0.0.1' })),
       ['line 6: apps[0].authorityHost must be an https:// URL without credentials or query'],
     ],
-    [credential('x'), [`line 5: apps[0].credential must be a mapping with ${CREDENTIALS}`]],
-    [credential('{}'), [`line 5: apps[0].credential must have one of ${CREDENTIALS}`]],
+    [credential('x'), [`line 5: apps[0].credential ${ONE_CREDENTIAL}`]],
+    [credential('{}'), [`line 5: apps[0].credential ${ONE_CREDENTIAL}`]],
     [
       credential('{ clientSecretFile: secret, managedIdentity: system }'),
-      [`line 5: apps[0].credential must have one of ${CREDENTIALS}`],
+      [`line 5: apps[0].credential ${ONE_CREDENTIAL}`],
     ],
     [
       credential('{ clientSecretFile: "" }'),
@@ -499,6 +499,12 @@ const VALUES = [
   ...[null, '', 7, true, 'system', 'a b', 'china', [], [7], {}, { unknown: 1 }, IDENTITY, CLIENT],
   ...['https://u@b', 'http://b.example', 'https://b.example#c', 'http://127.0.0.1:9000/v1.0'],
   ...['https://g.example/beta/', 'https://g.example/v1', 'https://beta', 'https://g.example//beta'],
+  ...[
+    'https://b.example/@me',
+    'https://u:p@b.example/@me',
+    'https://a b/v1.0',
+    'HTTPS://b.example',
+  ],
   ...['/subscriptions/s', ...CREDENTIALS_OF_ALL_KINDS],
 ];
 /** What stands beside each other only where it should not. */

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { DocumentError, YamlReader } from '../../src/config/yaml-reader.ts';
+import { YamlDocument } from '../../src/config/yaml-document.ts';
 
-const TOO_MUCH = 'line 1: the file has over 100000 values with its aliases written out';
-
-function read(text: string) {
-  const yaml = new YamlReader(text);
-  return { isParsed: yaml.isParsed, faults: yaml.faults, yaml };
-}
+const TOO_MUCH = {
+  line: 1,
+  text: 'the file has over 100000 values with its aliases written out',
+};
 
 /** Each line is a list of ten aliases to the line before. */
 function laughs(lines: number): string {
@@ -19,26 +17,25 @@ function laughs(lines: number): string {
 
 describe('the aliases of a YAML file', () => {
   test('stand for what their anchors name, the last one before them', () => {
-    const { yaml } = read('apps: [&a one, *a, &a two, *a]\nmore: *a');
-    const { of } = yaml.fields(yaml.root, ['apps', 'more']) ?? {};
-    const items = of?.apps ? yaml.items(of.apps) : [];
-    expect(items.map((item) => yaml.scalar(item))).toEqual(['one', 'one', 'two', 'two']);
-    expect(of?.more && yaml.scalar(of.more)).toBe('two');
+    const { value } = new YamlDocument('apps: [&a one, *a, &a two, *a]\nmore: *a');
+    expect(value).toEqual({ apps: ['one', 'one', 'two', 'two'], more: 'two' });
   });
 
   test('may be many if they stand for little', () => {
     const items = Array.from({ length: 20_000 }, () => '- *a').join('\n');
-    const { yaml, isParsed } = read(`- &a { x: 1 }\n${items}`);
-    expect(isParsed).toBe(true);
-    const names = yaml.items(yaml.root).map((item) => yaml.fields(item, ['x'])?.of.x?.line);
-    expect(names).toHaveLength(20_001);
-    expect(yaml.faults).toEqual([]);
+    const document = new YamlDocument(`- &a { x: 1 }\n${items}`);
+    expect(document.faults).toEqual([]);
+    expect(document.value).toEqual(Array.from({ length: 20_001 }, () => ({ x: 1 })));
+  });
+
+  test('have a line of their own, and what is in them the one of their anchor', () => {
+    const document = new YamlDocument('- &a\n  x: 1\n- *a');
+    expect([document.lineOf('/1'), document.lineOf('/1/x')]).toEqual([3, 2]);
   });
 
   test('stand for nothing if no anchor comes before them', () => {
-    const { yaml } = read('apps: *a\nmore: &a x');
-    const { of } = yaml.fields(yaml.root, ['apps', 'more']) ?? {};
-    expect(of?.apps && yaml.scalar(of.apps)).toBeUndefined();
+    const { value } = new YamlDocument('apps: *a\nmore: &a x');
+    expect(value).toEqual({ apps: null, more: 'x' });
   });
 
   test.each([
@@ -49,12 +46,12 @@ describe('the aliases of a YAML file', () => {
     ['a circle of two', 'a: &a { b: &b { c: *a } }\nd: *b'],
     ['keys', `? &a [${'x,'.repeat(2_000)}]\n: [${'*a,'.repeat(60)}]`],
   ])('that are %s are refused', (_, text) => {
-    const { isParsed, faults } = read(text);
-    expect({ isParsed, faults }).toEqual({ isParsed: false, faults: [TOO_MUCH] });
-    expect(() => read(text).yaml.throwFaults()).toThrow(DocumentError);
+    expect(new YamlDocument(text)).toMatchObject({ value: undefined, faults: [TOO_MUCH] });
   });
 
   test('cost nothing in a file that has none, however long', () => {
-    expect(read(`[${'x,'.repeat(150_000)}]`)).toMatchObject({ isParsed: true, faults: [] });
+    const { value, faults } = new YamlDocument(`[${'x,'.repeat(150_000)}]`);
+    expect(value).toHaveLength(150_000);
+    expect(faults).toEqual([]);
   });
 });

@@ -4,11 +4,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
+const COPIED = [
+  ...['scripts', 'src', 'package.json', 'docs/configuration.md', '.env.example'],
+  ...['config/apps.schema.json', 'config/access.schema.json'],
+];
+
 /** A copy of what the script needs, in which one text is replaced. */
 function copyWith(file: string, is: string, becomes: string) {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-configuration-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
-  for (const path of ['scripts', 'src', 'docs/configuration.md', 'package.json', '.env.example']) {
+  for (const path of COPIED) {
     cpSync(path, join(directory, path), { recursive: true });
   }
   symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
@@ -50,4 +55,24 @@ describe('the reference of the variables', () => {
     const { run } = copyWith('docs/configuration.md', '`RATE_LIMIT`', '`RATE`');
     expect(run('--check').stderr).toContain('run npm run configuration');
   });
+});
+
+describe('the JSON schemas of the files', () => {
+  test.each([
+    ['apps', 'must be the path of a file', 'must be a path'],
+    ['access', 'The name of an app.', 'An app.'],
+  ])(
+    'of %s are not current when a rule changes, until they are written again',
+    (name, is, becomes) => {
+      const { run, read } = copyWith(`src/config/${name}-schema.ts`, is, becomes);
+      const check = run('--check');
+      expect(check.status).toBe(1);
+      expect(check.stderr).toBe(
+        `config/${name}.schema.json does not match src/config/${name}-schema.ts: run npm run configuration\n`,
+      );
+      expect(run().status).toBe(0);
+      expect(read(`config/${name}.schema.json`)).toContain(becomes);
+      expect(run('--check')).toMatchObject({ status: 0, stderr: '' });
+    },
+  );
 });
