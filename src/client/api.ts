@@ -73,7 +73,7 @@ export type CallState = 'tracked' | 'ended' | 'expired' | 'untracked';
 
 /** The body as Graph sent it; further members are ignored. */
 export interface CommsNotifications {
-  /** Of `#microsoft.graph.commsNotification`. */
+  /** Objects of type `#microsoft.graph.commsNotification`. */
   readonly value: readonly unknown[];
   readonly [member: string]: unknown;
 }
@@ -110,9 +110,9 @@ export interface FailureCause {
   readonly status: number | null;
   /** As in `lastError` of a call. */
   readonly code: string | null;
-  /** Of the latest failure. */
+  /** The message of the latest failure. */
   readonly message: string;
-  /** How many calls fail so. */
+  /** How many calls fail in this way. */
   readonly calls: number;
   /** When the first of these calls began to fail. RFC 3339, UTC, ms. */
   readonly since: string;
@@ -135,7 +135,7 @@ export interface GetOwnerQuery {
   readonly app?: string | undefined;
 }
 
-/** KeepAlives by outcome, as all replicas counted them; the last step is not over yet. */
+/** KeepAlives by outcome, of all replicas; the last column is not complete yet. */
 export interface History {
   /** How long a column lasts, in ms. */
   readonly stepMs: number;
@@ -164,13 +164,13 @@ export interface Incident {
   readonly kind: IncidentKind;
   /** When it began. RFC 3339, UTC, ms. */
   readonly from: string;
-  /** When it was over; null if it lasts. RFC 3339, UTC, ms. */
+  /** When it ended; null if it still lasts. RFC 3339, UTC, ms. */
   readonly until: string | null;
   /** What happened, without times. */
   readonly text: string;
 }
 
-/** lost: calls were lost. unknown: Graph did not know calls. redis: it was out. replica: one went away without being stopped. */
+/** lost: calls were lost. unknown: Graph did not know calls. redis: Redis was out. replica: one went away without being stopped. */
 export type IncidentKind = 'lost' | 'unknown' | 'redis' | 'replica';
 
 /** Graph renewed the call. */
@@ -232,9 +232,9 @@ export interface ListCallsQuery {
   readonly owner?: string | undefined;
   /** `key`, or `key=value`; may be repeated, all must hold. */
   readonly label?: readonly string[] | undefined;
-  /** Most calls of the page. */
+  /** The most calls on the page. */
   readonly limit?: number | undefined;
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly cursor?: string | undefined;
 }
 
@@ -254,7 +254,7 @@ export interface Liveness {
   readonly status: 'alive';
 }
 
-/** Taken. While Redis is out, by this replica alone. */
+/** Accepted; while Redis is out, by this replica alone. */
 export interface NotifyAnswer {
   /** Calls that are tracked from now on. */
   readonly tracked: number;
@@ -262,7 +262,7 @@ export interface NotifyAnswer {
   readonly updated: number;
   /** Calls that were tracked and are not any more. */
   readonly stopped: number;
-  /** Notifications that changed nothing: already known, about no call itself, or of a tenant or app other than the call's. */
+  /** Notifications that changed nothing: already known, not about a call itself, or from a tenant or app other than the call's. */
   readonly ignored: number;
 }
 
@@ -285,22 +285,22 @@ export interface Overview {
   readonly deadlineMs: number;
   /** Calls on the schedule. */
   readonly tracked: number;
-  /** Of these, with a failure since their last success. */
+  /** Tracked calls with a failure since their last success. */
   readonly failing: number;
-  /** Of these, with less than a third of the deadline left. */
+  /** Tracked calls with less than a third of the deadline left. */
   readonly atRisk: number;
   /** Time left for the call nearest to its deadline, in ms; null: no call. */
   readonly minMarginMs: number | null;
-  /** How many calls have what is left to them in each of these equal parts of the deadline, from 0 on; those past it are in the first part. */
+  /** How many calls have how much time left: the deadline is cut into equal parts, and each number counts the calls in one part, the least time left first. Calls past their deadline count in the first part. */
   readonly margins: readonly number[];
   /** The calls nearest to their deadlines, in order. */
   readonly nearest: readonly Call[];
-  /** Of the failing calls those nearest to their deadlines, in order. */
+  /** The failing calls nearest to their deadlines, in order. */
   readonly nearestFailing: readonly Call[];
   readonly slots: OverviewSlots;
   /** What is wrong, and what was lost within the last 24 hours, the worst first; empty if all is well. */
   readonly troubles: readonly Trouble[];
-  /** Why calls fail: those of an app and tenant with the same status and code, those with the most calls first. */
+  /** Why calls fail: one entry per app, tenant, status and code; the one with the most calls first. */
   readonly causes: readonly FailureCause[];
   readonly history: History;
   /** What happened within the last 24 hours, the latest first. */
@@ -310,12 +310,12 @@ export interface Overview {
   /** Why the replica that answers is not ready; empty if it is. */
   readonly unready: readonly string[];
   readonly redis: OverviewRedis;
-  /** Those that live; the one that answers first, alone while Redis is out. */
+  /** The live replicas, first the one that answers; while Redis is out only that one. */
   readonly replicas: readonly OverviewReplica[];
 }
 
 export interface OverviewRedis {
-  /** False: this replica goes on from memory. */
+  /** False: this replica works from memory. */
   readonly up: boolean;
   /** Why it is not up; null if it is, or if the cause is unknown. */
   readonly cause: string | null;
@@ -331,7 +331,7 @@ export interface OverviewReplica {
   readonly keepAlives: number;
 }
 
-/** Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since 1970, `i / n` has passed. */
+/** One number per slot of the wheel. Intervals are counted from 1970; slot `i` of `n` has its turn once `i / n` of an interval has passed. */
 export interface OverviewSlots {
   readonly tracked: readonly number[];
   readonly failing: readonly number[];
@@ -499,7 +499,7 @@ export interface Trouble {
   readonly since: string | null;
   /** How many calls it affects. */
   readonly calls: number;
-  /** When the first of these calls is lost unless it is over before; null if none is in danger. RFC 3339, UTC, ms. */
+  /** When the first of these calls is lost unless the trouble ends before; null if none is in danger. RFC 3339, UTC, ms. */
   readonly firstLossAt: string | null;
   /** What to do about it; null if there is nothing to do. */
   readonly todo: string | null;
@@ -507,7 +507,7 @@ export interface Trouble {
   readonly runbook: string;
 }
 
-/** graph: its answers. token: Entra gives none. network: no answer, or not from Graph. callkeeper: its own fault. redis: it is out. lost: calls were lost. unknown: Graph did not know calls. replica: one went away. unready: the replica that answers. */
+/** graph: Graph answers with errors. token: Entra issues none. network: no answer, or one that is not from Graph. callkeeper: a fault of its own. redis: Redis is out. lost: calls were lost. unknown: Graph did not know calls. replica: one went away. unready: the replica that answers is not ready. */
 export type TroubleKind = 'graph' | 'token' | 'network' | 'callkeeper' | 'redis' | 'lost' | 'unknown' | 'replica' | 'unready';
 
 export interface UntrackBatchBody {

@@ -26,9 +26,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Needs no key and is not limited: for probes and scrapers. */
     open?: boolean;
-    /**
-     * The required scope, instead of `read` for GET and `track` for the rest; null: any valid key.
-     */
+    /** Default: `read` for GET and HEAD, else `track`; null: any valid key. */
     scope?: Scope | null;
   }
   interface FastifyRequest {
@@ -113,7 +111,6 @@ function wantedScope({ is404, method, routeOptions }: FastifyRequest): Scope | n
   return is404 ? null : scopeOf(method, routeOptions.config);
 }
 
-/** The scope that a route requires. */
 export function scopeOf(method: string, { scope }: Pick<FastifyContextConfig, 'scope'>) {
   if (scope !== undefined) return scope;
   return method === 'GET' || method === 'HEAD' ? 'read' : 'track';

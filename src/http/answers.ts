@@ -66,12 +66,9 @@ export const ReadinessProblemSchema = Type.Object(
   },
 );
 
-/** Schemas in the components of the document; answers refer to them. */
 type ComponentName = 'Problem' | 'KeepAliveProblem' | 'ReadinessProblem';
 
-/**
- * Every route may answer these. The refusals of the parser (408, 431) come before a route is known.
- */
+/** Of every route. The parser's 408 and 431 are missing: it sends them before a route is known. */
 const ANYWHERE: readonly ProblemName[] = ['malformed-request', 'internal-error'];
 const BEHIND_A_KEY: readonly ProblemName[] = [
   'unauthorized',
@@ -80,7 +77,7 @@ const BEHIND_A_KEY: readonly ProblemName[] = [
   'entra-keys-unavailable',
 ];
 
-/** Every route whose method may have a body may answer these, even if it needs no body. */
+/** Of every route whose method may have a body, even if the route needs none. */
 export const BODY_PROBLEMS: readonly ProblemName[] = [
   'invalid-json',
   'body-too-large',
@@ -97,7 +94,6 @@ export function problemAnswers(names: readonly ProblemName[], component?: Compon
   return openProblemAnswers([...names, ...BEHIND_A_KEY], component);
 }
 
-/** The errors of a route that needs no key. */
 export function openProblemAnswers(
   names: readonly ProblemName[],
   component: ComponentName = 'Problem',

@@ -39,7 +39,6 @@ export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly presentOwner: PresentOwnerRecord;
   readonly events: EventLog;
   readonly overviews: Overviews;
-  /** Names this replica. */
   readonly replica: string;
   readonly diary: AttemptRoutesOptions['diary'];
   /** Checks Graph's token on notifications; null: it is not checked. */
@@ -48,12 +47,11 @@ export interface HttpOptions extends AdmissionOptions, ProbeRoutesOptions {
   readonly deadlineMs: number;
   /** null: they are served by {@link buildMetricsApp}. */
   readonly metrics: MetricsRoutesOptions['metrics'] | null;
-  /** Traces requests; null if traces are off. */
+  /** null if traces are off. */
   readonly tracing: FastifyPluginCallback | null;
   /** Called for each answer, except to probes and for open pages. */
   onAnswered(status: number): void;
   onConnectionDropped(reason: DropReason): void;
-  /** Default: none. */
   readonly trustsProxy?: TrustsProxy;
   readonly log: Logger;
   readonly version: string;

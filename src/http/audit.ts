@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Identifies a request in the log of a proxy. */
 type Asker = Pick<FastifyRequest, 'log' | 'id' | 'client' | 'principal'>;
 
 export interface AuditEntry {
@@ -11,7 +10,7 @@ export interface AuditEntry {
   readonly [member: string]: unknown;
 }
 
-/** Logs a requested change in one line, without the key. */
+/** Logs a requested change, without the key. */
 export function audit({ log, id: reqId, client, principal }: Asker, entry: AuditEntry): void {
   const line = { audit: true, principal: principal.name, ...entry, address: client, reqId };
   log.info(line, 'change requested');
@@ -19,13 +18,13 @@ export function audit({ log, id: reqId, client, principal }: Asker, entry: Audit
 
 export type Denial = 'unauthorized' | 'forbidden' | 'rate-limited' | 'unverifiable';
 
-/** The most lines about refusals in a window: guesses of keys must not fill the disk. */
+/** Lines in a window: guesses of keys must not fill the disk. */
 const MOST_LINES = 10;
 const WINDOW_MS = 10_000;
-/** Unchecked at this point, so it may be any text. */
+/** In characters. The id is not validated yet, so it may be any text. */
 const MOST_OF_AN_ID = 128;
 
-/** Logs refusals. Of a flood it logs only a few, and the number of the rest. */
+/** Logs refusals; in a flood only the first of each window, and then how many it left out. */
 export class DenialLog {
   readonly #now: () => number;
   #windowAt = Number.NEGATIVE_INFINITY;

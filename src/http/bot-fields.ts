@@ -55,7 +55,6 @@ export const botFieldsOfRequest = {
   owner: Clearable(Owner),
 } satisfies Record<BotField, TSchema>;
 
-/** The same in answers. */
 export const botFieldsOfAnswer = {
   labels: Type.Record(Type.String(), Type.String()),
   webhookUrl: TextOrNull('Where the events of this call are posted, if the bot set it.', {

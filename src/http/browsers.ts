@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Matches a `Host` header, with the port. */
+/** A `Host` header, with or without a port. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
 /**
- * Why a request is refused although no key is required; null if it is not.
+ * Why a request without a key is refused although none is required; null: it is allowed.
  *
  * Any web page can make the browser of a user on this machine send changes
  * (https://www.rfc-editor.org/rfc/rfc6454#section-3.4). If the owner of the page has pointed a host

@@ -129,15 +129,13 @@ export const CallSchema = Type.Object(
 
 export type CallResource = Static<typeof CallSchema>;
 
-/** `Call` in the document's components, for the answers of routes. */
 export const CallRef = Type.Unsafe<CallResource>({ $ref: 'Call#' });
 
-/** The call as the answer of a route, with its own description. */
 export function callAnswer(description: string) {
   return Type.Unsafe<CallResource>({ $ref: 'Call#', description });
 }
 
-/** Converts a call for an answer. `durable` is false if only this replica knows it. */
+/** @param durable false if only this replica knows the call as it is */
 export type PresentCall = (call: Call | RemovedCall, durable: boolean) => CallResource;
 
 export function callPresenter(wheel: Wheel, deadlineMs: number): PresentCall {

@@ -4,12 +4,11 @@ import type { FastifyInstance } from 'fastify';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The address of the client: see {@link clientAddress}. */
+    /** See {@link clientAddress}. */
     client: string;
   }
 }
 
-/** Whether the address is that of a trusted proxy. */
 export type TrustsProxy = (address: string) => boolean;
 
 /** @param networks such as `10.0.0.0/8` and `::1/128` */

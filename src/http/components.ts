@@ -10,8 +10,8 @@ const DATA = new Set(['example', 'examples', 'default', 'enum', 'const']);
 
 /**
  * Moves every schema with a title to the components of the document and refers to it, because
- * generators of clients name types by their components. The routes keep whole schemas, with which
- * requests are checked and answers written.
+ * client generators name types by their components. The routes keep their whole schemas, because
+ * requests are checked against them.
  */
 export function nameSchemas<T extends Document>(
   document: T,
@@ -44,7 +44,7 @@ function moveAll(value: Json, named: Map<string, Json>): Json {
   );
 }
 
-/** The parameter already has the description of its schema. */
+/** Ignores descriptions: the same schema may be described differently in each place. */
 function add(name: string, schema: Json, named: Map<string, Json>): void {
   const other = named.get(name) ?? schema;
   if (textOf(other) !== textOf(schema)) {

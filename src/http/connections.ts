@@ -29,7 +29,6 @@ interface Peer {
   readonly socket: Socket;
   readonly network: string;
   isKnown: boolean;
-  /** Requests that are not answered yet. */
   inFlight: number;
 }
 
@@ -104,7 +103,7 @@ export class Connections {
     if (!peer) return;
     peer.inFlight += 1;
     this.#idle.delete(peer);
-    // By then Node has set the short `server.keepAliveTimeout`, which `#end` prolongs.
+    // 'close' comes after Node has set the short `server.keepAliveTimeout`; `#end` prolongs it.
     response.once('close', () => this.#end(peer));
     if (peer.inFlight > this.#limits.maxPipelined) this.#drop(peer, 'pipelined');
   }

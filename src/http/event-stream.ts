@@ -9,7 +9,7 @@ export interface EventStreamOptions {
   /** Whether the client may still read; checked before each event and with each heartbeat. */
   readonly isWelcome: () => boolean;
   readonly heartbeatMs: number;
-  /** A client that reads nothing for this long is disconnected, in ms. */
+  /** A client that reads nothing for this long is disconnected. */
   readonly stalledMs: number;
 }
 
@@ -41,7 +41,7 @@ export async function sendEvents(
     ...SECURITY_HEADERS,
   });
   response.write(`retry: ${RETRY_MS}\n${placeFrame(reader.place)}`);
-  // The place of what was sent; the reader may be ahead of it.
+  // Of the last batch that was sent; the reader may be further.
   let { place } = reader;
   const heartbeat = setInterval(() => {
     if (!options.isWelcome()) return unwelcome.abort();
@@ -84,7 +84,7 @@ function placeFrame(place: string): string {
   return `id: ${place}\n\n`;
 }
 
-/** False if that takes too long or the signal aborts. */
+/** Resolves with false if that takes too long or the signal aborts. */
 function drained(response: ServerResponse, withinMs: number, signal: AbortSignal) {
   return new Promise<boolean>((resolve) => {
     const done = (inTime: boolean) => () => {

@@ -24,7 +24,6 @@ const FASTIFY_ERRORS: Readonly<Record<string, readonly [ProblemName, string]>> =
   FST_ERR_BAD_URL: ['malformed-request', 'the path is not properly percent-encoded'],
 };
 
-/** Decides how an error is answered. */
 export function toProblem(error: FastifyError | Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof StoreUnavailableError) {
@@ -47,7 +46,7 @@ export function toProblem(error: FastifyError | Error): Problem {
   return new Problem(problemBody('internal-error', 'the cause is in the log of this replica'));
 }
 
-/** Answers an error, and logs our own faults with their cause. */
+/** Logs only our own faults; the answer does not have their cause. */
 export function answerFailure(
   error: FastifyError | Error,
   request: FastifyRequest,

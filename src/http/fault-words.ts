@@ -33,7 +33,7 @@ const TYPES: Readonly<Record<string, string>> = {
   null: 'null',
 };
 
-/** What was expected, in words: TypeBox says patterns and comparisons. */
+/** Says in words what was expected; TypeBox would quote the pattern or the comparison. */
 export function describeFault({ keyword, params, message }: SchemaFault): string {
   return describe(keyword, params as Params) ?? message;
 }

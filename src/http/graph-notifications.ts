@@ -2,7 +2,7 @@ import { parseCallId, type ResultInfo } from '../calls/call.ts';
 import type { Notice } from '../calls/notice.ts';
 
 /**
- * The path of a call itself, not of its operations or participants. Graph sends
+ * Matches a call itself, not its operations or participants. Graph sends
  * `resourceUrl` (`/communications/calls/{id}`), and to some bots also `resource`
  * (`/app/calls/{id}`), with or without slashes around them.
  */

@@ -28,8 +28,7 @@ export const HistorySchema = Type.Object(
   },
   {
     title: 'History',
-    description:
-      'KeepAlives by outcome, as all replicas counted them; the last step is not over yet.',
+    description: 'KeepAlives by outcome, of all replicas; the last column is not complete yet.',
   },
 );
 
@@ -39,12 +38,12 @@ export const IncidentSchema = Type.Object(
       type: 'string',
       title: 'IncidentKind',
       description:
-        'lost: calls were lost. unknown: Graph did not know calls. redis: it was out. ' +
+        'lost: calls were lost. unknown: Graph did not know calls. redis: Redis was out. ' +
         'replica: one went away without being stopped.',
     }),
     from: Instant('When it began.'),
     until: Type.Unsafe<string | null>({
-      ...Instant('When it was over; null if it lasts.'),
+      ...Instant('When it ended; null if it still lasts.'),
       type: ['string', 'null'],
     }),
     text: Type.String({ description: 'What happened, without times.' }),

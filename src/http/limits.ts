@@ -1,8 +1,7 @@
 /** Limits of the API. Durations in ms, sizes in bytes. */
 export interface Limits {
-  /** For the headers of a request to arrive. */
   readonly headersTimeoutMs: number;
-  /** For a whole request to arrive. */
+  /** For headers and body to arrive. */
   readonly requestTimeoutMs: number;
   /**
    * How long an idle connection that showed a valid key stays open. Longer than load balancers keep
@@ -11,7 +10,7 @@ export interface Limits {
   readonly keepAliveTimeoutMs: number;
   /** The same for a connection that showed no valid key; Node's default. */
   readonly anonymousKeepAliveMs: number;
-  /** A silent connection is closed after this. Longer than any answer takes. */
+  /** After this a silent connection is closed; longer than any answer takes. */
   readonly inactivityMs: number;
   /** How often Node checks for requests past their time. */
   readonly checkEveryMs: number;
@@ -26,7 +25,6 @@ export interface Limits {
   readonly maxBodyBytes: number;
   readonly maxBatchBodyBytes: number;
   readonly maxNotificationBytes: number;
-  /** Event streams that are open at once. */
   readonly maxEventStreams: number;
   /** Heartbeat of an event stream, shorter than the idle time-out of load balancers (60 s). */
   readonly eventHeartbeatMs: number;

@@ -19,9 +19,9 @@ kind and is stable. Besides those listed with each route, any request may be ans
 (\`route-not-found\`), 405 with \`Allow\`, 408 or 431. Times are
 [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with milliseconds.
 
-Where keys or tokens are configured, a route wants one unless it says otherwise, and that it has the
-scope (or \`admin\`); to a key that is limited to some apps, calls of other apps are unknown. After 429 or 503
-wait for the seconds of \`Retry-After\`; every request may be repeated safely.`;
+If keys or tokens are configured, a route requires one that has its scope (or \`admin\`), unless the
+route says otherwise. A key that is limited to some apps cannot see the calls of other apps. After
+429 or 503, wait for the seconds of \`Retry-After\`; every request may be repeated safely.`;
 
 const TAGS = [
   { name: 'Tracking', description: 'What a bot does: say which calls to keep alive.' },
@@ -45,12 +45,12 @@ const WEBHOOKS = {
       summary: 'What happened to a call',
       description:
         "Posted to the call's `webhookUrl`, or else to `WEBHOOK_URL`, when the call ends, expires, " +
-        'is no longer tracked, falls at risk or recovers; signed to the [Standard Webhooks]' +
-        '(https://www.standardwebhooks.com) specification. Each event comes at least once, those ' +
-        'of one call in their order. It is repeated with back-off for a day.',
+        'is no longer tracked, falls at risk or recovers; signed as in the [Standard Webhooks]' +
+        '(https://www.standardwebhooks.com) specification. Each event comes at least once, and the ' +
+        'events of one call in their order. An event is sent again, with back-off, for a day.',
       security: [],
       parameters: [
-        header('webhook-id', 'The `id` of the event: by it a repeat is recognised.'),
+        header('webhook-id', 'The `id` of the event; a repeat has the same.'),
         header('webhook-timestamp', 'When this attempt was made, in seconds since 1970.'),
         header('webhook-signature', 'One `v1,…` for each secret of `WEBHOOK_SECRETS`.'),
       ],
@@ -123,7 +123,7 @@ export const openApi = fastifyPlugin<{ version: string }>(async (app, { version 
   await app.register(docsPage);
 });
 
-/** A browser sends no key for a page, and the page has no data: like the board it is open. */
+/** Open, like the board: a browser sends no key for a page, and the page has no data. */
 async function docsPage(app: FastifyInstance): Promise<void> {
   app.addHook('onRoute', (route) => {
     route.config = { ...route.config, open: true };
@@ -135,7 +135,7 @@ async function docsPage(app: FastifyInstance): Promise<void> {
   });
 }
 
-/** The scope that a route requires, for keys and for tokens. */
+/** The scope for keys, and the app role for tokens of Entra. */
 function wanted([method = '']: readonly string[], config: FastifyContextConfig = {}) {
   const scope = scopeOf(method, config);
   if (scope === null) return [{ apiKey: [] }, { entra: [] }];
@@ -159,8 +159,7 @@ function correct<T extends { paths?: object }>(document: T): T {
   const { post, delete: untrack } = paths['/calls/{id}/track'] ?? {};
   // The plugin marks every body as required; that of `trackCall` is optional.
   if (post?.requestBody) post.requestBody.required = false;
-  // If one success has a body and another has none, such as 204, clients by NSwag throw for the
-  // second.
+  // Clients made by NSwag throw on the 204 if the 202 has a body.
   if (untrack) delete untrack.responses['202']?.content;
   return { ...document, paths };
 }

@@ -29,8 +29,8 @@ export const OverviewSchema = Type.Object(
     intervalMs: Ms('Between two keepAlives of a call.'),
     deadlineMs: Ms('Graph ends a call after this time without a success.'),
     tracked: Count('Calls on the schedule.'),
-    failing: Count('Of these, with a failure since their last success.'),
-    atRisk: Count('Of these, with less than a third of the deadline left.'),
+    failing: Count('Tracked calls with a failure since their last success.'),
+    atRisk: Count('Tracked calls with less than a third of the deadline left.'),
     minMarginMs: Type.Unsafe<number | null>({
       type: ['integer', 'null'],
       description: 'Time left for the call nearest to its deadline, in ms; null: no call.',
@@ -39,14 +39,15 @@ export const OverviewSchema = Type.Object(
       minItems: MARGIN_STEPS,
       maxItems: MARGIN_STEPS,
       description:
-        'How many calls have what is left to them in each of these equal parts of the deadline, ' +
-        'from 0 on; those past it are in the first part.',
+        'How many calls have how much time left: the deadline is cut into equal parts, and each ' +
+        'number counts the calls in one part, the least time left first. Calls past their deadline ' +
+        'count in the first part.',
     }),
     nearest: Type.Array(CallRef, {
       description: 'The calls nearest to their deadlines, in order.',
     }),
     nearestFailing: Type.Array(CallRef, {
-      description: 'Of the failing calls those nearest to their deadlines, in order.',
+      description: 'The failing calls nearest to their deadlines, in order.',
     }),
     slots: Type.Object(
       {
@@ -56,8 +57,8 @@ export const OverviewSchema = Type.Object(
       {
         title: 'OverviewSlots',
         description:
-          'Of each slot of the wheel. Slot `i` of `n` has its turn when, of each interval since ' +
-          '1970, `i / n` has passed.',
+          'One number per slot of the wheel. Intervals are counted from 1970; slot `i` of `n` has ' +
+          'its turn once `i / n` of an interval has passed.',
       },
     ),
     troubles: Type.Array(TroubleSchema, {
@@ -67,7 +68,7 @@ export const OverviewSchema = Type.Object(
     causes: Type.Array(CauseSchema, {
       maxItems: MOST_CAUSES,
       description:
-        'Why calls fail: those of an app and tenant with the same status and code, those with the most calls first.',
+        'Why calls fail: one entry per app, tenant, status and code; the one with the most calls first.',
     }),
     history: HistorySchema,
     incidents: Type.Array(IncidentSchema, {
@@ -81,7 +82,7 @@ export const OverviewSchema = Type.Object(
     }),
     redis: Type.Object(
       {
-        up: Type.Boolean({ description: 'False: this replica goes on from memory.' }),
+        up: Type.Boolean({ description: 'False: this replica works from memory.' }),
         cause: Type.Unsafe<string | null>({
           type: ['string', 'null'],
           description: 'Why it is not up; null if it is, or if the cause is unknown.',
@@ -102,7 +103,10 @@ export const OverviewSchema = Type.Object(
         },
         { title: 'OverviewReplica' },
       ),
-      { description: 'Those that live; the one that answers first, alone while Redis is out.' },
+      {
+        description:
+          'The live replicas, first the one that answers; while Redis is out only that one.',
+      },
     ),
   },
   { title: 'Overview', description: 'The state of all calls that the key may see.' },
@@ -117,9 +121,8 @@ export interface OverviewContext {
   readonly present: PresentCall;
   /** See `Call.durable`. */
   readonly isDurable: (id: string) => boolean;
-  /** The reasons why this replica is not ready. */
+  /** Why this replica is not ready; empty if it is. */
   readonly ready: () => string[];
-  /** The scopes of the client. */
   readonly scopes: ReadonlySet<Scope>;
 }
 

@@ -1,6 +1,5 @@
 /**
- * Every error that the API answers, by name. Clients may rely on the names and
- * their statuses: they are the stable part of an answer, and docs/api.md lists them.
+ * Every error that the API answers. Clients may rely on names and statuses; docs/api.md lists them.
  */
 export const PROBLEMS = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
@@ -31,7 +30,6 @@ export const PROBLEMS = {
 
 export type ProblemName = keyof typeof PROBLEMS;
 
-/** The fault of one field. */
 export interface Fault {
   /** JSON pointer into the body (RFC 6901): `/labels/room`; '' is the whole body. */
   readonly pointer?: string;
@@ -50,11 +48,12 @@ export interface ProblemBody {
   readonly [member: string]: unknown;
 }
 
-/** The `type` of a problem. A URN, so it is the same on every host, and nobody looks it up. */
+/** A URN, so it is the same on every host, and nobody tries to open it. */
 export function problemType(name: ProblemName): string {
   return `urn:callkeeper:problem:${name}`;
 }
 
+/** @param members further members, for kinds that have them */
 export function problemBody(
   name: ProblemName,
   detail: string,
@@ -84,6 +83,11 @@ export class Problem extends Error {
     this.body = body;
     this.headers = headers;
   }
+}
+
+export function callNotFound(id: string): Problem {
+  const detail = `${id} is not tracked, and was not within the last 24 hours`;
+  return new Problem(problemBody('call-not-found', detail));
 }
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 
 export const REQUEST_ID = 'x-request-id';
-/** Nothing that could break or fill a line of the log. */
+/** Cannot break or fill a line of the log. */
 const SANE = /^[\w.~:+/=@-]{1,128}$/;
 
 /** The id from the client or proxy; a new one if there is none, or if it is invalid. */
@@ -12,7 +12,7 @@ export function requestId({ headers }: Pick<IncomingMessage, 'headers'>): string
   return typeof given === 'string' && SANE.test(given) ? given : randomUUID();
 }
 
-/** Adds the id to every answer, including event streams. */
+/** Sets the header on the raw response, so that event streams have it too. */
 export function answerRequestIds(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.raw.setHeader(REQUEST_ID, request.id);

@@ -37,7 +37,6 @@ function readHeaders(): Record<string, string> {
   );
 }
 
-/** Adds them to every answer of Fastify, including refusals. */
 export const securityHeaders = fastifyPlugin(async (app) => {
   app.addHook('onRequest', (_request, reply: FastifyReply, next) => {
     reply.headers(SECURITY_HEADERS);

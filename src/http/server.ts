@@ -44,8 +44,7 @@ export function createServer(
     },
     // While it closes, requests on open connections are still answered.
     return503OnClosing: false,
-    // A logger per request would cost as much as its validation, so log lines add the id
-    // themselves.
+    // A logger per request costs as much as validation; log lines add the id themselves.
     childLoggerFactory: (logger) => logger,
     genReqId: requestId,
     clientErrorHandler: (error, socket) => answerParserFailure(log, error, socket),
@@ -81,17 +80,14 @@ function refuseMissingHost(app: FastifyInstance): void {
 }
 
 /**
- * Node answers an unknown `Expect` with 417, without a problem document. The standard allows to
- * ignore it: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+ * Node answers an unknown `Expect` with 417, without a problem document. A server may ignore it:
+ * https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
  */
 function ignoreExpectations({ server }: FastifyInstance): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
-/**
- * Logs each request, only at level trace or debug because it costs. Never headers: they contain
- * keys.
- */
+/** Never logs headers: they contain keys. */
 function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, { statusCode, elapsedTime }) => {
     const { method, url, client } = request;

@@ -23,7 +23,6 @@ export const AppName = Type.String({
   examples: ['default'],
 });
 
-/** A filter of calls. */
 export const Labels = Type.Array(Type.String({ pattern: LABEL_FILTER, maxLength: 320 }), {
   maxItems: 16,
   description: '`key`, or `key=value`; may be repeated, all must hold.',
@@ -65,7 +64,7 @@ export const TrackItems = Type.Array(TrackItem);
 
 const trackItem = Compile(TrackItem);
 
-/** Reads one call of a batch, which may be any JSON. `base` is the JSON pointer to it. */
+/** @param item any JSON; @param base the JSON pointer to it */
 export function readTrackItem(item: unknown, base: string): TrackRequest | readonly Fault[] {
   if (!trackItem.Check(item)) return faultsOf(trackItem.Errors(item), 'body', base);
   const { id, ...fields } = item;
@@ -112,7 +111,6 @@ export function canonicalId(text: string): string {
   return id;
 }
 
-/** Whether the result is a fault. */
 export function isFaulty<T extends object>(read: T | readonly Fault[]): read is readonly Fault[] {
   return Array.isArray(read);
 }

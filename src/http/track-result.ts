@@ -7,7 +7,7 @@ export type PresentedResult =
   | { readonly status: 200 | 201 | 202; readonly call: CallResource; readonly error?: never }
   | { readonly status: 400 | 403; readonly call?: never; readonly error: ProblemBody };
 
-/** `base` is the JSON pointer to the call's fields in the body. */
+/** @param base the JSON pointer to the call's fields in the body */
 export function presentResult(
   result: Tracked,
   present: PresentCall,

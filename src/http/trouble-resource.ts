@@ -10,9 +10,9 @@ export const TroubleSchema = Type.Object(
       type: 'string',
       title: 'TroubleKind',
       description:
-        'graph: its answers. token: Entra gives none. network: no answer, or not from Graph. callkeeper: its own fault. ' +
-        'redis: it is out. lost: calls were lost. unknown: Graph did not know calls. replica: one went away. ' +
-        'unready: the replica that answers.',
+        'graph: Graph answers with errors. token: Entra issues none. network: no answer, or one that is not from ' +
+        'Graph. callkeeper: a fault of its own. redis: Redis is out. lost: calls were lost. unknown: Graph did not ' +
+        'know calls. replica: one went away. unready: the replica that answers is not ready.',
     }),
     severity: Type.Enum([...SEVERITIES], {
       type: 'string',
@@ -23,7 +23,7 @@ export const TroubleSchema = Type.Object(
     since: InstantOrNull('Since when; null if that is not known.'),
     calls: Type.Integer({ minimum: 0, description: 'How many calls it affects.' }),
     firstLossAt: InstantOrNull(
-      'When the first of these calls is lost unless it is over before; null if none is in danger.',
+      'When the first of these calls is lost unless the trouble ends before; null if none is in danger.',
     ),
     todo: Type.Unsafe<string | null>({
       type: ['string', 'null'],
@@ -46,8 +46,8 @@ export const CauseSchema = Type.Object(
       type: ['string', 'null'],
       description: 'As in `lastError` of a call.',
     }),
-    message: Type.String({ description: 'Of the latest failure.' }),
-    calls: Type.Integer({ minimum: 1, description: 'How many calls fail so.' }),
+    message: Type.String({ description: 'The message of the latest failure.' }),
+    calls: Type.Integer({ minimum: 1, description: 'How many calls fail in this way.' }),
     since: Instant('When the first of these calls began to fail.'),
     firstLossAt: Instant('The nearest deadline of these calls.'),
     todo: Type.String({ description: 'What to do about it.' }),

@@ -4,12 +4,12 @@ import { Compile } from 'typebox/compile';
 import { describeFault, type SchemaFault } from './fault-words.ts';
 import type { Fault } from './problems.ts';
 
-/** The part of a request that a fault is in, in Fastify's words. */
+/** `body`, `params`, `querystring` or `headers`: Fastify's names. */
 type HttpPart = string | undefined;
 
 /**
- * Checks a part of a request against its schema, strictly: nothing is dropped, filled in or
- * converted. Only a query, which is text, has its numbers, booleans and lists converted.
+ * Strict: it drops, fills in and converts nothing. Only a query, which is text, has its numbers,
+ * booleans and lists converted.
  */
 export function validator(schema: TSchema, part: HttpPart) {
   const compiled = Compile(schema);
@@ -23,13 +23,13 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   validator(schema, httpPart);
 
 /** TypeBox reports a bad name twice: at the name, and at the object around it. */
-const TOLD_TWICE = new Set(['additionalProperties', 'propertyNames']);
+const REPORTED_TWICE = new Set(['additionalProperties', 'propertyNames']);
 
 /** The faults of one part, each once and with its place. TypeBox stops at the eighth. */
 export function faultsOf(found: readonly SchemaFault[], part: HttpPart, base = ''): Fault[] {
-  const telling = found.filter(({ keyword }) => !TOLD_TWICE.has(keyword));
+  const distinct = found.filter(({ keyword }) => !REPORTED_TWICE.has(keyword));
   const byPlace = new Map<string, Fault>();
-  for (const fault of telling) {
+  for (const fault of distinct) {
     const { instancePath } = fault;
     if (byPlace.has(instancePath)) continue;
     const place = placeOf(part, instancePath, base);
@@ -39,7 +39,7 @@ export function faultsOf(found: readonly SchemaFault[], part: HttpPart, base = '
   return [...byPlace.values()];
 }
 
-/** In words, by parameter, what a regular expression does not tell a reader. */
+/** By parameter: says more than {@link describeFault} can say of the pattern alone. */
 const PATTERNS: ReadonlyMap<string, string> = new Map([
   ['label', 'must be key or key=value, such as room=board, and begin with a letter or a digit'],
 ]);

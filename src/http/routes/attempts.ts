@@ -4,7 +4,7 @@ import type { CallsFor } from '../../calls/calls.ts';
 import type { RecentAttempt } from '../../overview/recent-attempts.ts';
 import { problemAnswers } from '../answers.ts';
 import { formatInstant } from '../instant.ts';
-import { Problem, problemBody } from '../problems.ts';
+import { callNotFound } from '../problems.ts';
 import { CallId, canonicalId } from '../track-request.ts';
 
 export interface AttemptRoutesOptions {
@@ -42,9 +42,9 @@ const Attempt = Type.Object(
 const schema = {
   tags: ['Calls'],
   operationId: 'listAttempts',
-  summary: 'The last keepAlives of a call, as the replica that answers made them',
+  summary: 'The last keepAlives of a call that the answering replica sent',
   description:
-    'Up to 10, the latest first, from memory. Other replicas may have made others; a replica forgets them when it stops.',
+    'Up to 10, the latest first, from memory. Other replicas may have sent others; a replica forgets its own when it stops.',
   params: Type.Object({ id: CallId }),
   response: {
     200: Type.Object(
@@ -66,11 +66,7 @@ export const attemptRoutes: FastifyPluginCallbackTypebox<AttemptRoutesOptions> =
   app.get('/calls/:id/attempts', { schema }, async ({ params, principal }) => {
     const id = canonicalId(params.id);
     const call = await calls.within(principal.visibleApps).find(id);
-    if (call === null) {
-      throw new Problem(
-        problemBody('call-not-found', `${id} is not tracked, and was not within the last 24 hours`),
-      );
-    }
+    if (call === null) throw callNotFound(id);
     const attempts = diary.attemptsOf(id).map((one) => ({ ...one, at: formatInstant(one.at) }));
     return { replica, attempts };
   });

@@ -27,7 +27,6 @@ const HEADERS = {
 /** The page contains no data: it reads them from the API, with the user's key. */
 const options = { config: { open: true }, schema: { hide: true } };
 
-/** The board: `/`, what it needs, and the runbook that it links to. */
 export const boardRoutes: FastifyPluginCallbackTypebox = (app, _options, done) => {
   const paths = [...readdirSync(FILES).map((name) => `board/${name}`), EVENT_FRAMES];
   for (const path of paths) {
@@ -46,7 +45,7 @@ export const boardRoutes: FastifyPluginCallbackTypebox = (app, _options, done) =
   done();
 };
 
-/** The runbook that the board links to; null in an installation without docs. */
+/** null in an installation without docs. */
 function readRunbook(): string | null {
   try {
     return readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');

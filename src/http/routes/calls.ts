@@ -5,7 +5,7 @@ import { problemAnswers } from '../answers.ts';
 import { Owner } from '../bot-fields.ts';
 import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
-import { Problem, problemBody } from '../problems.ts';
+import { callNotFound } from '../problems.ts';
 import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
 
 export interface CallRoutesOptions {
@@ -45,11 +45,11 @@ const listSchema = {
           minimum: 1,
           maximum: MOST_CALLS,
           default: DEFAULT_LIMIT,
-          description: 'Most calls of the page.',
+          description: 'The most calls on the page.',
         }),
       ),
       cursor: Type.Optional(
-        Type.String({ maxLength: 256, description: 'The `next` of the page before.' }),
+        Type.String({ maxLength: 256, description: 'The `next` of the previous page.' }),
       ),
     },
     { additionalProperties: false },
@@ -93,9 +93,3 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
 
   done();
 };
-
-function callNotFound(id: string): Problem {
-  return new Problem(
-    problemBody('call-not-found', `${id} is not tracked, and was not within the last 24 hours`),
-  );
-}

@@ -30,7 +30,7 @@ const schema = {
     'Each event comes at least once; a repeat has the same `id` in its data. About the last 10,000 ' +
     'events are kept. If a client resumes from an older one, it first gets `event: gap` with ' +
     '`{ "after": …, "firstKept": … }`: events in between may be missing, and `GET /calls` shows ' +
-    'how the calls are. Without an id, the stream starts with the next event. A stream with `call` ' +
+    'the calls as they are. Without an id, the stream starts with the next event. A stream with `call` ' +
     'or `label` has no events of owners. Heartbeats come between events, also while Redis is out.',
   querystring: Type.Object(
     {
@@ -58,7 +58,7 @@ const schema = {
         'text/event-stream': {
           schema: Type.String({
             contentMediaType: 'text/event-stream',
-            // Of the data of each event.
+            // Describes the data of each event.
             contentSchema: Type.Unsafe<EventResource>({ $ref: 'Event#' }),
           }),
         },
@@ -69,8 +69,8 @@ const schema = {
 };
 
 const CUT_OFF = {
-  stalled: 'a client that reads no events is cut off',
-  unwelcome: 'an event stream was ended: its key is no longer valid',
+  stalled: 'event stream closed: the client reads no events',
+  unwelcome: 'event stream closed: its key is no longer valid',
 };
 
 /** `Retry-After` if all streams are in use, in seconds. */

@@ -10,12 +10,11 @@ import { MOST_NOTIFICATIONS } from '../limits.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
 import { AppName } from '../track-request.ts';
 
-/**
- * The app of the notifications (undefined: the default), and the apps whose calls they may change.
- */
 interface Admitted {
   readonly kind: 'admitted';
+  /** Tracks the calls; undefined: the default app. */
   readonly app: string | undefined;
+  /** The apps whose calls may change. */
   readonly visibleApps: VisibleApps;
 }
 
@@ -47,7 +46,7 @@ const schema = {
   operationId: 'notify',
   summary: "Graph's notifications, as the bot received them",
   description:
-    "For a bot that would rather pass on Graph's `commsNotifications` than track and stop by " +
+    "For a bot that passes on Graph's `commsNotifications` instead of tracking and stopping calls " +
     'itself. `established` tracks the call, for the default app or the one that `app` names, in ' +
     'the tenant that the notification names. A tracked call stays as it is, except that it gets ' +
     'this tenant if nobody has named one before; a call that has ended or was stopped stays so. ' +
@@ -68,7 +67,7 @@ const schema = {
     {
       value: Type.Array(Type.Unknown(), {
         maxItems: MOST_NOTIFICATIONS,
-        description: 'Of `#microsoft.graph.commsNotification`.',
+        description: 'Objects of type `#microsoft.graph.commsNotification`.',
       }),
     },
     {
@@ -101,13 +100,13 @@ const schema = {
         updated: Count('Calls whose tenant is now the one that Graph names.'),
         stopped: Count('Calls that were tracked and are not any more.'),
         ignored: Count(
-          'Notifications that changed nothing: already known, about no call itself, or of a ' +
+          'Notifications that changed nothing: already known, not about a call itself, or from a ' +
             "tenant or app other than the call's.",
         ),
       },
       {
         title: 'NotifyAnswer',
-        description: 'Taken. While Redis is out, by this replica alone.',
+        description: 'Accepted; while Redis is out, by this replica alone.',
       },
     ),
     ...problemAnswers([

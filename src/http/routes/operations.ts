@@ -16,7 +16,7 @@ export interface ProbeRoutesOptions {
 
 const config = { open: true };
 
-/** Limits how often metrics are rendered: that counts all calls, and needs no key. */
+/** Rendering counts all calls, and anybody may ask for it without a key. */
 const METRICS_FRESH_MS = 1_000;
 const shared = { tags: ['Operations'], security: [] };
 

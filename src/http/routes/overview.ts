@@ -14,8 +14,8 @@ const schema = {
   operationId: 'getOverview',
   summary: 'The state of all calls, for the board',
   description:
-    'From the memory of the replica that answers, while Redis is out too. Counted at most once a ' +
-    'second, for all who ask.',
+    'From the memory of the replica that answers, even while Redis is out. It counts at most once ' +
+    'a second, for all clients together.',
   response: { 200: OverviewSchema, ...problemAnswers([]) },
 };
 

@@ -1,11 +1,11 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import { parseCallId } from '../../calls/call.ts';
 import type { CallsFor } from '../../calls/calls.ts';
 import type { Tracked } from '../../calls/tracking.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
+import { ItemId, sentId } from '../batch-item.ts';
 import { CallRef, type PresentCall } from '../call-resource.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { invalidBody, type ProblemBody } from '../problems.ts';
@@ -32,11 +32,7 @@ const AnyBatch = Type.Object(
 
 const TrackResult = Type.Object(
   {
-    id: Type.Unsafe<string | null>({
-      type: ['string', 'null'],
-      description:
-        'The id in its canonical form; unchanged if it is not an id; null if it is not a string.',
-    }),
+    id: ItemId,
     status: Type.Unsafe<200 | 201 | 202 | 400 | 403>({
       // No enum: C# would name its members _200, _201 and so on.
       type: 'integer',
@@ -109,12 +105,7 @@ function auditBatch(request: FastifyRequest, results: readonly Tracked[], calls:
   audit(request, { action: 'track', outcome: 'batch', calls, created, updated });
 }
 
-/**
- * The answer has the id as it was sent, shortened to the limit of an id, so that the bot can find
- * it.
- */
 function refused(item: unknown, error: ProblemBody) {
   const given = typeof item === 'object' && item !== null && 'id' in item ? item.id : null;
-  const id = typeof given === 'string' ? (parseCallId(given) ?? given.slice(0, 128)) : null;
-  return { id, status: 400 as const, error };
+  return { id: sentId(given), status: 400 as const, error };
 }

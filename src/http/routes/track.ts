@@ -4,6 +4,7 @@ import type { CallsFor } from '../../calls/calls.ts';
 import type { Tracked } from '../../calls/tracking.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
+import { defaultToEmptyBody } from '../bodies.ts';
 import { callAnswer, type PresentCall } from '../call-resource.ts';
 import { invalidBody, Problem } from '../problems.ts';
 import { CallId, canonicalId, isFaulty, readTrack, TrackBody } from '../track-request.ts';
@@ -65,7 +66,7 @@ const untrackSchema = {
       { durable: Type.Literal(false) },
       {
         description:
-          'Redis is out: this replica has stopped, and stores it later. The body is ' +
+          'Redis is out: this replica has stopped the call, and stores that later. The body is ' +
           '`{ "durable": false }`.',
       },
     ),
@@ -85,10 +86,7 @@ export const trackRoutes: FastifyPluginCallbackTypebox<TrackRoutesOptions> = (
     method: 'POST',
     url: '/calls/:id/track',
     schema: trackSchema,
-    preValidation(request, _reply, next) {
-      if (request.body === undefined) request.body = {};
-      next();
-    },
+    preValidation: defaultToEmptyBody,
     async handler(request, reply) {
       const asked = readTrack(request.params.id, request.body, '');
       if (isFaulty(asked)) throw new Problem(invalidBody(asked));

@@ -4,6 +4,7 @@ import { parseCallId } from '../../calls/call.ts';
 import type { CallsFor } from '../../calls/calls.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
+import { ItemId, sentId } from '../batch-item.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { invalidBody, type ProblemBody } from '../problems.ts';
 import { CallId } from '../track-request.ts';
@@ -30,11 +31,7 @@ const AnyBatch = Type.Object(
 
 const UntrackResult = Type.Object(
   {
-    id: Type.Unsafe<string | null>({
-      type: ['string', 'null'],
-      description:
-        'The id in its canonical form; unchanged if it is not an id; null if it is not a string.',
-    }),
+    id: ItemId,
     status: Type.Unsafe<202 | 204 | 400>({
       type: 'integer',
       description:
@@ -98,15 +95,10 @@ export const untrackBatchRoutes: FastifyPluginCallbackTypebox<UntrackBatchRoutes
   done();
 };
 
-/**
- * The answer has the id as it was sent, shortened to the limit of an id, so that the bot can find
- * it.
- */
 function refused(given: unknown, i: number) {
   const fault = {
     pointer: `/ids/${i}`,
     detail: 'must be the id of a call: 8 to 128 of A-Z a-z 0-9 - _',
   };
-  const id = typeof given === 'string' ? given.slice(0, 128) : null;
-  return { id, status: 400 as const, error: invalidBody([fault]) };
+  return { id: sentId(given), status: 400 as const, error: invalidBody([fault]) };
 }

@@ -208,7 +208,7 @@ describe('GET /events', () => {
       const events = Array.from({ length: 50 }, () => ended(`${100 + i}-0`, { labels }));
       fixture.events.tell({ events, place: `${100 + i}-0` });
     }
-    const gone = 'a client that reads no events is cut off';
+    const gone = 'event stream closed: the client reads no events';
     await vi.waitFor(() => expect(fixture.logged.join('')).toContain(gone), SOON);
     // Of 40 MB it has been sent what the kernel takes; the other one all.
     await expect.poll(() => reading.events.length).toBe(50 * pieces);
