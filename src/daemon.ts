@@ -18,25 +18,22 @@ import { openTracing } from './daemon/tracing.ts';
 import { openWebhooks } from './daemon/webhooks.ts';
 
 export interface Daemon {
-  /** Where it listens, with the port it was given if that was 0. */
+  /** Where it listens; a port of 0 is replaced by the one in use. */
   readonly url: string;
-  /** Where the metrics are, if they have a listener of their own. */
+  /** null: the API serves the metrics. */
   readonly metricsUrl: string | null;
-  /** Reads APPS_FILE, ACCESS_FILE and REDIS_URL_FILE again, if there are any, and logs the result. */
+  /** Reads APPS_FILE, ACCESS_FILE and REDIS_URL_FILE again, and logs the result. */
   reloadFiles(): Promise<void>;
-  /**
-   * Unready at once; then the API is drained, visits in flight are finished or
-   * handed to the other replicas, all of it within the configured time.
-   */
+  /** See {@link Shutdown}. */
   stop(): Promise<void>;
 }
 
 /**
  * Builds and starts one replica. Resolves once it listens; Redis may still be missing.
  *
- * Each part is made of those before it, so they are disposed of in reverse, also if the start
- * fails. They start in the same order, but only when all are made and the API listens: a port in
- * use then stops the start before anything has happened.
+ * Each part needs those before it, so they are disposed of in reverse, also if the start fails.
+ * They start in the same order, but only when all are made and the API listens: if its port is in
+ * use, the start fails before anything has happened.
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const context = createContext(options);

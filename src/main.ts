@@ -18,12 +18,12 @@ try {
 
 async function run(): Promise<void> {
   const { runReplica } = await import('./replica.ts');
-  // The imports block the event loop; this lets signals that came meanwhile through.
+  // Handles the signals that came while the imports blocked the event loop.
   await setImmediate();
   await runReplica(requests);
 }
 
-/** An option that is ignored would be taken for one that counts. */
+/** Somebody would believe that an ignored option has an effect. */
 async function refuse(argument: string): Promise<void> {
   const { VARIABLES } = await import('./config/table.ts');
   const [option = ''] = argument.split('=');

@@ -29,7 +29,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
   for (const warning of [...warnings, ...cloudWarnings(config)]) log.warn(warning);
 
   let daemon: Daemon | null = null;
-  // Before the daemon runs there is nothing to stop: the start is completed first.
+  // A stop during the start waits until the daemon runs.
   const end = () => daemon && void stop(daemon, opened);
   requests.handle({
     stop: (by) => {
@@ -40,7 +40,7 @@ export async function runReplica(requests: StopRequests): Promise<void> {
     hangUp: () => {
       const files = [config.appsFile, config.accessFile, config.redisUrlFile];
       if (files.every((file) => file === null)) return requests.stop('SIGHUP');
-      // During the start the files have just been read, and later changes are noticed anyway.
+      // Ignored during the start: the files have just been read.
       log.info({ signal: 'SIGHUP' }, 'reading the files again');
       daemon?.reloadFiles().catch((err: unknown) => die(opened, err));
     },
@@ -84,13 +84,12 @@ async function stop(daemon: Daemon, opened: Log): Promise<void> {
   await opened.exit(Number(process.exitCode ?? 0));
 }
 
-/** Ends the process after an unexpected error, with the cause in the log. It must not run half alive. */
+/** After an unexpected error: a process that runs on would be half alive. */
 async function die(opened: Log, err: unknown): Promise<void> {
   opened.log.fatal({ err }, describeFatal(err));
   await opened.exit(1);
 }
 
-/** The error with its causes, and what to do. */
 function describeFatal(err: unknown): string {
   const messages: string[] = [];
   for (let at = err; at instanceof Error && messages.length < MOST_CAUSES; at = at.cause) {

@@ -35,12 +35,10 @@ export class Access {
     this.#tokens = entra && new EntraTokens(entra);
   }
 
-  /** Replaces the clients of ACCESS_FILE. */
   useHolders(holders: readonly KeyHolder[]): void {
     this.#ring.use(holders);
   }
 
-  /** Identifies the sender of an `Authorization` header. Never rejects. */
   identify(authorization: string | undefined): Identity | Promise<Identity> {
     if (this.#isOpen) return { kind: 'anyone', principal: ANYONE };
     const given = bearerOf(authorization);

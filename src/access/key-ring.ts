@@ -2,10 +2,9 @@ import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Identity, Principal, Scope } from '../calls/principal.ts';
 
-/** A client of `ACCESS_FILE`. */
 export interface KeyHolder {
   readonly name: string;
-  /** Each of them is valid: during a rotation there are two. */
+  /** All of them are valid: during a rotation there are two. */
   readonly keys: readonly HashedKey[];
   readonly scopes: readonly Scope[];
   /** The apps whose calls the client may see and touch; null: all apps. */
@@ -15,7 +14,6 @@ export interface KeyHolder {
 }
 
 export interface HashedKey {
-  /** See {@link hashOf}. */
   readonly hash: string;
   /** When it expires, epoch ms. */
   readonly expiresAt: number | null;
@@ -32,7 +30,6 @@ export function hashOf(key: string): string {
   return hash('sha256', key, 'hex');
 }
 
-/** The client of a key, prepared once for all requests. */
 interface Held {
   readonly holder: KeyHolder;
   readonly expiresAt: number | null;
@@ -40,8 +37,8 @@ interface Held {
 }
 
 /**
- * The valid keys, by hash. The time of a lookup reveals at most something about the hash of the
- * presented key, which leads nobody to a valid one.
+ * The valid keys, by hash. The time that a lookup takes depends only on the presented key's hash,
+ * from which nobody can derive a valid key.
  */
 export class KeyRing {
   readonly #now: () => number;
@@ -65,7 +62,6 @@ export class KeyRing {
     this.use([]);
   }
 
-  /** Replaces the clients of the file. */
   use(holders: readonly KeyHolder[]): void {
     const held = new Map<string, Held>();
     for (const holder of [...holders, ...this.#always]) {
@@ -81,7 +77,7 @@ export class KeyRing {
     const held = this.#held.get(hashOf(key));
     if (held === undefined) return WRONG;
     if (!this.#hasExpired(held)) return held.identity;
-    // The holder of the key may learn its client: that helps to find the bot that still uses it.
+    // Only who has the key learns its name, which helps to find the bot that still uses it.
     return { kind: 'unknown', reason: `the key of ${held.holder.name} has expired` };
   }
 

@@ -7,7 +7,6 @@ import { readDocument } from './bounded-file.ts';
 import { isLoopback } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 
-/** Who may use the API. */
 export interface AccessConfig {
   /** null if there is only the file, or only tokens of Entra, or no key is required. */
   readonly apiKeys: readonly string[] | null;
@@ -24,7 +23,6 @@ export interface AccessFile {
   readonly holders: readonly KeyHolder[];
 }
 
-/** The tenants and audiences of accepted tokens. */
 export interface EntraAccess {
   readonly audiences: readonly string[];
   readonly tenants: ReadonlyMap<string, EntraTenant>;

@@ -5,7 +5,6 @@ import { readDocument, readText } from './bounded-file.ts';
 import { tryToOpen } from './certificate-file.ts';
 import type { EnvReader } from './env-reader.ts';
 
-/** The apps, and where they come from. */
 export interface AppsConfig {
   readonly apps: readonly App[];
   readonly defaultApp: string;
@@ -24,7 +23,6 @@ const CREDENTIAL_VARIABLES = [
   'AZURE_CLIENT_SEND_CERTIFICATE_CHAIN',
 ] as const;
 
-/** For the cloud GRAPH_CLOUD. */
 export function readCloudHosts(read: EnvReader): CloudHosts {
   const cloud = read.get('GRAPH_CLOUD');
   const hosts = CLOUDS[cloud];

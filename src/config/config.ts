@@ -29,11 +29,9 @@ export interface Config extends AppsConfig, AccessConfig, RedisConfig {
   /** null: no webhooks. With APPS_FILE there may be some at any time, so it is not null then. */
   readonly webhooks: WebhookConfig | null;
   readonly requestsPerSecond: number;
-  /** Networks of trusted proxies. */
   readonly trustedProxies: readonly string[];
   readonly logLevel: string;
   readonly shutdownMs: number;
-  /** null: no traces. */
   readonly tracing: TracingConfig | null;
   /** How Graph's token on notifications is checked; null: it is not. */
   readonly notificationsJwt: NotificationsJwt | null;

@@ -28,7 +28,6 @@ export class EnvReader {
     this.#env = env;
   }
 
-  /** The value of a variable, or its default. */
   get<N extends VariableName>(name: N): Value<N> {
     const { parser, default: fallback, secret } = variable(name);
     const given = secret ? this.secretText(name as SecretName) : this.text(name);
@@ -79,7 +78,6 @@ export class EnvReader {
     return isInFile ? `${source}: ${fault}` : `${source} ${fault}`;
   }
 
-  /** The spelling that is set, for variables that may be in lower case. */
   #given(name: Name): string {
     if (this.#env[name]?.trim() || name.endsWith('_FILE')) return name;
     return variable(name as VariableName).lowerCaseToo && this.#env[name.toLowerCase()]?.trim()
@@ -101,7 +99,6 @@ export class EnvReader {
     return value === null ? null : { value };
   }
 
-  /** A secret that is read once, at the start. */
   secretText(name: SecretName): string | null {
     const value = this.text(name);
     const file = this.text(`${name}_FILE`);

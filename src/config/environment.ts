@@ -19,7 +19,6 @@ export function readEnvironment(): NodeJS.ProcessEnv {
   return process.env;
 }
 
-/** Variables that nobody reads, and CAs that cannot be used. */
 export function environmentWarnings(env: Env): string[] {
   const text = readFile();
   const file: Env = parseEnv(text);
@@ -28,12 +27,10 @@ export function environmentWarnings(env: Env): string[] {
   return [...unknownVariables(env, linesOf(Object.keys(file), text)), ...faults];
 }
 
-/** The text of `.env`, empty if there is none. */
 function readFile(): string {
   return ifThere(() => readFileSync('.env', 'utf8')) ?? '';
 }
 
-/** The number of the line that sets each name. */
 function linesOf(names: readonly string[], text: string): Map<string, number | null> {
   const starts = text.split('\n').map((line) => line.split('=')[0]?.replace(/^\s*export\s/, ''));
   return new Map(

@@ -24,7 +24,6 @@ export function caFault(path: string): string | null {
   }
 }
 
-/** @throws FileError */
 function readCertificates(path: string): string[] {
   const certificates = readText(path).match(PEM);
   if (certificates === null) throw new FileError('holds no certificate in PEM');

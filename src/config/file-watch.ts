@@ -13,9 +13,7 @@ export interface WatchedFile<T> {
   readonly subject: string;
   /** @throws DocumentError with the faults of the content */
   readonly read: (text: string) => T;
-  /** Applies the new content. */
   readonly use: (value: T) => void;
-  /** Additional fields for the log. */
   readonly logFields: (value: T) => object;
   readonly reloaded: (outcome: 'success' | 'failure') => void;
 }
@@ -30,7 +28,6 @@ export interface FileWatchOptions<T> {
 /** The content of the file, or why it cannot be read. */
 type Look = { readonly text: string } | { readonly fault: string };
 
-/** The result of a check: the new value, or the faults. */
 type Reading<T> = { readonly value: T } | { readonly faults: readonly string[] };
 
 /**

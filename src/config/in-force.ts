@@ -17,7 +17,6 @@ export function settingsInForce(config: Config) {
   };
 }
 
-/** The same in one line of words. */
 export function describeSettings(config: Config): string {
   const { clouds, graph, redis, access, interval, deadline, apps } = settingsInForce(config);
   return [

@@ -2,7 +2,6 @@ import type { EnvReader } from './env-reader.ts';
 
 export interface Address {
   readonly host: string;
-  /** 0: a free port. */
   readonly port: number;
 }
 

@@ -5,7 +5,6 @@ import { list, type Parser, quote, ValueError } from './parsers.ts';
 
 const HOST_NAME = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 
-/** An address to listen on. */
 export const HOST: Parser<string> = {
   parse: (text) => {
     if (!isHostName(text)) {

@@ -29,7 +29,6 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** Items with commas or newlines between them. */
 export function itemsOf(text: string): string[] {
   return text
     .split(/[,\n]/)
@@ -100,7 +99,6 @@ export const TRUTH: Parser<boolean> = {
   },
 };
 
-/** A share of a whole. */
 export const SHARE: Parser<number> = {
   parse: (value) => {
     const number = /^\d?\.?\d{1,17}$/.test(value) ? Number(value) : Number.NaN;

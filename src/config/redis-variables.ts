@@ -6,7 +6,6 @@ import { isLoopback } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 import { DocumentError } from './yaml-reader.ts';
 
-/** Which Redis, and with which credentials. */
 export interface RedisConfig {
   /** See `parseRedisUrl`; null: the embedded redis-server. */
   readonly redisUrl: string | null;
@@ -18,7 +17,6 @@ export interface RedisConfig {
   readonly redisTlsServername: string | null;
 }
 
-/** The identity whose tokens Redis gets. */
 export interface RedisEntra {
   readonly identity: Identity;
   readonly scope: string;

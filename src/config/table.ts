@@ -36,7 +36,6 @@ const TABLE = {
 
 type Table = typeof TABLE;
 export type VariableName = keyof Table;
-/** Variables that may be given by a file, as NAME_FILE. */
 export type SecretName = {
   [N in VariableName]: Table[N] extends { secret: true } ? N : never;
 }[VariableName];

@@ -3,7 +3,6 @@ import type { EnvReader } from './env-reader.ts';
 /** From OpenTelemetry's own variables. Its exporter reads the endpoint itself. */
 export interface TracingConfig {
   readonly sampler: { readonly name: string; readonly ratio: number };
-  /** In ms, and in spans. */
   readonly batch: {
     readonly scheduledDelayMillis: number;
     readonly exportTimeoutMillis: number;

@@ -25,7 +25,6 @@ function bodyOf({ sentence }: Variable): string[] {
   return wrap(plainText(sentence), COLUMNS - INDENT.length).map((line) => INDENT + line);
 }
 
-/** In Markdown. */
 export function defaultOf({ default: value, defaultSays }: Variable): string {
   return defaultSays ?? (value ? `\`${value}\`` : 'none');
 }

@@ -9,7 +9,6 @@ export interface AccessNeeds {
   readonly keyFetching: Pick<EntraTokensOptions, 'fetch' | 'timeoutMs' | 'now'>;
 }
 
-/** Who may use the API, by the environment and the current ACCESS_FILE. */
 export function openAccess({ config, metrics, watched }: Context, { keyFetching }: AccessNeeds) {
   const { accessFile } = config;
   const access = new Access({

@@ -52,16 +52,15 @@ export async function openApi(context: Context, needs: ApiNeeds) {
   opening.defer(async () => metricsApp?.close());
   const opened = opening.move();
   return {
-    /** Where the two listen, with the port that each was given if it was 0. */
+    /** Resolves with the addresses, in which a port of 0 is replaced by the one in use. */
     listen: async () => {
       const { host, port, metricsAddress } = config;
       const metricsUrl =
         metricsApp && (await listen(metricsApp, { ...metricsAddress }, 'METRICS_ADDRESS'));
       return { url: await listen(app, { host, port }, 'HOST and PORT'), metricsUrl };
     },
-    /** The replica is unready from now on. */
     refuse: () => readiness.stop(),
-    /** Takes no more requests, and finishes those under way within half of the time to stop. */
+    /** Accepts no more requests, and finishes those in flight within half of the time to stop. */
     drain: async () => {
       const drainMs = Math.min(MAX_DRAIN_MS, config.shutdownMs / 2);
       const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);

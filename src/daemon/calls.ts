@@ -10,7 +10,6 @@ export interface CallsNeeds {
   readonly apps: Pick<Apps, 'current' | 'webhookOf'>;
 }
 
-/** What bots can ask for, and the URLs that their webhooks may have. */
 export function openCalls(context: Context, { registry, keeper, apps }: CallsNeeds) {
   const { config, wheel } = context;
   const targets = new Targets({

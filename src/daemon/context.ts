@@ -20,7 +20,7 @@ export interface DaemonOptions {
 
 export type Context = ReturnType<typeof createContext>;
 
-/** What every part of a replica may use. It is made first, and nothing in it has to be stopped. */
+/** What every part of a replica may use. It comes first, and nothing in it has to be stopped. */
 export function createContext(options: DaemonOptions) {
   const { config, version, log } = options;
   const { intervalMs, deadlineMs } = config;
@@ -47,7 +47,6 @@ export function createContext(options: DaemonOptions) {
     metrics,
     observer: tellAll([metrics, logObserver, diary]),
     ownerObserver: logObserver,
-    /** How files are watched for changes. */
     watched: { pollMs: durations.filesPollMs, clock, log },
   };
 }

@@ -8,7 +8,7 @@ export interface DiariesNeeds {
   readonly slots: RegistrySlots;
 }
 
-/** What the replicas have written down about their work. The last page says that this one was stopped. */
+/** Disposing of it writes that this replica was stopped on purpose. */
 export function openDiaries(context: Context, needs: DiariesNeeds) {
   const diaries = new Diaries({ ...context, ...needs });
   return { diaries, [Symbol.asyncDispose]: () => diaries.stop() };

@@ -8,7 +8,7 @@ export class EntraSource implements CredentialSource {
   readonly #tokens: Pick<TokenCache, 'get' | 'leftMs' | 'replace'>;
   readonly #username: string | undefined;
 
-  /** @param username instead of the object id, which an opaque token does not tell */
+  /** @param username instead of the object id, which cannot be read from an opaque token */
   constructor(
     tokens: Pick<TokenCache, 'get' | 'leftMs' | 'replace'>,
     username: string | undefined,

@@ -15,7 +15,7 @@ export interface EventsNeeds {
   readonly keeper: Pick<CallKeeper, 'plan'>;
 }
 
-/** The events of all replicas: the feed keeps this replica fresh by them, and readers follow the log. */
+/** The events of all replicas: the feed updates this replica from them, and clients read the log. */
 export function openEvents(context: Context, needs: EventsNeeds) {
   const { durations, clock, metrics } = context;
   const { redis, connectBlocking, local, localOwners, keeper } = needs;

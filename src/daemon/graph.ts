@@ -1,7 +1,6 @@
 import { Graph } from '../graph/graph.ts';
 import type { Context } from './context.ts';
 
-/** Microsoft Graph. */
 export function openGraph(context: Context) {
   const { config, durations, policy, metrics, clock } = context;
   const graph = new Graph({

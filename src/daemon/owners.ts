@@ -114,7 +114,6 @@ function leaseEnd(text: string): number {
   return (lease?.renewedAt ?? 0) + (lease?.leaseMs ?? 0);
 }
 
-/** Passes on what is written about owners. */
 class OwnerNews {
   readonly #context: Context;
   readonly #owners: LocalOwners;

@@ -6,7 +6,6 @@ export interface ReadinessOptions {
   readonly schedule: Pick<Schedule, 'running'>;
 }
 
-/** Whether this replica is ready to serve, and why not. */
 export class Readiness {
   readonly #options: ReadinessOptions;
   #isStopping = false;

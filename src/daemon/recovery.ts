@@ -18,11 +18,11 @@ export interface RecoveryOptions {
   readonly registry: Pick<Registry, 'sync' | 'flush' | 'unacknowledged'>;
   readonly feed: Pick<EventFeed, 'follow'>;
   readonly watch: Pick<Watch, 'lookSoon'>;
-  /** Whether it is worth the wait for a Redis that does not answer while this replica stops. */
+  /** Whether a replica that stops should wait for a Redis that does not answer. */
   readonly comesBack: boolean;
   readonly metrics: Pick<Metrics, 'callsWrittenBack'>;
   readonly wheel: Wheel;
-  /** Calls that were removed within this time are compared too, in ms. */
+  /** Calls that were removed within this time are compared with Redis too. */
   readonly rememberMs: number;
   readonly replica: string;
   readonly clock: SettledClock;
@@ -39,8 +39,9 @@ export interface RecoveryNeeds
 }
 
 /**
- * Follows the link to Redis. The recovery comes first: the watch takes over before a suspended
- * worker is waited for, and turns are taken only after Redis has what this replica knows.
+ * Lets the parts follow the link to Redis. The recovery is first: the watch takes over before
+ * anything waits for a suspended worker, and turns are taken only after Redis has what this replica
+ * knows.
  */
 export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
   const { link, slots, diaries, turns } = needs;
@@ -51,14 +52,14 @@ export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
   return recovery;
 }
 
-/** The number of concurrent syncs: one after another, the round trips would add up to seconds. */
+/** One after another, the round trips would add up to seconds. */
 const SYNCS_AT_ONCE = 16;
-/** The pause before Redis is asked again to take the last writes, in ms. */
+/** Between two attempts to write the last changes. */
 const SAVE_AGAIN_MS = 100;
 
 /**
- * Brings Redis and this replica together: all slots when Redis is back or has lost data, and with
- * each heartbeat what Redis has not confirmed yet.
+ * Syncs this replica with Redis: all slots when Redis is back or has lost data, and with each
+ * heartbeat what Redis has not confirmed yet.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -78,9 +79,9 @@ export class Recovery {
   }
 
   /**
-   * Call it before the replica stops: what only this replica knows is lost unless Redis stores it
-   * now. A Redis that comes back is waited for until it has taken them or `limit` aborts: when it
-   * answers again, the link may still count it as out, and the first write may still time out.
+   * Stores what only this replica knows, which would be lost when it stops. If Redis comes back, it
+   * retries until Redis has stored all or `limit` aborts: the link may still count a Redis that
+   * answers again as out, and the first write may still time out.
    */
   async saveLast(limit: AbortSignal): Promise<void> {
     const { registry, comesBack, log } = this.#options;
@@ -139,7 +140,9 @@ export class Recovery {
     const slots = Array.from({ length: wheel.slots }, (_, slot) => slot);
     for (const some of batchesOf(slots, SYNCS_AT_ONCE)) await Promise.all(some.map(syncOne));
     this.#mayHaveLost = false;
-    if (unreadable.length > 0) log.error({ slots: unreadable }, 'keys in Redis are not ours');
+    if (unreadable.length > 0) {
+      log.error({ slots: unreadable }, 'keys of slots in Redis have a foreign type: not synced');
+    }
     metrics.callsWrittenBack(sum.lost);
     // A visit that found a slot empty meanwhile counts its turn as done.
     if (sum.lost > 0) watch.lookSoon();

@@ -17,7 +17,7 @@ export interface RedisAccessParts extends Omit<RedisTokenParts, 'requested'>, Re
   readonly metrics: Pick<Metrics, 'redisUrlReloaded' | 'tokenRequested'>;
 }
 
-/** How this replica authenticates with Redis; `credentials` is null if that never changes. */
+/** How this replica authenticates with Redis; `credentials` is null if they never change. */
 export function buildRedisAccess(parts: RedisAccessParts) {
   const tokens = buildRedisTokens({
     ...parts,
@@ -49,7 +49,7 @@ interface RedisTokenParts {
   readonly requested: (outcome: 'success' | 'failure') => void;
 }
 
-/** One request at a time asks for a token; the other connection is for the one after a failure. */
+/** Only one request is in flight; the second connection is for the request after a failure. */
 const CONNECTIONS = 2;
 const ACCESS_FIX =
   'Give this identity access to the data of Redis by its object id (portal: Authentication, Select member).';
@@ -60,7 +60,7 @@ function accessFix(username: string | undefined): string {
   return `REDIS_URL names the user ${username}: if that is not the object id of the identity, remove it. ${ACCESS_FIX}`;
 }
 
-/** Gets tokens of Entra ID for Redis, in the same way as Graph's; null if REDIS_AUTH does not ask for them. */
+/** Gets tokens of Entra ID for Redis as for Graph; null without REDIS_AUTH=entra. */
 export function buildRedisTokens(parts: RedisTokenParts) {
   const { config, timeouts, clock, random, userAgent, log, requested } = parts;
   if (config.redisEntra === null || config.redisUrl === null) return null;
@@ -87,7 +87,7 @@ interface RedisUrlParts {
   readonly watched: Omit<FileWatchOptions<RedisAddress>, 'file'>;
 }
 
-/** Follows the user and the password in REDIS_URL_FILE; null without that file. */
+/** null without REDIS_URL_FILE. */
 function watchRedisUrl({ config, metrics, watched }: RedisUrlParts) {
   const { redisUrl, redisUrlFile } = config;
   if (redisUrl === null || redisUrlFile === null) return null;

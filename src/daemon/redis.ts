@@ -27,7 +27,7 @@ export async function openRedis(context: Context) {
   };
   const redis = connectFast(connection);
   opening.defer(() => redis.disconnect());
-  // BullMQ adds its scripts to its client, and each pipeline pays for all scripts of its client.
+  // A client of its own: BullMQ adds scripts to it, and each pipeline pays for all of them.
   const forQueues = connectFast(connection);
   opening.defer(() => forQueues.disconnect());
   const servers = new Servers({ redis, connection });

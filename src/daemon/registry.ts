@@ -21,10 +21,10 @@ export interface RegistryNeeds {
   readonly link: Pick<RedisLink, 'up'>;
 }
 
-/** A day after its deadline nobody waits for a call any more: an old copy of it is dropped. */
+/** A copy of a call this long after its deadline is dropped: nobody waits for it any more. */
 const STALE_MS = 24 * 60 * 60 * 1_000;
 
-/** What is known about calls, by this replica and by Redis, and the views of it. */
+/** The calls that this replica and Redis know, and the views of them. */
 export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
   const { config, wheel, deadlineMs, rememberMs, durations, clock } = context;
   const { intervalMs, slots: slotCount } = wheel;
@@ -60,7 +60,6 @@ export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
   return { local, shared, registry, slots, census, owned };
 }
 
-/** Passes on what is written about calls. */
 class CallNews {
   readonly #context: Context;
 

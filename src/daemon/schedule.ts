@@ -24,7 +24,7 @@ export interface ScheduleNeeds {
   readonly tracing: Pick<Tracing, 'telemetry'> | null;
 }
 
-/** Who visits the slots: the wheel in its turns, and the watch if a turn was missed. */
+/** The visits of slots: the wheel makes them in their turns, the watch if a turn was missed. */
 export function openSchedule(context: Context, needs: ScheduleNeeds) {
   const { metrics, durations } = context;
   const { forQueues, connectWorker, link, shared, slots, keeper, timings, visitor } = needs;

@@ -23,13 +23,13 @@ export interface ShutdownNeeds {
   readonly parts: AsyncDisposable;
 }
 
-/** The most of the time to stop that is left for what comes after the work, in ms. */
+/** Kept of the time to stop, at most, for what comes after the work. */
 const MOST_LEFT_MS = 2_000;
 
 /**
- * Stops a replica within the configured time. First no part takes new work, and all finish at once
- * what they have, or hand it to other replicas. Only then the parts are disposed of, one after the
- * other: until then each may still need those before it.
+ * Stops a replica within the configured time. First no part takes new work; all finish their work
+ * concurrently, or hand it to other replicas. Then the parts are disposed of one after the other,
+ * because each may need those before it.
  */
 export class Shutdown {
   readonly #context: Context;
@@ -41,7 +41,6 @@ export class Shutdown {
     this.#needs = needs;
   }
 
-  /** May be called again: the replica stops once. */
   stop(): Promise<void> {
     this.#needs.api.refuse();
     this.#stopped ??= this.#within(this.#context.config.shutdownMs);

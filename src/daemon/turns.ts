@@ -12,8 +12,8 @@ export interface TurnsOptions {
 }
 
 /**
- * Decides whether this replica takes turns of the wheel: only while Redis serves, and
- * while this machine's clock, which BullMQ goes by, agrees with Redis's.
+ * Decides whether this replica takes turns of the wheel: only while Redis serves and this machine's
+ * clock, which BullMQ uses, agrees with Redis's.
  */
 export class Turns {
   readonly #options: TurnsOptions;

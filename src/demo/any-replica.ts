@@ -8,7 +8,6 @@ export class AnyReplica {
   readonly #urls: readonly string[];
   readonly #random: () => number;
 
-  /** @param urls base URLs of the replicas */
   constructor(urls: readonly string[], random: () => number) {
     this.#urls = urls;
     this.#random = random;

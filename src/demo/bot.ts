@@ -3,7 +3,6 @@ import type { AnyReplica } from './any-replica.ts';
 import type { PhoneSystem } from './phone-system.ts';
 import type { PromisedCalls } from './promised-calls.ts';
 
-/** How a call comes to its end. */
 type Ending =
   /** The bot tells Callkeeper, then hangs up at Graph. */
   | 'told'
@@ -14,12 +13,9 @@ type Ending =
 
 const ENDINGS: readonly Ending[] = ['told', 'untold', 'byItself'];
 
-/** How many calls a bot has at once. */
 const CALLS = 6;
-/** How long a call lasts, in ms. */
 const SHORTEST_MS = 8_000;
 const LONGEST_MS = 70_000;
-/** How often the bot checks its calls. */
 const TICK_MS = 500;
 /** The shortest lease that Callkeeper accepts. */
 export const LEASE_S = 10;
@@ -27,14 +23,12 @@ export const LEASE_S = 10;
 const RENEW_MS = 3_000;
 
 export interface BotOptions {
-  /** Its name as the owner of its calls. */
   readonly name: string;
   readonly graph: Pick<PhoneSystem, 'createCall' | 'endCall' | 'isAlive'>;
   readonly callkeeper: Pick<AnyReplica, 'ask'>;
   readonly promised: Pick<PromisedCalls, 'give' | 'release'>;
   readonly random: () => number;
   readonly onHangUp: (callId: string, isTold: boolean) => void;
-  /** What happened to the bot, in words. */
   readonly onNews: (news: string) => void;
 }
 
@@ -52,7 +46,6 @@ export class Bot {
   readonly #options: BotOptions;
   /** Like a database: it outlives a crash of the bot. */
   readonly #calls = new Map<string, OwnCall>();
-  /** The calls that it is hanging up. */
   readonly #leaving = new Set<string>();
   readonly #busy = new Set<Promise<void>>();
   /** Aborted when the process ends; null while none runs. */

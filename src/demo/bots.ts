@@ -4,7 +4,6 @@ export interface BotsOptions
   extends Pick<BotOptions, 'graph' | 'callkeeper' | 'promised' | 'random'> {
   readonly names: readonly string[];
   readonly onHangUp: (bot: string, callId: string, isTold: boolean) => void;
-  /** What happened to a bot, in words. */
   readonly onNews: (bot: string, news: string) => void;
 }
 
@@ -35,7 +34,6 @@ export class Bots {
     await Promise.all(this.#bots.map((bot) => bot.stop()));
   }
 
-  /** Starts the dead bot. If none is dead, kills the next one. */
   killOrStart(): void {
     const dead = this.#bots.find((bot) => !bot.running);
     if (dead) dead.start();

@@ -168,7 +168,6 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   return verdict.passed;
 }
 
-/** The log lines of the embedded Redis that matter to a viewer. */
 function logTo(narrator: Narrator) {
   const write = (line: string) => {
     const told = readLogLine(line);

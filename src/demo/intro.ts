@@ -20,7 +20,6 @@ export interface Intro {
 
 type Paint = (style: Style, text: string) => string;
 
-/** Describes what runs, the URLs to open, and the keys to press. */
 export function describeDemo(intro: Intro, paint: Paint): string {
   const { replicas, simulator, intervalMs, deadlineMs, bots, leaseMs, ownerGraceMs } = intro;
   const graph = new URL(simulator.graphBaseUrl).origin;

@@ -49,7 +49,6 @@ export async function runUntilTold(options: Pick<DemoOptions, 'lastsS' | 'port' 
   });
 }
 
-/** Ends the demo at a signal; at a second one, at once. */
 function listenForTheEnd(end: () => void): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
   // The terminal or pipe was closed.

@@ -27,7 +27,6 @@ const REASONS: Partial<Record<EventKind, string>> = {
   expired: 'its deadline passed with no success',
 };
 
-/** Texts for the reasons in the log. */
 const STOPS: Readonly<Record<string, string>> = {
   request: 'the bot said so',
   'owner-lost': 'its bot did not renew its lease',
@@ -55,7 +54,6 @@ export class Narrator {
     this.#options = options;
   }
 
-  /** Writes what a replica logged. */
   replica(name: string, told: Told): void {
     const who = `replica ${name}`;
     if (told.kind === 'said') {

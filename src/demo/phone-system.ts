@@ -20,7 +20,6 @@ export class PhoneSystem {
     return this.#find(id)?.state === 'established';
   }
 
-  /** The longest time without a success. */
   worstGapMs(id: string): number {
     return this.#find(id)?.worstGapMs ?? 0;
   }

@@ -21,7 +21,6 @@ async function listenAnywhere(): Promise<Server> {
   return server;
 }
 
-/** null if the port is in use or not allowed. */
 async function listen(port: number): Promise<Server | null> {
   const server = createServer().listen(port, '127.0.0.1');
   try {

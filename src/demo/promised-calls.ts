@@ -16,7 +16,6 @@ export interface PromisedCallsOptions {
 
 const FIRST: PromisedCall = { releasedAt: null, releasedGapMs: null, againAt: null };
 
-/** The calls that Callkeeper has promised to keep alive. */
 export class PromisedCalls {
   readonly #options: PromisedCallsOptions;
   readonly #calls = new Map<string, PromisedCall>();

@@ -1,10 +1,8 @@
 import process from 'node:process';
 
 export interface RedisOutageOptions {
-  /** The process id of the redis-server; null while there is none. */
   readonly pid: () => number | null;
   readonly lastsMs: number;
-  /** What happened to Redis, in words. */
   readonly onNews: (news: string) => void;
 }
 

@@ -1,4 +1,3 @@
-/** One line of the demo, by its columns. */
 export interface Line {
   readonly what: string;
   readonly callId: string;
@@ -14,7 +13,6 @@ interface Count {
   readonly line: Line;
   /** How many came since the last summary, besides the one that was shown. */
   more: number;
-  /** Whether it was shown since the last summary. */
   isNew: boolean;
 }
 

@@ -4,7 +4,6 @@ export type Told =
   | ToldOfOwner
   | { readonly kind: 'said'; readonly text: string };
 
-/** What happened to the lease of a bot. */
 export interface ToldOfOwner {
   readonly kind: 'owner-lapsed' | 'owner-renewed' | 'owner-lost';
   readonly owner: string;
@@ -34,7 +33,6 @@ interface Line {
   error?: { status?: number | null; code?: string | null; message?: string } | null;
   owner?: string;
   calls?: number;
-  /** RFC 3339. */
   stopsAt?: string | null;
   err?: { message?: string };
 }
@@ -63,7 +61,6 @@ export function readLogLine(text: string): Told | null {
   return { kind: 'said', text: `${line.msg ?? text}${isNews ? `: ${cause}` : ''}` };
 }
 
-/** For a stopped call, the reason. */
 function detailOf(kind: EventKind, { error, isNew, reason }: Line): string | null {
   if (kind === 'tracked') return isNew === false ? 'again' : null;
   if (kind === 'untracked') return reason ?? null;

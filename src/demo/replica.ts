@@ -23,7 +23,6 @@ const STOP_MS = 8_000;
 const RESTART_MS = 5_000;
 
 export interface ReplicaOptions {
-  /** `A`, `B`. */
   readonly name: string;
   readonly port: number;
   /** The whole environment of the replica; it inherits nothing. */
@@ -31,7 +30,6 @@ export interface ReplicaOptions {
   /** Where it runs; it reads the `.env` there, if there is one. */
   readonly directory: string;
   readonly onLine: (line: string) => void;
-  /** What happened to it, in words. */
   readonly onNews: (news: string) => void;
 }
 
@@ -61,7 +59,6 @@ export class Replica {
     return this.#child !== null;
   }
 
-  /** The id of its process; null while there is none. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -149,7 +146,6 @@ export class Replica {
   }
 }
 
-/** null if it is ready. */
 async function whyNotReady(url: string, stop: AbortSignal): Promise<string | null> {
   const signal = AbortSignal.any([stop, AbortSignal.timeout(ANSWER_MS)]);
   const answer = await probe(url, 'readyz', signal);

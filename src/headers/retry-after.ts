@@ -6,7 +6,6 @@ export const MAX_RETRY_AFTER_MS = 24 * 60 * 60 * 1000;
 const SECONDS = /^\d+(\.\d+)?$/;
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d{2}:\d{2}:\d{2}/;
 
-/** {@link parseRetryAfter} for an answer. */
 export function retryAfterOf(answer: WithHeaders, now: number): number | null {
   return parseRetryAfter(header(answer, 'retry-after'), header(answer, 'date'), now);
 }

@@ -4,7 +4,6 @@ export interface SigningKeysOptions {
   /** The URL of the OpenID configuration, which names the URL of the keys. */
   readonly openIdUrl: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** For each request for the configuration or the keys. */
   readonly timeoutMs: number;
   /** In ms from any epoch. */
   readonly now: () => number;
@@ -15,13 +14,14 @@ export class SigningKeysError extends Error {
   readonly code = 'SIGNING_KEYS';
 }
 
-/** Time between two fetches because of an unknown key: a token can name any key. In ms. */
+/** Between two fetches because of unknown keys: a token can name any key. */
 const COOL_DOWN_MS = 30_000;
-/** Pause after a failed fetch, in ms. */
+/** Between a failed fetch and the next. */
 const FAILED_COOL_DOWN_MS = 5_000;
 /**
- * How long a withdrawn key can still count, if its server answers, in ms. Microsoft asks for a
- * fetch at least once a day, and more often for emergencies.
+ * Age at which the keys are fetched again, so at most how long a withdrawn key still counts while
+ * its server answers. Microsoft asks for a fetch at least once a day, and more often for
+ * emergencies.
  * https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
  */
 const OLD_MS = 60 * 60_000;
@@ -30,10 +30,10 @@ const OLD_MS = 60 * 60_000;
 const MAX_BYTES = 256 * 1024;
 
 /**
- * The signing keys of an issuer, from its OpenID configuration. They are fetched when they are
- * first needed, when a token names an unknown key, and in the background when they are old. If a
- * fetch fails, the known keys still count, so an outage of their server affects only tokens with
- * unknown keys.
+ * The signing keys of an issuer, from its OpenID configuration. It fetches them when they are first
+ * needed, when a token names an unknown key, and in the background when they are old. If a fetch
+ * fails, the known keys still count, so an outage of the server affects only tokens with unknown
+ * keys.
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions;
@@ -91,7 +91,7 @@ export class SigningKeys {
     try {
       const { jwks_uri } = await this.#read<{ jwks_uri?: unknown }>(openIdUrl);
       const url = typeof jwks_uri === 'string' ? URL.parse(jwks_uri) : null;
-      // Not weaker than the connection to the configuration.
+      // A configuration that came by https must not lead to keys by http.
       if (url?.protocol !== 'https:' && url?.protocol !== new URL(openIdUrl).protocol) {
         throw new Error(`${openIdUrl} names no jwks_uri that can be trusted`);
       }

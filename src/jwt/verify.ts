@@ -17,7 +17,6 @@ export interface Expected {
 /** The tolerance for clocks, as in Microsoft's libraries. */
 export const SKEW_S = 300;
 
-/** The token of an `Authorization` header, or null. */
 export function bearerOf(authorization: string | undefined): string | null {
   return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1] ?? null;
 }

@@ -11,10 +11,12 @@ interface Failure {
   readonly error: CallError | null;
 }
 
-/** Enough of a message from elsewhere. */
 const MOST_OF_A_MESSAGE = 200;
 
-/** Logs failed keepAlives, calls at risk and calls that Graph does not know, in an outage one line per cause and minute. */
+/**
+ * Logs failed keepAlives, calls at risk and calls that Graph does not know: in an outage one line
+ * per cause and minute.
+ */
 export class FailureLog {
   readonly #log: Logger;
   readonly #failures = new Summaries<Failure>((summary) => this.#tellFailures(summary));

@@ -1,7 +1,7 @@
 import { format } from 'node:util';
 import type { Logger } from 'pino';
 
-/** At most this many different lines are remembered. */
+/** Lines that are remembered: libraries may print ever different ones. */
 const MOST_LINES = 100;
 
 /** Logs what libraries (ioredis, BullMQ) print on the console, each line once. */

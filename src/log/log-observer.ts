@@ -6,7 +6,7 @@ import type { Owner } from '../calls/owner.ts';
 import type { Observer, OwnerObserver } from '../calls/ports.ts';
 import { FailureLog } from './failure-log.ts';
 
-/** Tells the log what happens to calls, with the evidence of what went wrong. */
+/** Logs what happens to calls, with the evidence of what went wrong. */
 export class LogObserver implements Observer, OwnerObserver {
   readonly #log: Logger;
   readonly #failures: FailureLog;
@@ -25,7 +25,7 @@ export class LogObserver implements Observer, OwnerObserver {
 
   attempted(call: Call, outcome: Outcome): void {
     if (outcome.kind === 'renewed') {
-      // Most calls, most of the time: nothing is made up for a line that is not wanted.
+      // By far the most frequent case: build no line that would be dropped.
       if (!this.#log.isLevelEnabled('debug')) return;
       this.#log.debug({ event: 'renewed', call: call.id, sentAt: outcome.sentAt }, 'call renewed');
     } else if (outcome.kind !== 'ended') {
@@ -37,7 +37,6 @@ export class LogObserver implements Observer, OwnerObserver {
     this.#failures.atRisk(call);
   }
 
-  /** Writes what is counted, because the replica stops. */
   flush(): void {
     this.#failures.flush();
   }
@@ -98,7 +97,6 @@ export class LogObserver implements Observer, OwnerObserver {
   }
 }
 
-/** Tells several observers. */
 export function tellAll(observers: readonly Observer[]): Observer {
   return {
     tracked: (call, isNew) => {

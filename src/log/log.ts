@@ -5,12 +5,9 @@ import { escapeJson } from './printable.ts';
 import { readableLine } from './readable-line.ts';
 import { withoutSecrets } from './secrets.ts';
 
-/**
- * The most that waits for a reader of stdout that hangs, in bytes. More is dropped, and the log
- * says so.
- */
+/** Lines that wait for a hanging reader of stdout. More are dropped, and the log says so. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
-/** At the end, a reader that takes nothing for so long hangs, in ms. */
+/** At the exit, a reader that takes nothing for this long counts as hanging. */
 const END_MS = 1_000;
 
 export interface Log {
@@ -53,7 +50,7 @@ export function openLog(level: string): Log {
   return {
     log,
     exit: async (code) => {
-      // Otherwise Node would wait at its exit for the write that the reader holds up.
+      // At its exit Node would wait for a write that a hanging reader holds up.
       if (!(await isRead(stdout))) process.kill(process.pid, 'SIGKILL');
       return process.exit(code);
     },
@@ -91,12 +88,11 @@ function withoutCommands(err: unknown, depth = 0): unknown {
   );
 }
 
-/** Epoch ms: later than 1973, and no duration. */
+/** Epoch ms, of 1973: a smaller number is a duration, a larger one than the last no Date. */
 const LEAST_INSTANT = 1e11;
-/** A Date holds no later one. */
 const LAST_INSTANT = 8.64e15;
 
-/** Members named `at` or `…At` are instants: writes those in epoch ms as RFC 3339. */
+/** Writes instants (epoch ms in members named `at` or `…At`) as RFC 3339. */
 function withInstants(fields: object, depth = 0): Record<string, unknown> {
   const entries = Object.entries(fields).map(([name, value]) => {
     if (isInstant(value) && /(^at|At)$/.test(name)) return [name, new Date(value).toISOString()];
@@ -115,7 +111,6 @@ function isPlain(value: unknown): value is object {
   );
 }
 
-/** For a terminal: readable lines. */
 function toRead(line: string): string {
   return readableLine(withoutSecrets(line));
 }

@@ -9,7 +9,6 @@ export function printable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
-/** As {@link printable}, for a message of several lines. */
 export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n');
 }

@@ -46,7 +46,6 @@ function levelText(level: string): string {
   return style ? paint(style, padded) : padded;
 }
 
-/** Leaves out what the message says already. */
 function fieldText(name: string, value: unknown, message: string): string[] {
   if (value === null || value === '' || name === 'event') return [];
   if (Array.isArray(value))
@@ -63,7 +62,6 @@ function fieldText(name: string, value: unknown, message: string): string[] {
   return [`${printable(name)}=${/\s/.test(text) ? JSON.stringify(text) : text}`];
 }
 
-/** The stack below the line. */
 function errorText(err: unknown, message: string): string[] {
   if (typeof err !== 'object' || err === null) return [];
   const { stack, message: said } = err as { stack?: unknown; message?: unknown };

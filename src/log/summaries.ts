@@ -1,9 +1,8 @@
-/** What happened within a minute, for one cause. */
+/** What happened within a minute because of one cause. */
 export interface Summary<T> {
-  /** The first one is written at once, the others once a minute; the last says that it is over. */
+  /** `first` is written at once, `more` once a minute, `over` after a minute without any. */
   readonly kind: 'first' | 'more' | 'over';
   readonly count: number;
-  /** Different calls among them. */
   readonly calls: number;
   /** When it began, epoch ms. */
   readonly since: number;
@@ -21,11 +20,11 @@ interface Window<T> {
 }
 
 const MINUTE_MS = 60_000;
-/** More causes than these share one: their texts come from elsewhere. */
+/** Further causes are counted as one: their texts are foreign, so their number has no bound. */
 const MOST_CAUSES = 50;
 const OTHERS = 'others';
 
-/** Writes one line per cause and minute instead of one for each time. */
+/** Reports each cause once a minute instead of each time. */
 export class Summaries<T> {
   readonly #write: (summary: Summary<T>) => void;
   readonly #windows = new Map<string, Window<T>>();
@@ -48,7 +47,6 @@ export class Summaries<T> {
     window.example = example;
   }
 
-  /** Writes what is counted, because the process ends. */
   flush(): void {
     for (const [key, window] of this.#windows) {
       clearInterval(window.timer);

@@ -6,7 +6,7 @@ type Labels = Readonly<Record<string, string>>;
 type Reading = number | ReadonlyMap<string, number>;
 type Read = () => Reading | Promise<Reading>;
 
-/** The gauges that are read when somebody asks; the others are set when something happens. */
+/** The gauges that are read at each scrape; the others are set when something happens. */
 export type Readings = Readonly<Partial<Record<MetricsOf<'gauge'>, Read>>>;
 
 export interface InstrumentsOptions {
@@ -15,12 +15,11 @@ export interface InstrumentsOptions {
 }
 
 /**
- * How often the event loop is measured, in ms; this is included in its lag. With the library's
- * defaults (10 and 100) it would be most of what a replica without calls costs.
+ * How often the event loop is measured, in ms; the reported lag includes it. The library's defaults
+ * (10 and 100) would be most of the CPU of a replica without calls.
  */
 const EVENT_LOOP = { eventLoopMonitoringPrecision: 50, eventLoopUtilizationTimeout: 1_000 };
 
-/** The metrics of the table, in a registry of this replica's own. */
 export class Instruments {
   readonly registry = new Registry();
   readonly #counters = new Map<MetricName, Counter<string>>();
@@ -90,7 +89,7 @@ export class Instruments {
   }
 }
 
-/** Every combination of the values of a metric's labels; none if they depend on an app that is not given. */
+/** All combinations of a metric's label values; none if a label needs an app and none is given. */
 function knownLabels(name: MetricName, app?: string): Labels[] {
   const { labels = {} } = definitionOf(name);
   return Object.entries(labels).reduce<Labels[]>(

@@ -17,19 +17,14 @@ export interface MetricsOptions {
   readonly clock: Clock;
 }
 
-/** What is read of other parts, when somebody asks for the metrics. */
 export interface MetricsSources {
-  /** The configured apps, by name. */
   readonly apps: () => ReadonlyMap<string, unknown>;
-  /** How the calls of each app are. */
   readonly summaries: (now: number) => Promise<ReadonlyMap<string, Summary>>;
   readonly owners: () => { readonly owners: number; readonly lapsed: number };
   readonly storeUp: () => boolean;
-  /** Whether this replica takes turns of the wheel. */
   readonly turning: () => boolean;
 }
 
-/** Before the parts are made there is nothing to read. */
 const NO_SOURCES: MetricsSources = {
   apps: () => new Map(),
   summaries: async () => new Map(),
@@ -201,7 +196,6 @@ function removalReason(call: RemovedCall): string {
   return call.reason === 'owner-lost' ? 'owner-lost' : call.state;
 }
 
-/** What is read when somebody asks for the metrics. */
 function readings(options: MetricsOptions, sources: () => MetricsSources): Readings {
   const { clock, wheel, deadlineMs } = options;
   const summaries = summariesByLabel(clock, sources);

@@ -3,8 +3,8 @@ import { TokenError } from '../jwt/verify.ts';
 import type { GraphTokenVerifier } from './graph-token.ts';
 
 /**
- * The configured app that notifications are for (undefined: the default), and the apps whose
- * calls they may change (null: all); or why they are refused.
+ * Either the app whose calls the notifications track (undefined: the default) and the apps whose
+ * calls they may change (null: all), or why they are refused.
  */
 export type Admission =
   | {

@@ -1,5 +1,5 @@
 // What depends on the platform: signals, process groups, children that must not outlive us, and
-// whether there is a redis-server. (scripts/platform.mjs has the part of the npm scripts.)
+// whether there is a redis-server. scripts/platform.mjs does the same for the npm scripts.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -38,7 +38,6 @@ export class Reaper {
     return new Reaper(shell);
   }
 
-  /** Sets the child to end; null: none. */
   watch(pid: number | null): void {
     this.#shell.stdin?.write(`${pid ?? ''}\n`);
   }
@@ -69,7 +68,7 @@ const LOOK_MS = 500;
 /**
  * Calls `gone` when the launcher of this process has ended, even by SIGKILL. The launcher is the
  * process at the other end of its channel (scripts/launch.mjs, the demo), or the shell in which npx
- * runs it. Started otherwise, such as by systemd or Docker, a process has no launcher.
+ * runs it. A process that systemd or Docker started has no launcher.
  */
 export function onLauncherGone(gone: () => void): void {
   process.once('disconnect', gone);
@@ -83,7 +82,6 @@ export function onLauncherGone(gone: () => void): void {
   }, LOOK_MS).unref();
 }
 
-/** Whether this process could start the program. */
 export function isOnPath(program: string): boolean {
   return (process.env.PATH ?? '').split(delimiter).some((directory) => {
     try {
@@ -95,7 +93,6 @@ export function isOnPath(program: string): boolean {
   });
 }
 
-/** How to get a Redis on Windows, which has no redis-server. */
 const REDIS_ON_WINDOWS =
   'There is no redis-server for Windows: use Docker or WSL for Redis, and set REDIS_URL, such as ' +
   'redis://127.0.0.1:6379. See docs/windows.md.';

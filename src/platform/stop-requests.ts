@@ -37,7 +37,6 @@ export class StopRequests {
     return this.#askedAt !== null;
   }
 
-  /** From now on requests go to these handlers. */
   handle(handlers: StopHandlers): void {
     this.#handlers = handlers;
     if (this.#hungUp) handlers.hangUp();

@@ -5,7 +5,6 @@ interface Package {
   readonly engines: { readonly node: string };
 }
 
-/** The version of this package. */
 export function readVersion(): string {
   return readPackage().version;
 }

@@ -47,7 +47,6 @@ export function queueTelemetry(propagator: TextMapPropagator) {
   return { queue, worker };
 }
 
-/** The trace context of a job; '' if there is none. */
 function metadataOf(of: Context, propagator: TextMapPropagator): string {
   if (!trace.getSpan(of)) return '';
   const carrier = {};

@@ -40,7 +40,7 @@ export interface TracingOptions {
 
 export type Tracing = ReturnType<typeof startTracing>;
 
-/** How long the last export may take when the daemon stops, in ms. */
+/** Limit of the last export, when the daemon stops. */
 const STOP_MS = 3_000;
 
 /**
@@ -50,7 +50,7 @@ const STOP_MS = 3_000;
  * This file, and with it OpenTelemetry, is only loaded if traces are on.
  */
 export function startTracing({ sampler, batch, version, replica, log }: TracingOptions) {
-  tellOf(log);
+  logFailures(log);
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(INWARD);
   const ours = resourceFromAttributes({
@@ -83,11 +83,10 @@ export function startTracing({ sampler, batch, version, replica, log }: TracingO
   return {
     /** For Fastify, before any route. */
     plugin: api.plugin(),
-    /** For BullMQ. */
     telemetry: queueTelemetry(W3C),
     sender: tracedSender,
     visits: tracedVisits,
-    /** Captures the context in which a call is handed over, for its later keepAlive. */
+    /** Captures the context in which a call is handed over; its keepAlive runs in it later. */
     bind: () => AsyncLocalStorage.snapshot(),
     stop: async () => {
       requests.disable();
@@ -118,7 +117,7 @@ const INWARD: TextMapPropagator = {
  * Logs only the first of several failures in a row as a warning: there is an export every few
  * seconds.
  */
-function tellOf(log: Logger): void {
+function logFailures(log: Logger): void {
   let isTold = false;
   const tell = (reason: string) => {
     log[isTold ? 'debug' : 'warn']({ reason: reason.slice(0, 500) }, 'traces are not exported');

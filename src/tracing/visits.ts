@@ -14,12 +14,10 @@ import type { Outcome } from '../calls/outcome.ts';
 import type { KeepAliveSender } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 
-/** The current visit of a slot, in a context. */
 const TURN = createContextKey('callkeeper turn');
 
 const tracer = () => trace.getTracer('callkeeper');
 
-/** Records each visit as a span. */
 export function tracedVisits(visits: Visits): Visits {
   return {
     visitSlot: (slot, turnAt, stop) => {

@@ -44,7 +44,7 @@ for (const [network, prefix] of PRIVATE) {
   else blocked[4].addSubnet(network, prefix, 'ipv4');
 }
 
-/** Whether an IP address belongs to the public internet. */
+/** @param address an IP address */
 export function isPublic(address: string): boolean {
   const version = isIP(address);
   if (version === 0) return false;

@@ -16,14 +16,13 @@ export interface DelivererOptions {
   readonly sender: Pick<Sender, 'send'>;
   readonly clock: SettledClock;
   readonly random: Random;
-  /** If a replica is silent for this long, another one makes its deliveries, in ms. */
+  /** After this silence of a replica, another one makes its deliveries. */
   readonly lockMs: number;
   readonly retry: DeliveryRetry;
   readonly log: Logger;
   readonly onAttempt: (outcome: DeliveryOutcome) => void;
 }
 
-/** In ms. */
 export interface DeliveryRetry {
   readonly firstMs: number;
   readonly capMs: number;
@@ -32,9 +31,9 @@ export interface DeliveryRetry {
 }
 
 const CONCURRENCY = 64;
-/** The most deliveries to one host at once, so that a host that hangs leaves room for others. */
+/** At once, so that a host that hangs leaves room for others. */
 const MOST_A_HOST = 16;
-/** A due job is in the queue within this time; otherwise it was lost. In ms. */
+/** An event without a job in the queue after this time has lost its job. */
 const LOST_AFTER_MS = 60_000;
 
 /**
@@ -54,7 +53,7 @@ export class Deliverer {
       process: (job, token) => this.#process(job, token),
       settings: {
         concurrency: CONCURRENCY,
-        // If a replica dies, that is not the fault of its deliveries.
+        // BullMQ would fail a job whose replica died, which is not the job's fault.
         maxStalledCount: 1_000_000,
         settings: { backoffStrategy: (attempts, _, failure) => this.#backOff(attempts, failure) },
       },
@@ -79,7 +78,7 @@ export class Deliverer {
     const { url, app, at } = job.data;
     const ageMs = clock.settledNow() - at;
     if (!(await this.#isItsTurn(job))) {
-      // It is woken when its turn comes; the delay is for a missed wake-up.
+      // `#end` wakes it when its turn comes; the delay is for a missed wake-up.
       return delay(job, token, clamp(ageMs, 1_000, 300_000));
     }
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
@@ -120,7 +119,6 @@ export class Deliverer {
     }
   }
 
-  /** Whether all earlier events of its call are delivered or given up. */
   async #isItsTurn(job: Job<Delivery>): Promise<boolean> {
     const { order, queue, clock } = this.#options;
     const { callId } = job.data;
@@ -147,7 +145,7 @@ export class Deliverer {
     await order.remove(callId, job.id ?? '');
     const next = await order.first(callId);
     const waiting = next && (await queue.getJob(next.jobId));
-    // If it is no longer delayed, it is on its way.
+    // A job that is not delayed needs no wake-up.
     if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(() => undefined);
   }
 

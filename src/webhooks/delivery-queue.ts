@@ -2,12 +2,10 @@ import { type ConnectionOptions, Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 
-/** One event for one receiver. Its job id is made of the event's id, so it is in the queue once. */
+/** One event for one receiver. The event's id makes the job's id, so it is in the queue once. */
 export interface Delivery {
-  /** The event's. */
   readonly id: string;
   readonly callId: string;
-  /** The call's. */
   readonly app: string;
   readonly url: string;
   /** The same text at each attempt. */
@@ -18,7 +16,7 @@ export interface Delivery {
 
 export const QUEUE_NAME = 'webhooks';
 
-/** More attempts than fit into the time limit of a delivery. */
+/** More than fit into the time limit of a delivery, which is what ends it. */
 const ATTEMPTS = 1_000_000;
 
 export function openQueue(connection: ConnectionOptions, prefix: string): Queue<Delivery> {
@@ -35,8 +33,8 @@ export function openQueue(connection: ConnectionOptions, prefix: string): Queue<
 }
 
 /**
- * Whether there is a delivery that a worker should have taken: one that waits, or one whose time
- * came more than a grace ago. BullMQ's score of a delayed job is its instant times 4,096.
+ * Whether a worker should have taken a delivery: one waits, or was due more than the grace ago.
+ * BullMQ's score of a delayed job is its instant times 4,096.
  */
 export async function hasUntaken(
   queue: Queue<Delivery>,

@@ -17,16 +17,16 @@ export interface ForwarderOptions {
   /** Resolves when events have come, or the signal aborts. */
   readonly changed: (signal: AbortSignal) => Promise<void>;
   readonly isUp: () => boolean;
-  /** Since when webhooks are on in this replica; monotonic. */
+  /** When this replica switched webhooks on; monotonic. */
   readonly startedAt: number;
-  /** How often it checks even if nothing has come, in ms: another replica may have died. */
+  /** How often it checks without being notified: another replica may have died. */
   readonly lookMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Not `tracked`: the bot knows that, because it tracked the call itself. */
-const TOLD: ReadonlySet<EventType> = new Set([
+const FORWARDED: ReadonlySet<EventType> = new Set([
   'ended',
   'expired',
   'untracked',
@@ -37,9 +37,8 @@ const TOLD: ReadonlySet<EventType> = new Set([
 ]);
 
 /**
- * Moves events with a webhook into the queue of deliveries, and acknowledges them when they are
- * there. If a replica dies in between, the next one takes the same events again; the queue does not
- * store one twice.
+ * Moves events with a webhook into the queue of deliveries, then acknowledges them. If a replica
+ * dies in between, the next one takes the same events again; the queue stores each only once.
  */
 export class Forwarder {
   readonly #options: ForwarderOptions;
@@ -110,7 +109,7 @@ export class Forwarder {
   #delivery(event: PublishedEvent): Delivery | null {
     const { targets, render } = this.#options;
     const about = 'call' in event ? event.call : { ...ownerOf(event.owner.id), webhookUrl: null };
-    const url = TOLD.has(event.type) ? targets.of(about) : null;
+    const url = FORWARDED.has(event.type) ? targets.of(about) : null;
     if (url === null) return null;
     const { id, at } = event;
     const callId = 'call' in event ? event.call.id : event.owner.id;

@@ -5,9 +5,9 @@ import type { PlacedEvent } from '../calls/event.ts';
  * Methods reject if Redis does not answer.
  */
 export interface EventGroup {
-  /** Discards what happened before webhooks were switched on, by `performance.now()`. */
+  /** Discards events from before `startedAt` (`performance.now()`), when webhooks were switched on. */
   begin(startedAt: number): Promise<void>;
-  /** Whether this replica is the one, for a while. */
+  /** Whether this replica may take events, for a while; it takes the role if it is free. */
   hold(): Promise<boolean>;
   release(): Promise<void>;
   /**
@@ -32,7 +32,6 @@ export interface DeliveryOrder {
 export interface OrderItem {
   readonly callId: string;
   readonly jobId: string;
-  /** Its place in the event stream. */
   readonly place: string;
 }
 

@@ -8,7 +8,7 @@ export interface SenderOptions {
   /** Whether addresses outside the public internet are allowed. */
   readonly allowPrivate: boolean;
   readonly userAgent: string;
-  /** The limit of one delivery, from its connection to the headers of its answer, in ms. */
+  /** From the connection to the headers of the answer. */
   readonly timeoutMs: number;
 }
 
@@ -21,10 +21,7 @@ export interface Message {
   readonly secrets: readonly string[];
 }
 
-/**
- * The result of one attempt. `reason` is for the log. `retryAfterMs` is how long the receiver asks
- * to wait; null if it does not.
- */
+/** `reason` is for the log. `retryAfterMs`: how long the receiver asks to wait; null: it does not. */
 export type Attempt =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'gone' }
@@ -34,7 +31,7 @@ export type Attempt =
 const MOST_BODY_BYTES = 4_096;
 const BODY_MS = 1_000;
 
-/** Posts messages as https://www.standardwebhooks.com has them. Follows no redirect. */
+/** Posts messages to the specification https://www.standardwebhooks.com. Follows no redirect. */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #agent: Agent;
@@ -51,12 +48,11 @@ export class Sender {
     });
   }
 
-  /** Never rejects. */
   async send({ id, url, body, secrets }: Message): Promise<Attempt> {
     const { userAgent, timeoutMs, allowPrivate } = this.#options;
     try {
       const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
-      // An address needs no lookup, so the check in the lookup would not run.
+      // An address needs no lookup, so `lookupPublic` would not run.
       if (!allowPrivate && isIP(host) > 0 && !isPublic(host)) throw new PrivateAddressError(host);
       const answer = await request(url, {
         method: 'POST',

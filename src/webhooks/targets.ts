@@ -17,7 +17,7 @@ export interface TargetRules {
   readonly webhookOf: (app: string) => AppWebhook | null;
 }
 
-/** The URLs that events may be posted to: only https, and only hosts that the operator named. */
+/** Where events may be posted: only by https, and only to hosts that the operator named. */
 export class Targets {
   readonly #rules: TargetRules;
 
@@ -31,7 +31,6 @@ export class Targets {
     return call.webhookUrl ?? webhookOf(call.app)?.url ?? defaultUrl;
   }
 
-  /** The secrets that sign an app's events. Rejects if their files cannot be read. */
   async secretsOf(app: string): Promise<readonly string[]> {
     return (await this.#rules.webhookOf(app)?.secrets()) ?? this.#rules.secrets;
   }

@@ -14,7 +14,6 @@ export type WebhooksOptions = Omit<ForwarderOptions, 'queue' | 'startedAt'> &
     /** For the queue, which does not close it. It fails fast. */
     readonly redis: Redis | Cluster;
     readonly connectWorker: () => WorkerConnections;
-    /** Whether Redis serves. */
     readonly isUp: () => boolean;
   };
 
@@ -23,8 +22,8 @@ const STOP_MS = 3_000;
 const LOOK_MS = 500;
 
 /**
- * Posts events to webhooks. Redis writes an event and its change in one step. One replica at a time
- * moves events from the stream into a BullMQ queue, and any replica delivers them.
+ * Posts events to webhooks. Redis stores an event in the same step as the change. One replica at a
+ * time moves events from the stream into a BullMQ queue; any replica delivers them.
  */
 export class Webhooks {
   readonly #options: WebhooksOptions;
@@ -87,10 +86,7 @@ export class Webhooks {
     this.#deliverer.start();
   }
 
-  /**
-   * After a failover of Redis a worker may wait for ever although there are deliveries.
-   * A worker without deliveries is not unresponsive.
-   */
+  /** After a failover of Redis a worker may wait for ever although there are deliveries. */
   async #replaceIfUnresponsive(deliverer: Deliverer): Promise<void> {
     const { redis, lockMs, log } = this.#options;
     const now = performance.now();
