@@ -6,7 +6,7 @@ import { buildApp, buildMetricsApp } from '../http/app.ts';
 import { trustNetworks } from '../http/client-address.ts';
 import { presentOwner } from '../http/owner-resource.ts';
 import type { AdmitNotifications } from '../http/routes/notifications.ts';
-import type { MetricsSources } from '../metrics/metrics.ts';
+import type { MetricsSources } from '../metrics/readings.ts';
 import type { Owners } from '../owners/owners.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { Census } from '../store/census.ts';

@@ -3,35 +3,21 @@ import { type Call, isUnknownToGraph, type RemovedCall } from '../calls/call.ts'
 import { deadlineAt, dueAt } from '../calls/deadline.ts';
 import type { NoticeFate } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import type { Clock, Observer } from '../calls/ports.ts';
-import type { Wheel } from '../calls/wheel.ts';
+import type { Observer } from '../calls/ports.ts';
 import type { GraphObserver, RequestOutcome } from '../graph/graph.ts';
-import { addSummaries, type Summary } from '../overview/tally.ts';
-import { Instruments, type Readings } from './instruments.ts';
+import { Instruments } from './instruments.ts';
+import {
+  type MetricsSources,
+  NO_SOURCES,
+  OTHER_APP,
+  type ReadingsOptions,
+  readings,
+} from './readings.ts';
 import { METRICS } from './table.ts';
 
-export interface MetricsOptions {
+export interface MetricsOptions extends ReadingsOptions {
   readonly version: string;
-  readonly wheel: Wheel;
-  readonly deadlineMs: number;
-  readonly clock: Clock;
 }
-
-export interface MetricsSources {
-  readonly apps: () => ReadonlyMap<string, unknown>;
-  readonly summaries: (now: number) => Promise<ReadonlyMap<string, Summary>>;
-  readonly owners: () => { readonly owners: number; readonly lapsed: number };
-  readonly storeUp: () => boolean;
-  readonly turning: () => boolean;
-}
-
-const NO_SOURCES: MetricsSources = {
-  apps: () => new Map(),
-  summaries: async () => new Map(),
-  owners: () => ({ owners: 0, lapsed: 0 }),
-  storeUp: () => false,
-  turning: () => false,
-};
 
 const SECOND = 1_000;
 const LATENESS_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
@@ -39,15 +25,12 @@ const DURATION_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15];
 /** Of the deadline: a call renewed in time succeeds with two thirds of it left. */
 const MARGIN_SHARES = [0, 0.05, 0.1, 0.2, 0.3, 1 / 3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 1];
 
-/** No app has this name, and to Prometheus it is the same as no label. */
-const OTHER_APP = '';
-
 /** Counts what happens in this replica; table.ts says what each metric means. */
 export class Metrics implements Observer, GraphObserver {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   readonly #options: MetricsOptions;
   readonly #instruments: Instruments;
-  #sources = NO_SOURCES;
+  #sources: MetricsSources = NO_SOURCES;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
@@ -194,50 +177,4 @@ export class Metrics implements Observer, GraphObserver {
 function removalReason(call: RemovedCall): string {
   if (isUnknownToGraph(call)) return 'unknown';
   return call.reason === 'owner-lost' ? 'owner-lost' : call.state;
-}
-
-function readings(options: MetricsOptions, sources: () => MetricsSources): Readings {
-  const { clock, wheel, deadlineMs } = options;
-  const summaries = summariesByLabel(clock, sources);
-  const each = (read: (summary: Summary) => number) => async () =>
-    new Map([...(await summaries())].map(([app, summary]) => [app, read(summary)]));
-  return {
-    callkeeper_tracked_calls: each(({ tracked }) => tracked),
-    callkeeper_calls_failing: each(({ failing }) => failing),
-    callkeeper_calls_at_risk: each(({ atRisk }) => atRisk),
-    callkeeper_min_margin_seconds: each(
-      ({ nearestDeadlineAt: at }) => (at === null ? deadlineMs : at - clock.now()) / SECOND,
-    ),
-    callkeeper_owners: () => sources().owners().owners,
-    callkeeper_owners_lapsed: () => sources().owners().lapsed,
-    callkeeper_store_up: () => Number(sources().storeUp()),
-    callkeeper_wheel_turning: () => Number(sources().turning()),
-    callkeeper_interval_seconds: () => wheel.intervalMs / SECOND,
-    callkeeper_deadline_seconds: () => deadlineMs / SECOND,
-  };
-}
-
-type Summaries = ReadonlyMap<string, Summary>;
-
-/** One for each configured app, and one for the calls of all others if there are any. */
-function summariesByLabel(clock: Clock, sources: () => MetricsSources): () => Promise<Summaries> {
-  const count = async (): Promise<Summaries> => {
-    const { apps, summaries } = sources();
-    const counted = await summaries(clock.now());
-    const labelled = [...apps().keys()].map((app): [string, Summary] => [
-      app,
-      counted.get(app) ?? addSummaries([]),
-    ]);
-    const others = [...counted].filter(([app]) => !apps().has(app)).map(([, one]) => one);
-    if (others.length > 0) labelled.push([OTHER_APP, addSummaries(others)]);
-    return new Map(labelled);
-  };
-  let counting: Promise<Summaries> | null = null;
-  // One count serves all gauges of a scrape.
-  return () => {
-    counting ??= count().finally(() => {
-      counting = null;
-    });
-    return counting;
-  };
 }

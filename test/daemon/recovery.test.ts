@@ -136,7 +136,7 @@ describe('when Redis is back', () => {
     await server.client.set(slotKeys(3, WHEEL.slots).tracked, 'no hash');
     await link.recover();
     await link.beat();
-    expect(lines).toContain('keys in Redis are not ours');
+    expect(lines).toContain('keys of slots in Redis have a foreign type: not synced');
     expect(registry.unacknowledged).toBe(1);
     await server.client.del(slotKeys(3, WHEEL.slots).tracked);
     await link.beat();
