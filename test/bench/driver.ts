@@ -1,4 +1,6 @@
-/** The bots: tracks calls as fast as it is answered, and waits where it is told to. */
+/**
+ * The bots: tracks calls as fast as the API accepts them, and waits when it answers `Retry-After`.
+ */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from 'undici';
@@ -52,7 +54,7 @@ class Bots {
     await pool.close();
   }
 
-  /** Until it is accepted. */
+  /** Repeats the request until the API accepts it. */
   async #track(pool: Pool, headers: Record<string, string>, count: number): Promise<void> {
     const request = this.#request(count);
     for (;;) {

@@ -1,6 +1,6 @@
 /**
- * Fastify with the schemas of `POST /calls/{id}/track`, the product's validator and
- * serializer, and a handler that does nothing: what an API costs that keeps no promise.
+ * What an API costs that does nothing: Fastify with the schemas of `POST /calls/{id}/track`, and
+ * the daemon's validator and serializer.
  */
 import Fastify from 'fastify';
 import Type from 'typebox';

@@ -1,6 +1,6 @@
 /**
- * The floor: a timer a call in one process, and undici. Nothing is kept over a
- * restart, nothing is retried: what cannot be saved of the cost of a keepAlive.
+ * The least that a keepAlive can cost: a timer per call in one process, and undici. Nothing
+ * survives a restart, nothing is retried.
  */
 import { randomUUID } from 'node:crypto';
 import { keepAliveTo } from './peers/keep-alive.ts';

@@ -1,8 +1,8 @@
 /**
- * Stands in Graph's place: answers any request without a body with the same 200,
- * over keep-alive connections, and notes when it came. As little as it can do, so
- * that the clients are what is measured. Plain HTTP, as the daemon permits on
- * loopback: TLS would cost every client the same.
+ * A stand-in for Graph: answers every request with the same 200 over keep-alive connections, and
+ * records when it came. It does as little as possible, so that the bench measures the clients. It
+ * speaks plain HTTP, which the daemon allows on loopback, because TLS would cost every client the
+ * same.
  */
 import { createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -11,7 +11,7 @@ import { slotOf, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
 import { spreadOf } from './measure/statistics.ts';
 import { serve } from './rpc.ts';
 
-/** The headers that Graph answers a keepAlive with, at their usual length. */
+/** The headers of Graph's answer to a keepAlive, at their usual length. */
 const ANSWER = Buffer.from(
   [
     'HTTP/1.1 200 OK',
@@ -26,9 +26,9 @@ const ANSWER = Buffer.from(
 const END = '\r\n\r\n';
 const ID = /\/calls\/([^/]+)\/keepAlive/;
 
-/** When each request came, epoch ms, since the last `reset`. */
+/** When each request since the last `reset` came, epoch ms. */
 let times = new Float64Array(1 << 16);
-/** How late each was for its slot's turn, ms, where a wheel is watched. */
+/** How late each request was for its slot's turn, in ms; null: no wheel is watched. */
 let lateness: Float64Array | null = null;
 let wheel: Wheel | null = null;
 let count = 0;
@@ -77,13 +77,19 @@ serve({
     lateness = watched && new Float64Array(times.length);
   },
   count: () => count,
-  /** Resolves when so many have come since `reset`, or when the time is over; tells how many. */
+  /**
+   * Resolves with the number of requests since `reset`: when it reaches `wanted`, or after
+   * `withinMs`.
+   */
   reach: async ({ wanted, withinMs }: { wanted: number; withinMs: number }) => {
     const until = performance.now() + withinMs;
     while (count < wanted && performance.now() < until) await sleep(10);
     return count;
   },
-  /** Of the first `first` requests: when the last of them came, and how late all were for one instant. */
+  /**
+   * When the last of the first `first` requests came, and how late all of them were for the instant
+   * `at`.
+   */
   since: ({ at, first }: { at: number; first: number }) => {
     const seen = times.subarray(0, Math.min(first, count));
     return { lastAt: seen.at(-1) ?? Number.NaN, ...spreadOf(seen.map((time) => time - at)) };

@@ -1,4 +1,4 @@
-/** What a replica's own copy of all calls takes, alone in a process (`--expose-gc`). */
+/** Measures the memory of a replica's local registry, alone in a process (`--expose-gc`). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addSummaries } from '../../src/overview/tally.ts';
 import { Census } from '../../src/store/census.ts';
@@ -8,7 +8,7 @@ import { serve } from './rpc.ts';
 import { newRecord, REAL_INTERVAL_MS, SLOTS } from './world/calls.ts';
 
 serve({
-  /** Bytes a call. */
+  /** Resolves with bytes per call. */
   measure: async (calls: number): Promise<number> => {
     const wheel = { intervalMs: REAL_INTERVAL_MS, slots: SLOTS };
     const local = new LocalRegistry({ kind: CALLS, slots: wheel.slots });

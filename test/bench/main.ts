@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: measures, prints tables, and writes the figures into
- * docs/performance.md. What is measured runs in processes of its own.
+ * `npm run bench`: measures, prints tables, and writes the results into docs/performance.md. Each
+ * subject runs in its own process.
  */
 import { parseArgs } from 'node:util';
 import { describeRun } from './report/machine.ts';
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
       for (const block of await section.run({ full, quick })) publish(block, quick);
     } catch (error) {
       process.stderr.write(`bench: ${section.name} failed: ${(error as Error).stack}\n`);
-      process.exitCode = 1; // the others may still tell something
+      process.exitCode = 1; // the other sections still run
     }
     const seconds = (performance.now() - startedAt) / 1_000;
     process.stderr.write(`bench: ${section.name}: ${seconds.toFixed(0)} s\n`);

@@ -1,8 +1,8 @@
 /**
- * pg-boss with a job a call that sends the next one when it is done, as its users
- * write what recurs at an interval of its own (its schedules are cron, of whole
- * minutes, and are all read twice a minute). The worker fetches in batches and goes
- * on at once while they are full: its fastest documented settings.
+ * pg-boss with one job per call that sends the next one when it is done, as its users write work
+ * that recurs at its own interval. (Its schedules are cron expressions in whole minutes, and it
+ * reads all of them twice a minute.) The worker fetches batches and continues at once while they
+ * are full: its fastest documented settings.
  */
 import { randomUUID } from 'node:crypto';
 import { PgBoss } from 'pg-boss';
@@ -12,7 +12,7 @@ import { serve } from './rpc.ts';
 
 interface Data {
   readonly id: string;
-  /** The planned instant, epoch ms. */
+  /** The planned instant, in epoch ms. */
   readonly at: number;
 }
 

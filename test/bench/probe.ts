@@ -1,7 +1,6 @@
 /**
- * Loaded before the program of every Node process that is measured
- * (`node --import`), the daemon included: tells the bench what the process uses,
- * and ends it where the bench is gone.
+ * `node --import` loads it into every Node process that the bench measures, including the daemon.
+ * It reports what the process uses, and ends it when the bench is gone.
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { LoopDelay, Usage } from './measure/usage.ts';
@@ -15,7 +14,7 @@ serve({
     const { rss, heapUsed } = process.memoryUsage();
     return { at: performance.now(), cpuUs: user + system, rss, heapUsed };
   },
-  /** Watching costs a wake-up each 10 ms: it is asked for where the delay itself is measured. */
+  /** Costs a wake-up every 10 ms, so only measurements of the delay start it. */
   watchLoop: () => {
     loop?.disable();
     loop = monitorEventLoopDelay({ resolution: 10 });

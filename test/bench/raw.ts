@@ -1,6 +1,6 @@
 /**
- * undici as fast as it goes: one request after the other on each connection, with
- * headers that never change, no timers, and answers that nobody reads.
+ * The fastest that undici can be: one request after the other on each connection, with constant
+ * headers, no timers, and answers that nobody reads.
  */
 import { type Dispatcher, Pool } from 'undici';
 import { TOKEN } from './peers/keep-alive.ts';
@@ -24,7 +24,7 @@ const request: Dispatcher.DispatchOptions = {
 };
 
 serve({
-  /** As many requests as there are calls, at each instant. */
+  /** Sends one request per call at each instant. */
   arm: ({ firstAt, everyMs }: Due) => {
     const burst = (at: number) => {
       let left = calls;

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 
-// What the processes of the bench say to each other, over Node's IPC channel.
+// Requests between the processes of the bench, over Node's IPC channel.
 
 interface Ask {
   readonly id: number;
@@ -13,13 +13,13 @@ type Reply = { readonly id: number; readonly result?: unknown; readonly error?: 
 // biome-ignore lint/suspicious/noExplicitAny: each handler knows what it is asked with
 export type Handlers = Readonly<Record<string, (arg: any) => unknown>>;
 
-/** What this process answers, and what it was asked before it knew the answer. */
+/** The handlers by name. */
 const known = new Map<string, Handlers[string]>();
 const waiting = new Map<string, Ask[]>();
 
 /**
- * Answers what the parent process asks, by name; what it is asked for earlier, as
- * while its modules are still loading, is answered then. Keeps the process alive.
+ * Answers the parent's requests by name, including those that came while modules were loading.
+ * Keeps the process alive.
  */
 export function serve(handlers: Handlers): void {
   if (known.size === 0) process.on('message', (message) => void take(message as Ask));
@@ -49,7 +49,7 @@ async function take(message: Ask): Promise<void> {
 
 let asked = 0;
 
-/** Asks a child process; rejects where it fails, or ends before it has answered. */
+/** Rejects if the child fails, or ends before it has answered. */
 export function ask<T>(child: ChildProcess, name: string, arg?: unknown): Promise<T> {
   const id = ++asked;
   return new Promise<T>((resolve, reject) => {

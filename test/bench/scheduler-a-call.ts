@@ -1,6 +1,6 @@
 /**
- * A BullMQ Job Scheduler a call, and a worker that posts the keepAlive: how most
- * would write it.
+ * One BullMQ Job Scheduler per call, and a worker that posts the keepAlive: how most people would
+ * write it.
  */
 import { randomUUID } from 'node:crypto';
 import { Queue, Worker } from 'bullmq';
@@ -10,9 +10,8 @@ import { type Due, offsetOf, readPlan } from './peers/plan.ts';
 import { serve } from './rpc.ts';
 
 const NAME = 'keep-alive';
-/** As many keepAlives at once as the product makes. */
+/** The same as the daemon's. */
 const CONCURRENCY = 64;
-/** Schedulers that are made at once. */
 const BATCH = 500;
 
 const { graphUrl, storeUrl, calls } = readPlan();

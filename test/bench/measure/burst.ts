@@ -3,18 +3,24 @@ import type { Running } from '../peers/subject.ts';
 import type { StandIn } from '../world/stand-in.ts';
 import { type Cost, costBetween, readCounters } from './counters.ts';
 
-/** A burst's cost, with how late its keepAlives were for the instant at which all were due, ms. */
+/**
+ * The cost of a burst, and how late its keepAlives were for the instant at which all were due, in
+ * ms.
+ */
 export interface BurstCost extends Cost {
   readonly latenessP50: number;
   readonly latenessP99: number;
   readonly latenessMax: number;
 }
 
-/** Time for the last writes after the last keepAlive, within the measurement. */
+/** Left for the last writes after the last keepAlive; it counts as part of the measurement. */
 export const SETTLE_MS = 300;
 const PREPARE_MS = 200;
 
-/** All calls due at `at` (epoch ms). Rejects where they are not kept alive within `limitMs`. */
+/**
+ * Measures a burst of calls that are all due at `at` (epoch ms). Rejects if they are not all
+ * renewed within `limitMs`.
+ */
 export async function measureBurst(
   running: Running,
   graph: StandIn,

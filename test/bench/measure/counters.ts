@@ -1,7 +1,7 @@
 import type { Running } from '../peers/subject.ts';
 import type { StandIn } from '../world/stand-in.ts';
 
-/** What has been used and done since the start, at an instant. CPU in µs, of all threads. */
+/** Totals since the start. CPU in µs, of all threads. */
 interface Counters {
   /** Monotonic, ms. */
   readonly at: number;
@@ -11,14 +11,13 @@ interface Counters {
   readonly standInUs: number;
 }
 
-/** What keepAlives cost. */
 export interface Cost {
   readonly perSecond: number;
-  /** CPU of the Node process a keepAlive. */
+  /** CPU of the Node process per keepAlive. */
   readonly nodeUs: number;
-  /** CPU of Redis or PostgreSQL a keepAlive; 0 where there is none. */
+  /** CPU of Redis or PostgreSQL per keepAlive; 0 if there is no store. */
   readonly storeUs: number;
-  /** Share of a core that the stand-in for Graph used: near 1 it would be what is measured. */
+  /** Share of a core that the stand-in for Graph used; near 1, the stand-in is the bottleneck. */
   readonly standIn: number;
 }
 
@@ -35,7 +34,7 @@ export async function readCounters(
   return { at: performance.now(), keepAlives, nodeUs: usage.cpuUs, storeUs, standInUs };
 }
 
-/** `overMs`: in which the keepAlives were made; the time between the two where nothing is said. */
+/** @param overMs the time in which the keepAlives were made; default: the time between the two */
 export function costBetween(before: Counters, after: Counters, overMs?: number): Cost {
   const elapsedMs = overMs ?? after.at - before.at;
   const keepAlives = after.keepAlives - before.keepAlives;

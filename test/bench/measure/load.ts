@@ -1,32 +1,29 @@
 import type { Spread } from './statistics.ts';
 
-/** What clients ask of the API. */
 export interface Load {
   readonly url: string;
-  /** Each with connections of its own, and its key where there are keys. */
+  /** Each has its own connections, and its own key if keys are required. */
   readonly clients: number;
   readonly keys?: readonly string[];
-  /** Requests at once, of each client. */
+  /** Concurrent requests per client. */
   readonly inFlight: number;
-  /** Calls of a request: 1 is `POST /calls/{id}/track`, more `POST /calls/track`. */
+  /** Calls per request: 1 uses `POST /calls/{id}/track`, more use `POST /calls/track`. */
   readonly batch: number;
-  /** Calls that are tracked over and over; without them each request has new ones. */
+  /** Track these calls again and again; absent: each request has new ones. */
   readonly ids?: readonly string[];
-  /** How long, or else how many calls each client tracks. */
+  /** Ends after this time; the alternative is a number of calls per client. */
   readonly durationMs?: number;
   readonly callsPerClient?: number;
 }
 
-/** What came of it. */
 export interface LoadResult {
-  /** That were answered with success. */
+  /** Only those that succeeded. */
   readonly requests: number;
   readonly calls: number;
   readonly elapsedMs: number;
-  /** Of a request, ms, those that were refused included. */
+  /** Per request, in ms, including refused ones. */
   readonly latency: Spread;
-  /** Answers by status. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Refusals (429) that did not say when to come again. */
+  /** Answers 429 without `Retry-After`. */
   readonly withoutRetryAfter: number;
 }

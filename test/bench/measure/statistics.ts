@@ -1,4 +1,4 @@
-/** Of numbers in any order; NaN where there are none. */
+/** @param values in any order; NaN if there are none */
 export function median(values: readonly number[]): number {
   return percentile(
     [...values].sort((a, b) => a - b),
@@ -6,7 +6,11 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** Of numbers in ascending order: the smallest that `percent` of them do not exceed (nearest rank). */
+/**
+ * The nearest rank: the smallest number that `percent` % of the numbers do not exceed.
+ *
+ * @param sorted ascending
+ */
 export function percentile(sorted: ArrayLike<number>, percent: number): number {
   const rank = Math.max(1, Math.ceil((percent / 100) * sorted.length));
   return sorted[rank - 1] ?? Number.NaN;
@@ -27,7 +31,7 @@ export function spreadOf(values: Float64Array | readonly number[]): Spread {
   };
 }
 
-/** The median of each field, over rounds. */
+/** The median of each field. */
 export function mediansOf<T extends Record<keyof T, number>>(rounds: readonly T[]): T {
   const names = Object.keys(rounds[0] ?? {}) as (keyof T)[];
   const entries = names.map((name) => [name, median(rounds.map((round) => round[name]))]);

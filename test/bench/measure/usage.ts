@@ -1,14 +1,14 @@
-/** What a Node process has used since it started. */
+/** Totals of a Node process since it started. */
 export interface Usage {
-  /** Its own monotonic time, ms. */
+  /** Monotonic, in ms, by the process itself. */
   readonly at: number;
-  /** User and system, all threads. */
+  /** User and system time of all threads. */
   readonly cpuUs: number;
   readonly rss: number;
   readonly heapUsed: number;
 }
 
-/** How late its event loop was, ms; the resolution of the measurement (10 ms) is in it. */
+/** Delay of the event loop, in ms; it includes the resolution of the measurement (10 ms). */
 export interface LoopDelay {
   readonly p50: number;
   readonly p99: number;

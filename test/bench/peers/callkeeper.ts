@@ -5,8 +5,8 @@ import { Turns } from '../world/turns.ts';
 import type { Subject } from './subject.ts';
 
 /**
- * The daemon itself. Spread, the wheel is turned once in `everyMs`; otherwise it is
- * the real one, of 15 minutes, and all calls are due at each `fire`.
+ * The daemon itself. If calls are spread, its wheel turns once in `everyMs`; otherwise it turns in
+ * 15 minutes, as in production, and all calls are due at each `fire`.
  */
 export const CALLKEEPER: Subject = {
   name: 'callkeeper',

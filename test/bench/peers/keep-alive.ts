@@ -3,7 +3,7 @@ import { Pool } from 'undici';
 import { durationsFor } from '../../../src/calls/durations.ts';
 import { type Answer, exchange } from '../../../src/graph/exchange.ts';
 
-/** As the product is configured by default. */
+/** The daemon's default. */
 const CONNECTIONS = 64;
 const { graph: TIMEOUTS } = durationsFor(15 * 60_000, 45 * 60_000);
 const LIMITS = {
@@ -11,15 +11,15 @@ const LIMITS = {
   bodyMs: TIMEOUTS.bodyMs,
   totalMs: TIMEOUTS.totalMs,
 };
-/** As long as those of the simulated Entra. */
+/** As long as a token of the simulated Entra. */
 export const TOKEN = `simulated.${randomUUID()}`;
 
-/** One keepAlive; rejects where Graph does not renew. */
+/** Sends one keepAlive; rejects if Graph does not renew the call. */
 export type KeepAlive = (id: string) => Promise<void>;
 
 /**
- * Posts keepAlives as the product does: the same undici pool, the same request and
- * the same reading of the answer with its time limits, and nothing else.
+ * Posts keepAlives as the daemon does: with the same undici pool and request, reading the answer
+ * with the same time limits, and nothing else.
  */
 export function keepAliveTo(graphUrl: string): KeepAlive {
   const { origin, pathname } = new URL(`${graphUrl}/communications/calls/`);

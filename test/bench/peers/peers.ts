@@ -30,7 +30,10 @@ export const PG_BOSS = peer(
   { program: '../pg-boss.ts', startStore: () => BenchPostgres.start() },
 );
 
-/** A program of this directory that is told its {@link Plan}, then when the calls are due. */
+/**
+ * A program of this directory. It gets its {@link Plan} at the start, and later the instants at
+ * which the calls are due.
+ */
 function peer(told: Omit<Subject, 'start'>, { program, startStore }: Peer): Subject {
   return {
     ...told,

@@ -1,7 +1,7 @@
-/** What a peer is told to do, as JSON in its environment (`PLAN`). */
+/** A peer gets it as JSON in the variable `PLAN`. */
 export interface Plan {
   readonly graphUrl: string;
-  /** Of Redis or PostgreSQL; '' where it needs none. */
+  /** URL of Redis or PostgreSQL; '' if the peer needs none. */
   readonly storeUrl: string;
   readonly calls: number;
 }
@@ -10,7 +10,7 @@ export interface Plan {
 export interface Due {
   readonly firstAt: number;
   readonly everyMs: number;
-  /** Spread evenly over `everyMs`; otherwise all in the same instant. */
+  /** true: spread evenly over `everyMs`; false: all at the same instant. */
   readonly spread: boolean;
 }
 
@@ -18,7 +18,7 @@ export function readPlan(): Plan {
   return JSON.parse(process.env.PLAN ?? '') as Plan;
 }
 
-/** By how much the call of this number is due after `firstAt`, in whole ms. */
+/** When the call with this number is due, in whole ms after `firstAt`. */
 export function offsetOf(index: number, calls: number, { everyMs, spread }: Due): number {
   return spread ? Math.floor((index / calls) * everyMs) : 0;
 }

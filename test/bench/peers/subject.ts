@@ -3,22 +3,20 @@ import type { Microsoft } from '../world/microsoft.ts';
 import type { Store } from '../world/store.ts';
 import type { Due } from './plan.ts';
 
-/** What is compared: something that keeps calls alive, in a Node process of its own. */
+/** Something that keeps calls alive, in its own Node process. */
 export interface Subject {
   readonly name: string;
-  /** In the tables. */
   readonly title: string;
-  /** What a burst of 10,000 may take, ms, before it is another's turn. */
+  /** The limit of a burst of 10,000, in ms; then the next subject has its turn. */
   readonly burstMs: number;
   start(microsoft: Microsoft, calls: number, due: Due): Promise<Running>;
 }
 
-/** One that has its calls and keeps them alive. */
 export interface Running extends AsyncDisposable {
   readonly child: Child;
   readonly store: Store | null;
-  /** What the store held before anything was put into it. */
+  /** The size of the empty store. */
   readonly emptyBytes: number;
-  /** See {@link Turns.fire}; absent where the calls are due by themselves. */
+  /** See {@link Turns.fire}; absent if the calls are due without it. */
   fire?(): Promise<number>;
 }

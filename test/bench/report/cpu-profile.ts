@@ -1,4 +1,4 @@
-/** As V8 writes it (`node --cpu-prof`); times in µs. */
+/** V8's format (`node --cpu-prof`); times in µs. */
 interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
@@ -8,7 +8,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Self time by where the code comes from, as shares of the time that was spent on work, the largest first. */
+/** Self time by origin of the code, as shares of the working time, largest first. */
 export function sharesByOrigin(text: string): [string, number][] {
   const { nodes, samples, timeDeltas } = JSON.parse(text) as CpuProfile;
   const origins = new Map(nodes.map(({ id, callFrame }) => [id, originOf(callFrame)]));
@@ -26,7 +26,7 @@ export function sharesByOrigin(text: string): [string, number][] {
     .sort((a, b) => b[1] - a[1]);
 }
 
-/** Left out, as idle time is: it is of the start, not of the work. */
+/** Not counted, like idle time: it is part of the start, not of the work. */
 const STARTING = '';
 
 const ROOMS_OF_NODE: readonly [string, RegExp][] = [
@@ -39,7 +39,7 @@ const ROOMS_OF_NODE: readonly [string, RegExp][] = [
   ['Node: crypto', /crypto/],
 ];
 
-/** A package, a room of the product, Node, or V8; '' for what is left out. */
+/** A package, a directory of src/, Node, or V8; '' for what does not count. */
 function originOf({ functionName, url }: CpuProfile['nodes'][number]['callFrame']): string {
   if (functionName === '(idle)') return '';
   if (functionName === '(garbage collector)') return 'garbage collection';

@@ -8,7 +8,7 @@ import type { Table } from './table.ts';
 
 const require = createRequire(import.meta.url);
 
-/** Where and with what the figures came about. */
+/** The machine and the versions that the results are from. */
 export function describeRun(at: Date): { table: Table; notes: string[] } {
   const model = cpus()[0]?.model.trim() || 'unknown';
   const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
@@ -39,7 +39,7 @@ function version(program: string, pattern: RegExp): string {
   return pattern.exec(stdout ?? '')?.[1] ?? 'none';
 }
 
-/** The package's main file is asked for: not every package exports its package.json. */
+/** Resolves the package's main file, because not every package exports its package.json. */
 function packageVersion(name: string): string {
   const main = require.resolve(name);
   const root = main.slice(

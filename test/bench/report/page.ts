@@ -22,14 +22,14 @@ function renderTargets(targets: readonly Target[]) {
   };
 }
 
-/** By how much it is missed is said as a factor. */
+/** If the target is missed, the verdict says by what factor. */
 function verdict({ wanted, got, is }: Target): string {
   const excess = is === 'most' ? got / wanted : wanted / got;
   if (Number.isNaN(excess)) return 'not measured';
   return excess <= 1 ? 'met' : `**missed, ${figure(excess)} times**`;
 }
 
-/** Puts what was measured between its markers; the page's own words stay. */
+/** Replaces the text between the block's markers, and nothing else. */
 export function writeBlock(block: Block): void {
   const page = readFileSync(PAGE, 'utf8');
   const [start, end] = [`<!-- bench:${block.name} -->`, `<!-- /bench:${block.name} -->`];

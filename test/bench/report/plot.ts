@@ -1,10 +1,10 @@
 import { figure } from './table.ts';
 
-/** Points of one line; `x` ascending. */
+/** `x` is ascending. */
 export interface Line {
   readonly title: string;
   readonly color: string;
-  /** A level to compare with, measured once: without a mark for each point. */
+  /** A level to compare with: drawn without a mark per point, because it was measured once. */
   readonly dashed?: boolean;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
@@ -19,11 +19,13 @@ export interface Plot {
 const WIDTH = 760;
 const HEIGHT = 420;
 const AREA = { left: 64, right: 48, top: 48, bottom: 92 };
-/** Between the axis and the first point: its label is there. */
+/** Between the axis and the first point, for the point's label. */
 const INSET = 36;
 const INK = '#57606a';
 
-/** An SVG: x on a logarithmic scale, y from 0 on a linear one. Readable on light and dark pages. */
+/**
+ * Returns an SVG that is readable on light and dark pages; x is logarithmic, y is linear from 0.
+ */
 export function renderPlot({ title, xTitle, yTitle, lines }: Plot): string {
   const points = lines.flatMap((line) => line.points);
   const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
@@ -74,7 +76,7 @@ export function renderPlot({ title, xTitle, yTitle, lines }: Plot): string {
   return `${out.join('\n')}\n</svg>\n`;
 }
 
-/** The next of 1, 2, 5, 10, 20, … */
+/** Rounds up to 1, 2, 5, 10, 20, … */
 function niceStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   return power * ([1, 2, 5].find((factor) => factor * power >= least) ?? 10);

@@ -1,4 +1,4 @@
-/** In the page and on the terminal: Markdown, its columns aligned. The first column is text. */
+/** Rendered as Markdown with aligned columns, for page and terminal. The first column is text. */
 export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -17,7 +17,7 @@ export function renderTable({ columns, rows }: Table): string {
   return [render(columns), `| ${rule.join(' | ')} |`, ...rows.map(render)].join('\n');
 }
 
-/** With as many digits as tell something: 20,284 · 60.7 · 0.31; – for what there is none of. */
+/** Rounds to the digits that matter: 20,284 · 60.7 · 0.31; – for NaN. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

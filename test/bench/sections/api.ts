@@ -28,7 +28,7 @@ interface Candidate {
   readonly rounds: Cost[];
 }
 
-/** How many calls a second a replica takes on, one by one and in batches. */
+/** How many calls per second a replica accepts, one by one and in batches. */
 export const API: Section = {
   name: 'api',
   title: 'tracking against an empty Fastify route, one by one and in batches',

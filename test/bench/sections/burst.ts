@@ -8,10 +8,10 @@ import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
 import type { Section } from './section.ts';
 
-/** Each has a key of its own, so the limit of requests a second (its default) is for each. */
+/** Each has its own key, because the limit of requests per second is per key. */
 const CLIENTS = 10;
 
-/** Bots that all restart at once, while the wheel turns. */
+/** All bots restart at once while the wheel turns. */
 export const BURST: Section = {
   name: 'burst',
   title: 'ten clients track 100,000 calls at once',
@@ -40,7 +40,7 @@ export const BURST: Section = {
       batches.ask<LoadResult>('run', many),
     ]);
     const acceptedMs = performance.now() - at;
-    // With those of the calls that were there before, which are due meanwhile.
+    // Includes the keepAlives of the older calls that are due meanwhile.
     const perMs = before / intervalMs;
     await graph.reach(Math.ceil(burst + perMs * (performance.now() - at)), 120_000);
     const drainedMs = performance.now() - at;

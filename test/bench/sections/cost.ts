@@ -11,7 +11,7 @@ import { catchUp } from '../world/catch-up.ts';
 import { Microsoft } from '../world/microsoft.ts';
 import type { Block, Section, Target } from './section.ts';
 
-/** Of a million calls at 15 minutes. */
+/** KeepAlives per second of a million calls at 15 minutes. */
 const PER_SECOND = 1_000_000 / (REAL_INTERVAL_MS / 1_000);
 
 interface Load {
@@ -23,12 +23,15 @@ interface Point extends Load, Cost {
   readonly storeBytes: number;
 }
 
-/** The same keepAlives a second from few calls or many: does one cost more where they are many? */
+/**
+ * The same number of keepAlives per second from few calls and from many: does a keepAlive cost more
+ * if there are many calls?
+ */
 export const COST: Section = {
   name: 'cost',
   title: 'cost of a keepAlive against the number of calls',
   async run({ quick, full }) {
-    // More at a time than these, and the one core would not keep up with them.
+    // With more at a time, one core could not keep up.
     const more = full ? [100_000, 1_000_000] : [30_000, 100_000];
     const counts = quick ? [10_000, 20_000] : [10_000, ...more];
     const loads = [
@@ -41,8 +44,8 @@ export const COST: Section = {
 };
 
 /**
- * All at the same time, each with its process, its Redis and its stand-in for
- * Graph: whatever the machine does besides, it does to all of them.
+ * Measures all of them at the same time, each with its own process, Redis and stand-in for Graph,
+ * so that other work on the machine affects all alike.
  */
 async function measureTogether(
   loads: readonly Load[],
@@ -50,7 +53,7 @@ async function measureTogether(
 ): Promise<Point[]> {
   await using stack = new AsyncDisposableStack();
   const all: { load: Load; running: Running; microsoft: Microsoft; costs: Cost[] }[] = [];
-  // Those with many calls take longest to start.
+  // Largest first: they take longest to start.
   for (const load of loads.toReversed()) {
     const { subject, calls } = load;
     const everyMs = Math.max(1_000, Math.round((1_000 * calls) / PER_SECOND));
@@ -64,7 +67,7 @@ async function measureTogether(
       await microsoft.graph.reset();
     }
   }
-  // A turn of the wheel for the first ones, and for V8 to have compiled what is hot.
+  // One turn of the wheel for the first keepAlives, and for V8 to compile the hot code.
   await sleep(Math.max(windowMs, 10_000));
   const read = () =>
     Promise.all(all.map(({ running, microsoft }) => readCounters(running, microsoft.graph)));

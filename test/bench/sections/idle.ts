@@ -5,7 +5,7 @@ import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
 import type { Section } from './section.ts';
 
-/** What a replica that has no calls costs, at the real interval. */
+/** The cost of a replica without calls, at the real interval. */
 export const IDLE: Section = {
   name: 'idle',
   title: 'a replica without calls',

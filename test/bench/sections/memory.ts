@@ -2,7 +2,7 @@ import { figure, whole } from '../report/table.ts';
 import { Child } from '../world/child.ts';
 import type { Section } from './section.ts';
 
-/** The memory of a replica grows by this with each call. */
+/** Memory of a replica per call. */
 export const MEMORY: Section = {
   name: 'memory',
   title: "memory of a replica's copy of the calls",

@@ -11,7 +11,7 @@ import type { Section } from './section.ts';
 
 const WHEEL = { intervalMs: REAL_INTERVAL_MS, slots: SLOTS };
 
-/** One Redis, one replica, the real interval. */
+/** A million calls: one Redis, one replica, the real interval. */
 export const MILLION: Section = {
   name: 'million',
   title: 'a million calls in one Redis, one replica',
@@ -110,7 +110,7 @@ export const MILLION: Section = {
   },
 };
 
-/** All pages of a list, as a client reads them. */
+/** Reads all pages of a list, as a client does. */
 async function readThrough(url: string): Promise<{ calls: number; ms: number; pages: number[] }> {
   const startedAt = performance.now();
   const pages: number[] = [];

@@ -15,7 +15,7 @@ interface Contestant {
   readonly subject: Subject;
   readonly microsoft: Microsoft;
   readonly running: Running;
-  /** Its place in the cycle, ms. */
+  /** When its turn begins within a cycle, in ms. */
   readonly offsetMs: number;
   readonly rounds: BurstCost[];
 }
@@ -26,8 +26,8 @@ interface Result extends BurstCost {
 }
 
 /**
- * All of them run from the beginning to the end, each in its process, and take
- * turns: in each cycle the calls of one after the other are due, all at once.
+ * All subjects run from beginning to end, each in its own process, and take turns: in each cycle
+ * all calls of one subject after the other are due at once.
  */
 export const PEERS: Section = {
   name: 'peers',
@@ -55,7 +55,7 @@ async function compete(calls: number, rounds: number): Promise<ReadonlyMap<Subje
   const epoch = Date.now() + 1_000;
   const contestants: Contestant[] = [];
   let offsetMs = cycleMs;
-  // The slow ones to start first: the timers of the others are set last.
+  // Slow starters first, so that the timers of the others are set last.
   for (const subject of SUBJECTS.toReversed()) {
     offsetMs -= subject.burstMs * scale;
     const microsoft = stack.use(await Microsoft.start());

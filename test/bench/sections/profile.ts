@@ -14,12 +14,12 @@ import { newDirectory, removeDirectory } from '../world/remains.ts';
 import { Turns } from '../world/turns.ts';
 import type { Section, Size } from './section.ts';
 
-/** Fast enough that a slot's width, for which a burst has to wait, is short. */
+/** Fast, because a burst has to wait for the width of a slot. */
 const WHEEL = { intervalMs: 5 * 60_000, slots: SLOTS };
 
 type Work = (daemon: Daemon, redis: BenchRedis, microsoft: Microsoft) => Promise<void>;
 
-/** Where a replica's CPU goes (`node --cpu-prof`). */
+/** Where a replica spends its CPU (`node --cpu-prof`). */
 export const PROFILE: Section = {
   name: 'profile',
   title: "where a replica's CPU goes",

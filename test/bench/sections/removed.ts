@@ -8,7 +8,7 @@ import { Microsoft } from '../world/microsoft.ts';
 import { BenchRedis } from '../world/redis.ts';
 import type { Block, Section } from './section.ts';
 
-/** Fast enough that 10,000 calls are some 1,000 keepAlives a second. */
+/** Fast: 10,000 calls then need about 1,000 keepAlives per second. */
 const WHEEL = { intervalMs: 9_000, slots: SLOTS };
 const WARM_UP_MS = 12_000;
 
@@ -19,7 +19,10 @@ interface Side {
   readonly costs: Cost[];
 }
 
-/** Whether visits pay for calls that were removed: two replicas at the same time, one with many. */
+/**
+ * Do visits cost more if many calls were removed? Two replicas at the same time, one with many
+ * removed calls.
+ */
 export const REMOVED: Section = {
   name: 'removed',
   title: 'visits beside removed calls',

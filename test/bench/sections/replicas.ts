@@ -10,7 +10,7 @@ import { BenchRedis } from '../world/redis.ts';
 import { Turns } from '../world/turns.ts';
 import type { Section, Target } from './section.ts';
 
-/** Fast enough that a slot's width, for which a burst has to wait, is short. */
+/** Fast, because a burst has to wait for the width of a slot. */
 const WHEEL = { intervalMs: 5 * 60_000, slots: SLOTS };
 const ROUNDS = 3;
 const RENEWED = 'callkeeper_keepalives_total{outcome="renewed"}';
@@ -18,15 +18,15 @@ const RENEWED = 'callkeeper_keepalives_total{outcome="renewed"}';
 interface Result {
   readonly replicas: number;
   readonly perSecond: number;
-  /** Of a core, while the burst lasts. */
+  /** Share of a core, during the burst. */
   readonly redisShare: number;
-  /** CPU of all replicas together, µs a keepAlive. */
+  /** CPU of all replicas together, in µs per keepAlive. */
   readonly nodeUs: number;
-  /** Of all keepAlives, by replica. */
+  /** Share of all keepAlives, by replica. */
   readonly shares: readonly number[];
 }
 
-/** One Redis, more and more replicas, which the system places on the cores as it likes. */
+/** One Redis and a growing number of replicas. The system chooses their cores. */
 export const REPLICAS: Section = {
   name: 'replicas',
   title: 'one, two and four replicas',
@@ -112,7 +112,7 @@ async function measure(replicas: number, calls: number): Promise<Result> {
     }
     await sleep(SETTLE_MS);
     if (round >= 0) nodeUs.push(((await cpuUs()) - usedUs) / due);
-    // A burst is of calls that were renewed before the turn that it makes up for.
+    // A burst makes up for a missed turn, so its calls must have been renewed before that turn.
     await sleep(slotWidthMs(WHEEL) + 500);
   }
   const counts = (await renewed()).map((count, i) => (count || 0) - (before[i] || 0));

@@ -1,22 +1,20 @@
 import type { Table } from '../report/table.ts';
 
-/** How much is measured. */
 export interface Size {
-  /** Small and few, to see that all works; such figures are not kept. */
+  /** Small and few measurements, to test the bench; their results are not kept. */
   readonly quick: boolean;
-  /** With the million calls. */
+  /** Includes the million calls. */
   readonly full: boolean;
 }
 
-/** What was measured, for one block of the page. */
+/** The results for one block of the page. */
 export interface Block {
-  /** Between `<!-- bench:name -->` and `<!-- /bench:name -->`. */
+  /** The block is between `<!-- bench:name -->` and `<!-- /bench:name -->`. */
   readonly name: string;
   readonly tables: readonly Table[];
-  /** Paragraphs after the tables. */
   readonly notes?: readonly string[];
   readonly targets?: readonly Target[];
-  /** A picture beside the page: file name and SVG. */
+  /** `file` is written beside the page. */
   readonly plot?: { readonly file: string; readonly svg: string };
 }
 
@@ -24,11 +22,11 @@ export interface Target {
   readonly what: string;
   readonly wanted: number;
   readonly got: number;
-  /** Whether `wanted` is the most or the least that it may be. */
+  /** Whether `wanted` is the maximum or the minimum. */
   readonly is: 'most' | 'least';
 }
 
-/** One part of the benchmark, which can be asked for by its name. */
+/** A part of the benchmark that can be run by its name. */
 export interface Section {
   readonly name: string;
   readonly title: string;

@@ -13,10 +13,9 @@ import { TENANT } from './microsoft.ts';
 export const SLOTS = 256;
 export const REAL_INTERVAL_MS = 15 * 60_000;
 
-/** Written at once. */
 const BATCH = 10_000;
 
-/** What is known of a call after its first keepAlive. */
+/** The record of a call after its first keepAlive. */
 export function newRecord(now: number): CallRecord {
   const empty = emptyRecord(randomUUID());
   return {
@@ -37,12 +36,12 @@ export function newRecord(now: number): CallRecord {
   };
 }
 
-/** Puts calls into Redis as the product itself does; each is due at its slot's next turn. */
+/** Writes calls to Redis as the daemon does; each is due at its slot's next turn. */
 export function writeCalls(redisUrl: string, wheel: Wheel, count: number): Promise<void> {
   return writeRecords(redisUrl, wheel, count, () => newRecord(Date.now()));
 }
 
-/** Puts calls that were stopped lately into Redis, as the daemon writes them. */
+/** Writes calls to Redis that were stopped lately, as the daemon does. */
 export function writeRemoved(redisUrl: string, wheel: Wheel, count: number): Promise<void> {
   return writeRecords(redisUrl, wheel, count, () => {
     const now = Date.now();

@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { slotWidthMs, type Wheel } from '../../../src/calls/wheel.ts';
 import type { Microsoft } from './microsoft.ts';
 
-/** Longer than the watch takes to look for a turn that was missed. */
+/** Longer than the watch takes to notice a missed turn. */
 const CALM_MS = 60_000;
 
 /**
- * Waits until keepAlives come in their slots' turns only, for a while: turns that were missed
- * before a replica's start are made up for then. Resolves with how long that took, ms.
+ * Waits until keepAlives have come only in their slots' turns for a while. Before that, the replica
+ * makes up for the turns that were missed before it started. Resolves with how long that took, in
+ * ms.
  */
 export async function catchUp({ graph }: Microsoft, wheel: Wheel): Promise<number> {
   const startedAt = performance.now();

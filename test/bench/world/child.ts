@@ -10,14 +10,14 @@ const PROBE = fileURLToPath(new URL('../probe.ts', import.meta.url));
 
 export interface ChildOptions {
   readonly role: Role | null;
-  /** The whole environment but for PATH. */
+  /** The whole environment, except PATH. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly nodeArgs?: readonly string[];
   readonly onLine?: (line: string) => void;
 }
 
-/** A Node process of the bench, with the probe in it. It does not outlive the bench. */
+/** A Node process with the probe. It does not outlive the bench. */
 export class Child implements AsyncDisposable {
   readonly #process: ChildProcess;
   #output = '';
@@ -40,7 +40,7 @@ export class Child implements AsyncDisposable {
     }
   }
 
-  /** Where the process ends first, with what it said last. */
+  /** Rejects if the process ends first, with its last output. */
   async ask<T>(name: string, arg?: unknown): Promise<T> {
     try {
       return await ask<T>(this.#process, name, arg);
@@ -57,13 +57,13 @@ export class Child implements AsyncDisposable {
     return this.ask<LoopDelay>('loopDelay');
   }
 
-  /** Rejects, with what it said last, when the process ends. */
+  /** Rejects when the process ends, with its last output. */
   async ended(): Promise<never> {
     if (this.#process.exitCode === null) await once(this.#process, 'exit');
     throw new Error(`a process of the bench ended:\n${this.#output}`);
   }
 
-  /** Asked to end first, killed where that takes too long. */
+  /** Asks the process to end, and kills it if that takes too long. */
   async [Symbol.asyncDispose](): Promise<void> {
     const child = this.#process;
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
-/** What a process is in the bench. */
 export type Role = 'subject' | 'store' | 'graph' | 'driver';
 
 const CORES = availableParallelism();
 const CAN_PIN = CORES > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
-/** The one that is measured has a core to itself; the others share what is left. */
+/** The subject has a core to itself; the others share the rest. */
 const PLACES: Readonly<Record<Role, number>> = {
   subject: CORES - 1,
   store: CORES > 2 ? CORES - 2 : 0,
@@ -15,7 +14,7 @@ const PLACES: Readonly<Record<Role, number>> = {
   driver: 0,
 };
 
-/** The command that runs one on its core; as it is where processes cannot be pinned (`taskset`). */
+/** The command that runs a process on its core; unchanged if there is no `taskset`. */
 export function pinned(role: Role | null, command: readonly string[]): [string, string[]] {
   const [program = '', ...args] = command;
   if (!CAN_PIN || role === null) return [program, args];
@@ -26,7 +25,6 @@ export function pinThisProcess(role: Role): void {
   if (CAN_PIN) spawnSync('taskset', ['-cp', `${PLACES[role]}`, `${process.pid}`]);
 }
 
-/** In words, for the page. */
 export function describePlaces(): string {
   if (!CAN_PIN) return 'No process is pinned to a core.';
   const rest = (['store', 'graph', 'driver'] as const).map((role) => PLACES[role]);

@@ -12,11 +12,11 @@ export interface DaemonOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-/** The whole daemon (src/main.ts) as its users run it, but for the probe. */
+/** The whole daemon (src/main.ts) as its users run it, plus the probe. */
 export class Daemon implements AsyncDisposable {
   readonly child: Child;
   readonly url: string;
-  /** From the start of the process until it had read what Redis holds, ms. */
+  /** From the start of the process until the replica has read everything in Redis. */
   readonly startMs: number;
 
   private constructor(child: Child, url: string, startMs: number) {
@@ -25,7 +25,7 @@ export class Daemon implements AsyncDisposable {
     this.startMs = startMs;
   }
 
-  /** Resolves when it turns the wheel. */
+  /** Resolves when the replica takes turns of the wheel. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { microsoft, redisUrl, intervalMs, role = 'subject', env, nodeArgs = [] } = options;
     const startedAt = performance.now();
@@ -35,7 +35,7 @@ export class Daemon implements AsyncDisposable {
     const child = new Child(new URL('../../../src/main.ts', import.meta.url), {
       role,
       nodeArgs,
-      cwd: microsoft.directory, // where there is no .env
+      cwd: microsoft.directory, // without a .env
       env: {
         ...microsoft.env,
         PORT: '0',
@@ -46,7 +46,7 @@ export class Daemon implements AsyncDisposable {
         ...env,
       },
       onLine: (line) => {
-        if (isInStep) return; // from here on there may be a line a call, and reading costs as well
+        if (isInStep) return; // reading a line per call would cost CPU
         const told = parseLine(line);
         if (typeof told?.msg === 'string') lines.set(told.msg, told);
         isInStep = lines.has('listening') && lines.has('Redis serves');

@@ -4,7 +4,7 @@ import { DEFAULT_SECRET, Simulator } from '../../../src/simulator/simulator.ts';
 import { newDirectory, removeDirectory } from './remains.ts';
 import { StandIn } from './stand-in.ts';
 
-/** Graph, as its stand-in, and the simulated Entra that daemons get their one token from. */
+/** The stand-in for Graph, and the simulated Entra from which daemons get their token. */
 export class Microsoft implements AsyncDisposable {
   readonly graph: StandIn;
   readonly #entra: Simulator;
@@ -22,7 +22,7 @@ export class Microsoft implements AsyncDisposable {
     return new Microsoft(await StandIn.start(), entra);
   }
 
-  /** What a daemon has to be told to work against these two. */
+  /** The environment in which a daemon uses these two. */
   get env(): Record<string, string> {
     return {
       GRAPH_BASE_URL: this.graph.url,

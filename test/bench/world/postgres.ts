@@ -9,10 +9,10 @@ import { pinned } from './cores.ts';
 import { newDirectory, removeDirectory, watchOver } from './remains.ts';
 import type { Store } from './store.ts';
 
-/** Of /proc: so many ticks a second, on every Linux there is. */
+/** The unit of CPU times in /proc, on every Linux. */
 const TICKS_PER_S = 100;
 
-/** A PostgreSQL for one round: its defaults, on loopback, in a directory of its own. */
+/** A PostgreSQL for one round: with its defaults, on loopback, in its own directory. */
 export class BenchPostgres implements Store {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -49,7 +49,7 @@ export class BenchPostgres implements Store {
     return postgres;
   }
 
-  /** Of the postmaster, its children, and those of them that have ended. */
+  /** Of the postmaster and all its children, including those that have ended. */
   async cpuUs(): Promise<number> {
     const postmaster = this.#child.pid ?? 0;
     let ticks = 0;
@@ -100,14 +100,14 @@ export function postgresVersion(): string {
   return /[\d.]+/.exec(stdout ?? '')?.[0] ?? 'none';
 }
 
-/** PostgreSQL refuses to run as root: then as the user that its package has made. */
+/** PostgreSQL refuses to run as root, so root runs it as the user that its package creates. */
 function unprivileged(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   const id = (flag: string) => Number(spawnSync('id', [flag, 'postgres']).stdout.toString());
   return { uid: id('-u'), gid: id('-g') };
 }
 
-/** Debian keeps the programs of each major version off the PATH. */
+/** On Debian the programs of a major version are not on the PATH. */
 function programOf(name: string): string {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];

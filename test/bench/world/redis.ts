@@ -7,13 +7,13 @@ import { pinned } from './cores.ts';
 import { newDirectory, removeDirectory, watchOver } from './remains.ts';
 import type { Store } from './store.ts';
 
-/** What the product asks of a Redis: append-only file synced each second, no eviction. */
+/** The daemon's requirements: an append-only file that is synced every second, no eviction. */
 const CONF = fileURLToPath(new URL('../../../config/redis.conf', import.meta.url));
 
-/** A command is noted in Redis's slowlog from here on, µs. */
+/** Redis records slower commands in its slowlog, in µs. */
 export const SLOW_US = 5_000;
 
-/** A redis-server for one round, configured as the product's own. */
+/** A redis-server for one round, with config/redis.conf. */
 export class BenchRedis implements Store {
   readonly url: string;
   readonly client: Redis;
@@ -53,7 +53,7 @@ export class BenchRedis implements Store {
     return Number(/^used_memory:(\d+)/m.exec(info)?.[1]);
   }
 
-  /** The commands that held Redis up for longer than {@link SLOW_US}, as [name, ms], the longest first. */
+  /** The commands that took longer than {@link SLOW_US}, as [name, ms], slowest first. */
   async slowest(): Promise<[string, number][]> {
     const log = (await this.client.slowlog('GET', -1)) as [number, number, number, string[]][];
     const told = log.map(([, , us, [name = '']]): [string, number] => [name, us / 1_000]);

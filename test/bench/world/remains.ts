@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Waits for the end of its input, which comes with the end of the bench, however
- * that comes: then kills what still runs (`+ pid`, `- pid`) and removes the
- * directories (`d path`). PostgreSQL's processes write until they see that their
- * parent is gone.
+ * Waits for the end of its input, which comes when the bench ends, even by SIGKILL. Then it kills
+ * what still runs (`+ pid`, `- pid`) and removes the directories (`d path`). PostgreSQL's processes
+ * write until they notice that their parent is gone.
  */
 const GUARD = `
 pids=
@@ -27,7 +26,7 @@ rm -rf -- "$@"
 
 let guard: ChildProcess | null = null;
 
-/** A temporary directory; it does not outlive the bench. */
+/** A temporary directory that does not outlive the bench. */
 export function newDirectory(purpose: string): string {
   const directory = mkdtempSync(join(tmpdir(), `callkeeper-bench-${purpose}-`));
   tell(`d ${directory}`);
@@ -38,7 +37,7 @@ export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** Killed with the bench if it still runs then. */
+/** Kills the child when the bench ends, if it still runs. */
 export function watchOver(child: ChildProcess): void {
   const { pid } = child;
   if (pid === undefined) return; // it never began
@@ -52,7 +51,7 @@ function tell(line: string): void {
 }
 
 function startGuard(): ChildProcess {
-  // Detached: what is sent to our process group must not keep it from its work.
+  // Detached: a signal to our process group must not end it.
   const child = spawn('sh', ['-c', GUARD], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   child.unref();
   const stdin = child.stdin as typeof child.stdin & { unref?: () => void };

@@ -2,7 +2,7 @@ import type { Wheel } from '../../../src/calls/wheel.ts';
 import type { Spread } from '../measure/statistics.ts';
 import { Child } from './child.ts';
 
-/** The process that stands in Graph's place (graph.ts), as the bench sees it. */
+/** The stand-in for Graph (graph.ts), as the bench uses it. */
 export class StandIn implements AsyncDisposable {
   readonly #child: Child;
   readonly port: number;
@@ -17,12 +17,15 @@ export class StandIn implements AsyncDisposable {
     return new StandIn(child, await child.ask<number>('port'));
   }
 
-  /** As `GRAPH_BASE_URL` has it. */
+  /** For `GRAPH_BASE_URL`. */
   get url(): string {
     return `http://127.0.0.1:${this.port}/v1.0`;
   }
 
-  /** Counts from here on; with a wheel, how late each request is for its slot's turn as well. */
+  /**
+   * Starts counting again. With a wheel it also measures how late each request is for its slot's
+   * turn.
+   */
   reset(wheel: Wheel | null = null): Promise<void> {
     return this.#child.ask('reset', wheel);
   }
@@ -31,13 +34,16 @@ export class StandIn implements AsyncDisposable {
     return this.#child.ask('count');
   }
 
-  /** Rejects where so many requests do not come in time. */
+  /** Rejects if fewer requests come in time. */
   async reach(wanted: number, withinMs: number): Promise<void> {
     const count = await this.#child.ask<number>('reach', { wanted, withinMs });
     if (count < wanted) throw new Error(`${count} of ${wanted} keepAlives came in ${withinMs} ms`);
   }
 
-  /** Of the first so many requests: when the last came, and how late they were for an instant (epoch ms). */
+  /**
+   * When the last of the first `first` requests came, and how late all of them were for `at` (epoch
+   * ms).
+   */
   since(at: number, first: number): Promise<Spread & { lastAt: number }> {
     return this.#child.ask('since', { at, first });
   }

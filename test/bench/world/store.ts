@@ -1,9 +1,8 @@
-/** A database that a subject keeps its calls in. */
+/** The database in which a subject keeps its calls. */
 export interface Store extends AsyncDisposable {
-  /** As its clients want it. */
   readonly url: string;
-  /** CPU of all its processes since the start, µs. */
+  /** CPU of all its processes since the start, in µs. */
   cpuUs(): Promise<number>;
-  /** What its data takes: memory of Redis, disk of PostgreSQL. */
+  /** The size of its data: memory of Redis, disk of PostgreSQL. */
   bytes(): Promise<number>;
 }

@@ -6,9 +6,8 @@ import { QUEUE_PREFIX, slotKeys } from '../../../src/store/keys.ts';
 import type { BenchRedis } from './redis.ts';
 
 /**
- * Has all calls be due in one instant, on a wheel that is turned as slowly as the
- * real one: each slot is given one job for a turn that was missed, as the daemon
- * itself does where schedulers had stood still.
+ * Makes all calls due at one instant although the wheel turns as slowly as in production: each slot
+ * gets one job for a missed turn, as the daemon itself adds after schedulers stood still.
  */
 export class Turns implements AsyncDisposable {
   readonly #queue: Queue<VisitData>;
@@ -21,7 +20,7 @@ export class Turns implements AsyncDisposable {
     this.#sizes = sizes;
   }
 
-  /** Of the calls that are in Redis now. Resolves when they are old enough for a first `fire`. */
+  /** For the calls that are in Redis now. Resolves when they are old enough for a first `fire`. */
   static async open({ client }: BenchRedis, wheel: Wheel): Promise<Turns> {
     const sizes = await Promise.all(
       Array.from({ length: wheel.slots }, (_, slot) =>
@@ -34,12 +33,12 @@ export class Turns implements AsyncDisposable {
   }
 
   /**
-   * Tells how many calls are due: less than all where some are just being kept alive
-   * anyhow. Not before a slot's width has passed since they were kept alive last.
+   * Resolves with how many calls are due: fewer than all if some are being renewed just then. Wait
+   * at least a slot's width after the last renewals.
    */
   async fire(): Promise<number> {
     const now = Date.now();
-    // So long ago that the visits are not spread over the slot's width any more.
+    // So long ago that the visits are no longer spread over the slot's width.
     const turnAt = now - Math.ceil(slotWidthMs(this.#wheel));
     await this.#queue.addBulk(
       this.#sizes.map((_, slot) => ({ name: 'turn', data: { slot, turnAt } })),
