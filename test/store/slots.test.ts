@@ -76,7 +76,7 @@ describe('a slot', () => {
     expect(lost).toEqual([]);
   });
 
-  test('is read from memory while its keys of slots in Redis have a foreign type: not synced', async () => {
+  test('is read from memory while its keys in Redis are not ours', async () => {
     const { local, ids } = await someSlots();
     local.merge(tracked(ONE));
     await server.client.set(keys.tracked, 'no hash');
