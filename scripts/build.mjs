@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
 tsc('-p', 'tsconfig.build.json');
-// The client again, with types and for older versions of Node.
+// The client again, with types, for older versions of Node.
 tsc('-p', 'tsconfig.client.json');
 nameJavaScript(new URL('../dist/client/', import.meta.url));
 

@@ -88,7 +88,7 @@ function checkApp() {
   }
 }
 
-/** The value of a literal; the source text of an expression. */
+/** For a literal its value, for an expression its source text. */
 function literal(node) {
   switch (node.type) {
     case 'object':

@@ -1,5 +1,6 @@
-// Holds docker-compose.yml against the table of variables: compose passes all of .env on, and the
-// table says what compose sets. .env.example is made from the table: see configuration.mjs.
+// Checks docker-compose.yml against the table of variables: compose passes on all of .env, and the
+// table says which variables compose sets itself. configuration.mjs makes .env.example from the
+// table.
 import { parse } from 'yaml';
 import { VARIABLES } from '../src/config/table.ts';
 import { read } from './facts.mjs';
@@ -22,7 +23,7 @@ for (const [, name] of text.matchAll(/\$\{([A-Z_]+)/g)) {
   if (!VARIABLES.has(name))
     faults.push(`docker-compose.yml: ${name} is not in src/config/table.ts`);
 }
-// What else is always needed depends on the rest of .env: the daemon says so itself.
+// The daemon checks the variables whose need depends on the rest of .env.
 for (const [, name] of text.matchAll(/\$\{([A-Z_]+):\?/g)) {
   if (name !== 'REDIS_PASSWORD') faults.push(`docker-compose.yml: demands ${name}`);
 }
@@ -32,7 +33,7 @@ if (faults.length > 0) {
   process.exitCode = 1;
 }
 
-/** A value in `environment` hides the one in .env, so .env.example has to say that it does. */
+/** A value in `environment` overrides .env, so .env.example has to say so. */
 function checkSet(service, name, value) {
   const isDefault = value.startsWith(`\${${name}-`) || value.startsWith(`\${${name}:-`);
   if (!VARIABLES.has(name)) {

@@ -1,5 +1,5 @@
-// Holds the docs against the code: each route, problem and metric has its row, each link
-// leads somewhere, and the README stays short.
+// Checks the docs against the code: each route, problem and metric has its row, each link leads
+// somewhere, and the README stays short.
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,7 +52,7 @@ function routeFaults(page) {
     .map((route) => `${page}: no route ${route}`);
 }
 
-/** docs/metrics.md has them all: see metrics-page.mjs. */
+/** metrics-page.mjs checks docs/metrics.md; this checks the other pages. */
 function metricFaults() {
   const metrics = readMetrics();
   // Not CHANGELOG.md, which also names metrics of the past.
@@ -63,7 +63,7 @@ function metricFaults() {
   });
 }
 
-/** Links to files of the repository, and to headings. */
+/** To files of the repository, and to headings. */
 function linkFaults(page) {
   return [...withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target]) => {
     if (/^[a-z]+:/.test(target)) return [];

@@ -69,7 +69,7 @@ function faultOfExpression(licence) {
   }
 }
 
-/** Ignores what an exception allows beyond its licence. */
+/** Ignores the `WITH` exceptions of SPDX, which only permit more. */
 function isAllowed({ license, plus, conjunction, left, right }) {
   if (license) return !plus && ALLOWED.has(license);
   if (conjunction === 'or') return isAllowed(left) || isAllowed(right);

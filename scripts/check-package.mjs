@@ -1,5 +1,5 @@
-// Whether what the package.json of each package promises, with publint, is what its tarball would
-// hold, and whether the client depends on nothing.
+// Checks with publint that each tarball would contain what its package.json promises, and that the
+// client depends on nothing.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { clientFaults, writeClientPackage } from './client-package.mjs';
 
 const pkgDir = fileURLToPath(new URL('..', import.meta.url));
 
-// publint looks at dist/ as it stands.
+// publint checks dist/ as it is.
 const built = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: pkgDir, stdio: 'inherit' });
 if (built.status !== 0) process.exit(built.status ?? 1);
 const client = mkdtempSync(join(tmpdir(), 'callkeeper-client-'));

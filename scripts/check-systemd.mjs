@@ -38,8 +38,7 @@ const file = join(directory, 'callkeeper.service');
 writeFileSync(file, unit.replace('/usr/bin/node', process.execPath));
 const verified = analyze('verify', file);
 if (verified) {
-  // It also exits with 0 if it ignores something unknown, and it reports other units of the
-  // machine.
+  // Its exit code is 0 even if it ignores something unknown, and it reports other units too.
   const told = verified.stderr.split('\n').filter((line) => line.includes('callkeeper.service'));
   if (verified.status !== 0 || told.length > 0) faults.push(told.join('\n') || verified.stderr);
   const rated = analyze('security', '--offline=true', `--threshold=${MOST_EXPOSED * 10}`, file);
@@ -55,7 +54,7 @@ if (faults.length > 0) {
   process.exitCode = SKIPPED;
 }
 
-/** null if there is none. */
+/** null without systemd-analyze. */
 function analyze(...args) {
   const result = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
   if (result.error?.code === 'ENOENT') return null;

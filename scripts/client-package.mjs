@@ -1,4 +1,4 @@
-// The Node client as a package of its own: of dist/client, with a package.json that is made here.
+// Makes the package of the Node client: dist/client and a package.json.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -6,7 +6,7 @@ const ROOT = new URL('../', import.meta.url);
 /** `AbortSignal.any` came with this version. */
 const OLDEST_NODE = '20.3';
 
-/** Writes the package to this folder, whose old content goes. Needs dist/client. */
+/** Replaces the content of the folder. Needs dist/client. */
 export function writeClientPackage(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -16,7 +16,7 @@ export function writeClientPackage(folder) {
   writeFileSync(`${folder}/package.json`, `${JSON.stringify(manifest(), null, 2)}\n`);
 }
 
-/** What is wrong with the package in this folder: it may depend on nothing but Node. */
+/** The faults of the package: it may depend on nothing but Node. */
 export function clientFaults(folder) {
   const { dependencies = {}, peerDependencies = {} } = JSON.parse(
     readFileSync(`${folder}/package.json`, 'utf8'),
@@ -58,7 +58,7 @@ function manifest() {
   };
 }
 
-/** The pages that links lead to are not in the package. */
+/** The package does not contain the pages that links lead to. */
 function withoutLinks(page) {
   return page.replaceAll(/\[([^\]]+)\]\((?!#|https?:)[^)]+\)/g, '$1');
 }

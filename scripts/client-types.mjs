@@ -97,7 +97,7 @@ function object({ properties = {}, required = [], additionalProperties }, indent
   if (names.length === 0) return `Readonly<Record<string, ${rest}>>`;
   const lines = names.map((name) => {
     const mark = required.includes(name) ? '' : '?';
-    // So that a caller may pass undefined.
+    // A caller may pass undefined.
     const orNone = mark === '?' ? ' | undefined' : '';
     const key = /^[A-Za-z_]\w*$/.test(name) ? name : `'${name}'`;
     const text = comment(properties[name], inner);
@@ -107,7 +107,7 @@ function object({ properties = {}, required = [], additionalProperties }, indent
   return `{\n${lines.join('\n')}\n${indent}}`;
 }
 
-/** A union, which is on one line here, binds less than `[]`. */
+/** A union needs brackets before `[]`. */
 function bracketed(text) {
   return /^[^{]* \| /.test(text) ? `(${text})` : text;
 }

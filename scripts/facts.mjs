@@ -32,7 +32,7 @@ export function readMetrics() {
   return new Set(Object.keys(METRICS));
 }
 
-/** The text of a file of the repository. */
+/** @param file a path in the repository */
 export function read(file) {
   return readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
 }

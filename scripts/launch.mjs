@@ -6,15 +6,15 @@ import { launching } from './platform.mjs';
 
 const { ownGroup, stopBy } = launching(process.platform);
 
-/** npm's shell. Noted now: it may be gone when the program starts. */
+/** npm's shell, saved now because it may be gone when the program starts. */
 const PARENT = process.ppid;
 
-/** Signals of the terminal, npm and others. A closed terminal asks for an end too. */
+/** The signal that the program gets for each signal. A closed terminal asks for an end too. */
 const PASSED_ON = { SIGINT: 'SIGINT', SIGTERM: 'SIGTERM', SIGHUP: 'SIGTERM' };
 
 /**
- * Ctrl-C reaches this process twice, from the terminal and from npm, and a program takes a second
- * signal for "at once". Within this time they count as one.
+ * Within this time two signals count as one: Ctrl-C comes both from the terminal and from npm, and
+ * a program ends at once at a second signal.
  */
 const SAME_SIGNAL_MS = 500;
 
@@ -65,9 +65,9 @@ function passSignals(child) {
 }
 
 /**
- * npm passes SIGTERM only to its shell, and ends with it: dash, Debian's `sh`, ends at SIGTERM
- * without a signal to its child. This ends the program anyway, even if npm is killed. (A script
- * that begins with `exec` would leave no shell in between, but cmd.exe has no `exec`.)
+ * npm passes SIGTERM only to its shell. dash, Debian's `sh`, then ends without a signal to its
+ * child, and npm with it. This ends the program nevertheless, even if npm is killed. (A script that
+ * begins with `exec` would leave no shell in between, but cmd.exe has no `exec`.)
  */
 function watchParent(onGone) {
   const watch = setInterval(() => {

@@ -1,5 +1,6 @@
-// What the scripts do differently on Windows, as functions of the platform, so that a test can ask for
-// each. (The daemon's part is in src/platform/processes.ts: it is packed, and these files are not.)
+// What the scripts do differently on Windows, as functions of the platform, so that a test can call
+// each. (src/platform/processes.ts has the daemon's part: it is in the package, and these files are
+// not.)
 import { basename, dirname, join } from 'node:path';
 
 /** @param {NodeJS.Platform} platform */
@@ -33,8 +34,7 @@ export function npmCommand({ npmPath, node, platform }) {
 }
 
 /**
- * The tools that a program needs here. Windows has none of them, but the demo can do without: it
- * takes REDIS_URL there.
+ * Windows has none of the tools, but the demo works there with REDIS_URL.
  *
  * @param {readonly string[]} tools
  */
@@ -42,7 +42,7 @@ export function toolsFor(program, tools, platform) {
   return isWindows(platform) && program === 'demo' ? [] : tools;
 }
 
-/** Why a tool cannot be installed on this platform; null if it can be tried. */
+/** The reason; null if an installation can be tried. */
 export function cannotInstall(tool, platform) {
   return isWindows(platform)
     ? `There is no ${tool} for Windows. Run this in WSL 2 (docs/windows.md).`

@@ -20,7 +20,7 @@ fail() {
 # replicas [--all]: without --all, only those that run
 replicas() { docker compose ps --quiet "$@" callkeeper | sort; }
 
-# Those that exist and are not old, also if they were created and never started.
+# Not old, including those that were created and never started.
 new_replicas() { comm -13 <(printf '%s\n' "$old") <(replicas --all); }
 
 # all_ready CONTAINER...

@@ -1,6 +1,6 @@
-// `npm run …`: does the set-up that a program needs, then runs it under Node 24. A service manager
-// that wants the program's exit code runs this file itself, as npm may end before the program does:
-// see `watchParent` in launch.mjs.
+// `npm run …`: installs what a program needs, then runs it under Node 24. A service manager that
+// needs the program's exit code should run this file itself, because npm may end before the
+// program: see `watchParent` in launch.mjs.
 import { delimiter } from 'node:path';
 import { launch } from './launch.mjs';
 import { toolsFor } from './platform.mjs';

@@ -12,7 +12,7 @@ export const BIN = join(ROOT, 'node_modules', '.bin');
 /** The oldest Node that strips types without a flag or warning. */
 const OLDEST_NODE = readPackage().engines.node.replace('>=', '');
 
-/** Hides npm's warnings that packages need a newer Node: they get it. */
+/** Hides npm's warnings about packages that need a newer Node: findNode provides it. */
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 
 /** Something cannot be installed; the message says what to do. */
@@ -141,7 +141,6 @@ function readLock(file) {
   }
 }
 
-/** The npm that runs this script, or the one on the PATH. */
 export function npmCommand() {
   const { npm_execpath: npmPath = '' } = process.env;
   return npmCommandOn({ npmPath, node: process.execPath, platform: process.platform });
@@ -163,7 +162,7 @@ function isOnPath(program) {
   });
 }
 
-/** The prefix that runs a command as root; null if that is not possible. */
+/** The prefix of a command to run it as root; null if that is not possible. */
 function asRoot() {
   if (process.getuid?.() === 0) return [];
   if (!isOnPath('sudo')) return null;

@@ -5,8 +5,8 @@ import { join, relative, resolve } from 'node:path';
 import { ROOT } from './set-up.mjs';
 
 /**
- * Project → its tests, as directories and files below test/. `parts` has every test that no other
- * project has. `what` describes them in the last lines of `npm test`.
+ * Project → its tests, as directories and files below test/; `parts` has all tests of no other
+ * project. The last lines of `npm test` show `what`.
  */
 export const PROJECTS = {
   parts: { in: [], script: 'test', tools: ['redis-server'] },
@@ -92,7 +92,7 @@ export function projectOf(file) {
 }
 
 /**
- * What to run for `npm run <script> -- <args>`: the named files, from any project, or else the
+ * What `npm run <script> -- <args>` runs: the named files, whatever their project, or else the
  * script's projects.
  */
 export function testProgram(script, args) {

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * A port of loopback that nobody listens on now. It is below those that Linux takes for the near
- * end of connections (32,768 and up, by ip(7)): none of these can take it before a server does,
- * or while one is being started again.
+ * A free port of loopback. It is below those that Linux uses for outgoing connections (32,768 and
+ * up, by ip(7)), so none of these can take it before the server does, or while the server restarts.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs';
 
-/** Of a process, as proc(5)'s `stat` has it. */
+/** The `stat` of a process, as in proc(5). */
 export interface ProcStat {
   /** `R` running, `S` asleep, `T` stopped, `Z` dead and not waited for, and others. */
   readonly state: string;
   readonly parent: number;
   readonly group: number;
-  /** Of CPU, user's and system's; 100 a second. */
+  /** User and system time; 100 ticks are a second. */
   readonly ticks: number;
-  /** Of those of its children that have ended and been waited for. */
+  /** Of its children that have ended and been waited for. */
   readonly endedChildrenTicks: number;
 }
 
-/** Null where there is none any more. */
+/** null if the process is gone. */
 export function procStat(pid: number | string): ProcStat | null {
   let text: string;
   try {
@@ -20,7 +20,8 @@ export function procStat(pid: number | string): ProcStat | null {
   } catch {
     return null;
   }
-  // After the name, which may hold anything: state, parent, group, …, utime 12th, stime, cutime, cstime.
+  // After the name, which may contain anything: state, parent, group, …; 12th utime, then stime,
+  // cutime, cstime.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const ticks = (from: number) => Number(fields[from]) + Number(fields[from + 1]);
   return {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** As much of Grafana's own format as is looked at here. */
+/** The part of Grafana's format that the tests read. */
 export interface Panel {
   readonly id: number;
   readonly type: string;
@@ -29,7 +29,7 @@ export const dashboard = JSON.parse(
   readFileSync(new URL('../../config/grafana/callkeeper.json', import.meta.url), 'utf8'),
 ) as Dashboard;
 
-/** Every query of the dashboard with its variables filled in, by its panel's title. */
+/** Every query of the dashboard with its variables filled in, and its panel's title. */
 export function queries(): { title: string; expr: string }[] {
   const ofPanels = dashboard.panels.flatMap(({ title, targets = [] }) =>
     targets.map(({ expr }) => ({ title, expr: filledIn(expr) })),

@@ -1,20 +1,20 @@
 import type { Series } from './promtool.ts';
 
-/** So many minutes has each series; the trouble is between two of them. */
+/** Minutes of each series; the trouble begins and ends within them. */
 const LENGTH = 150;
 export const TROUBLE = { first: 20, last: 60 };
 
-/** What a series does, minute by minute; null: it is not there. */
+/** The values of a series by minute; null: it is absent. */
 export interface Course {
   readonly values: readonly (number | null)[];
 }
 
-/** A gauge: as ever, but for the trouble. */
+/** A gauge that differs only during the trouble. */
 export function gauge(normal: number, inTrouble: number | null = normal): Course {
   return { values: each((minute) => (isTrouble(minute) ? inTrouble : normal)) };
 }
 
-/** A counter, by what it grows in a minute. */
+/** A counter, by its growth per minute. */
 export function counter(normal: number, inTrouble = normal): Course {
   let total = 0;
   return {
@@ -25,18 +25,18 @@ export function counter(normal: number, inTrouble = normal): Course {
   };
 }
 
-/** A counter that grows once, as the trouble begins. */
+/** A counter that grows once, when the trouble begins. */
 export function once(by: number): Course {
   return { values: each((minute) => (minute < TROUBLE.first ? 0 : by)) };
 }
 
-/** A start time that is another every so many minutes, while there is trouble. */
+/** A start time that changes every so often during the trouble. */
 export function restarts(everyMinutes: number): Course {
   const at = (minute: number) => Math.floor(Math.min(minute, TROUBLE.last) / everyMinutes);
   return { values: each((minute) => (minute < TROUBLE.first ? 0 : 1_000 + at(minute))) };
 }
 
-/** Buckets of a histogram, of 20 observations a minute of which all take so long. */
+/** Buckets of a histogram with 20 observations a minute, all of the same duration. */
 export function histogram(name: string, normal: number, inTrouble = normal): Courses {
   const bounds = [0.5, 1, 5, 10, 30, 60, 300, 900, Number.POSITIVE_INFINITY];
   return Object.fromEntries(
@@ -48,10 +48,10 @@ export function histogram(name: string, normal: number, inTrouble = normal): Cou
   );
 }
 
-/** By the series' name, with its labels but for `job` and `instance`. */
+/** By the name of the series and its labels, without `job` and `instance`. */
 export type Courses = Readonly<Record<string, Course>>;
 
-/** All that the rules look at, of a replica that is well, at 15 and 45 minutes. */
+/** All series that the rules use, of a healthy replica at 15 and 45 minutes. */
 const HEALTHY: Courses = {
   up: gauge(1),
   'callkeeper_build_info{version="1.2.3"}': gauge(1),
@@ -102,7 +102,9 @@ const HEALTHY: Courses = {
   'callkeeper_webhook_deliveries_total{outcome="refused"}': counter(0),
 };
 
-/** Two replicas, `a` and `b`, of a job; what each does otherwise, the scraping included. */
+/**
+ * Two replicas of a job, `a` and `b`, with their deviations from a healthy one, scraping included.
+ */
 export function replicas(a: Courses, b: Courses = {}, job = 'callkeeper'): Series {
   const all = new Map<string, readonly (number | null)[]>();
   for (const [instance, courses] of Object.entries({ a, b })) {
@@ -113,7 +115,7 @@ export function replicas(a: Courses, b: Courses = {}, job = 'callkeeper'): Serie
   return all;
 }
 
-/** Nothing of a replica is there while the trouble lasts. */
+/** The replica has no series during the trouble. */
 export function gone(): Courses {
   return Object.fromEntries(
     Object.entries(HEALTHY).map(([name, { values }]) => [

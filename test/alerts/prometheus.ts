@@ -9,13 +9,13 @@ import { freePort } from '../free-port.ts';
 import { reap } from '../redis/reaper.ts';
 import { ALERTS } from './promtool.ts';
 
-/** A real Prometheus on loopback, with config/alerts.yml in a hurry, as it says below. */
+/** A real Prometheus on loopback with config/alerts.yml, see {@link hurried}. */
 export class Prometheus {
   readonly #directory = mkdtempSync(join(tmpdir(), 'callkeeper-prometheus-'));
   #url = '';
   #child: ChildProcess | null = null;
 
-  /** @param target host:port of a replica's metrics, looked at twice a second */
+  /** @param target host:port of a replica's metrics, scraped twice a second */
   async start(target: string): Promise<void> {
     const port = await freePort();
     const config = join(this.#directory, 'prometheus.yml');
@@ -40,7 +40,7 @@ export class Prometheus {
     await this.#ready(this.#child);
   }
 
-  /** The names of the alerts that fire now, in order; each once. */
+  /** The names of the firing alerts, sorted, each once. */
   async firing(): Promise<string[]> {
     const { data } = await this.#ask('/api/v1/alerts');
     const { alerts } = data as { alerts: { state: string; labels: { alertname: string } }[] };
@@ -50,7 +50,7 @@ export class Prometheus {
     return [...new Set(names)].sort();
   }
 
-  /** How many series it answers with; rejects where it does not understand. */
+  /** How many series the query returns; rejects if it is not valid. */
   async count(expr: string): Promise<number> {
     const { data } = await this.#ask(`/api/v1/query?query=${encodeURIComponent(expr)}`);
     return (data as { result: unknown[] }).result.length;
@@ -91,7 +91,7 @@ export class Prometheus {
   }
 }
 
-/** The same rules, to the letter; but none waits (`for`) longer than a second. */
+/** The same rules, except that none waits (`for`) longer than a second. */
 function hurried(rules: string): string {
   const document = parse(rules) as { groups: { rules: { for?: string }[] }[] };
   for (const rule of document.groups.flatMap((group) => group.rules)) {

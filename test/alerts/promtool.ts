@@ -9,10 +9,10 @@ import { stringify } from 'yaml';
 export const ALERTS = fileURLToPath(new URL('../../config/alerts.yml', import.meta.url));
 const run = promisify(execFile);
 
-/** A series as the exposition names it, with its value of each minute; null: there is none. */
+/** By the series as the exposition format names it: its value for each minute; null: none. */
 export type Series = ReadonlyMap<string, readonly (number | null)[]>;
 
-/** Rejects with what promtool says where it does not end with 0. */
+/** Rejects with promtool's output unless it exits with 0. */
 export async function promtool(...args: string[]): Promise<string> {
   const { stdout } = await run('promtool', args).catch((error) => {
     throw new Error(
@@ -23,8 +23,8 @@ export async function promtool(...args: string[]): Promise<string> {
 }
 
 /**
- * Rejects unless exactly these alerts of config/alerts.yml fire at each of the minutes: named by
- * `alertname`, or by the labels of `by`, such as `alertname="A", job="b"`.
+ * Rejects unless exactly these alerts of config/alerts.yml fire at each of the minutes. They are
+ * named by `alertname`, or by the labels in `by`, such as `alertname="A", job="b"`.
  */
 export async function expectFiring(
   series: Series,

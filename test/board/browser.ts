@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 
-/** Nothing of it asks the network for anything by itself. */
+/** Chromium sends no requests of its own. */
 const ARGUMENTS = [
   '--headless',
   '--no-sandbox',
@@ -15,14 +15,14 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** How long the page may take to show what is so; it asks every two seconds. */
+/** The limit for a change to show on the page, which asks every two seconds. */
 export const SOON = { timeout: 60_000 };
 
 export function launch(): Promise<Browser> {
   return chromium.launch({ executablePath: findChromium(), args: ARGUMENTS });
 }
 
-/** For a test file: a Chromium that runs before its tests and ends after them. */
+/** For a test file: a Chromium that runs during its tests. */
 export function browserForFile() {
   let browser: Browser;
   beforeAll(async () => {
@@ -30,7 +30,7 @@ export function browserForFile() {
   }, 120_000);
   afterAll(() => browser.close(), 60_000);
   return {
-    /** A tab of its own, with the board open; when the test is over nothing may have gone wrong in it. */
+    /** Opens the board in a new tab. The test fails if anything went wrong in it. */
     open: async (url: string, options: BrowserContextOptions = {}): Promise<Page> => {
       const context = await browser.newContext(options);
       context.setDefaultTimeout(SOON.timeout);
@@ -46,14 +46,15 @@ export function browserForFile() {
   };
 }
 
-/** What goes wrong in a page, and what it asks of others than whom it came from. */
+/** The errors of a page, and its requests to other servers than its own. */
 function complaints(page: Page, url: string): string[] {
   const wrong: string[] = [];
   const { origin } = new URL(url);
   page.on('pageerror', (error) => wrong.push(`error: ${error.message}`));
   page.on('console', (message) => {
     if (!['error', 'warning'].includes(message.type())) return;
-    // Chromium's word for an answer of 4xx and 5xx, or none: some tests bring these about.
+    // Chromium reports answers 4xx and 5xx, and failed connections, like this; some tests cause
+    // them.
     if (!message.text().startsWith('Failed to load resource')) wrong.push(message.text());
   });
   page.on('request', (request) => {
@@ -63,7 +64,7 @@ function complaints(page: Page, url: string): string[] {
   return wrong;
 }
 
-/** Playwright's own name for it is only that of a package that is not installed here. */
+/** Playwright itself only finds a Chromium of a package that is not installed here. */
 function findChromium(): string {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
   for (const directory of (process.env.PATH ?? '').split(delimiter)) {

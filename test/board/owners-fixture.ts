@@ -5,10 +5,10 @@ import { World } from '../process/world.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { SOON } from './browser.ts';
 
-/** The shortest lease that is allowed. */
+/** The shortest that is allowed. */
 const LEASE_S = 10;
 
-/** For a test file: a replica whose owners are dropped after each test. */
+/** For a test file: a replica; its owners are dropped after each test. */
 export function replicaWithOwners() {
   const redis = redisForFile();
   const world = new World({ deadlineMs: 60_000 });
@@ -25,7 +25,7 @@ export function replicaWithOwners() {
     for (const { owner } of body.owners) await drop(owner);
   });
 
-  /** Tracks one call for each of the names. */
+  /** Tracks one call for each name. */
   async function track(...owners: string[]): Promise<string[]> {
     const calls = owners.map((owner) => ({ id: world.simulator.createCall(), owner }));
     await replica.request('POST', '/calls/track', { calls });

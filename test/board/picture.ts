@@ -6,9 +6,9 @@ import { launch } from './browser.ts';
 
 const FILE = new URL('../../docs/board.png', import.meta.url);
 const CALLS = 5_032;
-/** The API takes so many at once. */
+/** The limit of the API. */
 const BATCH = 500;
-/** They began so long ago that they are lost within a minute, because Graph refuses them. */
+/** They began so long ago that they are lost within a minute. */
 const LOST = 12;
 const STARTED_AGO_MS = 44 * 60_000;
 const OUTAGE_MS = 75_000;

@@ -6,16 +6,16 @@ import type { SharedRegistry, Write } from '../../src/store/shared-registry.ts';
 
 type Operation = 'read' | 'find' | 'write';
 
-/** Redis as the registry sees it, in a Map, with places to let things go wrong in. */
+/** The shared registry in a Map, with hooks for faults. */
 export class FakeRedis implements SharedRegistry {
   texts = new Map<string, string>();
   /** What was published, oldest first. */
   readonly published: { type: string; name: string; id: string }[] = [];
   readonly #wheel: Wheel;
   isAway = false;
-  /** Runs before each operation; what it throws the operation rejects with. */
+  /** Runs before each operation, which rejects if it throws. */
   before: (op: Operation) => void | Promise<void> = () => undefined;
-  /** Runs after each write: what it throws hides that the write was made. */
+  /** Runs after each write; if it throws, the caller does not learn that the write succeeded. */
   afterWrite: () => void | Promise<void> = () => undefined;
 
   constructor(wheel: Wheel) {

@@ -57,7 +57,7 @@ export function aRemovedCall(over: Partial<RemovedCall> = {}): RemovedCall {
   return { ...aCall(), state: 'ended', removedAt: NOW, reason: null, resultInfo: null, ...over };
 }
 
-/** The record of a call: what `callOf` reads as that call. */
+/** The record that `callOf` reads as this call. */
 export function recordOf(call: Call | RemovedCall): CallRecord {
   const { id, generation, app, tenantId, tenantIsDefault, trackedAt } = call;
   const { startedAt, trackUntil, labels, webhookUrl, owner, renewedAt, consecutiveFailures } = call;
@@ -130,7 +130,7 @@ export const failed = (sentAt: number | null): Outcome => ({
   error: anError(),
 });
 
-/** The first ids that stand in a slot. */
+/** The first ids of a slot. */
 export function idsIn(slot: number, count: number, wheel: Wheel = WHEEL): string[] {
   const ids: string[] = [];
   for (let i = 0; ids.length < count; i++) {
@@ -140,20 +140,20 @@ export function idsIn(slot: number, count: number, wheel: Wheel = WHEEL): string
   return ids;
 }
 
-/** The nth of them. */
+/** The nth id of a slot. */
 export function idIn(slot: number, nth = 0, wheel: Wheel = WHEEL): string {
   return idsIn(slot, nth + 1, wheel)[nth] ?? '';
 }
 
 export const NEVER = new AbortController().signal;
 
-/** Time that passes only when the test says so. */
+/** A clock that the test moves. */
 export class FakeClock implements SettledClock {
   /** How far `now` is ahead of the settled clock. */
   unsettledMs = 0;
   #now: number;
   readonly #sleepers = new Set<{ at: number; wake: () => void }>();
-  /** How long each sleep was to be. */
+  /** The duration of each sleep. */
   readonly slept: number[] = [];
 
   constructor(now = NOW) {
@@ -191,7 +191,7 @@ export class FakeClock implements SettledClock {
     for (const sleeper of this.#sleepers) sleeper.at += ms;
   }
 
-  /** Wakes whoever sleeps until then, each in its time. */
+  /** Wakes each sleeper at its time. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
     for (;;) {
@@ -204,7 +204,7 @@ export class FakeClock implements SettledClock {
     await idle();
   }
 
-  /** Lets time pass, from one sleeper to the next, until the promise has settled. */
+  /** Lets time pass, from sleeper to sleeper, until the promise has settled. */
   async through<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
     const settle = () => {
@@ -230,12 +230,12 @@ export class FakeClock implements SettledClock {
   }
 }
 
-/** Lets all that is ready run. */
+/** Lets everything run that is ready. */
 export async function idle(): Promise<void> {
   for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Answers as the test says, and writes down what it was asked. */
+/** Answers as the test says, and records the requests. */
 export class FakeGraph implements KeepAliveSender {
   readonly sent: { id: string; at: number; call: Call }[] = [];
   mostInFlight = 0;
@@ -251,7 +251,7 @@ export class FakeGraph implements KeepAliveSender {
     return this.sent.map(({ id }) => id);
   }
 
-  /** Which calls have their token at hand; what becomes of those that have not. */
+  /** Which calls have their token; the others wait for it. */
   hasToken: (call: Call) => boolean = () => true;
   token: (call: Call, leftMs: number) => Promise<Outcome | null> = () => Promise.resolve(null);
 
@@ -275,7 +275,7 @@ export class FakeGraph implements KeepAliveSender {
   }
 }
 
-/** Writes down what it is told. */
+/** Records what it observes. */
 export class Told implements Observer {
   readonly trackings: { id: string; isNew: boolean }[] = [];
   readonly attempts: { id: string; kind: Outcome['kind'] }[] = [];
@@ -314,7 +314,6 @@ export class Told implements Observer {
   }
 }
 
-/** What a test may have otherwise. */
 export interface WorldOptions {
   wheel?: Wheel;
   clock?: FakeClock;
@@ -324,7 +323,7 @@ export interface WorldOptions {
   redis?: FakeRedis;
 }
 
-/** A registry over a Redis in memory; `put` and `get` are for the test to write and read there. */
+/** A registry over a fake Redis; the test reads and writes there with `get` and `put`. */
 export function aRegistry(over: WorldOptions = {}) {
   const { wheel = WHEEL, clock = new FakeClock(), told = new Told() } = over;
   const redis = over.redis ?? new FakeRedis(wheel);
@@ -358,7 +357,7 @@ export function aRegistry(over: WorldOptions = {}) {
     rememberMs: 2 * DEADLINE_MS,
     settledNow: () => clock.settledNow(),
   });
-  /** Puts calls into Redis, and into the local registry as the feed of events does. */
+  /** Writes calls to Redis, and to the local registry as the event feed does. */
   const put = (...calls: (Call | RemovedCall)[]) => {
     for (const call of calls) {
       redis.texts.set(call.id, encodeRecord(recordOf(call)));
@@ -369,9 +368,9 @@ export function aRegistry(over: WorldOptions = {}) {
     const text = redis.texts.get(id);
     return text === undefined ? emptyRecord(id) : decodeRecord(id, text);
   };
-  /** The tracked call that stands in Redis. */
+  /** The call in Redis, if it is tracked. */
   const get = (id: string) => trackedCallOf(inRedis(id));
-  /** The call that stands in Redis, if it was removed. */
+  /** The call in Redis, if it was removed. */
   const removed = (id: string) => {
     const call = callOf(inRedis(id));
     return call && isRemoved(call) ? call : null;
@@ -379,7 +378,7 @@ export function aRegistry(over: WorldOptions = {}) {
   return { wheel, clock, told, redis, local, registry, slots, unreadable, put, get, removed };
 }
 
-/** A keeper and a visitor of a registry over a Redis in memory, and all around them. */
+/** A keeper and a visitor over a fake Redis, and everything they need. */
 export function aWorld(over: WorldOptions = {}) {
   const world = aRegistry(over);
   const { wheel, clock, told, registry, slots } = world;
@@ -404,7 +403,7 @@ export function aWorld(over: WorldOptions = {}) {
     log: { error: (fields: object, msg?: string) => errors.push({ ...fields, msg }) },
   });
   const visitor = new Visitor({ slots, keeper, clock, wheel, timings });
-  /** Lets time pass until nothing is on its way any more; what is planned for later stays so. */
+  /** Lets time pass until nothing is in flight any more; planned keepAlives stay planned. */
   const quiet = async () => {
     do await clock.advance(GATHER_MS);
     while (keeper.isBusy);
@@ -412,5 +411,5 @@ export function aWorld(over: WorldOptions = {}) {
   return { ...world, graph, keeper, visitor, timings, quiet, errors };
 }
 
-/** About as long as a write waits for more outcomes. */
+/** About as long as a write waits for further outcomes. */
 const GATHER_MS = 250;

@@ -6,7 +6,7 @@ import { aWorld, recordOf, TENANT } from './fixture.ts';
 export const ID = 'call-0001';
 export const SECOND_TENANT = '22222222-2222-4222-8222-222222222222';
 
-/** The calls as bots ask for them, over a Redis in memory, and what they ask of the keeper. */
+/** `Calls` over a fake Redis, and what it requests of the keeper. */
 export function someCalls(over: Partial<CallsDeps> = {}) {
   const world = aWorld();
   const { registry, clock, told, redis } = world;
@@ -37,7 +37,7 @@ export function someCalls(over: Partial<CallsDeps> = {}) {
     slots: world.wheel.slots,
     ...over,
   });
-  /** Another replica writes the call to Redis right before our next write arrives there. */
+  /** Another replica writes the call to Redis right before our next write. */
   const putAtWrite = (call: Call | RemovedCall) => {
     redis.before = (operation) => {
       if (operation !== 'write') return;

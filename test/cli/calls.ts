@@ -41,7 +41,10 @@ export function failing(call: Call, error: Partial<NonNullable<Call['lastError']
   return { ...call, consecutiveFailures: 2, lastError };
 }
 
-/** With the longest id, app, owner and labels that the API takes, in characters two columns wide. */
+/**
+ * The longest id, app, owner and labels that the API accepts, in characters that are two columns
+ * wide.
+ */
 export const LONGEST = aCall({
   id: 'i'.repeat(128),
   app: 'a'.repeat(64),

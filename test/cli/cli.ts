@@ -15,22 +15,22 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the command to its end, with nothing in its environment but this, and PATH. */
+/** Runs the command until it ends. Its environment has only `env` and PATH. */
 export async function cli(args: readonly string[], env: Env = {}, input = ''): Promise<Ended> {
   const running = new Running(spawnCli(args, env));
   running.child.stdin?.end(input);
   return await running.ended;
 }
 
-/** Starts a command that goes on; killed with the test. */
+/** Starts a command that does not end by itself; the test's end kills it. */
 export function startCli(args: readonly string[], env: Env): Running {
   return new Running(spawnCli(args, env));
 }
 
-/** As {@link startCli}, in a terminal of its own of 80 columns, by `script` of util-linux. */
+/** Like {@link startCli}, in a terminal of 80 columns (`script` of util-linux). */
 export function startInTerminal(args: readonly string[], env: Env): Running {
   const command = `stty rows 24 cols 80; exec '${process.execPath}' '${CLI}' ${args.join(' ')}`;
-  // -f and no file: what the terminal shows comes out at once.
+  // -f and no file: the output comes at once.
   return new Running(spawnWith('script', ['-qfec', command, '/dev/null'], env));
 }
 
@@ -59,7 +59,7 @@ export class Running {
     return this.#stdout;
   }
 
-  /** Resolves when it has been printed. */
+  /** Resolves when the command has printed it. */
   async told(what: string | RegExp): Promise<void> {
     await expect.poll(() => this.#stdout).toMatch(what);
   }
@@ -70,7 +70,7 @@ function spawnCli(args: readonly string[], env: Env): ChildProcess {
 }
 
 function spawnWith(file: string, args: readonly string[], env: Env): ChildProcess {
-  // Nobody's .env is there.
+  // A directory without a .env.
   const options = { cwd: tmpdir(), env: { PATH: process.env.PATH, ...env } };
   return spawn(file, args, { ...options, stdio: 'pipe' });
 }

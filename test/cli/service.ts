@@ -9,14 +9,14 @@ import { redisForFile } from '../redis/redis-server.ts';
 export const KEY = 'a-key-of-more-than-24-characters';
 export const READ_KEY = 'a-key-that-may-only-look-at-calls';
 
-/** A replica with keys for the tests of a file, and what the command line needs to use it. */
+/** A replica with keys, and what the command line needs to use it. */
 export class Service {
   readonly world = new World({ deadlineMs: 60_000 });
   readonly #redis = redisForFile();
   readonly #over: Readonly<Record<string, string>>;
   #replica: Replica | null = null;
 
-  /** @param over what is different in the environment of the replica */
+  /** @param over variables that differ from the default environment */
   constructor(over: Readonly<Record<string, string>> = {}) {
     this.#over = over;
     beforeAll(() => this.#start(), 60_000);
@@ -28,7 +28,7 @@ export class Service {
     return this.#replica;
   }
 
-  /** For a command with the key that may do everything. */
+  /** For a command with the admin key. */
   get env(): Record<string, string> {
     return { CALLKEEPER_URL: this.replica.url, CALLKEEPER_API_KEY: KEY };
   }

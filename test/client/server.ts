@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A request that a server got. */
 export interface Seen {
   readonly method: string | undefined;
   readonly url: string | undefined;
@@ -33,7 +32,7 @@ export const problem = (
   );
 export const reset: Answer = (response) => void response.socket?.resetAndDestroy();
 
-/** A server that gives these answers in order, and then repeats the last one. */
+/** A server that sends these answers in order, and then repeats the last one. */
 export async function aServer(...answers: Answer[]) {
   const seen: Seen[] = [];
   const server = createServer(async (request, response) => {

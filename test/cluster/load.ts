@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../faults/world.ts';
 
-/** Calls begin and end all the time while `act` is done, as many the one as the other. */
+/** During `act`, calls begin and end all the time; their number stays the same. */
 export async function underLoad<T>(world: World, act: () => Promise<T>): Promise<T> {
   const { bot } = world;
   const done = new AbortController();

@@ -26,7 +26,7 @@ export class AppsDirectory {
     return this;
   }
 
-  /** Returns its path. */
+  /** @returns the path */
   write(name: string, content: string): string {
     const path = join(this.path, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -58,7 +58,7 @@ export class AppsDirectory {
   }
 }
 
-/** One app in YAML, with these lines in place of, or after, its own. */
+/** An app in YAML; `lines` replace its lines or are added. */
 export function anApp(name: string, lines: Readonly<Record<string, string>> = {}): string {
   const fields = {
     name,

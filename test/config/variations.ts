@@ -1,9 +1,9 @@
-/** In place of a value that is to be taken away. */
+/** Stands for the removal of a value. */
 export const DELETED = Symbol('deleted');
 
 export type Path = readonly (string | number)[];
 
-/** Each value of a document, at any depth, and some that could be added beside it. */
+/** The paths of all values of a document, and of some that could be added. */
 export function placesIn(node: unknown, added: readonly string[], path: Path = []): Path[] {
   if (typeof node !== 'object' || node === null) return [];
   const keys = Array.isArray(node)
@@ -15,7 +15,7 @@ export function placesIn(node: unknown, added: readonly string[], path: Path = [
   });
 }
 
-/** A copy of a document with one thing changed. */
+/** A copy of a document with one change. */
 export function changed(document: object, path: Path, value: unknown): object {
   const copy = structuredClone(document);
   const key = path.at(-1) ?? '';

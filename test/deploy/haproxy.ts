@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const CONFIG = fileURLToPath(new URL('../../config/haproxy.cfg', import.meta.url));
 
-/** Debian has it where only root's PATH leads. */
+/** On Debian, only root's PATH has HAProxy. */
 const PATH = `${process.env.PATH}:/usr/sbin`;
 
 export interface Ports {
@@ -16,10 +16,10 @@ export interface Ports {
   readonly nameServer: number;
 }
 
-/** Connections of one address, in a test. */
+/** The limit of connections per address in these tests. */
 export const MOST_OF_ADDRESS = 20;
 
-/** HAProxy by config/haproxy.cfg, with other ports, and smaller limits where a test reaches them. */
+/** HAProxy with config/haproxy.cfg, but other ports, and smaller limits that a test can reach. */
 export class Haproxy {
   readonly #directory = mkdtempSync(join(tmpdir(), 'callkeeper-haproxy-'));
   readonly #child: ChildProcess;
@@ -43,7 +43,7 @@ export class Haproxy {
     return this.#output;
   }
 
-  /** As `docker compose stop` does: what is open is served to its end. */
+  /** Stops as `docker compose stop` does: open connections are served to their end. */
   softStop(): Promise<number | null> {
     this.#child.kill('SIGUSR1');
     return this.#exited;

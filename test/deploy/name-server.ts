@@ -5,7 +5,7 @@ const A = 1;
 const RESPONSE = 0x8180;
 const NO_SUCH_NAME = 3;
 const TTL_S = 1;
-/** The question's name begins after a header of this length (RFC 1035, 4.1.1). */
+/** The length of the header, before the question's name (RFC 1035, 4.1.1). */
 const HEADER = 12;
 
 /** Answers for one name with IPv4 addresses, as Docker's name server does for a service. */
@@ -22,14 +22,13 @@ export class NameServer {
     });
   }
 
-  /** @returns the port that it listens on, of 127.0.0.1 */
+  /** @returns the port, on 127.0.0.1 */
   async start(): Promise<number> {
     this.#socket.bind(0, '127.0.0.1');
     await once(this.#socket, 'listening');
     return this.#socket.address().port;
   }
 
-  /** From now on the name has these addresses. */
   change(addresses: readonly string[]): void {
     this.#addresses = addresses;
   }

@@ -15,7 +15,7 @@ export const MONO = 'mono';
 /** Of Debian: mono-mcs, mono-runtime, libmono-system-net-http4.0-cil. */
 export const hasMono = ['mcs', MONO].every((tool) => isThere(tool));
 
-/** Compiles C# to a program; a warning is a fault. */
+/** Compiles C#; a warning is an error. */
 export async function compile(program: string, sources: readonly string[]): Promise<void> {
   const options = ['-warnaserror', '-r:System.Net.Http.dll', `-out:${program}`];
   await promisify(execFile)('mcs', [...options, ...sources]);

@@ -3,19 +3,18 @@ import type { Socket } from 'node:net';
 import { Worker } from 'bullmq';
 
 /**
- * Loaded into a replica before its own code (`node --import`), to do to it from
- * inside what cannot be done from outside. On SIGUSR2 it reads in AFFLICTION
- * what to do:
+ * Loaded into a replica before its own code (`node --import`), to do what cannot be done from
+ * outside. On SIGUSR2 it reads from AFFLICTION what to do:
  *
- * - `stopFetching`: BullMQ's workers of now say that they run and wait, and never
- *   take a job again. Workers made later are well.
- * - `block <ms>`: the event loop stands still.
+ * - `stopFetching`: BullMQ's present workers claim to run and wait, but never take a job again.
+ *   Workers that are made later are well.
+ * - `block <ms>`: the event loop blocks.
  * - `exhaust`: memory runs out.
  */
 const silenced = new WeakSet<object>();
 const workers = new Set<object>();
 
-// What BullMQ's main loop goes through, whatever is declared of it.
+// The internals that BullMQ's main loop uses, whatever its types declare.
 interface Inside {
   run(): Promise<void>;
   _getNextJob(...args: unknown[]): Promise<unknown>;
@@ -37,7 +36,7 @@ inside._getNextJob = async function (this: object, ...args: unknown[]) {
   return silenced.has(this) && job === undefined ? new Promise(() => undefined) : job;
 };
 
-/** The end of one job fetches the next: not for these workers. */
+/** Finishing a job fetches the next one, which a silenced worker must not get. */
 const FETCH_NEXT = 3;
 inside.handleCompleted = function (this: object, ...args: unknown[]) {
   if (silenced.has(this)) args[FETCH_NEXT] = () => false;
@@ -48,7 +47,7 @@ inside.handleFailed = function (this: object, ...args: unknown[]) {
   return handleFailed.apply(this, args);
 };
 
-// Whoever started this replica is gone, even if by SIGKILL: no process stays behind.
+// The end of stdin means that the test process is gone, even by SIGKILL.
 process.stdin.on('end', () => process.exit(70)).resume();
 (process.stdin as Socket).unref();
 

@@ -2,18 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import type { Replica } from './replica.ts';
 
-/** What the bot knows of one of its calls. Epoch ms. */
+/** Epoch ms. */
 export interface BotCall {
   readonly id: string;
   createdAt: number;
-  /** When tracking was acknowledged. */
+  /** When the last tracking was acknowledged. */
   trackedAt: number;
   /** How often it was tracked. */
   registrations: number;
-  /** False where the acknowledgement was a 202: `by` alone knows of it. */
+  /** False if the acknowledgement was a 202: then only `by` knows of it. */
   durable: boolean;
   by: Replica;
-  /** When DELETE was asked for, and when it was acknowledged with 204; 202 stands apart. */
+  /**
+   * When DELETE was first sent, and when it was acknowledged with 204; a 202 is recorded
+   * separately.
+   */
   stopAskedAt: number | null;
   stoppedAt: number | null;
   stoppedSoftlyAt: number | null;
@@ -29,7 +32,7 @@ interface Acknowledged {
 const PATIENCE_MS = 40_000;
 const ANSWER_MS = 4_000;
 
-/** A bot that has its calls kept alive: asks any living replica, and again until it is answered. */
+/** A bot that asks any living replica, and repeats each request until it is answered. */
 export class Bot {
   readonly calls = new Map<string, BotCall>();
   readonly #simulator: Simulator;
@@ -46,7 +49,6 @@ export class Bot {
     this.#random = random;
   }
 
-  /** Those that it wants kept alive. */
   get wanted(): BotCall[] {
     return [...this.calls.values()].filter(
       (call) => call.stopAskedAt === null && call.hungUpAt === null,
@@ -88,7 +90,7 @@ export class Bot {
     else call.stoppedSoftlyAt = answer.at;
   }
 
-  /** Graph knows; the daemon is not told. */
+  /** The bot hangs up at Graph without a word to the daemon. */
   hangUp(call: BotCall): void {
     call.hungUpAt = Date.now();
     this.#simulator.endCall(call.id);

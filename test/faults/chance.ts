@@ -1,4 +1,7 @@
-/** Chance that can be repeated: mulberry32, by Tommy Ettinger (public domain). In [0, 1). */
+/**
+ * A seeded random generator: mulberry32, by Tommy Ettinger (public domain). Returns numbers in [0,
+ * 1).
+ */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

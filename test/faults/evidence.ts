@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { World } from './world.ts';
 
-/** Of many violations of one kind the first few. */
+/** Keeps the first few violations of each kind. */
 export function shorten(violations: readonly string[]): string[] {
   const kinds = Map.groupBy(violations, (text) => text.split(':')[0] ?? '');
   return [...kinds].flatMap(([kind, texts]) =>
@@ -11,7 +11,7 @@ export function shorten(violations: readonly string[]): string[] {
   );
 }
 
-/** Writes logs and ledger where they can be looked at; returns where. */
+/** Saves logs and ledger; returns the directory. */
 export function keepEvidence(world: World): string {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-evidence-'));
   for (const { name, lines } of world.replicas) {

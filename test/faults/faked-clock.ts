@@ -1,10 +1,13 @@
 import { globSync, writeFileSync } from 'node:fs';
 
-/** A process's clock that can be set while it runs, by libfaketime; its monotonic time stays true. */
+/**
+ * The clock of a process, which can be set while it runs (libfaketime). Its monotonic clock stays
+ * true.
+ */
 export class FakedClock {
   readonly #file: string;
 
-  /** @param file where it is told what time it is, in the form of faketime(1) */
+  /** @param file libfaketime reads the time from it, in the format of faketime(1) */
   constructor(file: string, aheadS: number) {
     this.#file = file;
     this.set(aheadS);
@@ -14,12 +17,11 @@ export class FakedClock {
     writeFileSync(this.#file, `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
   }
 
-  /** For redis-server: its jemalloc asks for the time before libfaketime is ready, and hangs. */
+  /** For redis-server, whose jemalloc asks for the time before libfaketime is ready, and hangs. */
   get envForRedis(): NodeJS.ProcessEnv {
     return { ...this.env, LD_PRELOAD: `${library()}:libc.so.6` };
   }
 
-  /** For the process whose clock it is to be. */
   get env(): NodeJS.ProcessEnv {
     return {
       LD_PRELOAD: library(),

@@ -7,7 +7,7 @@ interface Pair {
   readonly far: Socket;
 }
 
-/** A cable between a replica and a port of loopback that can be cut, held, or made slow. */
+/** A connection between a replica and a port of loopback that can be cut, held or slowed down. */
 export class Link {
   readonly #farPort: number;
   readonly #pairs = new Set<Pair>();
@@ -30,7 +30,7 @@ export class Link {
     return this.#port;
   }
 
-  /** Destroys what is connected; new connections are served. */
+  /** Destroys the open connections; new ones work. */
   cut(): void {
     for (const { near, far } of this.#pairs) {
       near.resetAndDestroy();
@@ -38,7 +38,7 @@ export class Link {
     }
   }
 
-  /** Connections stay open and new ones are taken, but nothing comes through. */
+  /** Connections stay open and new ones are accepted, but nothing comes through. */
   hold(): void {
     this.#held = true;
     for (const { near, far } of this.#pairs) {
@@ -47,7 +47,7 @@ export class Link {
     }
   }
 
-  /** What was held comes through now, late. */
+  /** Delivers what was held, and works again. */
   release(): void {
     this.#held = false;
     for (const { near, far } of this.#pairs) {
@@ -56,17 +56,17 @@ export class Link {
     }
   }
 
-  /** To the near end, as if it came from the far one. */
+  /** Sends text to the near end, as if from the far end. */
   inject(text: string): void {
     for (const { near } of this.#pairs) near.write(text);
   }
 
-  /** All that comes through does so later by this, either way. */
+  /** Delays everything by this, in both directions. */
   slow(delayMs: number): void {
     this.#delayMs = delayMs;
   }
 
-  /** Nobody listens any more. */
+  /** Refuses connections. */
   async refuse(): Promise<void> {
     const server = this.#server;
     this.#server = null;
@@ -106,7 +106,7 @@ export class Link {
     }
   }
 
-  /** In order, also where the delay grows or shrinks on the way. */
+  /** Keeps the order even if the delay changes meanwhile. */
   #carry(from: Socket, to: Socket): void {
     let before = Promise.resolve();
     from.on('data', (chunk) => {

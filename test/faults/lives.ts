@@ -3,24 +3,26 @@ import type { BotCall } from './bot.ts';
 import type { Told } from './told.ts';
 import type { World } from './world.ts';
 
-/** One call as the ledger has it, from its start to where the bot let go of it. */
+/** A call by the ledger, from its start until the bot let go of it. */
 export interface Life {
   readonly call: BotCall;
-  /** Every request for it, in order. */
+  /** Every keepAlive request for it, in order. */
   readonly records: readonly KeepAliveRecord[];
-  /** The last success; null where there was none. */
+  /** The last success; null: none. */
   readonly keptAliveAt: number | null;
-  /** Longest time without a success while the bot wanted it, its start and its end included. */
+  /**
+   * The longest time without a success while the bot wanted the call, including its start and end.
+   */
   readonly worstGapMs: number;
-  /** Graph ended it for want of a keepAlive. */
+  /** Graph ended it because it got no keepAlive. */
   readonly died: boolean;
-  /** When Graph first answered that it is over; null where it never did. */
+  /** When Graph first answered that the call is over; null: never. */
   readonly overAt: number | null;
   readonly events: readonly Told[];
   readonly logs: readonly Told[];
 }
 
-/** All calls of the bot, read off the simulator. */
+/** Reads all calls of the bot from the simulator's ledger. */
 export function readLives(
   { bot, simulator }: World,
   events: readonly Told[] = [],
@@ -52,7 +54,7 @@ export function isGraphsOwn404({ answer, call, fault }: KeepAliveRecord): boolea
   return answer === 404 && call !== 'established' && fault === null;
 }
 
-/** Not a login page in Graph's place. */
+/** False for a 200 that a login page in Graph's place sent. */
 export function isGraphsOwn200({ answer, fault }: Omit<KeepAliveRecord, 'at'>): boolean {
   return answer === 200 && fault === null;
 }

@@ -7,13 +7,16 @@ const REPO = new URL('../../', import.meta.url).pathname;
 const NEEDED = ['src', 'config', 'package.json', 'test/faults/affliction.ts'];
 const CODEC = 'src/store/record-codec.ts';
 
-/** What a version does that changes the form of records: it writes the new one and reads both. */
+/** The changes of a version with another form of records: it writes the new form and reads both. */
 const CHANGES: readonly (readonly [from: string, to: string])[] = [
   ["const VERSION = '1';", "const VERSION = '2';"],
   ["new Set(['1'])", "new Set(['1', '2'])"],
 ];
 
-/** For a test file: these sources, as of a version whose records this one cannot read. */
+/**
+ * For a test file: the directory of these sources as of a version whose records this one cannot
+ * read.
+ */
 export function nextVersion(): string {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-next-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));

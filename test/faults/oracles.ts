@@ -3,30 +3,33 @@ import { isGraphsOwn200, isGraphsOwn404, type Life, readLives } from './lives.ts
 import { readMetrics, type Samples, type Told, toldByEvents, toldByLogs, total } from './told.ts';
 import { DEADLINE_MS, INTERVAL_MS, type World } from './world.ts';
 
-/** What a scenario's fault allows. All default to what holds where Redis and Graph are well. */
+/**
+ * What the fault of a scenario permits. The defaults are for a time in which Redis and Graph are
+ * well.
+ */
 export interface Allowance {
-  /** Redis was out: replicas that cannot see each other may each find and tell of an ending. */
+  /** Redis was out: replicas that cannot see each other may each publish the same ending. */
   redisWasOut?: boolean;
-  /** Events are lost with Redis's data; the logs then count. */
+  /** Redis lost its events, so the logs count instead. */
   redisLostData?: boolean;
   /** No replica was killed, and every request reached Graph. */
   metricsEqualLedger?: boolean;
-  /** Calls that Graph, by its own outage, made impossible to keep. */
+  /** Calls that could not be kept because Graph was out. */
   mayDie?: (call: BotCall) => boolean;
 }
 
 export interface Verdict {
-  /** What is not as it ought to be, each beginning with its kind and a colon; none where all is well. */
+  /** Each begins with its kind and a colon; empty if all is well. */
   readonly violations: readonly string[];
   readonly summary: string;
 }
 
-/** A request in flight has 2 s (`durationsFor().graph.totalMs`); the rest is for a machine that is busy. */
+/** A request in flight has 2 s (`durationsFor().graph.totalMs`); the rest is for a busy machine. */
 const IN_FLIGHT_MS = 3_500;
 /** A turn comes once an interval; the watch and a busy machine may add this. */
 const TURN_SLACK_MS = 3_000;
 
-/** To be asked for while the bot still wants its calls: whether any of them was forgotten. */
+/** The calls that Callkeeper forgot. Call it while the bot still wants its calls. */
 export function forgotten(world: World, { mayDie }: Allowance): string[] {
   const now = Date.now();
   const wanted = readLives(world).filter(
@@ -39,7 +42,7 @@ export function forgotten(world: World, { mayDie }: Allowance): string[] {
   });
 }
 
-/** The oracles, read off the simulator's ledger, once every call has been stopped or hung up. */
+/** Checks the simulator's ledger, once every call was stopped or hung up. */
 export async function checkOracles(world: World, allow: Allowance): Promise<Verdict> {
   const events = await toldByEvents(world);
   const logs = toldByLogs(world);
@@ -70,7 +73,7 @@ function summarise(world: World, lives: readonly Life[], metrics: Samples): stri
   ].join(', ');
 }
 
-/** Also where Graph itself was late to end it: the deadline is ours to keep. */
+/** Counts even if Graph was late to end the call: the deadline is ours to keep. */
 function deadlinePassed({ call, records, died, worstGapMs }: Life, allow: Allowance): string[] {
   if (allow.mayDie?.(call) || (!died && worstGapMs <= DEADLINE_MS)) return [];
   const last = records.slice(-8).map(({ at, answer }) => `${at - call.createdAt}: ${answer}`);
@@ -104,7 +107,7 @@ function endedWithoutEvidence({ call, events }: Life): string[] {
   return isBare ? [`ended without Graph's words for it: ${call.id} (${show(events)})`] : [];
 }
 
-/** Of each ending once, for each time the call was tracked at most; of none that was not. */
+/** Each ending is published once, at most as often as the call was tracked; nothing else is. */
 function toldWrongly({ call, events, logs, overAt }: Life, allow: Allowance): string[] {
   const told = `${call.id} (events: ${show(events)}; logs: ${show(logs)})`;
   const { registrations } = call;

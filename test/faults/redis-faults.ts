@@ -2,11 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { QUEUE_PREFIX } from '../../src/store/keys.ts';
 import type { World } from './world.ts';
 
-/** Something done to Redis, or to the way there, that is over after about `ms`. */
+/** A fault of Redis, or of the connection to it, that is over after about `ms`. */
 export interface RedisFault {
-  /** Its data goes away with it, the events included. */
+  /** Redis loses its data, including the events. */
   readonly losesData?: boolean;
-  /** The world has to be `linked`. */
   readonly needsLinks?: boolean;
   readonly act: (world: World, ms: number) => Promise<void>;
 }
@@ -153,7 +152,7 @@ export const REDIS_FAULTS = {
 
 export type RedisFaultName = keyof typeof REDIS_FAULTS;
 
-/** Deletes some of what BullMQ goes by: whatever the cause, the wheel must go on. */
+/** Deletes keys of BullMQ: the wheel must survive it, whatever the cause. */
 export async function damageWheel({ redis }: World, pattern: string): Promise<number> {
   const keys = await redis.client.keys(`${QUEUE_PREFIX}:wheel:${pattern}`);
   return keys.length === 0 ? 0 : redis.client.del(...keys);

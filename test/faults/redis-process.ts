@@ -10,17 +10,16 @@ import { FakedClock } from './faked-clock.ts';
 import { reapAtExit } from './reap.ts';
 
 export interface RedisProcessOptions {
-  /** An address of loopback; default 127.0.0.1. */
+  /** An address of loopback. Default: 127.0.0.1. */
   readonly host?: string;
-  /** Default one that is free. */
+  /** Default: a free one. */
   readonly port?: number;
-  /** Its clock can be set while it runs. */
   readonly movableClock?: boolean;
 }
 
 /**
- * A real redis-server whose data can be damaged as disks and failovers do:
- * lost, or set back to an older state. On one port for all its life.
+ * A real redis-server whose data can be lost, or set back to an older state, as by disks and
+ * failovers. It keeps its port.
  */
 export class RedisProcess {
   readonly client: Redis;
@@ -61,7 +60,7 @@ export class RedisProcess {
     throw new Error(`redis-server does not come up on port ${this.port}`);
   }
 
-  /** Comes up without waiting for it to serve: it may load its data for a while. */
+  /** Does not wait until it serves: it may load its data for a while. */
   runSoon(options: readonly string[]): void {
     this.#spawn(options);
   }
@@ -76,7 +75,7 @@ export class RedisProcess {
     await exited;
   }
 
-  /** As a failover to a node with another clock does. Takes a second to be seen. */
+  /** Like a failover to a node with another clock. It takes effect after a second. */
   setClock(aheadS: number): void {
     if (!this.#clock) throw new Error('start Redis with a clock that can be set');
     this.#clock.set(aheadS);
@@ -90,19 +89,19 @@ export class RedisProcess {
     this.#child?.kill('SIGCONT');
   }
 
-  /** Redis is gone, and its disk with it. */
+  /** Kills Redis and deletes its data. */
   async loseData(): Promise<void> {
     await this.kill();
     await rm(this.#data, { recursive: true, force: true });
   }
 
-  /** Keeps the data as it is now, for {@link setBack}. */
+  /** Saves the data for {@link setBack}. */
   async snapshot(): Promise<void> {
     await rm(this.#copy, { recursive: true, force: true });
     await cp(this.#data, this.#copy, { recursive: true });
   }
 
-  /** Redis is gone; when it runs again it has the data of the last snapshot. */
+  /** Kills Redis; it runs again with the data of the last snapshot. */
   async setBack(): Promise<void> {
     await this.loseData();
     await cp(this.#copy, this.#data, { recursive: true });
@@ -124,7 +123,8 @@ export class RedisProcess {
 
   #spawn(options: readonly string[]): void {
     const own = ['--port', `${this.port}`, '--bind', this.host, '--dir', this.#directory];
-    // Without an fsync, in which a busy disk would hold up Redis: only processes are killed here.
+    // Without fsync, because a busy disk would block Redis. The tests kill only processes, so
+    // nothing is lost.
     const data = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'no'];
     const user = ['--user', CONTROL, 'on', `>${CONTROL}`, '~*', '&*', '+@all'];
     const child = spawn('redis-server', [...own, ...data, ...user, ...options], {
@@ -147,7 +147,7 @@ export class RedisProcess {
   }
 }
 
-/** The user of the scenarios themselves, whatever is done to the one of the replicas. */
+/** The scenarios use this user, so that faults of the replicas' user do not affect them. */
 const CONTROL = 'control';
 
 function connect(host: string, port: number): Redis {

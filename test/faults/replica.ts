@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FakedClock } from './faked-clock.ts';
 import { reapAtExit } from './reap.ts';
 
-/** A line of a replica's log. */
 export interface LogLine {
   readonly level: string;
   readonly msg: string;
@@ -16,23 +15,23 @@ export interface LogLine {
 
 export interface ReplicaOptions {
   readonly name: string;
-  /** For its working directory, its clock and its affliction. */
+  /** For its working directory, clock and affliction. */
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
-  /** How far its machine's clock is ahead, in s; absent: the machine's own. */
+  /** How far its clock is ahead, in s; absent: the machine's clock. */
   readonly clockAheadS?: number;
-  /** Of another version of this repository; default this one. */
+  /** The sources; default: this repository. */
   readonly source?: string;
-  /** A command that runs the one after it in its own place, as `unshare` does. */
+  /** A command that replaces itself with the one after it, as `unshare` does. */
   readonly within?: readonly string[];
 }
 
 const REPO = new URL('../../', import.meta.url).pathname;
 const START_MS = 60_000;
-/** After its own time limit for stopping (25 s), and some. */
+/** Its own time limit for stopping is 25 s. */
 const STOP_MS = 35_000;
 
-/** One daemon, as a process of its own. */
+/** One daemon in its own process. */
 export class Replica {
   readonly name: string;
   readonly lines: LogLine[] = [];
@@ -65,12 +64,12 @@ export class Replica {
     return this.#url;
   }
 
-  /** Whether it runs and is not stopped in its tracks: a bot may ask it. */
+  /** Whether it runs and is not suspended: a bot may ask it. */
   get isLiving(): boolean {
     return !this.hasEnded && !this.#frozen && this.#url !== '';
   }
 
-  /** Such a one leaves BullMQ's jobs to the others, and is not ready. */
+  /** Such a replica leaves BullMQ's jobs to the others, and is not ready. */
   get hasWrongClock(): boolean {
     return (this.#options.clockAheadS ?? 0) !== 0;
   }
@@ -101,7 +100,9 @@ export class Replica {
     }
   }
 
-  /** Also one that is not ready, as its clock is wrong: it knows what the others know. */
+  /**
+   * Resolves once it knows what the others know, even if a wrong clock keeps it from being ready.
+   */
   async inStep(): Promise<void> {
     await this.listening();
     const until = Date.now() + START_MS;
@@ -111,7 +112,7 @@ export class Replica {
     }
   }
 
-  /** The status of an answer, or null where none came. */
+  /** The status of the answer; null: none came. */
   async status(path: string): Promise<number | null> {
     const answer = await fetch(this.#url + path, { signal: AbortSignal.timeout(2_000) }).catch(
       () => null,
@@ -152,7 +153,7 @@ export class Replica {
     await exited;
   }
 
-  /** As a deployment does it. */
+  /** Stops it as a deployment does. */
   async stop(): Promise<void> {
     if (this.hasEnded) return;
     const exited = once(this.#child, 'exit');
@@ -180,7 +181,7 @@ export class Replica {
     return { AFFLICTION: this.#path('affliction'), ...this.#clock?.env };
   }
 
-  /** Resolves with its URL once it says that it listens. */
+  /** Resolves with its URL once it logs that it listens. */
   #listen(): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const { stdout, stderr } = this.#child;

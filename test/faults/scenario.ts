@@ -6,28 +6,28 @@ import { windUp } from './winding-up.ts';
 import { INTERVAL_MS, World, type WorldOptions } from './world.ts';
 
 export interface ScenarioOptions extends WorldOptions, Allowance {
-  /** How many calls are tracked before the fault; default 80. */
+  /** Default: 80. */
   calls?: number;
-  /** How long it goes on after the fault, before it is judged; default an interval and some. */
+  /** How long it runs after the fault. Default: a little more than an interval. */
   settleMs?: number;
-  /** It wants the machine to itself. */
+  /** It needs the machine to itself. */
   alone?: boolean;
 }
 
-/** The whole of a scenario, its start and its end included. */
+/** Limit of a scenario, with start and stop. */
 const SCENARIO_MS = 180_000;
 const STEADY_MS = 1_500;
 
 /**
- * A test in a world of its own: calls are tracked, `fault` is done, and after
- * that the oracles are asked. `fault` resolves when all is well again.
+ * A test in its own world: it tracks calls, runs `fault`, which resolves when all is well again,
+ * and then asks the oracles.
  */
 export function scenario(
   title: string,
   options: ScenarioOptions,
   fault: (world: World) => Promise<void>,
 ): void {
-  // Each waits most of the time; how many do so at once is the configuration's to say.
+  // Concurrent, because each waits most of the time; vitest.config.ts limits how many run at once.
   const run = options.alone ? test : test.concurrent;
   run(title, { timeout: SCENARIO_MS }, async () => {
     await using world = await World.start(options);

@@ -4,15 +4,18 @@ import { damageWheel, REDIS_FAULTS } from './redis-faults.ts';
 import type { Replica } from './replica.ts';
 import type { World } from './world.ts';
 
-/** A fault of the soak: done by itself, healed when it resolves. */
+/** `run` resolves when the fault is healed. */
 export interface SoakFault {
   readonly kind: string;
-  /** Whether replicas may not know of each other while it lasts. */
+  /** Whether replicas may not see each other while it lasts. */
   readonly separates: boolean;
   readonly act: (world: World, random: () => number) => Promise<void>;
 }
 
-/** In ms. With the interval before it, an outage of Graph must leave room before the deadline. */
+/**
+ * In ms. Together with the interval before it, an outage of Graph must leave time before the
+ * deadline.
+ */
 const GRAPH_OUT = [1_000, 5_500] as const;
 const REDIS_OUT = [500, 15_000] as const;
 const HOUR_S = 3_600;
@@ -143,14 +146,17 @@ const graphFaults: SoakFault[] = [
   ),
 ];
 
-/** What a replica alone had taken while Redis was out is lost with it; its bot knows, and asks again. */
+/**
+ * What only the killed replica knew while Redis was out is lost with it; the bot knows that from
+ * the 202, and tracks the call again.
+ */
 async function trackAgain(killed: Replica, { bot }: World): Promise<void> {
   for (const call of bot.wanted) {
     if (call.by === killed && !call.durable) await bot.track(call.id);
   }
 }
 
-/** Every kind of fault comes up equally often within its family. */
+/** Within a family, every kind of fault is equally frequent. */
 export const FAMILIES: readonly (readonly SoakFault[])[] = [
   redisFaults,
   replicaFaults,

@@ -9,9 +9,9 @@ import { windUp } from './winding-up.ts';
 import { INTERVAL_MS, World } from './world.ts';
 
 /**
- * A random schedule of faults over many calls that come and go, then the same
- * oracles as for every scenario. What is done, to whom and for how long is by
- * the seed; what the machine makes of it is not.
+ * A random schedule of faults over many calls that come and go, then the same oracles as for every
+ * scenario. The seed determines the faults, their victims and durations, but not how the machine
+ * times them.
  *
  *   node test/faults/soak.ts --minutes 20 --seed 7 --calls 2000
  */
@@ -71,7 +71,7 @@ async function soak(): Promise<number> {
   return violations.length === 0 ? 0 : 1;
 }
 
-/** One fault, with all well for a turn of the wheel after it. */
+/** One fault, then a turn of the wheel without any. */
 async function harm(world: World, random: () => number, done: Map<string, number>): Promise<void> {
   const fault = pick(pick(FAMILIES, random), random);
   const startedAt = Date.now();
@@ -86,7 +86,7 @@ async function harm(world: World, random: () => number, done: Map<string, number
   print(`  ${fault.kind} (${tookMs} ms); worst gap so far ${worst} ms, lost ${lost}`);
 }
 
-/** Calls begin and end all the time, as many the one as the other. */
+/** Calls begin and end all the time; their number stays the same. */
 async function churn({ bot }: World, stop: AbortSignal): Promise<string[]> {
   const random = seeded(seed + 2);
   const broken: string[] = [];

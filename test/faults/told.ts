@@ -4,11 +4,11 @@ import { DEADLINE_MS, type World } from './world.ts';
 
 export type Removal = 'ended' | 'expired' | 'untracked';
 
-/** One time that somebody was told of a call's leaving. */
+/** One removal of a call, as it was published or logged. */
 export interface Told {
   readonly id: string;
   readonly removal: Removal;
-  /** Epoch ms, by Redis's clock or the log's. */
+  /** Epoch ms, by the clock of Redis or of the log. */
   readonly at: number;
   /** Why an untracked call was stopped. */
   readonly reason: string | null;
@@ -18,7 +18,7 @@ export interface Told {
 
 const REMOVALS: ReadonlySet<unknown> = new Set(['ended', 'expired', 'untracked']);
 
-/** From the events in Redis, as far as it has kept them; of those with one name the first. */
+/** From the events that Redis still has; the first of those with the same name. */
 export async function toldByEvents({ client }: World): Promise<Told[]> {
   const entries = await client.xrange(EVENTS_KEY, '-', '+');
   const names = new Set<string>();
@@ -35,7 +35,7 @@ export async function toldByEvents({ client }: World): Promise<Told[]> {
   });
 }
 
-/** What nextVersion() writes differs in the version alone. */
+/** The records of nextVersion() differ only in their version. */
 function asOfThisVersion([entryId, fields]: StreamEntry): StreamEntry {
   const [call = -1] = fields.flatMap((name, i) =>
     i % 2 === 0 && name === 'record' ? [i + 1] : [],
@@ -56,10 +56,10 @@ export function toldByLogs({ replicas }: World): Told[] {
   );
 }
 
-/** A sample's value by its name and labels as they are printed: `name{label="x"}`. */
+/** By name and labels as they are printed: `name{label="x"}`. */
 export type Samples = ReadonlyMap<string, number>;
 
-/** The metrics of all living replicas, added up. */
+/** The sums over all living replicas. */
 export async function readMetrics({ living }: World): Promise<Samples> {
   const sums = new Map<string, number>();
   for (const { url } of living) {
@@ -74,7 +74,7 @@ export async function readMetrics({ living }: World): Promise<Samples> {
   return sums;
 }
 
-/** Of a counter: all series, or those with a label. */
+/** The sum of a counter's series: of all, or of those with a label. */
 export function total(samples: Samples, name: string, label = ''): number {
   let sum = 0;
   for (const [key, value] of samples) {

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readLives } from './lives.ts';
 import { INTERVAL_MS, until, type World } from './world.ts';
 
-/** Half of the calls are stopped, the others hung up; each must be found and told of by itself. */
+/**
+ * Stops half of the calls and hangs up the others; Callkeeper must find and publish each ending.
+ */
 export async function windUp(world: World): Promise<void> {
   const wanted = new Set(world.bot.wanted);
   const alive = readLives(world).filter(({ call, died }) => wanted.has(call) && !died);
@@ -15,7 +17,7 @@ export async function windUp(world: World): Promise<void> {
   await Promise.all(stopping);
   const allFound = () =>
     readLives(world).every(({ call, died, overAt }) => !call.hungUpAt || died || overAt !== null);
-  // What is not found by then the oracles tell of.
+  // The oracles report what is not found by then.
   await until('all endings are found', allFound, 2 * INTERVAL_MS + 2_000).catch(() => undefined);
   await sleep(2_500); // what was in flight lands
 }

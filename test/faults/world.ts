@@ -13,40 +13,38 @@ import { Replica, type ReplicaOptions } from './replica.ts';
 /** Several redis-servers that serve as one. */
 export interface RedisGroup {
   readonly url: string;
-  /** To look at it with, whatever happens to its servers. */
+  /** Works whatever happens to the servers. */
   readonly client: RedisClient;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** The scaled clock of all scenarios, in ms. */
+/** The scaled-down timings of all scenarios, in ms. */
 export const INTERVAL_MS = 4_000;
 export const DEADLINE_MS = 12_000;
 
 export interface WorldOptions {
-  /** Default 2. */
+  /** Default: 2. */
   replicas?: number;
-  /** A cable of our own between each replica and Redis. */
+  /** A {@link Link} between each replica and Redis. */
   linked?: boolean;
-  /** Of every replica; over what the world sets. */
+  /** For every replica; overrides what the world sets. */
   env?: NodeJS.ProcessEnv;
   /** How far the clocks of the first replicas are ahead, in s; undefined: right. */
   clocksAheadS?: readonly (number | undefined)[];
-  /** Every replica's clock can be set while it runs. */
   movableClocks?: boolean;
-  /** Redis's clock can be set while it runs. */
   movableRedisClock?: boolean;
-  /** Replicas find Redis by a name of their own, which can come to stand for another address. */
+  /** Replicas find Redis by a name, whose address can change. */
   named?: boolean;
-  /** Of the replicas that are started first: another version of this repository. */
+  /** The sources of the replicas that are started first: another version of this repository. */
   source?: string;
-  /** In the place of the one redis-server; not started yet. */
+  /** Instead of the single redis-server; not started yet. */
   group?: RedisGroup;
   simulator?: SimulatorOptions;
   random?: () => number;
 }
 
-/** Microsoft, one Redis, a few replicas and a bot: all real but Microsoft. */
+/** A simulated Microsoft; a real Redis, some real replicas and a bot. */
 export class World implements AsyncDisposable {
   readonly simulator: Simulator;
   #redis: RedisProcess | null;
@@ -57,7 +55,7 @@ export class World implements AsyncDisposable {
   readonly #options: WorldOptions;
   readonly #links = new Map<Replica, Link>();
   readonly #over = new AbortController();
-  /** While these lasted, a replica may not have known what the others did. Epoch ms. */
+  /** Times in which a replica may not have known what the others did. Epoch ms. */
   readonly #separations: { readonly from: number; to: number }[] = [];
 
   private constructor(
@@ -111,7 +109,7 @@ export class World implements AsyncDisposable {
     this.#redis = redis;
   }
 
-  /** To look at what the replicas have in common. */
+  /** For the test itself, to read the shared state. */
   get client(): RedisClient {
     return this.#options.group?.client ?? this.redis.client;
   }
@@ -120,7 +118,7 @@ export class World implements AsyncDisposable {
     return this.replicas.filter((replica) => !replica.hasEnded);
   }
 
-  /** The nth replica that was started. */
+  /** In the order of their starts. */
   replica(index: number): Replica {
     const replica = this.replicas[index];
     if (!replica) throw new RangeError(`no replica ${index} was started`);
@@ -146,7 +144,7 @@ export class World implements AsyncDisposable {
     return started;
   }
 
-  /** Starts a process and does not wait for it. */
+  /** Does not wait until the replica is ready. */
   async launch(of: Pick<ReplicaOptions, 'source'> = {}): Promise<Replica> {
     const link = this.#options.linked ? await Link.to(this.redis.port) : null;
     const { clocksAheadS, movableClocks } = this.#options;
@@ -164,12 +162,12 @@ export class World implements AsyncDisposable {
     return replica;
   }
 
-  /** The name of Redis stands for this address from now on. */
+  /** From now on the name of Redis has this address. */
   name(address: string): void {
     writeFileSync(this.#hosts, `127.0.0.1 localhost\n${address} ${REDIS_NAME}\n`);
   }
 
-  /** Does what keeps replicas from knowing of each other. */
+  /** Runs something that keeps replicas from seeing each other. */
   async separating(act: () => Promise<void>): Promise<void> {
     const separation = { from: Date.now(), to: Infinity };
     this.#separations.push(separation);
@@ -177,7 +175,7 @@ export class World implements AsyncDisposable {
     separation.to = Date.now();
   }
 
-  /** From when on what happened at an instant can be known to every replica. */
+  /** When every replica can know what happened at this instant. */
   knownFrom(at: number): number {
     const soon = 500;
     const during = this.#separations.filter(({ from, to }) => from - soon < at && at < to + soon);
@@ -225,14 +223,14 @@ export class World implements AsyncDisposable {
 
 const REDIS_NAME = 'redis.test';
 
-/** Runs what follows with a hosts file of its own in the place of the machine's. */
+/** Runs the following command with another hosts file. */
 const WITH_HOSTS = [
   ...['unshare', '--mount', 'sh', '-c'],
   'hosts=$1; shift; mount --bind "$hosts" /etc/hosts && exec "$@"',
   'sh',
 ];
 
-/** Waits for something to become so; what it waits for is in the error where it does not. */
+/** @param what names the condition in the error if it does not come true */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

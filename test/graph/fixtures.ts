@@ -12,7 +12,7 @@ import { DEFAULT_SECRET } from '../../src/simulator/simulator.ts';
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const CLIENT = '22222222-2222-4222-8222-222222222222';
 
-/** Trusts a CA in this process, as NODE_EXTRA_CA_CERTS does at the start of one. */
+/** Trusts a CA in this process, like NODE_EXTRA_CA_CERTS. */
 export function trust(ca: string): void {
   setDefaultCACertificates([...getCACertificates('default'), ca]);
 }
@@ -104,11 +104,10 @@ export function makeGraph(app: App | App[], more: Partial<GraphOptions> = {}) {
 
 export interface Listener extends AsyncDisposable {
   readonly port: number;
-  /** How many have come. */
   connections(): number;
 }
 
-/** A TCP server on a free port that does `serve` with each connection. */
+/** A TCP server on a free port that calls `serve` with each connection. */
 export async function listen(
   serve: (socket: Socket) => void,
   server: Server = createServer(),

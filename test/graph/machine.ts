@@ -10,15 +10,15 @@ export interface Asked {
 type Reply = (response: ServerResponse, asked: Asked) => void;
 
 /**
- * What gives a machine's managed identities their tokens, in the form that App
- * Service and IMDS share. A token is `machine.RESOURCE.IDENTITY.NUMBER`.
+ * A machine's endpoint for tokens of managed identities, in the form that App Service and IMDS
+ * share. A token is `machine.RESOURCE.IDENTITY.NUMBER`.
  */
 export class Machine {
   readonly asked: Asked[] = [];
-  /** What the next requests are answered with, one each; after them there are tokens again. */
+  /** The next answers, one per request; after them it issues tokens again. */
   readonly replies: Reply[] = [];
   lifetimeMs = 86_400_000;
-  /** Makes other tokens than those, of an identity, good until an instant in epoch ms. */
+  /** Issues other tokens, for an identity, until an instant in epoch ms. */
   mint: ((id: string, expiresAt: number) => string) | null = null;
   readonly #server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://machine');

@@ -4,7 +4,7 @@ import { fieldsOf, readBlocks } from '../../src/client/event-frames.js';
 /** Longer than any test. */
 const SILENCE_MS = 600_000;
 
-/** The fields between two blank lines of a stream of events. */
+/** An event of the stream: the fields between two blank lines. */
 export interface Frame {
   readonly id?: string;
   readonly event?: string;
@@ -14,11 +14,11 @@ export interface Frame {
   readonly comment?: string;
 }
 
-/** A client that reads Server-Sent Events for as long as a test goes on. */
+/** Reads Server-Sent Events until the test ends. */
 export class EventClient {
   readonly frames: Frame[] = [];
   readonly response: Response;
-  /** Resolves when the stream has ended, whoever ended it. */
+  /** Resolves when the stream has ended, on either side. */
   readonly ended: Promise<void>;
   readonly #connection: AbortController;
 
@@ -35,12 +35,12 @@ export class EventClient {
     this.ended = this.#read().catch(() => undefined);
   }
 
-  /** Those with data, without their places. */
+  /** The events that have data. */
   get events() {
     return this.frames.filter(({ data }) => data !== undefined);
   }
 
-  /** Where a client would resume: as EventSource has it, the last id that came. */
+  /** Where a client resumes: like EventSource, at the last id that came. */
   get lastEventId(): string {
     return this.frames.findLast(({ id }) => id !== undefined)?.id ?? '';
   }

@@ -63,13 +63,13 @@ export const ERROR: CallError = {
 
 type Ports = Pick<Calls, Exclude<keyof Calls, 'within'>>;
 
-/** Calls in memory that write down what was asked of them; any answer may be put in place of theirs. */
+/** Calls in memory that record the requests; a test may replace any answer. */
 export class FakeCalls implements Ports, CallsFor {
   readonly asked: unknown[][] = [];
   readonly known = new Map<string, Call | RemovedCall>();
-  /** Whether what is asked is stored at once. */
+  /** Whether changes are stored at once. */
   durable = true;
-  /** For whom they were asked for, each time. */
+  /** The visible apps of each request. */
   readonly reaches: VisibleApps[] = [];
   readonly answers: { [M in keyof Ports]?: Ports[M] } = {};
 
@@ -135,7 +135,6 @@ export class FakeCalls implements Ports, CallsFor {
     });
   }
 
-  /** From now on a method rejects. */
   fail(method: keyof Ports, error: Error): void {
     Object.assign(this.answers, { [method]: () => Promise.reject(error) });
   }
@@ -165,9 +164,9 @@ export class FakeCalls implements Ports, CallsFor {
   }
 }
 
-/** A log in memory that tells its readers what a test has it tell, from the moment they are there. */
+/** An event log in memory; each reader gets the test's events from then on. */
 export class FakeEvents implements EventLog {
-  /** From which place each reader was asked to read. */
+  /** The place of each `readAfter`. */
   readonly asked: (string | null)[] = [];
   now: string | null = '100-0';
   readonly #readers = new Set<FakeReader>();
@@ -226,7 +225,7 @@ const A_CAUSE = {
   afterSuccess: null,
 };
 
-/** Of two calls, one of them failing, in a wheel of 256 slots. */
+/** Two calls, one of which fails, in a wheel of 256 slots. */
 export function anOverview(over: Partial<Overview> = {}): Overview {
   const slots = Array.from({ length: 256 }, () => ({ tracked: 0, failing: 0 }));
   slots[3] = { tracked: 2, failing: 1 };
@@ -260,11 +259,11 @@ export interface Fixture {
   readonly app: FastifyInstance;
   readonly calls: FakeCalls;
   readonly events: FakeEvents;
-  /** What was logged, line by line. */
+  /** The lines of the log. */
   readonly logged: string[];
 }
 
-/** An app over {@link FakeCalls}, closed when the test is over. */
+/** An app over {@link FakeCalls}; the test's end closes it. */
 export async function anApp(
   over: Partial<HttpOptions> & { level?: string } = {},
 ): Promise<Fixture> {
@@ -303,14 +302,14 @@ export async function anApp(
   });
   onTestFinished(async () => {
     const closing = app.close();
-    // It would wait four seconds for a connection that a client has opened and not used.
+    // `close` would wait four seconds for a connection that a client has opened and not used.
     app.server.closeAllConnections();
     await closing;
   });
   return { app, calls, events, logged };
 }
 
-/** A client of ACCESS_FILE with one key, who may read and track. */
+/** A client of ACCESS_FILE with one key that may read and track. */
 export const aClient = (key: string, over: Partial<KeyHolder> = {}): KeyHolder => ({
   name: 'bot',
   keys: [{ hash: hashOf(key), expiresAt: null }],
@@ -320,7 +319,7 @@ export const aClient = (key: string, over: Partial<KeyHolder> = {}): KeyHolder =
   ...over,
 });
 
-/** Who comes in: with keys in the clear or those of some holders; everyone where there are none. */
+/** Accepts plain keys, or those of holders; without either, everybody. */
 export function identifyBy({
   apiKeys = [],
   holders,
@@ -337,7 +336,7 @@ export function identifyBy({
   return (authorization: string | undefined) => access.identify(authorization);
 }
 
-/** Sends bytes to the app over a socket and gives all that comes back until it is closed. */
+/** Sends bytes to the app over a socket; resolves with everything that comes until it closes. */
 export async function converse(
   app: FastifyInstance,
   ...bytes: (string | Buffer)[]
@@ -348,14 +347,14 @@ export async function converse(
   socket.on('data', (chunk) => {
     answer += chunk;
   });
-  // The server may cut what it has answered already.
+  // The server may reset a connection after its answer.
   socket.on('error', () => {});
   for (const part of bytes) socket.write(part);
   await once(socket, 'close');
   return answer;
 }
 
-/** Splits what {@link converse} gave into status, headers (lower case) and body. */
+/** Splits the text of {@link converse} into status, headers (lower case) and body. */
 export function parseAnswer(text: string) {
   const end = text.indexOf('\r\n\r\n');
   const [line = '', ...headers] = text.slice(0, end).split('\r\n');

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** What somebody has who deploys by compose; not their .env. */
+/** The files of somebody who deploys by compose, except .env. */
 const FILES = [
   '.dockerignore',
   '.env.example',
@@ -25,11 +25,14 @@ const FILES = [
 
 export interface Ran {
   readonly code: number;
-  /** What stdout and stderr got. */
+  /** stdout and stderr. */
   readonly output: string;
 }
 
-/** A copy of the compose project with a name of its own, so that it meets no other containers or volumes. */
+/**
+ * A copy of the compose project under another name, so that it meets no other containers or
+ * volumes.
+ */
 export class Project {
   readonly #directory = mkdtempSync(join(tmpdir(), 'callkeeper-image-'));
   readonly #name = `callkeeper-test-${randomBytes(4).toString('hex')}`;
@@ -43,7 +46,6 @@ export class Project {
     this.write(env);
   }
 
-  /** Replaces .env. */
   write(env: Readonly<Record<string, string>>): void {
     const lines = Object.entries(env).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(join(this.#directory, '.env'), lines.join(''));

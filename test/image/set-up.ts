@@ -9,7 +9,7 @@ declare module 'vitest' {
   }
 }
 
-/** Without a Docker these tests are skipped, and this says so aloud. */
+/** Without Docker these tests are skipped, and this says so. */
 export default function setUp({ provide }: TestProject): void {
   const noDocker = whyNot();
   provide('noDocker', noDocker);

@@ -15,18 +15,20 @@ interface KeysAnswer {
 }
 
 const BLANKS = Buffer.alloc(64 * 1024, ' ');
-/** A reader that takes all of this has no limit. */
+/** A reader that accepts all of this has no limit. */
 const MOST_POURED = 256 * 1024 * 1024;
 
 export const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
-/** In Microsoft's place, over HTTPS: an OpenID configuration at any path, and the keys at `/keys`. */
+/**
+ * Stands in for Microsoft over HTTPS: an OpenID configuration at any path, and the keys at `/keys`.
+ */
 export class KeysServer {
   readonly asked: string[] = [];
   answer: (path: string) => KeysAnswer = () => ({ body: {} });
-  /** Whether connections are cut instead. */
+  /** Resets connections. */
   isOut = false;
-  /** Whether an answer goes on for ever, after JSON that is valid so far; gzip makes it a small one. */
+  /** Sends an endless answer after JSON that is valid so far; gzip makes it small. */
   isEndless: false | 'plain' | 'gzip' = false;
   jwk: object = {};
   url = '';
@@ -45,14 +47,14 @@ export class KeysServer {
     this.url = `https://localhost:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** From now on there is another key, of this name, and no other. */
+  /** Replaces the key by another one with this name. */
   async rotate(kid: string): Promise<void> {
     const { privateKey, publicKey } = await generateKeyPair('RS256');
     this.#privateKey = privateKey;
     this.jwk = { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' };
   }
 
-  /** All is as at the start, and nobody has asked. */
+  /** As at the start. */
   restore(): void {
     this.isOut = false;
     this.isEndless = false;
@@ -62,7 +64,7 @@ export class KeysServer {
     });
   }
 
-  /** Signed as it stands. */
+  /** Signs the claims unchanged. */
   sign(claims: JWTPayload, header: object = {}): Promise<string> {
     if (this.#privateKey === null) throw new Error('the server has not started');
     const { kid } = this.jwk as { kid: string };
@@ -99,7 +101,7 @@ export class KeysServer {
   }
 }
 
-/** A token as {@link KeysServer} would not sign it: by nobody. */
+/** A token without a signature. */
 export function unsigned(claims: JWTPayload): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   return `${part({ alg: 'none' })}.${part(claims)}.`;

@@ -5,7 +5,7 @@ import { sumOf } from './samples.ts';
 
 type Summaries = ReadonlyMap<string, Summary>;
 
-/** Metrics over a clock and states of the test's own. */
+/** Metrics with a clock and readings that the test controls. */
 export function someMetrics(
   summaries: (now: number) => Summaries | Promise<Summaries> = () => new Map(),
 ) {
@@ -26,7 +26,7 @@ export function someMetrics(
     storeUp: () => up.value,
     turning: () => turning.value,
   });
-  /** The sum of the series that a selector means; see `sumOf`. */
+  /** See `sumOf`. */
   const sum = async (selector: string) => sumOf(await metrics.render(), selector);
   /** name{labels} → value, as Prometheus reads them. */
   const read = async () => {

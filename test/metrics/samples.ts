@@ -1,6 +1,6 @@
 /**
- * The sum of the series that a selector means, such as `name` or `name{outcome="renewed"}`, in the
- * text of `/metrics`; NaN if there is none.
+ * The sum of the series that a selector selects, such as `name` or `name{outcome="renewed"}`, in
+ * the text of `/metrics`; NaN if there are none.
  */
 export function sumOf(text: string, selector: string): number {
   const [name = '', labels = ''] = selector.split(/[{}]/);

@@ -12,7 +12,7 @@ const PATIENCE = { timeout: 60_000, interval: 50 };
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
 
-/** One replica as a real process, on a port of its own choice, with its log at hand. */
+/** One replica in a real process, on a free port, with its log. */
 export class Replica {
   readonly log: LogLine[] = [];
   readonly #child: ChildProcess;
@@ -20,7 +20,7 @@ export class Replica {
   #stderr = '';
   #url = '';
 
-  /** @param env the whole environment, but for PATH and PORT */
+  /** @param env the whole environment, except PATH and PORT */
   constructor(env: Readonly<Record<string, string>>, cwd?: string) {
     this.#child = spawn(process.execPath, [MAIN], {
       env: { PATH: process.env.PATH, PORT: '0', LOG_LEVEL: 'debug', ...env },
@@ -42,7 +42,7 @@ export class Replica {
     }
   }
 
-  /** Resolves when the log has a line with this message, or its beginning up to a colon. */
+  /** Resolves with the line of this message. `msg` may end before a colon of the message. */
   async logged(msg: string): Promise<LogLine> {
     const isIt = (line: LogLine) => line.msg === msg || line.msg.startsWith(`${msg}: `);
     for (;;) {
@@ -79,7 +79,7 @@ export class Replica {
     }, PATIENCE);
   }
 
-  /** Where it listens; '' before it does. */
+  /** '' until it listens. */
   get url(): string {
     return this.#url;
   }
@@ -122,7 +122,7 @@ export class Replica {
     return sumOf(String(body), name);
   }
 
-  /** Reads nothing of its log any more, like a terminal that is held or a log driver that hangs. */
+  /** Stops reading its log, like a suspended terminal or a hanging log driver. */
   leaveLogUnread(): void {
     this.#child.stdout?.removeAllListeners('data').pause();
   }

@@ -7,7 +7,7 @@ import { Replica } from './replica.ts';
 export const TENANT = '11111111-1111-4111-8111-111111111111';
 export const CLIENT = '22222222-2222-4222-8222-222222222222';
 
-/** Microsoft, simulated, and the replicas that a test starts against it. */
+/** A simulated Microsoft, and the replicas of a test. */
 export class World {
   readonly simulator: Simulator;
   readonly directory = mkdtempSync(join(tmpdir(), 'callkeeper-world-'));
@@ -23,7 +23,7 @@ export class World {
     return this;
   }
 
-  /** What a replica has to be told to work against this world, at an interval of 4 s. */
+  /** The environment of a replica in this world, with an interval of 4 s. */
   env(): Record<string, string> {
     return {
       KEEPALIVE_INTERVAL: '4s',
@@ -38,13 +38,13 @@ export class World {
     };
   }
 
-  /** In one step: half of a file that is watched would be taken for a faulty one. */
+  /** In one step: a watched file that is half written would be faulty. */
   replaceFile(path: string, text: string): void {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   }
 
-  /** Ended with the world, if not before. */
+  /** The world ends it at the latest. */
   replica(env: Readonly<Record<string, string>>): Replica {
     const replica = new Replica({ ...this.env(), ...env }, this.directory);
     this.#replicas.push(replica);

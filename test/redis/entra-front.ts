@@ -4,16 +4,16 @@ import { createServer, type Server } from 'node:tls';
 import type { RedisServer } from './redis-server.ts';
 import { encodeCommand, takeCommands } from './resp.ts';
 
-/** What may authenticate, and until when, in epoch ms; null: nobody. */
+/** Until when these credentials are valid, in epoch ms; null: they are not. */
 export type Verify = (username: string, password: string) => number | null;
 
-/** Nobody on the real server has this password. */
+/** No user of the real server has this password. */
 const NOBODY = ['nobody', 'wrong'] as const;
 
 /**
- * A real redis-server behind TLS that lets in whoever has a token, as Azure Managed Redis does: each
- * token is a user of the real server while it is valid. So the real server answers `AUTH` in its
- * turn, cuts each connection whose latest token has expired, and refuses CONFIG and ACL.
+ * A real redis-server behind TLS that accepts tokens, as Azure Managed Redis does. While a token is
+ * valid, it is a user of the real server. So the real server answers `AUTH` in its turn, and closes
+ * each connection whose latest token has expired. It refuses CONFIG and ACL.
  */
 export class EntraFront {
   readonly #redis: RedisServer;
@@ -33,7 +33,7 @@ export class EntraFront {
     this.#server = createServer({ cert, key }, (near) => this.#join(near));
   }
 
-  /** Of a server that runs; only who has authenticated before does without a token from now on. */
+  /** The server must run. From now on every new connection needs a token. */
   async start(): Promise<void> {
     await this.#redis.client.acl('SETUSER', 'default', 'resetpass', '>of-the-test');
     this.#server.listen(0, '127.0.0.1');
@@ -51,12 +51,12 @@ export class EntraFront {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** The tokens that have been let in so far. */
+  /** How many tokens were accepted so far. */
   get tokens(): number {
     return this.#users.size;
   }
 
-  /** Of the connections that are open, by the real server's numbers. */
+  /** The open connections, by the real server's list. */
   async connections(): Promise<{ id: string; name: string; user: string; age: number }[]> {
     const text = String(await this.#redis.client.client('LIST'));
     const field = (line: string, name: string) =>
@@ -81,7 +81,8 @@ export class EntraFront {
     near.on('data', (chunk: Buffer) => {
       const taken = takeCommands(Buffer.concat([rest, chunk]));
       rest = taken.rest;
-      // One after another: a user is made before its AUTH is passed on, and nothing overtakes that.
+      // One after another: the user must exist before its AUTH is passed on, and no command may
+      // overtake another.
       before = before.then(async () => {
         for (const command of taken.commands) far.write(encodeCommand(await this.#admit(command)));
       });
@@ -97,7 +98,7 @@ export class EntraFront {
     }
   }
 
-  /** The command as the real server is to see it. */
+  /** Translates a command for the real server. */
   async #admit(command: Buffer[]): Promise<Buffer[]> {
     const name = String(command[0]).toUpperCase();
     const at = name === 'AUTH' ? 1 : command.findIndex((word) => /^auth$/i.test(String(word))) + 1;
@@ -127,7 +128,7 @@ export class EntraFront {
     const user = `token-${this.#users.size + 1}`;
     const { client } = this.#redis;
     await client.acl('SETUSER', user, 'on', '>in', '~*', '&*', '+@all', '-config', '-acl');
-    // The real server ends the connections of a user that is deleted.
+    // Deleting a user closes its connections.
     const expire = () => void client.acl('DELUSER', user).catch(() => undefined);
     this.#timers.add(setTimeout(expire, until - Date.now()));
     return user;

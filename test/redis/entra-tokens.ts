@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
-/** A token in Entra's shape that says nothing but whose it is and until when. */
+/** A token in Entra's form that contains only its user and its expiry. */
 export function makeToken(oid: string, expiresAt: number): string {
   const parts = [{ alg: 'none' }, { oid, exp: expiresAt / 1_000, uti: randomUUID() }];
   const texts = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
   return [...texts, 'signature'].join('.');
 }
 
-/** What `EntraFront` asks: whether the user is the token's, and until when, in epoch ms. */
+/** Until when the token is valid for the user, in epoch ms; null: it is not. */
 export function verifyToken(username: string, token: string): number | null {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8');
   const { oid, exp } = readJson(payload) as { oid?: string; exp?: number };

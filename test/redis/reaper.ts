@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
-/** Kills, when its input ends, whatever was begun (`+ pid`) and has not ended (`- pid`). */
+/** When its input ends, it kills what was started (`+ pid`) and has not ended (`- pid`). */
 const SCRIPT = `
 pids=
 while read -r op pid; do
@@ -14,7 +14,7 @@ done
 
 let reaper: ChildProcess | null = null;
 
-/** The process ends with this one, however this one does: also by SIGKILL. */
+/** Ends the child when this process ends, even by SIGKILL. */
 export function reap(child: ChildProcess): void {
   const { pid } = child;
   if (pid === undefined) return; // it never began
@@ -25,7 +25,7 @@ export function reap(child: ChildProcess): void {
 }
 
 function start(): ChildProcess {
-  // Detached: what is sent to our process group must not keep it from its work.
+  // Detached: a signal to our process group must not end it.
   const child = spawn('sh', ['-c', SCRIPT], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -11,12 +11,12 @@ export function clusterForFile(options: string[] = []): RedisCluster {
   return cluster;
 }
 
-/** A node without a sign of life for so long has failed, in ms. */
+/** After this silence a node counts as failed. */
 const NODE_TIMEOUT_MS = 2_000;
 const HASH_SLOTS = 16_384;
 const PATIENCE_MS = 60_000;
 
-/** What a node says of one of them all. */
+/** What one node says about another. */
 interface NodeInfo {
   readonly id: string;
   readonly port: number;
@@ -40,7 +40,7 @@ export class RedisCluster {
     return `redis+cluster://${this.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
   }
 
-  /** A connection for the test itself; it waits out whatever happens to the nodes. */
+  /** For the test itself; its commands wait until the nodes answer again. */
   get client(): Cluster {
     this.#client ??= this.newClient();
     return this.#client;
@@ -78,7 +78,7 @@ export class RedisCluster {
     for (const master of await this.masters()) await master.client.flushall();
   }
 
-  /** The masters that serve, by the ports of those that run. */
+  /** The masters, from those nodes that run, by port. */
   async masters(): Promise<RedisServer[]> {
     const serving = (await this.#look()).filter(
       ({ flags, ranges }) => flags.includes('master') && !isFailed(flags) && ranges.length > 0,
@@ -101,7 +101,10 @@ export class RedisCluster {
     return all.filter(({ masterId }) => masterId === id).map(({ port }) => this.#node(port));
   }
 
-  /** Resolves when all hash slots are served and each node that runs is a master or in step with its own. */
+  /**
+   * Resolves when all hash slots are served and each running node is a master or in sync with its
+   * master.
+   */
   async settled(): Promise<void> {
     const limit = Date.now() + PATIENCE_MS;
     while (!(await this.#isSettled().catch(() => false))) {
@@ -110,7 +113,7 @@ export class RedisCluster {
     }
   }
 
-  /** Moves hash slots, with their keys, from one master to another, one by one, as a reshard does. */
+  /** Moves hash slots with their keys from one master to another, as a reshard does. */
   async migrate(slots: readonly number[], from: RedisServer, to: RedisServer): Promise<void> {
     const all = await this.#look();
     const idOf = ({ port }: RedisServer) => all.find((node) => node.port === port)?.id ?? '';
@@ -161,7 +164,7 @@ export class RedisCluster {
     for (const [i, node] of this.nodes.slice(3).entries()) {
       const master = await (masters[i] as RedisServer).client.cluster('MYID');
       const limit = Date.now() + PATIENCE_MS;
-      // It has to have heard of its master first.
+      // Fails until the node has heard of its master.
       while (!(await node.client.cluster('REPLICATE', master).then(isOk, () => false))) {
         if (Date.now() > limit) throw new Error('the nodes do not meet');
         await sleep(50);
@@ -176,7 +179,7 @@ export class RedisCluster {
       const replication = await client.info('replication');
       if (!/role:master|master_link_status:up/.test(replication)) return false;
     }
-    // Each as all see it: in the end no two of them differ.
+    // Until all nodes agree.
     const views = await Promise.all(running.map((node) => this.#lookAt(node)));
     const masters = views.map((view) =>
       view
@@ -191,7 +194,7 @@ export class RedisCluster {
     return alive && new Set(masters).size === 1;
   }
 
-  /** As the first node that answers sees them. */
+  /** As seen by the first node that answers. */
   async #look(): Promise<NodeInfo[]> {
     for (const node of this.nodes.filter((one) => one.running)) {
       const seen = await Promise.race([this.#lookAt(node), sleep(1_000, null)]).catch(() => null);

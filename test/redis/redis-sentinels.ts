@@ -4,11 +4,11 @@ import { RedisServer } from './redis-server.ts';
 
 export const GROUP = 'calls';
 
-/** A master without a sign of life for so long is down, in ms. */
+/** After this silence a master counts as down. */
 const DOWN_AFTER_MS = 1_000;
 const PATIENCE_MS = 60_000;
 
-/** A real master with its replica, and three Sentinels that watch them, on loopback. */
+/** A real master, its replica, and three Sentinels that watch them, on loopback. */
 export class RedisSentinels {
   readonly servers: readonly RedisServer[];
   readonly sentinels: RedisServer[] = [];
@@ -28,7 +28,7 @@ export class RedisSentinels {
     return this.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',');
   }
 
-  /** A connection for the test itself, to whichever is the master. */
+  /** For the test itself; follows the master. */
   get client(): Redis {
     if (!this.#client) {
       this.#client = new Redis({
@@ -71,7 +71,7 @@ export class RedisSentinels {
     await Promise.all([...this.sentinels, ...this.servers].map((server) => server.stop()));
   }
 
-  /** As the first Sentinel names it. */
+  /** By the first Sentinel. */
   async master(): Promise<RedisServer> {
     const address = (await this.sentinels[0]?.client.call(
       'SENTINEL',
@@ -83,7 +83,7 @@ export class RedisSentinels {
     return found;
   }
 
-  /** Resolves when all Sentinels know each other and a replica in step with its master. */
+  /** Resolves when all Sentinels know each other and a replica that is in sync with its master. */
   async settled(): Promise<void> {
     const limit = Date.now() + PATIENCE_MS;
     while (!(await this.#isSettled().catch(() => false))) {

@@ -18,15 +18,18 @@ export function redisForFile(options: string[] = []): RedisServer {
 }
 
 /**
- * A real redis-server on a free port of loopback. It keeps its data over a `restart`: what is
- * written outlives the process without an fsync, which on a busy disk stops all of Redis.
+ * A real redis-server on a free port of loopback. Its data survives a `restart`. It never calls
+ * fsync, which on a busy disk blocks all of Redis.
  */
 export class RedisServer {
   readonly #options: readonly string[];
   readonly #sentinel: string | null;
   #directory = '';
   #port = 0;
-  /** Of a node of a Cluster; by default it is the port and 10,000, which is too high for some. */
+  /**
+   * The port of the cluster bus. Redis's default (the port + 10,000) is not a valid port for some
+   * ports.
+   */
   #busPort: number | null = null;
   #child: ChildProcess | null = null;
   #client: Redis | null = null;
@@ -52,7 +55,7 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.#port}`;
   }
 
-  /** A connection for the test itself, for looking and for damage; it waits out a restart. */
+  /** For the test itself; its commands wait until the server is back. */
   get client(): Redis {
     this.#client ??= newClient(this.#port);
     return this.#client;
@@ -61,7 +64,7 @@ export class RedisServer {
   async start(): Promise<void> {
     this.#directory = await mkdtemp(join(tmpdir(), 'callkeeper-redis-'));
     if (this.#sentinel !== null) await writeFile(this.#sentinelFile, this.#sentinel);
-    // A port that was free may be taken by the time that it is wanted.
+    // Another process may take a free port before the server does.
     for (let attempt = 0; attempt < 20; attempt++) {
       this.#port = await freePort();
       if (this.#options.includes('--cluster-enabled')) this.#busPort = await freePort();
@@ -77,19 +80,19 @@ export class RedisServer {
     if (this.#directory) await rm(this.#directory, { recursive: true, force: true });
   }
 
-  /** `SIGKILL` unless said otherwise; resolves when the process is gone. */
+  /** Resolves when the process is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child;
     this.#child = null;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill(signal);
-    // One that was stopped takes any other signal only when it goes on.
+    // A suspended process handles other signals only when it runs again.
     if (signal !== 'SIGKILL') child.kill('SIGCONT');
     await exited;
   }
 
-  /** Stops the process without ending it: its sockets stay open and say nothing. */
+  /** Suspends the process: its sockets stay open but do not answer. */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
   }
@@ -98,7 +101,7 @@ export class RedisServer {
     this.#child?.kill('SIGCONT');
   }
 
-  /** On the same port, with the data it had when it was killed. */
+  /** On the same port, with the data it had. */
   async restart(): Promise<void> {
     await this.kill();
     for (let attempt = 0; attempt < 20; attempt++) {
@@ -116,7 +119,7 @@ export class RedisServer {
     return join(this.#directory, 'sentinel.conf');
   }
 
-  /** False where it ended at once, as when the port was taken meanwhile. */
+  /** Resolves with false if it ended at once, for example because another process has its port. */
   async #run(): Promise<boolean> {
     const own = ['--port', `${this.#port}`, '--bind', '127.0.0.1', '--dir', this.#directory];
     const kind =
@@ -136,7 +139,7 @@ export class RedisServer {
   }
 }
 
-/** As the daemon's own connections speak, without their haste. */
+/** Like the daemon's own connections, but without their short time-outs. */
 export function newClient(port: number): Redis {
   const client = new Redis({
     host: '127.0.0.1',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A port of loopback; what connects to it comes, for Redis, from another host. */
+/** A port of loopback; to Redis, connections through it come from another host. */
 export async function aRelayFromAfar(port: number): Promise<number> {
   const relay = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' });
@@ -17,7 +17,7 @@ export async function aRelayFromAfar(port: number): Promise<number> {
   return (relay.address() as AddressInfo).port;
 }
 
-/** A relay that loses one answer, or one command, and the connection with it. */
+/** A relay that drops one answer, or one command, and closes the connection. */
 export async function aLossyRelay(port: number) {
   let loses: 'answer' | 'command' | null = null;
   const relay = createServer((near) => {

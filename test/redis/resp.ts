@@ -1,4 +1,4 @@
-/** The whole commands at the start of what a client sent, as arrays of strings, and the rest. */
+/** Splits what a client sent into its complete commands, as arrays of strings, and the rest. */
 export function takeCommands(data: Buffer): { commands: Buffer[][]; rest: Buffer } {
   const commands: Buffer[][] = [];
   let at = 0;

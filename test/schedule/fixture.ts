@@ -27,7 +27,7 @@ export interface Visit {
   readonly at: number;
 }
 
-/** Writes down which visits it is asked for, and makes them as the test says. */
+/** Records the visits, and makes them as the test says. */
 export class FakeVisitor implements Visits {
   readonly turns: Visit[] = [];
   onTurn: (visit: Visit, stop: AbortSignal) => Promise<Visited> | Visited = () => 'done';
@@ -39,14 +39,14 @@ export class FakeVisitor implements Visits {
     return this.onTurn(visit, stop);
   }
 
-  /** The turns of a slot that were visited, each once, in order. */
+  /** The visited turns of a slot, each once, in order. */
   turnsOf(slot: number, since = 0): number[] {
     const turns = this.turns.filter((visit) => visit.slot === slot && visit.turnAt >= since);
     return [...new Set(turns.map(({ turnAt }) => turnAt))].toSorted((a, b) => a - b);
   }
 }
 
-/** What a test gives back when it is over. */
+/** Registers what the test's end releases. */
 export type Cleanup = (release: () => Promise<void> | void) => void;
 
 let prefixes = 0;
@@ -54,7 +54,7 @@ let prefixes = 0;
 /** Another queue on the same Redis. */
 export const newPrefix = () => `{test-${prefixes++}}`;
 
-/** A replica's schedule, with a queue of the test's own to look at it and to damage it. */
+/** A replica's schedule, and a queue with which the test inspects and damages it. */
 export async function aSchedule(
   server: SomeRedis,
   cleanUp: Cleanup,
@@ -76,7 +76,7 @@ export async function aSchedule(
     visitor,
     clock: realClock,
     lookOverMs: wheel.intervalMs / 20,
-    // Long enough for a machine that is busy with other tests.
+    // Long enough for a busy machine.
     turnGraceMs: wheel.intervalMs / 4,
     lockMs: 30_000,
     unresponsiveMs: 20_000,
@@ -93,7 +93,7 @@ export async function aSchedule(
   return { schedule, visitor, repairs, replaced: () => replaced, queue, prefix, redis, wheel };
 }
 
-/** Whether each of the instants is a turn of the slot, and none in between is missing. */
+/** Whether the instants are consecutive turns of the slot. */
 export function areConsecutiveTurns(
   turns: readonly number[],
   slot: number,
@@ -114,5 +114,5 @@ export const idOf = (slot: number, wheel = WHEEL): string => {
   }
 };
 
-/** A call of that slot, just tracked. */
+/** A call of this slot that was just tracked. */
 export const callOf = (slot: number): Call => aCall({ id: idOf(slot), trackedAt: Date.now() });

@@ -15,7 +15,7 @@ import { Registry, type RegistryOptions } from '../../src/store/registry.ts';
 import { fieldOf } from '../../src/store/stream-entry.ts';
 import { NOW, recordOf, SKEW_MS, WHEEL } from '../calls/fixture.ts';
 
-/** A server, or a Cluster of them. */
+/** A server or a Cluster. */
 export interface SomeRedis {
   readonly url: string;
   readonly client: RedisClient;
@@ -23,7 +23,7 @@ export interface SomeRedis {
 
 export const silent = pino({ level: 'silent' });
 
-/** Events of a real Redis are waited for generously; they come within moments. */
+/** Generous: events of a real Redis usually come within ms. */
 export const SOON = { timeout: 15_000, interval: 20 };
 
 export const realClock: SettledClock = {
@@ -32,7 +32,7 @@ export const realClock: SettledClock = {
   sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
 };
 
-/** Counts the turns of the event loop, until it is asked for them. */
+/** Counts the turns of the event loop until the returned function is called. */
 export function countTurns(): () => number {
   let turns = 0;
   let isOver = false;
@@ -47,7 +47,7 @@ export function countTurns(): () => number {
   };
 }
 
-/** The daemon's own connection for commands; closed when the test is over. */
+/** The daemon's connection for commands; the test's end closes it. */
 export async function fast(server: SomeRedis, timeoutMs = 5_000): Promise<RedisClient> {
   const redis = connectFast({ url: server.url, timeoutMs, log: silent });
   onTestFinished(() => redis.disconnect());
@@ -66,7 +66,7 @@ export async function ready(redis: RedisClient): Promise<void> {
   if (redis.status !== 'ready') await new Promise((done) => redis.once('ready', done));
 }
 
-/** One replica's registry, over a real Redis; the parts of it for the test to look at. */
+/** A replica's registry over a real Redis, with its parts. */
 export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions<CallRecord>> = {}) {
   const redis = await fast(server);
   const link = { up: true };
@@ -90,7 +90,7 @@ export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions<
     onUnreadable: (id, { message }) => void unreadable.push({ id, message }),
     ...over,
   });
-  /** Adds to what is known of a call, as everybody does who learns something of it. */
+  /** Merges records into the registry, like everybody who learns something about a call. */
   const add = async (...records: CallRecord[]) => {
     return registry.update(records.map((record) => ({ id: record.id, decide: () => record })));
   };
@@ -110,7 +110,7 @@ export async function aReplica(server: SomeRedis, over: Partial<RegistryOptions<
   return { redis, link, shared, local, registry, announced, unreadable, add, sync, stored };
 }
 
-/** An instant at which all that the tests say has happened. */
+/** After everything that happens in the tests. */
 export const LATER = NOW + 60_000;
 
 export function aLocal(): LocalRegistry {
@@ -122,7 +122,7 @@ export function aLocal(): LocalRegistry {
   });
 }
 
-/** What the stream of events says, oldest first. */
+/** The events in the stream, oldest first. */
 export async function events(server: SomeRedis, key = EVENTS_KEY) {
   const entries = await server.client.xrange(key, '-', '+');
   return entries.map(([, fields]) => {
@@ -141,7 +141,7 @@ export async function events(server: SomeRedis, key = EVENTS_KEY) {
   });
 }
 
-/** Appends an event as the registry does; gives its place. */
+/** Appends an event as the registry does; returns its place. */
 export async function publish(
   server: SomeRedis,
   type: string,
@@ -154,7 +154,7 @@ export async function publish(
   return (await server.client.xadd(key, '*', ...fields)) ?? '';
 }
 
-/** Gives the entries of a stream places of long ago. */
+/** Gives the entries of a stream places in the distant past. */
 export async function backdate(
   redis: Pick<RedisClient, 'xrange' | 'del' | 'xadd'>,
   key: string,

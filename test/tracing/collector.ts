@@ -3,21 +3,21 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Fields, fieldsOf, messages, text } from './protobuf.ts';
 
-/** A span as it came, ids in hex. */
+/** A received span, ids in hex. */
 export interface Span {
   readonly name: string;
   readonly traceId: string;
   readonly spanId: string;
-  /** '' for one that begins a trace. */
+  /** '' for the root of a trace. */
   readonly parentId: string;
-  /** Of strings only. */
+  /** Only those whose values are strings. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
-  /** Of what made it. */
+  /** The service that made it. */
   readonly service: string;
 }
 
-/** Takes OTLP over HTTP, as a collector does, and keeps the spans. */
+/** Receives OTLP over HTTP, as a collector does, and keeps the spans. */
 export class Collector {
   readonly spans: Span[] = [];
   readonly #server: Server;

@@ -1,4 +1,4 @@
-/** What has a length, of a message, by the number of its field. Numbers are passed over. */
+/** The fields of a message that have a length, by number. Numbers are skipped. */
 export type Fields = ReadonlyMap<number, readonly Buffer[]>;
 
 /** https://protobuf.dev/programming-guides/encoding */

@@ -8,21 +8,21 @@ export const SECRET = `whsec_${Buffer.from('s'.repeat(32)).toString('base64')}`;
 
 export interface Told {
   readonly path: string;
-  /** The header's. */
+  /** Of the header. */
   readonly id: string;
   // biome-ignore lint/suspicious/noExplicitAny: what an event holds is what the test asserts
   readonly event: any;
 }
 
-/** A receiver of webhooks: verifies them, and answers as it is told to. */
+/** Receives and verifies webhooks. */
 export class Receiver {
-  /** Each request that verified, in their order. */
+  /** The verified requests, in order. */
   readonly told: Told[] = [];
-  /** Those that did not. */
+  /** The bodies of the others. */
   readonly forged: unknown[] = [];
   /** The status for a request; null: it is never answered. */
   answer: (told: Told) => number | null = () => 204;
-  /** The `Retry-After` of each answer, seconds; null: none. */
+  /** The `Retry-After` of each answer, in seconds; null: none. */
   retryAfter: number | null = null;
   readonly #server;
   readonly #scheme: string;
@@ -64,7 +64,7 @@ export class Receiver {
     this.#server.close();
   }
 
-  /** The types that a call was told of, repeats left out. */
+  /** The types of a call's events, without repeats. */
   typesOf(callId: string): string[] {
     const of = this.told.filter(({ event }) => event.call.id === callId);
     return [...new Map(of.map(({ id, event }) => [id, event.type])).values()];
