@@ -331,7 +331,7 @@ export interface OverviewReplica {
   readonly keepAlives: number;
 }
 
-/** One number per slot of the wheel. Intervals are counted from 1970; slot `i` of `n` has its turn once `i / n` of an interval has passed. */
+/** One number per slot of the wheel. Intervals are counted from 1970; slot `i` of `n` has its turn when `i / n` of each interval has passed. */
 export interface OverviewSlots {
   readonly tracked: readonly number[];
   readonly failing: readonly number[];

@@ -58,7 +58,7 @@ export const OverviewSchema = Type.Object(
         title: 'OverviewSlots',
         description:
           'One number per slot of the wheel. Intervals are counted from 1970; slot `i` of `n` has ' +
-          'its turn once `i / n` of an interval has passed.',
+          'its turn when `i / n` of each interval has passed.',
       },
     ),
     troubles: Type.Array(TroubleSchema, {
