@@ -56,8 +56,8 @@ export class LeaseExpirer {
     const found = [...suspects(clock.now())];
     const checked = await owners.update(found.map(({ id }) => ({ id, decide })));
     const now = checked.map(({ after }) => after);
-    const ended = now.filter((owner) => endOf(owner) !== null && this.#isNews(owner));
-    const mistaken = now.filter((owner) => wasLostByMistake(owner) && this.#isNews(owner));
+    const ended = now.filter((owner) => endOf(owner) !== null && this.#needsWork(owner));
+    const mistaken = now.filter((owner) => wasLostByMistake(owner) && this.#needsWork(owner));
     const callsOf = await owned.idsOf(new Set(ended.map(({ id }) => id)));
     for (const owner of ended) await this.#stopCalls(owner, callsOf.get(owner.id) ?? [], goesOn);
     const removedOf = await owned.removedOf(new Set(mistaken.map(({ id }) => id)));
@@ -103,7 +103,7 @@ export class LeaseExpirer {
     return count;
   }
 
-  #isNews(owner: OwnerRecord): boolean {
+  #needsWork(owner: OwnerRecord): boolean {
     return this.#done.get(owner.id) !== this.#state(owner);
   }
 

@@ -54,21 +54,21 @@ export class Schedulers {
    */
   async lookOver(): Promise<number> {
     const { queue, wheel, clock, graceMs, log, onRepair } = this.#options;
-    const standing = new Map<string, JobSchedulerJson>();
+    const known = new Map<string, JobSchedulerJson>();
     for (const scheduler of await queue.getJobSchedulers(0, -1, true)) {
-      if (scheduler) standing.set(scheduler.key, scheduler);
+      if (scheduler) known.set(scheduler.key, scheduler);
     }
     const now = clock.now();
     const suspects: Ill[] = [];
     for (let slot = 0; slot < wheel.slots; slot++) {
-      const scheduler = standing.get(schedulerId(slot));
+      const scheduler = known.get(schedulerId(slot));
       const fault = schedulerFaultOf(scheduler, slot, wheel, now, graceMs);
-      standing.delete(schedulerId(slot));
+      known.delete(schedulerId(slot));
       if (fault) suspects.push({ slot, fault, next: scheduler?.next ?? 0 });
     }
     const late = await Promise.all(suspects.map((suspect) => this.#isLateOnly(suspect)));
     const ill = suspects.filter((_, i) => !late[i]);
-    await Promise.all([...standing.keys()].map((id) => queue.removeJobScheduler(id)));
+    await Promise.all([...known.keys()].map((id) => queue.removeJobScheduler(id)));
     const missed = await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
     await this.makeUp(missed);
     for (const { fault } of ill) onRepair(fault);

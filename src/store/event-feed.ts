@@ -98,8 +98,8 @@ export class EventFeed {
       if (text !== '' && text === local.text(id)) return; // this replica wrote it itself
       const known = local.get(id);
       const call = trackedCallOf(local.merge(decodeRecord(id, text)));
-      const isNews = call !== null && call.generation !== known.tracking?.generation;
-      if (isNews && fieldOf(fields, 'type') === 'tracked') onTracked(call);
+      const isNewTracking = call !== null && call.generation !== known.tracking?.generation;
+      if (isNewTracking && fieldOf(fields, 'type') === 'tracked') onTracked(call);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
       // A later version of Callkeeper wrote it, so only replicas of that version keep it: see

@@ -31,7 +31,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #removed: readonly Map<string, string>[];
   readonly #unacknowledged = new Set<string>();
   /** Ids whose track, stop or state Redis does not know: their calls are `durable: false`. */
-  readonly #news = new Set<string>();
+  readonly #volatile = new Set<string>();
   readonly #versions: number[];
 
   constructor(options: LocalRegistryOptions<R>) {
@@ -137,18 +137,18 @@ export class LocalRegistry<R extends Identified = CallRecord> {
 
   setAcknowledged(id: string): void {
     this.#unacknowledged.delete(id);
-    this.#news.delete(id);
+    this.#volatile.delete(id);
   }
 
-  /** @param isNews Redis does not know the words about the record, or its state; see `isDurable` */
-  setUnacknowledged(id: string, isNews: boolean): void {
+  /** @param isVolatile Redis does not know its track, stop or state; see `isDurable` */
+  setUnacknowledged(id: string, isVolatile: boolean): void {
     this.#unacknowledged.add(id);
-    if (isNews) this.#news.add(id);
+    if (isVolatile) this.#volatile.add(id);
   }
 
   /** Whether Redis knows what the record says, except perhaps its last renewals and failures. */
   isDurable(id: string): boolean {
-    return !this.#news.has(id);
+    return !this.#volatile.has(id);
   }
 
   isAcknowledged(id: string): boolean {

@@ -62,12 +62,12 @@ for key = 3, #KEYS, 3 do
   local changed = {}
   for i = at + 1, last, 5 do
     local id, expected, text, goneAt, events = unpack(ARGV, i, i + 4)
-    local stands = texts[id] or ''
-    if stands ~= expected then
-      results[#results + 1] = stands
+    local current = texts[id] or ''
+    if current ~= expected then
+      results[#results + 1] = current
     else
       results[#results + 1] = 1
-      if text ~= stands then
+      if text ~= current then
         texts[id] = text
         changed[id] = goneAt
       end

@@ -58,8 +58,8 @@ export class RecordWriter<R extends Identified> {
     const { local } = this.#options;
     const draft = this.#draft(item);
     const after = this.#put(draft);
-    const isNews = draft.write.announcements.some(isAboutState);
-    if (local.text(item.change.id) !== '') local.setUnacknowledged(item.change.id, isNews);
+    const isVolatile = draft.write.announcements.some(isAboutState);
+    if (local.text(item.change.id) !== '') local.setUnacknowledged(item.change.id, isVolatile);
     return { kind: 'kept', before: draft.before, after };
   }
 
@@ -87,40 +87,40 @@ export class RecordWriter<R extends Identified> {
     for (let round = 0; open.length > 0 && round < MAX_ROUNDS; round++) {
       const drafts = open.map((item) => this.#draft(item));
       const writes = drafts.map(({ write }) => write);
-      const stands = await this.#options.shared.write(writes).catch(ifUnavailable);
-      if (stands === null) {
+      const replies = await this.#options.shared.write(writes).catch(ifUnavailable);
+      if (replies === null) {
         for (const { id, announcements } of writes) {
           if (announcements.length > 0) this.#unheard.set(id, announcements);
         }
         return { left: [...left, ...open], isAnswered: false };
       }
-      left.push(...open.filter((_, i) => stands[i] === null));
+      left.push(...open.filter((_, i) => replies[i] === null));
       open = drafts.flatMap((draft, i) => {
-        const stood = stands[i] ?? null;
-        return stood === null ? [] : this.#applyReply(draft, stood, results);
+        const reply = replies[i] ?? null;
+        return reply === null ? [] : this.#applyReply(draft, reply, results);
       });
     }
     return { left: [...left, ...open], isAnswered: true };
   }
 
   /** Returns the change if it must be repeated on the text that Redis has. */
-  #applyReply(draft: Draft<R>, stands: true | string, results: Changed<R>[]): Open<R>[] {
+  #applyReply(draft: Draft<R>, reply: true | string, results: Changed<R>[]): Open<R>[] {
     const { local, onAnnounced } = this.#options;
     const { change, index, before, after, write } = draft;
     // Another replica may have written the same text first.
-    if (stands === true || stands === write.text) {
+    if (reply === true || reply === write.text) {
       results[index] = { kind: 'stored', before, after: this.#put(draft) };
-      const announced = stands === true ? write.announcements : [];
+      const announced = reply === true ? write.announcements : [];
       for (const one of announced) onAnnounced(one, after);
       if (local.text(change.id) === write.text) this.acknowledge(change.id, announced);
       return [];
     }
-    if (this.#texts.learn(change.id, stands) === 'newer') {
+    if (this.#texts.learn(change.id, reply) === 'newer') {
       this.#unheard.delete(change.id);
       results[index] = { kind: 'refused', before, after: before };
       return [];
     }
-    return [{ change, index, expected: stands }];
+    return [{ change, index, expected: reply }];
   }
 
   /**
@@ -147,14 +147,14 @@ export class RecordWriter<R extends Identified> {
     const added = item.change.decide(before);
     const after = added === null ? before : kind.merge(before, added);
     // Whether to publish an event depends on what Redis knew, not on what this replica knew.
-    const stood = item.expected === base ? before : this.#texts.decode(id, item.expected);
+    const inRedis = item.expected === base ? before : this.#texts.decode(id, item.expected);
     const write = {
       id,
       expected: item.expected,
       // An empty record changes nothing, not even a text that cannot be read.
       text: kind.saysAnything(after) ? kind.encode(after) : item.expected,
       removedAt: kind.removedAt(after),
-      announcements: kind.announcements(stood, after, now()),
+      announcements: kind.announcements(inRedis, after, now()),
     };
     return { ...item, base, before, after, write };
   }

@@ -5,7 +5,7 @@ import { slotOf } from '../calls/wheel.ts';
 import type { RedisClient } from './connection.ts';
 import { yieldToEventLoop } from './event-loop.ts';
 import { EVENTS_KEPT, EVENTS_KEY, HANDOVER_KEY, type SlotKeys } from './keys.ts';
-import type { SharedRegistry, Write } from './shared-registry.ts';
+import type { SharedRegistry, Write, WriteReply } from './shared-registry.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** The most writes of one script, so that Redis can serve others in between. */
@@ -22,14 +22,13 @@ export interface RedisRegistryOptions {
   readonly hasWebhooks: boolean;
 }
 
-/** The result of a write: see {@link SharedRegistry.write}. */
-type Stand = true | string | null;
-
 /** A registry in Redis: each slot has one hash of tracked records and one of removed records. */
 export class RedisRegistry implements SharedRegistry {
   readonly #options: RedisRegistryOptions;
   readonly #holder = randomUUID();
-  readonly #writes = new WriteQueue<Write, Stand>(WRITE_SIZE, (writes) => this.#writeAll(writes));
+  readonly #writes = new WriteQueue<Write, WriteReply>(WRITE_SIZE, (writes) =>
+    this.#writeAll(writes),
+  );
 
   constructor(options: RedisRegistryOptions) {
     this.#options = options;
@@ -80,7 +79,7 @@ export class RedisRegistry implements SharedRegistry {
     return ids.map((id) => texts.get(id) ?? '');
   }
 
-  write(writes: readonly Write[]): Promise<Stand[]> {
+  write(writes: readonly Write[]): Promise<WriteReply[]> {
     return this.#writes.add(writes);
   }
 
@@ -99,31 +98,31 @@ export class RedisRegistry implements SharedRegistry {
     while (pruned === PRUNE_SIZE) pruned = await prune();
   }
 
-  async #writeAll(writes: readonly Write[]): Promise<Stand[]> {
+  async #writeAll(writes: readonly Write[]): Promise<WriteReply[]> {
     const bySlot = Map.groupBy(writes, ({ id }) => slotOf(id, this.#options));
     const order = [...bySlot.values()].flat();
-    const stands = await this.#writeBySlot(bySlot);
-    const byWrite = new Map(order.map((write, i) => [write, stands[i] ?? null]));
+    const replies = await this.#writeBySlot(bySlot);
+    const byWrite = new Map(order.map((write, i) => [write, replies[i] ?? null]));
     return writes.map((write) => byWrite.get(write) ?? null);
   }
 
   /** If the keys of one slot have the wrong type, the other slots are still written. */
-  async #writeBySlot(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<Stand[]> {
+  async #writeBySlot(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<WriteReply[]> {
     try {
       return await this.#writeAtOnce(bySlot);
     } catch (error) {
       if (!(error instanceof WrongTypeError)) throw error;
-      const stands: Stand[] = [];
+      const replies: WriteReply[] = [];
       for (const [slot, writes] of bySlot) {
         if (await this.#isOurs(slot))
-          stands.push(...(await this.#writeAtOnce(new Map([[slot, writes]]))));
-        else stands.push(...writes.map(() => null));
+          replies.push(...(await this.#writeAtOnce(new Map([[slot, writes]]))));
+        else replies.push(...writes.map(() => null));
       }
-      return stands;
+      return replies;
     }
   }
 
-  async #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<Stand[]> {
+  async #writeAtOnce(bySlot: ReadonlyMap<number, readonly Write[]>): Promise<WriteReply[]> {
     const keys: string[] = [EVENTS_KEY, HANDOVER_KEY];
     const args: (string | number)[] = [EVENTS_KEPT, this.#options.hasWebhooks ? 0 : EVENTS_KEPT];
     for (const [slot, writes] of bySlot) {
@@ -131,8 +130,8 @@ export class RedisRegistry implements SharedRegistry {
       keys.push(tracked, removed, removedAt);
       args.push(writes.length, ...writes.flatMap(toArgs));
     }
-    const stands = await this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
-    return stands.map((stood) => stood === 1 || stood);
+    const replies = await this.#run((redis) => redis.writeRecords(keys.length, ...keys, ...args));
+    return replies.map((reply) => reply === 1 || reply);
   }
 
   async #isOurs(slot: number): Promise<boolean> {

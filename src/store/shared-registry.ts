@@ -10,6 +10,12 @@ export interface Write {
   readonly announcements: readonly Announcement[];
 }
 
+/**
+ * true if Redis has stored the text; or the text that it has instead of the expected one; or null if
+ * it serves but cannot store this record.
+ */
+export type WriteReply = true | string | null;
+
 /** The registry in Redis. Its methods reject with {@link StoreUnavailableError}. */
 export interface SharedRegistry {
   /** The texts of a slot's tracked records, by id. */
@@ -18,9 +24,5 @@ export interface SharedRegistry {
   readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>>;
   /** The text of each record, tracked or removed; '' for none. */
   read(ids: readonly string[]): Promise<string[]>;
-  /**
-   * For each write: true; or the text that Redis has instead of the expected one; or null if Redis
-   * serves but cannot store this record.
-   */
-  write(writes: readonly Write[]): Promise<(true | string | null)[]>;
+  write(writes: readonly Write[]): Promise<WriteReply[]>;
 }
