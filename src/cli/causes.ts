@@ -14,7 +14,6 @@ export interface Cause {
   /** When the latest failure was. */
   readonly message: string;
   readonly calls: number;
-  /** How many of them are at risk. */
   readonly atRisk: number;
   /** The earliest failure seen. RFC 3339. Calls that have failed repeatedly began earlier. */
   readonly since: string;
@@ -88,7 +87,6 @@ export class Causes {
   }
 }
 
-/** Whether its last keepAlive failed. */
 export function isFailing(call: Call): boolean {
   return call.consecutiveFailures > 0;
 }

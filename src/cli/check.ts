@@ -66,7 +66,6 @@ Exit codes: 0 nothing failed, 1 something failed, 2 the environment is not usabl
 const LINGER_MS = 500;
 const CORRECT = 'Correct the environment: see docs/configuration.md.';
 
-/** Runs all at once; prints them in order. */
 async function* look(config: Config, about: Finding[]): AsyncGenerator<Finding[]> {
   const { graph: timeouts, skewMs } = durationsFor(config.intervalMs, config.deadlineMs);
   const clock = { now: () => Date.now(), sleep: () => Promise.resolve() };

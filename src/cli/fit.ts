@@ -6,7 +6,6 @@ const COMBINING = /[\p{Mn}\p{Me}]/u;
 /** A colour. The texts that {@link cut} gets have no other control characters. */
 const SGR = /(\p{Cc}\[[\d;]*m)/u;
 
-/** How many columns of a terminal a text takes. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const one of text) width += columnsOf(one);

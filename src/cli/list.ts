@@ -8,7 +8,6 @@ import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 const STATES = ['tracked', 'ended', 'expired', 'untracked'] as const;
-/** The most calls of a page. */
 const PAGE = 1_000;
 
 export const run = command({

@@ -1,7 +1,6 @@
 import { paint, printableJson } from './printable.ts';
 import { type Column, lineWidth, Table } from './table.ts';
 
-/** How items of one kind are shown. */
 export interface Form<T> {
   readonly columns: readonly Column<T>[];
   readonly paint: (item: T, line: string) => string;
@@ -18,7 +17,7 @@ export class Output<T> {
     this.#isJson = json;
   }
 
-  /** The first items decide how wide the columns are. */
+  /** The widths of the columns come from the first items. */
   write(items: readonly T[]): void {
     if (items.length === 0) return;
     const lines = this.#isJson ? items.map((item) => printableJson(item)) : this.#lines(items);

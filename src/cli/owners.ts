@@ -9,7 +9,6 @@ import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
 
 const STATES = ['none', 'active', 'lapsed', 'lost'] as const;
-/** The most owners that a page may have. */
 const PAGE = 1_000;
 
 export const run = command({

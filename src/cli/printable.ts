@@ -3,7 +3,7 @@ import { escapeJson, printable } from '../log/printable.ts';
 
 export { printable } from '../log/printable.ts';
 
-/** Like {@link printable}, but valid JSON, in one line or with `indent`. */
+/** Valid JSON that is safe for a terminal. */
 export function printableJson(value: unknown, indent = 0): string {
   return escapeJson(JSON.stringify(value, null, indent));
 }

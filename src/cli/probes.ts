@@ -1,4 +1,3 @@
-/** The answer of a replica to a probe. */
 export type Probed =
   | { readonly kind: 'ok'; readonly text: string }
   /** It answers that it is not ready, with its reasons. */

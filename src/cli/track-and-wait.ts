@@ -3,7 +3,6 @@ import { EXIT } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
 import { describeRefusal } from './remote.ts';
 
-/** This many calls wait for their outcomes at once. */
 const AT_ONCE = 16;
 
 /** Tracks calls and prints the outcome of the first keepAlive of each, as they come in. */

@@ -38,7 +38,6 @@ ${REMOTE_USAGE}`,
 interface Told {
   readonly id: string;
   readonly durable?: boolean;
-  /** Why it was refused. */
   readonly error?: string;
 }
 

@@ -11,13 +11,12 @@ import type { View } from './watch/view.ts';
 
 /** Pause between two checks of the replicas, in ms. */
 const STATUS_MS = 2_000;
-/** Pause between two reads of all calls, in ms; longer if there are many, */
+/** Pause between two reads of all calls; see {@link CALLS_PAUSE}. */
 const CALLS_MS = 5_000;
-/** so that this many times as long as it took passes before the next. */
+/** The pause is at least this many times as long as the read took. */
 const CALLS_PAUSE = 10;
 const PAGE = 1_000;
 
-/** The filter of calls and events. */
 interface Filter {
   readonly app: string | undefined;
   readonly label: readonly string[] | undefined;

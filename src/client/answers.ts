@@ -1,11 +1,9 @@
 import type { Answer } from './attempt.ts';
 
-/** Whether a body is the call with this id. */
 export function isCall(body: unknown, id: string): boolean {
   return isObject(body) && isSameId(body.id, id) && typeof body.state === 'string';
 }
 
-/** Whether a body is the owner with this name. */
 export function isOwner(body: unknown, name: string): boolean {
   return isObject(body) && body.owner === name && typeof body.state === 'string';
 }

@@ -20,7 +20,7 @@ export interface Request {
   readonly expects?: readonly ProblemType[];
   /** Whether the answer fits this request; one from a proxy, for example, does not. */
   readonly answers: (answer: Answer) => boolean;
-  /** true: pauses between attempts do not keep the process alive. */
+  /** Pauses between attempts do not keep the process alive. */
   readonly background?: boolean;
   /** The least limit of an attempt, in ms: the answer takes long by design. */
   readonly attemptMs?: number;

@@ -38,7 +38,7 @@ export interface CallkeeperOptions {
   readonly fetch?: typeof fetch | undefined;
 }
 
-/** Callkeeper waits for an outcome for 30 s; the rest is for the way. */
+/** Callkeeper waits up to 30 s for an outcome; the rest is for the network. */
 const OUTCOME_MS = 40_000;
 
 /**

@@ -33,7 +33,6 @@ export interface CloseOptions extends RequestOptions {
   readonly stopCalls?: boolean | undefined;
 }
 
-/** What an owner needs of the client. */
 interface Client {
   track(id: string, body: TrackBody, options?: TrackOptions): Promise<Call>;
   trackAll(calls: Many<TrackItem>, options?: RequestOptions): Promise<TrackResult[]>;
@@ -68,7 +67,6 @@ export class LeasedOwner {
   #isClosed = false;
   /** The renewal in flight, or else the last one. */
   #renewal: Promise<boolean> = Promise.resolve(true);
-  /** The answer to the last renewal. */
   #last: Owner | null = null;
 
   /** Use {@link Callkeeper.owner}. */

@@ -9,7 +9,6 @@ interface Routes {
   readonly owners: { readonly query: ListOwnersQuery; readonly item: Owner };
 }
 
-/** The items of all pages. */
 export async function* pages<Route extends keyof Routes>(
   transport: Transport,
   route: Route,

@@ -37,7 +37,6 @@ export class Transport {
     this.#options = options;
   }
 
-  /** The default limit for a request with all its retries, in ms. */
   get totalMs(): number {
     return this.#options.totalMs;
   }

@@ -45,8 +45,8 @@ export interface NotificationsJwt {
 }
 
 /**
- * A shorter outage of all replicas than a silent replica counts as living is not noticed. It must
- * not use up the grace.
+ * An outage of all replicas goes unnoticed if it is shorter than a silent replica counts as alive.
+ * It must not use up the grace.
  */
 function leastOwnerGraceMs(intervalMs: number): number {
   if (Number.isNaN(intervalMs)) return 0;

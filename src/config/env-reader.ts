@@ -68,9 +68,7 @@ export class EnvReader {
     return value ? value : null;
   }
 
-  /**
-   * The fault of a value, after the name of what it comes from: the variable, or that of its file.
-   */
+  /** The fault with the name of its source in front: the variable, or the variable of its file. */
   #about(name: VariableName, fault: string): string {
     const isInFile = variable(name).secret === true && this.text(name) === null;
     const source = isInFile ? fileOf(name) : this.#given(name);

@@ -40,7 +40,7 @@ export class FileWatch<T> {
   readonly #options: FileWatchOptions<T>;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
-  /** Checks run one after another: an older one must not count after a newer one. */
+  /** Checks run one after another, so that an older one never overrides a newer one. */
   #looks: Promise<unknown> = Promise.resolve();
   #last: Look;
   #handled: Look;
@@ -96,7 +96,7 @@ export class FileWatch<T> {
     }
   }
 
-  /** A file counts when it was the same twice, because the first read may have seen half of it. */
+  /** Uses a new content when two reads agree: the first read may have seen half of a file. */
   #consider(look: Look): void {
     const hasSettled = isDeepStrictEqual(look, this.#last);
     this.#last = look;

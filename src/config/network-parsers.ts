@@ -30,8 +30,8 @@ export const ADDRESS: Parser<{ readonly host: string | null; readonly port: numb
 };
 
 /**
- * For `localhost` Fastify opens a second server, for the other loopback address, without the limits
- * of ours.
+ * For `localhost` Fastify would open a second server on the other loopback address, without our
+ * limits.
  */
 function listenedHost(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host;

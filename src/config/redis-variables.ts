@@ -22,7 +22,7 @@ export interface RedisEntra {
   readonly scope: string;
 }
 
-/** Without REDIS_AUTH=entra these would be ignored silently. */
+/** Ignored without REDIS_AUTH=entra, so setting them is a fault then. */
 const FOR_ENTRA = [
   'REDIS_ENTRA_CLIENT_ID',
   'REDIS_ENTRA_TENANT_ID',

@@ -29,10 +29,10 @@ const KNOWN = new Set(
 const NAME = /^[A-Z][A-Z0-9]{0,15}(_[A-Z0-9]{1,16})*$/;
 
 /**
- * Warnings about variables that nobody reads. In `.env` each unknown name is one; the environment
- * has names of other programs, so there only a name that is nearly one of ours. A secret that is
- * broken over lines may leave a line of `.env` that reads as a name: of those only the number is
- * in the warning.
+ * Warnings about variables that nobody reads. In `.env` every unknown name counts; the environment
+ * also has names of other programs, so there only a near miss of a known name counts. A secret that
+ * is broken over several lines may leave a line of `.env` that looks like a name: for those the
+ * warning has only their number.
  *
  * @param inFile the names in `.env`, each with the number of its line; null if that is not known
  */

@@ -5,7 +5,7 @@ export interface Variable<T = unknown> {
   readonly parser: Parser<T>;
   /** The text that counts if the variable is not set; null: there is none. */
   readonly default: string | null;
-  /** What the reference says instead of the default, in Markdown. */
+  /** In Markdown; the reference shows it instead of the default. */
   readonly defaultSays?: string;
   /** For the reference, `.env.example` and `--help`, in Markdown of one line. */
   readonly sentence: string;
@@ -15,7 +15,7 @@ export interface Variable<T = unknown> {
   readonly lowerCaseToo?: true;
   /** Not read by a replica. */
   readonly readBy?: 'commands' | 'compose';
-  /** `.env.example` has it ready to be filled in. */
+  /** `.env.example` has it as a line to fill in. */
   readonly toFillIn?: true;
   /** An example, for `.env.example`; without it, the default is shown. */
   readonly example?: string;

@@ -64,7 +64,10 @@ export const TrackItems = Type.Array(TrackItem);
 
 const trackItem = Compile(TrackItem);
 
-/** @param item any JSON; @param base the JSON pointer to it */
+/**
+ * @param item any JSON
+ * @param base the JSON pointer to it
+ */
 export function readTrackItem(item: unknown, base: string): TrackRequest | readonly Fault[] {
   if (!trackItem.Check(item)) return faultsOf(trackItem.Errors(item), 'body', base);
   const { id, ...fields } = item;

@@ -25,13 +25,11 @@ export interface SimulatedCall {
 }
 
 export interface CallOptions {
-  /** Default: a new GUID. */
   id?: string;
   /** The call ends by itself after this. */
   endsAfterMs?: number;
 }
 
-/** Called when a call is found to have ended. */
 export type OnEnd = (call: SimulatedCall) => void;
 
 /**
@@ -82,7 +80,6 @@ export class Calls {
     return call.endedAt ?? Math.min(call.endsAt, call.renewedAt + this.#deadlineMs);
   }
 
-  /** Forgets all calls. */
   clear(): void {
     this.#calls.clear();
   }

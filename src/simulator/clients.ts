@@ -19,7 +19,6 @@ export class Clients {
     this.#now = now;
   }
 
-  /** Accepts only these secrets from now on, as after a rotation. */
   acceptSecrets(secrets: readonly string[]): void {
     this.#secrets = new Set(secrets);
   }

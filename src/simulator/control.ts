@@ -6,7 +6,6 @@ import type { Ledger } from './ledger.ts';
 import { read, readCallOptions, readEntraFault, readGraphFault } from './readings.ts';
 import { readBody, sendJson } from './reply.ts';
 
-/** The path of the control API on Graph's port. */
 export const CONTROL = '/_simulator/';
 
 /** What the control API uses of the simulator. */

@@ -32,12 +32,10 @@ export type GraphFault = Scope &
     | { kind: 'delay'; delayMs: number }
     /** The usual answer, with a `Date` that is this far ahead. */
     | { kind: 'skew'; aheadMs: number }
-    /** The connection is destroyed before an answer. */
     | { kind: 'reset' }
     /** 200 and half of the promised body, then the connection is destroyed. */
     | { kind: 'cutBody' }
     | { kind: 'endlessBody' }
-    /** Bytes that are not HTTP. */
     | { kind: 'malformed' }
   );
 
@@ -58,7 +56,6 @@ export class Faults<F extends Scope> {
     this.#random = mulberry32(seed);
   }
 
-  /** Adds a fault. */
   set(fault: F): void {
     this.#faults.push({ ...fault });
   }
@@ -67,7 +64,6 @@ export class Faults<F extends Scope> {
     this.#faults = [];
   }
 
-  /** The first fault that applies to the request, or null. */
   next(subject: Subject): F | null {
     const fault = this.#faults.find((candidate) => this.#meets(candidate, subject));
     if (fault?.count !== undefined) this.#spend(fault);

@@ -34,7 +34,6 @@ export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRe
   }
 }
 
-/** Sends the fault's answer instead of the usual one; returns its status. */
 function sendOdd(fault: Answered, response: ServerResponse): number {
   switch (fault.kind) {
     case 'status':

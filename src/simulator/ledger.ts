@@ -61,7 +61,6 @@ export class Ledger {
     this.#byCall.clear();
   }
 
-  /** The requests for one call, in order. */
   of(callId: string): readonly KeepAliveRecord[] {
     return this.#byCall.get(callId) ?? [];
   }

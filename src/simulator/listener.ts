@@ -13,7 +13,7 @@ export class Listener {
     this.#server = server;
     this.#host = host;
     this.#port = port;
-    // Not closeAllConnections: that one misses connections still in their TLS handshake.
+    // closeAllConnections would miss connections in their TLS handshake.
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));

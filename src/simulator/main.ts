@@ -22,7 +22,7 @@ const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_00
 
 /** Graph's own deadline, which is the daemon's default. */
 const GRAPH_DEADLINE_MS = 45 * 60_000;
-/** The daemon takes no shorter interval. */
+/** The shortest interval that the daemon accepts. */
 const LEAST_INTERVAL_MS = 1_000;
 
 /** As `node:util`'s `parseArgs` takes them. */

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Calls, SimulatedCall } from './calls.ts';
 import type { Ledger } from './ledger.ts';
 
-/** How long a bot may take to answer. */
 const ANSWER_MS = 10_000;
 /** The longest time that a timer of Node can run, in ms. */
 const LONGEST_MS = 60 * 60_000;

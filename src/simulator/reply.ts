@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Larger bodies are refused. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
 export function sendJson(

@@ -67,7 +67,7 @@ async function listen(server: Server): Promise<string> {
   return `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-describe('where all is well', () => {
+describe('if all is well', () => {
   test('each line says so, and no call was touched', async () => {
     const { simulator } = world;
     const id = simulator.createCall();

@@ -22,7 +22,7 @@ async function aReplica(port?: number) {
   return { replica, port: Number(PORT), env: { CALLKEEPER_URL: replica.url } };
 }
 
-test('a line tells each event, a daemon that goes and comes back, and nothing is missed', async () => {
+test('each event gets a line, also after a daemon goes and comes back, and none is missed', async () => {
   const first = await aReplica();
   const watch = startCli(['watch', '--label', 'seen=yes'], first.env);
   await watch.told(/ {2}ready {2}\d+ tracked/);
@@ -45,7 +45,7 @@ test('a line tells each event, a daemon that goes and comes back, and nothing is
   expect(stdout).not.toContain('\x1b');
 });
 
-test('a line tells that Redis is out, and back', async () => {
+test('a line says that Redis is out, and that it is back', async () => {
   const { replica, env } = await aReplica();
   const watch = startCli(['watch'], env);
   await watch.told(/ {2}ready {2}/);

@@ -174,7 +174,7 @@ describe('a faulty file', () => {
     expect(names()).toEqual(['a']);
   });
 
-  test('that is as it was before is taken again', async () => {
+  test('that is restored is used again', async () => {
     directory.write('apps.yaml', FAULTY);
     await settle();
     directory.write('apps.yaml', ONE);

@@ -35,6 +35,6 @@ test.each([
   expect(plainText(markdown)).toBe(text);
 });
 
-test('a long word has a line of its own', () => {
+test('a long word gets its own line', () => {
   expect(wrap('a bb cccccccc d', 4)).toEqual(['a bb', 'cccccccc', 'd']);
 });

@@ -51,7 +51,7 @@ describe('a replica that stops', () => {
     );
   });
 
-  test('hands over what was waiting, then what was tracked while the API was drained', async () => {
+  test('hands over the waiting calls, then those that were tracked while the API was drained', async () => {
     const drained = Promise.withResolvers<void>();
     const api = { refuse: () => undefined, drain: () => drained.promise };
     const { shutdown, done } = aShutdown({ api });

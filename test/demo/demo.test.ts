@@ -174,7 +174,7 @@ describe('the demo', () => {
     await expect.poll(demo.isAlive).toBe(false);
   });
 
-  test('leaves nothing when nobody reads what it prints any more', {
+  test('leaves no process behind when nobody reads its output any more', {
     timeout: 120_000,
   }, async () => {
     const demo = run();

@@ -46,7 +46,7 @@ describe('keys', () => {
     await expect.poll(() => end).toHaveBeenCalled();
   });
 
-  test('the terminal is put back as it was', async () => {
+  test('the terminal is restored', async () => {
     const { terminal, stop, type, press } = await listening();
     expect(terminal.setRawMode).toHaveBeenLastCalledWith(true);
     stop();

@@ -67,7 +67,7 @@ describe('in an outage', () => {
     text: `Command timed out: 127.0.0.1:${port}`,
   });
 
-  test('what a replica says again is counted, and told with the totals', () => {
+  test('what a replica logs again is counted, and summarised with the totals', () => {
     const { narrator, lines } = aNarrator();
     for (let i = 0; i < 64; i++) narrator.replica('A', timeout(50_000 + i));
     narrator.replica('B', timeout(1));
@@ -116,7 +116,7 @@ describe('in an outage', () => {
   });
 });
 
-test('a line has the colour of what happened, and a text of its own cannot add any', () => {
+test('a line has the colour of its event, and its text cannot add colours', () => {
   const { narrator, painted } = aNarrator();
   narrator.replica('A', { kind: 'expired', callId: 'call-0001', detail: '\x1b[32mfine' });
   narrator.replica('A', { kind: 'renewed', callId: 'call-0001', detail: null });

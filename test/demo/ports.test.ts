@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePorts } from '../../src/demo/ports.ts';
 
-test('gives the requested ports, or others if they are in use', async () => {
+test('returns the requested ports, or others if they are in use', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   onTestFinished(() => void taken.close());
@@ -15,7 +15,7 @@ test('gives the requested ports, or others if they are in use', async () => {
   expect(new Set([port, first, second, third]).size).toBe(4);
 });
 
-test('gives ports that can be listened at', async () => {
+test('returns ports that are free', async () => {
   const [port] = await freePorts([0]);
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');

@@ -68,7 +68,7 @@ test.each([
   expect(readLogLine(line(fields))).toEqual(told);
 });
 
-test('passes on what is no line of the log', () => {
+test('passes on text that is not a line of the log', () => {
   const text = 'callkeeper: the environment is not usable:';
   expect(readLogLine(text)).toEqual({ kind: 'said', text });
 });

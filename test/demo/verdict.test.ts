@@ -73,7 +73,7 @@ describe('the truth about a call that was stopped because its bot was dead', () 
 describe('the verdict', () => {
   const good = readTruth([call('a'), call('b')], promised('a', 'b'), DEADLINE_MS);
 
-  test('passes where no call was lost, with the smallest margin', () => {
+  test('passes if no call was lost, with the smallest margin', () => {
     expect(toVerdict(good, DEADLINE_MS, true)).toEqual({
       passed: true,
       text:
@@ -91,7 +91,7 @@ describe('the verdict', () => {
     });
   });
 
-  test('fails where Graph ended a call for want of a keepAlive, and names it', () => {
+  test('fails if Graph ended a call because it got no keepAlive, and names the call', () => {
     const lost = call('b', { state: 'timedOut', worstGapMs: DEADLINE_MS });
     const truth = readTruth([call('a'), lost], promised('a', 'b'), DEADLINE_MS);
     expect(toVerdict(truth, DEADLINE_MS, true)).toEqual({

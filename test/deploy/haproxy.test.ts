@@ -181,7 +181,7 @@ describe('config/haproxy.cfg', () => {
     ]);
   });
 
-  test("tells the replica the client's address and the request's id, and believes no client", async () => {
+  test("sends the replica the client's address and the request's id, and trusts no client's headers", async () => {
     const { replicas, proxy } = await aProxy(['127.0.0.1']);
     const { logged } = replicas[0] as (typeof replicas)[0];
     const from = (localAddress: string, ...headers: string[]) => {

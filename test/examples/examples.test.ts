@@ -89,11 +89,11 @@ describe.skipIf(!isThere('python3'))('the example in Python', SLOW, () => {
     await wasOwner(stdout);
   });
 
-  test('loses no call where Callkeeper is not there at first', async () => {
+  test('loses no call if Callkeeper is not there at first', async () => {
     whole((await example(environment(await anUnsteadyProxy()))).stdout);
   });
 
-  test('fails where its key is wrong', async () => {
+  test('fails if its key is wrong', async () => {
     const env = { ...environment(replica.url), CALLKEEPER_API_KEY: 'wrong' };
     await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
   });
@@ -132,11 +132,11 @@ describe.skipIf(!hasMono)('the example in C#', SLOW, () => {
     await wasOwner(stdout);
   });
 
-  test('loses no call where Callkeeper is not there at first', async () => {
+  test('loses no call if Callkeeper is not there at first', async () => {
     whole((await example(environment(await anUnsteadyProxy()))).stdout);
   });
 
-  test('fails where its key is wrong', async () => {
+  test('fails if its key is wrong', async () => {
     const env = { ...environment(replica.url), CALLKEEPER_API_KEY: 'wrong' };
     await expect(example(env)).rejects.toMatchObject({ stderr: expect.stringContaining('401') });
   });

@@ -271,7 +271,7 @@ test('a key is valid until it is revoked or expires, while the server runs', asy
   expect(await statuses()).toEqual([401, 401]);
 });
 
-test('a key may have a limit of its own, which others do not share', async () => {
+test('a key may have its own limit, which others do not share', async () => {
   const holders = [aClient(KEY, { rateLimit: 2 }), aClient(OTHER, { name: 'other', rateLimit: 4 })];
   const rateLimit = { max: 3, windowMs: 60_000 };
   const { app } = await anApp({ identify: identifyBy({ holders }), rateLimit });

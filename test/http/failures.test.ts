@@ -52,7 +52,7 @@ test('a port that throws instead of rejecting is answered alike', async () => {
   expect((await app.inject(`/calls/${ID}`)).statusCode).toBe(500);
 });
 
-test('an error with a status of its own does not choose ours', async () => {
+test('the status of an unexpected error does not become the status of the answer', async () => {
   const { app, calls } = await anApp();
   calls.fail('find', Object.assign(new Error('no'), { statusCode: 302 }));
   expect((await app.inject(`/calls/${ID}`)).statusCode).toBe(500);
@@ -93,7 +93,7 @@ test.each([
   expect(calls.asked).toEqual([]);
 });
 
-test('every problem has a name of its own, an error status and a title', () => {
+test('every problem has a unique name, an error status and a title', () => {
   const titles = Object.values(PROBLEMS).map(({ title }) => title);
   expect(new Set(titles).size).toBe(titles.length);
   for (const [name, { status }] of Object.entries(PROBLEMS)) {

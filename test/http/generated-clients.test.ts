@@ -44,7 +44,7 @@ const placesOf = (is: (schema: Schema) => unknown) =>
 
 const isNull = ({ type }: Schema) => type === 'null';
 
-test('every operation has an id of its own', () => {
+test('every operation has a unique id', () => {
   const ids = operations.map(({ operationId }) => operationId);
   expect(ids).not.toContain(undefined);
   expect(new Set(ids).size).toBe(ids.length);

@@ -68,7 +68,7 @@ describe('a notification of a call', () => {
     });
   });
 
-  test('that is over tells why', () => {
+  test('that is over has the reason', () => {
     const resultInfo = { code: 408, subcode: 8537, message: 'Keep Alive timeout', more: 1 };
     const item = aNotification({ changeType: 'deleted' }, { state: 'terminated', resultInfo });
     expect(readNotification(item)).toMatchObject({

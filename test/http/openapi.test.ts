@@ -116,7 +116,7 @@ test('labels are described as they are checked', async () => {
   });
 });
 
-test('its page needs nothing from elsewhere, and has no script of its own', async () => {
+test('its page needs nothing from other servers, and has no inline script', async () => {
   const { app } = await anApp();
   const page = await app.inject('/docs');
   expect(page.statusCode).toBe(200);

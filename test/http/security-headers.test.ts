@@ -40,14 +40,14 @@ test('a stream of events has them', async () => {
   client.close();
 });
 
-test('what is not HTTP is answered with them', async () => {
+test('bytes that are not HTTP are answered with them', async () => {
   const { app } = await anApp();
   const { status, headers: answered } = parseAnswer(await converse(app, 'no HTTP\r\n\r\n'));
   expect(status).toBe(400);
   expect(answered).toMatchObject(SECURITY_HEADERS);
 });
 
-test('the page of the document has a policy of its own, and the other headers', async () => {
+test('the page of the document has its own policy, and the other headers', async () => {
   const { app } = await anApp();
   for (const url of ['/docs', '/docs/static/swagger-ui.css']) {
     const { 'content-security-policy': policy, ...others } = (await app.inject(url)).headers;

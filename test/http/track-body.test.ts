@@ -169,7 +169,7 @@ test.each<[string, Partial<InjectOptions>]>([
   expect(calls.asked).toEqual([['track', [expect.objectContaining({ id: ID })]]]);
 });
 
-test('null reaches the domain as null, and what is left out as nothing', async () => {
+test('null reaches the domain as null, and a missing field is missing', async () => {
   const { app, calls } = await anApp();
   const names = ['app', 'tenantId', 'startedAt', 'trackUntil', 'labels', 'webhookUrl'];
   for (const name of names) {

@@ -103,7 +103,7 @@ test.each([
   expect(lines[0]?.msg).toContain(expected);
 });
 
-test('what is counted is written when the replica stops', () => {
+test('the counts are written when the replica stops', () => {
   const log = aLog('info');
   for (let i = 0; i < 3; i++) fail(log, 'call-0001', {});
   log.flush();

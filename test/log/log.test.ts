@@ -67,7 +67,7 @@ test('a reader that is slow gets all lines, and the exit code', async () => {
   expect([lines, await exited]).toEqual([20_000, [3, null]]);
 });
 
-test('a reader that stands still holds up neither what is fatal nor the end', async () => {
+test('a reader that hangs delays neither a fatal line nor the exit', async () => {
   // Nobody reads the pipe.
   const { signal, stderr } = await aProcess(
     `${FILL} log.fatal('it'); process.stderr.write('goes on'); await exit(1);`,
@@ -186,7 +186,7 @@ test('levels are names, and instants are RFC 3339, at any depth', async () => {
   expect(second).toMatchObject({ level: 'trace', sentAt: null, err: { message: 'a' } });
 });
 
-test('a number that no date can hold is logged as it is', async () => {
+test('a number that is too large for a date is logged unchanged', async () => {
   const { stdout } = await logged(
     `log.info({ at: 8.64e15, renewedAt: 8.64e15 + 2, error: { at: 1e300, endedAt: Infinity } });`,
   );

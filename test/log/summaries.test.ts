@@ -36,7 +36,7 @@ describe('what happens again and again is written', () => {
     ]);
   });
 
-  test('once more when a minute has passed without it, with all of it', () => {
+  test('once more after a minute without it, with the total', () => {
     for (let i = 0; i < 3; i++) summaries.add('500', `call-${i}`, `at ${i}`);
     vi.advanceTimersByTime(2 * MINUTE);
     expect(written.at(-1)).toEqual({
@@ -66,7 +66,7 @@ test('the 51st cause and later ones are counted together', () => {
   expect(written.slice(51)).toMatchObject([{ kind: 'more', count: 149, example: 'at 199' }]);
 });
 
-test('what is counted is written when the process ends, and no more later', () => {
+test('the counts are written when the process ends, and nothing after that', () => {
   for (let i = 0; i < 3; i++) summaries.add('500', 'call-1', `at ${i}`);
   summaries.add('503', 'call-1', 'once');
   summaries.flush();

@@ -192,7 +192,7 @@ describe('the gauges', () => {
     expect(values.get('callkeeper_wheel_turning')).toBe(0);
   });
 
-  test('say of each file whether it is in use as it was last read', async () => {
+  test('say for each file whether its last version is in use', async () => {
     const { metrics, read } = someMetrics();
     const states = async () => {
       const values = await read();
@@ -302,7 +302,7 @@ describe('what is observed', () => {
     expect(await Promise.all(counts)).toEqual([1, 1, 1, 1]);
   });
 
-  test('an app that is not configured has no label of its own, and loses the one it had', async () => {
+  test('an app that is not configured has no label, and loses the one that it had', async () => {
     const { metrics, apps, read } = someMetrics();
     apps.set('sales', null);
     metrics.requestDone('renewed', 1, 'sales');

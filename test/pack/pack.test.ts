@@ -56,7 +56,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const bin = join(project, 'node_modules/.bin/callkeeper');
 
-test('what is packed is what runs, and no more', () => {
+test('the package contains what a replica runs, and nothing else', () => {
   const isMeant =
     /^(dist\/.+\.(js|d\.ts)|dist\/board\/[^/]+\.(html|css|svg)|config\/.+|docs\/.+\.(md|svg|png)|(README|CHANGELOG|SECURITY)\.md|LICENSE|package\.json)$/;
   expect(packed.filter((path) => !isMeant.test(path))).toEqual([]);
@@ -66,7 +66,7 @@ test('what is packed is what runs, and no more', () => {
   }
 });
 
-test('the client is a package of its own, without dependencies', () => {
+test('the client is a separate package without dependencies', () => {
   const folder = join(clientProject, 'node_modules');
   expect(readdirSync(folder).filter((name) => !name.startsWith('.'))).toEqual([
     'callkeeper-client',

@@ -28,7 +28,7 @@ describe('on Windows', () => {
   );
 });
 
-test('elsewhere the demo has a Redis of its own, whatever REDIS_URL says', () => {
+test('on other platforms the demo starts its own Redis, whatever REDIS_URL says', () => {
   expect(noOwnRedis('linux')).toBeNull();
   expect(redisForDemo(LOCAL, 'linux')).toBeNull();
   expect(redisForDemo(undefined, 'darwin')).toBeNull();

@@ -132,7 +132,7 @@ test('webhooks that are switched on deliver nothing from before', SLOW, async ()
 });
 
 test(
-  'a receiver that hangs does not keep a replica from stopping; the next one tells it',
+  'a receiver that hangs does not keep a replica from stopping; the next replica delivers to it',
   SLOW,
   async () => {
     const { world, receiver, env } = await newWorld();

@@ -82,7 +82,7 @@ const today = () => new Date().toISOString().slice(0, 10);
 const state = () => [git('rev-parse', 'HEAD'), git('tag', '--list'), git('status', '--porcelain')];
 
 describe('npm run release', SLOW, () => {
-  test('makes a commit and a tag of what is unreleased', () => {
+  test('makes a commit and a tag of the unreleased changes', () => {
     const before = git('rev-parse', 'HEAD');
     const days = [today()];
     expect(release('minor')).toMatchObject({
@@ -112,7 +112,7 @@ describe('npm run release', SLOW, () => {
     ]);
   });
 
-  test('takes the version that package.json has, where it was never released', () => {
+  test('takes the version in package.json if it was never released', () => {
     write('CHANGELOG.md', CHANGELOG.slice(0, CHANGELOG.indexOf('## [0.1.0]')));
     commitAll();
     expect(release('0.1.0')).toMatchObject({ status: 0, stderr: '' });
@@ -127,7 +127,7 @@ describe('npm run release', SLOW, () => {
     },
   );
 
-  test('refuses what is before the current version, or has a tag', () => {
+  test('refuses a version that is before the current one, or has a tag', () => {
     expectRefusal(['0.0.9'], 'release: 0.0.9 is before 0.1.0');
     git('tag', 'v0.2.0');
     expectRefusal(['minor'], 'release: there is a tag v0.2.0 already');

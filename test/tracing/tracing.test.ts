@@ -153,7 +153,7 @@ test.each(['refuses', 'never answers'])(
   },
 );
 
-test('what is not sampled is not exported', SLOW, async () => {
+test('spans that are not sampled are not exported', SLOW, async () => {
   const world = await newWorld();
   const collector = await newCollector();
   const replica = await world

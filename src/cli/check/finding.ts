@@ -1,4 +1,3 @@
-/** The result of one check. */
 export interface Finding {
   /** The name of the check, which is stable: `configuration`, `redis.persistence`, `graph`. */
   readonly check: string;
@@ -11,7 +10,6 @@ export interface Finding {
   readonly fix: string | null;
 }
 
-/** Makes findings about one subject. */
 export function about(subject: string | null) {
   return {
     ok: (check: string, detail: string): Finding => {

@@ -65,7 +65,6 @@ interface Circumstances {
   readonly skewMs: number;
 }
 
-/** The checks of a Redis server. */
 export function serverFindings(server: ServerProbe, around: Circumstances): Finding[] {
   const { isSingle, service, skewMs } = around;
   const { name, info, clock } = server;

@@ -8,13 +8,10 @@ import { Table } from '../table.ts';
 import { shortEventLine, shortStatusLines } from './lines.ts';
 import type { ReplicaStatus } from './replica-status.ts';
 
-/** What the page shows. */
 export interface Picture {
   readonly statuses: readonly ReplicaStatus[];
   readonly causes: Causes;
-  /** The nearest first. */
   readonly nearest: readonly Call[];
-  /** How many calls there are. */
   readonly total: number;
   /** The latest last. */
   readonly events: readonly EventItem[];

@@ -1,6 +1,5 @@
 import { type Probed, probe } from '../probes.ts';
 
-/** The state of a replica, as it reports it. */
 export interface ReplicaStatus {
   readonly url: string;
   readonly state: 'ready' | 'not ready' | 'not reachable';
@@ -18,7 +17,6 @@ export interface Counts {
   readonly minMarginMs: number;
 }
 
-/** The limit of a request to a replica, in ms. */
 const LIMIT_MS = 3_000;
 
 /** Never rejects. */

@@ -18,12 +18,10 @@ export class Shortlist {
     return this.#nearest;
   }
 
-  /** Why calls failed when they were read last. */
   get causes(): Causes {
     return this.#causes;
   }
 
-  /** How many calls there were when they were read last. */
   get total(): number {
     return this.#total;
   }

@@ -1,7 +1,6 @@
 import type { Call, EventItem } from '../../client/index.ts';
 import type { ReplicaStatus } from './replica-status.ts';
 
-/** Shows what happens. */
 export interface View {
   statuses(statuses: readonly ReplicaStatus[]): void;
   event(item: EventItem): void;

@@ -9,7 +9,7 @@ const ATTEMPT = {
   durationMs: 120,
 } as const;
 
-test('tells the last keepAlives of a call, and which replica made them', async () => {
+test('returns the last keepAlives of a call, and the replica that sent them', async () => {
   const asked: string[] = [];
   const diary = {
     attemptsOf: (id: string) => {

@@ -30,7 +30,7 @@ test('the page and all that it loads are sent without a key, and hold no data', 
   expect(calls.asked).toEqual([]);
 });
 
-test('it may load and run nothing but what is served here, and nothing that stands in the page', async () => {
+test('it may load and run only files of this server, and no inline code', async () => {
   const { app } = await anApp();
   const page = await app.inject('/');
   const csp = String(page.headers['content-security-policy']);

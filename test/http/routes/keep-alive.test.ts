@@ -22,7 +22,7 @@ test('a call that is not tracked is not sent to Graph', async () => {
   expect(answer.json()).not.toHaveProperty('call');
 });
 
-test('an ending by Graph is answered apart, with the call as it was', async () => {
+test('an ending by Graph has its own problem, with the call as it was', async () => {
   const { app, calls } = await anApp();
   const outcome = { kind: 'ended', sentAt: NOW, error: { ...ERROR, status: 404 } } as const;
   calls.answers.keepAliveNow = async () => ({ outcome, call: aRemovedCall() });

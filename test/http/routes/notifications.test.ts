@@ -55,7 +55,7 @@ test('a body of more than a MiB is refused', async () => {
   expect(answer.statusCode).toBe(413);
 });
 
-test("where Graph's token is checked, its header is taken as the bot passed it on", async () => {
+test("if Graph's token is checked, the header that the bot passed on is used", async () => {
   const asked: unknown[] = [];
   const admitNotifications: AdmitNotifications = async (...given) => {
     asked.push(given);
