@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { BullWorker, type WorkerConnections } from '../bull/bull-worker.ts';
 import type { Random, SettledClock } from '../calls/ports.ts';
 import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
+import { HostLimit } from './host-limit.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
 import type { Attempt, Sender } from './sender.ts';
 import type { Targets } from './targets.ts';
@@ -31,7 +32,7 @@ export interface DeliveryRetry {
 }
 
 const CONCURRENCY = 64;
-/** At once, so that a host that hangs leaves room for others. */
+/** Concurrent deliveries to one host. */
 const MOST_A_HOST = 16;
 /** An event without a job in the queue after this time has lost its job. */
 const LOST_AFTER_MS = 60_000;
@@ -42,7 +43,7 @@ const LOST_AFTER_MS = 60_000;
  */
 export class Deliverer {
   readonly #options: DelivererOptions;
-  readonly #underWay = new Map<string, number>();
+  readonly #hosts = new HostLimit(MOST_A_HOST);
   readonly #worker: BullWorker<Delivery>;
 
   constructor(options: DelivererOptions) {
@@ -84,7 +85,7 @@ export class Deliverer {
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
     if (targets.faultOf(url, app) !== null) return this.#end(job, 'refused');
     if (await order.isGone(url)) return this.#end(job, 'gone');
-    const leave = this.#enter(new URL(url).host);
+    const leave = this.#hosts.enter(new URL(url).host);
     if (leave === null) return delay(job, token, this.#busyMs(job));
     try {
       await this.#attempt(job);
@@ -147,17 +148,6 @@ export class Deliverer {
     const waiting = next && (await queue.getJob(next.jobId));
     // A job that is not delayed needs no wake-up.
     if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(() => undefined);
-  }
-
-  #enter(host: string): (() => void) | null {
-    const here = this.#underWay.get(host) ?? 0;
-    if (here >= MOST_A_HOST) return null;
-    this.#underWay.set(host, here + 1);
-    return () => {
-      const left = (this.#underWay.get(host) ?? 1) - 1;
-      if (left > 0) this.#underWay.set(host, left);
-      else this.#underWay.delete(host);
-    };
   }
 
   /** Longer each time its host was busy, because many deliveries may wait for that host. */
