@@ -85,7 +85,7 @@ test(
     );
 
     await world.simulator.graphUp();
-    // What is told of the last minutes, such as the share of failures, takes as long to end.
+    // Rates over the last minutes, such as the share of failures, take as long to end.
     const ending = [...early, ...late].filter((alert) => alert !== 'CallkeeperGraphFailing');
     await vi.waitFor(async () => {
       const firing = await prometheus.firing();

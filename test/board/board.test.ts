@@ -240,7 +240,7 @@ describe('the board', SLOW, () => {
     await page.locator('#wheel-rows').waitFor();
     await page.keyboard.press('Tab');
     expect(await focused()).toBe(id);
-    // The list is drawn anew meanwhile, and the focus stays.
+    // The list is drawn again meanwhile, and the focus stays.
     const left = await page.locator('#nearest td').first().textContent();
     const changed = async () =>
       expect(await page.locator('#nearest td').first().textContent()).not.toBe(left);

@@ -43,7 +43,7 @@ test('the board shows that Redis goes away and comes back', SLOW, async () => {
   await redis.restart();
   await expect.poll(() => page.locator('#troubles li').count()).toBe(0);
   await page.getByText('All well').waitFor();
-  // The events go on after those before: this one was told of when Redis knew of it.
+  // The events go on after those before: Redis had this one before it was out.
   await page.locator('#events li').filter({ hasText: late }).waitFor();
   await replicas.nth(1).waitFor();
   other.signal('SIGKILL');
@@ -90,7 +90,7 @@ test('the board shows that its replica dies and comes back', SLOW, async () => {
   expect(await page.locator('#count-tracked').textContent()).toBe('1');
   await page.locator('.hand').waitFor({ state: 'hidden' });
 
-  // What happens meanwhile is told afterwards.
+  // What happens meanwhile is shown afterwards.
   const meanwhile = world.simulator.createCall();
   await other.request('POST', `/calls/${meanwhile}/track`);
   await world.replica(env).ready();

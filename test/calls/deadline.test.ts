@@ -11,11 +11,7 @@ describe('the deadline', () => {
       { renewedAt: NOW + MINUTE, startedAt: NOW - MINUTE },
       MINUTE,
     ],
-    [
-      'the start of the call, where the bot told it',
-      { startedAt: NOW - 10 * MINUTE },
-      -10 * MINUTE,
-    ],
+    ['the start of the call, if the bot named it', { startedAt: NOW - 10 * MINUTE }, -10 * MINUTE],
     ['the tracking, where it did not', {}, 0],
     ['the tracking, where the start lies after it by a fast clock', { startedAt: NOW + MINUTE }, 0],
     [

@@ -7,7 +7,7 @@ import { FileWatch } from '../../src/config/file-watch.ts';
 import type { AppSet } from '../../src/graph/app.ts';
 import { AppsDirectory, anApp, apps } from './apps-fixture.ts';
 
-/** Sleeps until it is told to go on, so that a test says when each look is made. */
+/** Sleeps until the test lets it go on, so that the test decides when each check is made. */
 class StepClock {
   #wake: (() => void) | null = null;
   #asleep = Promise.withResolvers<void>();

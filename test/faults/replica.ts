@@ -57,7 +57,7 @@ export class Replica {
     });
     reapAtExit(this.#child);
     this.#listening = this.#listen();
-    this.#listening.catch(() => undefined); // told to whoever waits for it
+    this.#listening.catch(() => undefined); // the waiting callers get the error
   }
 
   get url(): string {

@@ -9,7 +9,10 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const MODULE = new URL('../../src/log/log.ts', import.meta.url).href;
 
-/** A process that does as told with a log on the stdout it is given; its exit code or signal, and its stderr. */
+/**
+ * Runs a process that logs to the given stdout. Resolves with its exit code or signal, and its
+ * stderr.
+ */
 async function aProcess(body: string, stdout: 'pipe' | number) {
   const code = `import { openLog } from ${JSON.stringify(MODULE)};
     const { log, exit } = openLog('info');

@@ -146,7 +146,7 @@ describe('the gauges', () => {
     put(aRemovedCall({ id: idIn(0) }), aRemovedCall({ id: idIn(1) }));
     values = await read();
     expect(values.get('callkeeper_tracked_calls{app="default"}')).toBe(0);
-    // Not zero, which would be an alarm where there is nothing to be alarmed for.
+    // Not zero, which would raise an alarm without a reason.
     expect(values.get('callkeeper_min_margin_seconds{app="default"}')).toBe(DEADLINE_MS / SECOND);
   });
 

@@ -139,7 +139,8 @@ test(
     const third = world.simulator.createCall();
     expect((await track(third, { app: 'interpreter' })).status).toBe(400);
 
-    // A faulty file: as they were, and told whole, but for what stands in it.
+    // A faulty file: the apps stay as they were, and the log has all of its faults, but none of its
+    // content.
     const faulty = 'apps:\n  - name: reception\n    tenantId: s3cret\n    clientSecret: s3cret\n';
     world.replaceFile(world.path, faulty);
     replica.signal('SIGHUP');

@@ -32,7 +32,10 @@ async function endOf(child: ChildProcess): Promise<number> {
   return code;
 }
 
-/** Says what it is told, and ends with 7 after so many signals, or a while after the first. */
+/**
+ * Prints the signals that it gets, and ends with 7 after so many of them, or a while after the
+ * first.
+ */
 const counter = (most: number, afterMs: number) => `
   let told = 0;
   const end = () => process.exit(7);

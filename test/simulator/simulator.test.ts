@@ -364,7 +364,7 @@ describe('the control API', () => {
 });
 
 describe('a bot that gave a callback', () => {
-  /** Writes down what it is told, after some time for the first. */
+  /** Records the notifications, the first one after a delay. */
   async function aBot(status = 202) {
     const told: { changeType: string; resourceUrl: string; resourceData: object }[] = [];
     const server = createServer(async (notified, response) => {

@@ -18,7 +18,7 @@ const sentinels = new RedisSentinels();
 beforeAll(() => sentinels.start(), 60_000);
 afterAll(() => sentinels.stop(), 60_000);
 
-/** What a replica that is started with this URL is told in the end; null where it may go on. */
+/** The fault with which a replica ends that is started with this URL; null: it runs. */
 async function toldOf(url: string): Promise<unknown> {
   const connection = { url, timeoutMs: 2_000, log: silent };
   const redis = connectFast(connection);
@@ -112,7 +112,7 @@ describe('a REDIS_URL', () => {
     });
   });
 
-  test('with another group is refused, and told which there are', async () => {
+  test('with another group is refused, and the message names the groups', async () => {
     const name = host(sentinels.sentinels[0]?.port);
     expect(await toldOf(`redis+sentinel://${name}/mymaster`)).toMatchObject({
       message: `REDIS_URL names the group "mymaster", which the Sentinel ${name} does not watch. Name one that it watches: ${GROUP}.`,

@@ -14,7 +14,7 @@ describe('a Redis', () => {
   });
 
   test.each(['allkeys-lru', 'volatile-ttl'])(
-    'that evicts by %s is refused, and told how to mend it',
+    'that evicts by %s is refused, and the message says how to fix it',
     async (policy) => {
       const redis = await fast(server);
       await server.client.config('SET', 'maxmemory-policy', policy);

@@ -99,7 +99,7 @@ describe('an outage of Graph longer than the deadline', () => {
   const isOlder = (call: BotCall) => call.createdAt < outAt;
   let outAt = 0;
   scenario(
-    'ends the calls it meets, told of once each, and none that come after it',
+    'ends the calls it meets, each of which is published once, and none that come after it',
     { calls: 60, mayDie: isOlder },
     async ({ simulator, bot }) => {
       outAt = Date.now();
