@@ -43,7 +43,7 @@ test('the board shows that Redis goes away and comes back', SLOW, async () => {
   await redis.restart();
   await expect.poll(() => page.locator('#troubles li').count()).toBe(0);
   await page.getByText('All well').waitFor();
-  // The events go on after those before: Redis had this one before it was out.
+  // The events continue: this one was published once Redis had the call.
   await page.locator('#events li').filter({ hasText: late }).waitFor();
   await replicas.nth(1).waitFor();
   other.signal('SIGKILL');
