@@ -130,7 +130,6 @@ export class Calls {
     return call && isWithin(this.#deps.visibleApps, call.app) ? call : null;
   }
 
-  /** Rejects with `CursorError` if the cursor is not one. */
   list(query: Omit<ListQuery, 'visibleApps'>): Promise<ListPage> {
     const { registry, visibleApps, slots } = this.#deps;
     return listCalls(registry, slots, { ...query, visibleApps });

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { CursorError } from '../calls/listing.ts';
 import { StoreUnavailableError } from '../calls/ports.ts';
+import { CursorError } from './cursors.ts';
 import type { SchemaFault } from './fault-words.ts';
 import {
   invalidBody,

@@ -15,7 +15,7 @@ import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { type ConfiguredApps, faultOfApp, type Invalid } from '../calls/track-request.ts';
 import { type Forbidden, forbidden } from '../calls/visible-apps.ts';
 import { type Leases, whyFull } from './lease-limit.ts';
-import { type OwnerPage, type OwnerQuery, pageOf, startOf } from './owner-page.ts';
+import { type OwnerPage, type OwnerQuery, pageOf } from './owner-page.ts';
 
 /** The calls of owners, as this replica knows them, by the owner's id. */
 export interface OwnedCalls {
@@ -113,14 +113,10 @@ export class Owners {
     return { kind: 'found', app: named.app, owner: isKnown ? owner : null };
   }
 
-  /**
-   * The owners that have a lease or calls, sorted by name; lost ones only if `state` asks for them.
-   * Rejects with `CursorError` if the cursor is invalid.
-   */
+  /** The owners that have a lease or calls; lost ones only if `state` asks for them. */
   async list(query: OwnerQuery): Promise<OwnerPage> {
-    const after = startOf(query);
     const owners = await this.#all(query.state === 'lost');
-    return pageOf(owners, query, this.#deps.visibleApps, after);
+    return pageOf(owners, query, this.#deps.visibleApps);
   }
 
   async drop(name: string, app: string | undefined): Promise<Dropped> {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ListPosition } from '../../src/calls/listing.ts';
 import { merge } from '../../src/calls/merge.ts';
 import { ALL_APPS, type CallRecord, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
@@ -169,7 +170,7 @@ describe('to see', () => {
     expect((await all.find(OTHERS))?.id).toBe(OTHERS);
   });
 
-  test("a list has one's own, and its cursor names no other", async () => {
+  test("a list has one's own, and its position names no other", async () => {
     const { mine, put, all } = limited();
     for (let i = 0; i < 50; i++) {
       put(aCall({ id: `call-others-${i}`, app: 'another' }));
@@ -177,16 +178,13 @@ describe('to see', () => {
     }
     const query = { state: 'tracked', labels: [], limit: 3 } as const;
     const seen: string[] = [];
-    let cursor: string | undefined;
+    let start: ListPosition | undefined;
     do {
-      const page = await mine.list({ ...query, cursor });
+      const page = await mine.list({ ...query, start });
       seen.push(...page.calls.map(({ id }) => id));
-      if (page.next !== null) {
-        const after = Buffer.from(page.next, 'base64url').toString().split(':')[1];
-        expect(['', page.calls.at(-1)?.id]).toContain(after);
-      }
-      cursor = page.next ?? undefined;
-    } while (cursor !== undefined);
+      if (page.next !== null) expect(['', page.calls.at(-1)?.id]).toContain(page.next.after);
+      start = page.next ?? undefined;
+    } while (start !== undefined);
     expect(seen).toHaveLength(51);
     expect(seen.every((id) => id === ID || id.startsWith('call-mine-'))).toBe(true);
     const named = await mine.list({ ...query, app: 'another' });

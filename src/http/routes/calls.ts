@@ -4,6 +4,7 @@ import type { CallsFor } from '../../calls/calls.ts';
 import { problemAnswers } from '../answers.ts';
 import { Owner } from '../bot-fields.ts';
 import { CallRef, CallState, callAnswer, type PresentCall } from '../call-resource.ts';
+import { callCursor, parseCallCursor } from '../cursors.ts';
 import { MOST_CALLS } from '../limits.ts';
 import { callNotFound } from '../problems.ts';
 import { AppName, CallId, canonicalId, Labels } from '../track-request.ts';
@@ -82,12 +83,12 @@ export const callRoutes: FastifyPluginCallbackTypebox<CallRoutesOptions> = (app,
 
   app.get('/calls', { schema: listSchema }, async ({ query, principal }) => {
     const { state = 'tracked', app: appName, owner, label = [], limit = DEFAULT_LIMIT } = query;
-    const { cursor } = query;
+    const start = query.cursor === undefined ? undefined : parseCallCursor(query.cursor);
     const theirs = calls.within(principal.visibleApps);
-    const page = await theirs.list({ state, app: appName, owner, labels: label, limit, cursor });
+    const page = await theirs.list({ state, app: appName, owner, labels: label, limit, start });
     return {
       calls: page.calls.map((call) => present(call, theirs.isDurable(call.id))),
-      next: page.next,
+      next: page.next && callCursor(page.next),
     };
   });
 

@@ -4,6 +4,7 @@ import type { VisibleApps } from '../../calls/principal.ts';
 import type { Owners } from '../../owners/owners.ts';
 import { audit } from '../audit.ts';
 import { defaultToEmptyBody } from '../bodies.ts';
+import { ownerCursor, parseOwnerCursor } from '../cursors.ts';
 import { presentOwner } from '../owner-resource.ts';
 import { invalidBody, Problem, problemBody } from '../problems.ts';
 import {
@@ -61,9 +62,11 @@ export const ownerRoutes: FastifyPluginCallbackTypebox<OwnerRoutesOptions> = (
   });
 
   app.get('/owners', { schema: listSchema }, async ({ query, principal }) => {
-    const { limit = DEFAULT_LIMIT } = query;
-    const page = await owners.within(principal.visibleApps).list({ ...query, limit });
-    return { owners: page.owners.map(presentOwner), next: page.next };
+    const { app: appName, state, limit = DEFAULT_LIMIT, cursor } = query;
+    const after = cursor === undefined ? undefined : parseOwnerCursor(cursor);
+    const theirs = owners.within(principal.visibleApps);
+    const page = await theirs.list({ app: appName, state, limit, after });
+    return { owners: page.owners.map(presentOwner), next: page.next && ownerCursor(page.next) };
   });
 
   app.delete('/owners/:owner', { schema: dropSchema }, async (request, reply) => {

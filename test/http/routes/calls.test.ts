@@ -41,7 +41,13 @@ test.each([
   ['?limit=1000&state=ended', { state: 'ended', labels: [], limit: 1000 }],
   [
     '?app=a%20b&label=room=a%3Db&label=floor&cursor=MTY6',
-    { state: 'tracked', app: 'a b', labels: ['room=a=b', 'floor'], limit: 100, cursor: 'MTY6' },
+    {
+      state: 'tracked',
+      app: 'a b',
+      labels: ['room=a=b', 'floor'],
+      limit: 100,
+      start: { slot: 16, after: '' },
+    },
   ],
 ])('/calls%s asks for what it says', async (query, asked) => {
   const { app, calls } = await anApp();
@@ -83,7 +89,10 @@ test.each([
 
 test('a page holds calls and where the next one begins', async () => {
   const { app, calls } = await anApp();
-  calls.answers.list = async () => ({ calls: [aCall(), aRemovedCall()], next: 'MTY6' });
+  calls.answers.list = async () => ({
+    calls: [aCall(), aRemovedCall()],
+    next: { slot: 16, after: '' },
+  });
   const { calls: listed, next } = (await app.inject('/calls')).json();
   expect(listed.map(({ state }: { state: string }) => state)).toEqual(['tracked', 'ended']);
   expect(next).toBe('MTY6');
