@@ -8,14 +8,13 @@ import { unknownVariables } from './unknown-variables.ts';
 const CAS = 'NODE_EXTRA_CA_CERTS';
 
 /**
- * The environment of this process, with the variables of `.env` if there is one. The CAs that
- * `.env` names are trusted from now on, also if the environment names others.
+ * The environment of this process, with the variables of `.env` if there is one. The CAs that it
+ * names are trusted from now on, and those that `.env` names too if the two differ.
  */
 export function readEnvironment(): NodeJS.ProcessEnv {
-  const started = process.env[CAS];
-  const named = parseEnv(readFile())[CAS];
+  const named = new Set([process.env[CAS], parseEnv(readFile())[CAS]]);
   ifThere(() => loadEnvFile());
-  if (named && named !== started) trustCas(named);
+  for (const path of named) if (path) trustCas(path);
   return process.env;
 }
 

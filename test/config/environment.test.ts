@@ -27,7 +27,11 @@ function aDirectory(files: Record<string, string>): string {
 }
 
 /** What a process in that directory has after it has read its environment. */
-async function inProcess(directory: string, env: Record<string, string>) {
+async function inProcess(
+  directory: string,
+  env: Record<string, string>,
+  options: readonly string[] = [],
+) {
   const code = `
     import { fetch as undiciFetch } from ${JSON.stringify(UNDICI)};
     import { connect } from 'node:tls';
@@ -47,7 +51,7 @@ async function inProcess(directory: string, env: Record<string, string>) {
     process.exit();`;
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--input-type=module', '-e', code],
+    [...options, '--input-type=module', '-e', code],
     { cwd: directory, env: { PATH: process.env.PATH, ...env } },
   );
   return JSON.parse(stdout);
@@ -80,6 +84,17 @@ describe('the CAs of NODE_EXTRA_CA_CERTS are trusted', () => {
   test('from the environment alone', async () => {
     const { trusted } = await inProcess(aDirectory(files()), { NODE_EXTRA_CA_CERTS: 'other.pem' });
     expect(trusted).toEqual({ one: NONE, other: ALL });
+  });
+
+  test('from a file that Node puts into the environment', async () => {
+    const directory = aDirectory(
+      files({
+        environment: 'NODE_EXTRA_CA_CERTS=one.pem\n',
+        '.env': 'NODE_EXTRA_CA_CERTS=other.pem\n',
+      }),
+    );
+    const { trusted } = await inProcess(directory, {}, ['--env-file=environment']);
+    expect(trusted).toEqual({ one: ALL, other: ALL });
   });
 
   test('several from one file', async () => {
