@@ -85,7 +85,7 @@ async function writeCa(directory: string, certificate: string): Promise<string> 
   return path;
 }
 
-/** The environment for a daemon that uses this simulator, one variable per line. */
+/** The environment for a replica that uses this simulator, one variable per line. */
 function describe(simulator: Simulator, caPath: string, deadlineMs?: number): string {
   const environment = {
     GRAPH_BASE_URL: simulator.graphBaseUrl,
@@ -99,8 +99,8 @@ function describe(simulator: Simulator, caPath: string, deadlineMs?: number): st
   const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`);
   const control = simulator.graphBaseUrl.replace(/v1\.0$/, '_simulator');
   return (
-    `The simulator is up. Start the daemon with:\n${lines.join('')}\n` +
-    `Tell it what to do at ${control}; make a call with:\ncurl -X POST ${control}/calls\n`
+    `The simulator is up. Put these lines into .env, then start a replica:\n${lines.join('')}\n` +
+    `Control it at ${control}; create a call with:\ncurl -X POST ${control}/calls\n`
   );
 }
 
