@@ -6,9 +6,9 @@ import { countFates, isMisdirected, Notified } from './notified.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallKeeper, CallRegistry, TooSoon } from './ports.ts';
 import { isWithin, meet, type VisibleApps } from './principal.ts';
-import { Stopping } from './stopping.ts';
+import { Stopper } from './stopper.ts';
 import type { Invalid, TrackRequest } from './track-request.ts';
-import { type Tracked, Tracking, type TrackingDeps } from './tracking.ts';
+import { type Tracked, Tracker, type TrackerDeps } from './tracker.ts';
 import type { Forbidden } from './visible-apps.ts';
 
 export type NotifyResult =
@@ -26,7 +26,7 @@ export interface AfterFirst {
   readonly isPending: boolean;
 }
 
-export interface CallsDeps extends TrackingDeps {
+export interface CallsDeps extends TrackerDeps {
   readonly registry: CallRegistry;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan' | 'keepNow'>;
   readonly slots: number;
@@ -62,13 +62,13 @@ export class Calls {
    * one result for each request, in order. Requests for the same id count as if they came in turn.
    */
   async track(requests: readonly TrackRequest[]): Promise<Tracked[]> {
-    const tracking = new Tracking(this.#deps);
-    const faults = requests.map((request) => tracking.faultOf(request));
+    const tracker = new Tracker(this.#deps);
+    const faults = requests.map((request) => tracker.faultOf(request));
     const words = new Map<string, TrackRequest>();
     for (const [i, request] of requests.entries()) {
       if (!faults[i]) words.set(request.id, following(words.get(request.id), request));
     }
-    const results = await tracking.track([...words.values()]);
+    const results = await tracker.track([...words.values()]);
     return requests.map(({ id }, i) => {
       const result = faults[i] ?? results.get(id);
       if (!result) throw new Error(`no result came for ${id}`);
@@ -76,15 +76,15 @@ export class Calls {
     });
   }
 
-  /** Stopping an untracked call is no error. `stopped`: whether it was tracked until now. */
+  /** Stopper an untracked call is no error. `stopped`: whether it was tracked until now. */
   async untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
-    const { fate, durable } = await new Stopping(this.#deps).untrack(id);
+    const { fate, durable } = await new Stopper(this.#deps).untrack(id);
     return { durable, stopped: fate === 'stopped' };
   }
 
   /** One result for each, in order. */
   async untrackAll(ids: readonly string[]): Promise<{ durable: boolean; stopped: boolean }[]> {
-    const results = await new Stopping(this.#deps).untrackAll(ids);
+    const results = await new Stopper(this.#deps).untrackAll(ids);
     return results.map(({ fate, durable }) => ({ durable, stopped: fate === 'stopped' }));
   }
 
@@ -107,9 +107,9 @@ export class Calls {
       ...this.#deps,
       visibleApps: meet(this.#deps.visibleApps, of.visibleApps ?? null),
     };
-    const fault = new Tracking(this.#deps).faultOf({ id: '', app: of.app ?? null });
+    const fault = new Tracker(this.#deps).faultOf({ id: '', app: of.app ?? null });
     if (fault) return fault;
-    const fates = await new Notified(new Tracking(deps), new Stopping(deps)).take(notices, of.app);
+    const fates = await new Notified(new Tracker(deps), new Stopper(deps)).take(notices, of.app);
     for (const [notice, fate] of fates) {
       if (isMisdirected(fate)) observer.misdirected(notice, fate);
     }

@@ -1,15 +1,15 @@
 import type { Notice, NoticeFate } from './notice.ts';
-import type { Stopping } from './stopping.ts';
-import type { Tracking } from './tracking.ts';
+import type { Stopper } from './stopper.ts';
+import type { Tracker } from './tracker.ts';
 
 /** Applies the notifications of one request; several may be about one call, in any order. */
 export class Notified {
-  readonly #tracking: Pick<Tracking, 'establish'>;
-  readonly #stopping: Pick<Stopping, 'untrack'>;
+  readonly #tracker: Pick<Tracker, 'establish'>;
+  readonly #stopper: Pick<Stopper, 'untrack'>;
 
-  constructor(tracking: Pick<Tracking, 'establish'>, stopping: Pick<Stopping, 'untrack'>) {
-    this.#tracking = tracking;
-    this.#stopping = stopping;
+  constructor(tracker: Pick<Tracker, 'establish'>, stopper: Pick<Stopper, 'untrack'>) {
+    this.#tracker = tracker;
+    this.#stopper = stopper;
   }
 
   /**
@@ -33,7 +33,7 @@ export class Notified {
       .filter(({ id }) => !over.has(id))
       .toSorted((a, b) => Number(a.tenantId !== null) - Number(b.tenantId !== null));
     const words = new Map(established.map((notice) => [notice.id, notice]));
-    const byId = await this.#tracking.establish([...words.values()], app);
+    const byId = await this.#tracker.establish([...words.values()], app);
     for (const [id, fate] of byId) {
       const notice = words.get(id);
       if (notice) fates.set(notice, fate);
@@ -45,7 +45,7 @@ export class Notified {
   async #end(endings: Extract<Notice, { kind: 'over' }>[], fates: Map<Notice, NoticeFate>) {
     const says = (ending: { resultInfo: unknown }) => Number(ending.resultInfo !== null);
     for (const ending of endings.toSorted((a, b) => says(b) - says(a))) {
-      const { fate } = await this.#stopping.untrack(ending.id, ending);
+      const { fate } = await this.#stopper.untrack(ending.id, ending);
       fates.set(ending, fate);
     }
   }

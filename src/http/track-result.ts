@@ -1,4 +1,4 @@
-import type { Tracked } from '../calls/tracking.ts';
+import type { Tracked } from '../calls/tracker.ts';
 import type { CallResource, PresentCall } from './call-resource.ts';
 import { invalidBody, type ProblemBody, problemBody } from './problems.ts';
 

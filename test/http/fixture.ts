@@ -14,7 +14,7 @@ import { countFates } from '../../src/calls/notified.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import type { VisibleApps } from '../../src/calls/principal.ts';
 import type { TrackRequest } from '../../src/calls/track-request.ts';
-import type { Tracked } from '../../src/calls/tracking.ts';
+import type { Tracked } from '../../src/calls/tracker.ts';
 import { buildApp, type HttpOptions } from '../../src/http/app.ts';
 import type { Overview } from '../../src/overview/overview.ts';
 

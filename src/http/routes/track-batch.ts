@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
-import type { Tracked } from '../../calls/tracking.ts';
+import type { Tracked } from '../../calls/tracker.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { ItemId, sentId } from '../batch-item.ts';

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import Type from 'typebox';
 import type { CallsFor } from '../../calls/calls.ts';
-import type { Tracked } from '../../calls/tracking.ts';
+import type { Tracked } from '../../calls/tracker.ts';
 import { BODY_PROBLEMS, problemAnswers } from '../answers.ts';
 import { audit } from '../audit.ts';
 import { defaultToEmptyBody } from '../bodies.ts';

@@ -15,7 +15,7 @@ import { inTenant, stopWord } from './words.ts';
 
 export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
 
-export interface StoppingDeps {
+export interface StopperDeps {
   readonly registry: CallRegistry;
   readonly observer: Observer;
   readonly clock: Clock;
@@ -28,10 +28,10 @@ export interface Stopped {
   readonly durable: boolean;
 }
 
-export class Stopping {
-  readonly #deps: StoppingDeps;
+export class Stopper {
+  readonly #deps: StopperDeps;
 
-  constructor(deps: StoppingDeps) {
+  constructor(deps: StopperDeps) {
     this.#deps = deps;
   }
 

@@ -9,7 +9,7 @@ import {
   type CallRecord,
   emptyRecord,
   stateOf,
-  type Tracking as Word,
+  type Tracking,
 } from './record.ts';
 import {
   type ConfiguredApps,
@@ -30,7 +30,7 @@ export type Tracked =
 
 export type Established = Extract<Notice, { kind: 'established' }>;
 
-export interface TrackingDeps {
+export interface TrackerDeps {
   readonly registry: CallRegistry;
   readonly keeper: Pick<CallKeeper, 'keep' | 'plan'>;
   readonly observer: Observer;
@@ -41,10 +41,10 @@ export interface TrackingDeps {
   readonly webhookFault?: (url: string, app: string) => string | null;
 }
 
-export class Tracking {
-  readonly #deps: TrackingDeps;
+export class Tracker {
+  readonly #deps: TrackerDeps;
 
-  constructor(deps: TrackingDeps) {
+  constructor(deps: TrackerDeps) {
     this.#deps = deps;
   }
 
@@ -112,7 +112,7 @@ export class Tracking {
         fates.set(id, isLate ? 'ignored' : 'tracked');
         return isLate ? null : word;
       }
-      const next = inTenant(current.tracking as Word, tenantId);
+      const next = inTenant(current.tracking as Tracking, tenantId);
       fates.set(id, next.tenantId === known.tenantId ? 'ignored' : 'updated');
       return next === current.tracking ? null : next;
     });
@@ -121,7 +121,7 @@ export class Tracking {
 
   async #update<T extends { readonly id: string }>(
     words: readonly T[],
-    decide: (current: CallRecord, word: T) => Word | null,
+    decide: (current: CallRecord, word: T) => Tracking | null,
   ) {
     const { registry } = this.#deps;
     const changed = await registry.update(
@@ -169,7 +169,7 @@ export class Tracking {
   /** A fault of the request that depends on the call, before or after the change. */
   #faultIn(
     request: TrackRequest,
-    word: Word,
+    word: Tracking,
     current: CallRecord,
     context: TrackContext,
   ): Invalid | Forbidden | null {
