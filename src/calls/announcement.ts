@@ -9,7 +9,7 @@ import {
   stateOf,
   type Tracking,
 } from './record.ts';
-import { saysTheSame } from './words.ts';
+import { haveSameFields } from './record-changes.ts';
 
 export interface Announcement {
   readonly type: EventType;
@@ -47,13 +47,13 @@ function trackingOf(
   now: number,
 ): Announcement[] {
   const wasTracked = stateOf(before) === 'tracked';
-  const isNewWord = before.tracking?.generation !== tracking.generation;
-  const isVisible = !before.tracking || !saysTheSame(before.tracking, tracking);
-  if (isNewWord && (isVisible || isAfresh(before, after) || !wasTracked)) {
+  const isNewTracking = before.tracking?.generation !== tracking.generation;
+  const isVisible = !before.tracking || !haveSameFields(before.tracking, tracking);
+  if (isNewTracking && (isVisible || isAfresh(before, after) || !wasTracked)) {
     return [named(after, 'tracked', now)];
   }
   // Graph has named the tenant; the bot has not tracked the call again.
-  if (!isNewWord && isVisible) return [named(after, 'tracked', now, `/${tracking.tenantId}`)];
+  if (!isNewTracking && isVisible) return [named(after, 'tracked', now, `/${tracking.tenantId}`)];
   if (wasTracked) return [];
   // This replica had given the call up, but another one renewed it.
   return [named(after, 'tracked', now, `/${renewalOf(after) ?? 0}`)];

@@ -64,11 +64,11 @@ export class Calls {
   async track(requests: readonly TrackRequest[]): Promise<Tracked[]> {
     const tracker = new Tracker(this.#deps);
     const faults = requests.map((request) => tracker.faultOf(request));
-    const words = new Map<string, TrackRequest>();
+    const merged = new Map<string, TrackRequest>();
     for (const [i, request] of requests.entries()) {
-      if (!faults[i]) words.set(request.id, following(words.get(request.id), request));
+      if (!faults[i]) merged.set(request.id, following(merged.get(request.id), request));
     }
-    const results = await tracker.track([...words.values()]);
+    const results = await tracker.track([...merged.values()]);
     return requests.map(({ id }, i) => {
       const result = faults[i] ?? results.get(id);
       if (!result) throw new Error(`no result came for ${id}`);
@@ -76,7 +76,7 @@ export class Calls {
     });
   }
 
-  /** Stopper an untracked call is no error. `stopped`: whether it was tracked until now. */
+  /** Stopping an untracked call is no error. `stopped`: whether it was tracked until now. */
   async untrack(id: string): Promise<{ durable: boolean; stopped: boolean }> {
     const { fate, durable } = await new Stopper(this.#deps).untrack(id);
     return { durable, stopped: fate === 'stopped' };

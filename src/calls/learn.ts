@@ -4,8 +4,8 @@ import type { Outcome } from './outcome.ts';
 import { hasEnded, type PlanContext } from './plan.ts';
 import type { Random } from './ports.ts';
 import { type CallRecord, emptyRecord, failureOf, stateOf } from './record.ts';
+import { trackingOver } from './record-changes.ts';
 import { nextRetryAt, type RetryPolicy } from './retry.ts';
-import { trackingOver } from './words.ts';
 
 export interface LearnContext extends PlanContext {
   readonly policy: RetryPolicy;

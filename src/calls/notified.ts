@@ -32,10 +32,10 @@ export class Notified {
       .filter((notice) => notice.kind === 'established')
       .filter(({ id }) => !over.has(id))
       .toSorted((a, b) => Number(a.tenantId !== null) - Number(b.tenantId !== null));
-    const words = new Map(established.map((notice) => [notice.id, notice]));
-    const byId = await this.#tracker.establish([...words.values()], app);
+    const wanted = new Map(established.map((notice) => [notice.id, notice]));
+    const byId = await this.#tracker.establish([...wanted.values()], app);
     for (const [id, fate] of byId) {
-      const notice = words.get(id);
+      const notice = wanted.get(id);
       if (notice) fates.set(notice, fate);
     }
     return fates;

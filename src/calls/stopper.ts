@@ -10,8 +10,8 @@ import {
 } from './ports.ts';
 import type { VisibleApps } from './principal.ts';
 import { type CallRecord, removedOf, stateOf } from './record.ts';
-import { passedOver } from './visible-apps.ts';
-import { inTenant, stopWord } from './words.ts';
+import { inTenant, recordOfStop } from './record-changes.ts';
+import { whyIgnored } from './visible-apps.ts';
 
 export type End = Pick<Extract<Notice, { kind: 'over' }>, 'resultInfo' | 'tenantId'>;
 
@@ -51,9 +51,9 @@ export class Stopper {
     const passed = new Map<string, NoticeFate | null>();
     const decide = (current: CallRecord) => {
       const call = callOf(current);
-      const why = call && passedOver(this.#deps.visibleApps, call, end?.tenantId ?? null);
+      const why = call && whyIgnored(this.#deps.visibleApps, call, end?.tenantId ?? null);
       passed.set(current.id, why);
-      return why === null ? this.#word(current, end) : null;
+      return why === null ? this.#stopOf(current, end) : null;
     };
     const changed = await this.#deps.registry.update(ids.map((id) => ({ id, decide })));
     return changed.map((one) => this.#result(one, passed.get(one.after.id) ?? null, end));
@@ -76,10 +76,10 @@ export class Stopper {
     return { fate: stateOf(before) === 'tracked' ? 'stopped' : 'ignored', durable };
   }
 
-  #word(current: CallRecord, end: End | null): CallRecord {
+  #stopOf(current: CallRecord, end: End | null): CallRecord {
     const { clock, random, visibleApps } = this.#deps;
     const { tracking } = current;
-    const word = stopWord(
+    const stop = recordOfStop(
       current,
       { now: clock.now(), random },
       {
@@ -88,6 +88,6 @@ export class Stopper {
         visibleApps,
       },
     );
-    return tracking ? { ...word, tracking: inTenant(tracking, end?.tenantId ?? null) } : word;
+    return tracking ? { ...stop, tracking: inTenant(tracking, end?.tenantId ?? null) } : stop;
   }
 }

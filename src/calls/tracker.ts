@@ -4,13 +4,8 @@ import type { Notice, NoticeFate } from './notice.ts';
 import type { CallKeeper, CallRegistry, Observer, Random, SettledClock } from './ports.ts';
 import { StoreUnavailableError } from './ports.ts';
 import { isWithin, type VisibleApps } from './principal.ts';
-import {
-  ALL_APPS,
-  type CallRecord,
-  emptyRecord,
-  stateOf,
-  type Tracking,
-} from './record.ts';
+import { ALL_APPS, type CallRecord, emptyRecord, stateOf, type Tracking } from './record.ts';
+import { inTenant, isElsewhere, trackingFor } from './record-changes.ts';
 import {
   type ConfiguredApps,
   faultOf,
@@ -19,8 +14,7 @@ import {
   type TrackContext,
   type TrackRequest,
 } from './track-request.ts';
-import { type Forbidden, forbidden, forbiddenApp, passedOver } from './visible-apps.ts';
-import { inTenant, isElsewhere, trackingWord } from './words.ts';
+import { type Forbidden, forbidden, forbiddenApp, whyIgnored } from './visible-apps.ts';
 
 /** `durable` is false if Redis did not answer: until it does, only this replica knows the call. */
 export type Tracked =
@@ -71,10 +65,10 @@ export class Tracker {
     const faults = new Map<string, Invalid | Forbidden>();
     const changed = await this.#update(requests, (current, request) => {
       faults.delete(request.id);
-      const word = trackingWord(request, current, context, this.#isVisible(current));
-      const fault = this.#faultIn(request, word, current, context);
+      const next = trackingFor(request, current, context, this.#isVisible(current));
+      const fault = this.#faultIn(request, next, current, context);
       if (fault) faults.set(request.id, fault);
-      return fault ? null : word;
+      return fault ? null : next;
     });
     for (const { before, after, durable } of changed) {
       const fault = faults.get(after.id);
@@ -100,17 +94,17 @@ export class Tracker {
     await this.#update(notices, (current, { id, tenantId }) => {
       const known =
         this.#isVisible(current) || stateOf(current) === 'tracked' ? callOf(current) : null;
-      const why = known && passedOver(this.#deps.visibleApps, known, tenantId);
+      const why = known && whyIgnored(this.#deps.visibleApps, known, tenantId);
       if (why || (known && isRemoved(known) && !wasGivenUp(known))) {
         fates.set(id, why ?? 'ignored');
         return null;
       }
       if (known === null || isRemoved(known)) {
         const request = { id, tenantId: tenantId ?? undefined, app: known ? undefined : app };
-        const word = trackingWord(request, current, context, this.#isVisible(current));
-        const isLate = wasStoppedUnseen(current, word.app);
+        const next = trackingFor(request, current, context, this.#isVisible(current));
+        const isLate = wasStoppedUnseen(current, next.app);
         fates.set(id, isLate ? 'ignored' : 'tracked');
-        return isLate ? null : word;
+        return isLate ? null : next;
       }
       const next = inTenant(current.tracking as Tracking, tenantId);
       fates.set(id, next.tenantId === known.tenantId ? 'ignored' : 'updated');
@@ -120,16 +114,16 @@ export class Tracker {
   }
 
   async #update<T extends { readonly id: string }>(
-    words: readonly T[],
-    decide: (current: CallRecord, word: T) => Tracking | null,
+    requests: readonly T[],
+    decide: (current: CallRecord, request: T) => Tracking | null,
   ) {
     const { registry } = this.#deps;
     const changed = await registry.update(
-      words.map((word) => ({
-        id: word.id,
+      requests.map((request) => ({
+        id: request.id,
         decide: (current) => {
-          const tracking = decide(current, word);
-          return tracking && { ...emptyRecord(word.id), tracking };
+          const tracking = decide(current, request);
+          return tracking && { ...emptyRecord(request.id), tracking };
         },
       })),
     );
@@ -169,7 +163,7 @@ export class Tracker {
   /** A fault of the request that depends on the call, before or after the change. */
   #faultIn(
     request: TrackRequest,
-    word: Tracking,
+    next: Tracking,
     current: CallRecord,
     context: TrackContext,
   ): Invalid | Forbidden | null {
@@ -178,8 +172,8 @@ export class Tracker {
       return forbidden('the call belongs to another app');
     }
     return (
-      forbiddenApp(this.#deps.visibleApps, word.app) ??
-      faultOfWebhook(request, word, tracked, context)
+      forbiddenApp(this.#deps.visibleApps, next.app) ??
+      faultOfWebhook(request, next, tracked, context)
     );
   }
 }

@@ -1,6 +1,6 @@
 import type { Call } from './call.ts';
 import { isWithin, type VisibleApps } from './principal.ts';
-import { isOfAnotherTenant } from './words.ts';
+import { isOfAnotherTenant } from './record-changes.ts';
 
 /** The call belongs, or would belong, to an app that the client may not touch. */
 export interface Forbidden {
@@ -18,7 +18,7 @@ export function forbiddenApp(visibleApps: VisibleApps, app: string): Forbidden |
 }
 
 /** Why a notification about a call is ignored; null: it counts. */
-export function passedOver(
+export function whyIgnored(
   visibleApps: VisibleApps,
   call: Call,
   tenantId: string | null,

@@ -9,7 +9,7 @@ import {
 } from '../calls/owner.ts';
 import type { CallRegistry, OwnerRegistry, SettledClock } from '../calls/ports.ts';
 import type { CallRecord } from '../calls/record.ts';
-import { ownerEnded, ownerFound } from '../calls/words.ts';
+import { ownerEnded, ownerFound } from '../calls/record-changes.ts';
 import type { OwnedCalls } from './owners.ts';
 
 export interface LeaseExpirerDeps {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { announcementsOf } from '../../src/calls/announcement.ts';
 import { merge } from '../../src/calls/merge.ts';
 import { ALL_APPS, type CallRecord, emptyRecord, type Stop } from '../../src/calls/record.ts';
-import { inTenant } from '../../src/calls/words.ts';
+import { inTenant } from '../../src/calls/record-changes.ts';
 import { aCall, anError, aRemovedCall, MINUTE, NOW, recordOf } from './fixture.ts';
 
 const ID = 'call-0001';

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { emptyRecord } from '../../src/calls/record.ts';
+import { trackingFor } from '../../src/calls/record-changes.ts';
 import {
   faultOf,
   faultOfWebhook,
   type TrackContext,
   type TrackRequest,
 } from '../../src/calls/track-request.ts';
-import { trackingWord } from '../../src/calls/words.ts';
 import { aCall, MINUTE, NOW, recordOf, TENANT } from './fixture.ts';
 
 const ID = 'call-0001';
@@ -56,7 +56,7 @@ describe('a webhook', () => {
       webhookFault: (url, app) => (app === 'second' ? `not ${url}` : null),
     };
     const current = last ? recordOf(last) : emptyRecord(ID);
-    const word = trackingWord(request, current, { ...rules, random: () => 0.5 }, true);
+    const word = trackingFor(request, current, { ...rules, random: () => 0.5 }, true);
     return faultOfWebhook(request, word, current.tracking, rules)?.field ?? null;
   };
   const webhookUrl = 'https://bot.example/';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { inTenant } from '../../src/calls/words.ts';
+import { inTenant } from '../../src/calls/record-changes.ts';
 import {
   aCall,
   anError,

@@ -10,16 +10,16 @@ import {
   removedOf,
   stateOf,
 } from '../../src/calls/record.ts';
-import type { TrackRequest } from '../../src/calls/track-request.ts';
 import {
+  haveSameFields,
   inTenant,
   isElsewhere,
   isOfAnotherTenant,
-  saysTheSame,
-  stopWord,
+  recordOfStop,
+  trackingFor,
   trackingOver,
-  trackingWord,
-} from '../../src/calls/words.ts';
+} from '../../src/calls/record-changes.ts';
+import type { TrackRequest } from '../../src/calls/track-request.ts';
 import { aCall, anError, aRemovedCall, MINUTE, NOW, recordOf, TENANT } from './fixture.ts';
 
 const ID = 'call-0001';
@@ -34,13 +34,13 @@ const context = {
   defaultApp: 'default',
 };
 
-/** The record of a call after the bot's word that it is wanted. */
+/** The record of a call after the bot has tracked it. */
 function tracked(fields: Omit<TrackRequest, 'id'>, current: CallRecord = emptyRecord(ID)) {
-  const tracking = trackingWord({ id: ID, ...fields }, current, context, true);
+  const tracking = trackingFor({ id: ID, ...fields }, current, context, true);
   return merge(current, { ...emptyRecord(ID), tracking });
 }
 
-/** The call after that word. */
+/** The call after it. */
 function track(fields: Omit<TrackRequest, 'id'>, last: Call | RemovedCall | null = null): Call {
   const call = callOf(tracked(fields, last ? recordOf(last) : emptyRecord(ID)));
   if (call === null) throw new Error('a tracked call is a call');
@@ -85,11 +85,11 @@ describe('a call that is tracked', () => {
     }
   });
 
-  test('takes nothing over from a call that the sender may not see, but is a later word', () => {
+  test('takes nothing over from a call that the sender may not see, but is a later tracking', () => {
     const theirs = aRemovedCall({ state: 'expired', labels: { a: 'b' }, app: 'second' });
-    const word = trackingWord({ id: ID }, recordOf(theirs), context, false);
-    expect(word).toMatchObject({ app: 'default', labels: {}, tenantId: TENANT });
-    expect(word.generation > theirs.generation).toBe(true);
+    const next = trackingFor({ id: ID }, recordOf(theirs), context, false);
+    expect(next).toMatchObject({ app: 'default', labels: {}, tenantId: TENANT });
+    expect(next.generation > theirs.generation).toBe(true);
   });
 });
 
@@ -157,10 +157,10 @@ describe('a field of a call that is tracked again', () => {
         }
         const last = calls.at(-1);
         for (const name of names) {
-          const word = requests.findLast((fields) => Object.hasOwn(fields, name))?.[name] ?? null;
+          const value = requests.findLast((fields) => Object.hasOwn(fields, name))?.[name] ?? null;
           const tenantOf = last?.app === 'second' ? OTHER_TENANT : TENANT;
           const byDefault = { ...unsaid, tenantId: tenantOf }[name];
-          expect(last?.[name]).toEqual(word ?? byDefault);
+          expect(last?.[name]).toEqual(value ?? byDefault);
         }
         expect(calls.map(({ generation }) => generation)).toEqual(
           calls.map(({ generation }) => generation).toSorted(),
@@ -216,8 +216,8 @@ describe('the tenant of a call', () => {
   });
 });
 
-describe('two words', () => {
-  const word = (over: Partial<Call> = {}) => {
+describe('two trackings', () => {
+  const aTracking = (over: Partial<Call> = {}) => {
     const { tracking } = recordOf(aCall(over));
     if (tracking === null) throw new Error('the record of a call has a tracking');
     return tracking;
@@ -225,11 +225,14 @@ describe('two words', () => {
 
   test('say the same if nobody who reads the call can tell them apart', () => {
     expect(
-      saysTheSame(word(), word({ generation: 'r2', tenantIsDefault: false, trackedAt: NOW + 1 })),
+      haveSameFields(
+        aTracking(),
+        aTracking({ generation: 'r2', tenantIsDefault: false, trackedAt: NOW + 1 }),
+      ),
     ).toBe(true);
-    const one = word({ labels: { a: '1', b: '2' } });
-    expect(saysTheSame(one, word({ labels: { b: '2', a: '1' } }))).toBe(true);
-    expect(saysTheSame(word({ labels: {} }), word({ labels: {} }))).toBe(true);
+    const one = aTracking({ labels: { a: '1', b: '2' } });
+    expect(haveSameFields(one, aTracking({ labels: { b: '2', a: '1' } }))).toBe(true);
+    expect(haveSameFields(aTracking({ labels: {} }), aTracking({ labels: {} }))).toBe(true);
   });
 
   test.each<[Partial<Call>]>([
@@ -240,8 +243,8 @@ describe('two words', () => {
     [{ startedAt: NOW }],
     [{ trackUntil: NOW }],
   ])('do not if one has %j', (over) => {
-    expect(saysTheSame(word(), word(over))).toBe(false);
-    expect(saysTheSame(word(over), word())).toBe(false);
+    expect(haveSameFields(aTracking(), aTracking(over))).toBe(false);
+    expect(haveSameFields(aTracking(over), aTracking())).toBe(false);
   });
 });
 
@@ -252,23 +255,23 @@ describe('a stop', () => {
   const stopped = (
     current: CallRecord,
     now = NOW,
-    said: Parameters<typeof stopWord>[2] = request,
-  ) => merge(current, stopWord(current, moment(now), said));
+    said: Parameters<typeof recordOfStop>[2] = request,
+  ) => merge(current, recordOfStop(current, moment(now), said));
 
-  test('removes a tracked call, and a later word of the bot brings it back', () => {
+  test('removes a tracked call, and a later tracking brings it back', () => {
     const record = stopped(recordOf(aCall()));
     expect(callOf(record)).toMatchObject({ state: 'untracked', removedAt: NOW, reason: 'request' });
     expect(stateOf(tracked({}, record))).toBe('tracked');
   });
 
   test('of an unknown call counts for each replica that knows the call, even later', () => {
-    const blind = stopWord(emptyRecord(ID), moment(NOW), request);
+    const blind = recordOfStop(emptyRecord(ID), moment(NOW), request);
     expect(stateOf(merge(recordOf(aCall({ generation: '0' })), blind))).toBe('untracked');
   });
 
   test('counts for the apps within reach of the sender', () => {
     const visibleApps = new Set(['second', 'third']);
-    const blind = stopWord(emptyRecord(ID), moment(NOW), { ...request, visibleApps });
+    const blind = recordOfStop(emptyRecord(ID), moment(NOW), { ...request, visibleApps });
     const stateFor = (app: string) =>
       stateOf(merge(recordOf(aCall({ app, generation: '0' })), blind));
     expect(['second', 'third', 'default'].map(stateFor)).toEqual([
@@ -311,7 +314,7 @@ describe('the end of a tracking at its trackUntil', () => {
     });
   });
 
-  test('stops no later word of the bot, whichever comes first', () => {
+  test('stops no later tracking, whichever comes first', () => {
     const current = recordOf(aCall({ trackUntil: NOW }));
     const over = trackingOver(current, NOW + 1) ?? emptyRecord(ID);
     const prolonged = tracked({ trackUntil: NOW + MINUTE }, current);
@@ -341,22 +344,22 @@ describe('a generation', () => {
     );
   });
 
-  test('is greater than all words that are known of the call, whatever the clock says', () => {
-    const word = fc.tuple(instant, chance, fc.constantFrom('track', 'stop', 'stop another app'));
+  test('is greater than all generations that are known of the call, whatever the clock says', () => {
+    const aChange = fc.tuple(instant, chance, fc.constantFrom('track', 'stop', 'stop another app'));
     fc.assert(
-      fc.property(fc.array(word, { maxLength: 50 }), (words) => {
+      fc.property(fc.array(aChange, { maxLength: 50 }), (changes) => {
         let record = unknown;
         let last = '';
-        for (const [now, random, kind] of words) {
+        for (const [now, random, kind] of changes) {
           const moment = { now, random: () => random };
           const visibleApps = kind === 'stop' ? null : new Set(['other']);
           const next =
             kind === 'track'
               ? {
                   ...unknown,
-                  tracking: trackingWord({ id: ID }, record, { ...context, ...moment }, true),
+                  tracking: trackingFor({ id: ID }, record, { ...context, ...moment }, true),
                 }
-              : stopWord(record, moment, { reason: 'request', resultInfo: null, visibleApps });
+              : recordOfStop(record, moment, { reason: 'request', resultInfo: null, visibleApps });
           const said = next.tracking ?? next.stops[ALL_APPS] ?? next.stops.other;
           expect((said?.generation ?? '') > last).toBe(true);
           last = said?.generation ?? '';

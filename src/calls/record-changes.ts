@@ -23,7 +23,7 @@ import type { ConfiguredApps, TrackRequest } from './track-request.ts';
  *
  * @param isVisible whether the client may see the call
  */
-export function trackingWord(
+export function trackingFor(
   request: TrackRequest,
   current: CallRecord,
   { apps, defaultApp, ...moment }: ConfiguredApps & Moment,
@@ -76,7 +76,7 @@ export function isOfAnotherTenant(tracking: Tracking, tenantId: string | null): 
 
 const VISIBLE = ['app', 'tenantId', ...BOT_FIELD_NAMES] as const;
 
-export function saysTheSame(a: Tracking, b: Tracking): boolean {
+export function haveSameFields(a: Tracking, b: Tracking): boolean {
   return VISIBLE.every((field) =>
     field === 'labels' ? haveSameLabels(a, b) : a[field] === b[field],
   );
@@ -101,7 +101,7 @@ export function isElsewhere(a: Tracking, b: Tracking): boolean {
  *
  * @param visibleApps the apps whose calls the client may stop, for an unknown call
  */
-export function stopWord(
+export function recordOfStop(
   current: CallRecord,
   moment: Moment,
   said: { reason: Stop['reason']; resultInfo: ResultInfo | null; visibleApps: VisibleApps },
