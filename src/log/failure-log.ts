@@ -52,19 +52,10 @@ export class FailureLog {
 
   #tellFailures(summary: Summary<Failure>): void {
     const { kind, count: attempts, calls } = summary;
-    const why = describeError(summary.example.error);
     const fields = { event: `failing-${kind}`, attempts, calls, ...evidenceOf(summary) };
-    const counted = `${plural(attempts, 'attempt')} for ${plural(calls, 'call')} in a minute`;
-    if (kind === 'first') {
-      this.#log.warn(fields, `a keepAlive failed: ${why}; further ones are counted each minute`);
-    } else if (kind === 'more') {
-      this.#log.warn(fields, `keepAlives fail: ${why}; ${counted}`);
-    } else {
-      this.#log.info(
-        fields,
-        `no keepAlive failed for a minute, after ${plural(attempts, 'failure')}: ${why}`,
-      );
-    }
+    const text = describeFailures(summary);
+    if (kind === 'over') this.#log.info(fields, text);
+    else this.#log.warn(fields, text);
   }
 
   #tellRisks(summary: Summary<Failure>): void {
@@ -73,7 +64,7 @@ export class FailureLog {
     const risk = 'at risk, with under a third of the deadline left';
     const subject = calls === 1 ? 'a call is' : `${plural(calls, 'call')} are`;
     const fields = { event: `at-risk-${kind}`, calls, ...evidenceOf(summary) };
-    this.#log.error(fields, `${subject} ${risk}: ${describeError(summary.example.error)}`);
+    this.#log.error(fields, `${subject} ${risk}: ${reasonOf(summary)}`);
   }
 
   #tellUnknown(summary: Summary<Failure>): void {
@@ -93,8 +84,29 @@ function causeOf(app: string, error: CallError | null): string {
   return `${app}\n${error === null ? '' : faultOf(error)}`;
 }
 
-function evidenceOf({ since, example: { app, call, error } }: Summary<Failure>): object {
+function describeFailures(summary: Summary<Failure>): string {
+  const { kind, count: attempts, calls } = summary;
+  const why = reasonOf(summary);
+  switch (kind) {
+    case 'first':
+      return `a keepAlive failed: ${why}; further ones are counted each minute`;
+    case 'more':
+      return `keepAlives fail: ${why}; ${plural(attempts, 'attempt')} for ${plural(calls, 'call')} in a minute`;
+    case 'over':
+      // Others may still fail, for another reason or in another app.
+      return `no more keepAlives failed like this for a minute, after ${plural(attempts, 'failure')}: ${why}`;
+  }
+}
+
+/** If several causes are counted together, the app and the reason are those of the example only. */
+function evidenceOf({ since, isMixed, example: { app, call, error } }: Summary<Failure>): object {
+  if (isMixed) return { sinceAt: since, example: { app, call, error } };
   return { app, sinceAt: since, example: { call, error } };
+}
+
+function reasonOf({ isMixed, example: { error } }: Summary<Failure>): string {
+  const why = describeError(error);
+  return isMixed ? `too many reasons for a line each, the latest: ${why}` : why;
 }
 
 function describeError(error: CallError | null): string {

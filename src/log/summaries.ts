@@ -8,6 +8,8 @@ export interface Summary<T> {
   readonly since: number;
   /** The latest. */
   readonly example: T;
+  /** Several causes share this summary, because there are too many: the example is of one of them. */
+  readonly isMixed: boolean;
 }
 
 interface Window<T> {
@@ -51,7 +53,7 @@ export class Summaries<T> {
     for (const [key, window] of this.#windows) {
       clearInterval(window.timer);
       this.#windows.delete(key);
-      if (window.count > 0) this.#say('more', window);
+      if (window.count > 0) this.#writeMore(key, window);
     }
   }
 
@@ -66,25 +68,30 @@ export class Summaries<T> {
       example,
     };
     this.#windows.set(key, window);
-    this.#write({ kind: 'first', count: 1, calls: 1, since: window.since, example });
+    this.#write({ ...summaryOf(key, window), kind: 'first', count: 1, calls: 1 });
   }
 
   #close(key: string): void {
     const window = this.#windows.get(key);
     if (window === undefined) return;
     if (window.count > 0) {
-      this.#say('more', window);
+      this.#writeMore(key, window);
       window.count = 0;
       window.calls.clear();
       return;
     }
     clearInterval(window.timer);
     this.#windows.delete(key);
-    const { total: count, since, example } = window;
-    if (count > 1) this.#write({ kind: 'over', count, calls: 0, since, example });
+    const { total: count } = window;
+    if (count > 1) this.#write({ ...summaryOf(key, window), kind: 'over', count, calls: 0 });
   }
 
-  #say(kind: 'more', { count, calls, since, example }: Window<T>): void {
-    this.#write({ kind, count, calls: calls.size, since, example });
+  #writeMore(key: string, window: Window<T>): void {
+    const { count, calls } = window;
+    this.#write({ ...summaryOf(key, window), kind: 'more', count, calls: calls.size });
   }
+}
+
+function summaryOf<T>(key: string, { since, example }: Window<T>) {
+  return { since, example, isMixed: key === OTHERS };
 }

@@ -81,6 +81,36 @@ describe('in an outage', () => {
     });
   });
 
+  test('a cause that is over says nothing about the others', () => {
+    const log = aLog('info');
+    for (let i = 0; i < 2; i++) fail(log, 'call-a', {});
+    vi.advanceTimersByTime(61_000);
+    fail(log, 'call-b', { status: 503, code: 'Busy' });
+    vi.advanceTimersByTime(60_000);
+    expect(lines.at(-1)?.msg).toBe(
+      'no more keepAlives failed like this for a minute, after 2 failures: 500 InternalServerError: Oops.',
+    );
+  });
+
+  test('causes beyond the 50th share a line, which names no app and no cause as that of all', () => {
+    const log = aLog('info');
+    for (let i = 0; i < 54; i++) fail(log, `call-${i}`, {}, `app-${i}`);
+    vi.advanceTimersByTime(60_000);
+    const [own, shared, more] = lines.slice(49);
+    expect(own).toMatchObject({ app: 'app-49', example: { call: 'call-49' } });
+    for (const [line, latest] of [
+      [shared, 50],
+      [more, 53],
+    ] as const) {
+      expect(line).not.toHaveProperty('app');
+      expect(line).toMatchObject({ example: { app: `app-${latest}`, call: `call-${latest}` } });
+    }
+    expect(more?.msg).toBe(
+      'keepAlives fail: too many reasons for a line each, the latest: 500 InternalServerError: Oops.; ' +
+        '3 attempts for 3 calls in a minute',
+    );
+  });
+
   test('calls at risk are counted too', () => {
     const log = aLog('info');
     for (let i = 0; i < 3_000; i++) log.atRisk(aCall({ id: `call-${i}`, lastError: anError(BAD) }));

@@ -14,13 +14,14 @@ const MINUTE = 60_000;
 describe('what happens again and again is written', () => {
   test('at once the first time, and then once a minute with its counts', () => {
     for (let i = 0; i < 1_000; i++) summaries.add('500', `call-${i % 300}`, `at ${i}`);
-    expect(written).toEqual([{ kind: 'first', count: 1, calls: 1, since: 1_000, example: 'at 0' }]);
+    const own = { since: 1_000, isMixed: false };
+    expect(written).toEqual([{ ...own, kind: 'first', count: 1, calls: 1, example: 'at 0' }]);
     vi.advanceTimersByTime(MINUTE);
     for (let i = 0; i < 5; i++) summaries.add('500', 'call-7', 'late');
     vi.advanceTimersByTime(MINUTE);
     expect(written.slice(1)).toEqual([
-      { kind: 'more', count: 999, calls: 300, since: 1_000, example: 'at 999' },
-      { kind: 'more', count: 5, calls: 1, since: 1_000, example: 'late' },
+      { ...own, kind: 'more', count: 999, calls: 300, example: 'at 999' },
+      { ...own, kind: 'more', count: 5, calls: 1, example: 'late' },
     ]);
   });
 
@@ -45,6 +46,7 @@ describe('what happens again and again is written', () => {
       calls: 0,
       since: 1_000,
       example: 'at 2',
+      isMixed: false,
     });
     vi.advanceTimersByTime(10 * MINUTE);
     expect(written).toHaveLength(3);
@@ -64,6 +66,7 @@ test('the 51st cause and later ones are counted together', () => {
   expect(written.filter(({ kind }) => kind === 'first')).toHaveLength(51);
   vi.advanceTimersByTime(MINUTE);
   expect(written.slice(51)).toMatchObject([{ kind: 'more', count: 149, example: 'at 199' }]);
+  expect(written.map(({ isMixed }) => isMixed)).toEqual([...Array(50).fill(false), true, true]);
 });
 
 test('the counts are written when the process ends, and nothing after that', () => {
