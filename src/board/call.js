@@ -3,11 +3,11 @@
 import { Actions } from './actions.js';
 import { Refused } from './api.js';
 import { Attempts } from './attempts.js';
+import { factsOf } from './call-facts.js';
 import { byId, html, set, write } from './dom.js';
 import { EventList } from './events.js';
 import { Evidence } from './evidence.js';
 import { follow } from './follow.js';
-import { span, time, timeLeft } from './format.js';
 import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 2_000;
@@ -22,13 +22,6 @@ const STATES = {
 };
 /** Shown instead of the state, because nobody asked for this stop. */
 const OWNER_LOST = 'stopped: its owner did not renew its lease';
-
-const STOPPED_BY = {
-  request: 'a request',
-  notification: "Graph's notification",
-  'track-until': 'the end of its tracking time',
-  'owner-lost': "the end of its owner's lease",
-};
 
 /** The page at `#/calls/ID`: one call, until the signal aborts. */
 export class CallView {
@@ -166,57 +159,4 @@ export class CallView {
     write(shown, value);
     if (shown.parentElement) shown.parentElement.hidden = value === '';
   }
-}
-
-/**
- * @param {Call} call
- * @param {number} now
- */
-function factsOf(call, now) {
-  const isTracked = call.state === 'tracked';
-  const left = timeLeft(Date.parse(call.deadlineAt) - now);
-  const { resultInfo, consecutiveFailures: failures } = call;
-  return {
-    Deadline: isTracked ? `${time(call.deadlineAt)}, ${left} left` : '',
-    'Next keepAlive': call.dueAt === null ? '' : due(call.dueAt, now),
-    'Last renewed': call.renewedAt === null ? 'not yet' : ago(call.renewedAt, now),
-    'Failures in a row': failures === 0 ? '' : String(failures),
-    'At risk since': instant(call.atRiskAt),
-    Labels: Object.entries(call.labels)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(', '),
-    App: call.app,
-    Owner: call.owner ?? '',
-    Tenant: call.tenantId,
-    Tracked: instant(call.trackedAt),
-    Began: instant(call.startedAt),
-    'Tracked until': instant(call.trackUntil),
-    'Left the schedule': instant(call.goneAt ?? null),
-    'Stopped by': call.reason ? STOPPED_BY[call.reason] : '',
-    Why: resultInfo ? `${resultInfo.message} (${resultInfo.code})` : '',
-    Webhook: call.webhookUrl ?? '',
-    Stored: call.durable ? '' : 'partly: Redis is out, so the latest changes are only in memory',
-  };
-}
-
-/**
- * @param {string} at
- * @param {number} now
- */
-function due(at, now) {
-  const ms = Date.parse(at) - now;
-  return `${time(at)}, ${ms < 0 ? 'now' : `in ${span(ms)}`}`;
-}
-
-/**
- * @param {string} at
- * @param {number} now
- */
-function ago(at, now) {
-  return `${time(at)}, ${span(now - Date.parse(at))} ago`;
-}
-
-/** @param {string | null} at */
-function instant(at) {
-  return at === null ? '' : time(at);
 }
