@@ -16,7 +16,7 @@ import {
   restarts,
   TROUBLE,
 } from './healthy.ts';
-import { ALERTS, expectFiring, promtool } from './promtool.ts';
+import { ALERTS, expectAlert, expectFiring, promtool } from './promtool.ts';
 
 interface Rule {
   readonly alert?: string;
@@ -339,6 +339,27 @@ describe('the rules for Prometheus', () => {
       [{ minute: TROUBLE.last, alerts }],
       'alertname, app',
     );
+  });
+
+  test.each([
+    [2_700, '15m 0s'],
+    [900, '5m 0s'],
+    [12, '4s'],
+  ])('say how long calls at risk have at a deadline of %i s', async (deadline, left) => {
+    const courses = {
+      'callkeeper_calls_at_risk{app="default"}': gauge(0, 1),
+      callkeeper_deadline_seconds: gauge(deadline),
+    };
+    await expectAlert(replicas(courses, courses), {
+      name: 'CallkeeperCallsAtRisk',
+      minute: TROUBLE.last,
+      labels: { job: 'callkeeper', app: 'default', severity: 'critical' },
+      annotations: {
+        summary: '1 calls of app default have under a third of their deadline left',
+        description: `They are lost within ${left} unless a keepAlive succeeds. GET /calls shows why it does not.`,
+        runbook_url: `${runbook()}#callkeepercallsatrisk`,
+      },
+    });
   });
 
   test('lead to another place by the command in their header', async () => {

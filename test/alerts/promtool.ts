@@ -31,14 +31,7 @@ export async function expectFiring(
   firing: readonly { readonly minute: number; readonly alerts: readonly string[] }[],
   by = 'alertname',
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-alerts-'));
-  const file = join(directory, 'test.yml');
-  const test = {
-    interval: '1m',
-    input_series: [...series].map(([name, values]) => ({
-      series: name,
-      values: values.map((value) => value ?? '_').join(' '),
-    })),
+  await runTest(series, {
     promql_expr_test: firing.map(({ minute, alerts }) => ({
       expr: `count by (${by}) (ALERTS{alertstate="firing"})`,
       eval_time: `${minute}m`,
@@ -47,6 +40,33 @@ export async function expectFiring(
         value: 1,
       })),
     })),
+  });
+}
+
+type Texts = Readonly<Record<string, string>>;
+
+/** Rejects unless the alert fires once at this minute, with exactly these labels and annotations. */
+export async function expectAlert(
+  series: Series,
+  alert: { readonly name: string; readonly minute: number; labels: Texts; annotations: Texts },
+): Promise<void> {
+  const { name, minute, labels, annotations } = alert;
+  const exp_alerts = [{ exp_labels: labels, exp_annotations: annotations }];
+  await runTest(series, {
+    alert_rule_test: [{ alertname: name, eval_time: `${minute}m`, exp_alerts }],
+  });
+}
+
+async function runTest(series: Series, expected: object): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-alerts-'));
+  const file = join(directory, 'test.yml');
+  const test = {
+    interval: '1m',
+    input_series: [...series].map(([name, values]) => ({
+      series: name,
+      values: values.map((value) => value ?? '_').join(' '),
+    })),
+    ...expected,
   };
   writeFileSync(
     file,
