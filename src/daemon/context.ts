@@ -7,6 +7,7 @@ import { SharedClock } from '../calls/shared-clock.ts';
 import { SLOTS } from '../calls/wheel.ts';
 import type { Config } from '../config/config.ts';
 import { LogObserver, tellAll } from '../log/log-observer.ts';
+import { TokenLog } from '../log/token-log.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { Diary } from '../overview/diary.ts';
 
@@ -47,6 +48,7 @@ export function createContext(options: DaemonOptions) {
     metrics,
     observer: tellAll([metrics, logObserver, diary]),
     ownerObserver: logObserver,
+    tokenLog: new TokenLog(log),
     watched: { pollMs: durations.filesPollMs, clock, log },
   };
 }

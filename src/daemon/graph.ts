@@ -2,7 +2,7 @@ import { Graph } from '../graph/graph.ts';
 import type { Context } from './context.ts';
 
 export function openGraph(context: Context) {
-  const { config, durations, policy, metrics, clock } = context;
+  const { config, durations, policy, metrics, clock, tokenLog } = context;
   const graph = new Graph({
     ...context,
     apps: config.apps,
@@ -10,6 +10,7 @@ export function openGraph(context: Context) {
     timeouts: durations.graph,
     proxy: config.proxy,
     observer: metrics,
+    tokenFailed: (failure) => tokenLog.failed(failure),
     reserveMs: policy.reserveMs,
   });
   /** How signing keys for tokens are fetched: over the same proxies as tokens. */

@@ -5,16 +5,20 @@ import type { Config } from '../config/config.ts';
 import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
 import { readRotatedUrl } from '../config/redis-variables.ts';
 import { Connections } from '../graph/connections.ts';
-import { Tokens } from '../graph/tokens.ts';
+import { type TokenFailure, Tokens } from '../graph/tokens.ts';
+import type { TokenLog } from '../log/token-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { parseRedisUrl, type RedisAddress } from '../store/address.ts';
 import { type Credential, RotatingCredentials } from '../store/credentials.ts';
 import { TokenCredentials } from '../store/token-credentials.ts';
 import { EntraSource } from './entra-source.ts';
 
-export interface RedisAccessParts extends Omit<RedisTokenParts, 'requested'>, RedisUrlParts {
+export interface RedisAccessParts
+  extends Omit<RedisTokenParts, 'requested' | 'failed'>,
+    RedisUrlParts {
   readonly config: RedisTokenParts['config'] & RedisUrlParts['config'];
   readonly metrics: Pick<Metrics, 'redisUrlReloaded' | 'tokenRequested'>;
+  readonly tokenLog: Pick<TokenLog, 'failed'>;
 }
 
 /** How this replica authenticates with Redis; `credentials` is null if they never change. */
@@ -22,6 +26,7 @@ export function buildRedisAccess(parts: RedisAccessParts) {
   const tokens = buildRedisTokens({
     ...parts,
     requested: (outcome) => parts.metrics.tokenRequested(outcome, ''),
+    failed: (failure) => parts.tokenLog.failed({ ...failure, app: '' }),
   });
   const file = watchRedisUrl(parts);
   return {
@@ -47,6 +52,7 @@ interface RedisTokenParts {
   readonly userAgent: string;
   readonly log: Logger;
   readonly requested: (outcome: 'success' | 'failure') => void;
+  readonly failed?: (failure: TokenFailure) => void;
 }
 
 /** Only one request is in flight; the second connection is for the request after a failure. */
@@ -62,13 +68,13 @@ function accessFix(username: string | undefined): string {
 
 /** Gets tokens of Entra ID for Redis as for Graph; null without REDIS_AUTH=entra. */
 export function buildRedisTokens(parts: RedisTokenParts) {
-  const { config, timeouts, clock, random, userAgent, log, requested } = parts;
+  const { config, timeouts, clock, random, userAgent, log, requested, failed } = parts;
   if (config.redisEntra === null || config.redisUrl === null) return null;
   const { identity, scope } = config.redisEntra;
   const { username } = parseRedisUrl(config.redisUrl);
   const connections = new Connections(CONNECTIONS, timeouts, config.proxy);
   const { tokenMs } = timeouts;
-  const options = { connections, tokenMs, clock, random, log, requested, userAgent };
+  const options = { connections, tokenMs, clock, random, log, requested, failed, userAgent };
   const tokens = new Tokens({ ...options, scope, reserveMs: 0 });
   const source = new EntraSource(tokens.of(identity, identity.tenantId), username);
   const credentials = new TokenCredentials({ source, clock, username, fix: accessFix(username) });

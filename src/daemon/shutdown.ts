@@ -58,6 +58,7 @@ export class Shutdown {
     const { recovery, parts } = this.#needs;
     await isDoneWithin(this.#finishWork(workLimit), workLimit);
     this.#context.ownerObserver.flush();
+    this.#context.tokenLog.flush();
     await recovery.saveLast(workLimit);
     await parts[Symbol.asyncDispose]();
   }

@@ -10,7 +10,7 @@ import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
 import { answerError, silenceError } from './evidence.ts';
 import { type KeepAliveEndpoint, keepAliveEndpoint } from './keep-alive-request.ts';
 import { isUnknownTenant, TokenError } from './token-cache.ts';
-import { Tokens } from './tokens.ts';
+import { type TokenFailure, Tokens } from './tokens.ts';
 
 export type { Proxies } from './connections.ts';
 
@@ -37,6 +37,8 @@ export interface GraphOptions {
   random: Random;
   log: Logger;
   observer: GraphObserver;
+  /** Called for each token request that fails. Must not throw. */
+  tokenFailed?: ((failure: TokenFailure) => void) | undefined;
   userAgent: string;
   /** See `RetryPolicy`. Entra's Retry-After does not count if it ends this close to a deadline. */
   reserveMs: number;
@@ -61,6 +63,7 @@ export class Graph implements KeepAliveSender {
       random,
       log,
       requested: (outcome, app) => observer.tokenRequested(outcome, app),
+      failed: options.tokenFailed,
       userAgent,
       reserveMs,
     });
@@ -122,9 +125,9 @@ export class Graph implements KeepAliveSender {
       return other === null ? first.outcome : (await this.#post(endpoint, call, other)).outcome;
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
-      // Graph answered, so its evidence counts, with the reason why there was no second request.
-      const why = answerError(first.answer, first.sent, describeToken(app, error));
-      return { kind: 'failed', sentAt: first.sent.sentAt, error: why };
+      // Graph answered, so its evidence counts; but to fail like this is no fault of Graph's.
+      const answered = answerError(first.answer, first.sent, describeToken(app, error));
+      return { kind: 'failed', sentAt: first.sent.sentAt, error: { ...answered, code: 'token' } };
     }
   }
 

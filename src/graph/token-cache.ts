@@ -52,6 +52,8 @@ export interface TokenCacheOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly requested: (outcome: 'success' | 'failure') => void;
+  /** @param isHeld whether there is still a token from before */
+  readonly failed?: ((error: TokenError, isHeld: boolean) => void) | undefined;
   /** Entra's Retry-After does not count if it ends less than this before a deadline, in ms. */
   readonly reserveMs: number;
 }
@@ -122,7 +124,8 @@ export class TokenCache {
   /**
    * Gets another token after Graph refused `rejected` with a 401. null if that one is new too: then
    * the fault is elsewhere, and each call would cost a token request. The rejected token is kept
-   * until there is another, because a 401 may be about a single call, or from a proxy.
+   * until there is another, because a 401 may be about a single call, or from a proxy. While there
+   * is none, every call gets the reason for that, whether or not it is time to try again.
    *
    * @throws TokenError
    */
@@ -131,7 +134,10 @@ export class TokenCache {
     if (this.#flight !== null) return this.#flight;
     const now = this.#options.uptime();
     if (now - this.#replacedAt > REJECTION_MEMORY_MS) this.#replacing.reset();
-    if (!this.#replacing.ready(now)) return null;
+    if (!this.#replacing.ready(now)) {
+      if (this.#lastFailure !== null) throw this.#lastFailure;
+      return null;
+    }
     this.#replacedAt = now;
     this.#replacing.failed(now);
     return this.#request(claims, Number.POSITIVE_INFINITY);
@@ -149,7 +155,7 @@ export class TokenCache {
   }
 
   async #acquire(claims: string | null): Promise<string> {
-    const { acquire, uptime, log, requested } = this.#options;
+    const { acquire, uptime, log, requested, failed } = this.#options;
     try {
       const token = await acquire(claims);
       this.#held = hold(token, uptime());
@@ -162,7 +168,9 @@ export class TokenCache {
       this.#lastFailure = failure;
       this.#pause.failed(uptime(), failure.retryAfterMs ?? 0);
       requested('failure');
-      log.warn({ reason: failure.message, held: this.#held !== null }, 'no token');
+      const isHeld = this.leftMs > 0;
+      log.debug({ event: 'no-token', reason: failure.message, held: isHeld }, 'no token');
+      failed?.(failure, isHeld);
       throw failure;
     }
   }

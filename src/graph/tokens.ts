@@ -10,6 +10,17 @@ import { acquireManagedToken } from './managed-identity.ts';
 import type { MsalOptions } from './msal-network.ts';
 import { type Token, TokenCache, TokenError } from './token-cache.ts';
 
+/** A token request that failed. */
+export interface TokenFailure {
+  /** '' if the token serves several apps. */
+  readonly app: string;
+  /** null: the token is that of a managed identity. */
+  readonly tenantId: string | null;
+  readonly reason: string;
+  /** Whether the last token is still valid, so that no call fails yet. */
+  readonly isHeld: boolean;
+}
+
 export interface TokensOptions {
   readonly connections: Connections;
   readonly tokenMs: number;
@@ -18,6 +29,7 @@ export interface TokensOptions {
   readonly log: Logger;
   /** @param app '' if the token serves several apps */
   readonly requested: (outcome: 'success' | 'failure', app: string) => void;
+  readonly failed?: ((failure: TokenFailure) => void) | undefined;
   readonly userAgent: string;
   /** See `TokenCacheOptions`. */
   readonly reserveMs: number;
@@ -92,19 +104,24 @@ export class Tokens {
   #create(app: Identity, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
     const log = this.#options.log.child({ app: app.name, tenantId });
     const acquire = (claims: string | null) => this.#acquire(app, tenantId, claims);
-    return this.#cache(acquire, log, app.name, predecessor);
+    return this.#cache(acquire, log, { app: app.name, tenantId }, predecessor);
   }
 
   #cache(
     acquire: (claims: string | null) => Promise<Token>,
     log: Logger,
-    app: string,
+    of: Pick<TokenFailure, 'app' | 'tenantId'>,
     predecessor: TokenCache | null = null,
   ): TokenCache {
     const { random, reserveMs } = this.#options;
-    const requested = (outcome: 'success' | 'failure') => this.#options.requested(outcome, app);
+    const requested = (outcome: 'success' | 'failure') => this.#options.requested(outcome, of.app);
+    const failed = ({ message: reason }: TokenError, isHeld: boolean) =>
+      this.#options.failed?.({ ...of, reason, isHeld });
     const uptime = () => performance.now();
-    return new TokenCache({ acquire, uptime, random, log, requested, reserveMs }, predecessor);
+    return new TokenCache(
+      { acquire, uptime, random, log, requested, failed, reserveMs },
+      predecessor,
+    );
   }
 
   async #acquire(app: Identity, tenantId: string, claims: string | null): Promise<Token> {
@@ -146,7 +163,10 @@ export class Tokens {
     const known = this.#assertions.get(key);
     if (known !== undefined) return known;
     const acquire = () => acquireManagedToken(identity, audience, this.#toMachine());
-    const cache = this.#cache(acquire, this.#options.log.child({ identity, audience }), '');
+    const cache = this.#cache(acquire, this.#options.log.child({ identity, audience }), {
+      app: '',
+      tenantId: null,
+    });
     this.#assertions.set(key, cache);
     return cache;
   }

@@ -2,7 +2,7 @@ import { AT_RISK_SHARE } from '../calls/deadline.ts';
 import type { Reason } from '../calls/record.ts';
 import { clockTime, count, HOUR_MS, plural, shortSpan } from '../calls/wording.ts';
 import { type Cause, faultOf, sumOf } from './causes.ts';
-import { entraCodeIn, fixOf } from './fixes.ts';
+import { entraCodeIn, fixOf, silenceIn } from './fixes.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
 
 /** A fault counts as everything if it has this share of the failures since the last success. */
@@ -112,15 +112,21 @@ function describe({ error, causes, calls }: Fault, scope: Scope, { now, tally }:
 
 function subject(error: Reason): string {
   const { status, code, message } = error;
-  if (code === 'token') {
-    const entra = entraCodeIn(message);
-    return entra === null ? 'Callkeeper gets no token for' : `Entra gives no token (${entra}) for`;
-  }
+  if (code === 'token') return tokenSubject(message);
   if (status !== null && code === 'foreign')
     return `Something other than Graph answers ${status} to`;
   if (status === 429) return `Graph throttles (${[status, code].filter(Boolean).join(' ')})`;
   if (status !== null) return `Graph answers ${[status, code].filter(Boolean).join(' ')} to`;
   return OWN_SUBJECTS[code ?? ''] ?? `Graph gives no answer (${code ?? 'no code'}) to`;
+}
+
+function tokenSubject(message: string): string {
+  const entra = entraCodeIn(message);
+  if (entra !== null) return `Entra gives no token (${entra}) for`;
+  const silence = silenceIn(message);
+  // A credential that cannot be read, or the endpoint of a managed identity: not Entra.
+  if (silence === null || !message.includes('https://')) return 'Callkeeper gets no token for';
+  return `Entra cannot be reached (${silence}), so there is no token for`;
 }
 
 const OWN_SUBJECTS: Readonly<Record<string, string>> = {
@@ -145,7 +151,7 @@ function kindOf({ status, code }: Reason): TroubleKind {
 
 function runbookOf({ status, code }: Reason): string {
   if (code === 'token') return 'CallkeeperTokensFailing';
-  if (status === 403) return 'CallkeeperGraphRefusing';
+  if (status === 403 || status === 401) return 'CallkeeperGraphRefusing';
   if (status === 429) return 'CallkeeperGraphThrottling';
   if (status !== null && status >= 500 && code !== 'foreign') return 'CallkeeperGraphFailing';
   return 'CallkeeperCallsFailing';

@@ -88,6 +88,13 @@ export function fixOfSilence(code: string, variable: string): string {
 /** Nothing was sent: the credential could not be read. */
 const NO_REQUEST: ReadonlySet<string> = new Set(['', 'ENOENT', 'EACCES', 'EISDIR']);
 
+/** Why nobody answered a request for a token; null if there was no request, or an answer. */
+export function silenceIn(message: string): string | null {
+  const code = systemCodeIn(message);
+  if (NO_REQUEST.has(code)) return null;
+  return code === 'network' ? 'no answer' : code;
+}
+
 /** A token's failure keeps the reason in its text alone. */
 function systemCodeIn(message: string): string {
   const code = /\b(?:E[A-Z]{3,}|(?:CERT|UNABLE|SELF|DEPTH|ERR)_[A-Z_]+)\b/.exec(message)?.[0];

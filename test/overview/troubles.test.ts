@@ -169,10 +169,32 @@ describe('calls that fail', () => {
       /file of the credential/,
     ],
     [
-      { code: 'token', message: 'No token for app "default" from x: connect ECONNREFUSED' },
-      'Callkeeper gets no token for everything',
+      {
+        code: 'token',
+        message: 'No token for app "default" from https://login: connect ECONNREFUSED',
+      },
+      'Entra cannot be reached (ECONNREFUSED), so there is no token for everything since',
       'token',
       /AZURE_AUTHORITY_HOST/,
+    ],
+    [
+      {
+        status: 401,
+        code: 'token',
+        message: 'Expired. No token for app "default" from https://login: no answer in 10 s',
+      },
+      'Entra cannot be reached (no answer), so there is no token for everything since',
+      'token',
+      /AZURE_AUTHORITY_HOST/,
+    ],
+    [
+      {
+        code: 'token',
+        message: 'No token for app "default" from its managed identity: connect ECONNREFUSED',
+      },
+      'Callkeeper gets no token for everything',
+      'token',
+      /reach it/,
     ],
     [
       { code: 'timeout', message: 'No answer' },
@@ -350,6 +372,7 @@ test('the runbook has a heading for each trouble', () => {
   const errors = [
     { status: null, code: 'token' },
     { status: null, code: 'timeout' },
+    { status: 401, code: 'InvalidAuthenticationToken' },
     { status: 403, code: 'Forbidden' },
     { status: 429, code: null },
     { status: 500, code: null },
@@ -366,6 +389,6 @@ test('the runbook has a heading for each trouble', () => {
     ...troublesOf(known(causes, { incidents, redis })),
     ...troublesOf(known([], { unready: ['x'] })),
   ];
-  expect(found).toHaveLength(10);
+  expect(found).toHaveLength(11);
   for (const trouble of found) expect(runbook).toContain(`### ${trouble.runbook}\n`);
 });
