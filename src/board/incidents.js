@@ -14,7 +14,7 @@ export class Incidents {
     list(
       byId('incidents'),
       incidents.slice(0, MOST),
-      ({ kind, from, text }) => `${kind} ${from} ${text.replace(/^[\d,]+/, '')}`,
+      ({ kind, from, text }) => `${kind} ${from} ${text.replace(/[\d,]+ calls?/, '')}`,
       ({ kind }) => html('li', { 'data-kind': kind }, html('time'), html('p')),
       (item, incident) => {
         const [when, what] = item.children;
@@ -30,5 +30,9 @@ function duration({ kind, from, until }) {
   if (kind === 'replica') return '';
   if (until === null) return ', and is still';
   const ms = Date.parse(until) - Date.parse(from);
-  return ms < 1_000 ? '' : kind === 'redis' ? `, for ${span(ms)}` : `, within ${span(ms)}`;
+  return ms < 1_000
+    ? ''
+    : kind === 'redis' || kind === 'failing'
+      ? `, for ${span(ms)}`
+      : `, within ${span(ms)}`;
 }

@@ -170,8 +170,8 @@ export interface Incident {
   readonly text: string;
 }
 
-/** lost: calls were lost. unknown: Graph did not know calls. redis: Redis was out. replica: one went away without being stopped. */
-export type IncidentKind = 'lost' | 'unknown' | 'redis' | 'replica';
+/** lost: calls were lost. unknown: Graph did not know calls. failing: calls kept failing. redis: Redis was out. replica: one went away without being stopped. */
+export type IncidentKind = 'lost' | 'unknown' | 'failing' | 'redis' | 'replica';
 
 /** Graph renewed the call. */
 export interface KeepAliveAnswer {

@@ -34,12 +34,12 @@ export const HistorySchema = Type.Object(
 
 export const IncidentSchema = Type.Object(
   {
-    kind: Type.Enum(['lost', 'unknown', 'redis', 'replica'], {
+    kind: Type.Enum(['lost', 'unknown', 'failing', 'redis', 'replica'], {
       type: 'string',
       title: 'IncidentKind',
       description:
-        'lost: calls were lost. unknown: Graph did not know calls. redis: Redis was out. ' +
-        'replica: one went away without being stopped.',
+        'lost: calls were lost. unknown: Graph did not know calls. failing: calls kept failing. ' +
+        'redis: Redis was out. replica: one went away without being stopped.',
     }),
     from: Instant('When it began.'),
     until: Type.Unsafe<string | null>({

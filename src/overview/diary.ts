@@ -6,7 +6,8 @@ import type { Wheel } from '../calls/wheel.ts';
 import type { Cause } from './causes.ts';
 import { type Cell, Cells, type Counted, STEPS } from './cells.ts';
 import { type CurrentCall, FailingCalls, shortReason } from './failing-calls.ts';
-import type { CallIncident, RedisIncident } from './incidents.ts';
+import type { CallIncident, FailureIncident, RedisIncident } from './incidents.ts';
+import { Outages } from './outages.ts';
 import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
 
 /** A replica's report of its own work. It is stored in Redis, and every replica reads it. */
@@ -21,6 +22,8 @@ export interface Page {
   readonly cells: readonly Cell[];
   /** What was lost in the last day, and the outages of Redis; the oldest first. */
   readonly incidents: readonly (CallIncident | RedisIncident)[];
+  /** Faults of the last day that kept calls failing; the oldest first. Older versions have none. */
+  readonly outages?: readonly FailureIncident[] | undefined;
   /** Why calls fail now: those whose last keepAlive this replica made. */
   readonly causes: readonly Cause[];
   /** When the last successful keepAlive of each app was sent, epoch ms. */
@@ -54,6 +57,7 @@ export class Diary implements Observer {
   readonly #cells = new Cells();
   readonly #incidents: Writable<CallIncident | RedisIncident>[] = [];
   readonly #failing: FailingCalls;
+  readonly #outages: Outages;
   readonly #recent = new RecentAttempts();
   #stoppedAt: number | null = null;
 
@@ -62,6 +66,11 @@ export class Diary implements Observer {
     this.#startedAt = options.clock.now();
     this.#stepMs = options.deadlineMs / STEPS;
     this.#failing = new FailingCalls(options);
+    this.#outages = new Outages({
+      intervalMs: options.wheel.intervalMs,
+      sameMs: SAME_INCIDENT_STEPS * this.#stepMs,
+      most: MOST_INCIDENTS,
+    });
   }
 
   /** Yields after some calls: there may be a hundred thousand. */
@@ -72,6 +81,7 @@ export class Diary implements Observer {
   /** @param causes the last result of {@link countCauses} */
   page(causes: readonly Cause[]): Page {
     const now = this.#options.clock.now();
+    this.#outages.note(causes, now);
     this.#forget(now);
     const { replica, version } = this.#options;
     return {
@@ -82,6 +92,7 @@ export class Diary implements Observer {
       stoppedAt: this.#stoppedAt,
       cells: this.#cells.all,
       incidents: [...this.#incidents],
+      outages: this.#outages.all,
       causes,
       successes: [...this.#failing.successes],
     };
@@ -168,8 +179,9 @@ export class Diary implements Observer {
 
   #forget(now: number): void {
     this.#cells.forget(this.#stepAt(now));
-    const isOver = ({ until }: CallIncident | RedisIncident) =>
+    const isOver = ({ until }: CallIncident | FailureIncident | RedisIncident) =>
       until !== null && until < now - INCIDENTS_MS;
     while (this.#incidents[0] && isOver(this.#incidents[0])) this.#incidents.shift();
+    this.#outages.forget(isOver);
   }
 }

@@ -11,6 +11,11 @@ const EVERYTHING_SHARE = 0.9;
 const BEGINNING_SHARE = 1 / 15;
 /** Fewer failures in a row may be chance. */
 const EVERYTHING_CALLS = 3;
+/**
+ * For this share of the interval, 15 s of 15 minutes, nothing has succeeded: the calls of a slot
+ * have their turn together, so a slot may end with several of the one tenant that fails.
+ */
+const EVERYTHING_SHARE_OF_TIME = 1 / 60;
 
 interface Fault {
   readonly error: Cause['error'];
@@ -79,7 +84,7 @@ function scopeOf(fault: Fault, known: Known): Scope {
  * or if too few have failed to tell.
  */
 function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]): number | null {
-  const { tally, successes, intervalMs } = known;
+  const { tally, successes, intervalMs, now } = known;
   const tracked = names.reduce((sum, name) => sum + (tally.apps.get(name) ?? 0), 0);
   const after = (causes: readonly Cause[]) => {
     const here = causes.filter(({ app }) => names.includes(app));
@@ -89,6 +94,7 @@ function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]):
   if (its === null || its.calls < Math.min(EVERYTHING_CALLS, tracked)) return null;
   if (its.calls < (any?.calls ?? 0) * EVERYTHING_SHARE) return null;
   const succeededAt = Math.max(0, ...names.map((name) => successes.get(name) ?? 0));
+  if (now - Math.max(succeededAt, its.since) < intervalMs * EVERYTHING_SHARE_OF_TIME) return null;
   // Replicas do not see a fault begin at the same instant.
   return succeededAt > its.since + intervalMs * BEGINNING_SHARE ? null : its.since;
 }

@@ -3,6 +3,7 @@ import { type Cause, mergeCauses } from './causes.ts';
 import { COUNTED, type Counted, STEPS } from './cells.ts';
 import { INCIDENTS_MS, type Page } from './diary.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
+import { joinOutages } from './outages.ts';
 
 export type Column = { readonly at: number } & Readonly<Record<Counted, number>>;
 
@@ -72,11 +73,18 @@ export function incidentsOf(
   const pages = [own, ...others];
   const noted = pages.flatMap(({ incidents }) => incidents);
   const ofCalls = noted.filter((one) => one.kind !== 'redis' && isWithin(visibleApps, one.app));
-  // Another replica's outage lasts only as long as it is alive.
-  const outages = pages.flatMap(({ incidents, at, replica }) =>
-    incidents
-      .filter((one) => one.kind === 'redis')
-      .map((one) => ({ ...one, until: one.until ?? (replica === own.replica ? null : at) })),
+  // What another replica goes through lasts only as long as it is alive.
+  const ended = <T extends { readonly until: number | null }>(one: T, { at, replica }: Page) => ({
+    ...one,
+    until: one.until ?? (replica === own.replica ? null : at),
+  });
+  const outages = pages.flatMap((page) =>
+    page.incidents.filter((one) => one.kind === 'redis').map((one) => ended(one, page)),
+  );
+  const failures = pages.flatMap((page) =>
+    (page.outages ?? [])
+      .filter(({ app }) => isWithin(visibleApps, app))
+      .map((one) => ended(one, page)),
   );
   const departed = others.filter(
     ({ replica, stoppedAt }) => stoppedAt === null && !alive.has(replica),
@@ -86,7 +94,7 @@ export function incidentsOf(
     from: at,
     replica,
   }));
-  return [...ofCalls, ...joined(outages), ...departures]
+  return [...ofCalls, ...joinOutages(failures), ...joined(outages), ...departures]
     .filter((one) => endOf(one, now) > now - INCIDENTS_MS)
     .sort((a, b) => b.from - a.from);
 }

@@ -1,4 +1,5 @@
 import { plural } from '../calls/wording.ts';
+import { entraCodeIn, silenceIn } from './fixes.ts';
 import type { CallIncident, Incident } from './incidents.ts';
 
 /** An incident in a clause, without its times. */
@@ -10,6 +11,10 @@ export function describeIncident(incident: Incident): string {
     }
     case 'unknown':
       return `${plural(incident.calls, 'call')} of the app ${incident.app} ended without ever having been renewed`;
+    case 'failing': {
+      const who = `up to ${plural(incident.calls, 'call')} of the app ${incident.app}`;
+      return `KeepAlives failed for ${who} (${reasonOf(incident.error)})`;
+    }
     case 'redis':
       return `Redis was out${incident.cause === null ? '' : `: ${incident.cause}`}`;
     case 'replica':
@@ -17,8 +22,13 @@ export function describeIncident(incident: Incident): string {
   }
 }
 
-/** Status and code; the message if there are none. */
+/** Status and code; the message if there are none. Without a token, why there was none. */
 export function reasonOf({ status, code, message }: NonNullable<CallIncident['error']>): string {
+  if (code === 'token') {
+    return ['no token', entraCodeIn(message) ?? silenceIn(message)]
+      .filter((part) => part !== null)
+      .join(': ');
+  }
   const short = [status, code].filter((part) => part !== null).join(' ');
   return short === '' ? message : short;
 }

@@ -144,6 +144,18 @@ const PAGE = Compile(
         }),
       ]),
     ),
+    outages: Type.Optional(
+      Type.Array(
+        Type.Object({
+          kind: Type.Literal('failing'),
+          from: Instant,
+          until: orNull(Instant),
+          app: Type.String(),
+          calls: Type.Integer(),
+          error: Reason,
+        }),
+      ),
+    ),
     causes: Type.Array(
       Type.Object({
         app: Type.String(),

@@ -342,6 +342,21 @@ describe('the last day', () => {
     ]);
   });
 
+  test('has a fault that kept calls failing, also after it is over', () => {
+    const { diary, time } = aDiary();
+    for (let i = 0; i < 3; i++) diary.attempted(aCall({ id: `call-${i}` }), FAILED);
+    time.now += MINUTE;
+    expect(incidents(pagesOf(diary), time.now)).toMatchObject([
+      { kind: 'failing', from: START, until: null, calls: 3, error: { status: 500 } },
+    ]);
+    for (let i = 0; i < 3; i++) diary.attempted(aCall({ id: `call-${i}` }), RENEWED);
+    const over = { kind: 'failing', from: START, until: time.now };
+    expect(incidents(pagesOf(diary), time.now)).toMatchObject([over]);
+    expect(incidentsOf(pagesOf(diary), new Set(['recorder']), time.now)).toEqual([]);
+    time.now += 24 * HOUR;
+    expect(incidents(pagesOf(diary), time.now)).toEqual([]);
+  });
+
   test('is a day long', () => {
     const { diary, time } = aDiary();
     diary.removed(aRemovedCall({ state: 'expired' }));

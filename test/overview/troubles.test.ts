@@ -122,6 +122,16 @@ describe('calls that fail', () => {
     expect(found.join()).not.toContain('everything');
   });
 
+  test.each([
+    ['other calls have just succeeded', { after: NOW - 20_000, success: NOW - 14_000 }],
+    ['the last ones of a slot have just failed', { after: NOW - 1_000, success: NOW - 1_001 }],
+    ['too little time has passed', { after: NOW - 14_000, success: NOW - 14_001 }],
+  ])('many calls of one tenant are not everything if %s', (_, { after, success }) => {
+    const calls = aCause(139, { afterSuccess: { calls: 9, since: after } });
+    const of = known([calls], { successes: new Map([['default', success]]) });
+    expect(sentences(of)[0]).toContain('to 139 of 5,032 calls since 13:55 UTC, all of the tenant');
+  });
+
   test('the only call that is tracked is everything', () => {
     const tally = { tracked: 1, apps: new Map([['default', 1]]) };
     const [text] = sentences(known([aCause(1)], { tally, successes: new Map() }));
