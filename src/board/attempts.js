@@ -46,7 +46,7 @@ export class Attempts {
         html(
           'tr',
           {},
-          html('th', { scope: 'row' }),
+          html('th', { scope: 'row', class: 'instant' }),
           html('td'),
           html('td'),
           html('td', { class: 'number' }),

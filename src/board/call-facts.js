@@ -21,7 +21,7 @@ export function factsOf(call, now) {
   return {
     Deadline: isTracked ? `${time(call.deadlineAt)}, ${left} left` : '',
     'Next keepAlive': call.dueAt === null ? '' : due(call.dueAt, now),
-    'Last renewed': call.renewedAt === null ? 'not yet' : ago(call.renewedAt, now),
+    'Last renewed': call.renewedAt === null ? never(isTracked) : ago(call.renewedAt, now),
     'Failures in a row': failures === 0 ? '' : String(failures),
     'At risk since': instant(call.atRiskAt),
     Labels: Object.entries(call.labels)
@@ -56,6 +56,11 @@ function due(at, now) {
  */
 function ago(at, now) {
   return `${time(at)}, ${span(now - Date.parse(at))} ago`;
+}
+
+/** @param {boolean} isTracked */
+function never(isTracked) {
+  return isTracked ? 'not yet' : 'never';
 }
 
 /** @param {string | null} at */

@@ -1,4 +1,5 @@
 import { clockTime, count, plural } from '../calls/wording.ts';
+import { faultOf } from './causes.ts';
 import { fixOf } from './fixes.ts';
 import { reasonOf } from './incident-words.ts';
 import type { CallIncident, Incident } from './incidents.ts';
@@ -24,17 +25,19 @@ function lossTrouble(known: Known): Trouble[] {
       since: lost.from,
       calls: lost.calls,
       firstLossAt: null,
-      todo: todoOfLoss(lost),
+      todo: todoOfLoss(lost, known),
       runbook: 'CallkeeperCallExpired',
     },
   ];
 }
 
-/** The lost calls need their bots; the cause may threaten the others. */
-function todoOfLoss({ calls, error }: CallIncident): string {
+/** The lost calls need their bots; the cause may threaten the others, or calls to come. */
+function todoOfLoss({ calls, error }: CallIncident, { causes }: Known): string {
   const rejoin = `The bots must join ${calls === 1 ? 'this call' : 'these calls'} again.`;
   if (error === null) return rejoin;
-  return `${rejoin} For the calls that are left: ${fixOf(error)}`;
+  const isFailing = causes.some((cause) => faultOf(cause.error) === faultOf(error));
+  const when = isFailing ? 'For the calls that are left' : 'If that is not mended yet';
+  return `${rejoin} ${when}: ${fixOf(error)}`;
 }
 
 function unknownTrouble(known: Known): Trouble[] {

@@ -30,11 +30,16 @@ export interface Tally extends Summary {
 /** A multiple of three, so that calls at risk have separate parts. */
 export const MARGIN_STEPS = 15;
 
+/**
+ * @param failingApps those of which a replica knows failing calls. In the others all is well again:
+ *   the replica that counts learns only at the next turn of a slot what another one has renewed.
+ */
 export function tally(
   slots: readonly SlotDigest[],
   visibleApps: VisibleApps,
   now: number,
   deadlineMs: number,
+  failingApps: ReadonlySet<string> | null = null,
 ): Tally {
   const sums: Sums = {
     margins: new Array<number>(MARGIN_STEPS).fill(0),
@@ -48,8 +53,10 @@ export function tally(
     for (const [app, digest] of digests) {
       if (!isWithin(visibleApps, app)) continue;
       slot.tracked += digest.deadlines.length;
-      slot.failing += digest.failing;
-      addDigest(sums, app, digest, { now, deadlineMs });
+      const isFailing = failingApps?.has(app) ?? true;
+      slot.failing += isFailing ? digest.failing : 0;
+      const near = isFailing ? digest.nearestFailing : [];
+      addDigest(sums, app, { ...digest, nearestFailing: near }, { now, deadlineMs });
     }
     return slot;
   });

@@ -51,14 +51,16 @@ export class LocalOverviews implements Overviews {
   async read(visibleApps: VisibleApps): Promise<Overview> {
     const { diaries, link, clock, deadlineMs } = this.#options;
     const [count, pages] = await Promise.all([this.#count.latest(), diaries.pages()]);
-    const counts = this.#within(visibleApps, count);
+    const causes = causesIn(pages, visibleApps);
+    const failingApps = new Set(causes.map(({ app }) => app));
+    const counts = this.#within(visibleApps, failingApps, count);
     const now = clock.now();
     return {
       ...counts,
       now,
       redis: this.#redis(pages),
       replicas: this.#living(pages, link.up, now),
-      causes: causesIn(pages, visibleApps),
+      causes,
       successes: successesIn(pages),
       incidents: incidentsOf(pages, visibleApps, now),
       columns: columnsOf(pages, visibleApps, now, deadlineMs),
@@ -96,11 +98,15 @@ export class LocalOverviews implements Overviews {
     return { countedAt: this.#options.clock.now(), digests, made: new Map() };
   }
 
-  #within(visibleApps: VisibleApps, { countedAt, digests, made }: Count): Counts {
+  #within(
+    visibleApps: VisibleApps,
+    failingApps: ReadonlySet<string>,
+    { countedAt, digests, made }: Count,
+  ): Counts {
     const known = made.get(visibleApps);
     if (known) return known;
     const { registry, deadlineMs } = this.#options;
-    const counted = tally(digests, visibleApps, countedAt, deadlineMs);
+    const counted = tally(digests, visibleApps, countedAt, deadlineMs, failingApps);
     const callsOf = (ids: readonly string[]) =>
       ids
         .flatMap((id) => trackedCallOf(registry.get(id)) ?? [])

@@ -297,9 +297,19 @@ describe('the last day', () => {
         sentence:
           '212 calls were lost between 14:03 UTC and 14:09 UTC: no keepAlive succeeded in time (403 Forbidden).',
         calls: 212,
-        todo: expect.stringMatching(/^The bots must join these calls again\. .*Grant the app/),
+        todo: expect.stringMatching(
+          /^The bots must join these calls again\. If that is not mended yet: Grant the app/,
+        ),
       },
     ]);
+  });
+
+  test('says what to do for the calls that still fail for the reason of a loss', () => {
+    const error = anError({ status: 403, code: 'Forbidden', message: 'No.' });
+    const todoOf = (cause: Cause) =>
+      troublesOf(known([cause], { incidents: [lost] })).find(({ kind }) => kind === 'lost')?.todo;
+    expect(todoOf(aCause(9, { error }))).toContain('again. For the calls that are left: Grant');
+    expect(todoOf(aCause(9))).toContain('again. If that is not mended yet: Grant');
   });
 
   test('mentions a loss the morning after, as one that is over', () => {

@@ -1,10 +1,20 @@
 import { expect, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import type { Page } from '../../src/overview/diary.ts';
+import type { Pages } from '../../src/overview/history.ts';
 import type { Cause } from '../../src/store/cause.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalOverviews } from '../../src/store/overviews.ts';
-import { aCall, DEADLINE_MS, idIn, NOW, recordOf, WHEEL } from '../calls/fixture.ts';
+import {
+  aCall,
+  anError,
+  DEADLINE_MS,
+  idIn,
+  NOW,
+  recordOf,
+  TENANT,
+  WHEEL,
+} from '../calls/fixture.ts';
 import { aLocal } from './fixture.ts';
 
 function aPage(replica: string): Page {
@@ -22,16 +32,17 @@ function someOverviews() {
   const digests = vi.spyOn(census, 'digests');
   const put = (call: Call) => void local.merge(recordOf(call));
   const link = { up: true, cause: null as Cause | null };
+  const diaries = { pages: async (): Promise<Pages> => PAGES };
   const overviews = new LocalOverviews({
     census,
     registry: local,
-    diaries: { pages: async () => PAGES },
+    diaries,
     wheel: WHEEL,
     link,
     deadlineMs: DEADLINE_MS,
     clock: { now: () => NOW, sleep: async () => undefined },
   });
-  return { census, put, digests, link, overviews };
+  return { census, put, diaries, digests, link, overviews };
 }
 
 test('the calls are counted once for all who ask at a time, and again when that is old', async () => {
@@ -56,6 +67,26 @@ test('a key that is limited to some apps gets only their calls', async () => {
   expect(tally).toMatchObject({ tracked: 1, failing: 0 });
   expect(nearest.map(({ id }) => id)).toEqual([idIn(0)]);
   expect((await overviews.read(new Set())).tally.tracked).toBe(0);
+});
+
+test('calls of an app of which no replica knows a failing call are well again', async () => {
+  const { put, diaries, overviews } = someOverviews();
+  const failing = { consecutiveFailures: 1, lastError: anError() };
+  put(aCall({ id: idIn(0), app: 'reception', ...failing }));
+  put(aCall({ id: idIn(1), app: 'recorder', ...failing }));
+  const cause = {
+    app: 'recorder',
+    tenantId: TENANT,
+    error: anError(),
+    calls: 1,
+    since: NOW,
+    firstLossAt: NOW,
+    afterSuccess: null,
+  };
+  diaries.pages = async () => ({ ...PAGES, own: { ...PAGES.own, causes: [cause] } });
+  const { tally, nearestFailing } = await overviews.read(null);
+  expect(tally).toMatchObject({ tracked: 2, failing: 1 });
+  expect(nearestFailing.map(({ id }) => id)).toEqual([idIn(1)]);
 });
 
 test('a call that moved to another app since the count is left out', async () => {
