@@ -26,6 +26,17 @@ const PAGES = { own: aPage('a'), others: [aPage('b')], alive: new Set(['a', 'b',
 const namesOf = (replicas: readonly { replica: string }[]) =>
   replicas.map(({ replica }) => replica);
 
+/** Why a call of the app `recorder` fails. */
+const CAUSE = {
+  app: 'recorder',
+  tenantId: TENANT,
+  error: anError(),
+  calls: 1,
+  since: NOW,
+  firstLossAt: NOW,
+  afterSuccess: null,
+};
+
 function someOverviews() {
   const local = aLocal();
   const census = new Census(local, WHEEL.slots, DEADLINE_MS);
@@ -74,16 +85,7 @@ test('calls of an app of which no replica knows a failing call are well again', 
   const failing = { consecutiveFailures: 1, lastError: anError() };
   put(aCall({ id: idIn(0), app: 'reception', ...failing }));
   put(aCall({ id: idIn(1), app: 'recorder', ...failing }));
-  const cause = {
-    app: 'recorder',
-    tenantId: TENANT,
-    error: anError(),
-    calls: 1,
-    since: NOW,
-    firstLossAt: NOW,
-    afterSuccess: null,
-  };
-  diaries.pages = async () => ({ ...PAGES, own: { ...PAGES.own, causes: [cause] } });
+  diaries.pages = async () => ({ ...PAGES, own: { ...PAGES.own, causes: [CAUSE] } });
   const { tally, nearestFailing } = await overviews.read(null);
   expect(tally).toMatchObject({ tracked: 2, failing: 1 });
   expect(nearestFailing.map(({ id }) => id)).toEqual([idIn(1)]);
@@ -114,6 +116,17 @@ test('while Redis is out only this replica is known, and that at once', async ()
     fix: 'Give it more.',
   });
   expect(namesOf(after.replicas)).toEqual(['a']);
+});
+
+test('while Redis is out, a replica does not say what failed elsewhere before', async () => {
+  const { diaries, link, overviews } = someOverviews();
+  const other = { ...aPage('b'), causes: [CAUSE] };
+  diaries.pages = async () => ({ ...PAGES, others: [other] });
+  expect((await overviews.read(null)).causes).toEqual([CAUSE]);
+  link.up = false;
+  expect((await overviews.read(null)).causes).toEqual([]);
+  diaries.pages = async () => ({ ...PAGES, own: { ...aPage('a'), causes: [CAUSE] } });
+  expect((await overviews.read(null)).causes).toEqual([CAUSE]);
 });
 
 test('a count that fails is made again', async () => {
