@@ -68,11 +68,14 @@ class CallNews {
   }
 
   announced({ type }: Announcement, record: CallRecord): void {
-    const { observer } = this.#context;
+    const { observer, diary } = this.#context;
     const call = callOf(record);
     if (call === null) return;
-    if (isRemoved(call)) observer.removed(call);
-    else if (type === 'at-risk') observer.atRisk(call);
+    if (!isRemoved(call)) {
+      if (type === 'at-risk') observer.atRisk(call);
+    } else if (!diary.isRepeat(call)) {
+      observer.removed(call);
+    }
   }
 
   unreadable(call: string, err: Error): void {

@@ -9,6 +9,7 @@ import { type CurrentCall, FailingCalls, shortReason } from './failing-calls.ts'
 import type { CallIncident, FailureIncident, RedisIncident } from './incidents.ts';
 import { Outages } from './outages.ts';
 import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
+import { isRepeat } from './repeats.ts';
 
 /** A replica's report of its own work. It is stored in Redis, and every replica reads it. */
 export interface Page {
@@ -120,6 +121,14 @@ export class Diary implements Observer {
     } else if (isUnknownToGraph(call)) {
       this.#note('unknown', call);
     }
+  }
+
+  /**
+   * Whether the removal was announced before, perhaps by another replica. It is announced again when
+   * Redis lost its data and a replica writes it back.
+   */
+  isRepeat({ removedAt }: RemovedCall): boolean {
+    return isRepeat(removedAt, this.#incidents, this.#options.clock.now());
   }
 
   redisLost(cause: string | null): void {

@@ -357,6 +357,22 @@ describe('the last day', () => {
     expect(incidents(pagesOf(diary), time.now)).toEqual([]);
   });
 
+  test.each([
+    ['is announced at once', START - 50_000, false],
+    ['waited for Redis to come back', START - 10 * MINUTE, false],
+    ['happened just before Redis was known to be out', START - 13 * MINUTE, false],
+    ['was announced before Redis went out and lost it', START - 14 * MINUTE, true],
+    ['was announced after Redis came back, which then lost it', START - 3 * MINUTE, true],
+  ])('does not have a loss twice: one that %s', (_, removedAt, isRepeat) => {
+    const { diary, time } = aDiary();
+    time.now = START - 12.5 * MINUTE;
+    diary.redisLost(null);
+    time.now = START - 4 * MINUTE;
+    diary.redisServes();
+    time.now = START;
+    expect(diary.isRepeat(aRemovedCall({ state: 'expired', removedAt }))).toBe(isRepeat);
+  });
+
   test('is a day long', () => {
     const { diary, time } = aDiary();
     diary.removed(aRemovedCall({ state: 'expired' }));
