@@ -353,4 +353,4 @@ test('what a server says is never acted on by the terminal', async () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
     expect(`${stdout}${stderr}`).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
   }
-});
+}, 120_000);
