@@ -112,7 +112,10 @@ function beside(places: number, bad: readonly Kind[], healthy: number, load: num
   const own = places * (bad.includes('is slow, and never fails') ? 1 / 4 : 3 / 4);
   const gapMs = ANSWER_MS / (Math.max(1, Math.floor(own)) * load);
   let count = 0;
-  for (let at = 0; at < 4 * MINUTE; at += gapMs) due(`healthy ${count++ % healthy}`, at);
+  // At whole ms, so that no wait is longer by a rounding.
+  for (let at = 0; at < 4 * MINUTE; at += gapMs) {
+    due(`healthy ${count++ % healthy}`, Math.round(at));
+  }
   run(8 * MINUTE);
   const names = Array.from({ length: healthy }, (_, i) => `healthy ${i}`);
   const worstWaitMs = Math.max(...names.map((name) => result.worstWaitMs(name)));
