@@ -34,10 +34,11 @@ test('a stream has the events of any replica, even after a replica ended or Redi
   world.simulator.endCall(ending);
   const heard = ['call.tracked', 'call.ended'];
   await vi.waitFor(() => expect(told(followed, ending)).toEqual(heard), PATIENCE);
-  const { data } = followed.events.at(-1) ?? {};
+  // A renewal that Redis missed may be known to one of them alone when the end is told.
+  const { renewedAt, neverRenewed, deadlineAt, ...call } = followed.events.at(-1)?.data.call ?? {};
   // The other one answers from memory until it has reached Redis again.
   const known = () => b.request('GET', `/calls/${ending}`).then(({ body }) => body);
-  await expect.poll(known).toEqual(data.call);
+  await expect.poll(known).toMatchObject({ ...call, state: 'ended' });
 
   expect(await a.stop()).toBe(0);
   await followed.ended;
