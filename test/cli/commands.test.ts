@@ -127,7 +127,7 @@ describe('calls', () => {
     const stopped = await cli(['untrack', '-'], env, given);
     expect(stopped.stdout.split('\n')).toHaveLength(ids.length + 1);
     expect((await cli(['list', '--label', 'many=yes', '--json'], env)).stdout).toBe('');
-  });
+  }, 120_000);
 
   test('that fail are listed alone on demand, those of an app as well', async () => {
     const [good, bad] = [aCall(), aCall()];

@@ -15,7 +15,7 @@ test('--help names every command, and each has its own', async () => {
     expect(own.stdout).toMatch(/^Usage: /);
     if (name === 'list') expect((await cli(['help', name])).stdout).toBe(own.stdout);
   }
-});
+}, 120_000);
 
 test('--version is that of the package', async () => {
   expect((await cli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
