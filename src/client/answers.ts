@@ -8,6 +8,11 @@ export function isOwner(body: unknown, name: string): boolean {
   return isObject(body) && body.owner === name && typeof body.state === 'string';
 }
 
+/** Whether a body is the overview of all calls. */
+export function isOverview({ body }: Answer): boolean {
+  return isObject(body) && Array.isArray(body.troubles) && Number.isInteger(body.tracked);
+}
+
 /** Whether an answer says how many calls of an owner were stopped. */
 export function isDropped({ body }: Answer): boolean {
   return isObject(body) && Number.isInteger(body.stopped);

@@ -22,8 +22,8 @@ export interface Request {
   readonly answers: (answer: Answer) => boolean;
   /** Pauses between attempts do not keep the process alive. */
   readonly background?: boolean;
-  /** The least limit of an attempt, in ms: the answer takes long by design. */
-  readonly attemptMs?: number;
+  /** The least limit of an attempt, and so of the request, in ms: the answer takes long by design. */
+  readonly attemptMs?: number | undefined;
 }
 
 export interface Answer {

@@ -1,4 +1,4 @@
-import { isCall, isDropped, isObject, isOwner } from './answers.ts';
+import { isCall, isDropped, isObject, isOverview, isOwner } from './answers.ts';
 import type {
   Call,
   CommsNotifications,
@@ -8,6 +8,7 @@ import type {
   ListCallsQuery,
   ListOwnersQuery,
   NotifyAnswer,
+  Overview,
   Owner,
   StreamEventsQuery,
   TrackBody,
@@ -21,25 +22,12 @@ import { readBaseUrls, readKeyHeader } from './environment.ts';
 import { type EventItem, streamEvents } from './event-stream.ts';
 import { type KeepAliveResult, keepAlive } from './keep-alive.ts';
 import { LeasedOwner, type OwnerOptions } from './leased-owner.ts';
+import { type NotificationSource, notify } from './notify.ts';
+import type { CallkeeperOptions } from './options.ts';
+import { OUTCOME_MS } from './outcome.ts';
 import { pages } from './pages.ts';
 import { callPath, ownerPath, withQuery } from './paths.ts';
 import { Transport } from './transport.ts';
-
-export interface CallkeeperOptions {
-  /** One URL, or one of each replica; by default CALLKEEPER_URL, with commas between several. */
-  readonly baseUrl?: string | readonly string[] | undefined;
-  /** By default CALLKEEPER_API_KEY; null: none. */
-  readonly apiKey?: string | null | undefined;
-  /** For one attempt, in ms; default 10 s. */
-  readonly attemptMs?: number | undefined;
-  /** For a request with all its repeats, in ms; default 2 min, longer than a deploy. */
-  readonly totalMs?: number | undefined;
-  /** Instead of Node's own: for a private CA, or a proxy. */
-  readonly fetch?: typeof fetch | undefined;
-}
-
-/** Callkeeper waits up to 30 s for an outcome; the rest is for the network. */
-const OUTCOME_MS = 40_000;
 
 /**
  * A client of Callkeeper for bots in Node. It retries every request at each replica in turn until
@@ -72,13 +60,12 @@ export class Callkeeper {
    * both are null, there is no outcome yet.
    */
   async track(id: string, body: TrackBody = {}, options: TrackOptions = {}): Promise<Call> {
-    const answers = ({ body: call }: Answer) => isCall(call, id);
     const { wait = false } = options;
-    const totalMs = options.totalMs ?? Math.max(this.#transport.totalMs, wait ? OUTCOME_MS : 0);
+    const answers = ({ body: call }: Answer) => isCall(call, id);
     const path = withQuery(`${callPath(id)}/track`, { wait: wait ? 'true' : undefined });
-    const limits = wait ? { attemptMs: OUTCOME_MS } : {};
-    const request = { method: 'POST', path, body, answers, ...limits } as const;
-    return (await this.#transport.send(request, { ...options, totalMs })).body as Call;
+    const attemptMs = wait ? OUTCOME_MS : undefined;
+    const request = { method: 'POST', path, body, answers, attemptMs } as const;
+    return (await this.#transport.send(request, options)).body as Call;
   }
 
   /**
@@ -167,9 +154,21 @@ export class Callkeeper {
     return { stopped: (body as DropOwnerAnswer).stopped, durable: status !== 202 };
   }
 
-  /** Sends one keepAlive now, outside the schedule; null if the call is not tracked. */
+  /**
+   * Sends one keepAlive now, outside the schedule, and waits for its outcome, for 30 s at most; null
+   * if the call is not tracked.
+   */
   async keepAlive(id: string, options?: RequestOptions): Promise<KeepAliveResult | null> {
     return keepAlive(this.#transport, id, options);
+  }
+
+  /**
+   * What is wrong (`troubles`, the worst first), why calls fail, and how all calls are, as the board
+   * shows it. From the memory of the replica that answers, while Redis is out too.
+   */
+  async overview(options?: RequestOptions): Promise<Overview> {
+    const request = { method: 'GET', path: 'overview', answers: isOverview } as const;
+    return (await this.#transport.send(request, options)).body as Overview;
   }
 
   /**
@@ -196,15 +195,9 @@ export class Callkeeper {
    */
   async notify(
     notifications: CommsNotifications,
-    from: { readonly app?: string | undefined; readonly authorization?: string | undefined } = {},
+    from: NotificationSource = {},
     options?: RequestOptions,
   ): Promise<NotifyAnswer> {
-    const { app, authorization } = from;
-    const path = withQuery('notifications', { app });
-    const headers =
-      authorization === undefined ? {} : { 'x-forwarded-authorization': authorization };
-    const answers = ({ body }: Answer) => isObject(body) && typeof body.tracked === 'number';
-    const request = { method: 'POST', path, body: notifications, headers, answers } as const;
-    return (await this.#transport.send(request, options)).body as NotifyAnswer;
+    return notify(this.#transport, notifications, from, options);
   }
 }

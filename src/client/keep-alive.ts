@@ -1,6 +1,7 @@
 import { isCall, isObject } from './answers.ts';
 import type { Call, KeepAliveProblem, LastError } from './api.ts';
 import type { Answer, RequestOptions } from './attempt.ts';
+import { OUTCOME_MS } from './outcome.ts';
 import { callPath } from './paths.ts';
 import type { Transport } from './transport.ts';
 
@@ -26,7 +27,7 @@ export async function keepAlive(
   const answers = ({ body }: Answer) =>
     isObject(body) && (body.type === NOT_FOUND || isCall(body.call, id));
   const expects = [NOT_FOUND, ENDED, FAILED] as const;
-  const request = { method: 'POST', path, expects, answers } as const;
+  const request = { method: 'POST', path, expects, answers, attemptMs: OUTCOME_MS } as const;
   const { body } = await transport.send(request, options);
   const { type, outcome, call, lastError } = body as Partial<KeepAliveProblem>;
   if (type === NOT_FOUND) return null;

@@ -62,7 +62,7 @@ export class Transport {
     attempt: (base: URL, stop: AbortSignal) => Promise<T | Miss>,
   ): Promise<T> {
     const { baseUrls } = this.#options;
-    const limitMs = totalMs ?? this.#options.totalMs;
+    const limitMs = totalMs ?? Math.max(this.#options.totalMs, request.attemptMs ?? 0);
     const until = performance.now() + limitMs;
     const limit = AbortSignal.timeout(Math.min(limitMs, 2 ** 31 - 1));
     const stop = signal ? AbortSignal.any([signal, limit]) : limit;

@@ -242,6 +242,20 @@ test('calls are listed over all pages', async () => {
   ]);
 });
 
+test('the overview is read, and not from somebody else', async () => {
+  const overview = { tracked: 2, troubles: [{ kind: 'redis', sentence: 'Redis is out.' }] };
+  const { url, seen } = await aServer(
+    json(200, { tracked: 2 }),
+    json(200, []),
+    json(200, overview),
+    problem(403, 'forbidden'),
+  );
+  const callkeeper = new Callkeeper({ baseUrl: url });
+  expect(await callkeeper.overview()).toEqual(overview);
+  expect(seen.map((one) => one.url)).toEqual(Array(3).fill('/overview'));
+  await expect(callkeeper.overview()).rejects.toMatchObject({ status: 403 });
+});
+
 test("Graph's notifications are passed on", async () => {
   const { url, seen } = await aServer(json(202, { tracked: 1 }));
   const callkeeper = new Callkeeper({ baseUrl: url, apiKey: 'the-key' });
@@ -271,18 +285,41 @@ test.each([[[]], ['callkeeper:8080'], ['/calls'], [['http://127.0.0.1', 'nonsens
   },
 );
 
-test('waits for the first keepAlive for longer than for another answer', async () => {
+describe('a keepAlive that takes longer than another answer', () => {
   const renewed = { ...CALL, renewedAt: '2026-02-03T04:05:07.012Z' };
-  const { url, seen } = await aServer((response) => {
-    // Longer than an attempt, and than all attempts together.
-    setTimeout(() => json(201, renewed)(response, seen[0] as never), 400);
+  /** Longer than an attempt, and than all attempts together. */
+  const slow = (status: number, body: object): Answer => {
+    return (response, one) => void setTimeout(() => json(status, body)(response, one), 400);
+  };
+  const IMPATIENT = { attemptMs: 50, totalMs: 200 };
+
+  test('is waited for if it is the first of a call, on request', async () => {
+    const { url, seen } = await aServer(slow(201, renewed));
+    const callkeeper = new Callkeeper({ baseUrl: url, ...IMPATIENT });
+    expect(await callkeeper.track(ID, { owner: 'bot-7' }, { wait: true })).toEqual(renewed);
+    const path = `/calls/${ID}/track?wait=true`;
+    expect(seen).toMatchObject([{ url: path, body: '{"owner":"bot-7"}' }]);
+    const tracking = callkeeper.track(ID, {}, { wait: false });
+    await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);
+    expect(seen.at(-1)?.url).toBe(`/calls/${ID}/track`);
   });
-  const callkeeper = new Callkeeper({ baseUrl: url, attemptMs: 50, totalMs: 200 });
-  expect(await callkeeper.track(ID, { owner: 'bot-7' }, { wait: true })).toEqual(renewed);
-  expect(seen).toMatchObject([{ url: `/calls/${ID}/track?wait=true`, body: '{"owner":"bot-7"}' }]);
-  const tracking = callkeeper.track(ID, {}, { wait: false });
-  await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);
-  expect(seen.at(-1)?.url).toBe(`/calls/${ID}/track`);
+
+  test('is waited for if it was requested now', async () => {
+    const { url, seen } = await aServer(slow(200, { outcome: 'renewed', call: renewed }));
+    const callkeeper = new Callkeeper({ baseUrl: url, ...IMPATIENT });
+    expect(await callkeeper.keepAlive(ID)).toEqual({ outcome: 'renewed', call: renewed });
+    expect(seen).toHaveLength(1);
+  });
+
+  test("is not waited for beyond the request's own limit", async () => {
+    const { url } = await aServer(() => undefined);
+    const callkeeper = new Callkeeper({ baseUrl: url });
+    const waiting = [
+      callkeeper.keepAlive(ID, { totalMs: 100 }),
+      callkeeper.track(ID, {}, { wait: true, totalMs: 100 }),
+    ];
+    for (const one of waiting) await expect(one).rejects.toThrow(CallkeeperUnreachableError);
+  });
 });
 
 describe('without options', () => {

@@ -1,0 +1,24 @@
+import { isObject } from './answers.ts';
+import type { CommsNotifications, NotifyAnswer } from './api.ts';
+import type { Answer, RequestOptions } from './attempt.ts';
+import { withQuery } from './paths.ts';
+import type { Transport } from './transport.ts';
+
+/** The app that Graph's notifications are about, and the `Authorization` header of its request. */
+export interface NotificationSource {
+  readonly app?: string | undefined;
+  readonly authorization?: string | undefined;
+}
+
+export async function notify(
+  transport: Transport,
+  notifications: CommsNotifications,
+  { app, authorization }: NotificationSource,
+  options?: RequestOptions,
+): Promise<NotifyAnswer> {
+  const path = withQuery('notifications', { app });
+  const headers = authorization === undefined ? {} : { 'x-forwarded-authorization': authorization };
+  const answers = ({ body }: Answer) => isObject(body) && typeof body.tracked === 'number';
+  const request = { method: 'POST', path, body: notifications, headers, answers } as const;
+  return (await transport.send(request, options)).body as NotifyAnswer;
+}
