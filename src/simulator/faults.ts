@@ -18,6 +18,7 @@ export interface Subject {
 
 /** What the simulated Graph does instead of, or (`delay`, `skew`) to, its answer to a keepAlive. */
 export type GraphFault = Scope &
+  /** With Graph's error for this status; `body` replaces it, and an empty one sends none. */
   (
     | { kind: 'status'; status: number; headers?: Record<string, string>; body?: string }
     /** The 404 page of a proxy. */

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { sendJson } from './reply.ts';
 
 /**
@@ -17,4 +17,21 @@ export function sendGraphError(
     'client-request-id': response.getHeader('client-request-id'),
   };
   sendJson(response, status, { error: { code, message, innerError } });
+}
+
+/** Other codes and messages than the status's own name. The 404 does not end a call. */
+const ERRORS: Readonly<Record<number, readonly [code: string, message: string]>> = {
+  401: ['InvalidAuthenticationToken', 'Access token has expired or is not yet valid.'],
+  403: ['Forbidden', 'Insufficient privileges to complete the operation.'],
+  404: ['ResourceNotFound', 'Resource could not be discovered.'],
+  429: ['TooManyRequests', 'Too many requests. Please retry later.'],
+  500: ['InternalServerError', 'An internal server error occurred.'],
+  503: ['ServiceUnavailable', 'The service is temporarily unavailable. Please retry later.'],
+};
+
+/** Sends the error that Graph usually sends with a status. */
+export function sendUsualError(response: ServerResponse, status: number): void {
+  const name = STATUS_CODES[status];
+  const usual = [name?.replaceAll(/\W/g, '') ?? 'UnknownError', name ?? ''] as const;
+  sendGraphError(response, status, ...(ERRORS[status] ?? usual));
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { GraphFault } from './faults.ts';
-import { sendGraphError } from './graph-error.ts';
+import { sendGraphError, sendUsualError } from './graph-error.ts';
 import type { KeepAliveRecord } from './ledger.ts';
 import { sendJson } from './reply.ts';
 
@@ -37,8 +37,7 @@ export function applyFault(fault: Broken, response: ServerResponse): KeepAliveRe
 function sendOdd(fault: Answered, response: ServerResponse): number {
   switch (fault.kind) {
     case 'status':
-      response.writeHead(fault.status, fault.headers).end(fault.body);
-      return fault.status;
+      return sendStatus(fault, response);
     case 'html404':
       return sendPage(response, 404, '<h1>404 Not Found</h1><hr>proxy');
     case 'html200':
@@ -51,6 +50,17 @@ function sendOdd(fault: Answered, response: ServerResponse): number {
       sendGraphError(response, 404, 'UnknownError', '404 page not found');
       return 404;
   }
+}
+
+/** An error of Graph has its envelope, unless the fault has a body of its own. */
+function sendStatus(
+  { status, headers = {}, body }: Extract<Answered, { kind: 'status' }>,
+  response: ServerResponse,
+): number {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (body === undefined && status >= 400) sendUsualError(response, status);
+  else response.writeHead(status).end(body);
+  return status;
 }
 
 function sendPage(response: ServerResponse, status: number, body: string): number {

@@ -71,7 +71,7 @@ describe('calls', () => {
     const lines = new Map(failed.stdout.match(/\S.+/g)?.map((line) => [line.slice(0, 36), line]));
     expect([...lines.keys()].sort()).toEqual([good, bad, unknown].sort());
     expect(lines.get(good)).toBe(`${good}  tracked and renewed`);
-    expect(lines.get(bad)).toMatch(/ {2}tracked; the last keepAlive failed: 403: ./);
+    expect(lines.get(bad)).toMatch(/ {2}tracked; the last keepAlive failed: 403 Forbidden: ./);
     expect(lines.get(unknown)).toMatch(/ {2}not tracked: Graph does not know this id\. Is the id,/);
     const never = JSON.parse((await cli(['show', unknown, '--json'], env)).stdout);
     expect(never).toMatchObject({ state: 'ended', renewedAt: null, neverRenewed: true });

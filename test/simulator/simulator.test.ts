@@ -155,6 +155,38 @@ describe("the simulator's Graph", () => {
     });
   });
 
+  test.each([
+    [500, 'InternalServerError'],
+    [503, 'ServiceUnavailable'],
+    [504, 'GatewayTimeout'],
+    [599, 'UnknownError'],
+  ])("answers %i with Graph's error and the headers of the fault", async (status, code) => {
+    const headers = { 'retry-after': '2' };
+    await control('POST', 'faults/graph', { kind: 'status', status, headers });
+    const response = await keepAlive(simulator.createCall(), await getToken());
+    expect(response.status).toBe(status);
+    expect(response.headers.get('retry-after')).toBe('2');
+    const ids = ['request-id', 'client-request-id'].map((name) => [
+      name,
+      response.headers.get(name),
+    ]);
+    const innerError = Object.fromEntries(ids);
+    expect(await response.json()).toMatchObject({
+      error: { code, message: expect.any(String), innerError },
+    });
+  });
+
+  test.each([
+    [{ status: 500, body: '' }, ''],
+    [{ status: 500, body: 'busy' }, 'busy'],
+    [{ status: 302 }, ''],
+    [{ status: 200 }, ''],
+  ])('answers %j with no error', async (fault, text) => {
+    await control('POST', 'faults/graph', { kind: 'status', ...fault });
+    const response = await keepAlive(simulator.createCall(), await getToken());
+    expect([response.status, await response.text()]).toEqual([fault.status, text]);
+  });
+
   test('requires a token that its Entra issued', async () => {
     const id = simulator.createCall();
     const token = await getToken();
