@@ -3,6 +3,8 @@ const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
 /** Marks that take none: the terminal puts them on the character before. */
 const COMBINING = /[\p{Mn}\p{Me}]/u;
+/** Columns of the widest character. */
+const WIDEST = 2;
 /** A colour. The texts that {@link cut} gets have no other control characters. */
 const SGR = /(\p{Cc}\[[\d;]*m)/u;
 
@@ -36,6 +38,28 @@ export function cut(line: string, columns: number): string {
       return shown;
     })
     .join('');
+}
+
+/** The words of a text in lines of at most so many columns; a word that is longer is cut. */
+export function wrap(text: string, columns: number): string[] {
+  const width = Math.max(columns, WIDEST);
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const joined = line === '' ? word : `${line} ${word}`;
+    if (widthOf(joined) <= width) {
+      line = joined;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = word;
+    while (widthOf(line) > width) {
+      const piece = head(line, width);
+      lines.push(piece);
+      line = line.slice(piece.length);
+    }
+  }
+  return line === '' ? lines : [...lines, line];
 }
 
 function head(text: string, width: number): string {

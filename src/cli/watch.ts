@@ -11,7 +11,9 @@ import type { View } from './watch/view.ts';
 
 /** Pause between two checks of the replicas, in ms. */
 const STATUS_MS = 2_000;
-/** Pause between two reads of all calls; see {@link CALLS_PAUSE}. */
+/** Pause between two reads of what is wrong, in ms; the board's is as long. */
+const TROUBLES_MS = 2_000;
+/** Pause between two reads of all calls, in ms; longer if there are many, */
 const CALLS_MS = 5_000;
 /** The pause is at least this many times as long as the read took. */
 const CALLS_PAUSE = 10;
@@ -25,9 +27,12 @@ interface Filter {
 export const run = command({
   usage: `Usage: callkeeper watch [options]
 
-Shows live what happens. In a terminal it shows a page with the calls nearest to their deadlines,
-the failing calls and the latest events; otherwise, or with --plain, one line per event. After a
-break it resumes after the last event. Ctrl-C ends it with exit code 0.
+Shows live what happens. In a terminal it shows a page: what is wrong, in the sentences of the
+board; why calls fail; the calls nearest to their deadlines; and the latest events. Otherwise, or
+with --plain, it prints one line per event, and one when a trouble begins, changes or is over.
+After a break it resumes after the last event. Ctrl-C ends it with exit code 0.
+
+--app and --label do not apply to what is wrong, which is about all calls that the key may see.
 
   --app NAME   only calls of this app
   --label L    only calls with this label, key or key=value; may be repeated: all must match
@@ -66,6 +71,7 @@ async function watch(
   const { signal } = ending;
   const loops = [
     followReplicas(remote, view, signal),
+    followTroubles(remote, view, signal),
     followEvents(remote, filter, view, signal),
     followCalls(remote, filter, view, signal),
   ];
@@ -91,6 +97,19 @@ async function followReplicas({ urls }: Remote, view: View, signal: AbortSignal)
   }
 }
 
+async function followTroubles(
+  { callkeeper }: Remote,
+  view: View,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    await unlessUnreachable(async () => {
+      view.troubles((await callkeeper.overview({ signal })).troubles);
+    });
+    await sleep(TROUBLES_MS, undefined, { signal });
+  }
+}
+
 /** The client reopens the stream after the last event, for as long as it takes. */
 async function followEvents(
   { callkeeper }: Remote,
@@ -108,16 +127,23 @@ async function followCalls(
   view: View,
   signal: AbortSignal,
 ): Promise<void> {
-  if (view.calls === null) return;
+  const { calls } = view;
+  if (calls === null) return;
   for (;;) {
     const startedAt = performance.now();
-    try {
-      await view.calls.read(callkeeper.list({ ...filter, limit: PAGE }, { signal }));
-    } catch (error) {
-      // The state of the replicas already shows it.
-      if (!(error instanceof CallkeeperUnreachableError)) throw error;
-    }
+    await unlessUnreachable(() =>
+      calls.read(callkeeper.list({ ...filter, limit: PAGE }, { signal })),
+    );
     const tookMs = performance.now() - startedAt;
     await sleep(Math.max(CALLS_MS, tookMs * CALLS_PAUSE), undefined, { signal });
+  }
+}
+
+/** The state of the replicas already shows that none answers. */
+async function unlessUnreachable(read: () => Promise<void>): Promise<void> {
+  try {
+    await read();
+  } catch (error) {
+    if (!(error instanceof CallkeeperUnreachableError)) throw error;
   }
 }

@@ -45,16 +45,24 @@ test('each event gets a line, also after a daemon goes and comes back, and none 
   expect(stdout).not.toContain('\x1b');
 });
 
-test('a line says that Redis is out, and that it is back', async () => {
+test('a line, and the page of a terminal, tell that Redis is out; a line that it is back', async () => {
   const { replica, env } = await aReplica();
   const watch = startCli(['watch'], env);
+  const page = startInTerminal(['watch'], { ...env, NO_COLOR: '1' });
   await watch.told(/ {2}ready {2}/);
+  await page.told(/Latest events/);
   await redis.kill();
   await watch.told(
     /not ready: Redis is out: nothing listens there: 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/,
   );
+  await watch.told(/Z {2}critical {8}Redis is out since \d\d:\d\d UTC: nothing listens there/);
+  await page.told(
+    /What is wrong[\s\S]*critical {2}Redis is out since \d\d:\d\d UTC: nothing listens/,
+  );
   await redis.restart();
   await watch.told(/Redis is out(.|\n)* {2}ready {2}/);
+  page.child.stdin?.write('\x03');
+  expect((await page.ended).code).toBe(0);
   watch.child.kill('SIGTERM');
   expect((await watch.ended).code).toBe(0);
   await replica.stop();

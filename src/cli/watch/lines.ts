@@ -1,8 +1,10 @@
-import type { Call, Event, EventItem, Owner } from '../../client/index.ts';
+import type { Call, Event, EventItem, Owner, Trouble } from '../../client/index.ts';
 import { count, describeError, describeLabels, span, withSeparators } from '../call-lines.ts';
 import { cut, shorten } from '../fit.ts';
 import { paint, printable, type Style } from '../printable.ts';
 import type { ReplicaStatus } from './replica-status.ts';
+import { TroubleChanges } from './trouble-changes.ts';
+import { troubleLine } from './trouble-lines.ts';
 import type { View } from './view.ts';
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -13,11 +15,12 @@ const STYLES: Readonly<Record<string, Style>> = {
   'owner.renewed': 'green',
 };
 
-/** Prints a line for each event and for each change of a replica's state. */
+/** Prints a line for each event, and for each change of a replica's state or of what is wrong. */
 export class Lines implements View {
   readonly calls = null;
   readonly #out: NodeJS.WritableStream;
   readonly #told = new Map<string, string>();
+  readonly #changes = new TroubleChanges();
 
   constructor(out: NodeJS.WritableStream) {
     this.#out = out;
@@ -30,6 +33,15 @@ export class Lines implements View {
       if (this.#told.get(url) === told) continue;
       this.#told.set(url, told);
       this.#out.write(`${new Date().toISOString()}  ${statusLine(status)}\n`);
+    }
+  }
+
+  troubles(troubles: readonly Trouble[]): void {
+    for (const { kind, trouble } of this.#changes.read(troubles, performance.now())) {
+      const state = kind === 'over' ? 'over' : trouble.severity;
+      const text =
+        kind === 'over' ? printable(`it was: ${trouble.sentence}`) : troubleLine(trouble);
+      this.#out.write(`${new Date().toISOString()}  ${state.padEnd(14)}  ${text}\n`);
     }
   }
 

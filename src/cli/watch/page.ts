@@ -1,4 +1,4 @@
-import type { EventItem } from '../../client/index.ts';
+import type { EventItem, Trouble } from '../../client/index.ts';
 import { layOut } from './layout.ts';
 import type { ReplicaStatus } from './replica-status.ts';
 import { Shortlist } from './shortlist.ts';
@@ -40,6 +40,9 @@ export class Page implements View {
   /** Suspended: the terminal belongs to the shell, so nothing may be drawn. */
   #isAway = false;
   #statuses: readonly ReplicaStatus[] = [];
+  #troubles: readonly Trouble[] = [];
+  /** When they were read, epoch ms. */
+  #troublesAt = 0;
   #events: readonly EventItem[] = [];
 
   constructor(out: NodeJS.WriteStream) {
@@ -57,6 +60,11 @@ export class Page implements View {
   statuses(statuses: readonly ReplicaStatus[]): void {
     this.#statuses = statuses;
     this.#drawNow();
+  }
+
+  troubles(troubles: readonly Trouble[]): void {
+    this.#troubles = troubles;
+    this.#troublesAt = Date.now();
   }
 
   event(item: EventItem): void {
@@ -78,7 +86,8 @@ export class Page implements View {
     const { nearest, causes, total } = this.#shortlist;
     const [statuses, events] = [this.#statuses, this.#events];
     const { rows, columns } = this.#out;
-    const picture = { statuses, nearest, causes, total, events };
+    const troubles = { all: this.#troubles, at: this.#troublesAt };
+    const picture = { statuses, troubles, nearest, causes, total, events };
     const lines = layOut(picture, { rows, columns }, Date.now());
     const text = lines.map((line) => `${line}${REST_OF_LINE}`).join('\n');
     this.#out.write(`${HOME}${text}${REST_OF_PAGE}`);
