@@ -29,7 +29,7 @@ const MOST_PAGES = 50;
  * The diaries of all replicas. With each heartbeat a replica writes its own page into one hash of
  * Redis and reads all others: three commands. No two replicas write the same page, so nothing has
  * to be merged. A page survives the replica that wrote it. If Redis loses its data, the replicas
- * that run write their pages again with the next heartbeat. While Redis is out, this replica has
+ * that run write their pages, and those of the replicas that are gone, with the next heartbeat. While Redis is out, this replica has
  * its own page, and the others as it last read them.
  */
 export class Diaries {
@@ -85,7 +85,8 @@ export class Diaries {
       redis.hgetall(DIARIES_KEY),
     ]);
     const pages = Object.entries(texts).map(([name, text]) => readPage(name, text));
-    const kept = pages
+    const lost = this.#others.filter((page) => texts[page.replica] === undefined);
+    const kept = [...pages, ...lost]
       .filter((page) => page !== null)
       .filter(({ at }) => at > own.at - INCIDENTS_MS);
     const latest = kept.sort((a, b) => b.at - a.at).slice(0, MOST_PAGES);
@@ -94,6 +95,10 @@ export class Diaries {
     const names = new Set(latest.map((page) => page.replica));
     const old = Object.keys(texts).filter((name) => name !== replica && !names.has(name));
     if (old.length > 0) await redis.hdel(DIARIES_KEY, ...old);
+    // A replica that is gone cannot write its page again.
+    for (const page of lost.filter((one) => latest.includes(one))) {
+      await redis.hsetnx(DIARIES_KEY, page.replica, JSON.stringify(page));
+    }
   }
 
   /** Notes that this replica was stopped: otherwise it would seem to have died. */

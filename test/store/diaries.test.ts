@@ -114,6 +114,23 @@ test('a Redis that lost its data has the pages again', async () => {
   expect((await a.diaries.pages()).others).toHaveLength(1);
 });
 
+test('a Redis that lost its data has the page of a replica that is gone again, for a day', async () => {
+  const [a, b] = [await aReplica('a'), await aReplica('b')];
+  b.diary.attempted(aCall(), RENEWED);
+  await b.diaries.exchange();
+  await a.diaries.exchange();
+  await server.client.del(DIARIES_KEY);
+  a.time.now += MINUTE;
+  await a.diaries.exchange();
+  const c = await aReplica('c', a.time.now);
+  await c.diaries.exchange();
+  expect((await c.diaries.pages()).others).toContainEqual(b.page());
+  await server.client.del(DIARIES_KEY);
+  a.time.now += DAY;
+  await a.diaries.exchange();
+  expect(await server.client.hkeys(DIARIES_KEY)).toEqual(['a']);
+});
+
 test('the pages of a replica that crashes over and over are bounded', async () => {
   const a = await aReplica('a', NOW + 60);
   for (let i = 0; i < 60; i++) {
