@@ -1,7 +1,7 @@
 import { decodeJwt, type JWTPayload } from 'jose';
-import type { Identity, Principal, Scope } from '../calls/principal.ts';
+import type { IdentifyResult, Principal, Scope } from '../calls/principal.ts';
 import { SigningKeys, SigningKeysError, type SigningKeysOptions } from '../jwt/signing-keys.ts';
-import { SKEW_S, TokenError, verifyToken } from '../jwt/verify.ts';
+import { InvalidTokenError, SKEW_S, verifyToken } from '../jwt/verify.ts';
 
 export interface EntraTokensOptions extends Omit<SigningKeysOptions, 'openIdUrl'> {
   /** By the tenant's id, in lower case. */
@@ -54,12 +54,12 @@ export class EntraTokens {
     return COMPACT.test(text);
   }
 
-  async identify(token: string): Promise<Identity> {
+  async identify(token: string): Promise<IdentifyResult> {
     try {
       return { kind: 'known', principal: this.#principal(await this.#verify(token)) };
     } catch (error) {
       if (error instanceof SigningKeysError) return { kind: 'unverifiable', reason: error.message };
-      if (!(error instanceof TokenError)) throw error;
+      if (!(error instanceof InvalidTokenError)) throw error;
       return { kind: 'unknown', reason: `the token is refused: ${error.message}` };
     }
   }
@@ -70,7 +70,7 @@ export class EntraTokens {
     const tid = tenantOf(token);
     const tenant = tenants.get(tid);
     const keys = this.#keys.get(tid);
-    if (!tenant || !keys) throw new TokenError('this server does not accept its tenant');
+    if (!tenant || !keys) throw new InvalidTokenError('this server does not accept its tenant');
     return await verifyToken(token, { keys, issuers: tenant.issuers, audiences, now: now() });
   }
 
@@ -95,7 +95,7 @@ function tenantOf(token: string): string {
     const { tid } = decodeJwt(token);
     return typeof tid === 'string' ? tid.toLowerCase() : '';
   } catch (cause) {
-    throw new TokenError('it cannot be read', { cause });
+    throw new InvalidTokenError('it cannot be read', { cause });
   }
 }
 
@@ -111,5 +111,5 @@ function nameOf({ azp, appid, oid, scp }: JWTPayload): string {
 
 function idOf(claim: unknown): string {
   if (typeof claim === 'string' && /^[\w.-]{1,64}$/.test(claim)) return claim;
-  throw new TokenError('it does not say who it was issued to');
+  throw new InvalidTokenError('it does not say who it was issued to');
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Identity, Principal, Scope } from '../calls/principal.ts';
+import type { IdentifyResult, Principal, Scope } from '../calls/principal.ts';
 
 export interface KeyHolder {
   readonly name: string;
@@ -33,7 +33,7 @@ export function hashOf(key: string): string {
 interface Held {
   readonly holder: KeyHolder;
   readonly expiresAt: number | null;
-  readonly identity: Identity;
+  readonly identity: IdentifyResult;
 }
 
 /**
@@ -73,7 +73,7 @@ export class KeyRing {
     this.#held = held;
   }
 
-  identify(key: string): Identity {
+  identify(key: string): IdentifyResult {
     const held = this.#held.get(hashOf(key));
     if (held === undefined) return WRONG;
     if (!this.#hasExpired(held)) return held.identity;

@@ -16,7 +16,7 @@ export interface Principal {
   stillHolds(): boolean;
 }
 
-export type Identity =
+export type IdentifyResult =
   | { readonly kind: 'known'; readonly principal: Principal }
   /** No key is required. */
   | { readonly kind: 'anyone'; readonly principal: Principal }

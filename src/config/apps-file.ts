@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { App, AppSet, Credential, ManagedIdentity } from '../graph/app.ts';
+import type { App, AppCredential, AppSet, ManagedIdentity } from '../graph/app.ts';
 import { CLOUD_ALIASES, CLOUDS, type CloudName } from '../graph/clouds.ts';
 import { AppFiles } from './app-files.ts';
 import {
@@ -87,7 +87,7 @@ function withoutSlash(url: string): string {
 }
 
 /** The schema allows exactly one of the fields. */
-function toCredential(entry: CredentialEntry, pathOf: PathOf): Credential {
+function toCredential(entry: CredentialEntry, pathOf: PathOf): AppCredential {
   const { clientSecretFile, certificate, federatedTokenFile, managedIdentity } = entry;
   if (clientSecretFile) return { kind: 'secret', secret: { file: pathOf(clientSecretFile) } };
   if (federatedTokenFile) return { kind: 'federated', tokenFile: pathOf(federatedTokenFile) };

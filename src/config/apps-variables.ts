@@ -1,4 +1,4 @@
-import type { App, Credential } from '../graph/app.ts';
+import type { App, AppCredential } from '../graph/app.ts';
 import { CLOUDS } from '../graph/clouds.ts';
 import { type AppsFile, readApps } from './apps-file.ts';
 import { readDocument, readText } from './bounded-file.ts';
@@ -63,11 +63,11 @@ function appsOf(read: EnvReader, file: AppsFile): AppsConfig {
   });
 }
 
-function readCredential(read: EnvReader): Credential {
+function readCredential(read: EnvReader): AppCredential {
   const secret = read.secret('AZURE_CLIENT_SECRET');
   const tokenFile = read.get('AZURE_FEDERATED_TOKEN_FILE');
   if (tokenFile !== null) read.file('AZURE_FEDERATED_TOKEN_FILE', tokenFile, null, readText);
-  const given: (Credential | null)[] = [
+  const given: (AppCredential | null)[] = [
     secret && { kind: 'secret', secret },
     readCertificate(read),
     tokenFile === null ? null : { kind: 'federated', tokenFile },
@@ -82,7 +82,7 @@ function readCredential(read: EnvReader): Credential {
   return credential ?? { kind: 'secret', secret: { value: '' } };
 }
 
-function readCertificate(read: EnvReader): Credential | null {
+function readCertificate(read: EnvReader): AppCredential | null {
   const path = read.get('AZURE_CLIENT_CERTIFICATE_PATH');
   const password = read.secret('AZURE_CLIENT_CERTIFICATE_PASSWORD');
   const phrase = read.secretText('AZURE_CLIENT_CERTIFICATE_PASSWORD');

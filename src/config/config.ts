@@ -1,7 +1,7 @@
 import { durationsFor, latestCatchUpMs } from '../calls/durations.ts';
 import { SLOTS } from '../calls/wheel.ts';
 import { durationText } from '../calls/wording.ts';
-import type { Proxies } from '../graph/connections.ts';
+import type { Proxies } from '../graph/dispatchers.ts';
 import { type AccessConfig, readAccessConfig } from './access-variables.ts';
 import { type AppsConfig, readAppsConfig, readCloudHosts } from './apps-variables.ts';
 import { type Env, EnvReader } from './env-reader.ts';

@@ -1,4 +1,4 @@
-import type { Credential, Identity } from '../graph/app.ts';
+import type { AppCredential, AppIdentity } from '../graph/app.ts';
 import { isSameRedis, parseRedisUrl, type RedisAddress, RedisUrlError } from '../store/address.ts';
 import type { CloudHosts } from './apps-variables.ts';
 import { readDocument, readText } from './bounded-file.ts';
@@ -18,7 +18,7 @@ export interface RedisConfig {
 }
 
 export interface RedisEntra {
-  readonly identity: Identity;
+  readonly identity: AppIdentity;
   readonly scope: string;
 }
 
@@ -119,7 +119,7 @@ function readEntra(read: EnvReader, { cloud, authorityHost }: CloudHosts): Redis
 }
 
 /** A managed identity, or an app if a secret or a token file is set. */
-function readIdentity(read: EnvReader): Pick<Identity, 'tenantId' | 'clientId' | 'credential'> {
+function readIdentity(read: EnvReader): Pick<AppIdentity, 'tenantId' | 'clientId' | 'credential'> {
   const proof = readProof(read);
   const hasTenant = read.text('REDIS_ENTRA_TENANT_ID') !== null;
   if (proof !== null || hasTenant) {
@@ -137,7 +137,7 @@ function readIdentity(read: EnvReader): Pick<Identity, 'tenantId' | 'clientId' |
   return { tenantId: '', clientId: id, credential: { kind: 'managed-identity', identity } };
 }
 
-function readProof(read: EnvReader): Credential | null {
+function readProof(read: EnvReader): AppCredential | null {
   const secret = read.secret('REDIS_ENTRA_CLIENT_SECRET');
   const tokenFile = read.get('REDIS_ENTRA_FEDERATED_TOKEN_FILE');
   if (tokenFile !== null) read.file(TOKEN_FILE, tokenFile, null, readText);

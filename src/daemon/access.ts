@@ -1,4 +1,4 @@
-import { Access } from '../access/access.ts';
+import { Authenticator } from '../access/authenticator.ts';
 import type { EntraTokensOptions } from '../access/entra-tokens.ts';
 import type { KeyHolder } from '../access/key-ring.ts';
 import { readAccess } from '../config/access-file.ts';
@@ -11,7 +11,7 @@ export interface AccessNeeds {
 
 export function openAccess({ config, metrics, watched }: Context, { keyFetching }: AccessNeeds) {
   const { accessFile } = config;
-  const access = new Access({
+  const access = new Authenticator({
     apiKeys: config.apiKeys ?? [],
     holders: accessFile?.holders ?? null,
     entra: config.entra && { ...config.entra, ...keyFetching },

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Access } from '../access/access.ts';
+import type { Authenticator } from '../access/authenticator.ts';
 import type { Calls } from '../calls/calls.ts';
 import type { Owner, OwnerRecord } from '../calls/owner.ts';
 import { buildApp, buildMetricsApp } from '../http/app.ts';
@@ -32,7 +32,7 @@ export interface ApiNeeds {
   readonly eventLog: StreamedEventLog;
   readonly schedule: Schedule;
   readonly countOwners: MetricsSources['owners'];
-  readonly access: Access;
+  readonly access: Authenticator;
   readonly admitNotifications: AdmitNotifications | null;
   readonly tracing: Pick<Tracing, 'plugin'> | null;
 }

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../calls/ports.ts';
 import type { Config } from '../config/config.ts';
 import { FileWatch, type FileWatchOptions } from '../config/file-watch.ts';
 import { readRotatedUrl } from '../config/redis-variables.ts';
-import { Connections } from '../graph/connections.ts';
+import { Dispatchers } from '../graph/dispatchers.ts';
 import { type TokenFailure, Tokens } from '../graph/tokens.ts';
 import type { TokenLog } from '../log/token-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -72,7 +72,7 @@ export function buildRedisTokens(parts: RedisTokenParts) {
   if (config.redisEntra === null || config.redisUrl === null) return null;
   const { identity, scope } = config.redisEntra;
   const { username } = parseRedisUrl(config.redisUrl);
-  const connections = new Connections(CONNECTIONS, timeouts, config.proxy);
+  const connections = new Dispatchers(CONNECTIONS, timeouts, config.proxy);
   const { tokenMs } = timeouts;
   const options = { connections, tokenMs, clock, random, log, requested, failed, userAgent };
   const tokens = new Tokens({ ...options, scope, reserveMs: 0 });

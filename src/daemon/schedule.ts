@@ -3,7 +3,7 @@ import type { CallKeeper } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { Schedule } from '../schedule/schedule.ts';
 import { Watch } from '../schedule/watch.ts';
-import type { Connections, RedisClient } from '../store/connection.ts';
+import type { RedisClient, WorkerConnection } from '../store/connection.ts';
 import { QUEUE_PREFIX } from '../store/keys.ts';
 import type { RedisLink } from '../store/redis-link.ts';
 import type { RedisRegistry } from '../store/redis-registry.ts';
@@ -14,7 +14,7 @@ import { Turns } from './turns.ts';
 
 export interface ScheduleNeeds {
   readonly forQueues: RedisClient;
-  readonly connectWorker: () => Connections;
+  readonly connectWorker: () => WorkerConnection;
   readonly link: RedisLink;
   readonly shared: RedisRegistry;
   readonly slots: RegistrySlots;

@@ -2,7 +2,7 @@ import type { Owner, OwnerRecord } from '../calls/owner.ts';
 import { callPresenter } from '../http/call-resource.ts';
 import { eventPresenter } from '../http/event-resource.ts';
 import { presentOwner } from '../http/owner-resource.ts';
-import type { Connections, RedisClient } from '../store/connection.ts';
+import type { RedisClient, WorkerConnection } from '../store/connection.ts';
 import { RedisDeliveryOrder } from '../store/delivery-order.ts';
 import type { StreamedEventLog } from '../store/event-log.ts';
 import { Handover } from '../store/handover.ts';
@@ -15,7 +15,7 @@ import type { Context } from './context.ts';
 export interface WebhooksNeeds {
   readonly redis: RedisClient;
   readonly forQueues: RedisClient;
-  readonly connectWorker: () => Connections;
+  readonly connectWorker: () => WorkerConnection;
   readonly link: Pick<RedisLink, 'up'>;
   readonly targets: Targets;
   readonly eventLog: Pick<StreamedEventLog, 'changed'>;

@@ -4,7 +4,7 @@ import type { CloudName } from './clouds.ts';
 export type Secret = { value: string } | { file: string };
 
 /** How an app proves its identity to Entra. Files are read as for {@link Secret}. */
-export type Credential =
+export type AppCredential =
   | { kind: 'secret'; secret: Secret }
   /**
    * PEM (certificate and private key in one file) or PFX; the content decides. `sendsChain` sends
@@ -34,18 +34,18 @@ export interface Webhook {
   secrets(): Promise<readonly string[]>;
 }
 
-export interface Identity {
+export interface AppIdentity {
   name: string;
   cloud: CloudName;
   /** Its own tenant. A multi-tenant app also gets tokens for others. */
   tenantId: string;
   clientId: string;
-  credential: Credential;
+  credential: AppCredential;
   /** `https://host[:port]`, without a trailing slash. */
   authorityHost: string;
 }
 
-export interface App extends Identity {
+export interface App extends AppIdentity {
   /** Includes the version, as in `https://graph.microsoft.com/v1.0`; no trailing slash. */
   graphBaseUrl: string;
   /** null: only calls with their own webhook, or WEBHOOK_URL, get events. */

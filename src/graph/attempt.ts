@@ -4,11 +4,11 @@ import type { Outcome } from '../calls/outcome.ts';
 import type { Clock } from '../calls/ports.ts';
 import { type Classification, classify } from './classify.ts';
 import { answerError, type Sent, silenceError } from './evidence.ts';
-import { type Answer, ExchangeError, exchange, type Limits } from './exchange.ts';
+import { type Answer, ExchangeError, type ExchangeTimeouts, exchange } from './exchange.ts';
 import { type KeepAliveEndpoint, keepAliveRequest } from './keep-alive-request.ts';
 
 /** One request and its answer; `answer` is null if none came. */
-export interface Attempt {
+export interface KeepAliveAttempt {
   readonly classification: Classification;
   readonly sent: Sent;
   readonly answer: Answer | null;
@@ -19,8 +19,8 @@ export interface Attempt {
 export async function attempt(
   endpoint: KeepAliveEndpoint,
   what: { readonly callId: string; readonly token: string | null; readonly userAgent: string },
-  by: { readonly dispatcher: Dispatcher; readonly limits: Limits; readonly clock: Clock },
-): Promise<Attempt> {
+  by: { readonly dispatcher: Dispatcher; readonly limits: ExchangeTimeouts; readonly clock: Clock },
+): Promise<KeepAliveAttempt> {
   const clientRequestId = randomUUID();
   const request = keepAliveRequest(endpoint, { ...what, clientRequestId });
   const sentAt = by.clock.now();
@@ -33,7 +33,7 @@ function toExchangeError(error: unknown): ExchangeError {
   throw error;
 }
 
-function toAttempt(answer: Answer | ExchangeError, sent: Sent, origin: string): Attempt {
+function toAttempt(answer: Answer | ExchangeError, sent: Sent, origin: string): KeepAliveAttempt {
   if (!(answer instanceof ExchangeError)) {
     const classification = classify(answer, sent.answeredAt);
     return { classification, sent, answer, outcome: toOutcome(classification, answer, sent) };

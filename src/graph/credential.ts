@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Configuration } from '@azure/msal-node';
-import type { Credential, Secret } from './app.ts';
-import { type Identity, openPem } from './pem.ts';
+import type { AppCredential, Secret } from './app.ts';
+import { type CertificateWithKey, openPem } from './pem.ts';
 import { openPfx } from './pfx.ts';
 
 export type ClientProof = Pick<
@@ -10,7 +10,7 @@ export type ClientProof = Pick<
 >;
 
 export type StoredCredential = Extract<
-  Credential,
+  AppCredential,
   { kind: 'secret' | 'certificate' | 'federated' }
 >;
 
@@ -59,7 +59,11 @@ async function readText(path: string, signal: AbortSignal): Promise<string> {
  * @param path for the message; may be empty
  * @throws Error that names the file and its fault, never its content
  */
-export function openCertificate(path: string, file: Buffer, passphrase: string | null): Identity {
+export function openCertificate(
+  path: string,
+  file: Buffer,
+  passphrase: string | null,
+): CertificateWithKey {
   try {
     const isPem = file.includes('-----BEGIN ');
     return isPem ? openPem(file.toString('latin1'), passphrase) : openPfx(file, passphrase ?? '');
@@ -70,6 +74,6 @@ export function openCertificate(path: string, file: Buffer, passphrase: string |
 }
 
 /** The chain for the header of MSAL's assertion: the certificate first, as RFC 7515 demands. */
-function chainOf({ certificate, others }: Identity): string {
+function chainOf({ certificate, others }: CertificateWithKey): string {
   return [certificate, ...others].map((one) => one.toString()).join('');
 }

@@ -1,5 +1,5 @@
 import { ConfidentialClientApplication } from '@azure/msal-node';
-import type { Identity } from './app.ts';
+import type { AppIdentity } from './app.ts';
 import type { ClientProof } from './credential.ts';
 import { MsalNetwork, type MsalOptions, readToken, SILENT } from './msal-network.ts';
 import type { Token } from './token-cache.ts';
@@ -13,7 +13,7 @@ import type { Token } from './token-cache.ts';
  * @throws TokenError
  */
 export async function acquireToken(
-  app: Identity,
+  app: AppIdentity,
   proof: ClientProof,
   tenantId: string,
   scope: string,
@@ -36,7 +36,7 @@ export async function acquireToken(
 }
 
 function createClient(
-  app: Identity,
+  app: AppIdentity,
   proof: ClientProof,
   tenantId: string,
   networkClient: MsalNetwork,

@@ -21,7 +21,7 @@ export interface Request {
  * Limits in ms. `totalMs` counts from the wait for a connection to the last byte, and is exact.
  * undici keeps the others, to about a second.
  */
-export interface Limits {
+export interface ExchangeTimeouts {
   readonly headersMs: number;
   /** Between two chunks of the body. */
   readonly bodyMs: number;
@@ -52,7 +52,7 @@ export class ExchangeError extends Error {
 export function exchange(
   dispatcher: Dispatcher,
   request: Request,
-  limits: Limits,
+  limits: ExchangeTimeouts,
 ): Promise<Answer> {
   const reader = new AnswerReader(limits.totalMs);
   const timeouts = { headersTimeout: limits.headersMs, bodyTimeout: limits.bodyMs };

@@ -4,15 +4,15 @@ import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Clock, KeepAliveSender, Random } from '../calls/ports.ts';
 import type { App } from './app.ts';
-import { type Attempt, attempt } from './attempt.ts';
+import { attempt, type KeepAliveAttempt } from './attempt.ts';
 import type { Classification } from './classify.ts';
-import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
+import { Dispatchers, keepAliveLimits, type Proxies } from './dispatchers.ts';
 import { answerError, silenceError } from './evidence.ts';
 import { type KeepAliveEndpoint, keepAliveEndpoint } from './keep-alive-request.ts';
 import { isUnknownTenant, TokenError } from './token-cache.ts';
 import { type TokenFailure, Tokens } from './tokens.ts';
 
-export type { Proxies } from './connections.ts';
+export type { Proxies } from './dispatchers.ts';
 
 export type RequestOutcome = Classification['kind'];
 
@@ -47,7 +47,7 @@ export interface GraphOptions {
 /** https://learn.microsoft.com/graph/api/call-keepalive */
 export class Graph implements KeepAliveSender {
   readonly #options: GraphOptions;
-  readonly #connections: Connections;
+  readonly #connections: Dispatchers;
   readonly #tokens: Tokens;
   #apps: ReadonlyMap<string, Target>;
 
@@ -55,7 +55,7 @@ export class Graph implements KeepAliveSender {
     this.#options = options;
     const { clock, log, observer, random, timeouts, userAgent, reserveMs } = options;
     this.#apps = byName(options.apps);
-    this.#connections = new Connections(options.connections, timeouts, options.proxy);
+    this.#connections = new Dispatchers(options.connections, timeouts, options.proxy);
     this.#tokens = new Tokens({
       connections: this.#connections,
       tokenMs: timeouts.tokenMs,
@@ -131,7 +131,7 @@ export class Graph implements KeepAliveSender {
     }
   }
 
-  async #post(endpoint: KeepAliveEndpoint, call: Call, token: string): Promise<Attempt> {
+  async #post(endpoint: KeepAliveEndpoint, call: Call, token: string): Promise<KeepAliveAttempt> {
     const { clock, observer, timeouts, userAgent } = this.#options;
     const { fresh, pooled } = this.#connections;
     const startedAt = performance.now();

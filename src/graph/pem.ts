@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
-export interface Identity {
+export interface CertificateWithKey {
   readonly key: KeyObject;
   readonly certificate: X509Certificate;
   /** The other certificates of the file, in its order: the chain, if it has one. */
@@ -11,7 +11,7 @@ const PEM_KEY = /-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----/s;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
 
 /** @throws Error that says what is wrong, and what to do */
-export function openPem(text: string, passphrase: string | null): Identity {
+export function openPem(text: string, passphrase: string | null): CertificateWithKey {
   refuseOddLines(text);
   const block = PEM_KEY.exec(text)?.[0];
   if (block === undefined) {

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { Identity } from './pem.ts';
+import type { CertificateWithKey } from './pem.ts';
 
 /** `pkcs8ShroudedKeyBag`, 1.2.840.113549.1.12.10.1.2, as DER. */
 const SHROUDED_KEY_BAG = Buffer.from('060b2a864886f70d010c0a0102', 'hex');
@@ -17,7 +17,7 @@ const CONSTRUCTED = 0x20;
  *
  * @throws Error that says what is wrong, and what to do
  */
-export function openPfx(pfx: Buffer, passphrase: string): Identity {
+export function openPfx(pfx: Buffer, passphrase: string): CertificateWithKey {
   const { context } = verify(pfx, passphrase);
   const certificate = new X509Certificate(context.getCertificate());
   const bag = findKeyBag(pfx);

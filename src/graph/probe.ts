@@ -3,9 +3,9 @@ import { pino } from 'pino';
 import type { GraphTimeouts } from '../calls/durations.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { App } from './app.ts';
-import { type Attempt, attempt } from './attempt.ts';
+import { attempt, type KeepAliveAttempt } from './attempt.ts';
 import { claimsIn } from './claims.ts';
-import { Connections, keepAliveLimits, type Proxies } from './connections.ts';
+import { Dispatchers, keepAliveLimits, type Proxies } from './dispatchers.ts';
 import { keepAliveEndpoint } from './keep-alive-request.ts';
 import { TokenError } from './token-cache.ts';
 import { Tokens } from './tokens.ts';
@@ -21,7 +21,7 @@ export interface ProberOptions {
 export interface Probe {
   readonly token: ProbedToken | TokenError;
   /** A keepAlive for a call that does not exist; without a token, if there is none. */
-  readonly attempt: Attempt;
+  readonly attempt: KeepAliveAttempt;
 }
 
 export interface ProbedToken {
@@ -32,13 +32,13 @@ export interface ProbedToken {
 /** Sends Microsoft the same requests as keepAlives, but for calls that do not exist. */
 export class Prober {
   readonly #options: ProberOptions;
-  readonly #connections: Connections;
+  readonly #connections: Dispatchers;
   readonly #tokens: Tokens;
 
   constructor(options: ProberOptions) {
     this.#options = options;
     const { timeouts, proxy, clock, userAgent } = options;
-    this.#connections = new Connections(options.connections, timeouts, proxy);
+    this.#connections = new Dispatchers(options.connections, timeouts, proxy);
     this.#tokens = new Tokens({
       connections: this.#connections,
       tokenMs: timeouts.tokenMs,
@@ -63,7 +63,7 @@ export class Prober {
     await this.#connections.close();
   }
 
-  async #post(app: App, token: string | null): Promise<Attempt> {
+  async #post(app: App, token: string | null): Promise<KeepAliveAttempt> {
     const { clock, timeouts, userAgent } = this.#options;
     // 122 random bits, so no such call exists.
     const callId = randomUUID();

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock, Random } from '../calls/ports.ts';
-import type { Identity, ManagedIdentity } from './app.ts';
+import type { AppIdentity, ManagedIdentity } from './app.ts';
 import { CLOUDS } from './clouds.ts';
-import type { Connections } from './connections.ts';
 import { type ClientProof, readCredential } from './credential.ts';
+import type { Dispatchers } from './dispatchers.ts';
 import { acquireToken } from './entra.ts';
 import { acquireManagedToken } from './managed-identity.ts';
 import type { MsalOptions } from './msal-network.ts';
@@ -22,7 +22,7 @@ export interface TokenFailure {
 }
 
 export interface TokensOptions {
-  readonly connections: Connections;
+  readonly connections: Dispatchers;
   readonly tokenMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,7 +38,7 @@ export interface TokensOptions {
 }
 
 interface Held {
-  readonly app: Identity;
+  readonly app: AppIdentity;
   readonly tenantId: string;
   readonly cache: TokenCache;
 }
@@ -58,7 +58,7 @@ export class Tokens {
     this.#options = options;
   }
 
-  of(app: Identity, tenantId: string): TokenCache {
+  of(app: AppIdentity, tenantId: string): TokenCache {
     const key = `${app.name} ${tenantId}`;
     const known = this.#held.get(key);
     if (known !== undefined) {
@@ -77,7 +77,7 @@ export class Tokens {
    * tokens. If only its credential changed, its token is used until the new credential has brought
    * another one.
    */
-  use(apps: readonly Identity[]): void {
+  use(apps: readonly AppIdentity[]): void {
     const byName = new Map(apps.map((app) => [app.name, app]));
     for (const [key, { app, tenantId, cache }] of this.#held) {
       const now = byName.get(app.name);
@@ -101,7 +101,7 @@ export class Tokens {
     if (oldest !== null) this.#held.delete(oldest);
   }
 
-  #create(app: Identity, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
+  #create(app: AppIdentity, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
     const log = this.#options.log.child({ app: app.name, tenantId });
     const acquire = (claims: string | null) => this.#acquire(app, tenantId, claims);
     return this.#cache(acquire, log, { app: app.name, tenantId }, predecessor);
@@ -124,7 +124,7 @@ export class Tokens {
     );
   }
 
-  async #acquire(app: Identity, tenantId: string, claims: string | null): Promise<Token> {
+  async #acquire(app: AppIdentity, tenantId: string, claims: string | null): Promise<Token> {
     const { credential } = app;
     if (credential.kind === 'managed-identity') {
       if (tenantId !== app.tenantId) {
@@ -140,11 +140,11 @@ export class Tokens {
     return acquireToken(app, proof, tenantId, this.#scopeOf(app), claims, this.#toEntra(leftMs));
   }
 
-  #scopeOf({ cloud }: Identity): string {
+  #scopeOf({ cloud }: AppIdentity): string {
     return this.#options.scope ?? `https://${CLOUDS[cloud].graphHost}/.default`;
   }
 
-  async #prove({ credential, cloud }: Identity): Promise<ClientProof> {
+  async #prove({ credential, cloud }: AppIdentity): Promise<ClientProof> {
     switch (credential.kind) {
       case 'managed-identity':
         return {}; // No authority: see above.
@@ -182,8 +182,8 @@ export class Tokens {
   }
 }
 
-function isSameApp(one: Identity, other: Identity): boolean {
-  const told = ({ clientId, cloud, authorityHost, credential, tenantId }: Identity) => [
+function isSameApp(one: AppIdentity, other: AppIdentity): boolean {
+  const told = ({ clientId, cloud, authorityHost, credential, tenantId }: AppIdentity) => [
     clientId,
     cloud,
     authorityHost,

@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyContextConfig, FastifyReply, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { hasScope, type Identity, type Principal, type Scope } from '../calls/principal.ts';
+import { hasScope, type IdentifyResult, type Principal, type Scope } from '../calls/principal.ts';
 import { type Denial, DenialLog } from './audit.ts';
 import { faultOfBrowser } from './browsers.ts';
 import { networkOf } from './networks.ts';
@@ -9,7 +9,9 @@ import { Problem, type ProblemName, problemBody } from './problems.ts';
 
 export interface AdmissionOptions {
   /** Identifies the sender of an `Authorization` header. Never rejects. */
-  readonly identify: (authorization: string | undefined) => Identity | Promise<Identity>;
+  readonly identify: (
+    authorization: string | undefined,
+  ) => IdentifyResult | Promise<IdentifyResult>;
   /** Per key; per address if no key is required, and for clients without a valid key. */
   readonly rateLimit: { readonly max: number; readonly windowMs: number };
   readonly onDenied: (denial: Denial) => void;
@@ -130,7 +132,7 @@ const KEYS_RETRY_AFTER_S = 5;
 /** The challenge has no error code if the request had no credentials: RFC 6750. */
 function refuse(
   request: FastifyRequest,
-  identity: Extract<Identity, { reason: string }>,
+  identity: Extract<IdentifyResult, { reason: string }>,
   deny: Deny,
 ): Problem {
   if (identity.kind === 'unverifiable') {

@@ -8,7 +8,7 @@ import { type AdmissionOptions, admission } from './admission.ts';
 import { watchMethods } from './allowed-methods.ts';
 import { callPresenter } from './call-resource.ts';
 import type { TrustsProxy } from './client-address.ts';
-import type { DropReason } from './connections.ts';
+import type { DropReason } from './connection-guard.ts';
 import { eventPresenter, type PresentOwnerRecord } from './event-resource.ts';
 import { LIMITS, type Limits, METRICS_LIMITS } from './limits.ts';
 import { openApi } from './openapi.ts';

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Drop, DropReason } from './connections.ts';
+import type { Drop, DropReason } from './connection-guard.ts';
 
 const WINDOW_MS = 10_000;
 

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { STEPS } from '../overview/cells.ts';
-import type { Column } from '../overview/history.ts';
+import type { HistoryColumn } from '../overview/history.ts';
 import { describeIncident } from '../overview/incident-words.ts';
 import type { Incident } from '../overview/incidents.ts';
 import { formatInstant, formatInstantOrNull, Instant } from './instant.ts';
@@ -51,7 +51,7 @@ export const IncidentSchema = Type.Object(
   { title: 'Incident' },
 );
 
-export function presentHistory(columns: readonly Column[], deadlineMs: number) {
+export function presentHistory(columns: readonly HistoryColumn[], deadlineMs: number) {
   return {
     stepMs: deadlineMs / STEPS,
     columns: columns.map(({ at, sent: _, ...counts }) => ({ at: formatInstant(at), ...counts })),

@@ -15,7 +15,7 @@ export interface Limits {
   /** How often Node checks for requests past their time. */
   readonly checkEveryMs: number;
   readonly maxConnections: number;
-  /** Connections that have shown no valid key yet; see `Connections`. */
+  /** Connections that have shown no valid key yet; see `ConnectionGuard`. */
   readonly maxAnonymous: number;
   /** The same for one IPv4 address, or one IPv6 /64. */
   readonly maxAnonymousPerAddress: number;

@@ -3,7 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from 'pino';
 import { acceptJsonOnly } from './bodies.ts';
 import { knowClients, type TrustsProxy } from './client-address.ts';
-import { Connections, type DropReason } from './connections.ts';
+import { ConnectionGuard, type DropReason } from './connection-guard.ts';
 import { DropLog } from './drop-log.ts';
 import { answerFailure, answerFrameworkFailure, answerUnknownRoute } from './failures.ts';
 import type { Limits } from './limits.ts';
@@ -14,7 +14,7 @@ import { compileValidator } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    connections: Connections;
+    connections: ConnectionGuard;
   }
 }
 
@@ -33,7 +33,7 @@ export function createServer(
     routerOptions: { maxParamLength: limits.maxHeaderBytes },
     connectionTimeout: limits.inactivityMs,
     requestTimeout: limits.requestTimeoutMs,
-    // Until the connection shows a key; then `Connections` prolongs it.
+    // Until the connection shows a key; then `ConnectionGuard` prolongs it.
     keepAliveTimeout: limits.anonymousKeepAliveMs,
     http: {
       headersTimeout: limits.headersTimeoutMs,
@@ -51,7 +51,7 @@ export function createServer(
     frameworkErrors: answerFrameworkFailure,
   }).withTypeProvider<TypeBoxTypeProvider>();
   const drops = new DropLog(log, () => performance.now());
-  const connections = new Connections(app.server, limits, (drop) => {
+  const connections = new ConnectionGuard(app.server, limits, (drop) => {
     onConnectionDropped(drop.reason);
     drops.add(drop);
   });

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import type { Cause } from '../overview/causes.ts';
+import type { FailureCause } from '../overview/causes.ts';
 import { fixOf } from '../overview/fixes.ts';
 import { SEVERITIES, TROUBLE_KINDS, type Trouble } from '../overview/trouble.ts';
 import { formatInstant, formatInstantOrNull, Instant, InstantOrNull } from './instant.ts';
@@ -63,7 +63,7 @@ export function presentTrouble(trouble: Trouble): Static<typeof TroubleSchema> {
   };
 }
 
-export function presentCause(cause: Cause): Static<typeof CauseSchema> {
+export function presentCause(cause: FailureCause): Static<typeof CauseSchema> {
   const { app, tenantId, error, calls, since, firstLossAt } = cause;
   return {
     app,

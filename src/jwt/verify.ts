@@ -2,7 +2,7 @@ import { type JWTPayload, jwtVerify } from 'jose';
 import { type SigningKeys, SigningKeysError } from './signing-keys.ts';
 
 /** A token is missing or invalid; the message says why, without quoting it. */
-export class TokenError extends Error {
+export class InvalidTokenError extends Error {
   readonly code = 'TOKEN';
 }
 
@@ -25,7 +25,7 @@ export function bearerOf(authorization: string | undefined): string | null {
  * The claims of a token that Microsoft signed for us. Only RS256 is accepted, so neither `none` nor
  * a public key used as a secret gets through.
  *
- * @throws TokenError, SigningKeysError
+ * @throws InvalidTokenError, SigningKeysError
  */
 export async function verifyToken(token: string, expected: Expected): Promise<JWTPayload> {
   try {
@@ -40,6 +40,8 @@ export async function verifyToken(token: string, expected: Expected): Promise<JW
     return payload;
   } catch (error) {
     if (error instanceof SigningKeysError) throw error;
-    throw new TokenError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new InvalidTokenError(error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
   }
 }

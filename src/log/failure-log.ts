@@ -3,7 +3,7 @@ import type { Call, CallError } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { plural } from '../calls/wording.ts';
 import { faultOf } from '../overview/causes.ts';
-import { Summaries, type Summary } from './summaries.ts';
+import { type FailureSummary, Summaries } from './summaries.ts';
 
 interface Failure {
   readonly app: string;
@@ -50,7 +50,7 @@ export class FailureLog {
     this.#unknown.flush();
   }
 
-  #tellFailures(summary: Summary<Failure>): void {
+  #tellFailures(summary: FailureSummary<Failure>): void {
     const { kind, count: attempts, calls } = summary;
     const fields = { event: `failing-${kind}`, attempts, calls, ...evidenceOf(summary) };
     const text = describeFailures(summary);
@@ -58,7 +58,7 @@ export class FailureLog {
     else this.#log.warn(fields, text);
   }
 
-  #tellRisks(summary: Summary<Failure>): void {
+  #tellRisks(summary: FailureSummary<Failure>): void {
     const { kind, calls } = summary;
     if (kind === 'over') return;
     const risk = 'at risk, with under a third of the deadline left';
@@ -67,7 +67,7 @@ export class FailureLog {
     this.#log.error(fields, `${subject} ${risk}: ${reasonOf(summary)}`);
   }
 
-  #tellUnknown(summary: Summary<Failure>): void {
+  #tellUnknown(summary: FailureSummary<Failure>): void {
     const { kind, calls } = summary;
     if (kind === 'over') return;
     const fields = { event: `unknown-${kind}`, calls, ...evidenceOf(summary) };
@@ -84,7 +84,7 @@ function causeOf(app: string, error: CallError | null): string {
   return `${app}\n${error === null ? '' : faultOf(error)}`;
 }
 
-function describeFailures(summary: Summary<Failure>): string {
+function describeFailures(summary: FailureSummary<Failure>): string {
   const { kind, count: attempts, calls } = summary;
   const why = reasonOf(summary);
   switch (kind) {
@@ -99,12 +99,16 @@ function describeFailures(summary: Summary<Failure>): string {
 }
 
 /** If several causes are counted together, the app and the reason are those of the example only. */
-function evidenceOf({ since, isMixed, example: { app, call, error } }: Summary<Failure>): object {
+function evidenceOf({
+  since,
+  isMixed,
+  example: { app, call, error },
+}: FailureSummary<Failure>): object {
   if (isMixed) return { sinceAt: since, example: { app, call, error } };
   return { app, sinceAt: since, example: { call, error } };
 }
 
-function reasonOf({ isMixed, example: { error } }: Summary<Failure>): string {
+function reasonOf({ isMixed, example: { error } }: FailureSummary<Failure>): string {
   const why = describeError(error);
   return isMixed ? `too many reasons for a line each, the latest: ${why}` : why;
 }

@@ -1,5 +1,5 @@
 /** What happened within a minute because of one cause. */
-export interface Summary<T> {
+export interface FailureSummary<T> {
   /** `first` is written at once, `more` once a minute, `over` after a minute without any. */
   readonly kind: 'first' | 'more' | 'over';
   readonly count: number;
@@ -28,10 +28,10 @@ const OTHERS = 'others';
 
 /** Reports each cause once a minute instead of each time. */
 export class Summaries<T> {
-  readonly #write: (summary: Summary<T>) => void;
+  readonly #write: (summary: FailureSummary<T>) => void;
   readonly #windows = new Map<string, Window<T>>();
 
-  constructor(write: (summary: Summary<T>) => void) {
+  constructor(write: (summary: FailureSummary<T>) => void) {
     this.#write = write;
   }
 

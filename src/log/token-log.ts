@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { plural } from '../calls/wording.ts';
 import { entraCodeIn } from '../overview/fixes.ts';
-import { Summaries, type Summary } from './summaries.ts';
+import { type FailureSummary, Summaries } from './summaries.ts';
 
 interface Failure {
   /** '' if the token serves several apps. */
@@ -33,7 +33,7 @@ export class TokenLog {
     this.#failures.flush();
   }
 
-  #write(summary: Summary<Failure>): void {
+  #write(summary: FailureSummary<Failure>): void {
     const { kind, count: requests, calls: tenants, since: sinceAt, isMixed, example } = summary;
     const { app, tenantId, reason, isHeld: held } = example;
     const own = isMixed || app === '' ? {} : { app };

@@ -1,5 +1,5 @@
 import { SigningKeysError } from '../jwt/signing-keys.ts';
-import { TokenError } from '../jwt/verify.ts';
+import { InvalidTokenError } from '../jwt/verify.ts';
 import type { GraphTokenVerifier } from './graph-token.ts';
 
 /**
@@ -43,7 +43,7 @@ export async function admit(
     }
     return { kind: 'refused', message: `the token is for another app than ${named}` };
   } catch (error) {
-    if (error instanceof TokenError) return { kind: 'refused', message: error.message };
+    if (error instanceof InvalidTokenError) return { kind: 'refused', message: error.message };
     if (error instanceof SigningKeysError) return { kind: 'unverifiable', message: error.message };
     throw error;
   }

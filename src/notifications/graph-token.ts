@@ -1,5 +1,5 @@
 import { SigningKeys, type SigningKeysOptions } from '../jwt/signing-keys.ts';
-import { bearerOf, TokenError, verifyToken } from '../jwt/verify.ts';
+import { bearerOf, InvalidTokenError, verifyToken } from '../jwt/verify.ts';
 
 /**
  * Checks the token that Graph sends with its notifications. It is signed with a key of an OpenID
@@ -26,11 +26,11 @@ export class GraphTokenVerifier {
    * Checks the token of an `Authorization` header as Graph sent it.
    *
    * @returns its audience
-   * @throws TokenError, SigningKeysError
+   * @throws InvalidTokenError, SigningKeysError
    */
   async verify(authorization: string | undefined): Promise<string> {
     const token = bearerOf(authorization);
-    if (token === null) throw new TokenError('there is no bearer token');
+    if (token === null) throw new InvalidTokenError('there is no bearer token');
     const { issuers, audiences, now } = this.#options;
     const ours = audiences();
     const expected = { keys: this.#keys, issuers, audiences: ours, now: now() };

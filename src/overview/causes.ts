@@ -10,7 +10,7 @@ export interface FailingCall {
 }
 
 /** The failing calls of one app in one tenant that fail with the same status and code. */
-export interface Cause {
+export interface FailureCause {
   readonly app: string;
   readonly tenantId: string;
   /** Of the latest failure. */
@@ -25,33 +25,33 @@ export interface Cause {
 
 /** Groups failing calls by cause, one by one, so that the caller can pause. */
 export class CauseGroups {
-  readonly #groups = new Map<string, Cause>();
+  readonly #groups = new Map<string, FailureCause>();
 
   addCall({ app, tenantId, error, since, deadlineAt }: FailingCall, succeededAt: number): void {
     const afterSuccess = since > succeededAt ? { calls: 1, since } : null;
     this.add({ app, tenantId, error, calls: 1, since, firstLossAt: deadlineAt, afterSuccess });
   }
 
-  add(cause: Cause): void {
+  add(cause: FailureCause): void {
     const key = [cause.app, cause.tenantId, faultOf(cause.error)].join('\n');
     const known = this.#groups.get(key);
     this.#groups.set(key, known ? merge(known, cause) : cause);
   }
 
   /** Those with the most calls first. */
-  get sorted(): Cause[] {
+  get sorted(): FailureCause[] {
     return [...this.#groups.values()].sort((a, b) => b.calls - a.calls);
   }
 }
 
 /** The causes of several replicas, those with the most calls first. */
-export function mergeCauses(causes: readonly Cause[]): Cause[] {
+export function mergeCauses(causes: readonly FailureCause[]): FailureCause[] {
   const groups = new CauseGroups();
   for (const cause of causes) groups.add(cause);
   return groups.sorted;
 }
 
-function merge(a: Cause, b: Cause): Cause {
+function merge(a: FailureCause, b: FailureCause): FailureCause {
   return {
     ...a,
     error: b.error.at > a.error.at ? b.error : a.error,
@@ -62,7 +62,9 @@ function merge(a: Cause, b: Cause): Cause {
   };
 }
 
-export function sumOf(parts: readonly Cause['afterSuccess'][]): Cause['afterSuccess'] {
+export function sumOf(
+  parts: readonly FailureCause['afterSuccess'][],
+): FailureCause['afterSuccess'] {
   const known = parts.filter((part) => part !== null);
   if (known.length === 0) return null;
   return {

@@ -3,7 +3,7 @@ import { isKeepAliveTimeout } from '../calls/notice.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Clock, Observer } from '../calls/ports.ts';
 import type { Wheel } from '../calls/wheel.ts';
-import type { Cause } from './causes.ts';
+import type { FailureCause } from './causes.ts';
 import { type Cell, Cells, type Counted, STEPS } from './cells.ts';
 import { type CurrentCall, FailingCalls, shortReason } from './failing-calls.ts';
 import type { CallIncident, FailureIncident, RedisIncident } from './incidents.ts';
@@ -12,7 +12,7 @@ import { type RecentAttempt, RecentAttempts } from './recent-attempts.ts';
 import { isRepeat } from './repeats.ts';
 
 /** A replica's report of its own work. It is stored in Redis, and every replica reads it. */
-export interface Page {
+export interface ReplicaReport {
   readonly replica: string;
   readonly version: string;
   readonly startedAt: number;
@@ -26,7 +26,7 @@ export interface Page {
   /** Faults of the last day that kept calls failing; the oldest first. Older versions have none. */
   readonly outages?: readonly FailureIncident[] | undefined;
   /** Why calls fail now: those whose last keepAlive this replica made. */
-  readonly causes: readonly Cause[];
+  readonly causes: readonly FailureCause[];
   /** When the last successful keepAlive of each app was sent, epoch ms. */
   readonly successes: readonly (readonly [app: string, at: number])[];
 }
@@ -75,12 +75,12 @@ export class Diary implements Observer {
   }
 
   /** Yields after some calls: there may be a hundred thousand. */
-  countCauses(current: CurrentCall): Generator<void, Cause[]> {
+  countCauses(current: CurrentCall): Generator<void, FailureCause[]> {
     return this.#failing.countCauses(current);
   }
 
   /** @param causes the last result of {@link countCauses} */
-  page(causes: readonly Cause[]): Page {
+  page(causes: readonly FailureCause[]): ReplicaReport {
     const now = this.#options.clock.now();
     this.#outages.note(causes, now);
     this.#forget(now);

@@ -3,7 +3,7 @@ import { deadlineAt } from '../calls/deadline.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { Reason } from '../calls/record.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
-import { type Cause, CauseGroups, type FailingCall } from './causes.ts';
+import { CauseGroups, type FailingCall, type FailureCause } from './causes.ts';
 
 /** More groups would make a diary too large; those with the fewest calls are left out. */
 const MOST_CAUSES = 100;
@@ -67,7 +67,7 @@ export class FailingCalls {
   }
 
   /** Pauses after each {@link COUNT_STEP} calls. */
-  *countCauses(current: CurrentCall): Generator<void, Cause[]> {
+  *countCauses(current: CurrentCall): Generator<void, FailureCause[]> {
     const groups = new CauseGroups();
     let read = 0;
     for (const [id, failing] of this.#calls) {

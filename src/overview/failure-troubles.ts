@@ -1,7 +1,7 @@
 import { AT_RISK_SHARE } from '../calls/deadline.ts';
 import type { Reason } from '../calls/record.ts';
 import { clockTime, count, HOUR_MS, plural, shortSpan } from '../calls/wording.ts';
-import { type Cause, faultOf, sumOf } from './causes.ts';
+import { type FailureCause, faultOf, sumOf } from './causes.ts';
 import { entraCodeIn, fixOf, silenceIn } from './fixes.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
 
@@ -18,8 +18,8 @@ const EVERYTHING_CALLS = 3;
 const EVERYTHING_SHARE_OF_TIME = 1 / 60;
 
 interface Fault {
-  readonly error: Cause['error'];
-  readonly causes: readonly Cause[];
+  readonly error: FailureCause['error'];
+  readonly causes: readonly FailureCause[];
   readonly calls: number;
   readonly firstLossAt: number;
 }
@@ -42,7 +42,7 @@ export function failureTroubles(known: Known): Trouble[] {
   });
 }
 
-function faultsOf(causes: readonly Cause[]): Fault[] {
+function faultsOf(causes: readonly FailureCause[]): Fault[] {
   const faults = Map.groupBy(causes, ({ error }) => faultOf(error));
   return [...faults.values()].map((same) => ({
     error: same.reduce(
@@ -55,7 +55,7 @@ function faultsOf(causes: readonly Cause[]): Fault[] {
   }));
 }
 
-function errorOf([first]: readonly Cause[]): Cause['error'] {
+function errorOf([first]: readonly FailureCause[]): FailureCause['error'] {
   if (!first) throw new RangeError('a fault without a cause');
   return first.error;
 }
@@ -86,7 +86,7 @@ function scopeOf(fault: Fault, known: Known): Scope {
 function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]): number | null {
   const { tally, successes, intervalMs, now } = known;
   const tracked = names.reduce((sum, name) => sum + (tally.apps.get(name) ?? 0), 0);
-  const after = (causes: readonly Cause[]) => {
+  const after = (causes: readonly FailureCause[]) => {
     const here = causes.filter(({ app }) => names.includes(app));
     return sumOf(here.map(({ afterSuccess }) => afterSuccess));
   };

@@ -1,26 +1,26 @@
 import { isWithin, type VisibleApps } from '../calls/principal.ts';
-import { type Cause, mergeCauses } from './causes.ts';
+import { type FailureCause, mergeCauses } from './causes.ts';
 import { COUNTED, type Counted, STEPS } from './cells.ts';
-import { INCIDENTS_MS, type Page } from './diary.ts';
+import { INCIDENTS_MS, type ReplicaReport } from './diary.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
 import { joinOutages } from './outages.ts';
 
-export type Column = { readonly at: number } & Readonly<Record<Counted, number>>;
+export type HistoryColumn = { readonly at: number } & Readonly<Record<Counted, number>>;
 
-export interface Pages {
-  readonly own: Page;
-  readonly others: readonly Page[];
+export interface ReplicaReports {
+  readonly own: ReplicaReport;
+  readonly others: readonly ReplicaReport[];
   /** The names of the others that are alive. */
   readonly alive: ReadonlySet<string>;
 }
 
 /** One column a step over the last deadline, the oldest first; the last one is not over yet. */
 export function columnsOf(
-  pages: Pages,
+  pages: ReplicaReports,
   visibleApps: VisibleApps,
   now: number,
   deadlineMs: number,
-): Column[] {
+): HistoryColumn[] {
   const stepMs = deadlineMs / STEPS;
   const last = Math.floor(now / stepMs);
   const columns = Array.from({ length: STEPS }, (_, i) => ({
@@ -41,7 +41,12 @@ export function columnsOf(
 }
 
 /** Requests that a replica sent within the last interval, as far as its page says. */
-export function sentWithin({ cells }: Page, now: number, intervalMs: number, deadlineMs: number) {
+export function sentWithin(
+  { cells }: ReplicaReport,
+  now: number,
+  intervalMs: number,
+  deadlineMs: number,
+) {
   const stepMs = deadlineMs / STEPS;
   const first = Math.floor((now - intervalMs) / stepMs) + 1;
   const sent = COUNTED.indexOf('sent');
@@ -49,14 +54,17 @@ export function sentWithin({ cells }: Page, now: number, intervalMs: number, dea
 }
 
 /** Why calls fail now. Of a replica that went away another one has taken over the calls. */
-export function causesIn({ own, others, alive }: Pages, visibleApps: VisibleApps): Cause[] {
+export function causesIn(
+  { own, others, alive }: ReplicaReports,
+  visibleApps: VisibleApps,
+): FailureCause[] {
   const pages = [own, ...others.filter(({ replica }) => alive.has(replica))];
   return mergeCauses(
     pages.flatMap(({ causes }) => causes).filter(({ app }) => isWithin(visibleApps, app)),
   );
 }
 
-export function successesIn({ own, others }: Pages): ReadonlyMap<string, number> {
+export function successesIn({ own, others }: ReplicaReports): ReadonlyMap<string, number> {
   const last = new Map<string, number>();
   for (const [app, at] of [own, ...others].flatMap(({ successes }) => successes)) {
     last.set(app, Math.max(at, last.get(app) ?? 0));
@@ -66,7 +74,7 @@ export function successesIn({ own, others }: Pages): ReadonlyMap<string, number>
 
 /** What happened within the last day, the latest first. */
 export function incidentsOf(
-  { own, others, alive }: Pages,
+  { own, others, alive }: ReplicaReports,
   visibleApps: VisibleApps,
   now: number,
 ): Incident[] {
@@ -74,7 +82,10 @@ export function incidentsOf(
   const noted = pages.flatMap(({ incidents }) => incidents);
   const ofCalls = noted.filter((one) => one.kind !== 'redis' && isWithin(visibleApps, one.app));
   // What another replica goes through lasts only as long as it is alive.
-  const ended = <T extends { readonly until: number | null }>(one: T, { at, replica }: Page) => ({
+  const ended = <T extends { readonly until: number | null }>(
+    one: T,
+    { at, replica }: ReplicaReport,
+  ) => ({
     ...one,
     until: one.until ?? (replica === own.replica ? null : at),
   });

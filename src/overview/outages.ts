@@ -1,4 +1,4 @@
-import { type Cause, faultOf } from './causes.ts';
+import { type FailureCause, faultOf } from './causes.ts';
 import type { FailureIncident } from './incidents.ts';
 
 /** Fewer calls that fail may be chance. */
@@ -26,7 +26,7 @@ export class Outages {
   }
 
   /** @param causes why calls fail now */
-  note(causes: readonly Cause[], now: number): void {
+  note(causes: readonly FailureCause[], now: number): void {
     const groups = Map.groupBy(causes, ({ app, error }) => `${app}\n${faultOf(error)}`);
     for (const one of this.#found) {
       if (one.until === null && !groups.has(keyOf(one))) one.until = now;
@@ -34,7 +34,7 @@ export class Outages {
     for (const [key, same] of groups) this.#noteGroup(key, same, now);
   }
 
-  #noteGroup(key: string, same: readonly Cause[], now: number): void {
+  #noteGroup(key: string, same: readonly FailureCause[], now: number): void {
     const { intervalMs, sameMs, most } = this.#options;
     const [first] = same;
     if (!first) return;

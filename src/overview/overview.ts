@@ -1,11 +1,11 @@
 import type { Call } from '../calls/call.ts';
 import type { VisibleApps } from '../calls/principal.ts';
-import type { Cause } from './causes.ts';
-import type { Column } from './history.ts';
+import type { FailureCause } from './causes.ts';
+import type { HistoryColumn } from './history.ts';
 import type { Incident } from './incidents.ts';
 import type { Tally } from './tally.ts';
 
-export interface Counts {
+export interface CountedCalls {
   readonly countedAt: number;
   readonly tally: Tally;
   /** In the order of the ids in `tally`. */
@@ -13,7 +13,7 @@ export interface Counts {
   readonly nearestFailing: readonly Call[];
 }
 
-export interface Overview extends Counts {
+export interface Overview extends CountedCalls {
   /** Epoch ms. The calls were counted shortly before. */
   readonly now: number;
   readonly redis: {
@@ -27,11 +27,11 @@ export interface Overview extends Counts {
   /** This one first. */
   readonly replicas: readonly ReplicaShare[];
   /** Why calls fail, those with the most calls first. */
-  readonly causes: readonly Cause[];
+  readonly causes: readonly FailureCause[];
   readonly successes: ReadonlyMap<string, number>;
   readonly incidents: readonly Incident[];
   /** What happened within each step of the last deadline, the oldest first. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly HistoryColumn[];
 }
 
 export interface ReplicaShare {

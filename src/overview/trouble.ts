@@ -1,4 +1,4 @@
-import type { Cause } from './causes.ts';
+import type { FailureCause } from './causes.ts';
 import type { Incident } from './incidents.ts';
 import type { Tally } from './tally.ts';
 
@@ -39,7 +39,7 @@ export interface Known {
   readonly intervalMs: number;
   readonly deadlineMs: number;
   readonly tally: Pick<Tally, 'tracked' | 'apps'>;
-  readonly causes: readonly Cause[];
+  readonly causes: readonly FailureCause[];
   readonly successes: ReadonlyMap<string, number>;
   readonly redis: {
     readonly up: boolean;

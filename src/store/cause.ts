@@ -1,7 +1,7 @@
 import { UnsupportedRedisError } from './unsupported.ts';
 
 /** Why Redis does not serve. Its texts hold no secrets, because `/readyz` is open to anybody. */
-export interface Cause {
+export interface RedisCause {
   /** Redis's own word (`WRONGPASS`), Node's (`ENOTFOUND`), or ours; the same for the same cause. */
   readonly code: string;
   /** A clause without a full stop. */
@@ -71,12 +71,12 @@ const CODES: Readonly<Record<string, Told>> = {
 };
 
 /** Whether the cause is only that the connection was closed; an earlier error may say more. */
-export function isVague({ code }: Cause): boolean {
+export function isVague({ code }: RedisCause): boolean {
   return code === 'ECONNRESET' || code === 'EPIPE';
 }
 
 /** The clearest cause among the errors of one failure. */
-export function clearestCause(errors: readonly unknown[]): Cause | null {
+export function clearestCause(errors: readonly unknown[]): RedisCause | null {
   const causes = errors.map(causeOf).filter((cause) => cause !== null);
   return causes.find((cause) => !isVague(cause)) ?? causes[0] ?? null;
 }
@@ -84,8 +84,8 @@ export function clearestCause(errors: readonly unknown[]): Cause | null {
 const SELF_SIGNED = /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED/;
 
 export class RedisOutError extends Error {
-  readonly reason: Cause;
-  constructor(reason: Cause, cause: unknown) {
+  readonly reason: RedisCause;
+  constructor(reason: RedisCause, cause: unknown) {
     super(reason.what, { cause });
     this.name = 'RedisOutError';
     this.reason = reason;
@@ -96,7 +96,7 @@ export class RedisOutError extends Error {
  * What an error of Redis means, for the log, `/readyz`, the board and `check`. null if the error
  * says only that there is no connection; then an earlier error or `diagnose` has the cause.
  */
-export function causeOf(error: unknown): Cause | null {
+export function causeOf(error: unknown): RedisCause | null {
   if (error instanceof RedisOutError) return error.reason;
   if (error instanceof UnsupportedRedisError) {
     const { what, fix } = error.unsupported;
@@ -119,7 +119,7 @@ function nestedIn(error: unknown): unknown[] {
 }
 
 /** Redis 6.2 wraps the errors of scripts: `ERR Error running script …: -OOM command …`. */
-function ofReply(message: string): Cause | null {
+function ofReply(message: string): RedisCause | null {
   const code = /^(?!ERR )([A-Z]{3,}) /.exec(message)?.[1] ?? /: ?-([A-Z]{3,}) /.exec(message)?.[1];
   const [what, fix] = REPLIES[code ?? ''] ?? [];
   if (code && what && fix) {
@@ -141,7 +141,7 @@ function codeIn(message: string): string | undefined {
   return /\b(E[A-Z_]{3,}[A-Z])\b/.exec(message)?.[1];
 }
 
-function ofCode(error: unknown, code: string | undefined, message: string): Cause | null {
+function ofCode(error: unknown, code: string | undefined, message: string): RedisCause | null {
   if (code === undefined || code === 'ERR') return null;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     const name = /(?:ENOTFOUND|EAI_AGAIN) (\S+)/.exec(message)?.[1] ?? '';
@@ -160,7 +160,7 @@ function ofCode(error: unknown, code: string | undefined, message: string): Caus
   return null;
 }
 
-function wrongName(error: unknown, message: string): Cause {
+function wrongName(error: unknown, message: string): RedisCause {
   const { host, cert } = error as { host?: string; cert?: { subjectaltname?: string } };
   const told = /(?:Host|IP): (\S+?)\.? is not .+?: ?(.*)$/.exec(message);
   const names = cert?.subjectaltname || told?.[2] || 'another name';
@@ -177,7 +177,7 @@ function placeIn(message: string): string {
 }
 
 /** For errors of ioredis, which have no code. */
-function ofText(message: string): Cause | null {
+function ofText(message: string): RedisCause | null {
   if (/Command timed out|Socket timeout/.test(message)) {
     const what = 'Redis takes connections, but gives no answer (timeout)';
     return { code: 'TIMEOUT', what, fix: `${SEE_LOG} It hangs, or its host is overloaded.` };

@@ -37,14 +37,14 @@ export function connectBlocking(options: ConnectionOptions, blockMs: number): Re
   });
 }
 
-export interface Connections {
+export interface WorkerConnection {
   readonly redis: RedisClient;
   /** Ends them all, whatever state they are in. */
   disconnect(): void;
 }
 
 /** For a BullMQ worker, which never closes its duplicates while Redis is out. */
-export function connectWorker(options: ConnectionOptions, blockMs: number): Connections {
+export function connectWorker(options: ConnectionOptions, blockMs: number): WorkerConnection {
   const redis = connectBlocking(options, blockMs);
   const all: RedisClient[] = [];
   prepareDuplicates(redis, options, all);

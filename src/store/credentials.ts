@@ -1,4 +1,4 @@
-import { type Cause, isVague } from './cause.ts';
+import { isVague, type RedisCause } from './cause.ts';
 
 export interface Credential {
   readonly username: string | undefined;
@@ -10,7 +10,7 @@ export interface RedisCredentials {
   /** The latest credential; without a password if there was none yet. */
   readonly current: Credential;
   /** Why there is no valid one; null while there is. */
-  readonly fault: Cause | null;
+  readonly fault: RedisCause | null;
   /** What to do, in sentences, if Redis rejects a valid one; null: what the cause says. */
   fixFor(code: string): string | null;
   /** Resolves when the first credential is there or has failed: until then, do not connect. */
@@ -24,9 +24,9 @@ const IDENTITY_CODES: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'NOP
 
 /** Says that a token is missing, or what to do about a rejected one, if that may be why. */
 export function withCredentials(
-  cause: Cause | null,
+  cause: RedisCause | null,
   credentials: RedisCredentials | null | undefined,
-): Cause | null {
+): RedisCause | null {
   if (!credentials) return cause;
   const isTheirs = cause !== null && IDENTITY_CODES.has(cause.code);
   if (cause !== null && !isTheirs && !isVague(cause)) return cause;
@@ -50,7 +50,7 @@ export class RotatingCredentials implements RedisCredentials {
     return this.#current;
   }
 
-  get fault(): Cause | null {
+  get fault(): RedisCause | null {
     return null;
   }
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { Redis } from 'ioredis';
 import { type Endpoint, parseRedisUrl, type RedisAddress } from './address.ts';
-import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
+import { causeOf, clearestCause, isVague, type RedisCause } from './cause.ts';
 import { type ConnectionOptions, createForEndpoint } from './client.ts';
 import { PROBE_KEY, PROBE_MS } from './keys.ts';
 import { modeOf, parseInfo } from './supported.ts';
@@ -10,7 +10,7 @@ import { type UnsupportedRedis, UnsupportedRedisError } from './unsupported.ts';
 type Seen =
   | { readonly kind: 'fine' }
   | { readonly kind: 'unsupported'; readonly unsupported: UnsupportedRedis }
-  | { readonly kind: 'broken'; readonly cause: Cause | null };
+  | { readonly kind: 'broken'; readonly cause: RedisCause | null };
 
 const FINE: Seen = { kind: 'fine' };
 
@@ -20,7 +20,7 @@ const FINE: Seen = { kind: 'fine' };
  * fine. Rejects with {@link UnsupportedRedisError} if no server that answers is what REDIS_URL
  * says; servers that do not answer may still be starting.
  */
-export async function diagnose(options: ConnectionOptions): Promise<Cause | null> {
+export async function diagnose(options: ConnectionOptions): Promise<RedisCause | null> {
   const address = parseRedisUrl(options.url);
   const endpoints = endpointsOf(address);
   const seen = await Promise.all(endpoints.map((one) => lookAt(one, address, options)));
@@ -115,7 +115,10 @@ async function lookAtState(redis: Redis): Promise<Seen> {
  * Reads why Redis refuses a connection (protected mode, maxclients) before it closes it. A client
  * that writes first usually sees only the close.
  */
-async function readGreeting({ host, port }: Endpoint, timeoutMs: number): Promise<Cause | null> {
+async function readGreeting(
+  { host, port }: Endpoint,
+  timeoutMs: number,
+): Promise<RedisCause | null> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const socket = connect({ host, port }).setEncoding('utf8').setTimeout(timeoutMs);
   socket.once('data', (text: string) => resolve(text));

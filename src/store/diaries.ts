@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CallErrorSchema } from '../calls/record.ts';
-import type { Cause as FailureCause } from '../overview/causes.ts';
-import { type Diary, INCIDENTS_MS, type Page } from '../overview/diary.ts';
+import type { FailureCause } from '../overview/causes.ts';
+import { type Diary, INCIDENTS_MS, type ReplicaReport } from '../overview/diary.ts';
 import { COUNT_STEP } from '../overview/failing-calls.ts';
-import type { Pages } from '../overview/history.ts';
-import type { Cause } from './cause.ts';
+import type { ReplicaReports } from '../overview/history.ts';
+import type { RedisCause } from './cause.ts';
 import type { RedisClient } from './connection.ts';
 import { yieldToEventLoop } from './event-loop.ts';
 import { DIARIES_KEY, REPLICAS_KEY } from './keys.ts';
@@ -35,19 +35,19 @@ const MOST_PAGES = 50;
 export class Diaries {
   readonly #options: DiariesOptions;
   readonly #causes = new SharedCount(() => this.#countCauses());
-  #others: readonly Page[] = [];
+  #others: readonly ReplicaReport[] = [];
   #alive: ReadonlySet<string> = new Set();
 
   constructor(options: DiariesOptions) {
     this.#options = options;
   }
 
-  async pages(): Promise<Pages> {
+  async pages(): Promise<ReplicaReports> {
     const own = await this.#own();
     return { own, others: this.#others, alive: this.#alive };
   }
 
-  async #own(): Promise<Page> {
+  async #own(): Promise<ReplicaReport> {
     return this.#options.diary.page(await this.#causes.latest());
   }
 
@@ -70,7 +70,7 @@ export class Diaries {
 
   follow(link: Pick<RedisLink, 'on'>): void {
     const { diary } = this.#options;
-    link.on('lost', (cause: Cause | null) => diary.redisLost(cause?.what ?? null));
+    link.on('lost', (cause: RedisCause | null) => diary.redisLost(cause?.what ?? null));
     link.on('recovered', () => diary.redisServes());
     link.on('beat', () => this.#tryExchange());
   }
@@ -108,7 +108,7 @@ export class Diaries {
   }
 }
 
-function byName(a: Page, b: Page): number {
+function byName(a: ReplicaReport, b: ReplicaReport): number {
   return a.replica < b.replica ? -1 : 1;
 }
 
@@ -177,7 +177,7 @@ const PAGE = Compile(
 );
 
 /** null if another version wrote the page in another form; its replica may still be alive. */
-function readPage(replica: string, text: string): Page | null {
+function readPage(replica: string, text: string): ReplicaReport | null {
   try {
     const page: unknown = JSON.parse(text);
     return PAGE.Check(page) && page.replica === replica ? page : null;

@@ -2,17 +2,17 @@ import { trackedCallOf } from '../calls/call.ts';
 import type { CallRegistry, Clock } from '../calls/ports.ts';
 import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import type { Wheel } from '../calls/wheel.ts';
-import type { Page } from '../overview/diary.ts';
+import type { ReplicaReport } from '../overview/diary.ts';
 import type { SlotDigest } from '../overview/digest.ts';
 import {
   causesIn,
   columnsOf,
   incidentsOf,
-  type Pages,
+  type ReplicaReports,
   sentWithin,
   successesIn,
 } from '../overview/history.ts';
-import type { Counts, Overview, Overviews, ReplicaShare } from '../overview/overview.ts';
+import type { CountedCalls, Overview, Overviews, ReplicaShare } from '../overview/overview.ts';
 import { tally } from '../overview/tally.ts';
 import type { Census } from './census.ts';
 import type { Diaries } from './diaries.ts';
@@ -32,7 +32,7 @@ export interface OverviewsOptions {
 interface Count {
   readonly countedAt: number;
   readonly digests: readonly SlotDigest[];
-  readonly made: Map<VisibleApps, Counts>;
+  readonly made: Map<VisibleApps, CountedCalls>;
 }
 
 /**
@@ -69,7 +69,7 @@ export class LocalOverviews implements Overviews {
     };
   }
 
-  #redis({ own }: Pages): Overview['redis'] {
+  #redis({ own }: ReplicaReports): Overview['redis'] {
     const { up, cause } = this.#options.link;
     if (up) return { up, cause: null, fix: null, since: null };
     const outage = own.incidents.find((one) => one.kind === 'redis' && one.until === null);
@@ -77,9 +77,9 @@ export class LocalOverviews implements Overviews {
   }
 
   /** Without Redis the others are unknown. A replica without a page may be alive. */
-  #living({ own, others, alive }: Pages, up: boolean, now: number): ReplicaShare[] {
+  #living({ own, others, alive }: ReplicaReports, up: boolean, now: number): ReplicaShare[] {
     const { wheel, deadlineMs } = this.#options;
-    const shareOf = (page: Page) => ({
+    const shareOf = (page: ReplicaReport) => ({
       replica: page.replica,
       version: page.version,
       startedAt: page.startedAt,
@@ -104,7 +104,7 @@ export class LocalOverviews implements Overviews {
     visibleApps: VisibleApps,
     failingApps: ReadonlySet<string>,
     { countedAt, digests, made }: Count,
-  ): Counts {
+  ): CountedCalls {
     const known = made.get(visibleApps);
     if (known) return known;
     const { registry, deadlineMs } = this.#options;

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import type { Cause } from './cause.ts';
+import type { RedisCause } from './cause.ts';
 import { Emitter } from './emitter.ts';
 import type { Membership } from './membership.ts';
 import { isRefusal, OtherWheelError } from './refusal.ts';
@@ -31,7 +31,7 @@ export interface LinkEvents {
   recovered: Recovered;
   /** Redis answered a heartbeat. If a listener rejects, it counts as unanswered. */
   beat: undefined;
-  lost: Cause | null;
+  lost: RedisCause | null;
   /** At the start: this Redis is unsupported, or its replicas have another interval. */
   refused: Error;
 }
@@ -64,7 +64,7 @@ export class RedisLink extends Emitter<LinkEvents> {
   #answeredAt = performance.now();
   /** The number of changes of servers at the last `recovered`; null: emit it again. */
   #known: number | null = null;
-  #cause: Cause | null = null;
+  #cause: RedisCause | null = null;
   readonly #logged = new Set<string>();
 
   constructor(options: RedisLinkOptions) {
@@ -84,7 +84,7 @@ export class RedisLink extends Emitter<LinkEvents> {
    * Why Redis did not answer the last heartbeat, or why the first cannot be sent. null if Redis did
    * answer, or if that is unknown.
    */
-  get cause(): Cause | null {
+  get cause(): RedisCause | null {
     return this.#cause ?? (this.up ? null : this.#options.servers.credentialFault);
   }
 
@@ -172,7 +172,7 @@ export class RedisLink extends Emitter<LinkEvents> {
   }
 
   /** Logs each cause once in an outage, however often it comes. */
-  #note(cause: Cause | null, err: unknown): void {
+  #note(cause: RedisCause | null, err: unknown): void {
     const { log } = this.#options;
     log.debug({ err }, 'Redis gives no answer');
     this.#cause = cause ?? this.#cause;

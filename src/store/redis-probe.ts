@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { durationText } from '../calls/wording.ts';
-import { type Cause, causeOf, isVague, RedisOutError } from './cause.ts';
+import { causeOf, isVague, type RedisCause, RedisOutError } from './cause.ts';
 import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts';
 import { connectFast } from './connection.ts';
 import { withCredentials } from './credentials.ts';
@@ -11,7 +11,7 @@ import { type Info, parseInfo } from './supported.ts';
 export interface RedisProbe {
   /** One server, or each master of a Cluster. */
   readonly servers: readonly ServerProbe[];
-  readonly writeFault: Cause | null;
+  readonly writeFault: RedisCause | null;
   /** Redis lacks the database of the URL; ioredis then uses database 0. */
   readonly lacksDatabase: boolean;
 }
@@ -71,7 +71,7 @@ async function lookAt(node: Redis): Promise<ServerProbe> {
   return { name: `${host}:${port}`, info, clock: { at, sentAt, answeredAt: Date.now() } };
 }
 
-async function writeFaultOf(redis: RedisClient): Promise<Cause | null> {
+async function writeFaultOf(redis: RedisClient): Promise<RedisCause | null> {
   try {
     await redis.set(PROBE_KEY, 1, 'PX', PROBE_MS);
     return null;

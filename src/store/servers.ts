@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { parseRedisUrl } from './address.ts';
-import { type Cause, causeOf, clearestCause, isVague } from './cause.ts';
+import { causeOf, clearestCause, isVague, type RedisCause } from './cause.ts';
 import { type ConnectionOptions, isCluster, type RedisClient } from './client.ts';
 import { withCredentials } from './credentials.ts';
 import { diagnose } from './diagnosis.ts';
@@ -36,7 +36,7 @@ export class Servers {
     }
   }
 
-  get credentialFault(): Cause | null {
+  get credentialFault(): RedisCause | null {
     return this.#options.connection.credentials?.fault ?? null;
   }
 
@@ -71,7 +71,7 @@ export class Servers {
   }
 
   /** Finds out why, even if the error says only that there is no connection; null: unknown. */
-  async causeOf(error: unknown): Promise<Cause | null> {
+  async causeOf(error: unknown): Promise<RedisCause | null> {
     const { connection } = this.#options;
     const cause = clearestCause([error, this.#connectionError]);
     const isClear = cause !== null && !isVague(cause);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Clock } from '../calls/ports.ts';
-import type { Cause } from './cause.ts';
+import type { RedisCause } from './cause.ts';
 import { type Credential, RotatingCredentials } from './credentials.ts';
 
 export interface CredentialSource {
@@ -48,7 +48,7 @@ export class TokenCredentials extends RotatingCredentials {
     return this.#first.promise;
   }
 
-  override get fault(): Cause | null {
+  override get fault(): RedisCause | null {
     // A token that says nothing of its user cannot be used, however long it lasts.
     if (this.#options.source.leftMs() > 0 && this.current.password !== undefined) return null;
     const why = this.#failure?.message ?? 'waiting for the first one';

@@ -5,7 +5,7 @@ import type { Random, SettledClock } from '../calls/ports.ts';
 import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
 import { HostLimit } from './host-limit.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
-import type { Attempt, Sender } from './sender.ts';
+import type { DeliveryResult, Sender } from './sender.ts';
 import type { Targets } from './targets.ts';
 
 export interface DelivererOptions {
@@ -110,7 +110,7 @@ export class Deliverer {
     throw new NotTaken(attempt); // BullMQ retries it after a back-off
   }
 
-  async #send({ id, url, app, body }: Delivery): Promise<Attempt> {
+  async #send({ id, url, app, body }: Delivery): Promise<DeliveryResult> {
     const { sender, targets } = this.#options;
     try {
       return await sender.send({ id, url, body, secrets: await targets.secretsOf(app) });
@@ -169,7 +169,7 @@ export class Deliverer {
 class NotTaken extends Error {
   readonly retryAfterMs: number | null;
 
-  constructor({ reason, retryAfterMs }: Extract<Attempt, { kind: 'failed' }>) {
+  constructor({ reason, retryAfterMs }: Extract<DeliveryResult, { kind: 'failed' }>) {
     super(reason);
     this.retryAfterMs = retryAfterMs;
   }

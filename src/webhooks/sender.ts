@@ -22,7 +22,7 @@ export interface Message {
 }
 
 /** `reason` is for the log. `retryAfterMs`: how long the receiver asks to wait; null: it does not. */
-export type Attempt =
+export type DeliveryResult =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed'; readonly reason: string; readonly retryAfterMs: number | null };
@@ -48,7 +48,7 @@ export class Sender {
     });
   }
 
-  async send({ id, url, body, secrets }: Message): Promise<Attempt> {
+  async send({ id, url, body, secrets }: Message): Promise<DeliveryResult> {
     const { userAgent, timeoutMs, allowPrivate } = this.#options;
     try {
       const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');

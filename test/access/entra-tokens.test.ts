@@ -8,7 +8,7 @@ import {
 } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { EntraTokens } from '../../src/access/entra-tokens.ts';
-import type { Identity, Principal } from '../../src/calls/principal.ts';
+import type { IdentifyResult, Principal } from '../../src/calls/principal.ts';
 import { inSeconds, KeysServer, unsigned } from '../jwt/keys-server.ts';
 
 const TENANT = '11111111-1111-4111-8111-111111111111';
@@ -113,7 +113,7 @@ describe('a token is accepted', () => {
   });
 });
 
-const reasonOf = (identity: Identity) =>
+const reasonOf = (identity: IdentifyResult) =>
   'reason' in identity ? [identity.kind, identity.reason] : [identity.kind];
 
 describe('a token is refused', () => {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { Readiness } from '../../src/daemon/readiness.ts';
-import type { Cause } from '../../src/store/cause.ts';
+import type { RedisCause } from '../../src/store/cause.ts';
 
-const OOM: Cause = { code: 'OOM', what: 'Redis is out of memory (OOM)', fix: 'Add some.' };
+const OOM: RedisCause = { code: 'OOM', what: 'Redis is out of memory (OOM)', fix: 'Add some.' };
 
-test.each<['waiting' | 'up' | 'out', Cause | null, boolean, string[]]>([
+test.each<['waiting' | 'up' | 'out', RedisCause | null, boolean, string[]]>([
   ['up', null, true, []],
   ['up', OOM, true, []],
   ['up', null, false, ['the worker does not run']],

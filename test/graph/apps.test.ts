@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { App, Credential } from '../../src/graph/app.ts';
+import type { App, AppCredential } from '../../src/graph/app.ts';
 import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
 import { CLIENT, makeApp, makeCall, makeGraph, trust } from './fixtures.ts';
 
@@ -27,7 +27,7 @@ const app = (name: string, more: Partial<App> = {}): App => ({
   name,
   ...more,
 });
-const secret = (value: string): { credential: Credential } => ({
+const secret = (value: string): { credential: AppCredential } => ({
   credential: { kind: 'secret', secret: { value } },
 });
 const send = async (name: string) =>

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
 import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connections } from '../../src/graph/connections.ts';
 import { readCredential, type StoredCredential } from '../../src/graph/credential.ts';
+import { Dispatchers } from '../../src/graph/dispatchers.ts';
 import { acquireToken } from '../../src/graph/entra.ts';
 import type { EntraFault } from '../../src/simulator/faults.ts';
 import { DEFAULT_SECRET, Simulator } from '../../src/simulator/simulator.ts';
 import { makeApp, PATIENT, TENANT, trust } from './fixtures.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'callkeeper-entra-'));
-const connections = new Connections(4, PATIENT, { http: null, https: null, no: null });
+const connections = new Dispatchers(4, PATIENT, { http: null, https: null, no: null });
 
 let simulator: Simulator;
 beforeEach(async () => {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Connections } from '../../src/graph/connections.ts';
+import { Dispatchers } from '../../src/graph/dispatchers.ts';
 import { acquireManagedToken } from '../../src/graph/managed-identity.ts';
 import { PATIENT } from './fixtures.ts';
 import { json, Machine } from './machine.ts';
 
 // A virtual machine's IMDS. MSAL knows one way to have it elsewhere than at 169.254.169.254.
 const machine = new Machine();
-const connections = new Connections(4, PATIENT, { http: null, https: null, no: null });
+const connections = new Dispatchers(4, PATIENT, { http: null, https: null, no: null });
 
 beforeAll(async () => {
   await machine.start();

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { App, Credential, ManagedIdentity } from '../../src/graph/app.ts';
+import type { App, AppCredential, ManagedIdentity } from '../../src/graph/app.ts';
 import type { CloudName } from '../../src/graph/clouds.ts';
-import { Connections } from '../../src/graph/connections.ts';
+import { Dispatchers } from '../../src/graph/dispatchers.ts';
 import { acquireManagedToken } from '../../src/graph/managed-identity.ts';
 import { Simulator } from '../../src/simulator/simulator.ts';
 import { makeApp, makeCall, makeGraph, PATIENT, TENANT, trust } from './fixtures.ts';
@@ -17,7 +17,7 @@ const machine = new Machine();
 
 /** A proxy that nobody is behind: what goes through it fails. */
 const proxy = { http: 'http://127.0.0.1:1', https: 'http://127.0.0.1:1', no: null };
-const connections = new Connections(4, PATIENT, proxy);
+const connections = new Dispatchers(4, PATIENT, proxy);
 const options = {
   dispatcher: connections.direct,
   tokenMs: PATIENT.tokenMs,
@@ -114,7 +114,7 @@ describe('the machine gives no token', () => {
 describe('an app', () => {
   let simulator: Simulator;
   let world: ReturnType<typeof makeGraph>;
-  const appWith = (credential: Credential, more: Partial<App> = {}): App => ({
+  const appWith = (credential: AppCredential, more: Partial<App> = {}): App => ({
     ...makeApp(simulator),
     credential,
     ...more,

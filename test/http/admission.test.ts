@@ -1,6 +1,6 @@
 import type { InjectOptions } from 'fastify';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { Access } from '../../src/access/access.ts';
+import { Authenticator } from '../../src/access/authenticator.ts';
 import { hashOf } from '../../src/access/key-ring.ts';
 import type { Scope } from '../../src/calls/principal.ts';
 import { problemType } from '../../src/http/problems.ts';
@@ -253,7 +253,7 @@ test('requests see only what the key may see', async () => {
 
 test('a key is valid until it is revoked or expires, while the server runs', async () => {
   let now = 0;
-  const access = new Access({ apiKeys: [], holders: [], entra: null, now: () => now });
+  const access = new Authenticator({ apiKeys: [], holders: [], entra: null, now: () => now });
   const { app } = await anApp({ identify: (header) => access.identify(header) });
   const ask = (key: string) => app.inject({ url: '/calls', headers: bearer(key) });
   const statuses = async () => [(await ask(KEY)).statusCode, (await ask(OTHER)).statusCode];

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { expect, onTestFinished } from 'vitest';
-import { Access } from '../../src/access/access.ts';
+import { Authenticator } from '../../src/access/authenticator.ts';
 import { hashOf, type KeyHolder } from '../../src/access/key-ring.ts';
 import type { Call, CallError, RemovedCall } from '../../src/calls/call.ts';
 import type { AfterFirst, Calls, CallsFor } from '../../src/calls/calls.ts';
@@ -327,7 +327,7 @@ export function identifyBy({
   apiKeys?: string[];
   holders?: KeyHolder[];
 }) {
-  const access = new Access({
+  const access = new Authenticator({
     apiKeys,
     holders: holders ?? null,
     entra: null,

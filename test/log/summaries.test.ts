@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Summaries, type Summary } from '../../src/log/summaries.ts';
+import { type FailureSummary, Summaries } from '../../src/log/summaries.ts';
 
-let written: Summary<string>[] = [];
+let written: FailureSummary<string>[] = [];
 let summaries = new Summaries<string>(() => undefined);
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SigningKeysError } from '../../src/jwt/signing-keys.ts';
-import { TokenError } from '../../src/jwt/verify.ts';
+import { InvalidTokenError } from '../../src/jwt/verify.ts';
 import { admit } from '../../src/notifications/admission.ts';
 
 /** `a` and `a-too` are one app of Microsoft's, in two tenants say. */
@@ -44,7 +44,7 @@ test('a token of two apps tracks calls for the default one', async () => {
 
 test.each([
   ['for another app than is named', 'client-b', 'a', 'refused'],
-  ['that is not good', new TokenError('no'), undefined, 'refused'],
+  ['that is not good', new InvalidTokenError('no'), undefined, 'refused'],
   ['that cannot be checked', new SigningKeysError('no'), undefined, 'unverifiable'],
 ] as const)('a token %s is not', async (_, audience, named, kind) => {
   expect(await admitting(audience, named)).toMatchObject({ kind });

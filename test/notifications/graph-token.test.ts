@@ -1,6 +1,6 @@
 import { generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TokenError } from '../../src/jwt/verify.ts';
+import { InvalidTokenError } from '../../src/jwt/verify.ts';
 import { type AdmissionDeps, admit } from '../../src/notifications/admission.ts';
 import { GraphTokenVerifier } from '../../src/notifications/graph-token.ts';
 import { inSeconds, KeysServer, unsigned } from '../jwt/keys-server.ts';
@@ -58,14 +58,14 @@ describe('a token', () => {
     ['of another scheme', async () => `Basic ${(await aToken()).slice(7)}`],
     ['that is absent', async () => undefined],
   ])('%s is refused', async (_, make) => {
-    await expect(aVerifier().verify(await make())).rejects.toBeInstanceOf(TokenError);
+    await expect(aVerifier().verify(await make())).rejects.toBeInstanceOf(InvalidTokenError);
   });
 
   test('signed with the public key as a secret is refused', async () => {
     const secret = new TextEncoder().encode(JSON.stringify(server.jwk));
     const jwt = new SignJWT(usualClaims()).setProtectedHeader({ alg: 'HS256', kid: 'k1' });
     const token = await jwt.sign(secret);
-    await expect(aVerifier().verify(`Bearer ${token}`)).rejects.toBeInstanceOf(TokenError);
+    await expect(aVerifier().verify(`Bearer ${token}`)).rejects.toBeInstanceOf(InvalidTokenError);
   });
 });
 

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { slotOf, turnAfter } from '../../src/calls/wheel.ts';
-import type { Cause } from '../../src/overview/causes.ts';
+import type { FailureCause } from '../../src/overview/causes.ts';
 import { OTHERS, STEPS } from '../../src/overview/cells.ts';
-import { Diary, type Page } from '../../src/overview/diary.ts';
+import { Diary, type ReplicaReport } from '../../src/overview/diary.ts';
 import { COUNT_STEP, type CurrentCall } from '../../src/overview/failing-calls.ts';
 import {
   causesIn,
   columnsOf,
   incidentsOf,
-  type Pages,
+  type ReplicaReports,
   sentWithin,
   successesIn,
 } from '../../src/overview/history.ts';
@@ -24,7 +24,7 @@ const TIMED_OUT = { code: 408, subcode: 8537, message: 'Keep Alive timeout' };
 const FORBIDDEN = anError({ status: 403, code: 'Forbidden', message: 'No.' });
 
 /** How each diary is read, with what its replica knows of the calls. */
-const pages = new WeakMap<Diary, () => Page>();
+const pages = new WeakMap<Diary, () => ReplicaReport>();
 
 function aDiary(replica = 'a') {
   const time = { now: START };
@@ -44,7 +44,7 @@ function aDiary(replica = 'a') {
 }
 
 /** As one count without a pause. */
-function causesOf(diary: Diary, current: CurrentCall): Cause[] {
+function causesOf(diary: Diary, current: CurrentCall): FailureCause[] {
   const count = diary.countCauses(current);
   for (;;) {
     const { done, value } = count.next();
@@ -54,13 +54,17 @@ function causesOf(diary: Diary, current: CurrentCall): Cause[] {
 
 type Own = ReturnType<typeof aDiary>;
 
-function pageOf(diary: Diary): Page {
+function pageOf(diary: Diary): ReplicaReport {
   const page = pages.get(diary)?.();
   if (!page) throw new Error('a diary of aDiary()');
   return page;
 }
 
-function pagesOf(own: Diary, others: readonly Diary[] = [], alive: string[] = ['b']): Pages {
+function pagesOf(
+  own: Diary,
+  others: readonly Diary[] = [],
+  alive: string[] = ['b'],
+): ReplicaReports {
   return { own: pageOf(own), others: others.map(pageOf), alive: new Set(alive) };
 }
 
@@ -278,7 +282,7 @@ describe('why calls fail', () => {
 });
 
 describe('the last day', () => {
-  const incidents = (pages: Pages, now: number) => incidentsOf(pages, null, now);
+  const incidents = (pages: ReplicaReports, now: number) => incidentsOf(pages, null, now);
 
   test('has the lost calls of a quarter of an hour as one, by their reason', () => {
     const { diary, time } = aDiary();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Cause } from '../../src/overview/causes.ts';
+import type { FailureCause } from '../../src/overview/causes.ts';
 import { describeIncident } from '../../src/overview/incident-words.ts';
 import type { FailureIncident } from '../../src/overview/incidents.ts';
 import { joinOutages, Outages } from '../../src/overview/outages.ts';
@@ -7,7 +7,7 @@ import { anError, MINUTE, NOW, TENANT, WHEEL } from '../calls/fixture.ts';
 
 const OOPS = anError({ status: 500, code: 'InternalServerError', message: 'Oops.' });
 
-function aCause(calls: number, since: number, over: Partial<Cause> = {}): Cause {
+function aCause(calls: number, since: number, over: Partial<FailureCause> = {}): FailureCause {
   const named = { app: 'default', tenantId: TENANT, error: OOPS, afterSuccess: null };
   return { ...named, calls, since, firstLossAt: since + 30 * MINUTE, ...over };
 }

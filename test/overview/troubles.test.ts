@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Cause } from '../../src/overview/causes.ts';
+import type { FailureCause } from '../../src/overview/causes.ts';
 import type { Incident } from '../../src/overview/incidents.ts';
 import type { Known } from '../../src/overview/trouble.ts';
 import { troublesOf } from '../../src/overview/troubles.ts';
@@ -11,14 +11,14 @@ const SINCE = Date.UTC(2026, 10, 27, 13, 55);
 const FIRST_LOSS = Date.UTC(2026, 10, 27, 14, 36);
 const OTHER_TENANT = '99999999-9999-4999-8999-999999999999';
 
-function aCause(calls: number, over: Partial<Cause> = {}): Cause {
+function aCause(calls: number, over: Partial<FailureCause> = {}): FailureCause {
   const error = anError({ status: 500, code: 'InternalServerError', message: 'Oops.' });
   const named = { app: 'default', tenantId: TENANT, error, since: SINCE, firstLossAt: FIRST_LOSS };
   return { ...named, calls, afterSuccess: { calls, since: SINCE }, ...over };
 }
 
 /** 5,032 calls of one app, whose last success was just before `SINCE`. */
-function known(causes: readonly Cause[], over: Partial<Known> = {}): Known {
+function known(causes: readonly FailureCause[], over: Partial<Known> = {}): Known {
   return {
     now: NOW,
     intervalMs: WHEEL.intervalMs,
@@ -35,7 +35,7 @@ function known(causes: readonly Cause[], over: Partial<Known> = {}): Known {
 }
 
 /** Two apps, of which `busy` has just had a success. */
-function twoApps(causes: readonly Cause[]): Known {
+function twoApps(causes: readonly FailureCause[]): Known {
   const apps = new Map([
     ['default', 32],
     ['busy', 5_000],
@@ -306,7 +306,7 @@ describe('the last day', () => {
 
   test('says what to do for the calls that still fail for the reason of a loss', () => {
     const error = anError({ status: 403, code: 'Forbidden', message: 'No.' });
-    const todoOf = (cause: Cause) =>
+    const todoOf = (cause: FailureCause) =>
       troublesOf(known([cause], { incidents: [lost] })).find(({ kind }) => kind === 'lost')?.todo;
     expect(todoOf(aCause(9, { error }))).toContain('again. For the calls that are left: Grant');
     expect(todoOf(aCause(9))).toContain('again. If that is not mended yet: Grant');

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { Cause } from '../../src/store/cause.ts';
+import type { RedisCause } from '../../src/store/cause.ts';
 import {
   type RedisCredentials,
   RotatingCredentials,
   withCredentials,
 } from '../../src/store/credentials.ts';
 
-const cause = (code: string): Cause => ({ code, what: code, fix: 'As always.' });
+const cause = (code: string): RedisCause => ({ code, what: code, fix: 'As always.' });
 const NO_TOKEN = cause('NO_TOKEN');
 const credentials = new RotatingCredentials({ username: 'u', password: 'p' }, 'Grant access.');
 const without: RedisCredentials = Object.create(credentials, { fault: { value: NO_TOKEN } });

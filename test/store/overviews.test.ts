@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
-import type { Page } from '../../src/overview/diary.ts';
-import type { Pages } from '../../src/overview/history.ts';
-import type { Cause } from '../../src/store/cause.ts';
+import type { ReplicaReport } from '../../src/overview/diary.ts';
+import type { ReplicaReports } from '../../src/overview/history.ts';
+import type { RedisCause } from '../../src/store/cause.ts';
 import { Census } from '../../src/store/census.ts';
 import { LocalOverviews } from '../../src/store/overviews.ts';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../calls/fixture.ts';
 import { aLocal } from './fixture.ts';
 
-function aPage(replica: string): Page {
+function aPage(replica: string): ReplicaReport {
   const times = { startedAt: NOW, at: NOW, stoppedAt: null };
   return { replica, version: '1', ...times, cells: [], incidents: [], causes: [], successes: [] };
 }
@@ -42,8 +42,8 @@ function someOverviews() {
   const census = new Census(local, WHEEL.slots, DEADLINE_MS);
   const digests = vi.spyOn(census, 'digests');
   const put = (call: Call) => void local.merge(recordOf(call));
-  const link = { up: true, cause: null as Cause | null };
-  const diaries = { pages: async (): Promise<Pages> => PAGES };
+  const link = { up: true, cause: null as RedisCause | null };
+  const diaries = { pages: async (): Promise<ReplicaReports> => PAGES };
   const overviews = new LocalOverviews({
     census,
     registry: local,

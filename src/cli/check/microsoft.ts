@@ -1,6 +1,6 @@
 import type { CallError } from '../../calls/call.ts';
 import type { App } from '../../graph/app.ts';
-import type { Attempt } from '../../graph/attempt.ts';
+import type { KeepAliveAttempt } from '../../graph/attempt.ts';
 import { isForeign, requestIdOf } from '../../graph/graph-error.ts';
 import type { Probe, ProbedToken, Prober } from '../../graph/probe.ts';
 import { TokenError } from '../../graph/token-cache.ts';
@@ -53,7 +53,7 @@ function tokenErrorFinding(app: App, error: TokenError): Finding {
   return about(app.name).failed('token', detail, fixOfToken(error.entraCode, systemCodeOf(error)));
 }
 
-function answerFinding(app: App, attempt: Attempt, hasToken: boolean): Finding {
+function answerFinding(app: App, attempt: KeepAliveAttempt, hasToken: boolean): Finding {
   const tell = about(app.name);
   const { classification, outcome, answer } = attempt;
   const where = new URL(app.graphBaseUrl).host;
@@ -83,7 +83,7 @@ function systemCodeOf({ cause }: TokenError): string {
   return String(code ?? '');
 }
 
-function dateFindings(app: App, { answer, sent }: Attempt, skewMs: number): Finding[] {
+function dateFindings(app: App, { answer, sent }: KeepAliveAttempt, skewMs: number): Finding[] {
   const at = Date.parse((answer && header(answer, 'date')) ?? '');
   // The clock of a proxy in front of Graph does not matter.
   if (answer === null || requestIdOf(answer) === null || Number.isNaN(at)) return [];

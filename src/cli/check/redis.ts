@@ -2,7 +2,7 @@ import { durationsFor } from '../../calls/durations.ts';
 import type { Config } from '../../config/config.ts';
 import { describeAddress } from '../../config/in-force.ts';
 import { parseRedisUrl } from '../../store/address.ts';
-import { type Cause, causeOf } from '../../store/cause.ts';
+import { causeOf, type RedisCause } from '../../store/cause.ts';
 import { embeddedVersion } from '../../store/embedded.ts';
 import { EmbeddedRedisError, findEmbedded } from '../../store/embedded-state.ts';
 import { probeRedis, type ServerProbe } from '../../store/redis-probe.ts';
@@ -140,7 +140,7 @@ function databaseFinding(service: Service | null): Finding {
   );
 }
 
-function writesFinding(fault: Cause | null): Finding {
+function writesFinding(fault: RedisCause | null): Finding {
   const tell = about(null);
   if (fault === null) return tell.ok('redis.writes', 'Redis takes writes');
   return tell.failed('redis.writes', `Redis takes no writes: ${fault.what}`, fault.fix);

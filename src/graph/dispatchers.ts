@@ -1,6 +1,6 @@
 import { Agent, Dispatcher, EnvHttpProxyAgent, Pool, fetch as undiciFetch } from 'undici';
 import type { GraphTimeouts } from '../calls/durations.ts';
-import type { Limits } from './exchange.ts';
+import type { ExchangeTimeouts } from './exchange.ts';
 import { type Bypass, parseNoProxy } from './no-proxy.ts';
 
 export interface Proxies {
@@ -10,7 +10,7 @@ export interface Proxies {
 }
 
 /** The connections to Graph, Entra (through proxies, if there are any) and this machine. */
-export class Connections {
+export class Dispatchers {
   /** Reused; at most `connections` per origin. */
   readonly pooled: Dispatcher;
   /** A new connection for each request, for the request after a failure. */
@@ -86,7 +86,7 @@ class ProxiedDispatcher extends Dispatcher {
   }
 }
 
-export function keepAliveLimits(timeouts: GraphTimeouts): Limits {
+export function keepAliveLimits(timeouts: GraphTimeouts): ExchangeTimeouts {
   return { headersMs: timeouts.headersMs, bodyMs: timeouts.bodyMs, totalMs: timeouts.totalMs };
 }
 

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { expect, onTestFinished, test } from 'vitest';
 import { hashOf, type KeyHolder } from '../../src/access/key-ring.ts';
-import type { DropReason } from '../../src/http/connections.ts';
+import type { DropReason } from '../../src/http/connection-guard.ts';
 import type { Limits } from '../../src/http/limits.ts';
 import { anApp, identifyBy } from './fixture.ts';
 

@@ -48,7 +48,7 @@ interface Peer {
  * most, or else the known connection that has been idle longest. It never closes a known connection
  * with a request in flight; if there are only such, it closes the new connection.
  */
-export class Connections {
+export class ConnectionGuard {
   readonly #limits: ConnectionLimits;
   readonly #onDrop: (drop: Drop) => void;
   readonly #peers = new Map<Socket, Peer>();

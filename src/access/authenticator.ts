@@ -1,4 +1,4 @@
-import type { Identity, Principal } from '../calls/principal.ts';
+import type { IdentifyResult, Principal } from '../calls/principal.ts';
 import { bearerOf } from '../jwt/verify.ts';
 import { EntraTokens, type EntraTokensOptions } from './entra-tokens.ts';
 import { type KeyHolder, KeyRing } from './key-ring.ts';
@@ -23,7 +23,7 @@ const ANYONE: Principal = {
 };
 
 /** Identifies clients by key or token. If neither is configured, everybody may do everything. */
-export class Access {
+export class Authenticator {
   readonly #isOpen: boolean;
   readonly #ring: KeyRing;
   readonly #tokens: EntraTokens | null;
@@ -39,7 +39,7 @@ export class Access {
     this.#ring.use(holders);
   }
 
-  identify(authorization: string | undefined): Identity | Promise<Identity> {
+  identify(authorization: string | undefined): IdentifyResult | Promise<IdentifyResult> {
     if (this.#isOpen) return { kind: 'anyone', principal: ANYONE };
     const given = bearerOf(authorization);
     if (given === null)
