@@ -5,7 +5,7 @@ import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/po
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { laneOf } from './lane.ts';
 import { OnDemand } from './on-demand.ts';
-import { Outcomes, type OutcomesOptions, type Settled } from './outcomes.ts';
+import { Outcomes, type OutcomesOptions, type PendingOutcome } from './outcomes.ts';
 import { type Bound, type Pending, toPending } from './pending.ts';
 import { Planner, type PlannerOptions } from './planner.ts';
 import { type Unsent, unsent } from './unsent.ts';
@@ -57,7 +57,7 @@ export class Keeper implements CallKeeper {
     });
     this.#outcomes = new Outcomes({
       ...options,
-      onWritten: (settled, call) => this.#written(settled, call),
+      onWritten: (written, call) => this.#written(written, call),
     });
     this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
     this.#onDemand = new OnDemand({
@@ -173,7 +173,7 @@ export class Keeper implements CallKeeper {
   }
 
   /** A call whose wait was written as a failure, and that is still tracked, goes on waiting. */
-  #written({ pending, outcome, isWaiting }: Settled, call: Call | RemovedCall | null): void {
+  #written({ pending, outcome, isWaiting }: PendingOutcome, call: Call | RemovedCall | null): void {
     const isOnSchedule = call !== null && !isRemoved(call);
     if (isOnSchedule) this.#planner.plan(call);
     if (isWaiting && (call === null || isOnSchedule)) {

@@ -16,10 +16,10 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly wheel: Pick<Wheel, 'intervalMs'>;
   readonly log: Pick<Logger, 'error'>;
   /** Called with the call after the write; null if it is unknown or was not written. */
-  readonly onWritten: (settled: Settled, call: Call | RemovedCall | null) => void;
+  readonly onWritten: (written: PendingOutcome, call: Call | RemovedCall | null) => void;
 }
 
-export interface Settled {
+export interface PendingOutcome {
   readonly pending: Pending;
   /** The call as it was when the request was sent. */
   readonly asked: Call;
@@ -41,19 +41,19 @@ const GATHER_CAP_MS = 200;
 
 export class Outcomes {
   readonly #options: OutcomesOptions;
-  readonly #batches: Batches<Settled>;
+  readonly #batches: Batches<PendingOutcome>;
 
   constructor(options: OutcomesOptions) {
     this.#options = options;
     const { clock, wheel } = options;
     const gatherMs = Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE);
     const gather = (signal: AbortSignal) => clock.sleep(gatherMs, signal);
-    this.#batches = new Batches<Settled>(WRITE_BATCH, gather, (batch) => this.#write(batch));
+    this.#batches = new Batches<PendingOutcome>(WRITE_BATCH, gather, (batch) => this.#write(batch));
   }
 
-  add(settled: Settled): void {
-    this.#batches.add(settled);
-    if (settled.pending.waiters) this.#batches.hurry();
+  add(added: PendingOutcome): void {
+    this.#batches.add(added);
+    if (added.pending.waiters) this.#batches.hurry();
   }
 
   /** Call it only after the last `add`. */
@@ -61,7 +61,7 @@ export class Outcomes {
     await this.#batches.settled();
   }
 
-  async #write(batch: readonly Settled[]): Promise<void> {
+  async #write(batch: readonly PendingOutcome[]): Promise<void> {
     const { registry, clock, timings, policy, random, log, onWritten } = this.#options;
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const context = { ...timings, ...at, policy, random };
@@ -77,9 +77,9 @@ export class Outcomes {
       log.error({ err, calls: batch.length }, 'outcomes cannot be written');
       return [];
     });
-    for (const [i, settled] of batch.entries()) {
+    for (const [i, written] of batch.entries()) {
       const after = changed[i]?.after;
-      onWritten(settled, after ? callOf(after) : null);
+      onWritten(written, after ? callOf(after) : null);
     }
   }
 }

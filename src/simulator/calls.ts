@@ -68,11 +68,11 @@ export class Calls {
   /** A call as it is now, or null for an unknown id. */
   find(id: string): SimulatedCall | null {
     const call = this.#calls.get(keyOf(id));
-    return call === undefined ? null : this.#settle(call);
+    return call === undefined ? null : this.#closeIfOver(call);
   }
 
   all(): SimulatedCall[] {
-    return [...this.#calls.values()].map((call) => this.#settle(call));
+    return [...this.#calls.values()].map((call) => this.#closeIfOver(call));
   }
 
   /** When the call ends unless a keepAlive comes, or has ended. */
@@ -100,7 +100,7 @@ export class Calls {
     return true;
   }
 
-  #settle(call: SimulatedCall): SimulatedCall {
+  #closeIfOver(call: SimulatedCall): SimulatedCall {
     if (call.state !== 'established') return call;
     const now = this.#now();
     const deadlineAt = call.renewedAt + this.#deadlineMs;

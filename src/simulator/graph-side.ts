@@ -78,7 +78,7 @@ function keepAlive(
     record(applyFault(fault, response), fault.kind);
     return;
   }
-  const status = settle(world, token, call);
+  const status = renew(world, token, call);
   record(status);
   const answer = () => answerKeepAlive(world, status, response);
   if (fault?.kind === 'delay') setTimeout(answer, fault.delayMs);
@@ -86,7 +86,7 @@ function keepAlive(
 }
 
 /** Decides when the keepAlive arrives, as Graph does, however late the answer is. */
-function settle(world: World, token: IssuedToken | null, call: SimulatedCall | null): number {
+function renew(world: World, token: IssuedToken | null, call: SimulatedCall | null): number {
   if (token === null) return 401;
   if (call?.state === 'established') {
     world.calls.renew(call);

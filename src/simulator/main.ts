@@ -94,7 +94,7 @@ function describe(simulator: Simulator, caPath: string, deadlineMs?: number): st
     AZURE_TENANT_ID: '11111111-1111-4111-8111-111111111111',
     AZURE_CLIENT_ID: '22222222-2222-4222-8222-222222222222',
     AZURE_CLIENT_SECRET: DEFAULT_SECRET,
-    ...periodsFor(deadlineMs ?? GRAPH_DEADLINE_MS),
+    ...timingsFor(deadlineMs ?? GRAPH_DEADLINE_MS),
   };
   const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`);
   const control = simulator.graphBaseUrl.replace(/v1\.0$/, '_simulator');
@@ -105,7 +105,7 @@ function describe(simulator: Simulator, caPath: string, deadlineMs?: number): st
 }
 
 /** The daemon's interval and deadline, as variables, if Graph ends calls sooner than usual. */
-function periodsFor(deadlineMs: number): Record<string, string> {
+function timingsFor(deadlineMs: number): Record<string, string> {
   if (deadlineMs >= GRAPH_DEADLINE_MS) return {};
   const intervalMs = Math.max(LEAST_INTERVAL_MS, Math.floor(deadlineMs / 3));
   return {

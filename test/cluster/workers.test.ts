@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
+import { readMetrics } from '../faults/observations.ts';
 import { scenario } from '../faults/scenario.ts';
-import { readMetrics } from '../faults/told.ts';
 import { RedisCluster } from '../redis/redis-cluster.ts';
 import type { RedisServer } from '../redis/redis-server.ts';
 import { aSchedule } from '../schedule/fixture.ts';

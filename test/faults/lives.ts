@@ -1,6 +1,6 @@
 import type { KeepAliveRecord } from '../../src/simulator/ledger.ts';
 import type { BotCall } from './bot.ts';
-import type { Told } from './told.ts';
+import type { SeenRemoval } from './observations.ts';
 import type { World } from './world.ts';
 
 /** A call by the ledger, from its start until the bot let go of it. */
@@ -18,15 +18,15 @@ export interface Life {
   readonly died: boolean;
   /** When Graph first answered that the call is over; null: never. */
   readonly overAt: number | null;
-  readonly events: readonly Told[];
-  readonly logs: readonly Told[];
+  readonly events: readonly SeenRemoval[];
+  readonly logs: readonly SeenRemoval[];
 }
 
 /** Reads all calls of the bot from the simulator's ledger. */
 export function readLives(
   { bot, simulator }: World,
-  events: readonly Told[] = [],
-  logs: readonly Told[] = [],
+  events: readonly SeenRemoval[] = [],
+  logs: readonly SeenRemoval[] = [],
 ): Life[] {
   const now = Date.now();
   const states = new Map(simulator.summary().map((call) => [call.id, call]));

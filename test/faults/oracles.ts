@@ -1,6 +1,13 @@
 import type { BotCall } from './bot.ts';
 import { isGraphsOwn200, isGraphsOwn404, type Life, readLives } from './lives.ts';
-import { readMetrics, type Samples, type Told, toldByEvents, toldByLogs, total } from './told.ts';
+import {
+  readMetrics,
+  removalsInEvents,
+  removalsInLogs,
+  type Samples,
+  type SeenRemoval,
+  total,
+} from './observations.ts';
 import { DEADLINE_MS, INTERVAL_MS, type World } from './world.ts';
 
 /**
@@ -44,8 +51,8 @@ export function forgotten(world: World, { mayDie }: Allowance): string[] {
 
 /** Checks the simulator's ledger, once every call was stopped or hung up. */
 export async function checkOracles(world: World, allow: Allowance): Promise<Verdict> {
-  const events = await toldByEvents(world);
-  const logs = toldByLogs(world);
+  const events = await removalsInEvents(world);
+  const logs = removalsInLogs(world);
   const metrics = await readMetrics(world);
   const lives = readLives(world, events, logs);
   const violations = lives.flatMap((life) => [
@@ -53,7 +60,7 @@ export async function checkOracles(world: World, allow: Allowance): Promise<Verd
     ...postedAfterItsEnd(world, life),
     ...endedWithoutGraph(life),
     ...endedWithoutEvidence(life),
-    ...toldWrongly(life, allow),
+    ...publishedWrongly(life, allow),
   ]);
   if (allow.metricsEqualLedger) violations.push(...metricsUnlike(world, metrics));
   return { violations, summary: summarise(world, lives, metrics) };
@@ -108,21 +115,22 @@ function endedWithoutEvidence({ call, events }: Life): string[] {
 }
 
 /** Each ending is published once, at most as often as the call was tracked; nothing else is. */
-function toldWrongly({ call, events, logs, overAt }: Life, allow: Allowance): string[] {
-  const told = `${call.id} (events: ${show(events)}; logs: ${show(logs)})`;
+function publishedWrongly({ call, events, logs, overAt }: Life, allow: Allowance): string[] {
+  const seen = `${call.id} (events: ${show(events)}; logs: ${show(logs)})`;
   const { registrations } = call;
-  if (events.length > registrations) return [`told of too often: ${told}`];
-  if (!allow.redisWasOut && logs.length > registrations) return [`logged more than once: ${told}`];
+  if (events.length > registrations) return [`published too often: ${seen}`];
+  if (!allow.redisWasOut && logs.length > registrations) return [`logged more than once: ${seen}`];
   const times = allow.redisLostData ? events.length + logs.length : events.length;
   if ((overAt !== null || call.stoppedAt !== null) && times === 0)
-    return [`never told of: ${told}`];
+    return [`neither published nor logged: ${seen}`];
   const goesOn = overAt === null && call.stopAskedAt === null && !allow.mayDie?.(call);
-  if (goesOn && events.length + logs.length > 0) return [`told of though it goes on: ${told}`];
+  if (goesOn && events.length + logs.length > 0)
+    return [`published or logged as removed, but it goes on: ${seen}`];
   return [];
 }
 
-function show(told: readonly Told[]): string {
-  return told.map(({ removal }) => removal).join(' ') || 'nothing';
+function show(removals: readonly SeenRemoval[]): string {
+  return removals.map(({ removal }) => removal).join(' ') || 'nothing';
 }
 
 function metricsUnlike({ simulator }: World, metrics: Samples): string[] {

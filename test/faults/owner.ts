@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { BotCall } from './bot.ts';
-import { type Told, toldByEvents } from './told.ts';
+import { removalsInEvents, type SeenRemoval } from './observations.ts';
 import { until, type World } from './world.ts';
 
 /** The shortest lease that Callkeeper accepts, and a grace that fits it. */
@@ -62,24 +62,24 @@ export class Owner {
    */
   async lost(): Promise<void> {
     const ids = this.calls.map(({ id }) => id);
-    const told = async () => {
-      const events = await toldByEvents(this.#world);
+    const removals = async () => {
+      const events = await removalsInEvents(this.#world);
       return events.filter(({ id }) => ids.includes(id));
     };
     await until(
       `the calls of ${this.name} are stopped`,
-      async () => (await told()).length >= ids.length,
+      async () => (await removals()).length >= ids.length,
       LEASE_MS + GRACE_MS + PATIENCE_MS,
     );
     // The replica logs the loss of the owner when it has stopped all of its calls.
     await until(`the loss of ${this.name} is logged`, () => {
       return ownersIn(this.#world, 'owner-lost').includes(this.name);
     });
-    const stops = new Map((await told()).map((stop) => [stop.id, stop]));
+    const stops = new Map((await removals()).map((stop) => [stop.id, stop]));
     for (const call of this.calls) this.#expectStop(call, stops.get(call.id));
   }
 
-  #expectStop(call: BotCall, stop: Told | undefined): void {
+  #expectStop(call: BotCall, stop: SeenRemoval | undefined): void {
     expect(stop).toMatchObject({ removal: 'untracked', reason: 'owner-lost' });
     const at = stop?.at ?? 0;
     expect(at).toBeGreaterThanOrEqual(this.#renewedAt + LEASE_MS + GRACE_MS);

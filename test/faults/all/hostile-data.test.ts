@@ -10,8 +10,8 @@ import {
 } from '../../../src/store/keys.ts';
 import { encodeRecord } from '../../../src/store/record-codec.ts';
 import { aCall, recordOf } from '../../calls/fixture.ts';
+import { readMetrics } from '../observations.ts';
 import { scenario } from '../scenario.ts';
-import { readMetrics } from '../told.ts';
 import { INTERVAL_MS } from '../world.ts';
 
 const SLOTS = 256;

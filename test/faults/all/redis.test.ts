@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
+import { readMetrics } from '../observations.ts';
 import { damageWheel, REDIS_FAULTS, type RedisFault } from '../redis-faults.ts';
 import { RedisProcess } from '../redis-process.ts';
 import { scenario } from '../scenario.ts';
-import { readMetrics } from '../told.ts';
 import { until } from '../world.ts';
 
 const FAULT_MS = 7_000;

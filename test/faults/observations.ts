@@ -5,7 +5,7 @@ import { DEADLINE_MS, type World } from './world.ts';
 export type Removal = 'ended' | 'expired' | 'untracked';
 
 /** One removal of a call, as it was published or logged. */
-export interface Told {
+export interface SeenRemoval {
   readonly id: string;
   readonly removal: Removal;
   /** Epoch ms, by the clock of Redis or of the log. */
@@ -19,7 +19,7 @@ export interface Told {
 const REMOVALS: ReadonlySet<unknown> = new Set(['ended', 'expired', 'untracked']);
 
 /** From the events that Redis still has; the first of those with the same name. */
-export async function toldByEvents({ client }: World): Promise<Told[]> {
+export async function removalsInEvents({ client }: World): Promise<SeenRemoval[]> {
   const entries = await client.xrange(EVENTS_KEY, '-', '+');
   const names = new Set<string>();
   return entries.flatMap((entry) => {
@@ -44,7 +44,7 @@ function asOfThisVersion([entryId, fields]: StreamEntry): StreamEntry {
 }
 
 /** From the logs of all replicas that ever ran. */
-export function toldByLogs({ replicas }: World): Told[] {
+export function removalsInLogs({ replicas }: World): SeenRemoval[] {
   return replicas.flatMap(({ lines }) =>
     lines.flatMap((line) => {
       if (!REMOVALS.has(line.event)) return [];
