@@ -34,7 +34,7 @@ const SECTIONS: readonly Section[] = [
 const NAMES = SECTIONS.map(({ name }) => name);
 
 const USAGE = `usage: npm run bench [-- options]
-  --full         the run with a million calls as well (about ten minutes more)
+  --full         the run with a million calls as well (about four minutes more)
   --quick        small sizes, to see that all works; the page is not written
   --only a,b     these parts alone: ${NAMES.join(', ')}
 `;
@@ -71,8 +71,13 @@ function readArguments() {
         full: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         only: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      process.exit(0);
+    }
     const only = values.only?.split(',') ?? null;
     const unknown = only?.find((name) => !NAMES.includes(name));
     if (unknown !== undefined) throw new Error(`there is no part "${unknown}"`);
