@@ -23,6 +23,14 @@ export interface ShutdownNeeds {
   readonly parts: AsyncDisposable;
 }
 
+export interface ShutdownContext {
+  readonly config: Pick<Context['config'], 'shutdownMs'>;
+  readonly log: Pick<Context['log'], 'error'>;
+  /** What logs at intervals writes its last lines. */
+  readonly ownerObserver: Pick<Context['ownerObserver'], 'flush'>;
+  readonly tokenLog: Pick<Context['tokenLog'], 'flush'>;
+}
+
 /** Kept of the time to stop, at most, for what comes after the work. */
 const MOST_LEFT_MS = 2_000;
 
@@ -32,11 +40,11 @@ const MOST_LEFT_MS = 2_000;
  * because each may need those before it.
  */
 export class Shutdown {
-  readonly #context: Context;
+  readonly #context: ShutdownContext;
   readonly #needs: ShutdownNeeds;
   #stopped: Promise<void> | null = null;
 
-  constructor(context: Context, needs: ShutdownNeeds) {
+  constructor(context: ShutdownContext, needs: ShutdownNeeds) {
     this.#context = context;
     this.#needs = needs;
   }

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
-import type { Context } from '../../src/daemon/context.ts';
 import { Shutdown, type ShutdownNeeds } from '../../src/daemon/shutdown.ts';
 import { aCall } from '../calls/fixture.ts';
 
@@ -35,8 +34,9 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
     ...over,
   };
   const log = { error: (told: unknown) => void errors.push(told) };
-  const ownerObserver = { flush: () => void done.push('flush') };
-  const context = { config: { shutdownMs }, log, ownerObserver } as unknown as Context;
+  const ownerObserver = { flush: () => void done.push('log owners') };
+  const tokenLog = { flush: () => void done.push('log tokens') };
+  const context = { config: { shutdownMs }, log, ownerObserver, tokenLog };
   return { shutdown: new Shutdown(context, needs), done, errors };
 }
 
@@ -45,7 +45,7 @@ describe('a replica that stops', () => {
     const { shutdown, done } = aShutdown();
     await shutdown.stop();
     expect(done[0]).toBe('refuse');
-    expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
+    expect(done.slice(-4)).toEqual(['log owners', 'log tokens', 'save last', 'dispose']);
     expect(done).toEqual(
       expect.arrayContaining(['drain', 'keeper', 'watch', 'owners', 'webhooks']),
     );
@@ -69,7 +69,7 @@ describe('a replica that stops', () => {
     const watch = { stop: () => Promise.reject(failure) };
     const { shutdown, done, errors } = aShutdown({ watch });
     await shutdown.stop();
-    expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
+    expect(done.slice(-4)).toEqual(['log owners', 'log tokens', 'save last', 'dispose']);
     expect(errors).toEqual([{ err: failure }]);
   });
 
@@ -85,7 +85,7 @@ describe('a replica that stops', () => {
       const { shutdown, done } = aShutdown({ [part]: { stop: hang } }, 400);
       await shutdown.stop();
       expect(done).not.toContain(part);
-      expect(done.slice(-3)).toEqual(['flush', 'save last', 'dispose']);
+      expect(done.slice(-4)).toEqual(['log owners', 'log tokens', 'save last', 'dispose']);
     },
   );
 
@@ -99,7 +99,7 @@ describe('a replica that stops', () => {
     const { shutdown, done } = aShutdown({ api, recovery: { saveLast } }, 400);
     await shutdown.stop();
     expect(saved).toHaveBeenCalledTimes(1);
-    expect(done.slice(-2)).toEqual(['flush', 'dispose']);
+    expect(done.slice(-3)).toEqual(['log owners', 'log tokens', 'dispose']);
   });
 
   test('does not wait longer than its limit for Redis to save, or for a part to close', async () => {
@@ -107,6 +107,6 @@ describe('a replica that stops', () => {
     const closing = aShutdown({ parts: { [Symbol.asyncDispose]: hang } }, 20);
     await Promise.all([saving.shutdown.stop(), closing.shutdown.stop()]);
     expect(saving.done).not.toContain('dispose');
-    expect(closing.done.slice(-2)).toEqual(['flush', 'save last']);
+    expect(closing.done.slice(-3)).toEqual(['log owners', 'log tokens', 'save last']);
   });
 });
