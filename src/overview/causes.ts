@@ -73,8 +73,11 @@ export function sumOf(
   };
 }
 
-/** Equal for failures of the same fault. Entra's code is only in the message. */
-export function faultOf(error: Reason): string {
-  const { status, code, message } = error;
-  return [status ?? '', code ?? '', code === 'token' ? (entraCodeIn(message) ?? '') : ''].join(' ');
+/**
+ * Equal for failures of the same fault. Entra's code is only in the message. Without a token the
+ * fault is Entra's, whether Graph refused the last token (401) or there was none to send.
+ */
+export function faultOf({ status, code, message }: Reason): string {
+  if (code === 'token') return `token ${entraCodeIn(message) ?? ''}`;
+  return `${status ?? ''} ${code ?? ''}`;
 }

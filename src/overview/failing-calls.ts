@@ -6,7 +6,7 @@ import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { CauseGroups, type FailingCall, type FailureCause } from './causes.ts';
 
 /** More groups would make a diary too large; those with the fewest calls are left out. */
-const MOST_CAUSES = 100;
+export const MOST_CAUSES = 100;
 /** The longest message of a cause or an incident, in characters. */
 const MOST_MESSAGE = 300;
 /** A count may be paused after this many calls: about half a millisecond of work. */

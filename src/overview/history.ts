@@ -2,6 +2,7 @@ import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { type FailureCause, mergeCauses } from './causes.ts';
 import { COUNTED, type Counted, STEPS } from './cells.ts';
 import { INCIDENTS_MS, type ReplicaReport } from './diary.ts';
+import { MOST_CAUSES } from './failing-calls.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
 import { joinOutages } from './outages.ts';
 
@@ -72,30 +73,55 @@ export function successesIn({ own, others }: ReplicaReports): ReadonlyMap<string
   return last;
 }
 
-/** What happened within the last day, the latest first. */
+/**
+ * The apps that have failing calls. Null if there may be more: a replica reports the calls that it
+ * has tried itself, so each living replica must have had a whole interval, also to take over the
+ * calls of one that went away, and its list must not be full.
+ */
+export function failingAppsIn(
+  { own, others, alive }: ReplicaReports,
+  now: number,
+  intervalMs: number,
+): ReadonlySet<string> | null {
+  const living = [own, ...others.filter(({ replica }) => alive.has(replica))];
+  const reporting = new Set(living.map(({ replica }) => replica));
+  const isWhole =
+    [...alive].every((replica) => reporting.has(replica)) &&
+    living.every(({ startedAt }) => startedAt <= now - intervalMs) &&
+    living.every(({ causes }) => causes.length < MOST_CAUSES) &&
+    others.every(({ replica, at }) => reporting.has(replica) || at <= now - intervalMs);
+  return isWhole ? new Set(living.flatMap(({ causes }) => causes.map(({ app }) => app))) : null;
+}
+
+/**
+ * What happened within the last day, the latest first.
+ *
+ * @param isUp whether Redis serves; if not, nobody knows what other replicas go through now
+ */
 export function incidentsOf(
   { own, others, alive }: ReplicaReports,
   visibleApps: VisibleApps,
   now: number,
+  isUp = true,
 ): Incident[] {
   const pages = [own, ...others];
   const noted = pages.flatMap(({ incidents }) => incidents);
   const ofCalls = noted.filter((one) => one.kind !== 'redis' && isWithin(visibleApps, one.app));
-  // What another replica goes through lasts only as long as it is alive.
-  const ended = <T extends { readonly until: number | null }>(
-    one: T,
-    { at, replica }: ReplicaReport,
-  ) => ({
+  const ended = <T extends { readonly until: number | null }>(one: T, at: number | null) => ({
     ...one,
-    until: one.until ?? (replica === own.replica ? null : at),
+    until: one.until ?? at,
   });
-  const outages = pages.flatMap((page) =>
-    page.incidents.filter((one) => one.kind === 'redis').map((one) => ended(one, page)),
+  // Who reports has Redis again.
+  const outages = pages.flatMap(({ replica, at, incidents }) =>
+    incidents
+      .filter((one) => one.kind === 'redis')
+      .map((one) => ended(one, replica === own.replica ? null : at)),
   );
+  const goesOn = (replica: string) => replica === own.replica || (isUp && alive.has(replica));
   const failures = pages.flatMap((page) =>
     (page.outages ?? [])
       .filter(({ app }) => isWithin(visibleApps, app))
-      .map((one) => ended(one, page)),
+      .map((one) => ended(one, goesOn(page.replica) ? null : page.at)),
   );
   const departed = others.filter(
     ({ replica, stoppedAt }) => stoppedAt === null && !alive.has(replica),

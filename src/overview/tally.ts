@@ -33,6 +33,7 @@ export const MARGIN_STEPS = 15;
 /**
  * @param failingApps those of which a replica knows failing calls. In the others all is well again:
  *   the replica that counts learns only at the next turn of a slot what another one has renewed.
+ *   Null if some may be unknown: then each record counts that says so.
  */
 export function tally(
   slots: readonly SlotDigest[],

@@ -7,6 +7,7 @@ import type { SlotDigest } from '../overview/digest.ts';
 import {
   causesIn,
   columnsOf,
+  failingAppsIn,
   incidentsOf,
   type ReplicaReports,
   sentWithin,
@@ -49,22 +50,21 @@ export class LocalOverviews implements Overviews {
   }
 
   async read(visibleApps: VisibleApps): Promise<Overview> {
-    const { diaries, link, clock, deadlineMs } = this.#options;
+    const { diaries, link, wheel, clock, deadlineMs } = this.#options;
     const [count, pages] = await Promise.all([this.#count.latest(), diaries.pages()]);
     // While Redis is out, the pages of the others are old, and this replica tries all calls itself.
     const current = link.up ? pages : { ...pages, alive: new Set<string>() };
-    const causes = causesIn(current, visibleApps);
-    const failingApps = new Set(causes.map(({ app }) => app));
-    const counts = this.#within(visibleApps, failingApps, count);
     const now = clock.now();
+    const failingApps = link.up ? failingAppsIn(pages, now, wheel.intervalMs) : null;
+    const counts = this.#within(visibleApps, failingApps, count);
     return {
       ...counts,
       now,
       redis: this.#redis(pages),
       replicas: this.#living(pages, link.up, now),
-      causes,
+      causes: causesIn(current, visibleApps),
       successes: successesIn(pages),
-      incidents: incidentsOf(pages, visibleApps, now),
+      incidents: incidentsOf(pages, visibleApps, now, link.up),
       columns: columnsOf(pages, visibleApps, now, deadlineMs),
     };
   }
@@ -102,7 +102,7 @@ export class LocalOverviews implements Overviews {
 
   #within(
     visibleApps: VisibleApps,
-    failingApps: ReadonlySet<string>,
+    failingApps: ReadonlySet<string> | null,
     { countedAt, digests, made }: Count,
   ): CountedCalls {
     const known = made.get(visibleApps);

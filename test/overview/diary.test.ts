@@ -361,6 +361,20 @@ describe('the last day', () => {
     expect(incidents(pagesOf(diary), time.now)).toEqual([]);
   });
 
+  test('has the fault of another replica as one that goes on while that replica is known to live', () => {
+    const [own, other] = [aDiary('a'), aDiary('b')];
+    for (let i = 0; i < 3; i++) other.diary.attempted(aCall({ id: `call-${i}` }), FAILED);
+    other.time.now += MINUTE;
+    const at = other.time.now;
+    const untilOf = (alive: string[], isUp: boolean) =>
+      incidentsOf(pagesOf(own.diary, [other.diary], alive), null, at, isUp)
+        .filter(({ kind }) => kind === 'failing')
+        .map((one) => 'until' in one && one.until);
+    expect(untilOf(['a', 'b'], true)).toEqual([null]);
+    expect(untilOf(['a'], true)).toEqual([at]);
+    expect(untilOf(['a', 'b'], false)).toEqual([at]);
+  });
+
   test.each([
     ['is announced at once', START - 50_000, false],
     ['waited for Redis to come back', START - 10 * MINUTE, false],

@@ -73,6 +73,16 @@ describe('an outage', () => {
   });
 });
 
+test('failures without a token are one outage, whether Graph refused the last one or not', () => {
+  const message = 'No token: AADSTS7000222: expired';
+  const outages = someOutages();
+  const causes = [401, null].map((status) =>
+    aCause(2, NOW, { error: anError({ status, code: 'token', message }) }),
+  );
+  outages.note(causes, NOW + MINUTE);
+  expect(outages.all).toMatchObject([{ calls: 4 }]);
+});
+
 test('an outage that two replicas saw is one, with the calls of both', () => {
   const outage: FailureIncident = {
     kind: 'failing',

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import type { ReplicaReport } from '../../src/overview/diary.ts';
 import type { ReplicaReports } from '../../src/overview/history.ts';
@@ -80,15 +80,40 @@ test('a key that is limited to some apps gets only their calls', async () => {
   expect((await overviews.read(new Set())).tally.tracked).toBe(0);
 });
 
-test('calls of an app of which no replica knows a failing call are well again', async () => {
-  const { put, diaries, overviews } = someOverviews();
-  const failing = { consecutiveFailures: 1, lastError: anError() };
-  put(aCall({ id: idIn(0), app: 'reception', ...failing }));
-  put(aCall({ id: idIn(1), app: 'recorder', ...failing }));
-  diaries.pages = async () => ({ ...PAGES, own: { ...PAGES.own, causes: [CAUSE] } });
-  const { tally, nearestFailing } = await overviews.read(null);
-  expect(tally).toMatchObject({ tracked: 2, failing: 1 });
-  expect(nearestFailing.map(({ id }) => id)).toEqual([idIn(1)]);
+describe('of two apps with failing records, one of which a replica knows to fail', () => {
+  const before = { startedAt: NOW - WHEEL.intervalMs };
+  const own = { ...aPage('a'), ...before, causes: [CAUSE] };
+  const other = { ...aPage('b'), ...before };
+  const settled = { own, others: [other], alive: new Set(['b']) };
+
+  /** The ids that are said to fail: of the apps reception and recorder, in this order. */
+  async function failingIn(pages: ReplicaReports, up = true): Promise<string[]> {
+    const { put, diaries, link, overviews } = someOverviews();
+    const failing = { consecutiveFailures: 1, lastError: anError() };
+    put(aCall({ id: idIn(0), app: 'reception', ...failing }));
+    put(aCall({ id: idIn(1), app: 'recorder', ...failing }));
+    diaries.pages = async () => pages;
+    link.up = up;
+    const { tally, nearestFailing } = await overviews.read(null);
+    expect(tally).toMatchObject({ tracked: 2, failing: nearestFailing.length });
+    return nearestFailing.map(({ id }) => id).sort();
+  }
+
+  test('the other app is well again', async () => {
+    expect(await failingIn(settled)).toEqual([idIn(1)]);
+    const longGone = { ...aPage('gone'), at: NOW - WHEEL.intervalMs };
+    expect(await failingIn({ ...settled, others: [other, longGone] })).toEqual([idIn(1)]);
+  });
+
+  test.each<[string, ReplicaReports, boolean]>([
+    ['a replica went away', { ...settled, others: [other, aPage('gone')] }, true],
+    ['a replica is new', { ...settled, others: [aPage('b')] }, true],
+    ['a replica has not reported', { ...settled, alive: new Set(['b', 'c']) }, true],
+    ['a report is full', { ...settled, own: { ...own, causes: Array(100).fill(CAUSE) } }, true],
+    ['Redis is out', settled, false],
+  ])('both fail if %s', async (_, pages, up) => {
+    expect(await failingIn(pages, up)).toEqual([idIn(0), idIn(1)].sort());
+  });
 });
 
 test('a call that moved to another app since the count is left out', async () => {
