@@ -2,7 +2,7 @@
 import { Refused } from './api.js';
 import { html, write } from './dom.js';
 
-/** What a key with the scope `track` may do with a call: a keepAlive now, and stop it. */
+/** The buttons of a call for a key with the scope `track`: send a keepAlive now, and stop it. */
 export class Actions {
   #result = html('span', { role: 'status' });
   #keepAlive = html('button', { type: 'button' }, 'keepAlive now');

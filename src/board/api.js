@@ -1,16 +1,13 @@
 /** @import { Attempts, Call, CallPage, Overview, OwnerPage, Owner } from '../client/api.ts' */
 
-/** The time limit of an answer, in ms. */
+/** The limit of a request, in ms. */
 const PATIENCE_MS = 10_000;
-/**
- * The most owners in one answer: more than the page shows, so that it can say how many more there
- * are.
- */
+/** Limit of owners in one answer. The page shows fewer, and says how many more there are. */
 const OWNERS = 200;
-/** The most calls in one answer of the API. */
+/** Limit of calls in one answer. */
 const CALLS = 1_000;
 
-/** The API answered, with a problem (RFC 9457). */
+/** The API answered with a problem (RFC 9457). */
 export class Refused extends Error {
   /**
    * @param {number} status
@@ -28,7 +25,7 @@ export class Refused extends Error {
   }
 }
 
-/** The API of the replica that served this page, with one key or none. */
+/** The API of the replica that served this page. Without a key it sends none. */
 export class Api {
   #key;
 
@@ -55,9 +52,7 @@ export class Api {
   }
 
   /**
-   * A page of the calls.
-   *
-   * @param {{ state: string, app: string, label: string, cursor: string }} which '': all
+   * @param {{ state: string, app: string, label: string, cursor: string }} which '' does not filter
    * @param {AbortSignal} signal
    * @returns {Promise<CallPage>}
    */
@@ -93,7 +88,7 @@ export class Api {
   }
 
   /**
-   * The first page of the owners.
+   * Reads the first page of the owners.
    *
    * @param {{ state?: Owner['state'] }} which
    * @param {AbortSignal} signal
@@ -107,7 +102,7 @@ export class Api {
   /**
    * Opens the event stream until the signal aborts.
    *
-   * @param {{ call?: string, after: string }} what only of this call; those after a place
+   * @param {{ call?: string, after: string }} what the call (default: all) and the place before the first
    * @param {AbortSignal} signal
    */
   async events({ call, after }, signal) {

@@ -2,7 +2,7 @@
 import { html, list, write } from './dom.js';
 import { count, time } from './format.js';
 
-/** The last keepAlives of a call, as the replica that answers made them. */
+/** The last keepAlives of a call that the replica that answers has sent. */
 export class Attempts {
   #caption = html('p', { class: 'small' });
   #rows = html('tbody');
@@ -37,7 +37,7 @@ export class Attempts {
   async read(api, id, signal) {
     const { replica, attempts } = await api.attempts(id, signal);
     this.section.hidden = attempts.length === 0;
-    write(this.#caption, `As ${replica} knows them; another replica may have made others.`);
+    write(this.#caption, `Sent by ${replica}. Other replicas may have sent more.`);
     list(
       this.#rows,
       attempts,

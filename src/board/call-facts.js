@@ -9,7 +9,7 @@ const STOPPED_BY = {
 };
 
 /**
- * What the page of a call says, by name; '' if there is nothing to say.
+ * The facts on the page of a call, by name; '' hides a fact.
  *
  * @param {Call} call
  * @param {number} now epoch ms

@@ -11,7 +11,7 @@ import { follow } from './follow.js';
 import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 2_000;
-/** Before all events that are kept. */
+/** The place before all stored events. */
 const START = '0-0';
 
 const STATES = {
@@ -20,10 +20,10 @@ const STATES = {
   expired: 'expired: its deadline passed with no success',
   untracked: 'stopped',
 };
-/** Shown instead of the state, because nobody asked for this stop. */
+/** Replaces the state: "stopped" alone would suggest that somebody requested it. */
 const OWNER_LOST = 'stopped: its owner did not renew its lease';
 
-/** The page at `#/calls/ID`: one call, until the signal aborts. */
+/** The page at `#/calls/ID`. It shows one call until the signal aborts. */
 export class CallView {
   #id;
   #now;
@@ -110,7 +110,7 @@ export class CallView {
       this.#show(await api.call(this.#id, signal));
       await this.#attempts.read(api, this.#id, signal);
     } catch (error) {
-      // The whole page already shows that there is no answer.
+      // Without an answer, main.js shows a notice.
       if (error instanceof Refused && !signal.aborted) this.#refused(error);
     }
   }
@@ -147,7 +147,7 @@ export class CallView {
 
   /**
    * @param {string} name
-   * @param {string} value '': it is not shown
+   * @param {string} value '' hides it
    */
   #fact(name, value) {
     let shown = this.#values.get(name);

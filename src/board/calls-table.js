@@ -2,7 +2,7 @@
 import { html, list, set, write } from './dom.js';
 import { time, timeLeft } from './format.js';
 
-/** Calls in rows, with the time left of each, or when it left the schedule. */
+/** A table of calls, with the time left of each, or the time at which it left the schedule. */
 export class CallsTable {
   #rows;
   #now;
@@ -68,7 +68,7 @@ function makeRow(id) {
 }
 
 /**
- * What distinguishes a call for people.
+ * What tells people which call this is.
  *
  * @param {Call} call
  */
@@ -80,7 +80,7 @@ function nameOf({ app, owner, labels }) {
 }
 
 /**
- * This replica learns a little later what another one did.
+ * A keepAlive may be past due only because this replica has not learned yet that another sent it.
  *
  * @param {Call} call
  * @param {number} now
@@ -94,11 +94,7 @@ function isTracked({ state }) {
   return state === 'tracked';
 }
 
-/**
- * When a call left the schedule.
- *
- * @param {Call} call
- */
+/** @param {Call} call */
 function goneOf({ goneAt }) {
   return goneAt ? time(goneAt) : '–';
 }

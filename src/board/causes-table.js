@@ -4,7 +4,7 @@ import { count, minute } from './format.js';
 
 /** @typedef {Overview['causes'][number]} Cause */
 
-/** The columns after the number, with their headings, which a narrow page shows in each cell. */
+/** The columns after the number. A narrow page shows the heading in each cell. */
 const CELLS = {
   app: 'App',
   tenant: 'Tenant',
@@ -63,7 +63,7 @@ function update(row, cause) {
 }
 
 /**
- * The list of calls that fail for this reason.
+ * The query of the page that lists the calls with this cause.
  *
  * @param {Cause} cause
  */

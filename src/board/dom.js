@@ -1,5 +1,5 @@
-// Builds elements. Everything from outside becomes text: nothing here parses HTML, and the policy
-// of the page (trusted types) forbids it elsewhere.
+// Builds elements. Data becomes text: nothing here parses HTML, and the policy of the page (trusted
+// types) forbids it everywhere.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -7,7 +7,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 
 /**
  * @param {Element} element
- * @param {Attributes} attributes false: without it
+ * @param {Attributes} attributes false removes one
  */
 export function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -54,7 +54,7 @@ export function byId(id) {
 }
 
 /**
- * The same, of a class.
+ * An element of index.html that is of a class.
  *
  * @template {HTMLElement} Kind
  * @param {string} id
@@ -77,8 +77,8 @@ export function write(element, text) {
 }
 
 /**
- * Gives a parent one child per item, in order. A child stays, with its focus, as long as there is
- * an item with its key.
+ * Gives a parent one child per item, in order. A child stays, and keeps its focus, as long as an
+ * item has its key.
  *
  * @template Item
  * @param {Element} parent
@@ -109,7 +109,7 @@ export function list(parent, items, keyOf, make, update) {
   for (const [i, child] of children.entries()) {
     if (parent.children[i] !== child) parent.insertBefore(child, parent.children[i] ?? null);
   }
-  // A child that was moved has lost the focus.
+  // An element loses the focus when it is moved.
   if (focused instanceof HTMLElement && focused.isConnected && parent.contains(focused)) {
     focused.focus({ preventScroll: true });
   }

@@ -2,7 +2,7 @@
 import { byId, html, list, write } from './dom.js';
 import { itsCalls, time } from './format.js';
 
-/** The most events that are shown. */
+/** Limit of events on the page. */
 const MOST = 25;
 /** The shortest time between two updates of the list, in ms. */
 const DRAW_MS = 300;
@@ -39,7 +39,7 @@ export class EventList {
 
   /** @param {Event} event */
   add(event) {
-    // An event may come again.
+    // The stream may repeat events.
     if (this.#ids.has(event.id)) return;
     this.#ids.add(event.id);
     this.#events.unshift(event);
@@ -79,7 +79,7 @@ function whyCall(type, { lastError, owner, reason, resultInfo }) {
   if (type === 'call.untracked' && reason === 'owner-lost') {
     return `${owner ?? 'its owner'} did not renew its lease`;
   }
-  // An ended call is never found, so its 404 says nothing new.
+  // Graph answers 404 for every ended call, so that error says nothing new.
   const error = type === 'call.ended' ? null : lastError;
   return resultInfo?.message ?? error?.message ?? '';
 }

@@ -3,10 +3,10 @@ import { html, write } from './dom.js';
 
 /** @typedef {NonNullable<Call['lastError']>} CallError */
 
-/** The most failed requests that are kept. */
+/** Limit of failed requests on the page. */
 const MOST = 20;
 
-/** What Microsoft support asks for about one call: each failed request once, newest first. */
+/** The failed requests of a call with what Microsoft support asks for, the newest first. */
 export class Evidence {
   /** @type {CallError[]} */
   #errors = [];
@@ -24,11 +24,7 @@ export class Evidence {
     );
   }
 
-  /**
-   * Adds the failure of a call.
-   *
-   * @param {Call} call
-   */
+  /** @param {Call} call */
   gather({ id, lastError, tenantId }) {
     if (lastError === null || this.#errors.some((known) => isSame(known, lastError))) return;
     const newestFirst = [lastError, ...this.#errors].sort((a, b) => (a.at < b.at ? 1 : -1));
@@ -38,7 +34,7 @@ export class Evidence {
     write(this.#text, [call, ...this.#errors.map(describe)].join('\n\n'));
   }
 
-  /** Except on localhost, a browser allows the clipboard only with TLS. */
+  /** Without TLS, browsers allow the clipboard only on localhost. */
   async #copy() {
     try {
       await navigator.clipboard.writeText(this.#text.textContent ?? '');

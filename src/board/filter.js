@@ -1,11 +1,10 @@
 /** @import { Call } from '../client/api.ts' */
 
-/** The parts of a filter that the API applies; the others are applied here. */
 const STATES = ['tracked', 'ended', 'expired', 'untracked'];
 const SORTS = ['deadline', 'failures', 'app'];
 
 /**
- * @typedef {object} Filter
+ * @typedef {object} Filter the API applies `state`, `app` and `label`, this page the rest
  * @property {Call['state']} state
  * @property {string} app
  * @property {string} label `key` or `key=value`
@@ -16,7 +15,7 @@ const SORTS = ['deadline', 'failures', 'app'];
  */
 
 /**
- * A filter in the address: `#/calls?state=tracked&error=403`.
+ * Reads a filter from an address such as `#/calls?state=tracked&error=403`.
  *
  * @param {string} query
  * @returns {Filter}
@@ -37,7 +36,7 @@ export function parseFilter(query) {
 }
 
 /**
- * The same as a query, without what is as usual.
+ * Formats a filter as a query, without the defaults.
  *
  * @param {Filter} filter
  */
@@ -51,7 +50,7 @@ export function formatFilter({ state, isFailing, sort, ...texts }) {
 }
 
 /**
- * Whether a call is meant, by what the API does not filter by.
+ * Whether a call passes the part of the filter that the API does not apply.
  *
  * @param {Filter} filter
  * @param {Call} call
@@ -73,7 +72,7 @@ export function matches({ tenant, error, isFailing }, call) {
  * @returns {(a: Call, b: Call) => number}
  */
 export function orderOf({ sort }) {
-  // Calls that have left the schedule: the latest first.
+  // Of calls that left the schedule, the latest comes first.
   const byDeadline = (/** @type {Call} */ a, /** @type {Call} */ b) =>
     compare(b.goneAt ?? '', a.goneAt ?? '') || compare(a.deadlineAt, b.deadlineAt);
   if (sort === 'failures') {

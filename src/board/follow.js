@@ -4,20 +4,20 @@ import { readFrames } from '../client/event-frames.js';
 import { Refused } from './api.js';
 import { seen, sleep } from './sleep.js';
 
-/** There is a heartbeat every 15 s: one that says nothing for so long is dead. */
+/** A stream has a heartbeat every 15 s. One that is silent for this long is dead. */
 const SILENCE_MS = 40_000;
 const RETRY_MS = 2_000;
 
 /**
- * Follows the events while somebody looks, and goes on after the last one where the stream breaks.
- * A page that nobody sees holds no stream: a browser opens but six connections to a server, over
- * all tabs. Resolves when the signal aborts, or the key does not do.
+ * Follows the events while the page is visible. If the stream breaks, it resumes after the last
+ * event. A hidden page holds no stream, because a browser opens only six connections to a server,
+ * for all tabs together. Resolves when the signal aborts or the key is refused.
  *
  * @param {Api} api
  * @param {object} options
- * @param {string} [options.call] only of this call
- * @param {string} options.after a place: the stream begins with the events after it, as far as they
- *   are kept
+ * @param {string} [options.call] follows only the events of this call
+ * @param {string} options.after the place after which the stream begins; events that are no longer
+ *   stored are missing
  * @param {(event: Event) => void} options.onEvent
  * @param {(isLive: boolean) => void} options.onState
  * @param {AbortSignal} options.signal

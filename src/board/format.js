@@ -1,4 +1,4 @@
-// How numbers, spans and instants are written.
+// Formats numbers, durations and instants.
 
 const number = new Intl.NumberFormat('en');
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
@@ -15,7 +15,7 @@ export function count(value) {
 }
 
 /**
- * "44 min 3 s"; below ten seconds with a decimal.
+ * A duration such as "44 min 3 s"; below ten seconds it has a decimal.
  *
  * @param {number} ms
  */
@@ -30,7 +30,7 @@ export function span(ms) {
 }
 
 /**
- * A deadline that has passed leaves nothing.
+ * The same; 0 if the deadline has passed.
  *
  * @param {number} ms
  */
@@ -39,7 +39,7 @@ export function timeLeft(ms) {
 }
 
 /**
- * A duration without zero parts: "15 min".
+ * A duration without parts that are 0, such as "15 min".
  *
  * @param {number} ms
  */
@@ -50,7 +50,7 @@ export function roundSpan(ms) {
 }
 
 /**
- * The local time of the day; with the date if it is another day.
+ * The local time, with the date unless that is today.
  *
  * @param {string | number} instant
  */
@@ -72,7 +72,7 @@ export function minute(instant) {
 }
 
 /**
- * The time of the day alone, short enough for an axis.
+ * The local time without a date, for an axis.
  *
  * @param {string | number} instant
  * @param {number} stepMs from one mark to the next
@@ -98,7 +98,7 @@ export function plural(many, one) {
 }
 
 /**
- * The calls of an owner as the subject of a sentence, with its verb.
+ * The calls of an owner as the start of a sentence: "its 3 calls are".
  *
  * @param {number} tracked
  */

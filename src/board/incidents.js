@@ -6,7 +6,7 @@ import { minute, span } from './format.js';
 
 const MOST = 20;
 
-/** What happened within the last day, also if nothing is wrong any more. */
+/** The incidents of the last day, including those that are over. */
 export class Incidents {
   /** @param {Overview} overview */
   show({ incidents }) {

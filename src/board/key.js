@@ -1,7 +1,7 @@
 /** @import { Refused } from './api.js' */
 import { byId, byIdAs, write } from './dom.js';
 
-/** Of this tab alone, and until it is closed; never in the address. */
+/** The key is in this tab's session storage until the tab is closed, and never in the address. */
 const PLACE = 'callkeeper.key';
 
 export function readKey() {
@@ -13,7 +13,7 @@ export function forgetKey() {
 }
 
 /**
- * Asks for a key, with which the page then starts again. Forgets a key that was refused.
+ * Forgets a refused key and asks for another one. The page then reloads.
  *
  * @param {Refused} refusal
  */
@@ -32,7 +32,7 @@ export function askForKey(refusal) {
   byId('gate-form').addEventListener('submit', (submitted) => {
     submitted.preventDefault();
     const key = field.value.trim();
-    // Nothing else can stand in a header.
+    // A header can contain no other characters.
     const isKey = /^[\x21-\x7e]+$/.test(key);
     write(
       byId('gate-why'),

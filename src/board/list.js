@@ -7,15 +7,15 @@ import { byId, byIdAs, set, write } from './dom.js';
 import { formatFilter, matches, orderOf, parseFilter } from './filter.js';
 import { count, plural, time } from './format.js';
 
-/** Rows that are shown at first, and with each press of the button. */
+/** How many rows the page shows at first, and adds with each click on the button. */
 const ROWS = 100;
-/** Calls that match and are held; the page says if there are more. */
+/** Limit of calls that match; the page says if there are more. */
 const MOST_HELD = 10_000;
 
-/** The heading of the instant at which calls left the schedule. */
+/** The heading above the times at which calls left the schedule. */
 const GONE = { tracked: '', ended: 'Ended', expired: 'Lost', untracked: 'Stopped' };
 
-/** The page at `#/calls?…`: the calls that a filter in the address lets through. */
+/** The page at `#/calls?…`: the calls that match the filter in the address. */
 export class ListView {
   #filter;
   #table;
@@ -47,7 +47,7 @@ export class ListView {
       'submit',
       (submitted) => {
         submitted.preventDefault();
-        // A filter that has not changed is read again.
+        // If the filter has not changed, the address has not either: read again.
         if (!apply()) void this.#read(api, signal);
       },
       { signal },
@@ -110,7 +110,7 @@ export class ListView {
 }
 
 /**
- * Puts the form into the address, which shows the page of it.
+ * Writes the filter of the form into the address, which opens its page.
  *
  * @returns {boolean} whether it has changed
  */

@@ -1,12 +1,12 @@
 /** @import { Call, Event } from '../client/api.ts' */
 
 /**
- * Graph's codes for a call that it ended because it got no keepAlive: "Delete call" on Microsoft
- * Learn.
+ * Graph's codes for a call that it ended because it got no keepAlive (Microsoft Learn, "Delete
+ * call").
  */
 const TIMED_OUT = { code: 408, subcode: 8537 };
 
-/** Limit of calls that are remembered, of each kind. */
+/** Limit of lost calls, and of stopped calls. */
 const MOST = 1_000;
 
 /**
@@ -17,8 +17,8 @@ const MOST = 1_000;
  */
 
 /**
- * The calls that were lost lately. They are no longer on the wheel, so it would look as if all were
- * well.
+ * The calls that were lost lately, from the events. They are no longer on the wheel, so without
+ * them the page would say that all is well.
  */
 export class Losses {
   /** @type {Map<string, number>} when, epoch ms, by the id of the call; the latest last */
@@ -49,9 +49,9 @@ export class Losses {
   }
 
   /**
-   * Their ids, the latest first.
+   * The ids of the lost calls, the latest first.
    *
-   * @param {number} ms no longer ago than this
+   * @param {number} ms how long ago at most
    */
   within(ms) {
     const since = this.#now() - ms;
@@ -64,7 +64,7 @@ export class Losses {
   /**
    * The calls that were stopped because their owner did not renew its lease.
    *
-   * @param {number} ms no longer ago than this
+   * @param {number} ms how long ago at most
    * @returns {Stopped}
    */
   stoppedWithin(ms) {

@@ -1,5 +1,5 @@
-// The board: one page over the API. It asks with the key that it is given, which stays in this
-// tab's session storage, and shows all data as text.
+// The board: a page that shows what the API answers. It sends the key that the user enters, which
+// stays in the session storage of this tab. All data is shown as text.
 /** @import { Overview } from '../client/api.ts' */
 import { Api, Refused } from './api.js';
 import { CallView } from './call.js';
@@ -17,7 +17,7 @@ import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 2_000;
 
-/** By how much the clock of the replica is ahead of this one, in ms. */
+/** How far the clock of the replica is ahead of this machine's, in ms. */
 let aheadMs = 0;
 const now = () => Date.now() + aheadMs;
 
@@ -29,11 +29,11 @@ const owners = new Owners(now);
 const eventsState = new EventsState();
 const events = new EventList(byId('events'), { withCall: true });
 const api = new Api(readKey());
-/** Aborts when the key does not do (any more). */
+/** Aborts when the key is refused. */
 const session = new AbortController();
-/** Of the page that is shown. */
+/** Aborts when the user leaves the page that is open. */
 let page = new AbortController();
-/** Whether there has been an answer: before, there is nothing to see. */
+/** Whether the API has answered: until then the board shows nothing. */
 let isOpen = false;
 /** Whether the key has the scope `track`. */
 let mayTrack = false;
@@ -78,7 +78,7 @@ function open({ deadlineMs }) {
   route();
   void owners.run(api, session.signal);
   void follow(api, {
-    // Also shows calls that were lost a while ago.
+    // Also the events of the last deadline: calls may have been lost in it.
     after: `${Math.round(now() - deadlineMs)}-0`,
     onEvent: (event) => {
       events.add(event);
@@ -92,7 +92,7 @@ function open({ deadlineMs }) {
 /** @param {Refused} error */
 function refuse(error) {
   session.abort();
-  // What was shown with a key must not be there for the next one.
+  // The next key may not be allowed to see what this one has shown.
   if (isOpen) location.reload();
   else askForKey(error);
 }
@@ -129,7 +129,7 @@ function titleOf(id, isOverview) {
   return isOverview ? 'Callkeeper' : 'Calls – Callkeeper';
 }
 
-// An address of its own for it would be in the way of the page's.
+// The link must not change the address, which names the page.
 byId('skip').addEventListener('click', (clicked) => {
   clicked.preventDefault();
   byId('main').focus();

@@ -2,13 +2,13 @@
 import { byId, set, svg, write } from './dom.js';
 import { count, plural, roundSpan } from './format.js';
 
-/** Of the drawing, in its units. */
+/** The size of the drawing, in its units. */
 const WIDTH = 600;
 const HEIGHT = 120;
 const GAP = 6;
 const LEAST = 2;
 
-/** How many calls have how much time left, as columns from none to the whole deadline. */
+/** A histogram of the time left of the calls, from none to the whole deadline. */
 export class Margins {
   #columns = svg('g');
   #numbers = svg('g', { class: 'numbers' });
@@ -53,7 +53,7 @@ export class Margins {
       .filter(([calls]) => calls !== 0)
       .map(([calls, from, to]) => `${from} to ${to}: ${count(Number(calls))}`);
     set(this.#drawing, {
-      'aria-label': `Calls by the time left to them. ${label.join('; ') || 'None'}. At risk: ${count(atRisk)}.`,
+      'aria-label': `Calls by time left. ${label.join('; ') || 'None'}. At risk: ${count(atRisk)}.`,
     });
   }
 
@@ -65,7 +65,7 @@ export class Margins {
   #mark(n, width, deadlineMs) {
     this.#axisFor = deadlineMs;
     const steps = Array.from({ length: n }, (_, i) => i);
-    // Under a third of the deadline a call is at risk.
+    // A call with less than a third of the deadline left is at risk.
     const kind = (/** @type {number} */ i) => (i < n / 3 ? 'risky' : 'fine');
     this.#columns.replaceChildren(
       ...steps.map((i) =>
@@ -97,7 +97,7 @@ export class Margins {
 }
 
 /**
- * Fits above a column.
+ * Short enough to fit above a column.
  *
  * @param {number} calls
  */

@@ -5,21 +5,21 @@ import { count, plural, roundSpan, time } from './format.js';
 import { lapseOf, stopOf } from './owner-notices.js';
 import { headline, Troubles } from './troubles.js';
 
-/** After so long without an answer it is said; one that is late is none yet. */
+/** The board says that there is no answer only after this long: an answer may be late. */
 const GRACE_MS = 4_000;
 
 /**
  * @typedef {object} Notice
  * @property {string} key
  * @property {string} text
- * @property {readonly string[]} [calls] the ids of the calls that it is about
+ * @property {readonly string[]} [calls] the ids of its calls
  * @property {boolean} [isMild] worth knowing, but nothing is wrong yet
  */
 
 /** Shows what is wrong for as long as it is wrong, and announces it once to screen readers. */
 export class Notices {
   #answeredAt = Date.now();
-  /** @type {readonly Notice[]} by the last answer */
+  /** @type {readonly Notice[]} from the last answer */
   #known = [];
   #failing = false;
   #kinds = '';
@@ -28,7 +28,7 @@ export class Notices {
 
   /**
    * @param {Overview} overview
-   * @param {object} seen what the overview does not say
+   * @param {object} seen what the overview does not contain
    * @param {readonly string[]} seen.lost the ids of calls that were lost lately
    * @param {Stopped} seen.stopped calls whose owner was lost lately
    * @param {readonly Owner[]} seen.lapsed owners whose calls will be stopped, the soonest first
@@ -48,7 +48,7 @@ export class Notices {
   }
 
   /**
-   * Announces once what has begun or is over, because its numbers change all the time.
+   * Announces when something begins or is over, but not its numbers: they change all the time.
    *
    * @param {Overview} overview
    */
@@ -80,7 +80,7 @@ export class Notices {
     this.#state(isWell ? 'well' : isPast ? 'past' : 'ill', isWell ? 'All well' : words.join(', '));
   }
 
-  /** @param {string | null} problem what the answer said; null: there was none */
+  /** @param {string | null} problem why the API refused the request; null if it did not answer */
   noAnswer(problem) {
     if (problem === null && Date.now() - this.#answeredAt < GRACE_MS) return;
     this.#isOut = true;

@@ -3,12 +3,12 @@
 /** @import { Stopped } from './losses.js' */
 import { count, itsCalls, plural, roundSpan, time } from './format.js';
 
-/** How many owners, or calls, a notice names. */
+/** Limit of owners, or of calls, that a notice names. */
 const MOST_NAMED = 3;
 
 /**
- * The notice has the instant, not the time left: screen readers read a notice out whenever it
- * changes.
+ * Says when calls will be stopped, not how much time is left: screen readers repeat a notice
+ * whenever it changes.
  *
  * @param {readonly Owner[]} lapsed owners whose calls will be stopped, the soonest first
  * @param {Overview} overview
@@ -48,7 +48,7 @@ function namesOf(owners) {
 }
 
 /**
- * The notice of calls that were stopped because their owners did not renew their leases.
+ * Says that calls were stopped because their owners did not renew their leases.
  *
  * @param {Stopped} stopped
  * @param {number} ms how long ago at most they were stopped

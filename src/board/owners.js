@@ -8,8 +8,8 @@ import { seen, sleep } from './sleep.js';
 
 const EVERY_MS = 5_000;
 /**
- * The page pauses this many times as long as the answer took, because the replica reads all owners
- * for it.
+ * The pause between two reads, as a multiple of the time that the last one took: the replica reads
+ * all owners for each.
  */
 const PAUSE = 10;
 const LONGEST_PAUSE_MS = 60_000;
@@ -39,7 +39,7 @@ export class Owners {
   }
 
   /**
-   * Reads and shows the owners until the signal aborts, or the key is refused: main.js asks for
+   * Reads and shows the owners until the signal aborts or the key is refused; main.js then asks for
    * another key.
    *
    * @param {Api} api
@@ -79,7 +79,7 @@ export class Owners {
     write(byId('owners-more'), `and ${isAll ? '' : 'at least '}${count(more)} more`);
   }
 
-  /** Says how old the list is, because its countdowns go on. */
+  /** Says how old the list is, because its countdowns go on without an answer. */
   #missed() {
     if (this.#answeredAt === 0) return;
     const at = time(this.#answeredAt);

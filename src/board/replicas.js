@@ -2,20 +2,20 @@
 import { byId, html, list, set, write } from './dom.js';
 import { count, percent, roundSpan, time } from './format.js';
 
-/** A replica that was silent for this long is gone, in ms. */
+/** A replica that has been silent for this long is gone, in ms. */
 const GONE_MS = 10_000;
 /** A replica that is gone stays on the page for an interval, but at least this long, in ms. */
 const TOLD_MS = 60_000;
 
 /**
- * @typedef {object} Seen a replica that has been seen while the page is open
+ * @typedef {object} Seen a replica that was alive while this page has been open
  * @property {string} replica
  * @property {string} version
- * @property {number} at epoch ms, when it was seen last
- * @property {number} of how many lived then
+ * @property {number} at when it was last seen, epoch ms
+ * @property {number} of how many replicas were alive then
  */
 
-/** The living replicas, and for a while those that are gone. */
+/** The live replicas and, for a while, those that are gone. */
 export class Replicas {
   /** @type {Map<string, Seen>} */
   #seen = new Map();
@@ -27,7 +27,7 @@ export class Replicas {
       this.#seen.set(replica, { replica, version, at: now, of: replicas.length });
     }
     for (const seen of this.#seen.values()) {
-      // While Redis is out, nothing is known about the other replicas.
+      // While Redis is out, this replica does not know whether the others are alive.
       if (!redis.up) seen.at = Math.max(seen.at, now);
       if (now - seen.at > GONE_MS + Math.max(intervalMs, TOLD_MS)) this.#seen.delete(seen.replica);
     }

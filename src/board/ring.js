@@ -1,6 +1,6 @@
 /**
- * Distances from the centre, in units of the drawing. The more calls its slots have, the longer a
- * sector is.
+ * Distances from the centre, in units of the drawing. A sector begins at INNER; the more calls it
+ * has, the nearer it ends to OUTER.
  */
 export const INNER = 54;
 export const OUTER = 100;
@@ -8,14 +8,15 @@ export const OUTER = 100;
 const GAP = 0.0009;
 
 /**
- * A piece of a ring, from one part of the turn to another.
+ * The path of a piece of a ring.
  *
- * @param {number} from
+ * @param {number} from a part of the turn, 0 … 1
  * @param {number} to
- * @param {number} outer
+ * @param {number} outer radius
  */
 export function ring(from, to, outer) {
-  // The gap is as wide outside as inside, and a full turn would have no ends to draw between.
+  // The gap is as wide outside as inside. Without a gap, a full turn would start and end at the same
+  // point, and SVG draws no such arc.
   const edge = (/** @type {number} */ radius) => (GAP * OUTER) / radius;
   const [a, b] = [at(from + edge(INNER), INNER), at(to - edge(INNER), INNER)];
   const [c, d] = [at(to - edge(outer), outer), at(from + edge(outer), outer)];

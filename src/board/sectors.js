@@ -1,6 +1,6 @@
 /** @import { Overview } from '../client/api.ts' */
 
-/** If there are more slots than this, a sector has several. */
+/** If the wheel has more slots than this, each sector shows several. */
 const MOST_SECTORS = 120;
 
 /**
@@ -26,7 +26,7 @@ export function fold({ tracked, failing }) {
 }
 
 /**
- * As many sectors as possible, with the same number of slots each if possible.
+ * The number of sectors: as many as possible, and with equally many slots if possible.
  *
  * @param {number} slots
  */

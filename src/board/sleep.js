@@ -19,7 +19,7 @@ export function sleep(ms, signal) {
 }
 
 /**
- * Resolves when the page is visible: a hidden page sends no requests.
+ * Resolves when the page is visible, because a hidden page sends no requests.
  *
  * @param {AbortSignal} signal
  * @returns {Promise<void>}

@@ -10,14 +10,14 @@ const HEIGHT = 130;
 const GAP = 3;
 /** The least height of a part that is not 0, so that it is visible. */
 const LEAST = 2;
-/** The axis has a time at every n-th column. */
+/** Every n-th column has a time on the axis. */
 const LABEL_EVERY = 15;
 
-/** The parts of a column from the axis up; `refused` and `failed` look alike. */
+/** The parts of a column from the axis up; `refused` counts as `failed`. */
 const PARTS = /** @type {const} */ (['renewed', 'ended', 'throttled', 'failed']);
 const NAMES = { renewed: 'renewed', ended: 'ended', throttled: 'throttled', failed: 'failed' };
 
-/** KeepAlives by outcome over the last deadline, and the calls that were lost. */
+/** The keepAlives of the last deadline by outcome, and the calls that were lost. */
 export class Timeline {
   #columns = svg('g');
   #axis = svg('g', { class: 'axis' });
@@ -105,7 +105,7 @@ function draw(group, column, { x, width, most }) {
   }
   const mark = shapes.at(-1);
   const middle = x + width / 2;
-  // A triangle below the axis, so that it differs from the columns even without colours.
+  // The mark is a triangle below the axis, which differs from the columns without colours too.
   const triangle = `M${middle} ${HEIGHT + 3} l7 11 h-14 Z`;
   if (mark) set(mark, { d: column.lost > 0 ? triangle : 'M0 0' });
   if (title) write(title, describe(column));

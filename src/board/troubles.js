@@ -4,10 +4,10 @@ import { count, minute, plural } from './format.js';
 
 /** @typedef {Overview['troubles'][number]} Trouble */
 
-/** The most lost calls that are named. */
+/** Limit of lost calls that the page names. */
 const MOST_NAMED = 3;
 
-/** In the head of the page, for screen readers too: what the worst trouble is about. */
+/** What the head of the page, and screen readers, say about the worst trouble. */
 const NAMES = {
   graph: 'Graph fails',
   token: 'No token',
@@ -40,7 +40,7 @@ export class Troubles {
   }
 }
 
-/** These are about calls that fail, perhaps a few of many: the head says how many. */
+/** Troubles of failing calls. Only a few may fail, so the head says how many instead. */
 const FAILURES = ['graph', 'token', 'network', 'callkeeper'];
 
 /**
@@ -65,7 +65,7 @@ function failingOf(failing, tracked) {
 }
 
 /**
- * Several troubles of a kind keep their places.
+ * Troubles of one kind are told apart by their order.
  *
  * @param {readonly Trouble[]} troubles
  * @param {number} i
@@ -100,7 +100,7 @@ function update(item, trouble, lost) {
   const [what, runbook] = todo.children;
   if (what) write(what, trouble.todo ?? '');
   if (runbook) {
-    // The heading in Markdown: its name alone is first mentioned elsewhere.
+    // With the ### of Markdown, because the text before the heading mentions its name too.
     set(runbook, { href: `/runbook#:~:text=${encodeURIComponent('### ')}${trouble.runbook}` });
     write(runbook, `Runbook: ${trouble.runbook}`);
   }
@@ -114,7 +114,7 @@ function update(item, trouble, lost) {
 }
 
 /**
- * The server writes times in UTC; the reader's clock shows another one.
+ * Replaces UTC, which the server writes, by local time.
  *
  * @param {Trouble} trouble
  */

@@ -5,13 +5,11 @@ import { count, plural, roundSpan } from './format.js';
 import { at, INNER, OUTER, ring } from './ring.js';
 import { fold } from './sectors.js';
 
-/** The least length of a sector with a call, and of its failing part, so that it is visible. */
+/** The least lengths of a sector with calls, and of its failing part, so that both are visible. */
 const LEAST = 3;
 const LEAST_FAILING = 1.5;
 
-/**
- * The wheel of slots: how many calls each has, how many of them fail, and where the hand is.
- */
+/** The wheel of slots: how many calls each has, how many of them fail, and whose turn it is. */
 export class Wheel {
   #bars = svg('g', { class: 'bars' });
   #failures = svg('g');
@@ -77,7 +75,7 @@ export class Wheel {
     const folded = sectors.length < n ? `, drawn in ${sectors.length} sectors` : '';
     write(
       byId('wheel-caption'),
-      `${plural(n, 'slot')}${folded}; a turn takes ${roundSpan(intervalMs)}. The longer a sector, the more calls stand in it.`,
+      `${plural(n, 'slot')}${folded}; a turn takes ${roundSpan(intervalMs)}. The longer a sector, the more calls it has.`,
     );
     this.#tell(sectors, n, intervalMs);
   }
@@ -130,7 +128,7 @@ export class Wheel {
   }
 
   /**
-   * The hand points at the slot whose turn it is.
+   * Points the hand at the slot whose turn it is.
    *
    * @param {() => number} now
    */
@@ -146,7 +144,7 @@ export class Wheel {
 }
 
 /**
- * The failing part of a sector is as long as its share of the calls.
+ * The length of the failing part shows its share of the calls.
  *
  * @param {Element} path
  * @param {Sector} sector
@@ -160,7 +158,7 @@ function drawFailing(path, { first, last, tracked, failing }, n, outer) {
 }
 
 /**
- * "3:45" on the dial of an interval of minutes.
+ * A time on the dial, such as "3:45" if the interval is at least a minute.
  *
  * @param {number} ms
  * @param {number} intervalMs
