@@ -23,7 +23,8 @@ for (const [, name] of text.matchAll(/\$\{([A-Z_]+)/g)) {
   if (!VARIABLES.has(name))
     faults.push(`docker-compose.yml: ${name} is not in src/config/table.ts`);
 }
-// The daemon checks the variables whose need depends on the rest of .env.
+// Compose itself may require only REDIS_PASSWORD. Whether any other variable is required depends on
+// the rest of .env, so the daemon checks that.
 for (const [, name] of text.matchAll(/\$\{([A-Z_]+):\?/g)) {
   if (name !== 'REDIS_PASSWORD') faults.push(`docker-compose.yml: demands ${name}`);
 }

@@ -25,7 +25,7 @@ for (const [file, source, text] of FILES) {
   }
 }
 
-/** What is for people comes first. */
+/** Puts what people read before the rules. */
 function json({ $schema, title, description, ...rules }) {
   return `${JSON.stringify({ $schema, title, description, ...rules }, null, 2)}\n`;
 }

@@ -5,8 +5,8 @@ import { join, relative, resolve } from 'node:path';
 import { ROOT } from './set-up.mjs';
 
 /**
- * Project → its tests, as directories and files below test/; `parts` has all tests of no other
- * project. The last lines of `npm test` show `what`.
+ * Project → its tests, as directories and files below test/. `parts` has all tests that no other
+ * project has. The last lines of `npm test` show `what`.
  */
 export const PROJECTS = {
   parts: { in: [], script: 'test', tools: ['redis-server'] },

@@ -77,7 +77,7 @@ export class KeyRing {
     const held = this.#held.get(hashOf(key));
     if (held === undefined) return WRONG;
     if (!this.#hasExpired(held)) return held.identity;
-    // Only who has the key learns its name, which helps to find the bot that still uses it.
+    // The name helps to find the bot that still uses the key. Only its holder gets this answer.
     return { kind: 'unknown', reason: `the key of ${held.holder.name} has expired` };
   }
 

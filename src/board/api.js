@@ -102,7 +102,7 @@ export class Api {
   /**
    * Opens the event stream until the signal aborts.
    *
-   * @param {{ call?: string, after: string }} what the call (default: all) and the place before the first
+   * @param {{ call?: string, after: string }} what of one call or all; after a place
    * @param {AbortSignal} signal
    */
   async events({ call, after }, signal) {

@@ -33,7 +33,7 @@ export interface RemovedCall extends Call {
   readonly removedAt: number;
   /** What stopped an `untracked` call; null for the others. */
   readonly reason: Stop['reason'] | null;
-  /** From Graph's notification; null if none said why. */
+  /** From Graph's notification; null if none gave a reason. */
   readonly resultInfo: ResultInfo | null;
 }
 

@@ -40,8 +40,8 @@ export interface CallsFor<Wanted extends keyof Calls = Exclude<keyof Calls, 'wit
 }
 
 /**
- * The requests of bots, which may all be repeated. Whether a client may touch a call is decided
- * when it is written, not by what was read before.
+ * The requests of bots, which may all be repeated. Each write checks again whether the client may
+ * change the call, because another replica may have changed it since it was read.
  */
 export class Calls {
   readonly #deps: CallsDeps;
@@ -89,7 +89,7 @@ export class Calls {
   }
 
   /**
-   * Applies Graph's notifications, which may come in any order and repeatedly.
+   * Applies Graph's notifications, which may come repeatedly and in any order.
    *
    * @param of the number of notifications, including those about no call; the app for new calls;
    *   and the apps whose calls they may change (null: all that the client may see)

@@ -28,7 +28,7 @@ export type PublishedEvent = CallEvent | OwnerEvent;
 
 /** Consecutive events. */
 export interface EventBatch {
-  /** Events that may be missing before `events`: all after a place that the log no longer has. */
+  /** Events before `events` that may be missing, because the log no longer has the last place. */
   readonly gap: EventGap | null;
   readonly events: readonly PlacedEvent[];
   /** Read on from here. Events that could not be decoded are skipped. */

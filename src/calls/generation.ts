@@ -7,8 +7,9 @@ export interface Moment {
 }
 
 /**
- * Generations sort by their instant, and after all known ones, whatever the clock says. A random
- * part distinguishes those that two replicas make in the same ms.
+ * Generations sort by the instant at which they were made. A new one sorts after all known ones,
+ * even if the clock was set back. A random part distinguishes those that two replicas make in the
+ * same ms.
  */
 export function newGeneration({ now, random }: Moment, { tracking, stops }: CallRecord): string {
   const chance = Math.floor(random() * 36 ** 4);

@@ -47,7 +47,7 @@ export function learnedFrom(
   }
 }
 
-/** The end of a tracking; null if the bot has prolonged it meanwhile. */
+/** Ends a tracking whose time is over; null if the bot has prolonged it meanwhile. */
 export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
   const call = stateOf(current) === 'tracked' ? callOf(current) : null;
   return call && hasEnded(call, context) ? trackingOver(current, context.now) : null;

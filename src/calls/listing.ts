@@ -14,7 +14,7 @@ export interface ListQuery {
   readonly start?: ListPosition | undefined;
 }
 
-/** Where a page starts. */
+/** The position at which a page starts. */
 export interface ListPosition {
   readonly slot: number;
   /** The last listed id of this slot; '' if none was listed. */
@@ -35,8 +35,8 @@ const MOST_SLOTS_AT_ONCE = 16;
 
 /**
  * One page, in the order of slot and id. A call that stays tracked while the pages are read is
- * listed exactly once. A position names only listed calls. A page that ends early can reveal how many
- * calls there are in all, but so do the metrics.
+ * listed exactly once. The position of the next page contains only an id that the client may see. A
+ * page that ends early can reveal how many calls there are in all, but so do the metrics.
  */
 export async function listCalls(
   registry: Pick<CallRegistry, 'readSlot'>,

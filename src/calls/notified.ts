@@ -13,7 +13,7 @@ export class Notified {
   }
 
   /**
-   * Returns the fate of each. Endings come first: a call that is over is not established.
+   * Returns the fate of each. Applies endings first, so that a call that is over is not tracked.
    *
    * @param app for newly tracked calls; undefined: the default app
    */

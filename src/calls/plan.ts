@@ -21,7 +21,7 @@ export interface PlanContext {
   readonly skewMs: number;
   /** How long the replica that accepted a new call has for its first keepAlive, in ms. */
   readonly firstMs: number;
-  /** How long past its time an attempt is left to the replica that planned it, in ms. */
+  /** How late the replica that planned an attempt may make it before others do, in ms. */
   readonly retryGraceMs?: number;
 }
 

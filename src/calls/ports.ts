@@ -82,7 +82,7 @@ export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 
 /** The tracked calls by their slots, for visits. */
 export interface Slots {
-  /** After a sync with Redis, if it answers. Each iteration reads the timings again. */
+  /** Syncs the slot with Redis first, if it answers. Each iteration reads the timings again. */
   read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
   call(id: string): Call | null;
   /** Forgets the calls of a slot that were removed before an instant. */
@@ -142,7 +142,7 @@ export interface Observer {
   /** Called once, when the call comes to be at risk. */
   atRisk(call: Call): void;
   removed(call: RemovedCall): void;
-  /** How many notifications of Graph had which fate. */
+  /** Graph's notifications, counted by fate. */
   notified(counts: Readonly<Record<NoticeFate, number>>): void;
   /** A notification about a tracked call was ignored. */
   misdirected(notice: Notice, fate: 'other_tenant' | 'other_app'): void;

@@ -77,7 +77,7 @@ export const EndingSchema = Type.Object({
 
 export const ExpirySchema = Type.Object({
   generation: Type.String(),
-  /** The last renewal then, 0 for none: a later one, by any replica, undoes the expiry. */
+  /** The last renewal at that time, 0 if none. A later one, by any replica, undoes the expiry. */
   renewedAt: Instant,
   at: Instant,
 });
@@ -105,8 +105,8 @@ export const FailureSchema = Type.Object({
 export const RecordSchema = Type.Object({
   tracking: orNull(TrackingSchema),
   /**
-   * The last stop, by the app whose calls it stops, or `*` for all apps: a client that stops an
-   * unknown call may be limited to some apps.
+   * The last stop for each app, and under `*` the last one for all apps. A stop of an unknown call
+   * cannot name its app, and the client may be limited to some apps.
    */
   stops: Type.Record(Type.String(), StopSchema),
   ending: orNull(EndingSchema),

@@ -44,8 +44,8 @@ export class SharedClock implements SettledClock {
 
   /**
    * Takes a reading of Redis's clock, made between two instants of our monotonic time. A slow
-   * answer is imprecise, so it counts only as far as our clock is wrong for certain. The first
-   * reading may be a step as well: until then the replica has only its machine's clock.
+   * answer is imprecise, so this corrects our clock only as far as it must be wrong. The first
+   * reading may be a step too: before it, the replica has only the clock of its machine.
    */
   setBy(redisMs: number, sentAt: number, receivedAt: number): void {
     const latest = redisMs - sentAt;

@@ -40,7 +40,7 @@ export function cut(line: string, columns: number): string {
     .join('');
 }
 
-/** The words of a text in lines of at most so many columns; a word that is longer is cut. */
+/** Wraps a text at spaces, in lines of at most this many columns. A longer word is cut. */
 export function wrap(text: string, columns: number): string[] {
   const width = Math.max(columns, WIDEST);
   const lines: string[] = [];

@@ -22,7 +22,7 @@ export interface Request {
   readonly answers: (answer: Answer) => boolean;
   /** Pauses between attempts do not keep the process alive. */
   readonly background?: boolean;
-  /** The least limit of an attempt, and so of the request, in ms: the answer takes long by design. */
+  /** Raises the limits of an attempt and of the request to this, in ms, for a slow answer. */
   readonly attemptMs?: number | undefined;
 }
 

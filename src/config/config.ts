@@ -45,8 +45,8 @@ export interface NotificationsJwt {
 }
 
 /**
- * An outage of all replicas goes unnoticed if it is shorter than a silent replica counts as alive.
- * It must not use up the grace.
+ * A silent replica counts as alive for a while, so an outage of all replicas that is shorter goes
+ * unnoticed. Such an outage must not use up the grace.
  */
 function leastOwnerGraceMs(intervalMs: number): number {
   if (Number.isNaN(intervalMs)) return 0;

@@ -8,8 +8,8 @@ import { unknownVariables } from './unknown-variables.ts';
 const CAS = 'NODE_EXTRA_CA_CERTS';
 
 /**
- * The environment of this process, with the variables of `.env` if there is one. The CAs that it
- * names are trusted from now on, and those that `.env` names too if the two differ.
+ * The environment of this process, with the variables of `.env` if there is one. From now on the
+ * process trusts the CAs that NODE_EXTRA_CA_CERTS names, in the environment and in `.env`.
  */
 export function readEnvironment(): NodeJS.ProcessEnv {
   const named = new Set([process.env[CAS], parseEnv(readFile())[CAS]]);

@@ -6,7 +6,7 @@ const PEM = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
 
 /**
  * Trusts the CAs in a PEM file, besides those that this process trusts already. Node reads
- * NODE_EXTRA_CA_CERTS only as it starts, which is too early for one in `.env` or `--env-file`.
+ * NODE_EXTRA_CA_CERTS only when it starts, before it reads `.env` or `--env-file`.
  */
 export function trustCas(path: string): void {
   if (caFault(path) !== null) return; // a warning says so

@@ -96,7 +96,7 @@ export class FileWatch<T> {
     }
   }
 
-  /** Uses a new content when two reads agree: the first read may have seen half of a file. */
+  /** Uses new content only when two reads agree: the first may have seen half of the file. */
   #consider(look: Look): void {
     const hasSettled = isDeepStrictEqual(look, this.#last);
     this.#last = look;

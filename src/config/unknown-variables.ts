@@ -31,8 +31,8 @@ const NAME = /^[A-Z][A-Z0-9]{0,15}(_[A-Z0-9]{1,16})*$/;
 /**
  * Warnings about variables that nobody reads. In `.env` every unknown name counts; the environment
  * also has names of other programs, so there only a near miss of a known name counts. A secret that
- * is broken over several lines may leave a line of `.env` that looks like a name: for those the
- * warning has only their number.
+ * is broken over several lines may leave a line in `.env` that looks like a name: the warning about
+ * such a line has only its number.
  *
  * @param inFile the names in `.env`, each with the number of its line; null if that is not known
  */

@@ -18,7 +18,7 @@ export interface LineFault {
   readonly text: string;
 }
 
-/** A node, and its line or the one of the nearest node around it. */
+/** A node and its line. A node without a line has the line of the nearest node around it. */
 interface Place {
   readonly line: number;
   readonly node: unknown;
@@ -49,7 +49,7 @@ export class YamlDocument {
     return this.#at(pointer).line;
   }
 
-  /** The lines of a mapping's fields that have other names. */
+  /** The lines of a mapping's fields, except those with these names. */
   linesOfOthers(pointer: string, names: readonly string[]): number[] {
     const place = this.#at(pointer);
     const mapping = this.#resolve(place.node);
@@ -69,7 +69,7 @@ export class YamlDocument {
       this.faults.push({ line, text: `this is not valid YAML (${what})` });
     }
     if (fault) this.faults.push({ line: 1, text: `the file ${fault}` });
-    // With a duplicate key the structure is still as it was meant.
+    // A duplicate key does not change the structure; after any other error it would be a guess.
     if (fault || errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return undefined;
     this.#root = document.contents;
     this.#targets = targets;
@@ -97,7 +97,7 @@ export class YamlDocument {
       const item = parent.items[Number(step)];
       return { line: this.#startOf(item) ?? line, node: item };
     }
-    // The last one, whose value counts.
+    // Of duplicate keys the last one counts.
     const pair = isMap(parent) && parent.items.findLast((it) => nameOf(it) === step);
     return pair ? this.#fieldOf(pair, line) : { line, node: null };
   }

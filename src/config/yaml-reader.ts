@@ -4,7 +4,7 @@ import { Errors, Pointer } from 'typebox/schema';
 import { Settings } from 'typebox/system';
 import { type LineFault, YamlDocument } from './yaml-document.ts';
 
-/** What of a value has no fault. null: it has one; undefined: it is absent. */
+/** The parts of a value that have no fault. null: it has a fault; undefined: it is absent. */
 export type Draft<T> = (T extends object ? DraftFields<T> : T) | null;
 export type DraftFields<T> = { [K in keyof T]?: Draft<T[K]> };
 
@@ -23,8 +23,8 @@ export class DocumentError extends Error {
 const MOST_TOLD = 100;
 
 /**
- * Reads a YAML document by a schema whose parts are those of file-schema.ts, and collects its faults
- * by line. Messages never contain a value of the document, because any value may be a secret on the
+ * Reads a YAML document by a schema made with file-schema.ts, and collects its faults by line.
+ * Messages never contain a value of the document, because any value may be a secret on the
  * wrong line.
  */
 export class YamlReader<Schema extends TSchema> {

@@ -39,9 +39,9 @@ export interface RecoveryNeeds
 }
 
 /**
- * Lets the parts follow the link to Redis. The recovery is first: the watch takes over before
- * anything waits for a suspended worker, and turns are taken only after Redis has what this replica
- * knows.
+ * Lets the parts follow the link to Redis. The recovery comes first: when Redis goes out, the watch
+ * takes over before anything waits for a suspended worker. When Redis is back, this replica takes
+ * turns only after it has written what it knows.
  */
 export function openRecovery(context: Context, needs: RecoveryNeeds): Recovery {
   const { link, slots, diaries, turns } = needs;

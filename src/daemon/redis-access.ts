@@ -66,7 +66,7 @@ function accessFix(username: string | undefined): string {
   return `REDIS_URL names the user ${username}: if that is not the object id of the identity, remove it. ${ACCESS_FIX}`;
 }
 
-/** Gets tokens of Entra ID for Redis as for Graph; null without REDIS_AUTH=entra. */
+/** Gets tokens for Redis from Entra ID, as for Graph; null without REDIS_AUTH=entra. */
 export function buildRedisTokens(parts: RedisTokenParts) {
   const { config, timeouts, clock, random, userAgent, log, requested, failed } = parts;
   if (config.redisEntra === null || config.redisUrl === null) return null;

@@ -21,7 +21,7 @@ export interface RegistryNeeds {
   readonly link: Pick<RedisLink, 'up'>;
 }
 
-/** A copy of a call this long after its deadline is dropped: nobody waits for it any more. */
+/** How long after its deadline a copy of a call is dropped: nobody needs it any more. */
 const STALE_MS = 24 * 60 * 60 * 1_000;
 
 /** The calls that this replica and Redis know, and the views of them. */

@@ -26,12 +26,12 @@ export interface ShutdownNeeds {
 export interface ShutdownContext {
   readonly config: Pick<Context['config'], 'shutdownMs'>;
   readonly log: Pick<Context['log'], 'error'>;
-  /** What logs at intervals writes its last lines. */
+  /** These two log at intervals, and write their last lines when they are flushed. */
   readonly ownerObserver: Pick<Context['ownerObserver'], 'flush'>;
   readonly tokenLog: Pick<Context['tokenLog'], 'flush'>;
 }
 
-/** Kept of the time to stop, at most, for what comes after the work. */
+/** The most of the time to stop that is reserved for disposing of the parts after the work. */
 const MOST_LEFT_MS = 2_000;
 
 /**

@@ -68,7 +68,7 @@ function isHtml(answer: Answer): boolean {
 
 /** Parses JSON; null if it is not an object. */
 export function parseObject(text: string): Record<string, unknown> | null {
-  // A success has an empty body; an exception for each costs a tenth of a keepAlive.
+  // The body of a success is empty: an exception for each would cost a tenth of a keepAlive.
   if (!text.trimStart().startsWith('{')) return null;
   try {
     return asObject(JSON.parse(text));

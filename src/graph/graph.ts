@@ -125,7 +125,7 @@ export class Graph implements KeepAliveSender {
       return other === null ? first.outcome : (await this.#post(endpoint, call, other)).outcome;
     } catch (error) {
       if (!(error instanceof TokenError)) throw error;
-      // Graph answered, so its evidence counts; but to fail like this is no fault of Graph's.
+      // Graph answered, so keep its evidence; but the cause is the missing token, not Graph.
       const answered = answerError(first.answer, first.sent, describeToken(app, error));
       return { kind: 'failed', sentAt: first.sent.sentAt, error: { ...answered, code: 'token' } };
     }

@@ -28,7 +28,7 @@ export const SILENT = {
   loggerCallback: () => {},
 };
 
-/** MSAL's requests of one acquisition, by undici, with a time limit and a limit of the body. */
+/** Sends MSAL's requests for one token with undici, and limits their time and their answers. */
 export class MsalNetwork implements INetworkModule {
   readonly #options: MsalOptions;
   readonly #until: number;

@@ -29,7 +29,7 @@ export interface ProbedToken {
   readonly roles: readonly string[] | null;
 }
 
-/** Sends Microsoft the same requests as keepAlives, but for calls that do not exist. */
+/** Sends the same requests to Microsoft as a keepAlive does, for a call that does not exist. */
 export class Prober {
   readonly #options: ProberOptions;
   readonly #connections: Dispatchers;

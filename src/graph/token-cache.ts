@@ -124,8 +124,8 @@ export class TokenCache {
   /**
    * Gets another token after Graph refused `rejected` with a 401. null if that one is new too: then
    * the fault is elsewhere, and each call would cost a token request. The rejected token is kept
-   * until there is another, because a 401 may be about a single call, or from a proxy. While there
-   * is none, every call gets the reason for that, whether or not it is time to try again.
+   * until there is another, because a 401 may be about a single call, or from a proxy. Until then
+   * every caller gets the reason why there is none, even if it is too early to try again.
    *
    * @throws TokenError
    */

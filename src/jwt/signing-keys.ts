@@ -19,9 +19,8 @@ const COOL_DOWN_MS = 30_000;
 /** Between a failed fetch and the next. */
 const FAILED_COOL_DOWN_MS = 5_000;
 /**
- * Age at which the keys are fetched again, so at most how long a withdrawn key still counts while
- * its server answers. Microsoft asks for a fetch at least once a day, and more often for
- * emergencies.
+ * Age at which the keys are fetched again. While the server answers, a withdrawn key counts for at
+ * most this long. Microsoft asks for a fetch at least once a day, and more often for emergencies.
  * https://learn.microsoft.com/entra/identity-platform/signing-key-rollover
  */
 const OLD_MS = 60 * 60_000;

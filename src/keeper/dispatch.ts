@@ -24,7 +24,7 @@ export interface DispatchOptions {
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
   readonly onOver: (pending: Pending) => void;
-  /** Nothing had to be sent; `outcome` is for callers that wait for one. */
+  /** No request was necessary. `outcome` is for those who wait for one. */
   readonly onDropped: (pending: Pending, outcome: Outcome) => void;
 }
 

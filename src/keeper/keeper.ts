@@ -140,9 +140,9 @@ export class Keeper implements CallKeeper {
   }
 
   /**
-   * Joins the call that is already on its way. If that has waited for long, the wait is written as
-   * a failure, so that the bot learns that the call is at risk or expired: as `refused`, which has
-   * the longest pause, because an earlier attempt would change nothing.
+   * Joins the keepAlive of the call that is already on its way. If it has waited for long, the wait
+   * is written as a failure, so that the bot learns that the call is at risk or expired. It is
+   * `refused`, which has the longest pause, because an earlier attempt would not help.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;

@@ -72,7 +72,7 @@ export class Outcomes {
           ? learnedFromClock(current, context)
           : learnedFrom(outcome, asked, current, context),
     }));
-    // Then the records are as they were: the slot's turn or the watch takes the calls up.
+    // The records are then unchanged: the turn of the slot or the watch sends the calls again.
     const changed = await registry.update(changes).catch((err: unknown) => {
       log.error({ err, calls: batch.length }, 'outcomes cannot be written');
       return [];

@@ -14,7 +14,7 @@ export interface Pending {
   /** This and `deadlineAt` must not change while the call waits. */
   lane: string;
   deadlineAt: number;
-  /** If it is handed in again after this instant and still waits, that is a failure. Epoch ms. */
+  /** If it still waits and is handed in after this instant, the wait is a failure. Epoch ms. */
   queuedUntil: number;
   /** Its request was sent, or its outcome is known without one. */
   isSent: boolean;

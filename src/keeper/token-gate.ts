@@ -35,7 +35,7 @@ interface Gate {
   isAsked: boolean;
 }
 
-/** A gate's turn to ask. A call that joins much nearer to its deadline adds another one. */
+/** A turn of a gate to request a token. A call much nearer to its deadline adds another turn. */
 interface Turn extends Waiting {
   readonly gate: Gate;
 }
@@ -53,11 +53,11 @@ const NEARER_MS = 10_000;
 const REFUSED_LATER_MS = 1e14;
 
 /**
- * Holds calls back until there is a token for them, so that they take no place of the keepAlives'
- * limiter. Tokens have their own limiter. The tenants of an app that have given a token share one
- * lane. All others may be made up: they share a few lanes, a few requests at once, and in these a
- * tenant that Entra has refused waits behind all that it has not refused. So a new tenant waits
- * behind at most one first request for each of the made-up ones.
+ * Holds calls back until they have a token, so that meanwhile they take no place in the limiter of
+ * keepAlives. Token requests have their own limiter. The tenants of an app that have given a token
+ * share one lane. Other tenants may not exist: they share a few lanes, and in each lane a tenant
+ * that Entra has refused waits behind those that it has not. So a new tenant waits for at most one
+ * request per tenant that does not exist.
  */
 export class TokenGate {
   readonly #options: TokenGateOptions;

@@ -20,7 +20,7 @@ export interface FairLimiterOptions<T> {
 /** A quarter of fewer places would be less than one. */
 export const LEAST_PLACES = 4;
 
-/** The largest share of all places that the lanes of each class may hold together. */
+/** The largest share of the places that all lanes of a class may hold together. */
 const SHARES: readonly (readonly [LaneClass, number])[] = [
   ['new', 1 / 4],
   ['doubtful', 1 / 4],
@@ -28,7 +28,7 @@ const SHARES: readonly (readonly [LaneClass, number])[] = [
   ['prompt', 1],
 ];
 
-/** The largest share of all lanes except the prompt ones. */
+/** The largest share that all lanes except the prompt ones may hold together. */
 const SHARE_OF_OTHERS = 3 / 4;
 
 /** Beyond this many lanes the oldest idle ones are forgotten. They start again as new lanes. */
@@ -78,7 +78,7 @@ export class FairLimiter<T extends Waiting> {
   #busy = 0;
   #isAdmitting = false;
   #isResting = false;
-  /** Places given back unused since the last rest: they take no time, so nothing else yields. */
+  /** Places given back unused since the last rest: without requests, only a rest yields. */
   #unused = 0;
 
   constructor(options: FairLimiterOptions<T>) {

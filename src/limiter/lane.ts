@@ -37,7 +37,7 @@ export class Lane<T extends Waiting> {
   readonly waiting = new TinyQueue<T>([], (a, b) => a.deadlineAt - b.deadlineAt);
   busy = 0;
   #window = 1;
-  /** When the window was last cut: requests admitted before say nothing about the new one. */
+  /** When the window was last cut. Requests admitted before that say nothing about its new size. */
   #cutAt = Number.NEGATIVE_INFINITY;
   #credit = TRUSTED_FROM - 1;
   #isNew = true;
@@ -78,8 +78,9 @@ export class Lane<T extends Waiting> {
   }
 
   /**
-   * Once a round, as TCP does, however many requests of the round fail. A round is at least two
-   * answer times: throttled requests come back sooner than the successes that grow the window.
+   * Halves the window at most once a round, as TCP does, even if many requests of the round fail. A
+   * round is at least two answer times, because throttled requests are answered sooner than those
+   * that succeed and grow the window.
    */
   #cut(since: number, now: number): void {
     const roundMs = ROUND_ANSWERS * (this.#answerMs ?? 0);

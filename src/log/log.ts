@@ -50,7 +50,7 @@ export function openLog(level: string): Log {
   return {
     log,
     exit: async (code) => {
-      // At its exit Node would wait for a write that a hanging reader holds up.
+      // Node's exit would wait for a write that a hanging reader holds up.
       if (!(await isRead(stdout))) process.kill(process.pid, 'SIGKILL');
       return process.exit(code);
     },
@@ -88,7 +88,7 @@ function withoutCommands(err: unknown, depth = 0): unknown {
   );
 }
 
-/** Epoch ms, of 1973: a smaller number is a duration, a larger one than the last no Date. */
+/** Epoch ms. A number below the first, of 1973, is a duration; above the last it is no Date. */
 const LEAST_INSTANT = 1e11;
 const LAST_INSTANT = 8.64e15;
 

@@ -1,6 +1,6 @@
 /** What happened within a minute because of one cause. */
 export interface FailureSummary<T> {
-  /** `first` is written at once, `more` once a minute, `over` after a minute without any. */
+  /** `first` is written at once, `more` once a minute, `over` after a minute without a failure. */
   readonly kind: 'first' | 'more' | 'over';
   readonly count: number;
   readonly calls: number;
@@ -8,7 +8,7 @@ export interface FailureSummary<T> {
   readonly since: number;
   /** The latest. */
   readonly example: T;
-  /** Several causes share this summary, because there are too many: the example is of one of them. */
+  /** It counts several causes together, because there are too many; the example has one of them. */
   readonly isMixed: boolean;
 }
 
@@ -22,7 +22,7 @@ interface Window<T> {
 }
 
 const MINUTE_MS = 60_000;
-/** Further causes are counted as one: their texts are foreign, so their number has no bound. */
+/** Further causes are counted as one. They contain text of Graph, so their number has no limit. */
 const MOST_CAUSES = 50;
 const OTHERS = 'others';
 

@@ -7,7 +7,7 @@ export interface Definition {
    * `own`: every replica counts its own work.
    */
   readonly of: 'all' | 'own';
-  /** By label: its values with their meanings, or in words if only the configuration knows them. */
+  /** For each label the meanings of its values, or a sentence if the configuration sets them. */
   readonly labels?: Readonly<Record<string, LabelValues | string>>;
   /** When to look closer. */
   readonly watch: string;

@@ -28,7 +28,7 @@ export const NO_SOURCES: MetricsSources = {
 
 const SECOND = 1_000;
 
-/** No app has this name, and to Prometheus it is the same as no label. */
+/** No app has this name. For Prometheus an empty label is the same as none. */
 export const OTHER_APP = '';
 
 /** The gauges that are read at each scrape. */

@@ -38,7 +38,7 @@ export class Cells {
     apps.set(app, before.with(i, (before[i] ?? 0) + 1));
   }
 
-  /** Merges earlier steps: only when a step is over is it known which apps are the smallest. */
+  /** Merges past steps: which apps are the smallest is known only when a step is over. */
   #begin(step: number): ByApp {
     this.forget(step);
     for (const [earlier, apps] of this.#steps) this.#steps.set(earlier, merged(apps));

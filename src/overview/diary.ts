@@ -47,8 +47,8 @@ export interface DiaryOptions {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Notes what happens to calls in this replica, so that the board can show the last deadline on a
- * time axis, and the losses and outages of the last day on the morning after. Each replica stores
+ * Notes what happens to calls in this replica. From it the board shows the last deadline on a time
+ * axis, and the losses and outages of the last day. Each replica stores
  * its page in Redis (store/diaries.ts), and history.ts adds up the pages of all replicas.
  */
 export class Diary implements Observer {
@@ -124,8 +124,8 @@ export class Diary implements Observer {
   }
 
   /**
-   * Whether the removal was announced before, perhaps by another replica. It is announced again when
-   * Redis lost its data and a replica writes it back.
+   * Whether the removal was announced before, perhaps by another replica. It is announced again if
+   * Redis loses its data and a replica writes the record back.
    */
   isRepeat({ removedAt }: RemovedCall): boolean {
     return isRepeat(removedAt, this.#incidents, this.#options.clock.now());

@@ -5,15 +5,16 @@ import { type FailureCause, faultOf, sumOf } from './causes.ts';
 import { entraCodeIn, fixOf, silenceIn } from './fixes.ts';
 import type { Known, Trouble, TroubleKind } from './trouble.ts';
 
-/** A fault counts as everything if it has this share of the failures since the last success. */
+/** "Everything fails" if one fault has this share of the failures since the last success. */
 const EVERYTHING_SHARE = 0.9;
-/** When a fault begins, replicas differ for this share of the interval (a minute of 15). */
+/** At the start of a fault, replicas see it at different times, for this share of the interval. */
 const BEGINNING_SHARE = 1 / 15;
 /** Fewer failures in a row may be chance. */
 const EVERYTHING_CALLS = 3;
 /**
- * For this share of the interval, 15 s of 15 minutes, nothing has succeeded: the calls of a slot
- * have their turn together, so a slot may end with several of the one tenant that fails.
+ * "Everything fails" only if nothing has succeeded for this share of the interval (15 s of 15
+ * minutes). Calls of a slot are sent together, and the last few may all be of the one tenant that
+ * fails.
  */
 const EVERYTHING_SHARE_OF_TIME = 1 / 60;
 
@@ -80,8 +81,8 @@ function scopeOf(fault: Fault, known: Known): Scope {
 }
 
 /**
- * Since when all calls of these apps fail, with this fault; null if some succeed or fail otherwise,
- * or if too few have failed to tell.
+ * Since when all calls of these apps have failed with this fault. null if some succeed or fail with
+ * another one, or if too few have failed to tell.
  */
 function sinceLastSuccess(fault: Fault, known: Known, names: readonly string[]): number | null {
   const { tally, successes, intervalMs, now } = known;

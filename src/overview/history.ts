@@ -111,7 +111,7 @@ export function incidentsOf(
     ...one,
     until: one.until ?? at,
   });
-  // Who reports has Redis again.
+  // A replica that reports has Redis again.
   const outages = pages.flatMap(({ replica, at, incidents }) =>
     incidents
       .filter((one) => one.kind === 'redis')

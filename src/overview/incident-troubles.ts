@@ -5,7 +5,7 @@ import { reasonOf } from './incident-words.ts';
 import type { CallIncident, Incident } from './incidents.ts';
 import type { Known, Severity, Trouble } from './trouble.ts';
 
-/** The losses of the last day, and replicas that went away and that nobody has replaced. */
+/** The losses of the last day, and replicas that are gone and were not replaced. */
 export function incidentTroubles(known: Known): Trouble[] {
   return [...lossTrouble(known), ...unknownTrouble(known), ...replicaTroubles(known)];
 }
@@ -31,7 +31,7 @@ function lossTrouble(known: Known): Trouble[] {
   ];
 }
 
-/** The lost calls need their bots; the cause may threaten the others, or calls to come. */
+/** Lost calls need their bots. The cause may still threaten other calls, now or later. */
 function todoOfLoss({ calls, error }: CallIncident, { causes }: Known): string {
   const rejoin = `The bots must join ${calls === 1 ? 'this call' : 'these calls'} again.`;
   if (error === null) return rejoin;

@@ -1,7 +1,7 @@
 import type { Reason } from '../calls/record.ts';
 
 /**
- * Something of the last day that is to be seen the morning after.
+ * Something that went wrong within the last day, so that people see it the next morning.
  *
  * - `lost`: calls passed their deadline, or Graph ended them because no keepAlive came in time.
  * - `unknown`: calls ended without ever having been renewed: Graph does not know their ids.

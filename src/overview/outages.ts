@@ -16,7 +16,7 @@ export interface OutagesOptions {
   readonly most: number;
 }
 
-/** Remembers which calls kept failing, and for how long, so that it is known the morning after. */
+/** Remembers which calls kept failing, and for how long, so that the board can show it later. */
 export class Outages {
   readonly #options: OutagesOptions;
   readonly #found: Writable<FailureIncident>[] = [];

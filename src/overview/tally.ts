@@ -20,7 +20,7 @@ export interface Tally extends Summary {
   readonly margins: readonly number[];
   /** The ids of the calls nearest to their deadlines, in order. */
   readonly nearest: readonly string[];
-  /** Failing ones: a call that fails from its first keepAlive on has much time left. */
+  /** The same for failing calls: one that fails from its first keepAlive on has much time left. */
   readonly nearestFailing: readonly string[];
   readonly apps: ReadonlyMap<string, number>;
   /** By slot. */
@@ -31,9 +31,9 @@ export interface Tally extends Summary {
 export const MARGIN_STEPS = 15;
 
 /**
- * @param failingApps those of which a replica knows failing calls. In the others all is well again:
- *   the replica that counts learns only at the next turn of a slot what another one has renewed.
- *   Null if some may be unknown: then each record counts that says so.
+ * @param failingApps the apps of which some replica knows failing calls. Calls of other apps do not
+ *   count as failing: this replica learns only at the next turn of a slot what others have renewed.
+ *   If it is null, some may be unknown, and every call counts whose record says that it fails.
  */
 export function tally(
   slots: readonly SlotDigest[],

@@ -39,7 +39,7 @@ function redisTrouble({ redis, tally, now }: Known): Trouble[] {
   ];
 }
 
-/** While Redis is out, that is the reason, and redisTrouble says so. */
+/** Nothing while Redis is out: then that is the reason, and redisTrouble says so. */
 function unreadyTrouble({ unready, redis, tally }: Known): Trouble[] {
   if (!redis.up || unready.length === 0) return [];
   return [

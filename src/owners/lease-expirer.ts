@@ -31,9 +31,9 @@ const BATCH_SIZE = 500;
 
 /**
  * Expires leases: records a lapse when a lease runs out, and a loss when the grace has passed too.
- * It records the loss before it stops the owner's calls: if this replica dies in between, the
- * next one finds a lost owner with tracked calls and stops them. In the same way it stops the calls of
- * a dropped owner that were unknown to the replica that took the request.
+ * It records the loss before it stops the owner's calls: if this replica dies in between, the next
+ * one finds a lost owner with tracked calls and stops them. It also stops calls of a dropped owner
+ * that the replica which dropped it did not know.
  */
 export class LeaseExpirer {
   readonly #deps: LeaseExpirerDeps;

@@ -24,7 +24,7 @@ export interface ScheduleOptions {
   readonly turnGraceMs: number;
   readonly lockMs: number;
   readonly visitRetryMs: number;
-  /** A worker that leaves turns for half of this, or asks for none in it, is replaced. */
+  /** A worker that lets turns wait for half of this, or asks for none in this time, is replaced. */
   readonly unresponsiveMs: number;
   readonly log: Logger;
   readonly onRepair: (fault: string) => void;
@@ -89,8 +89,8 @@ export class Schedule {
   }
 
   /**
-   * Replaces the worker if it has not asked for a job for this long. An idle worker does ask,
-   * although other replicas may be faster at each turn.
+   * Replaces the worker if it has not asked for a job for this long. An idle worker does ask, even
+   * if other replicas are faster at each turn.
    */
   replaceIfUnresponsive(forMs: number): void {
     const run = this.#run;

@@ -14,9 +14,9 @@ export interface WatchOptions {
   readonly visitor: Visits;
   /** Whether Redis serves. If not, this replica plans and locks as if it were the only one. */
   readonly isUp: () => boolean;
-  /** False if another replica makes up for the slot. Expires when the requests have ended. */
+  /** Locks the slot until its requests have ended; false if another replica has the lock. */
   readonly lock: (slot: number) => Promise<boolean>;
-  /** How long an attempt is left to the replica that planned it, in ms. */
+  /** How late the replica that planned an attempt may make it before others do, in ms. */
   readonly retryGraceMs: number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;

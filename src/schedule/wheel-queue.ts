@@ -4,8 +4,8 @@ import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 
 /**
  * A job of the wheel. It names the slot to visit, never the calls in it: those are in the registry.
- * The slot's Job Scheduler makes a job when its turn comes. A replica makes one by hand if the
- * scheduler missed the turn, or to hand a slot to another replica; then `turnAt` is given.
+ * The slot's Job Scheduler adds a job for each turn. A replica adds one if the scheduler missed the
+ * turn, or to hand the slot to another replica; only then `turnAt` is set.
  */
 export interface VisitData {
   readonly slot: number;

@@ -19,7 +19,7 @@ export function sendGraphError(
   sendJson(response, status, { error: { code, message, innerError } });
 }
 
-/** Other codes and messages than the status's own name. The 404 does not end a call. */
+/** Errors that are not just the name of the status. This 404 does not end a call. */
 const ERRORS: Readonly<Record<number, readonly [code: string, message: string]>> = {
   401: ['InvalidAuthenticationToken', 'Access token has expired or is not yet valid.'],
   403: ['Forbidden', 'Insufficient privileges to complete the operation.'],

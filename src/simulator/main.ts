@@ -72,7 +72,7 @@ export async function runSimulator(
     clearInterval(stayAlive);
     void simulator.stop();
   };
-  // Before anything is printed: who reads it may send a signal at once.
+  // Must come before the output, because its reader may send a signal at once.
   process.once('SIGINT', stop).once('SIGTERM', stop);
   process.stdout.write(describe(simulator, caPath, options.deadlineMs));
   return simulator;

@@ -15,10 +15,10 @@ type Seen =
 const FINE: Seen = { kind: 'fine' };
 
 /**
- * Asks each server of REDIS_URL, on its own connection, why Redis does not serve: ioredis does not
- * say so while a server loads its data, or if it closes the connection at once. null if they seem
- * fine. Rejects with {@link UnsupportedRedisError} if no server that answers is what REDIS_URL
- * says; servers that do not answer may still be starting.
+ * Asks each server of REDIS_URL, on its own connection, why Redis does not serve. ioredis does not
+ * say why if a server loads its data or closes the connection at once. Returns null if all seem
+ * fine. Rejects with {@link UnsupportedRedisError} if no server that answers is of the kind that
+ * REDIS_URL names; servers that do not answer may still be starting.
  */
 export async function diagnose(options: ConnectionOptions): Promise<RedisCause | null> {
   const address = parseRedisUrl(options.url);

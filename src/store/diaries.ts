@@ -28,9 +28,9 @@ const MOST_PAGES = 50;
 /**
  * The diaries of all replicas. With each heartbeat a replica writes its own page into one hash of
  * Redis and reads all others: three commands. No two replicas write the same page, so nothing has
- * to be merged. A page survives the replica that wrote it. If Redis loses its data, the replicas
- * that run write their pages, and those of the replicas that are gone, with the next heartbeat. While Redis is out, this replica has
- * its own page, and the others as it last read them.
+ * to be merged. A page survives the replica that wrote it. If Redis loses its data, the next
+ * heartbeats of the live replicas write their pages again, and those of the replicas that are gone.
+ * While Redis is out, this replica has its own page, and the others as it last read them.
  */
 export class Diaries {
   readonly #options: DiariesOptions;
@@ -95,7 +95,7 @@ export class Diaries {
     const names = new Set(latest.map((page) => page.replica));
     const old = Object.keys(texts).filter((name) => name !== replica && !names.has(name));
     if (old.length > 0) await redis.hdel(DIARIES_KEY, ...old);
-    // A replica that is gone cannot write its page again.
+    // The replicas that are gone cannot write their pages again.
     for (const page of lost.filter((one) => latest.includes(one))) {
       await redis.hsetnx(DIARIES_KEY, page.replica, JSON.stringify(page));
     }

@@ -116,7 +116,7 @@ export class EmbeddedRedis {
     });
   }
 
-  /** Even while the daemon stops: the last writes need a server that was stopped as well. */
+  /** Also while the daemon stops, because its last writes need the server. */
   async #restart(ended: object): Promise<void> {
     if (this.#stopping) return;
     this.#log.error(ended, 'embedded redis-server died: restarting it');

@@ -80,7 +80,7 @@ export class StreamedEventLog implements EventLog {
     return this.#recent.slice(first, first + BATCH_SIZE);
   }
 
-  /** Resolves with the next entries or `begin`, or when the signal aborts. */
+  /** Resolves when entries come or `begin` is called, or when the signal aborts. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
@@ -103,7 +103,7 @@ class Reader implements EventReader {
   readonly #log: StreamedEventLog;
   readonly #options: EventLogOptions;
   #place: string;
-  /** In which generation the place was found; null if it was not looked for yet. */
+  /** The generation of the log in which the place was found; null before it was looked for. */
   #generation: number | null;
 
   constructor(

@@ -17,8 +17,8 @@ export const BATCH_SIZE = 250;
  * event loop, it continues in a later turn: requests are answered in between, however many slots
  * are read at once. Callers continue in order, one per turn, so that a long count delays no visit.
  *
- * @param calls the size of the part. Below {@link BATCH_SIZE} it does not wait: hundreds of small
- *   slots, read one after the other, would wait for hundreds of turns.
+ * @param calls the size of the part. Below {@link BATCH_SIZE} this does not wait: otherwise
+ *   hundreds of small slots, read one after the other, would wait for hundreds of turns.
  */
 export async function yieldToEventLoop(calls: number): Promise<void> {
   if (calls < BATCH_SIZE) return;

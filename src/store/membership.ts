@@ -33,7 +33,7 @@ export class Membership {
   }
 
   /**
-   * Since when at least one replica has served without a break, epoch ms by the shared clock. null
+   * The instant since which some replica has always served, epoch ms by the shared clock. null
    * before the first heartbeat, and if the last one is so old that there may have been a break.
    */
   get servedSince(): number | null {

@@ -23,8 +23,8 @@ export function encodeOwner(record: OwnerRecord): string {
 }
 
 /**
- * Whether the owner must be checked: its lease ran out, or it was renewed by a clock that
- * was ahead.
+ * Whether the owner must be checked, because its lease ran out or its last renewal is in the future
+ * (the clock was ahead).
  */
 export function needsLeaseCheck(text: string, now: number, skewMs: number): boolean {
   const [renewedAt, quietUntil] = readHead(text);

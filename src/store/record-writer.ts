@@ -79,7 +79,7 @@ export class RecordWriter<R extends Identified> {
 
   /**
    * Repeats until Redis has stored or refused every change, or does not answer. A change that loses
-   * every race is left, like one that Redis did not answer.
+   * every race stays unwritten, like one that Redis did not answer.
    */
   async #writeBatch(all: readonly Open<R>[], results: Changed<R>[]) {
     const left: Open<R>[] = [];

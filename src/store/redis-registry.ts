@@ -18,7 +18,7 @@ export interface RedisRegistryOptions {
   readonly redis: RedisClient;
   readonly slots: number;
   readonly keysOf: (slot: number, slots: number) => SlotKeys;
-  /** If not, this replica limits the stream of deliveries, which perhaps nobody reads. */
+  /** Without webhooks this replica trims the stream of deliveries, because nobody may read it. */
   readonly hasWebhooks: boolean;
 }
 

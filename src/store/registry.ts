@@ -27,10 +27,10 @@ export interface SyncOptions {
 }
 
 export interface Synced {
-  /** Changed here by Redis. */
+  /** Records that changed in the local copy. */
   readonly learned: number;
   readonly pushed: number;
-  /** Of the pushed ones, the tracked records that Redis lacked: it had lost them. */
+  /** Tracked records among the pushed ones that Redis had lost. */
   readonly lost: number;
 }
 

@@ -8,14 +8,14 @@ const LONGEST_HEARTBEAT_TTL_MS = 60_000;
  * long it counts as living (ms), interval (ms). Instants are in ms by Redis's clock, which all
  * replicas share.
  *
- * Returns {verdict, interval, living replicas, whether Redis was empty (0 or 1), now, since when a
- * replica has served without a break}. The verdict is `joined`; or `different` if other living
- * replicas have another interval: then this one is not counted. If no other replica is left, the
- * new interval counts. Without an interval Redis is new or has lost its data.
+ * Returns {verdict, interval, living replicas, whether Redis was empty (0 or 1), now, the instant
+ * since which some replica has always served}. The verdict is `joined`, or `different` if other
+ * living replicas have another interval: then this one is not counted. If no other replica is left,
+ * the new interval counts. Without an interval Redis is new or has lost its data.
  *
- * A replica that would count as living for longer than any replica asks for was written before the
- * clock was set back. A break is a time in which no replica counted as living, or a step of the
- * clock: both show as a gap between two heartbeats.
+ * If a replica would count as living for longer than any replica asks for, its entry was written
+ * before the clock was set back. A break is a time in which no replica counted as living, or a step
+ * of the clock: both show as a gap between two heartbeats.
  */
 const joinWheel = `
 local time = redis.call('TIME')

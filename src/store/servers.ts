@@ -70,7 +70,7 @@ export class Servers {
     }
   }
 
-  /** Finds out why, even if the error says only that there is no connection; null: unknown. */
+  /** Finds the cause even if the error says only that there is no connection; null: unknown. */
   async causeOf(error: unknown): Promise<RedisCause | null> {
     const { connection } = this.#options;
     const cause = clearestCause([error, this.#connectionError]);

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
 const LEAST_AGE_MS = 1_000;
-/** The same in durations of a count, so that counting takes at most a tenth of the time. */
+/** Also this many durations of a count, so that counting takes at most a tenth of the time. */
 const AGE_PER_COST = 10;
 
 /** Shares one count among all callers, and counts again only when it is old. */

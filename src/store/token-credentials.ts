@@ -28,9 +28,9 @@ const PAUSES_IN_LIFE = 8;
 
 /**
  * Credentials that expire, such as tokens of Entra ID. The source renews them ahead of their end,
- * but only when it is asked. So this asks it again after an eighth of the remaining life or a
+ * but only when it is asked. So this class asks after an eighth of the remaining life, at most a
  * minute. The first request after the time to renew starts the renewal, and the next one gets the
- * new token: within 2 minutes. A token that cannot be renewed stays in use until its end.
+ * new token, within 2 minutes. A token that cannot be renewed stays in use until its end.
  */
 export class TokenCredentials extends RotatingCredentials {
   readonly #options: TokenCredentialsOptions;

@@ -79,7 +79,7 @@ export class Deliverer {
     const { url, app, at } = job.data;
     const ageMs = clock.settledNow() - at;
     if (!(await this.#isItsTurn(job))) {
-      // `#end` wakes it when its turn comes; the delay is for a missed wake-up.
+      // `#end` wakes the job when its turn comes; the delay is only for a missed wake-up.
       return delay(job, token, clamp(ageMs, 1_000, 300_000));
     }
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');

@@ -16,7 +16,7 @@ export interface Delivery {
 
 export const QUEUE_NAME = 'webhooks';
 
-/** More than fit into the time limit of a delivery, which is what ends it. */
+/** More attempts than a delivery has time for: its time limit ends it. */
 const ATTEMPTS = 1_000_000;
 
 export function openQueue(connection: ConnectionOptions, prefix: string): Queue<Delivery> {

@@ -1,4 +1,4 @@
-/** Limits the concurrent deliveries to each host, so that a host that hangs leaves room for others. */
+/** Limits the concurrent deliveries to each host, so that a hanging host leaves room for others. */
 export class HostLimit {
   readonly #most: number;
   readonly #inFlight = new Map<string, number>();

@@ -32,7 +32,7 @@ export interface Size {
 const ROWS_OF_TITLES = 8;
 /** Each of the three parts has at least a row. */
 const LEAST_ROWS = 3;
-/** Fewer lines say too little of what is wrong: then the page has only that. */
+/** If fewer lines are left for the troubles, the page shows only troubles. */
 const LEAST_OF_TROUBLES = 5;
 /** What is wrong is read every 2 s: if it is older than this, no replica answers. */
 const STALE_MS = 15_000;

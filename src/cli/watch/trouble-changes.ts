@@ -14,7 +14,7 @@ interface Known {
   readonly seenAt: number;
 }
 
-/** Finds what changed from one reading of the troubles to the next, besides their numbers. */
+/** Compares each reading of the troubles with the one before. Ignores their numbers. */
 export class TroubleChanges {
   readonly #known = new Map<string, Known>();
 

@@ -9,8 +9,8 @@ const INDENT = 10;
 const NARROWEST = 40;
 
 /**
- * The troubles as sentences, in at most so many lines, and what to do about them if that fits as
- * well. The last troubles are left out if necessary.
+ * The troubles as sentences in at most `most` lines, with what to do about them if that fits too.
+ * If they do not fit, the last ones are missing.
  */
 export function troubleLines(
   troubles: readonly Trouble[],
