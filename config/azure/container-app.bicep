@@ -22,7 +22,7 @@ param redisName string
 @description('Such as registry.example.com/callkeeper:0.1.0')
 param image string
 
-@description('Where the identity may pull the image; empty: where no login is wanted.')
+@description('The registry from which the identity may pull the image; empty if it needs no login.')
 param registryServer string = ''
 
 @description('Of the bot\'s app registration.')
