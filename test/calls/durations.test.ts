@@ -4,7 +4,7 @@ import { durationsFor, latestCatchUpMs } from '../../src/calls/durations.ts';
 import { slotWidthMs } from '../../src/calls/wheel.ts';
 import { readConfig } from '../../src/config/config.ts';
 
-test('every duration is of whole ms, and some, whatever the interval and the deadline', () => {
+test('every duration is a positive whole number of ms, for any interval and deadline', () => {
   const interval = fc.integer({ min: 1_000, max: 6 * 3_600_000 });
   fc.assert(
     fc.property(interval, fc.double({ min: 1.5, max: 10, noNaN: true }), (intervalMs, times) => {

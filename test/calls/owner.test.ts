@@ -49,7 +49,7 @@ describe('an owner', () => {
     expect(expiredAt(NOW + 9 * GRACE_MS, lost)).toEqual(lost);
   });
 
-  test('has the whole grace from when a replica saw the lapse, however late that was', () => {
+  test('has the whole grace after a replica saw the lapse, however late that was', () => {
     const lapsed = expiredAt(NOW + 5 * GRACE_MS, renewedAt(NOW));
     expect(ownerState(expiredAt(NOW + 6 * GRACE_MS - 1, lapsed))).toBe('lapsed');
     expect(ownerState(expiredAt(NOW + 6 * GRACE_MS, lapsed))).toBe('lost');

@@ -57,7 +57,7 @@ describe('a call that is tracked', () => {
     expect(track({ app: 'second' })).toMatchObject({ app: 'second', tenantId: OTHER_TENANT });
   });
 
-  test('again keeps what is not named, and its renewals and failures; what is named replaces', () => {
+  test('again keeps its renewals, its failures and the fields that the request does not name', () => {
     const known = aCall({
       trackedAt: NOW - 30 * MINUTE,
       startedAt: NOW - 40 * MINUTE,
@@ -85,7 +85,7 @@ describe('a call that is tracked', () => {
     }
   });
 
-  test('takes nothing over from a call that the sender may not see, but is a later tracking', () => {
+  test('takes no fields from a call that the sender may not see, but has a later generation', () => {
     const theirs = aRemovedCall({ state: 'expired', labels: { a: 'b' }, app: 'second' });
     const next = trackingFor({ id: ID }, recordOf(theirs), context, false);
     expect(next).toMatchObject({ app: 'default', labels: {}, tenantId: TENANT });
@@ -269,7 +269,7 @@ describe('a stop', () => {
     expect(stateOf(merge(recordOf(aCall({ generation: '0' })), blind))).toBe('untracked');
   });
 
-  test('counts for the apps within reach of the sender', () => {
+  test('counts for the apps that the sender may see', () => {
     const visibleApps = new Set(['second', 'third']);
     const blind = recordOfStop(emptyRecord(ID), moment(NOW), { ...request, visibleApps });
     const stateFor = (app: string) =>
@@ -344,7 +344,7 @@ describe('a generation', () => {
     );
   });
 
-  test('is greater than all generations that are known of the call, whatever the clock says', () => {
+  test('is greater than all known generations of the call, even if the clock was set back', () => {
     const aChange = fc.tuple(instant, chance, fc.constantFrom('track', 'stop', 'stop another app'));
     fc.assert(
       fc.property(fc.array(aChange, { maxLength: 50 }), (changes) => {

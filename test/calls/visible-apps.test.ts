@@ -32,7 +32,7 @@ function limited() {
 }
 
 describe('to track', () => {
-  test('a call of an app within reach is granted', async () => {
+  test('a call of a visible app is granted', async () => {
     const { mine, get } = limited();
     const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
     expect(result).toMatchObject({ kind: 'created', call: { app: 'mine' } });
@@ -53,7 +53,7 @@ describe('to track', () => {
     },
   );
 
-  test("another's call in one's own name is not, but one that was removed holds nobody off", async () => {
+  test('a call of another app is refused, unless it was removed', async () => {
     const { mine, put, get, putStop, asked } = limited();
     const labels = { theirs: 'yes' };
     const generation = 'zzzz';
@@ -73,13 +73,13 @@ describe('to track', () => {
     expect(get(OTHERS)).toEqual(before);
     expect(asked.flat()).toEqual([...ids, ID]);
     for (const id of ids) {
-      // Nothing is taken over from another's, but the word is later than theirs.
+      // Takes no fields from the call of the other app, but has a later generation.
       expect(get(id)).toMatchObject({ app: 'mine', labels: {}, tenantId: 't' });
       expect((get(id)?.generation ?? '') > generation).toBe(true);
     }
   });
 
-  test("a repeat that names no app leaves one's own call in its app, whatever the default is", async () => {
+  test('a repeat that names no app leaves the call in its app, whatever the default is', async () => {
     const { mine, get } = limited();
     const results = await mine.track([{ id: ID, labels: { a: 'b' } }, { id: OTHERS }]);
     expect(results).toMatchObject([{ kind: 'updated' }, { kind: 'forbidden' }]);
@@ -89,7 +89,7 @@ describe('to track', () => {
     expect(get(ID)?.app).toBe('mine');
   });
 
-  test("a call that becomes another's this very moment is not", async () => {
+  test('a call that moves to another app at the same moment is refused', async () => {
     const { mine, get, putAtWrite } = limited();
     putAtWrite(aCall({ id: 'call-new', app: 'another' }));
     const [result] = await mine.track([{ id: 'call-new', app: 'mine' }]);
@@ -97,7 +97,7 @@ describe('to track', () => {
     expect(get('call-new')?.app).toBe('another');
   });
 
-  test('for an app that is not configured names none but those within reach', async () => {
+  test('an app that is not configured is refused, and the message names only visible apps', async () => {
     const { all } = limited();
     const [result] = await all.within(new Set(['mine', 'gone'])).track([{ id: ID, app: 'gone' }]);
     expect(result).toMatchObject({
@@ -108,13 +108,13 @@ describe('to track', () => {
 });
 
 describe('to stop', () => {
-  test("one's own call is granted", async () => {
+  test('a call of a visible app is granted', async () => {
     const { mine, get } = limited();
     expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: true });
     expect(get(ID)).toBeNull();
   });
 
-  test("another's call is answered like an unknown one, and changes nothing", async () => {
+  test('a call of another app is answered like an unknown one, and changes nothing', async () => {
     const { mine, put, get, removed } = limited();
     const gone = aRemovedCall({ id: 'call-gone', app: 'another', state: 'expired' });
     put(gone);
@@ -125,14 +125,14 @@ describe('to stop', () => {
     expect(removed('call-gone')).toEqual(gone);
   });
 
-  test("a call that becomes another's this very moment changes nothing", async () => {
+  test('a call that moves to another app at the same moment changes nothing', async () => {
     const { mine, get, putAtWrite } = limited();
     putAtWrite(aCall({ id: ID, app: 'another', generation: 'r2' }));
     expect(await mine.untrack(ID)).toEqual({ durable: true, stopped: false });
     expect(get(ID)?.app).toBe('another');
   });
 
-  test('an unknown call leaves no word behind that would stop one of any app', async () => {
+  test('an unknown call leaves no stop that counts for all apps', async () => {
     const { mine, stoppedFor, putStop } = limited();
     putStop('call-stopped', '1', 'hidden');
     for (const id of ['call-nobody', 'call-stopped']) {
@@ -141,7 +141,7 @@ describe('to stop', () => {
     }
   });
 
-  test("one's own that was removed is a word on one's own calls by that id alone", async () => {
+  test('a removed call leaves a stop that counts only for the visible apps', async () => {
     const { mine, put, removed, registry, all, clock } = limited();
     put(aRemovedCall({ id: 'call-gone', app: 'mine', generation: '00' }));
     clock.set(clock.now() + 1);
@@ -152,7 +152,7 @@ describe('to stop', () => {
     expect(Object.keys(registry.get('call-gone').stops)).toContain(ALL_APPS);
   });
 
-  test('an unknown call while Redis is out is remembered for the apps within reach', async () => {
+  test('an unknown call while Redis is out leaves a stop for the visible apps', async () => {
     const { mine, redis, stoppedFor } = limited();
     redis.isAway = true;
     expect(await mine.untrack('call-nobody')).toEqual({ durable: false, stopped: false });
@@ -162,7 +162,7 @@ describe('to stop', () => {
 });
 
 describe('to see', () => {
-  test("another's call is answered like an unknown one, even after its removal", async () => {
+  test('a call of another app is answered like an unknown one, even after its removal', async () => {
     const { mine, put, all } = limited();
     put(aRemovedCall({ id: 'call-gone', app: 'another' }));
     expect([await mine.find(OTHERS), await mine.find('call-gone')]).toEqual([null, null]);
@@ -170,7 +170,7 @@ describe('to see', () => {
     expect((await all.find(OTHERS))?.id).toBe(OTHERS);
   });
 
-  test("a list has one's own, and its position names no other", async () => {
+  test("a list has only the client's calls, and its position names no other", async () => {
     const { mine, put, all } = limited();
     for (let i = 0; i < 50; i++) {
       put(aCall({ id: `call-others-${i}`, app: 'another' }));
@@ -193,7 +193,7 @@ describe('to see', () => {
   });
 });
 
-test("a keepAlive of another's call is like that of an unknown call, and sends Graph nothing", async () => {
+test('a keepAlive of a call of another app is answered like an unknown one, and sends nothing', async () => {
   const { mine, graph } = limited();
   expect(await mine.keepAliveNow(OTHERS)).toBeNull();
   expect(graph.sent).toEqual([]);
@@ -201,7 +201,7 @@ test("a keepAlive of another's call is like that of an unknown call, and sends G
 });
 
 describe('notifications', () => {
-  test("are refused for an app outside the key's reach, even the default app", async () => {
+  test('are refused for an app that the key cannot see, even the default app', async () => {
     const { mine } = limited();
     const notices = [{ kind: 'established' as const, id: 'call-new', tenantId: null }];
     for (const app of ['another', undefined]) {
@@ -209,7 +209,7 @@ describe('notifications', () => {
     }
   });
 
-  test("change and count nothing of another's calls", async () => {
+  test('neither change nor count calls of other apps', async () => {
     const { mine, put, get } = limited();
     const over = (id: string) => ({ kind: 'over' as const, id, tenantId: null, resultInfo: null });
     put(aRemovedCall({ id: 'call-gone', app: 'another', state: 'expired' }));

@@ -45,7 +45,7 @@ test('each event gets a line, also after a daemon goes and comes back, and none 
   expect(stdout).not.toContain('\x1b');
 });
 
-test('a line, and the page of a terminal, tell that Redis is out; a line that it is back', async () => {
+test('a line and the page of a terminal say that Redis is out, and a line says that it is back', async () => {
   const { replica, env } = await aReplica();
   const watch = startCli(['watch'], env);
   const page = startInTerminal(['watch'], { ...env, NO_COLOR: '1' });

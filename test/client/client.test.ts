@@ -242,7 +242,7 @@ test('calls are listed over all pages', async () => {
   ]);
 });
 
-test('the overview is read, and not from somebody else', async () => {
+test('the overview is read, but not from the answers of another server', async () => {
   const overview = { tracked: 2, troubles: [{ kind: 'redis', sentence: 'Redis is out.' }] };
   const { url, seen } = await aServer(
     json(200, { tracked: 2 }),

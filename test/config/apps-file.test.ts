@@ -96,7 +96,7 @@ describe('an app is taken', () => {
     const rotated = Buffer.alloc(64, 2).toString('base64');
     directory.write('webhook-old', `${rotated}\n`);
     expect(await app.webhook?.secrets()).toEqual([WEBHOOK_SECRET, rotated]);
-    // The last that is left must do, and none is told of.
+    // A faulty secret is skipped without an error if another one is left.
     directory.write('webhook-old', 'short');
     expect(await app.webhook?.secrets()).toEqual([WEBHOOK_SECRET]);
     directory.write('webhook', '');
@@ -130,7 +130,7 @@ describe('an app is taken', () => {
     ]);
   });
 
-  test('among several as the default where it says so, and without its own cloud in that of all', () => {
+  test('among several is the default if it says so, and has the common cloud unless it has its own', () => {
     const text = apps(
       anApp('a'),
       anApp('b', { default: 'true' }),

@@ -846,7 +846,7 @@ describe('a secret', () => {
     'AZURE_AUTHORITY_HOST',
   ];
   const aSecret = fc.stringMatching(/^[A-Za-z0-9~._-]{8,40}$/).map((text) => `s3cr3t${text}`);
-  /** Where a secret stands in a value: alone, among others, or in a URL, right or wrong. */
+  /** The place of a secret in a value: alone, among others, or in a URL, right or wrong. */
   const around = fc.constantFrom(
     (secret: string) => secret,
     (secret: string) => `${secret},short`,

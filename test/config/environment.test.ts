@@ -86,7 +86,7 @@ describe('the CAs of NODE_EXTRA_CA_CERTS are trusted', () => {
     expect(trusted).toEqual({ one: NONE, other: ALL });
   });
 
-  test('from a file that Node puts into the environment', async () => {
+  test('from `.env` and from a file that Node puts into the environment', async () => {
     const directory = aDirectory(
       files({
         environment: 'NODE_EXTRA_CA_CERTS=one.pem\n',

@@ -28,7 +28,7 @@ describe('the aliases of a YAML file', () => {
     expect(document.value).toEqual(Array.from({ length: 20_001 }, () => ({ x: 1 })));
   });
 
-  test('have a line of their own, and what is in them the one of their anchor', () => {
+  test('have their own lines, but their content has the lines of the anchor', () => {
     const document = new YamlDocument('- &a\n  x: 1\n- *a');
     expect([document.lineOf('/1'), document.lineOf('/1/x')]).toEqual([3, 2]);
   });

@@ -25,12 +25,12 @@ function faults(text: string): readonly string[] {
 }
 
 describe('a document read by a schema', () => {
-  test('has the value that it says if it has no fault', () => {
+  test('has its value if it has no fault', () => {
     const text = 'name: n\none: { b: c }\nmany: [x, y]';
     expect(read(text).whole()).toEqual({ name: 'n', one: { b: 'c' }, many: ['x', 'y'] });
   });
 
-  test('has a draft with null in place of each faulty value, and no more', () => {
+  test('has a draft with null in place of each faulty value, and nothing else', () => {
     expect(read('one: { a: 7 }\nmany: [x, z]').draft).toEqual({
       one: { a: null },
       many: ['x', null],
@@ -39,7 +39,7 @@ describe('a document read by a schema', () => {
     expect(read('[]').draft).toBeNull();
   });
 
-  test("has the faults beyond the eighth, TypeBox's limit, which still holds for the API", () => {
+  test("has more than eight faults; TypeBox's limit of eight still holds for the API", () => {
     const text = `name: n\nmany:\n${'  - z\n'.repeat(20)}`;
     expect(faults(text)).toEqual(
       Array.from({ length: 20 }, (_, i) => `line ${i + 3}: many[${i}] must be one of x, y`),
@@ -55,7 +55,7 @@ describe('a document read by a schema', () => {
     );
   });
 
-  test('has what is repeated in the lines of both', () => {
+  test('has a fault for a repeated value, with the lines of both', () => {
     const reader = read('name: n\nmany:\n  - x\n  - y\n  - x');
     const items = reader.draft?.many?.map((item, i) => [`/many/${i}`, item] as const) ?? [];
     reader.refuseRepeated([...items, ['/one', undefined], ['/one', undefined]], 'is like the one');

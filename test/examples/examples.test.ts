@@ -50,7 +50,7 @@ const whole = (output: string) => {
   expect(lines.map((line) => line.replace(/[0-9a-f-]{36}/, 'ID'))).toEqual([
     'tracked ID',
     'tracked ID',
-    // Where a turn of the wheel came before the bot's stop, Graph's 404 has ended it.
+    // If a turn of the wheel came before the bot's stop, Graph's 404 has ended the call.
     expect.stringMatching(
       wasFoundOver(lines[2]) ? /^hung up ID (untracked|ended)$/ : /^hung up ID untracked$/,
     ),

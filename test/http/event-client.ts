@@ -40,7 +40,7 @@ export class EventClient {
     return this.frames.filter(({ data }) => data !== undefined);
   }
 
-  /** Where a client resumes: like EventSource, at the last id that came. */
+  /** The place at which a client resumes. Like EventSource, it is the last id that came. */
   get lastEventId(): string {
     return this.frames.findLast(({ id }) => id !== undefined)?.id ?? '';
   }

@@ -40,7 +40,7 @@ test('a stream of events has them', async () => {
   client.close();
 });
 
-test('bytes that are not HTTP are answered with them', async () => {
+test('the answer to bytes that are not HTTP has them', async () => {
   const { app } = await anApp();
   const { status, headers: answered } = parseAnswer(await converse(app, 'no HTTP\r\n\r\n'));
   expect(status).toBe(400);

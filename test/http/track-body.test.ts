@@ -10,7 +10,7 @@ function labels(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v']));
 }
 
-/** The body, and the pointers of the faults that are told. */
+/** The body, and the pointers of the faults in the answer. */
 const BAD_FIELDS: [string, unknown, string[]][] = [
   ['an array', [], ['']],
   ['null', null, ['']],

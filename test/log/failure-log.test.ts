@@ -92,7 +92,7 @@ describe('in an outage', () => {
     );
   });
 
-  test('causes beyond the 50th share a line, which names no app and no cause as that of all', () => {
+  test('causes beyond the 50th share a line that names no app or cause for all of them', () => {
     const log = aLog('info');
     for (let i = 0; i < 54; i++) fail(log, `call-${i}`, {}, `app-${i}`);
     vi.advanceTimersByTime(60_000);

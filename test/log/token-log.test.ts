@@ -47,7 +47,7 @@ test('token requests that fail have one line per app, cause and minute, and one 
   });
 });
 
-test('apps beyond the 50th share a line that names none of them as the one that fails', () => {
+test('apps beyond the 50th share a line that names no single app as failing', () => {
   for (let i = 0; i < 53; i++) fail(`app-${i}`, null, 'connect ECONNREFUSED');
   vi.advanceTimersByTime(60_000);
   expect(lines).toHaveLength(52);

@@ -302,7 +302,7 @@ describe('what is observed', () => {
     expect(await Promise.all(counts)).toEqual([1, 1, 1, 1]);
   });
 
-  test('an app that is not configured has no label, and loses the one that it had', async () => {
+  test('an app that is not configured has no label, or no longer has one', async () => {
     const { metrics, apps, read } = someMetrics();
     apps.set('sales', null);
     metrics.requestDone('renewed', 1, 'sales');

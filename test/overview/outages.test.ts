@@ -35,14 +35,14 @@ describe('an outage', () => {
   test.each([
     ['two calls', 2, MINUTE],
     ['less than a minute', 900, MINUTE - 1],
-  ])('of %s is none', (_, calls, lasted) => {
+  ])('of %s is not remembered', (_, calls, lasted) => {
     const outages = someOutages();
     outages.note([aCause(calls, NOW)], NOW + lasted);
     outages.note([], NOW + lasted);
     expect(outages.all).toEqual([]);
   });
 
-  test('that comes back within a quarter of an hour is one, and later another one', () => {
+  test('that comes back within a quarter of an hour is the same one, and later another one', () => {
     const outages = someOutages();
     for (const at of [0, 10, 40].map((minutes) => NOW + minutes * MINUTE)) {
       outages.note([aCause(9, at)], at + MINUTE);

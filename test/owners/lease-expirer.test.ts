@@ -148,7 +148,7 @@ describe('the lease expirer', () => {
     expect(reasons([ONE])).toEqual(['owner-lost']);
   });
 
-  test('stops nothing once another replica holds the lock, and that one does it', async () => {
+  test('leaves the calls to another replica once that one holds the lock', async () => {
     const { expirer, renew, track, reasons, lose, lost, state } = await anExpirer();
     await renew();
     await track([ONE]);

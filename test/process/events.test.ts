@@ -34,7 +34,7 @@ test('a stream has the events of any replica, even after a replica ended or Redi
   world.simulator.endCall(ending);
   const heard = ['call.tracked', 'call.ended'];
   await vi.waitFor(() => expect(told(followed, ending)).toEqual(heard), PATIENCE);
-  // A renewal that Redis missed may be known to one of them alone when the end is told.
+  // When the end is published, only one of them may know a renewal that Redis missed.
   const { renewedAt, neverRenewed, deadlineAt, ...call } = followed.events.at(-1)?.data.call ?? {};
   // The other one answers from memory until it has reached Redis again.
   const known = () => b.request('GET', `/calls/${ending}`).then(({ body }) => body);

@@ -84,12 +84,12 @@ test(
       vi.waitFor(() => {
         for (const id of ids) expect(posts(world, id, since)).toBeGreaterThanOrEqual(times);
       }, PATIENCE);
-    // The first keepAlive is none of a turn, and where it is late, its call is posted twice.
+    // The first keepAlive belongs to no turn. If it is late, its call is posted twice.
     await eachIsPosted(2);
     const steadyFrom = Date.now();
     await eachIsPosted(2, steadyFrom);
 
-    // A turn may be late, and where it is as late as to be made up for, that is told.
+    // A turn may be so late that another replica makes up for it; then the log says so.
     const missed = new Set(
       [...a.log, ...b.log]
         .filter(({ msg }) => msg === 'a slot was not visited in its turn: the watch visits it')

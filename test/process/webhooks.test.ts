@@ -38,7 +38,7 @@ test(
     const id = world.simulator.createCall();
     const webhookUrl = `${receiver.url}/hook`;
     await a.request('POST', `/calls/${id}/track`, { webhookUrl, labels: { room: 'board' } });
-    receiver.answer = () => null; // whoever delivers now waits
+    receiver.answer = () => null; // the replica that delivers now waits
     world.simulator.endCall(id);
     await vi.waitFor(() => expect(receiver.told).toHaveLength(1), PATIENCE);
     a.signal('SIGKILL');

@@ -62,7 +62,7 @@ describe('the JSON schemas of the files', () => {
     ['apps', 'must be the path of a file', 'must be a path'],
     ['access', 'The name of an app.', 'An app.'],
   ])(
-    'of %s are not current when a rule changes, until they are written again',
+    'of %s are outdated when a rule changes, until they are written again',
     (name, is, becomes) => {
       const { run, read } = copyWith(`src/config/${name}-schema.ts`, is, becomes);
       const check = run('--check');

@@ -104,7 +104,7 @@ test('a replica that was stopped did not go away', async () => {
   expect(incidentsOf(await a.diaries.pages(), null, NOW)).toEqual([]);
 });
 
-test('a Redis that lost its data has the pages again', async () => {
+test('a Redis that lost its data gets back the pages', async () => {
   const [a, b] = [await aReplica('a'), await aReplica('b')];
   b.diary.attempted(aCall(), RENEWED);
   await b.diaries.exchange();
@@ -114,7 +114,7 @@ test('a Redis that lost its data has the pages again', async () => {
   expect((await a.diaries.pages()).others).toHaveLength(1);
 });
 
-test('a Redis that lost its data has the page of a replica that is gone again, for a day', async () => {
+test('a Redis that lost its data gets back the page of a replica that is gone, for a day', async () => {
   const [a, b] = [await aReplica('a'), await aReplica('b')];
   b.diary.attempted(aCall(), RENEWED);
   await b.diaries.exchange();

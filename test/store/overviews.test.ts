@@ -99,7 +99,7 @@ describe('of two apps with failing records, one of which a replica knows to fail
     return nearestFailing.map(({ id }) => id).sort();
   }
 
-  test('the other app is well again', async () => {
+  test('the other app counts as well again', async () => {
     expect(await failingIn(settled)).toEqual([idIn(1)]);
     const longGone = { ...aPage('gone'), at: NOW - WHEEL.intervalMs };
     expect(await failingIn({ ...settled, others: [other, longGone] })).toEqual([idIn(1)]);
@@ -143,7 +143,7 @@ test('while Redis is out only this replica is known, and that at once', async ()
   expect(namesOf(after.replicas)).toEqual(['a']);
 });
 
-test('while Redis is out, a replica does not say what failed elsewhere before', async () => {
+test('while Redis is out, a replica does not show older failures of other replicas', async () => {
   const { diaries, link, overviews } = someOverviews();
   const other = { ...aPage('b'), causes: [CAUSE] };
   diaries.pages = async () => ({ ...PAGES, others: [other] });

@@ -277,7 +277,7 @@ describe('the log once, and the link, have the cause when a Redis that served', 
   });
 });
 
-/** Where a link that was never up should find its Redis. */
+/** The address at which a link that was never up should find its Redis. */
 const PLACES: Record<string, { code: string; text: RegExp; url: () => Promise<string> }> = {
   'loads its data': {
     code: 'LOADING',

@@ -162,7 +162,7 @@ test('a page without room for all troubles says how many more there are', () => 
   expect(tiny.at(-1)).toBe('and 7 more');
 });
 
-test('a page without an answer says when what is wrong was read', () => {
+test('a page without an answer says when the last answer came', () => {
   const lines = shown({ ...picture, troubles: { ...outage, at: NOW - 20_000 } }, 24, 80);
   expect(lines).toContain('What was wrong at 04:05:45Z: no answer since');
 });

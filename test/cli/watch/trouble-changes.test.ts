@@ -25,8 +25,8 @@ function changesOf(...readings: (readonly [at: number, ...troubles: Trouble[]])[
   );
 }
 
-describe('what changed in the troubles', () => {
-  test('is their beginning and their severity, but not their numbers', () => {
+describe('the changes of the troubles', () => {
+  test('include a beginning and another severity, but no other numbers', () => {
     const more = { calls: 5, sentence: 'Graph answers 500 to 5.' };
     const told = changesOf(
       [0, trouble()],
@@ -42,7 +42,7 @@ describe('what changed in the troubles', () => {
     ]);
   });
 
-  test('is their end, once they are absent for half a minute', () => {
+  test('include an end, after half a minute without the trouble', () => {
     const told = changesOf(
       [0, trouble(), lost],
       [29_000, lost],
@@ -60,7 +60,7 @@ describe('what changed in the troubles', () => {
     ]);
   });
 
-  test('is each of several of a kind', () => {
+  test('include each of several troubles of one kind', () => {
     const other = trouble({ sentence: 'Graph answers 503.' });
     const refused = trouble({ sentence: 'Graph answers 403.', runbook: 'CallkeeperGraphRefusing' });
     const told = changesOf([0, trouble(), other], [1, trouble(), other, refused], [40_000]);
