@@ -19,6 +19,7 @@ export const PROJECTS = {
       'client/leased-owner.test.ts',
       'client/owned-calls.test.ts',
       'cli/check.test.ts',
+      'cli/commands.test.ts',
       'cli/owners.test.ts',
       'cli/watch.test.ts',
     ],
