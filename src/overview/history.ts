@@ -4,7 +4,7 @@ import { COUNTED, type Counted, STEPS } from './cells.ts';
 import { INCIDENTS_MS, type ReplicaReport } from './diary.ts';
 import { MOST_CAUSES } from './failing-calls.ts';
 import type { Incident, RedisIncident } from './incidents.ts';
-import { joinOutages } from './outages.ts';
+import { joinOutages, joinOverlapping } from './outages.ts';
 
 export type HistoryColumn = { readonly at: number } & Readonly<Record<Counted, number>>;
 
@@ -54,14 +54,16 @@ export function sentWithin(
   return cells.reduce((sum, { step, counts }) => sum + (step < first ? 0 : (counts[sent] ?? 0)), 0);
 }
 
+function livingIn({ own, others, alive }: ReplicaReports): ReplicaReport[] {
+  return [own, ...others.filter(({ replica }) => alive.has(replica))];
+}
+
 /** Why calls fail now. Of a replica that went away another one has taken over the calls. */
-export function causesIn(
-  { own, others, alive }: ReplicaReports,
-  visibleApps: VisibleApps,
-): FailureCause[] {
-  const pages = [own, ...others.filter(({ replica }) => alive.has(replica))];
+export function causesIn(reports: ReplicaReports, visibleApps: VisibleApps): FailureCause[] {
   return mergeCauses(
-    pages.flatMap(({ causes }) => causes).filter(({ app }) => isWithin(visibleApps, app)),
+    livingIn(reports)
+      .flatMap(({ causes }) => causes)
+      .filter(({ app }) => isWithin(visibleApps, app)),
   );
 }
 
@@ -79,11 +81,12 @@ export function successesIn({ own, others }: ReplicaReports): ReadonlyMap<string
  * calls of one that went away, and its list must not be full.
  */
 export function failingAppsIn(
-  { own, others, alive }: ReplicaReports,
+  reports: ReplicaReports,
   now: number,
   intervalMs: number,
 ): ReadonlySet<string> | null {
-  const living = [own, ...others.filter(({ replica }) => alive.has(replica))];
+  const { others, alive } = reports;
+  const living = livingIn(reports);
   const reporting = new Set(living.map(({ replica }) => replica));
   const isWhole =
     [...alive].every((replica) => reporting.has(replica)) &&
@@ -131,27 +134,20 @@ export function incidentsOf(
     from: at,
     replica,
   }));
-  return [...ofCalls, ...joinOutages(failures), ...joined(outages), ...departures]
+  return [
+    ...ofCalls,
+    ...joinOutages(failures),
+    ...joinOverlapping(outages, () => 'redis', firstCause),
+    ...departures,
+  ]
     .filter((one) => endOf(one, now) > now - INCIDENTS_MS)
     .sort((a, b) => b.from - a.from);
 }
 
-/** Outages that several replicas saw at the same time are one. */
-function joined(outages: readonly RedisIncident[]): RedisIncident[] {
-  const found: RedisIncident[] = [];
-  for (const outage of outages.toSorted((a, b) => a.from - b.from)) {
-    const last = found.at(-1);
-    if (!last || (last.until !== null && outage.from > last.until)) {
-      found.push(outage);
-      continue;
-    }
-    const isOpen = last.until === null || outage.until === null;
-    const until = isOpen ? null : Math.max(last.until ?? 0, outage.until ?? 0);
-    found[found.length - 1] = { ...last, until, cause: last.cause ?? outage.cause };
-  }
-  return found;
-}
-
 function endOf(incident: Incident, now: number): number {
   return incident.kind === 'replica' ? incident.from : (incident.until ?? now);
+}
+
+function firstCause(earlier: RedisIncident, later: RedisIncident): Partial<RedisIncident> {
+  return { cause: earlier.cause ?? later.cause };
 }

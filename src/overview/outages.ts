@@ -27,7 +27,7 @@ export class Outages {
 
   /** @param causes why calls fail now */
   note(causes: readonly FailureCause[], now: number): void {
-    const groups = Map.groupBy(causes, ({ app, error }) => `${app}\n${faultOf(error)}`);
+    const groups = Map.groupBy(causes, keyOf);
     for (const one of this.#found) {
       if (one.until === null && !groups.has(keyOf(one))) one.until = now;
     }
@@ -64,16 +64,29 @@ export class Outages {
   }
 }
 
-function keyOf({ app, error }: FailureIncident): string {
+function keyOf({ app, error }: Pick<FailureIncident, 'app' | 'error'>): string {
   return `${app}\n${faultOf(error)}`;
 }
 
-/** Outages that several replicas saw at the same time are one; each has its own calls. */
+/** The fault that several replicas saw at the same time is one outage; each has its own calls. */
 export function joinOutages(outages: readonly FailureIncident[]): FailureIncident[] {
-  const found: FailureIncident[] = [];
+  return joinOverlapping(outages, keyOf, (a, b) => ({ calls: a.calls + b.calls }));
+}
+
+/**
+ * Joins those of one key that overlap in time; one that goes on has no end.
+ *
+ * @param join what the joined one has besides the time
+ */
+export function joinOverlapping<T extends { readonly from: number; readonly until: number | null }>(
+  outages: readonly T[],
+  key: (outage: T) => string,
+  join: (earlier: T, later: T) => Partial<T>,
+): T[] {
+  const found: T[] = [];
   for (const outage of outages.toSorted((a, b) => a.from - b.from)) {
     const i = found.findLastIndex(
-      (one) => keyOf(one) === keyOf(outage) && (one.until === null || outage.from <= one.until),
+      (one) => key(one) === key(outage) && (one.until === null || outage.from <= one.until),
     );
     const known = found[i];
     if (known === undefined) {
@@ -82,7 +95,7 @@ export function joinOutages(outages: readonly FailureIncident[]): FailureInciden
     }
     const isOpen = known.until === null || outage.until === null;
     const until = isOpen ? null : Math.max(known.until ?? 0, outage.until ?? 0);
-    found[i] = { ...known, until, calls: known.calls + outage.calls };
+    found[i] = { ...known, until, ...join(known, outage) };
   }
   return found;
 }
