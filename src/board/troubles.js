@@ -65,7 +65,7 @@ function failingOf(failing, tracked) {
 }
 
 /**
- * Troubles of one kind are told apart by their order.
+ * Troubles of one kind differ by their order.
  *
  * @param {readonly Trouble[]} troubles
  * @param {number} i

@@ -99,7 +99,7 @@ export const MILLION: Section = {
             is: 'most',
           },
           {
-            what: 'longest command of Redis, ms (5 where none was longer)',
+            what: 'longest command of Redis, ms (5 if none was longer)',
             wanted: 5,
             got: slowest[0]?.[1] ?? SLOW_US / 1_000,
             is: 'most',
