@@ -41,6 +41,8 @@ interface Held {
   readonly app: AppIdentity;
   readonly tenantId: string;
   readonly cache: TokenCache;
+  /** The greater, the later. */
+  lastUse: number;
 }
 
 /** The most cached tokens. Forgetting one costs only a token request. */
@@ -49,8 +51,9 @@ const MAX_TENANTS = 10_000;
 /** The tokens of the configured apps, one cache for each app and tenant. */
 export class Tokens {
   readonly #options: TokensOptions;
-  /** By app and tenant, the last used one last. */
+  /** By app and tenant. */
   readonly #held = new Map<string, Held>();
+  #uses = 0;
   /** Of managed identities that apps trust, by identity and audience. */
   readonly #assertions = new Map<string, TokenCache>();
 
@@ -62,13 +65,12 @@ export class Tokens {
     const key = `${app.name} ${tenantId}`;
     const known = this.#held.get(key);
     if (known !== undefined) {
-      this.#held.delete(key);
-      this.#held.set(key, known);
+      known.lastUse = ++this.#uses;
       return known.cache;
     }
     const cache = this.#create(app, tenantId);
     if (this.#held.size >= MAX_TENANTS) this.#forgetOne();
-    this.#held.set(key, { app, tenantId, cache });
+    this.#held.set(key, { app, tenantId, cache, lastUse: ++this.#uses });
     return cache;
   }
 
@@ -79,26 +81,27 @@ export class Tokens {
    */
   use(apps: readonly AppIdentity[]): void {
     const byName = new Map(apps.map((app) => [app.name, app]));
-    for (const [key, { app, tenantId, cache }] of this.#held) {
+    for (const [key, held] of this.#held) {
+      const { app, tenantId, cache } = held;
       const now = byName.get(app.name);
       if (now === undefined || !isSameApp(app, now)) {
         this.#held.delete(key);
       } else if (!isDeepStrictEqual(app.credential, now.credential)) {
-        this.#held.set(key, { app: now, tenantId, cache: this.#create(now, tenantId, cache) });
+        this.#held.set(key, { ...held, app: now, cache: this.#create(now, tenantId, cache) });
       }
     }
   }
 
   /** Prefers tenants without a token, which may not exist; then the least recently used. */
   #forgetOne(): void {
-    let oldest: string | null = null;
-    for (const [key, { cache }] of this.#held) {
-      oldest ??= key;
-      if (cache.isAtHand) continue;
-      oldest = key;
-      break;
+    const rankOf = ({ cache, lastUse }: Held) => (cache.isAtHand ? this.#uses : 0) + lastUse;
+    let first: string | null = null;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [key, held] of this.#held) {
+      const rank = rankOf(held);
+      if (rank < least) [first, least] = [key, rank];
     }
-    if (oldest !== null) this.#held.delete(oldest);
+    if (first !== null) this.#held.delete(first);
   }
 
   #create(app: AppIdentity, tenantId: string, predecessor: TokenCache | null = null): TokenCache {
