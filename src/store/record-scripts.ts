@@ -11,18 +11,13 @@ import type { Result } from 'ioredis';
  * ('' if it is tracked), and the events to publish, three lines for each: type, name, instant.
  * Returns for each write 1, or the text that Redis has instead of the expected one.
  *
- * If a key has the wrong type, or Redis is out of memory, the script fails before it
- * writes anything: it checks all keys first, and runs the commands that need memory before the
- * others.
+ * If a key has the wrong type, or Redis is out of memory, the script fails before it writes
+ * anything: it reads every key first that it may write, and runs the commands that need memory
+ * before the others.
  */
 const writeRecords = `
 redis.call('XLEN', KEYS[1])
 redis.call('XLEN', KEYS[2])
-for key = 3, #KEYS, 3 do
-  redis.call('HLEN', KEYS[key])
-  redis.call('HLEN', KEYS[key + 1])
-  redis.call('ZCARD', KEYS[key + 2])
-end
 
 local function publish(id, text, type, name, at)
   local fields = {'type', type, 'name', name, 'at', at, 'id', id, 'record', text}
@@ -35,32 +30,44 @@ local function publish(id, text, type, name, at)
   end
 end
 
-local function readTexts(tracked, removed, ids)
-  local texts, missing = {}, {}
-  for i, text in ipairs(redis.call('HMGET', tracked, unpack(ids))) do
+local function readSlot(key, first, last)
+  local ids, texts, missing, isRemoved, isRemoval = {}, {}, {}, {}, false
+  for i = first, last, 5 do
+    ids[#ids + 1] = ARGV[i]
+    isRemoval = isRemoval or ARGV[i + 3] ~= ''
+  end
+  for i, text in ipairs(redis.call('HMGET', KEYS[key], unpack(ids))) do
     if text then texts[ids[i]] = text else missing[#missing + 1] = ids[i] end
   end
-  if #missing == 0 then return texts, {} end
-  local isRemoved = {}
-  for i, text in ipairs(redis.call('HMGET', removed, unpack(missing))) do
-    if text then
-      texts[missing[i]] = text
-      isRemoved[missing[i]] = true
+  if #missing > 0 or isRemoval then
+    redis.call('HLEN', KEYS[key + 1])
+    redis.call('ZCARD', KEYS[key + 2])
+  end
+  if #missing > 0 then
+    for i, text in ipairs(redis.call('HMGET', KEYS[key + 1], unpack(missing))) do
+      if text then
+        texts[missing[i]] = text
+        isRemoved[missing[i]] = true
+      end
     end
   end
-  return texts, isRemoved
+  return {first = first, last = last, texts = texts, isRemoved = isRemoved}
+end
+
+local read = {}
+local at = 3
+for key = 3, #KEYS, 3 do
+  local last = at + 5 * ARGV[at]
+  read[key] = readSlot(key, at + 1, last)
+  at = last + 1
 end
 
 local results = {}
-local at = 3
 for key = 3, #KEYS, 3 do
   local tracked, removed, removedAt = KEYS[key], KEYS[key + 1], KEYS[key + 2]
-  local last = at + 5 * ARGV[at]
-  local ids = {}
-  for i = at + 1, last, 5 do ids[#ids + 1] = ARGV[i] end
-  local texts, isRemoved = readTexts(tracked, removed, ids)
+  local texts, isRemoved = read[key].texts, read[key].isRemoved
   local changed = {}
-  for i = at + 1, last, 5 do
+  for i = read[key].first, read[key].last, 5 do
     local id, expected, text, goneAt, events = unpack(ARGV, i, i + 4)
     local current = texts[id] or ''
     if current ~= expected then
@@ -94,7 +101,6 @@ for key = 3, #KEYS, 3 do
     redis.call('HDEL', removed, unpack(back))
     redis.call('ZREM', removedAt, unpack(back))
   end
-  at = last + 1
 end
 return results
 `;
