@@ -113,16 +113,19 @@ export class FairLimiter<T extends Waiting> {
   #admit(): void {
     if (this.#isAdmitting || this.#isResting) return; // an item was given back, or added, by `admit` itself
     this.#isAdmitting = true;
-    let count = 0;
-    for (let lane = this.#next(); lane !== null; lane = this.#next()) {
-      if (count++ === MOST_AT_ONCE || this.#unused >= MOST_AT_ONCE) {
-        this.#rest();
-        break;
+    try {
+      let count = 0;
+      for (let lane = this.#next(); lane !== null; lane = this.#next()) {
+        if (count++ === MOST_AT_ONCE || this.#unused >= MOST_AT_ONCE) {
+          this.#rest();
+          break;
+        }
+        const item = lane.waiting.pop() as T;
+        this.#options.admit(item, this.#occupy(lane));
       }
-      const item = lane.waiting.pop() as T;
-      this.#options.admit(item, this.#occupy(lane));
+    } finally {
+      this.#isAdmitting = false;
     }
-    this.#isAdmitting = false;
   }
 
   #rest(): void {

@@ -241,3 +241,20 @@ describe('the fair limiter', () => {
     );
   });
 });
+
+test('a limiter goes on after an error of its user', () => {
+  const admitted: string[] = [];
+  const limiter = new FairLimiter<Item>({
+    places: 8,
+    slowMs: 1,
+    uptime: () => 0,
+    admit: ({ name }, release) => {
+      if (name === 'bad') throw new Error(name);
+      admitted.push(name);
+      release('ok');
+    },
+  });
+  expect(() => limiter.add({ lane: 'a', deadlineAt: 0, name: 'bad' })).toThrow('bad');
+  limiter.add({ lane: 'b', deadlineAt: 0, name: 'good' });
+  expect(admitted).toEqual(['good']);
+});
