@@ -138,7 +138,7 @@ export class Calls {
   /** Waits for the first keepAlive of a call. `isPending`: there is no outcome in time. */
   async afterFirst(call: Call): Promise<AfterFirst> {
     if (call.renewedAt !== null) return { call, isPending: false };
-    const result = await this.#deps.keeper.keepNow(call);
+    const result = await this.#deps.keeper.keepNow(call.id);
     const after = 'retryAfterMs' in result ? null : result.call;
     if (after !== null) return { call: after, isPending: false };
     return { call: (await this.find(call.id)) ?? call, isPending: true };
@@ -150,7 +150,7 @@ export class Calls {
     const [record] = await registry.read([id]);
     const call = record ? trackedCallOf(record) : null;
     if (!call || !isWithin(visibleApps, call.app)) return null;
-    const result = await keeper.keepNow(call);
+    const result = await keeper.keepNow(call.id);
     if ('retryAfterMs' in result) return result;
     return { outcome: result.outcome, call: result.call ?? (await this.find(id)) ?? call };
   }

@@ -47,6 +47,12 @@ export function learnedFrom(
   }
 }
 
+/** When the call was renewed, if {@link learnedFrom} adds nothing but that, whatever is known. */
+export function renewalAlone(outcome: Outcome, asked: Call): number | undefined {
+  const isAlone = outcome.kind === 'renewed' && asked.trackedAt <= outcome.sentAt;
+  return isAlone ? outcome.sentAt : undefined;
+}
+
 /** Ends a tracking whose time is over; null if the bot has prolonged it meanwhile. */
 export function learnedFromClock(current: CallRecord, context: LearnContext): CallRecord | null {
   const call = stateOf(current) === 'tracked' ? callOf(current) : null;

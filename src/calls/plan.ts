@@ -8,7 +8,7 @@ export interface VisitPlan {
   /** Their `trackUntil` has come: remove them from the schedule. */
   readonly over: readonly string[];
   /** Check again before the slot's next turn. */
-  readonly later: readonly string[];
+  readonly later: readonly (readonly [id: string, timing: Timing])[];
 }
 
 export interface PlanContext {
@@ -48,18 +48,27 @@ export function planVisit(
 ): VisitPlan {
   const due: { id: string; at: number }[] = [];
   const over: string[] = [];
-  const later: string[] = [];
+  const later: [string, Timing][] = [];
   for (const [id, timing] of calls) {
     if (hasEnded(timing, context)) over.push(id);
     else if (isDue(timing, context)) due.push({ id, at: deadlineAt(timing, context.deadlineMs) });
-    else if (waitsUntil(timing, context) !== null || timing.trackUntil !== null) later.push(id);
+    else if (waitsUntil(timing, context) !== null || timing.trackUntil !== null)
+      later.push([id, timing]);
   }
   due.sort((a, b) => a.at - b.at);
   return { due: due.map(({ id }) => id), over, later };
 }
 
+/** Whether nothing is to be done for a call before its slot's next turn. */
+export function isQuiet({ renewedAt, failedAt, trackUntil }: Timing): boolean {
+  return renewedAt !== null && failedAt === null && trackUntil === null;
+}
+
 /** Whether `trackUntil` has come: the call leaves the schedule without a request. */
-export function hasEnded({ trackUntil }: Timing, { settledNow }: PlanContext): boolean {
+export function hasEnded(
+  { trackUntil }: Pick<Timing, 'trackUntil'>,
+  { settledNow }: Pick<PlanContext, 'settledNow'>,
+): boolean {
   return trackUntil !== null && trackUntil <= settledNow;
 }
 

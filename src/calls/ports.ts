@@ -47,6 +47,8 @@ export interface Change<R = CallRecord> {
    * record meanwhile; the last run counts.
    */
   decide(current: R): R | null;
+  /** Set if the change adds only a renewal at this instant: then the record need not be decoded. */
+  readonly renewedAt?: number | undefined;
 }
 
 /**
@@ -67,6 +69,8 @@ export interface Changed<R = CallRecord> {
 export interface RecordRegistry<R> {
   /** What this replica knows. */
   get(id: string): R;
+  /** Compares equal as long as this replica learns nothing new of the record. */
+  version(id: string): string;
   /** What this replica and Redis know, in the order of the ids. */
   read(ids: readonly string[]): Promise<R[]>;
   /** All tracked or all removed records of a slot, unordered. */
@@ -84,7 +88,8 @@ export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 export interface Slots {
   /** Syncs the slot with Redis first, if it answers. Each iteration reads the timings again. */
   read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
-  call(id: string): Call | null;
+  /** Without decoding the whole record; null if the call is not tracked. */
+  timing(id: string): Timing | null;
   /** Forgets the calls of a slot that were removed before an instant. */
   prune(slot: number, before: number): Promise<void>;
 }
@@ -119,19 +124,19 @@ export interface TooSoon {
  * flight or waiting.
  */
 export interface CallKeeper {
-  /** Returns at once; each keepAlive is sent when its turn comes. */
-  keep(calls: Iterable<Call>): void;
+  /** Returns at once; the keepAlive of each call is sent when its turn comes. */
+  keep(ids: Iterable<string>): void;
   /**
    * Plans a check for calls that need one before their slots' next turns, and acts if it is still
    * due.
    *
    * @param graceMs how long past its time an attempt is left to the replica that planned it
    */
-  plan(calls: Iterable<Call>, graceMs?: number): void;
+  plan(calls: Iterable<readonly [id: string, timing: Timing]>, graceMs?: number): void;
   /** Whether the call is already on its way, or will be checked by an instant. */
   holds(id: string, by: number): boolean;
   /** Joins a keepAlive that is in flight or waits. */
-  keepNow(call: Call): Promise<KeepAliveResult | TooSoon>;
+  keepNow(id: string): Promise<KeepAliveResult | TooSoon>;
 }
 
 /** Called when something happens, for metrics and the log. Must not throw. */

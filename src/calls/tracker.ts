@@ -145,9 +145,9 @@ export class Tracker {
     const was = trackedCallOf(before);
     // A request in flight says nothing about the new tenant or app.
     const hasMoved = was !== null && isElsewhere(was, call);
-    if (call.renewedAt === null && was?.renewedAt == null) keeper.keep([call]);
-    else if (hasMoved) keeper.keep([call]);
-    else keeper.plan([call]);
+    const isFirst = call.renewedAt === null && was?.renewedAt == null;
+    if (isFirst || hasMoved) keeper.keep([call.id]);
+    else keeper.plan([[call.id, call]]);
   }
 
   #context(): ConfiguredApps & TrackContext & { random: Random } {

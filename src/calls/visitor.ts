@@ -1,4 +1,4 @@
-import { type Call, REMEMBERED_MS } from './call.ts';
+import { REMEMBERED_MS } from './call.ts';
 import { type PlanTimings, planVisit } from './plan.ts';
 import type { CallKeeper, SettledClock, Slots } from './ports.ts';
 import { slotWidthMs, type Wheel } from './wheel.ts';
@@ -44,11 +44,10 @@ export class Visitor {
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt });
-    keeper.keep(over.flatMap((id) => slots.call(id) ?? []));
+    keeper.keep(over);
     const isHandedOver = await this.#handOver(due, turnAt, stop);
     // The replica that made the last attempt plans the next one, but it may be gone.
-    const waiting = later.flatMap((id) => slots.call(id) ?? []);
-    keeper.plan(waiting, timings.firstMs);
+    keeper.plan(later, timings.firstMs);
     await slots.prune(slot, at.settledNow - REMEMBERED_MS);
     return isHandedOver ? 'done' : 'cut';
   }
@@ -62,16 +61,12 @@ export class Visitor {
       if (stop.aborted) return false;
       const waitMs = turnAt + (i / due.length) * width - clock.now();
       if (waitMs < PACE_MS) continue;
-      keeper.keep(this.#calls(due.slice(from, i)));
+      keeper.keep(due.slice(from, i));
       from = i;
       await clock.sleep(Math.min(waitMs, width), stop);
     }
     if (stop.aborted) return false;
-    keeper.keep(this.#calls(due.slice(from)));
+    keeper.keep(due.slice(from));
     return true;
-  }
-
-  #calls(ids: readonly string[]): Call[] {
-    return ids.flatMap((id) => this.#deps.slots.call(id) ?? []);
   }
 }

@@ -29,7 +29,7 @@ export function openEvents(context: Context, needs: EventsNeeds) {
     eventLog,
     blockMs: Math.ceil(durations.heartbeatMs),
     // The replica that tracked the call makes its first keepAlive, unless it dies or stops first.
-    onTracked: (call: Call) => keeper.plan([call], durations.retryGraceMs),
+    onTracked: (call: Call) => keeper.plan([[call.id, call]], durations.retryGraceMs),
     onUnreadable: () => metrics.unreadableValue(),
   });
   return { eventLog, feed, [Symbol.asyncDispose]: async () => feed.stop() };

@@ -21,6 +21,7 @@ export function openKeeper(context: Context, { graph, registry, slots, tracing }
   const keeper = new Keeper({
     ...context,
     registry,
+    slots,
     timings,
     sender: tracing ? tracing.sender(graph) : graph,
     places: config.graphConnections,

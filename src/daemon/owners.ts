@@ -1,6 +1,5 @@
 import type { Announcement } from '../calls/announcement.ts';
 import { type Calls, untrackInBatches } from '../calls/calls.ts';
-import { correctOwnerFutureTimes } from '../calls/merge.ts';
 import type { OwnerRecord } from '../calls/owner.ts';
 import type { CallRegistry } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
@@ -81,8 +80,7 @@ function createRegistry(context: Context, needs: OwnersNeeds) {
   const local = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
     slots: SLOTS,
-    correct: (record) =>
-      correctOwnerFutureTimes(record, { now: clock.now(), skewMs, intervalMs: wheel.intervalMs }),
+    skew: () => ({ now: clock.now(), skewMs, intervalMs: wheel.intervalMs }),
   });
   const hasWebhooks = config.webhooks !== null;
   const shared = new RedisRegistry({ redis, slots: SLOTS, keysOf: ownerKeys, hasWebhooks });

@@ -1,7 +1,6 @@
 import type { Announcement } from '../calls/announcement.ts';
 import { callOf, isRemoved } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
-import { correctFutureTimes } from '../calls/merge.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { Census } from '../store/census.ts';
 import type { RedisClient } from '../store/connection.ts';
@@ -32,7 +31,7 @@ export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
   const local = new LocalRegistry({
     kind: CALLS,
     slots: slotCount,
-    correct: (record) => correctFutureTimes(record, { now: clock.now(), skewMs, intervalMs }),
+    skew: () => ({ now: clock.now(), skewMs, intervalMs }),
   });
   const owned = new LocalOwnedCalls(local, slotCount);
   const hasWebhooks = config.webhooks !== null;

@@ -1,4 +1,3 @@
-import type { Call } from '../calls/call.ts';
 import { isDoneWithin } from '../calls/cut-off.ts';
 import type { Context } from './context.ts';
 import type { Recovery } from './recovery.ts';
@@ -6,12 +5,12 @@ import type { Recovery } from './recovery.ts';
 export interface ShutdownNeeds {
   readonly api: { refuse(): void; drain(): Promise<void> };
   readonly keeper: {
-    close(): Call[];
-    refused(): readonly Call[];
+    close(): string[];
+    refused(): readonly string[];
     settled(): Promise<void>;
   };
   readonly schedule: {
-    handOver(calls: readonly Call[]): Promise<void>;
+    handOver(callIds: readonly string[]): Promise<void>;
     stop(limit: AbortSignal, last: () => Promise<void>): Promise<void>;
   };
   readonly watch: { stop(): Promise<void> };
@@ -93,7 +92,7 @@ export class Shutdown {
   }
 
   /** Calls that are tracked while the API is drained come too late for this replica. */
-  async #handOver(waiting: Call[], drained: Promise<void>, limit: AbortSignal): Promise<void> {
+  async #handOver(waiting: string[], drained: Promise<void>, limit: AbortSignal): Promise<void> {
     const { keeper, schedule } = this.#needs;
     await schedule.handOver(waiting);
     await schedule.stop(limit, () => drained.then(() => schedule.handOver(keeper.refused())));

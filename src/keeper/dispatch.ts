@@ -12,7 +12,7 @@ import { TokenGate } from './token-gate.ts';
 import { unsent } from './unsent.ts';
 
 export interface DispatchOptions {
-  readonly registry: Pick<CallRegistry, 'get'>;
+  readonly registry: Pick<CallRegistry, 'get' | 'version'>;
   readonly sender: KeepAliveSender;
   readonly places: number;
   readonly requestMs: number;
@@ -33,7 +33,8 @@ export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #gate: TokenGate;
   readonly #limiter: FairLimiter<Pending>;
-  readonly #inFlight = new Set<Promise<void>>();
+  #inFlight = 0;
+  #onSettled: (() => void) | null = null;
   #isClosed = false;
 
   constructor(options: DispatchOptions) {
@@ -67,13 +68,13 @@ export class Dispatch {
 
   /** After {@link close}: resolves when all requests in flight have ended. */
   async settled(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
   }
 
   #admitted(pending: Pending, release: Release): void {
     const instead = this.#insteadOf(pending);
     if (instead === null) {
-      this.#track(this.#send(pending, release));
+      void this.#send(pending, release);
     } else {
       release('unused');
       instead();
@@ -86,18 +87,21 @@ export class Dispatch {
    * send.
    */
   #insteadOf(pending: Pending): (() => void) | null {
-    const { registry, clock, timings, sender, onOver, onDropped } = this.#options;
-    const at = { now: clock.now(), settledNow: clock.settledNow() };
+    const { registry, clock, sender, onOver, onDropped } = this.#options;
     if (pending.isDone) return () => undefined;
-    if (this.#isClosed) return () => onDropped(pending, unsent('stopping', at.now));
-    const call = trackedCallOf(registry.get(pending.id));
-    if (call === null) return () => onDropped(pending, unsent('stopped', at.now));
-    const { renewedAt } = call;
-    if (renewedAt !== null && renewedAt > (pending.call.renewedAt ?? 0)) {
-      return () => onDropped(pending, { kind: 'renewed', sentAt: renewedAt });
+    if (this.#isClosed) return () => onDropped(pending, unsent('stopping', clock.now()));
+    const version = registry.version(pending.id);
+    if (version !== pending.version) {
+      const call = trackedCallOf(registry.get(pending.id));
+      if (call === null) return () => onDropped(pending, unsent('stopped', clock.now()));
+      const { renewedAt } = call;
+      if (renewedAt !== null && renewedAt > (pending.call.renewedAt ?? 0)) {
+        return () => onDropped(pending, { kind: 'renewed', sentAt: renewedAt });
+      }
+      Object.assign(pending, { call, version });
     }
-    pending.call = call;
-    if (hasEnded(call, { ...timings, ...at })) return () => onOver(pending);
+    const { call } = pending;
+    if (hasEnded(call, { settledNow: clock.settledNow() })) return () => onOver(pending);
     if (laneOf(call) === pending.lane && sender.ready(call)) return null;
     return () => this.#addAgain(pending);
   }
@@ -110,24 +114,21 @@ export class Dispatch {
   }
 
   async #send(pending: Pending, release: Release): Promise<void> {
-    const { sender, onAttempted } = this.#options;
+    const { sender, clock, log, onAttempted } = this.#options;
     const { call, bound } = pending;
     pending.isSent = true;
-    const send = () => sender.send(call);
-    let outcome: Outcome = unsent('internal', this.#options.clock.now());
+    this.#inFlight++;
+    let outcome: Outcome | null = null;
     try {
-      outcome = await (bound ? bound(send) : send());
-    } finally {
-      // An error must not keep the place or the call for ever.
-      release(laneFeedback(outcome));
-      onAttempted(pending, outcome);
+      outcome = await (bound ? bound(() => sender.send(call)) : sender.send(call));
+    } catch (err) {
+      log.error({ err }, 'keepAlive failed unexpectedly');
     }
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work
-      .catch((err: unknown) => this.#options.log.error({ err }, 'keepAlive failed unexpectedly'))
-      .finally(() => this.#inFlight.delete(tracked));
-    this.#inFlight.add(tracked);
+    // An error must not keep the place or the call for ever.
+    outcome ??= unsent('internal', clock.now());
+    release(laneFeedback(outcome));
+    onAttempted(pending, outcome);
+    this.#inFlight--;
+    if (this.#inFlight === 0) this.#onSettled?.();
   }
 }

@@ -1,7 +1,15 @@
-import { type Call, isRemoved, type RemovedCall } from '../calls/call.ts';
+import { type Call, callOf, trackedCallOf } from '../calls/call.ts';
+import type { Timing } from '../calls/deadline.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded } from '../calls/plan.ts';
-import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/ports.ts';
+import type {
+  CallKeeper,
+  CallRegistry,
+  KeepAliveResult,
+  Observer,
+  Slots,
+  TooSoon,
+} from '../calls/ports.ts';
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { laneOf } from './lane.ts';
 import { OnDemand } from './on-demand.ts';
@@ -13,6 +21,8 @@ import { type Unsent, unsent } from './unsent.ts';
 export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'onDropped'> &
   Omit<OutcomesOptions, 'onWritten'> &
   Omit<PlannerOptions, 'onDue'> & {
+    readonly registry: CallRegistry;
+    readonly slots: Pick<Slots, 'timing'>;
     readonly observer: Observer;
     /** Captures the current context for traces; null if there are none. */
     readonly bind: (() => Bound) | null;
@@ -44,7 +54,7 @@ export class Keeper implements CallKeeper {
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
   #isClosed = false;
-  readonly #refused: Call[] = [];
+  readonly #refused: string[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -57,11 +67,11 @@ export class Keeper implements CallKeeper {
     });
     this.#outcomes = new Outcomes({
       ...options,
-      onWritten: (written, call) => this.#written(written, call),
+      onWritten: (written, isWritten) => this.#written(written, isWritten),
     });
-    this.#planner = new Planner({ ...options, onDue: (call) => this.#take(call) });
+    this.#planner = new Planner({ ...options, onDue: (id) => this.#take(id) });
     this.#onDemand = new OnDemand({
-      join: (call, signal) => this.#takeAndWait(call, signal),
+      join: (id, signal) => this.#takeAndWait(id, signal),
       waiting: (id) => this.#pending.get(id)?.waiters?.size ?? 0,
       isOnItsWay: (id) => this.#pending.has(id),
       late: () => ({ outcome: this.#unsent('queued'), call: null }),
@@ -71,16 +81,16 @@ export class Keeper implements CallKeeper {
     });
   }
 
-  keep(calls: Iterable<Call>): void {
-    for (const call of calls) this.#take(call);
+  keep(ids: Iterable<string>): void {
+    for (const id of ids) this.#take(id);
   }
 
-  plan(calls: Iterable<Call>, graceMs = 0): void {
-    for (const call of calls) this.#planner.plan(call, graceMs);
+  plan(calls: Iterable<readonly [id: string, timing: Timing]>, graceMs = 0): void {
+    for (const [id, timing] of calls) this.#planner.plan(id, timing, graceMs);
   }
 
-  keepNow(call: Call): Promise<KeepAliveResult | TooSoon> {
-    return this.#onDemand.ask(call);
+  keepNow(id: string): Promise<KeepAliveResult | TooSoon> {
+    return this.#onDemand.ask(id);
   }
 
   holds(id: string, by: number): boolean {
@@ -92,16 +102,16 @@ export class Keeper implements CallKeeper {
   }
 
   /** Stops sending. Returns the calls that were waiting, for other replicas. */
-  close(): Call[] {
+  close(): string[] {
     this.#isClosed = true;
     const waiting = this.#dispatch.close();
     const result = { outcome: this.#unsent('stopping'), call: null };
     for (const pending of waiting) this.#done(pending, result);
-    return waiting.map(({ call }) => call);
+    return waiting.map(({ id }) => id);
   }
 
   /** The calls that came since {@link close}, for other replicas. */
-  refused(): readonly Call[] {
+  refused(): readonly string[] {
     return this.#refused;
   }
 
@@ -112,29 +122,35 @@ export class Keeper implements CallKeeper {
     await this.#outcomes.settled();
   }
 
-  #takeAndWait(call: Call, signal: AbortSignal): Promise<KeepAliveResult> {
+  #takeAndWait(id: string, signal: AbortSignal): Promise<KeepAliveResult> {
     return new Promise((resolve) => {
-      const pending = this.#take(call);
-      if (pending === null) return resolve({ outcome: this.#unsent('stopping'), call: null });
+      const pending = this.#take(id);
+      if (pending === null) {
+        const why = this.#isClosed ? 'stopping' : 'stopped';
+        return resolve({ outcome: this.#unsent(why), call: null });
+      }
       pending.waiters ??= new Set();
       pending.waiters.add(resolve);
       signal.addEventListener('abort', () => pending.waiters?.delete(resolve), { once: true });
     });
   }
 
-  #take(call: Call): Pending | null {
+  /** null if the call is not tracked, or the keeper is closed. */
+  #take(id: string): Pending | null {
     if (this.#isClosed) {
-      this.#refused.push(call);
+      this.#refused.push(id);
       return null;
     }
-    const known = this.#pending.get(call.id);
-    if (known) return this.#join(known, call);
-    const { clock, timings, policy, bind } = this.#options;
-    const { deadlineMs } = timings;
-    const at = { now: clock.now(), settledNow: clock.settledNow() };
-    const pending = toPending(call, at.now, { deadlineMs, policy }, bind?.() ?? null);
-    this.#pending.set(call.id, pending);
-    if (hasEnded(call, { ...timings, ...at })) this.#stop(pending);
+    const { registry, clock, timings, policy, bind } = this.#options;
+    const call = trackedCallOf(registry.get(id));
+    const known = this.#pending.get(id);
+    if (known) return call === null ? known : this.#join(known, call);
+    if (call === null) return null;
+    const context = { deadlineMs: timings.deadlineMs, policy };
+    const version = registry.version(id);
+    const pending = toPending(call, version, clock.now(), context, bind?.() ?? null);
+    this.#pending.set(id, pending);
+    if (hasEnded(call, { settledNow: clock.settledNow() })) this.#stop(pending);
     else this.#dispatch.add(pending);
     return pending;
   }
@@ -163,8 +179,8 @@ export class Keeper implements CallKeeper {
   #attempted(pending: Pending, outcome: Outcome): void {
     if (pending.isDone) return;
     pending.isSent = true;
-    this.#options.observer.attempted(pending.call, outcome);
     this.#outcomes.add({ pending, asked: pending.call, outcome });
+    this.#options.observer.attempted(pending.call, outcome);
   }
 
   #stop(pending: Pending): void {
@@ -173,13 +189,15 @@ export class Keeper implements CallKeeper {
   }
 
   /** A call whose wait was written as a failure, and that is still tracked, goes on waiting. */
-  #written({ pending, outcome, isWaiting }: PendingOutcome, call: Call | RemovedCall | null): void {
-    const isOnSchedule = call !== null && !isRemoved(call);
-    if (isOnSchedule) this.#planner.plan(call);
-    if (isWaiting && (call === null || isOnSchedule)) {
-      pending.queuedUntil = (call?.retryAt ?? this.#options.clock.now()) - 1;
+  #written({ pending, outcome, isWaiting }: PendingOutcome, isWritten: boolean): void {
+    const { slots, registry, clock } = this.#options;
+    const timing = isWritten ? slots.timing(pending.id) : null;
+    if (timing !== null) this.#planner.plan(pending.id, timing);
+    if (isWaiting && (!isWritten || timing !== null)) {
+      pending.queuedUntil = (timing?.retryAt ?? clock.now()) - 1;
       return;
     }
+    const call = isWritten && pending.waiters ? callOf(registry.get(pending.id)) : null;
     this.#done(pending, { outcome: outcome ?? this.#unsent('stopped'), call });
     if (pending.isAgain && outcome?.kind !== 'renewed') this.#planner.lookNow(pending.id);
   }

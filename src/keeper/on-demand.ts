@@ -1,9 +1,8 @@
-import type { Call } from '../calls/call.ts';
 import type { Clock, KeepAliveResult, TooSoon } from '../calls/ports.ts';
 
 export interface OnDemandOptions {
   /** Hands the call to the keeper, or joins the keepAlive that is on its way. */
-  readonly join: (call: Call, signal: AbortSignal) => Promise<KeepAliveResult>;
+  readonly join: (id: string, signal: AbortSignal) => Promise<KeepAliveResult>;
   readonly waiting: (id: string) => number;
   readonly isOnItsWay: (id: string) => boolean;
   /** The result if there is no outcome in time. */
@@ -29,18 +28,18 @@ export class OnDemand {
     this.#options = options;
   }
 
-  async ask(call: Call): Promise<KeepAliveResult | TooSoon> {
+  async ask(id: string): Promise<KeepAliveResult | TooSoon> {
     const { join, waiting, isOnItsWay, late, clock, floorMs, waitMs } = this.#options;
-    if (waiting(call.id) >= MOST_WAITING) return { retryAfterMs: floorMs };
-    if (!isOnItsWay(call.id)) {
+    if (waiting(id) >= MOST_WAITING) return { retryAfterMs: floorMs };
+    if (!isOnItsWay(id)) {
       const now = clock.now();
-      const sinceMs = now - (this.#askedAt.get(call.id) ?? Number.NEGATIVE_INFINITY);
+      const sinceMs = now - (this.#askedAt.get(id) ?? Number.NEGATIVE_INFINITY);
       if (sinceMs >= 0 && sinceMs < floorMs) return { retryAfterMs: floorMs - sinceMs };
-      this.#remember(call.id, now);
+      this.#remember(id, now);
     }
     const enough = new AbortController();
     const timeout = clock.sleep(waitMs, enough.signal).then(late);
-    return await Promise.race([join(call, enough.signal), timeout]).finally(() => enough.abort());
+    return await Promise.race([join(id, enough.signal), timeout]).finally(() => enough.abort());
   }
 
   #remember(id: string, now: number): void {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { type Call, callOf, type RemovedCall } from '../calls/call.ts';
-import { type LearnContext, learnedFrom, learnedFromClock } from '../calls/learn.ts';
+import type { Call } from '../calls/call.ts';
+import { type LearnContext, learnedFrom, learnedFromClock, renewalAlone } from '../calls/learn.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import type { PlanTimings } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock } from '../calls/ports.ts';
@@ -15,8 +15,7 @@ export interface OutcomesOptions extends Pick<LearnContext, 'policy' | 'random'>
   readonly clock: SettledClock;
   readonly wheel: Pick<Wheel, 'intervalMs'>;
   readonly log: Pick<Logger, 'error'>;
-  /** Called with the call after the write; null if it is unknown or was not written. */
-  readonly onWritten: (written: PendingOutcome, call: Call | RemovedCall | null) => void;
+  readonly onWritten: (written: PendingOutcome, isWritten: boolean) => void;
 }
 
 export interface PendingOutcome {
@@ -47,7 +46,7 @@ export class Outcomes {
     this.#options = options;
     const { clock, wheel } = options;
     const gatherMs = Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE);
-    const gather = (signal: AbortSignal) => clock.sleep(gatherMs, signal);
+    const gather = () => clock.sleep(gatherMs);
     this.#batches = new Batches<PendingOutcome>(WRITE_BATCH, gather, (batch) => this.#write(batch));
   }
 
@@ -71,15 +70,13 @@ export class Outcomes {
         outcome === null
           ? learnedFromClock(current, context)
           : learnedFrom(outcome, asked, current, context),
+      renewedAt: outcome === null ? undefined : renewalAlone(outcome, asked),
     }));
     // The records are then unchanged: the turn of the slot or the watch sends the calls again.
     const changed = await registry.update(changes).catch((err: unknown) => {
       log.error({ err, calls: batch.length }, 'outcomes cannot be written');
       return [];
     });
-    for (const [i, written] of batch.entries()) {
-      const after = changed[i]?.after;
-      onWritten(written, after ? callOf(after) : null);
-    }
+    for (const [i, written] of batch.entries()) onWritten(written, changed[i] !== undefined);
   }
 }

@@ -10,7 +10,9 @@ export type Bound = <R>(act: () => R) => R;
 /** A call on its way to a keepAlive: from when it is handed in until its outcome is written. */
 export interface Pending {
   readonly id: string;
+  /** As it was when its record had `version`. */
   call: Call;
+  version: string;
   /** This and `deadlineAt` must not change while the call waits. */
   lane: string;
   deadlineAt: number;
@@ -27,6 +29,7 @@ export interface Pending {
 
 export function toPending(
   call: Call,
+  version: string,
   now: number,
   { deadlineMs, policy }: { readonly deadlineMs: number; readonly policy: RetryPolicy },
   bound: Bound | null,
@@ -34,6 +37,7 @@ export function toPending(
   return {
     id: call.id,
     call,
+    version,
     lane: laneOf(call),
     deadlineAt: deadlineAt(call, deadlineMs),
     queuedUntil: now + policy.refusedCapMs,

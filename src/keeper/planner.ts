@@ -1,6 +1,5 @@
-import { type Call, trackedCallOf } from '../calls/call.ts';
-import { lookAgainAt, type PlanTimings, planVisit } from '../calls/plan.ts';
-import type { CallRegistry, SettledClock } from '../calls/ports.ts';
+import { isQuiet, lookAgainAt, type PlanTimings, planVisit, type Timing } from '../calls/plan.ts';
+import type { CallRegistry, SettledClock, Slots } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { Agenda, type Planned } from './agenda.ts';
@@ -8,13 +7,14 @@ import { inChunks } from './chunks.ts';
 
 export interface PlannerOptions {
   readonly registry: Pick<CallRegistry, 'read'>;
+  readonly slots: Pick<Slots, 'timing'>;
   readonly clock: SettledClock;
   readonly wheel: Wheel;
   readonly timings: PlanTimings;
   readonly policy: RetryPolicy;
   readonly onFatal?: (error: Error) => void;
   /** The call is due, or its `trackUntil` has come. */
-  readonly onDue: (call: Call) => void;
+  readonly onDue: (id: string) => void;
 }
 
 /**
@@ -31,7 +31,9 @@ export class Planner {
     this.#agenda = new Agenda(
       options.clock,
       (due) => {
-        const looking = this.#look(due).finally(() => this.#looking.delete(looking));
+        const looking = this.#look(due)
+          .catch(options.onFatal)
+          .finally(() => this.#looking.delete(looking));
         this.#looking.add(looking);
       },
       options.onFatal,
@@ -43,15 +45,15 @@ export class Planner {
   }
 
   /** @param graceMs how long past its time an attempt is left to the replica that planned it */
-  plan(call: Call, graceMs = 0): void {
+  plan(id: string, timing: Timing, graceMs = 0): void {
+    if (isQuiet(timing)) return;
     const { clock, wheel, policy } = this.#options;
     const now = clock.now();
     // A little after the turn, because its visit may have read the slot just before the call came.
-    const nextTurnAt = turnAfter(slotOf(call.id, wheel), now, wheel) + policy.firstMs;
-    const at = lookAgainAt(call, { ...this.#context(graceMs), nextTurnAt });
+    const nextTurnAt = turnAfter(slotOf(id, wheel), now, wheel) + policy.firstMs;
+    const at = lookAgainAt(timing, { ...this.#context(graceMs), nextTurnAt });
     // Never sooner than the floor, or a bad record would make this loop busy.
-    if (at !== null)
-      this.#agenda.add({ id: call.id, at: Math.max(at, now + policy.floorMs), graceMs });
+    if (at !== null) this.#agenda.add({ id, at: Math.max(at, now + policy.floorMs), graceMs });
   }
 
   /** The last request says nothing about the call as it is now, so another one is due. */
@@ -65,17 +67,16 @@ export class Planner {
   }
 
   async #look(due: readonly Planned[]): Promise<void> {
-    const { registry, onDue } = this.#options;
-    const records = await registry.read(due.map(({ id }) => id));
-    await inChunks([...due.entries()], ([i, { graceMs, isAgain }]) => {
-      const record = records[i];
-      const call = record ? trackedCallOf(record) : null;
-      if (call === null) return; // it was removed meanwhile
+    const { registry, slots, onDue } = this.#options;
+    await registry.read(due.map(({ id }) => id));
+    await inChunks(due, ({ id, graceMs, isAgain }) => {
+      const timing = slots.timing(id);
+      if (timing === null) return; // it was removed meanwhile
       const turnAt = isAgain ? Infinity : -Infinity; // nothing is due for its slot's turn
       const context = { turnAt, ...this.#context(graceMs) };
-      const { due: now, over } = planVisit([[call.id, call]], context);
-      if (now.length + over.length > 0) onDue(call);
-      else this.plan(call, graceMs);
+      const { due: now, over } = planVisit([[id, timing]], context);
+      if (now.length + over.length > 0) onDue(id);
+      else this.plan(id, timing, graceMs);
     });
   }
 

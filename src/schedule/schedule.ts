@@ -3,7 +3,6 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { WorkerConnections } from '../bull/bull-worker.ts';
 import { whenReady } from '../bull/open-queue.ts';
-import type { Call } from '../calls/call.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { slotOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
@@ -108,9 +107,9 @@ export class Schedule {
    * Makes other replicas repeat the last turn of the slots of these calls, which were waiting here
    * when this replica stopped. If this fails, the watch visits the slots later.
    */
-  async handOver(calls: readonly Call[]): Promise<void> {
+  async handOver(callIds: readonly string[]): Promise<void> {
     const { wheel, clock, log } = this.#options;
-    const slots = new Set(calls.map(({ id }) => slotOf(id, wheel)));
+    const slots = new Set(callIds.map((id) => slotOf(id, wheel)));
     if (!this.#schedulers || slots.size === 0) return;
     const turns = [...slots].map((slot) => {
       return { slot, turnAt: turnAtOrBefore(slot, clock.now(), wheel) };

@@ -10,7 +10,7 @@ export interface WatchOptions {
   readonly clock: SettledClock;
   /** How long after its turn a slot is checked, in ms. */
   readonly graceMs: number;
-  readonly slots: Pick<Slots, 'read' | 'call'>;
+  readonly slots: Pick<Slots, 'read'>;
   readonly visitor: Visits;
   /** Whether Redis serves. If not, this replica plans and locks as if it were the only one. */
   readonly isUp: () => boolean;
@@ -141,8 +141,7 @@ export class Watch {
     // A plan that comes due later than a grace was made before the clock was set back.
     const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
     if (missed.length === 0) {
-      const waiting = later.flatMap((id) => slots.call(id) ?? []);
-      keeper.plan(waiting, retryGraceMs);
+      keeper.plan(later, retryGraceMs);
       return null;
     }
     if (!(await this.#lock(slot))) return clock.now() + graceMs;

@@ -18,7 +18,7 @@ export interface DiariesOptions {
   readonly redis: RedisClient;
   readonly replica: string;
   readonly diary: Pick<Diary, 'countCauses' | 'page' | 'redisLost' | 'redisServes' | 'stopped'>;
-  readonly slots: Pick<RegistrySlots, 'head'>;
+  readonly slots: Pick<RegistrySlots, 'timing'>;
   readonly log: Pick<Logger, 'debug'>;
 }
 
@@ -53,7 +53,7 @@ export class Diaries {
 
   async #countCauses(): Promise<FailureCause[]> {
     const { diary, slots } = this.#options;
-    const count = diary.countCauses((id) => slots.head(id));
+    const count = diary.countCauses((id) => slots.timing(id));
     for (;;) {
       const { done, value } = count.next();
       if (done) return value;

@@ -1,3 +1,4 @@
+import type { SkewContext } from '../calls/merge.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { slotOf } from '../calls/wheel.ts';
 import type { Identified, RecordKind } from './record-kind.ts';
@@ -13,8 +14,8 @@ export interface LocalRegistryOptions<R extends Identified> {
   readonly slots: number;
   /** @default slotOf */
   readonly slotOf?: (id: string) => number;
-  /** Corrects what cannot be true in a record, such as a renewal in the future. */
-  readonly correct?: (record: R) => R;
+  /** By default no instant counts as one in the future. */
+  readonly skew?: () => SkewContext;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface LocalRegistryOptions<R extends Identified> {
 export class LocalRegistry<R extends Identified = CallRecord> {
   readonly #kind: RecordKind<R>;
   readonly #slotOf: (id: string) => number;
-  readonly #correct: (record: R) => R;
+  readonly #skew: () => SkewContext;
   #onChange: (before: string, after: string) => void = () => undefined;
   readonly #tracked: readonly Map<string, string>[];
   readonly #removed: readonly Map<string, string>[];
@@ -38,7 +39,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     const { kind, slots } = options;
     this.#kind = kind;
     this.#slotOf = options.slotOf ?? ((id) => slotOf(id, options));
-    this.#correct = options.correct ?? ((record) => record);
+    this.#skew = options.skew ?? (() => NO_SKEW);
     const perSlot = () => Array.from({ length: slots }, () => new Map<string, string>());
     this.#tracked = perSlot();
     this.#removed = perSlot();
@@ -75,6 +76,11 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return text === '' ? this.#kind.empty(id) : this.#correct(this.#kind.decode(id, text));
   }
 
+  /** '' if it is not tracked. */
+  trackedText(id: string): string {
+    return this.tracked(this.#slotOf(id)).get(id) ?? '';
+  }
+
   isRemoved(id: string): boolean {
     return this.removed(this.#slotOf(id)).has(id);
   }
@@ -83,6 +89,26 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     const merged = this.#kind.merge(this.get(record.id), this.#correct(record));
     this.#set(merged, this.#kind.encode(merged));
     return merged;
+  }
+
+  /**
+   * Merges a stored text.
+   *
+   * @throws UnreadableError
+   */
+  learn(id: string, text: string): void {
+    this.replace(id, '', text);
+  }
+
+  /** The same for the text of a tracked record that was made from the text `base`. */
+  replace(id: string, base: string, text: string): void {
+    const slot = this.#slotOf(id);
+    const known = this.tracked(slot).get(id) ?? '';
+    if (text === known) return;
+    const isBase = known === base && base !== '';
+    const merged = isBase ? text : this.#kind.mergeTexts(known, text, this.#skew());
+    if (merged === null) this.merge(this.#kind.decode(id, text));
+    else if (merged !== known) this.#setTracked(slot, id, known, merged);
   }
 
   /**
@@ -95,16 +121,39 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return record;
   }
 
+  /** The text after a renewal, if it can be told without decoding the record; otherwise null. */
+  renewedText(text: string, at: number): string | null {
+    return this.#kind.renewText(text, at, this.#skew());
+  }
+
   #set(record: R, text: string): void {
     const { id } = record;
     if (text === this.text(id)) return;
     const slot = this.#slotOf(id);
-    const isRemoved = this.#kind.removedAt(record) !== null;
-    this.#onChange(this.tracked(slot).get(id) ?? '', isRemoved ? '' : text);
-    mapAt(isRemoved ? this.#tracked : this.#removed, slot).delete(id);
-    mapAt(isRemoved ? this.#removed : this.#tracked, slot).set(id, text);
+    const before = this.tracked(slot).get(id) ?? '';
+    if (this.#kind.removedAt(record) === null) {
+      mapAt(this.#removed, slot).delete(id);
+      this.#setTracked(slot, id, before, text);
+    } else {
+      mapAt(this.#tracked, slot).delete(id);
+      mapAt(this.#removed, slot).set(id, text);
+      this.#changed(slot, before, '');
+      this.#makeRoom(slot);
+    }
+  }
+
+  #setTracked(slot: number, id: string, before: string, text: string): void {
+    mapAt(this.#tracked, slot).set(id, text);
+    this.#changed(slot, before, text);
+  }
+
+  #changed(slot: number, before: string, after: string): void {
     this.#versions[slot] = this.version(slot) + 1;
-    if (isRemoved) this.#makeRoom(slot);
+    this.#onChange(before, after);
+  }
+
+  #correct(record: R): R {
+    return this.#kind.correct(record, this.#skew());
   }
 
   #makeRoom(slot: number): void {
@@ -119,11 +168,11 @@ export class LocalRegistry<R extends Identified = CallRecord> {
 
   drop(id: string): void {
     const slot = this.#slotOf(id);
-    this.#onChange(this.tracked(slot).get(id) ?? '', '');
+    const before = this.tracked(slot).get(id) ?? '';
     mapAt(this.#tracked, slot).delete(id);
     mapAt(this.#removed, slot).delete(id);
     this.setAcknowledged(id);
-    this.#versions[slot] = this.version(slot) + 1;
+    this.#changed(slot, before, '');
   }
 
   /** Forgets records that were removed before an instant, if Redis has acknowledged them. */
@@ -159,6 +208,8 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return this.#unacknowledged;
   }
 }
+
+const NO_SKEW: SkewContext = { now: Number.POSITIVE_INFINITY, skewMs: 0, intervalMs: 0 };
 
 function mapAt<T>(maps: readonly T[], slot: number): T {
   const found = maps[slot];

@@ -16,20 +16,31 @@ import { assertReadable, checkFor, parseJson, UnreadableError } from './stored-t
 /**
  * How the record of a call is stored, in Redis and in memory:
  *
- *   1owner@app
- *   [[1795819978158,1795819978158],["0mwzkuje6yb7u","1111…",true]]
+ *   121795819978158owner@app
+ *   [[1795819978158],["0mwzkuje6yb7u","1111…",true]]
  *
- * The first character is the version; the rest of that line is the id of the owner, or `@app` if
- * the call has none. The second line is a list of parts: the instants (see `atOf`), and then the
- * tracking, stops, failure, ending and expiry. The fields of a tracking and of a failure come by
- * position, without those that stand elsewhere.
+ * The first line has the version, the number of parts in the second line, the last renewal in 13
+ * digits (zeros: none), and the id of the owner, or `@app` if the call has none. The second line is
+ * a list of parts: the other instants (see `atOf`), and then the tracking, stops, failure, ending
+ * and expiry. The fields of a tracking and of a failure come by position, without those that stand
+ * elsewhere. No field is stored twice. Nulls and empty parts at the end of a list are left out.
  *
- * Visits and counts read no further than the instants: a replica that looks through a thousand
- * calls for the ten that are due does not parse the others whole. No field is stored twice. Nulls
- * and empty parts at the end of a list are left out.
+ * Most writes are renewals, so `laterOf` merges two texts that differ in nothing else without
+ * decoding them. Visits and counts read no further than the instants: a replica that looks through
+ * a thousand calls for the ten that are due does not parse the others whole.
  */
 const VERSION = '1';
 const READABLE: ReadonlySet<string> = new Set(['1']);
+
+/** The places of the number of parts and of the renewal, and where the rest of the text begins. */
+const PARTS_AT = 1;
+const RENEWED_AT = 2;
+const REST_AT = 15;
+/** What the renewal's digits can hold; the last ms is in 2286. */
+const LAST_RENEWAL = 10 ** (REST_AT - RENEWED_AT) - 1;
+const HEAD = /^.[1-9]\d{13}/;
+/** A record with only instants and a tracking: the call is tracked, and nothing has failed. */
+const PLAIN = '2';
 
 const assertRecord: (value: unknown) => asserts value is CallRecord = checkFor(RecordSchema);
 
@@ -41,7 +52,6 @@ export interface Head extends Timing {
 export function encodeRecord(record: CallRecord): string {
   const { tracking, stops, ending, expiry, renewedAt, failure } = record;
   const instants = [
-    renewedAt,
     tracking?.trackedAt,
     tracking?.startedAt,
     failure?.at,
@@ -50,9 +60,37 @@ export function encodeRecord(record: CallRecord): string {
   ];
   const word = tracking && TRACKING.list(tracking);
   const failed = failure && FAILURE.list(failure);
-  const parts = [trim(instants), word && trim(word), stops, failed, ending, expiry];
+  const parts = trim([trim(instants), word && trim(word), stops, failed, ending, expiry]);
   const owner = ownerId({ app: tracking?.app ?? '', name: tracking?.owner ?? '' });
-  return `${VERSION}${owner}\n${JSON.stringify(trim(parts))}`;
+  const head = `${VERSION}${parts.length}${digitsOf(renewedAt ?? 0)}`;
+  return `${head}${owner}\n${JSON.stringify(parts)}`;
+}
+
+function digitsOf(renewedAt: number): string {
+  const at = Math.trunc(Math.min(Math.max(renewedAt, 0), LAST_RENEWAL));
+  return String(at).padStart(REST_AT - RENEWED_AT, '0');
+}
+
+function renewalIn(text: string): number | null {
+  return Number(text.slice(RENEWED_AT, REST_AT)) || null;
+}
+
+/**
+ * The text of the merge of two plain records that differ in nothing but their renewal; null for
+ * any others, or if the renewal is later than `latest` (a clock was wrong). Takes the same texts
+ * as {@link readHead}.
+ */
+export function laterOf(a: string, b: string, latest: number): string | null {
+  if (a[PARTS_AT] !== PLAIN || a.length !== b.length) return null;
+  if (a.slice(REST_AT) !== b.slice(REST_AT) || b[PARTS_AT] !== PLAIN || a[0] !== b[0]) return null;
+  const later = a < b ? b : a;
+  return (renewalIn(later) ?? 0) <= latest ? later : null;
+}
+
+/** The same for a text and a renewal at an instant. */
+export function renewedText(text: string, renewedAt: number, latest: number): string | null {
+  const renewal = `${text.slice(0, RENEWED_AT)}${digitsOf(renewedAt)}${text.slice(REST_AT)}`;
+  return laterOf(text, renewal, latest);
 }
 
 /**
@@ -105,7 +143,8 @@ const FAILURE = new Part<Failure>(FailureSchema, ['at', 'retryAt']);
 export function readHead(text: string): Head {
   const end = text.indexOf('\n');
   const list = text.slice(end + 2, text.indexOf(']', end) + 1);
-  const { renewedAt, trackedAt, startedAt, failedAt, retryAt, trackUntil } = atOf(
+  const renewedAt = renewalIn(text);
+  const { trackedAt, startedAt, failedAt, retryAt, trackUntil } = atOf(
     JSON.parse(list) as (number | null)[],
   );
   const known = {
@@ -127,8 +166,8 @@ export function readHead(text: string): Head {
 
 /** The id of the call's owner; '' if it has none. Takes the same texts as {@link readHead}. */
 export function readOwner(text: string): string {
-  if (text === '' || text[1] === '@') return '';
-  return text.slice(1, text.indexOf('\n'));
+  if (text === '' || text[REST_AT] === '@') return '';
+  return text.slice(REST_AT, text.indexOf('\n'));
 }
 
 /** @throws UnreadableError */
@@ -136,16 +175,16 @@ export function decodeRecord(id: string, text: string): CallRecord {
   if (!isCallId(id)) throw new UnreadableError('its id is not the id of a call');
   assertReadable(text, READABLE);
   const end = text.indexOf('\n');
-  const owner = text.slice(1, end);
+  const owner = text.slice(REST_AT, end);
   if (!owner.includes('@')) throw new UnreadableError('it names no app');
+  if (!HEAD.test(text)) throw new UnreadableError('it has no renewal');
   const { app, name } = ownerOf(owner);
   const parts = parseJson(text.slice(end + 1));
   if (!Array.isArray(parts)) throw new UnreadableError('it is not a list of parts');
+  if (parts.length !== Number(text[PARTS_AT])) throw new UnreadableError('it lacks parts');
   const [instants, word, stops, failed, ending, expiry] = parts as unknown[];
   if (!Array.isArray(instants)) throw new UnreadableError('it has no instants');
-  const { renewedAt, trackedAt, startedAt, failedAt, retryAt, trackUntil } = atOf(
-    instants as unknown[],
-  );
+  const { trackedAt, startedAt, failedAt, retryAt, trackUntil } = atOf(instants as unknown[]);
   const tracking = listOf(word);
   const failure = listOf(failed);
   const record: unknown = {
@@ -156,7 +195,7 @@ export function decodeRecord(id: string, text: string): CallRecord {
     stops: stops ?? {},
     ending: ending ?? null,
     expiry: expiry ?? null,
-    renewedAt,
+    renewedAt: renewalIn(text),
     failure: failure && FAILURE.unlist(failure, { at: failedAt, retryAt }),
   };
   assertRecord(record);
@@ -164,15 +203,9 @@ export function decodeRecord(id: string, text: string): CallRecord {
 }
 
 function atOf<T>(instants: readonly T[]) {
-  const [
-    renewedAt = null,
-    trackedAt = null,
-    startedAt = null,
-    failedAt = null,
-    retryAt = null,
-    trackUntil = null,
-  ] = instants;
-  return { renewedAt, trackedAt, startedAt, failedAt, retryAt, trackUntil };
+  const [trackedAt = null, startedAt = null, failedAt = null, retryAt = null, trackUntil = null] =
+    instants;
+  return { trackedAt, startedAt, failedAt, retryAt, trackUntil };
 }
 
 /** A part as a list; null if the text lacks it. */

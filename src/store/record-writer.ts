@@ -14,11 +14,12 @@ export interface RecordWriterOptions<R extends Identified> {
   readonly onAnnounced: (announcement: Announcement, record: R) => void;
 }
 
-/** A change that is not written yet. `expected` is the text that Redis probably has. */
+/** A change that is not written yet. */
 export interface Open<R> {
   readonly change: Change<R>;
   readonly index: number;
-  readonly expected: string;
+  /** The text that Redis probably has; null: the same as the local registry. */
+  readonly expected: string | null;
 }
 
 interface Draft<R> extends Open<R> {
@@ -27,6 +28,8 @@ interface Draft<R> extends Open<R> {
   readonly before: R;
   readonly after: R;
   readonly write: Write;
+  /** Nothing else changes. Its records are decoded only if somebody reads them. */
+  readonly isRenewal: boolean;
 }
 
 const BATCH_SIZE = 1_000;
@@ -48,19 +51,14 @@ export class RecordWriter<R extends Identified> {
     this.#texts = texts;
   }
 
-  /** Expects Redis to have the same text as the local registry. */
-  open(change: Change<R>, index: number): Open<R> {
-    return { change, index, expected: this.#options.local.text(change.id) };
-  }
-
   /** Makes the change in the local copy alone; a flush or a sync writes it to Redis later. */
   keepLocally(item: Open<R>): Changed<R> {
     const { local } = this.#options;
     const draft = this.#draft(item);
-    const after = this.#put(draft);
+    const changed = this.#put(draft, 'kept');
     const isVolatile = draft.write.announcements.some(isAboutState);
     if (local.text(item.change.id) !== '') local.setUnacknowledged(item.change.id, isVolatile);
-    return { kind: 'kept', before: draft.before, after };
+    return changed;
   }
 
   /** Writes in batches, so that other work can go on in between. */
@@ -106,18 +104,18 @@ export class RecordWriter<R extends Identified> {
   /** Returns the change if it must be repeated on the text that Redis has. */
   #applyReply(draft: Draft<R>, reply: true | string, results: Changed<R>[]): Open<R>[] {
     const { local, onAnnounced } = this.#options;
-    const { change, index, before, after, write } = draft;
+    const { change, index, write } = draft;
     // Another replica may have written the same text first.
     if (reply === true || reply === write.text) {
-      results[index] = { kind: 'stored', before, after: this.#put(draft) };
+      results[index] = this.#put(draft, 'stored');
       const announced = reply === true ? write.announcements : [];
-      for (const one of announced) onAnnounced(one, after);
+      for (const one of announced) onAnnounced(one, draft.after);
       if (local.text(change.id) === write.text) this.acknowledge(change.id, announced);
       return [];
     }
     if (this.#texts.learn(change.id, reply) === 'newer') {
       this.#unheard.delete(change.id);
-      results[index] = { kind: 'refused', before, after: before };
+      results[index] = { kind: 'refused', before: draft.before, after: draft.before };
       return [];
     }
     return [{ change, index, expected: reply }];
@@ -140,28 +138,69 @@ export class RecordWriter<R extends Identified> {
   }
 
   #draft(item: Open<R>): Draft<R> {
+    const base = this.#options.local.text(item.change.id);
+    return this.#draftOfRenewal(item, base) ?? this.#draftOf(item, base);
+  }
+
+  #draftOfRenewal(item: Open<R>, base: string): Draft<R> | null {
+    const { kind, local } = this.#options;
+    const { id, renewedAt } = item.change;
+    if (renewedAt === undefined || (item.expected ?? base) !== base) return null;
+    const text = local.renewedText(base, renewedAt);
+    if (text === null) return null;
+    const write = { id, expected: base, text, removedAt: null, announcements: [] };
+    return {
+      ...item,
+      base,
+      write,
+      isRenewal: true,
+      get before() {
+        return kind.decode(id, base);
+      },
+      get after() {
+        return kind.decode(id, text);
+      },
+    };
+  }
+
+  #draftOf(item: Open<R>, base: string): Draft<R> {
     const { kind, local, now } = this.#options;
     const { id } = item.change;
-    const base = local.text(id);
+    const expected = item.expected ?? base;
     const before = local.get(id);
     const added = item.change.decide(before);
     const after = added === null ? before : kind.merge(before, added);
     // Whether to publish an event depends on what Redis knew, not on what this replica knew.
-    const inRedis = item.expected === base ? before : this.#texts.decode(id, item.expected);
+    const inRedis = expected === base ? before : this.#texts.decode(id, expected);
     const write = {
       id,
-      expected: item.expected,
+      expected,
       // An empty record changes nothing, not even a text that cannot be read.
-      text: kind.saysAnything(after) ? kind.encode(after) : item.expected,
+      text: kind.saysAnything(after) ? kind.encode(after) : expected,
       removedAt: kind.removedAt(after),
       announcements: kind.announcements(inRedis, after, now()),
     };
-    return { ...item, base, before, after, write };
+    return { ...item, base, before, after, write, isRenewal: false };
   }
 
-  #put({ base, after, write }: Draft<R>): R {
+  #put(draft: Draft<R>, how: 'stored' | 'kept'): Changed<R> {
     const { kind, local } = this.#options;
-    return kind.saysAnything(after) ? local.put(base, after, write.text) : after;
+    const { base, write } = draft;
+    if (draft.isRenewal) {
+      local.replace(write.id, base, write.text);
+      return {
+        kind: how,
+        get before() {
+          return draft.before;
+        },
+        get after() {
+          return local.get(write.id);
+        },
+      };
+    }
+    const { before, after } = draft;
+    const put = kind.saysAnything(after) ? local.put(base, after, write.text) : after;
+    return { kind: how, before, after: put };
   }
 }
 

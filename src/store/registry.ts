@@ -54,6 +54,10 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return this.#options.local.get(id);
   }
 
+  version(id: string): string {
+    return this.#options.local.text(id);
+  }
+
   isAcknowledged(id: string): boolean {
     return this.#options.local.isAcknowledged(id);
   }
@@ -73,7 +77,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   async flush(): Promise<boolean> {
     const { local, isUp } = this.#options;
     const ids = [...local.unacknowledged];
-    const open = ids.map((id, index) => this.#writer.open({ id, decide: asKnown }, index));
+    const open = ids.map((id, index) => toOpen<R>({ id, decide: asKnown }, index));
     return isUp() && (await this.#writer.write(open, [])).isAnswered;
   }
 
@@ -113,7 +117,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
    */
   async update(changes: readonly Change<R>[]): Promise<Changed<R>[]> {
     const { isUp } = this.#options;
-    const open = changes.map((change, index) => this.#writer.open(change, index));
+    const open = changes.map(toOpen);
     const results: Changed<R>[] = [];
     const left = isUp() ? (await this.#writer.write(open, results)).left : open;
     for (const item of left) results[item.index] = this.#writer.keepLocally(item);
@@ -150,12 +154,15 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     const behind: Open<R>[] = [];
     for (const [id, text] of there) {
       const known = local.text(id);
-      if (known !== text) {
-        const how = this.#texts.learn(id, text);
-        if (how === 'newer' || (how === 'unreadable' && known === '')) continue;
-        if (local.text(id) !== known) learned++;
+      if (known === text) {
+        this.#writer.acknowledge(id);
+        continue;
       }
-      if (local.text(id) === text) this.#writer.acknowledge(id);
+      const how = this.#texts.learn(id, text);
+      if (how === 'newer' || (how === 'unreadable' && known === '')) continue;
+      const now = local.text(id);
+      if (now !== known) learned++;
+      if (now === text) this.#writer.acknowledge(id);
       else behind.push({ change: { id, decide: asKnown }, index: behind.length, expected: text });
     }
     const { isAnswered } = await this.#writer.write(behind, []);
@@ -173,6 +180,10 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
       if (!there.has(id) && isStale(text)) local.drop(id);
     }
   }
+}
+
+function toOpen<R>(change: Change<R>, index: number): Open<R> {
+  return { change, index, expected: null };
 }
 
 function asKnown(): null {

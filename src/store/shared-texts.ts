@@ -33,10 +33,10 @@ export class SharedTexts<R extends Identified> {
    * that version.
    */
   learn(id: string, text: string): 'learned' | 'newer' | 'unreadable' {
-    const { kind, local, onUnreadable } = this.#options;
+    const { local, onUnreadable } = this.#options;
     if (text === '' || text === local.text(id)) return 'learned';
     try {
-      local.merge(kind.decode(id, text));
+      local.learn(id, text);
       return 'learned';
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;

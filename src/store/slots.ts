@@ -1,4 +1,3 @@
-import { type Call, trackedCallOf } from '../calls/call.ts';
 import type { Timing } from '../calls/plan.ts';
 import { ifUnavailable, type Slots } from '../calls/ports.ts';
 import { Emitter } from './emitter.ts';
@@ -44,14 +43,8 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
     };
   }
 
-  call(id: string): Call | null {
-    return trackedCallOf(this.#options.local.get(id));
-  }
-
-  /** Without decoding the whole record; null if the call is not tracked. */
-  head(id: string): Head | null {
-    const { local } = this.#options;
-    const text = local.isRemoved(id) ? '' : local.text(id);
+  timing(id: string): Head | null {
+    const text = this.#options.local.trackedText(id);
     return text === '' ? null : readHead(text);
   }
 

@@ -5,7 +5,6 @@ import {
   type RemovedCall,
   trackedCallOf,
 } from '../../src/calls/call.ts';
-import { correctFutureTimes } from '../../src/calls/merge.ts';
 import type { Notice, NoticeFate } from '../../src/calls/notice.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
 import type { KeepAliveSender, Observer, SettledClock } from '../../src/calls/ports.ts';
@@ -331,8 +330,7 @@ export function aRegistry(over: WorldOptions = {}) {
   const local = new LocalRegistry({
     kind: CALLS,
     slots: wheel.slots,
-    correct: (record) =>
-      correctFutureTimes(record, { now: clock.now(), skewMs: SKEW_MS, intervalMs }),
+    skew: () => ({ now: clock.now(), skewMs: SKEW_MS, intervalMs }),
   });
   const unreadable: string[] = [];
   const registry = new Registry({
@@ -378,6 +376,10 @@ export function aRegistry(over: WorldOptions = {}) {
   return { wheel, clock, told, redis, local, registry, slots, unreadable, put, get, removed };
 }
 
+export function idsOf(calls: readonly Pick<Call, 'id'>[]): string[] {
+  return calls.map(({ id }) => id);
+}
+
 /** A keeper and a visitor over a fake Redis, and everything they need. */
 export function aWorld(over: WorldOptions = {}) {
   const world = aRegistry(over);
@@ -389,6 +391,7 @@ export function aWorld(over: WorldOptions = {}) {
   const errors: object[] = [];
   const keeper = new Keeper({
     registry,
+    slots,
     observer: told,
     clock,
     wheel,

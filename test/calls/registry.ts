@@ -13,12 +13,12 @@ export function someCalls(over: Partial<CallsDeps> = {}) {
   const asked: string[][] = [];
   const planned: string[] = [];
   const keeper: CallsDeps['keeper'] = {
-    keep: (calls) => {
-      const ids = [...calls].map(({ id }) => id);
-      if (ids.length > 0) asked.push(ids);
+    keep: (ids) => {
+      const some = [...ids];
+      if (some.length > 0) asked.push(some);
     },
-    plan: (calls) => void planned.push(...[...calls].map(({ id }) => id)),
-    keepNow: (call) => world.keeper.keepNow(call),
+    plan: (calls) => void planned.push(...[...calls].map(([id]) => id)),
+    keepNow: (id) => world.keeper.keepNow(id),
   };
   const calls = new Calls({
     registry,

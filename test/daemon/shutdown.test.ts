@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { Shutdown, type ShutdownNeeds } from '../../src/daemon/shutdown.ts';
-import { aCall } from '../calls/fixture.ts';
 
 const hang = () => Promise.withResolvers<void>().promise;
 
@@ -10,16 +9,16 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
   const done: string[] = [];
   const errors: unknown[] = [];
   const did = (what: string) => async () => void done.push(what);
-  const late = [aCall({ id: 'late-call' })];
+  const late = ['late-call'];
   const needs: ShutdownNeeds = {
     api: { refuse: () => void done.push('refuse'), drain: did('drain') },
     keeper: {
-      close: () => [aCall({ id: 'waiting-call' })],
+      close: () => ['waiting-call'],
       refused: () => late,
       settled: did('keeper'),
     },
     schedule: {
-      handOver: async (calls) => void done.push(`hand over ${calls.map(({ id }) => id)}`),
+      handOver: async (calls) => void done.push(`hand over ${calls}`),
       stop: async (_, last) => {
         done.push('schedule');
         await last();

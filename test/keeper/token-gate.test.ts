@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import type { Outcome } from '../../src/calls/outcome.ts';
-import { aCall, anError, aWorld, idle, MINUTE, NOW, SECOND } from '../calls/fixture.ts';
+import { aCall, anError, aWorld, idle, idsOf, MINUTE, NOW, SECOND } from '../calls/fixture.ts';
 
 const MADE_UP = '99999999-9999-4999-8999-999999999999';
 const BUSY = 'aaaaaaaa-9999-4999-8999-999999999999';
@@ -47,12 +47,12 @@ describe('the token gate', () => {
     const [busy] = calls(1, { id: 'busy-0001', tenantId: BUSY }) as [Call];
     const waiting = calls(3);
     put(busy, ...waiting);
-    keeper.keep([busy]);
+    keeper.keep(idsOf([busy]));
     await idle();
-    keeper.keep(waiting);
+    keeper.keep(idsOf(waiting));
     const moved = { ...(waiting[0] as Call), tenantId: MADE_UP, registration: 'r2' };
     put(moved);
-    keeper.keep([moved]);
+    keeper.keep(idsOf([moved]));
     await clock.advance(60 * SECOND);
     expect(graph.ids.toSorted()).toEqual(['busy-0001', 'call-id-2', 'call-id-3']);
     expect(get('call-id-1')?.lastError?.code).toBe('token');
@@ -71,40 +71,40 @@ describe('the token gate', () => {
     const strangers = madeUp(5_000);
     const legitimate = calls(1, { renewedAt: null, trackedAt: NOW + SECOND });
     put(...strangers, ...legitimate);
-    keeper.keep(strangers);
-    keeper.keep(legitimate);
+    keeper.keep(idsOf(strangers));
+    keeper.keep(idsOf(legitimate));
     await clock.advance((5_000 / 4) * ENTRA_MS + 20 * SECOND);
     expect(graph.ids).toEqual(['call-id-1']);
   });
 
   test('asks for the token of a new tenant before those of tenants that were refused', async () => {
-    const { keeper, put, get, graph, clock, asked } = entra(isKnown, () => ENTRA_MS);
+    const { keeper, put, graph, clock, asked } = entra(isKnown, () => ENTRA_MS);
     const strangers = madeUp(2_000);
     put(...strangers);
-    keeper.keep(strangers);
+    keeper.keep(idsOf(strangers));
     await clock.advance(2 * MINUTE);
     expect(new Set(asked).size).toBe(2_000);
-    keeper.keep(strangers.map(({ id }) => get(id) as Call)); // all want their tokens again
+    keeper.keep(idsOf(strangers)); // all want their tokens again
     const legitimate = calls(5, { renewedAt: null, trackedAt: clock.now() });
     put(...legitimate);
-    keeper.keep(legitimate);
+    keeper.keep(idsOf(legitimate));
     await clock.advance(2 * SECOND);
     expect(graph.ids).toHaveLength(5);
   });
 
   test('asks at once for the token of a tenant that has given one before', async () => {
-    const { keeper, put, get, graph, clock, held, quiet } = entra(isKnown, () => ENTRA_MS);
+    const { keeper, put, graph, clock, held, quiet } = entra(isKnown, () => ENTRA_MS);
     const known = calls(3);
     put(...known);
-    keeper.keep(known);
+    keeper.keep(idsOf(known));
     await quiet();
     expect(graph.ids).toHaveLength(3);
     held.clear(); // it has expired
     const strangers = madeUp(2_000);
     put(...strangers);
-    keeper.keep(strangers);
+    keeper.keep(idsOf(strangers));
     await clock.advance(SECOND);
-    keeper.keep(known.map(({ id }) => get(id) as Call));
+    keeper.keep(idsOf(known));
     await clock.advance(SECOND);
     expect(graph.ids).toHaveLength(6);
   });
@@ -115,9 +115,9 @@ describe('the token gate', () => {
     const patient = calls(1, { renewedAt: null, trackedAt: NOW + MINUTE });
     const urgent = calls(1, { id: 'urgent-1', renewedAt: NOW - 44 * MINUTE });
     put(...strangers, ...patient, ...urgent);
-    keeper.keep(strangers);
-    keeper.keep(patient);
-    keeper.keep(urgent);
+    keeper.keep(idsOf(strangers));
+    keeper.keep(idsOf(patient));
+    keeper.keep(idsOf(urgent));
     await clock.advance(3 * SECOND);
     expect(graph.ids.toSorted()).toEqual(['call-id-1', 'urgent-1']);
   });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { stopOf } from '../../src/calls/call.ts';
 import { newGeneration } from '../../src/calls/generation.ts';
-import { correctOwnerFutureTimes, mergeOwners } from '../../src/calls/merge.ts';
+import { mergeOwners } from '../../src/calls/merge.ts';
 import {
   drop,
   emptyOwner,
@@ -43,8 +43,7 @@ async function anExpirer() {
   const localOwners = new LocalRegistry<OwnerRecord>({
     kind: OWNERS,
     slots: 1,
-    correct: (one) =>
-      correctOwnerFutureTimes(one, { now: at.now, skewMs: SKEW_MS, intervalMs: 15 * MINUTE }),
+    skew: () => ({ now: at.now, skewMs: SKEW_MS, intervalMs: 15 * MINUTE }),
   });
   const common = {
     isUp: () => true,

@@ -7,8 +7,8 @@ import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import {
   areConsecutiveTurns,
   aSchedule,
-  callOf,
   type FakeVisitor,
+  idOf,
   newPrefix,
   quietWheel,
   SLOTS,
@@ -276,7 +276,7 @@ describe.concurrent('a replica that stops', () => {
       await leaving.schedule.resume();
       await vi.waitFor(() => expect(leaving.visitor.turns).toHaveLength(4), SOON);
       await leaving.schedule.suspend(AbortSignal.timeout(20_000));
-      await leaving.schedule.handOver([callOf(1), callOf(3), callOf(1)]);
+      await leaving.schedule.handOver([idOf(1), idOf(3), idOf(1)]);
       await staying.schedule.resume();
       await vi.waitFor(() => expect(staying.visitor.turns).toHaveLength(2), SOON);
       const made = staying.visitor.turns.toSorted((a, b) => a.slot - b.slot);
@@ -292,7 +292,7 @@ describe.concurrent('a replica that stops', () => {
     'hands nothing over if Redis never answered',
     async ({ onTestFinished }) => {
       const { schedule, queue } = await aSchedule(server, onTestFinished);
-      await schedule.handOver([callOf(1)]);
+      await schedule.handOver([idOf(1)]);
       expect(await queue.getWaitingCount()).toBe(0);
     },
     LONG,

@@ -54,7 +54,7 @@ test('the replicas tell each other of their work in a Cluster too', async () => 
       deadlineMs: DEADLINE_MS,
       clock: { now: () => NOW },
     });
-    const options = { slots: { head: () => null }, log: { debug: () => undefined } };
+    const options = { slots: { timing: () => null }, log: { debug: () => undefined } };
     return { diary, diaries: new Diaries({ ...options, redis, replica, diary }) };
   });
   b?.diary.attempted(aCall(), RENEWED);

@@ -40,10 +40,10 @@ async function aReplica(replica: string, at = NOW) {
     clock: { now: () => time.now },
   });
   const log = { debug: vi.fn() };
-  const head = vi.fn((_: string) => ({ ...aCall(), failedAt: NOW }));
+  const timing = vi.fn((_: string) => ({ ...aCall(), failedAt: NOW }));
   const page = () => diary.page([]);
-  const options = { redis, replica, diary, slots: { head }, log };
-  return { time, diary, page, head, log, diaries: new Diaries(options) };
+  const options = { redis, replica, diary, slots: { timing }, log };
+  return { time, diary, page, timing, log, diaries: new Diaries(options) };
 }
 
 test('a replica reads what the others have written', async () => {
@@ -86,7 +86,7 @@ test('counts why calls fail once for all who ask at a time, and yields to the ev
   await exchanged;
   expect(one.own.causes).toMatchObject([{ calls }]);
   expect(two.own.causes).toEqual(one.own.causes);
-  expect(a.head).toHaveBeenCalledTimes(calls);
+  expect(a.timing).toHaveBeenCalledTimes(calls);
 });
 
 test('what else a page says is not counted, and so is never old', async () => {

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Call, RemovedCall } from '../../src/calls/call.ts';
-import { correctFutureTimes } from '../../src/calls/merge.ts';
 import type { SettledClock } from '../../src/calls/ports.ts';
 import { type CallRecord, stateOf } from '../../src/calls/record.ts';
 import { connectBlocking, connectFast, type RedisClient } from '../../src/store/connection.ts';
@@ -118,7 +117,7 @@ export function aLocal(): LocalRegistry {
   return new LocalRegistry({
     kind: CALLS,
     slots: WHEEL.slots,
-    correct: (record) => correctFutureTimes(record, { now: LATER, skewMs: SKEW_MS, intervalMs }),
+    skew: () => ({ now: LATER, skewMs: SKEW_MS, intervalMs }),
   });
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { merge } from '../../src/calls/merge.ts';
 import {
   ALL_APPS,
   type CallError,
@@ -8,9 +9,15 @@ import {
   failureOf,
   renewalOf,
 } from '../../src/calls/record.ts';
-import { decodeRecord, encodeRecord, readHead } from '../../src/store/record-codec.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  laterOf,
+  readHead,
+  renewedText,
+} from '../../src/store/record-codec.ts';
 import { UnreadableError } from '../../src/store/stored-text.ts';
-import { aCall, anError, NOW, recordOf } from '../calls/fixture.ts';
+import { aCall, anError, aRemovedCall, NOW, recordOf } from '../calls/fixture.ts';
 
 const ID = 'call-0001';
 
@@ -60,7 +67,7 @@ const anyRecord: fc.Arbitrary<CallRecord> = fc.record({
     fc.record({ generation: text, sentAt: instant, at: instant, error: someError }),
   ),
   expiry: fc.option(fc.record({ generation: text, renewedAt: instant, at: instant })),
-  renewedAt: fc.option(instant),
+  renewedAt: fc.option(fc.integer({ min: 1, max: 8_640_000_000_000 })),
   failure: fc.option(
     fc.record({
       at: instant,
@@ -109,6 +116,42 @@ describe('a record', () => {
     expect(encodeRecord(recordOf(call)).length).toBeLessThanOrEqual(110);
   });
 
+  test('is merged as a text only if the merge of the records has that text', () => {
+    fc.assert(
+      fc.property(anyRecord, anyRecord, fc.boolean(), instant, (a, other, isSame, latest) => {
+        const b = isSame ? { ...a, renewedAt: other.renewedAt } : other;
+        const texts = [encodeRecord(a), encodeRecord(b)] as const;
+        const later = laterOf(...texts, latest);
+        if (later === null) return;
+        const both = merge(decodeRecord(ID, texts[0]), decodeRecord(ID, texts[1]));
+        expect(later).toBe(encodeRecord(both));
+        expect(both.renewedAt ?? 0).toBeLessThanOrEqual(latest);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('of a call that is tracked and does not fail is merged and renewed as a text', () => {
+    const [early, late] = [NOW, NOW + 1].map((renewedAt) =>
+      encodeRecord(recordOf(aCall({ renewedAt }))),
+    ) as [string, string];
+    const never = encodeRecord(recordOf(aCall({ renewedAt: null })));
+    expect([laterOf(early, late, NOW + 1), laterOf(late, early, NOW + 1)]).toEqual([late, late]);
+    expect([laterOf(never, early, NOW), laterOf(early, never, NOW)]).toEqual([early, early]);
+    expect(laterOf(early, late, NOW)).toBeNull(); // a clock was wrong
+    expect(renewedText(never, NOW + 1, NOW + 1)).toBe(late);
+    expect(renewedText(late, NOW, NOW + 1)).toBe(late);
+  });
+
+  test.each([
+    ['fails', recordOf(aCall({ consecutiveFailures: 1, failedAt: NOW + 1, renewedAt: NOW }))],
+    ['was removed', recordOf(aRemovedCall({ renewedAt: NOW }))],
+  ])('of a call that %s is never merged or renewed as a text', (_, record) => {
+    const texts = [encodeRecord(record), encodeRecord({ ...record, renewedAt: NOW + 9 })] as const;
+    expect(laterOf(...texts, Number.POSITIVE_INFINITY)).toBeNull();
+    expect(renewedText(texts[0], NOW + 9, Number.POSITIVE_INFINITY)).toBeNull();
+  });
+
   test('with labels of hostile names pollutes nothing', () => {
     const labels = JSON.parse('{"__proto__":"p","constructor":"c"}') as Record<string, string>;
     const decoded = decodeRecord(ID, encodeRecord(recordOf(aCall({ labels }))));
@@ -126,8 +169,11 @@ const GOOD = encodeRecord(
   recordOf(aCall({ renewedAt: NOW, consecutiveFailures: 1, failedAt: NOW + 1 })),
 );
 const [HEAD = '', BODY = ''] = GOOD.split('\n');
-const [INSTANTS, WORD] = JSON.parse(BODY) as [number[], unknown[]];
-const withBody = (body: unknown) => `${HEAD}\n${JSON.stringify(body)}`;
+const [INSTANTS, WORD, , FAILED] = JSON.parse(BODY) as [number[], unknown[], object, unknown[]];
+const withBody = (body: unknown) => {
+  const count = Array.isArray(body) ? body.length : 4;
+  return `1${count}${HEAD.slice(2)}\n${JSON.stringify(body)}`;
+};
 
 describe('a text is not read as a record', () => {
   test.each<[string, string]>([
@@ -145,18 +191,20 @@ describe('a text is not read as a record', () => {
     ['whose instants are a number', withBody([NOW, WORD])],
     ['whose instants are an object', withBody([{ trackedAt: NOW }, WORD])],
     ['without the instants of its tracking', withBody([[], WORD])],
-    ['without the instant of its failure', withBody([[NOW, NOW], WORD, {}, [1, null, anError()]])],
+    ['without the instant of its failure', withBody([[NOW], WORD, {}, [1, null, anError()]])],
     ['whose stops are a number', withBody([INSTANTS, WORD, 1])],
     ['whose tracking is a text', withBody([INSTANTS, 'r1'])],
     ['whose tracking is an object', withBody([INSTANTS, recordOf(aCall()).tracking])],
     ['whose tracking lacks its parts', withBody([INSTANTS, ['r1']])],
     ['whose labels are a list', withBody([INSTANTS, ['r1', 't', true, ['x']]])],
     ['whose labels are numbers', withBody([INSTANTS, ['r1', 't', true, { x: 1 }]])],
-    ['that was tracked at a text', withBody([[NOW, 'now'], WORD])],
-    ['that was renewed at infinity', GOOD.replace(`[[${NOW},`, '[[1e999,')],
+    ['that was tracked at a text', withBody([['now'], WORD])],
+    ['that was renewed at a text', GOOD.replace(String(NOW), 'now-now-now-0')],
+    ['with fewer parts than it says', `15${GOOD.slice(2)}`],
+    ['with more parts than it says', withBody([INSTANTS, WORD, {}, FAILED]).replace('14', '12')],
     ['whose failure is a number', withBody([INSTANTS, WORD, {}, 3])],
     ['without an app', GOOD.replace('@', '')],
-    ['whose owner has a name that no owner has', GOOD.replace('1@', '1bad name@')],
+    ['whose owner has a name that no owner has', GOOD.replace('@', 'bad name@')],
     ['whose stop has no reason we know', withBody([[], null, { '*': { generation: 'r', at: 1 } }])],
   ])('%s', (_, value) => {
     expect(() => decodeRecord(ID, value)).toThrow(UnreadableError);
@@ -199,7 +247,7 @@ describe('a text is not read as a record', () => {
     const record = recordOf(aCall({ webhookUrl: 'https://bot.example/hook', renewedAt: NOW }));
     const [, body = ''] = encodeRecord(record).split('\n');
     const [instants = [], word = []] = JSON.parse(body) as unknown[][];
-    while (instants.length < 6) instants.push(null);
+    while (instants.length < 5) instants.push(null);
     const longer = [
       [...instants, NOW],
       [...word, 'new in a tracking'],

@@ -173,7 +173,7 @@ class World {
         return;
       case 'deliver': {
         const event = this.redis.events[step.event];
-        if (event) this.#at(step.replica).local.merge(decodeRecord(event.id, event.text));
+        if (event) this.#at(step.replica).local.learn(event.id, event.text);
         return;
       }
       case 'die-after':
@@ -252,7 +252,8 @@ class World {
     const sentAt = this.now;
     const ending = { generation, sentAt, at: sentAt, error: NOT_FOUND };
     const added = this.lives.get(id) ? { renewedAt: sentAt } : { ending };
-    await registry.update([{ id, decide: () => ({ ...emptyRecord(id), ...added }) }]);
+    const { renewedAt } = added;
+    await registry.update([{ id, decide: () => ({ ...emptyRecord(id), ...added }), renewedAt }]);
   }
 
   /** A replica that cannot reach Graph sees the deadline pass. */

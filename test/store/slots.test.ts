@@ -40,12 +40,10 @@ describe('a slot', () => {
     expect(await ids()).toEqual([ONE]);
     const [[id, timing] = []] = [...(await slots.read(SLOT))];
     expect([id, timing]).toMatchObject([ONE, { trackedAt: NOW, renewedAt: NOW + 1 }]);
-    expect(slots.call(ONE)).toEqual(aCall({ id: ONE, renewedAt: NOW + 1 }));
-    expect(slots.head(ONE)).toEqual(timing);
+    expect(slots.timing(ONE)).toEqual(timing);
     await other.add(recordOf(aRemovedCall({ id: ONE, removedAt: NOW + 2 })));
     expect(await ids()).toEqual([]);
-    expect([slots.call(ONE), slots.head(ONE)]).toEqual([null, null]);
-    expect(slots.head(TWO)).toBeNull();
+    expect([slots.timing(ONE), slots.timing(TWO)]).toEqual([null, null]);
   });
 
   test('is read afresh by each iteration, without asking Redis again', async () => {
