@@ -7,6 +7,10 @@ import { withoutSecrets } from './secrets.ts';
 
 /** Lines that wait for a hanging reader of stdout. More are dropped, and the log says so. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
+/** A write costs more than a line, so lines wait for others: until there are so many bytes… */
+const GATHERED_BYTES = 4_096;
+/** …or for this long, in ms. */
+const GATHER_MS = 20;
 /** At the exit, a reader that takes nothing for this long counts as hanging. */
 const END_MS = 1_000;
 
@@ -22,8 +26,13 @@ export interface Log {
  */
 export function openLog(level: string): Log {
   const maxLength = MOST_WAITING_BYTES;
-  // With a minLength of 0, `flush` reports that everything is written when it is not.
-  const stdout = pino.destination({ dest: 1, sync: false, minLength: 1, maxLength });
+  const stdout = pino.destination({ dest: 1, sync: false, minLength: GATHERED_BYTES, maxLength });
+  const toWritten = process.stdout.isTTY ? toRead : clean;
+  let isGathering = false;
+  const flush = () => {
+    isGathering = false;
+    stdout.flush();
+  };
   const log = pino(
     {
       level,
@@ -31,7 +40,13 @@ export function openLog(level: string): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }), log: withInstants },
       serializers: { err: withoutCommands },
-      hooks: { streamWrite: process.stdout.isTTY ? toRead : clean },
+      hooks: {
+        streamWrite: (line) => {
+          if (!isGathering) setTimeout(flush, GATHER_MS).unref();
+          isGathering = true;
+          return toWritten(line);
+        },
+      },
     },
     stdout,
   );
