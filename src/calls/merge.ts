@@ -114,14 +114,15 @@ type Rank = readonly (string | number)[];
 
 function later<T extends object>(a: T | null, b: T | null, rankOf: (part: T) => Rank): T | null {
   if (a === null || b === null || a === b) return a ?? b;
-  return compare([...rankOf(a), JSON.stringify(a)], [...rankOf(b), JSON.stringify(b)]) < 0 ? b : a;
+  // Their texts break a tie, so that every replica breaks it in the same way.
+  const order = compare(rankOf(a), rankOf(b)) || compare([JSON.stringify(a)], [JSON.stringify(b)]);
+  return order < 0 ? b : a;
 }
 
 function latest(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }
 
-/** The text of a part breaks a tie, so that every replica breaks it in the same way. */
 function compare(a: Rank, b: Rank): number {
   for (const [i, value] of a.entries()) {
     const other = b[i] as typeof value;
