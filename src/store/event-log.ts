@@ -18,10 +18,26 @@ const BATCH_SIZE = 50;
 const RETRY_MS = 500;
 const START = '0-0';
 
-interface Recent {
+/** An entry of the stream, decoded for its first reader: often there is none. */
+class Recent {
   readonly place: string;
+  #entry: StreamEntry | null;
+  #placed: PlacedEvent | null = null;
+
+  constructor(entry: StreamEntry) {
+    this.place = entry[0];
+    this.#entry = entry;
+  }
+
   /** null if the entry cannot be read. */
-  readonly placed: PlacedEvent | null;
+  get placed(): PlacedEvent | null {
+    if (this.#entry !== null) {
+      const event = decodeEvent(this.#entry);
+      this.#placed = event && { place: this.place, event };
+      this.#entry = null;
+    }
+    return this.#placed;
+  }
 }
 
 /**
@@ -58,7 +74,7 @@ export class StreamedEventLog implements EventLog {
 
   append(entries: readonly StreamEntry[]): void {
     if (this.#from === null || entries.length === 0) return;
-    for (const entry of entries) this.#recent.push({ place: entry[0], placed: place(entry) });
+    for (const entry of entries) this.#recent.push(new Recent(entry));
     const surplus = this.#recent.length - (this.#options.recent ?? 1_000);
     if (surplus > 0) this.#from = this.#recent.splice(0, surplus).at(-1)?.place ?? this.#from;
     this.#wake();
@@ -169,7 +185,7 @@ class Reader implements EventReader {
     if (gap === null && entries.length === 0) return null;
     return this.#advance(
       gap,
-      entries.map((entry) => ({ place: entry[0], placed: place(entry) })),
+      entries.map((entry) => new Recent(entry)),
     );
   }
 
@@ -178,9 +194,4 @@ class Reader implements EventReader {
     const events = read.flatMap(({ placed }) => placed ?? []);
     return { gap, events, place: this.#place };
   }
-}
-
-function place(entry: StreamEntry): PlacedEvent | null {
-  const event = decodeEvent(entry);
-  return event && { place: entry[0], event };
 }

@@ -1,11 +1,9 @@
 import type { Queue } from 'bullmq';
-import type { Call } from '../../src/calls/call.ts';
 import type { Visited, Visits } from '../../src/calls/visitor.ts';
 import { offsetOf, slotOf, turnAfter, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
 import { Schedule } from '../../src/schedule/schedule.ts';
 import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectFast, connectWorker } from '../../src/store/connection.ts';
-import { aCall } from '../calls/fixture.ts';
 import { ready, realClock, type SomeRedis, silent } from '../store/fixture.ts';
 
 export const WHEEL: Wheel = { intervalMs: 2_000, slots: 4 };
@@ -113,6 +111,3 @@ export const idOf = (slot: number, wheel = WHEEL): string => {
     if (slotOf(id, wheel) === slot) return id;
   }
 };
-
-/** A call of this slot that was just tracked. */
-export const callOf = (slot: number): Call => aCall({ id: idOf(slot), trackedAt: Date.now() });
