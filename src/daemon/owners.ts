@@ -150,7 +150,7 @@ function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Cr
   return new LeaseWatch({
     ...context,
     expirer: created.expirer,
-    sync: (isNew) => sync.syncAll(isNew),
+    sync: () => sync.syncAll(),
     refresh: () => sync.refresh(),
     isUp: () => link.up,
     isAhead: () => sync.isAhead,

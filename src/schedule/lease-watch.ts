@@ -4,12 +4,8 @@ import type { LeaseExpirer } from '../owners/lease-expirer.ts';
 
 export interface LeaseWatchOptions {
   readonly expirer: Pick<LeaseExpirer, 'pass'>;
-  /**
-   * Rejects if Redis does not answer.
-   *
-   * @param isNew this replica did not hold the lock before: sync removed owners too
-   */
-  readonly sync: (isNew: boolean) => Promise<void>;
+  /** Syncs all owners with Redis. Rejects if Redis does not answer. */
+  readonly sync: () => Promise<void>;
   /** Reads only the lapsed owners from Redis, which another replica may be about to change. */
   readonly refresh: () => Promise<void>;
   readonly isUp: () => boolean;
@@ -25,6 +21,8 @@ export interface LeaseWatchOptions {
   readonly onFatal?: (error: Error) => void;
 }
 
+const NEVER = Number.NEGATIVE_INFINITY;
+
 /**
  * Checks the leases of owners periodically, in one replica at a time. While Redis is out, no
  * replica does, and that time does not count towards any lease.
@@ -33,8 +31,7 @@ export class LeaseWatch {
   readonly #options: LeaseWatchOptions;
   readonly #stopped = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #syncedAt = Number.NEGATIVE_INFINITY;
-  #heldLock = false;
+  #syncedAt = NEVER;
 
   constructor(options: LeaseWatchOptions) {
     this.#options = options;
@@ -55,9 +52,10 @@ export class LeaseWatch {
     while (!signal.aborted) {
       try {
         if (isUp()) await this.#look();
+        else this.#syncedAt = NEVER; // Redis may lose data while it is out
       } catch (err) {
         if (!(err instanceof StoreUnavailableError)) throw err;
-        this.#heldLock = false;
+        this.#syncedAt = NEVER;
         log.debug({ err }, 'cannot check the leases of owners');
       }
       await clock.sleep(lookMs, signal);
@@ -67,11 +65,9 @@ export class LeaseWatch {
   async #look(): Promise<void> {
     const { expirer, sync, refresh, isAhead, hold, syncMs, clock } = this.#options;
     const holdsLock = await hold();
-    const isNew = holdsLock && !this.#heldLock;
-    this.#heldLock = holdsLock;
     const isInStep = !isAhead() && Math.abs(clock.now() - this.#syncedAt) < syncMs;
     if (!holdsLock && isInStep) return await refresh();
-    await sync(isNew || !holdsLock);
+    await sync();
     this.#syncedAt = clock.now();
     if (holdsLock) await expirer.pass(async () => !this.#stopped.signal.aborted && (await hold()));
   }

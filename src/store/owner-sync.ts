@@ -43,14 +43,14 @@ export class OwnerSync {
     return this.#options.registry.unacknowledged > 0;
   }
 
-  /** Syncs all owners, and drops those that were removed long ago. */
-  async syncAll(withRemoved: boolean): Promise<void> {
+  /** Syncs all owners, and drops those that were removed long ago. Rejects if Redis fails. */
+  async syncAll(): Promise<void> {
     const { slots, keptMs, clock, log } = this.#options;
     const since = clock.settledNow() - keptMs;
     const unreadable: number[] = [];
     for (let slot = 0; slot < slots; slot++) {
       try {
-        await this.#sync(slot, since, withRemoved);
+        await this.#sync(slot, since);
       } catch (error) {
         if (!(error instanceof WrongTypeError)) throw error;
         unreadable.push(slot);
@@ -66,10 +66,16 @@ export class OwnerSync {
     if (ids.length > 0) await registry.read(ids);
   }
 
-  async #sync(slot: number, since: number, withRemoved: boolean): Promise<void> {
+  async #sync(slot: number, since: number): Promise<void> {
     const { registry, local, shared } = this.#options;
-    await registry.sync(slot, { removedSince: withRemoved ? since : null });
     local.dropRemoved(slot, since);
     await shared.prune(slot, since);
+    await registry.sync(slot, { removedSince: since, isSettled: (id) => this.#isSettled(id) });
+  }
+
+  /** The lease expirer reads it again if it still has calls, and nobody else needs to. */
+  #isSettled(id: string): boolean {
+    const { local } = this.#options;
+    return local.isRemoved(id) && local.isAcknowledged(id);
   }
 }

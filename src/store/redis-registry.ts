@@ -48,15 +48,9 @@ export class RedisRegistry implements SharedRegistry {
     return texts;
   }
 
-  async readRemoved(slot: number, since: number): Promise<ReadonlyMap<string, string>> {
-    const { removed, removedAt } = this.#keys(slot);
-    const texts = new Map<string, string>();
-    const ids = await this.#run((redis) => redis.zrangebyscore(removedAt, since, '+inf'));
-    for (const chunk of batchesOf(ids, READ_SIZE)) {
-      const found = await this.#run((redis) => redis.hmget(removed, ...chunk));
-      for (const [i, id] of chunk.entries()) if (found[i]) texts.set(id, found[i]);
-    }
-    return texts;
+  removedSince(slot: number, since: number): Promise<string[]> {
+    const { removedAt } = this.#keys(slot);
+    return this.#run((redis) => redis.zrangebyscore(removedAt, since, '+inf'));
   }
 
   async read(ids: readonly string[]): Promise<string[]> {

@@ -24,6 +24,8 @@ export interface SyncOptions {
    * out. null leaves them out, because they would slow down a visit.
    */
   readonly removedSince: number | null;
+  /** Removed records that need no comparing if Redis has them as removed too; none by default. */
+  readonly isSettled?: (id: string) => boolean;
 }
 
 export interface Synced {
@@ -88,8 +90,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
   async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]> {
     const { kind, local, shared, isUp } = this.#options;
     const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
-    const reading =
-      which === 'tracked' ? () => shared.readSlot(slot) : () => shared.readRemoved(slot, 0);
+    const reading = () => (which === 'tracked' ? shared.readSlot(slot) : this.#readRemoved(slot));
     const read = isUp() ? await reading().catch(ifUnavailable) : null;
     const ids = new Set([...(read?.keys() ?? []), ...known.keys()]);
     const records: R[] = [];
@@ -130,21 +131,31 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
    *
    * @throws StoreUnavailableError if Redis does not answer; some records may have been exchanged
    */
-  async sync(slot: number, { removedSince }: SyncOptions): Promise<Synced> {
+  async sync(slot: number, { removedSince, isSettled = none }: SyncOptions): Promise<Synced> {
     const { local, shared } = this.#options;
     const there = new Map(await shared.readSlot(slot));
-    if (removedSince !== null) {
-      for (const [id, text] of await shared.readRemoved(slot, removedSince)) there.set(id, text);
-    }
+    const removed = removedSince === null ? [] : await shared.removedSince(slot, removedSince);
+    // Some were removed after they were read as tracked.
+    for (const id of removed) there.delete(id);
     this.#dropStale(slot, there);
-    const here = [...local.tracked(slot).keys()];
-    if (removedSince !== null) here.push(...local.removed(slot).keys());
-    const missing = here.filter((id) => !there.has(id));
-    if (missing.length > 0) {
-      const texts = await shared.read(missing);
-      for (const [i, id] of missing.entries()) there.set(id, texts[i] ?? '');
+    const unread = new Set(local.tracked(slot).keys());
+    if (removedSince !== null) for (const id of local.removed(slot).keys()) unread.add(id);
+    for (const id of removed) {
+      if (isSettled(id)) unread.delete(id);
+      else unread.add(id);
     }
+    for (const id of there.keys()) unread.delete(id);
+    for (const [id, text] of await this.#readTexts([...unread])) there.set(id, text);
     return await this.#exchange(there);
+  }
+
+  async #readRemoved(slot: number): Promise<ReadonlyMap<string, string>> {
+    return this.#readTexts(await this.#options.shared.removedSince(slot, 0));
+  }
+
+  async #readTexts(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const texts = ids.length === 0 ? [] : await this.#options.shared.read(ids);
+    return new Map(ids.map((id, i) => [id, texts[i] ?? '']));
   }
 
   /** Merges the texts of Redis ('': none), then writes records that it has otherwise. */
@@ -188,4 +199,8 @@ function toOpen<R>(change: Change<R>, index: number): Open<R> {
 
 function asKnown(): null {
   return null;
+}
+
+function none(): boolean {
+  return false;
 }

@@ -27,9 +27,9 @@ export class FakeRedis implements SharedRegistry {
     return this.#in(slot, false);
   }
 
-  async readRemoved(slot: number, since: number): Promise<Map<string, string>> {
+  async removedSince(slot: number, since: number): Promise<string[]> {
     await this.#start('read');
-    return this.#in(slot, true, since);
+    return [...this.#in(slot, true, since).keys()];
   }
 
   async read(ids: readonly string[]): Promise<string[]> {

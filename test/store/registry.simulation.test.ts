@@ -91,7 +91,8 @@ class FakeRedis {
     };
     return {
       readSlot: (slot) => answer(() => this.#in(slot, (state) => state === 'tracked')),
-      readRemoved: (slot) => answer(() => this.#in(slot, (state) => state !== 'tracked')),
+      removedSince: (slot) =>
+        answer(() => [...this.#in(slot, (state) => state !== 'tracked').keys()]),
       read: (ids) => answer(() => ids.map((id) => this.texts.get(id) ?? '')),
       write: (writes) => answer(() => writes.map((write) => this.#write(write))),
     };
