@@ -20,6 +20,15 @@ export interface TransportOptions {
   readonly random: () => number;
 }
 
+/** Of one attempt: the end of the whole request, and the attempt's own time. */
+interface Limits {
+  readonly stop: AbortSignal;
+  readonly attemptMs: number;
+}
+
+/** A miss may be repeated, a refusal not. */
+type Failure = Miss | CallkeeperError;
+
 /** The first pause, which doubles each round over all replicas, and the longest. In ms. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
@@ -43,7 +52,7 @@ export class Transport {
 
   /** @throws CallkeeperError, CallkeeperUnreachableError, or the reason of the signal */
   send(request: Request, options: RequestOptions = {}): Promise<Answer> {
-    return this.#repeat(request, options, (base, stop) => this.#ask(base, request, stop));
+    return this.#repeat(request, options, (base, limits) => this.#ask(base, request, limits));
   }
 
   /**
@@ -51,35 +60,45 @@ export class Transport {
    * Throws like {@link send}.
    */
   open(request: Request, options: RequestOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    return this.#repeat(request, options, (base, stop) =>
-      this.#open(base, request, stop, options.signal),
+    return this.#repeat(request, options, (base, limits) =>
+      this.#open(base, request, limits, options.signal),
     );
   }
 
   async #repeat<T extends object>(
     request: Request,
     { signal, totalMs }: RequestOptions,
-    attempt: (base: URL, stop: AbortSignal) => Promise<T | Miss>,
+    attempt: (base: URL, limits: Limits) => Promise<T | Failure>,
   ): Promise<T> {
     const { baseUrls } = this.#options;
     const limitMs = totalMs ?? Math.max(this.#options.totalMs, request.attemptMs ?? 0);
     const until = performance.now() + limitMs;
     const limit = AbortSignal.timeout(Math.min(limitMs, 2 ** 31 - 1));
     const stop = signal ? AbortSignal.any([signal, limit]) : limit;
+    // Concurrent requests share the first replica, but each goes through the others by itself.
+    const first = this.#preferred;
     for (let attempts = 1; ; attempts++) {
       signal?.throwIfAborted();
-      const base = baseUrls[this.#preferred % baseUrls.length] as URL;
-      const made = await attempt(base, stop);
+      const at = (first + attempts - 1) % baseUrls.length;
+      const attemptMs = this.#shareOf(until - performance.now(), attempts);
+      const made = await attempt(baseUrls[at] as URL, { stop, attemptMs });
+      if (!isMiss(made)) this.#preferred = at;
+      if (made instanceof CallkeeperError) throw made;
       if (!isMiss(made)) return made;
       signal?.throwIfAborted();
-      this.#preferred = (this.#preferred + 1) % baseUrls.length;
       const waitMs = this.#wait(attempts, made);
-      const leftMs = until - performance.now();
-      if (leftMs <= waitMs) {
+      if (until - performance.now() <= waitMs) {
         throw new CallkeeperUnreachableError(describe(request), attempts, made.cause);
       }
       await pause(waitMs, { signal, ref: !request.background });
     }
+  }
+
+  /** The limit of an attempt: it leaves time for the replicas that were not asked in this round. */
+  #shareOf(leftMs: number, attempts: number): number {
+    const { attemptMs, baseUrls } = this.#options;
+    const unasked = baseUrls.length - ((attempts - 1) % baseUrls.length);
+    return Math.max(1, Math.min(attemptMs, Math.ceil(leftMs / unasked)));
   }
 
   /** No pause before all replicas have been tried, unless the answer holds for all of them. */
@@ -92,29 +111,41 @@ export class Transport {
     return Math.max(backOff * (0.5 + random()), retryAfterMs);
   }
 
-  async #ask(base: URL, request: Request, stop: AbortSignal): Promise<Answer | Miss> {
-    const limitMs = Math.max(this.#options.attemptMs, request.attemptMs ?? 0);
-    const limit = AbortSignal.timeout(limitMs);
+  async #ask(base: URL, request: Request, { stop, attemptMs }: Limits): Promise<Answer | Failure> {
     try {
+      const { baseUrls } = this.#options;
+      if (request.attemptMs !== undefined && baseUrls.length > 1) {
+        await this.#knock(base, AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]));
+      }
+      const limit = AbortSignal.timeout(Math.max(attemptMs, request.attemptMs ?? 0));
       const response = await this.#fetch(base, request, AbortSignal.any([stop, limit]));
       return toAnswer(request, response, await response.text());
     } catch (cause) {
-      if (cause instanceof CallkeeperError) throw cause;
-      return new Miss(cause);
+      return toFailure(cause);
     }
+  }
+
+  /**
+   * Checks that a replica answers at all, before a request whose answer may take longer than an
+   * attempt: otherwise a replica that hangs would use up the time of the others. Any status counts.
+   */
+  async #knock(base: URL, signal: AbortSignal): Promise<void> {
+    const { fetch } = this.#options;
+    const { body } = await fetch(new URL('livez', base), { redirect: 'manual', signal });
+    await body?.cancel();
   }
 
   async #open(
     base: URL,
     request: Request,
-    stop: AbortSignal,
+    { stop, attemptMs }: Limits,
     signal: AbortSignal | undefined,
-  ): Promise<ReadableStream<Uint8Array> | Miss> {
+  ): Promise<ReadableStream<Uint8Array> | Failure> {
     // The limits end with the answer; the signal counts as long as the stream is open.
     const opening = new AbortController();
     const giveUp = () => opening.abort(stop.reason);
     stop.addEventListener('abort', giveUp);
-    const timer = setTimeout(giveUp, this.#options.attemptMs);
+    const timer = setTimeout(giveUp, attemptMs);
     try {
       const both = signal ? AbortSignal.any([signal, opening.signal]) : opening.signal;
       const response = await this.#fetch(base, request, both);
@@ -125,8 +156,7 @@ export class Transport {
       const answer = toAnswer(request, response, await response.text());
       return isMiss(answer) ? answer : new Miss(new Error('the answer is not an event stream'));
     } catch (cause) {
-      if (cause instanceof CallkeeperError) throw cause;
-      return new Miss(cause);
+      return toFailure(cause);
     } finally {
       clearTimeout(timer);
       stop.removeEventListener('abort', giveUp);
@@ -144,4 +174,8 @@ export class Transport {
       signal,
     });
   }
+}
+
+function toFailure(cause: unknown): Failure {
+  return cause instanceof CallkeeperError ? cause : new Miss(cause);
 }

@@ -174,6 +174,55 @@ test('an attempt that hangs is given up and made at another replica', async () =
   expect(await callkeeper.track(ID)).toEqual(CALL);
 });
 
+describe('with a replica that hangs', { timeout: 60_000 }, () => {
+  const hanging = () => aServer(() => undefined);
+  const good = () => aServer(json(200, CALL));
+
+  test.each([2, 16])('%d requests at once all reach the other one', async (many) => {
+    const [dead, alive] = [await hanging(), await good()];
+    const callkeeper = new Callkeeper({ baseUrl: [dead.url, alive.url], attemptMs: 1_000 });
+    const ids = Array(many).fill(ID);
+    const calls = await Promise.all(ids.map((id) => callkeeper.track(id)));
+    expect(calls).toEqual(ids.map(() => CALL));
+    expect([dead.seen.length, alive.seen.length]).toEqual([many, many]);
+    await callkeeper.track(ID);
+    expect(dead.seen).toHaveLength(many);
+  });
+
+  test('a request asks all others within its time, even if an attempt may take longer', async () => {
+    const dead = [await hanging(), await hanging()];
+    const alive = await good();
+    const baseUrl = [...dead, alive].map(({ url }) => url);
+    const options = { totalMs: 9_000 };
+    expect(await new Callkeeper({ baseUrl }).track(ID, {}, options)).toEqual(CALL);
+  });
+
+  test('a slow answer comes from the other one', async () => {
+    const dead = await hanging();
+    const alive = await aServer((response, one) => {
+      if (one.url === '/livez')
+        response.writeHead(503).end(); // it answers: that is enough
+      else setTimeout(() => json(200, CALL)(response, one), 2_000);
+    });
+    const callkeeper = new Callkeeper({ baseUrl: [dead.url, alive.url], attemptMs: 1_000 });
+    const options = { wait: true, totalMs: 30_000 };
+    expect(await callkeeper.track(ID, {}, options)).toEqual(CALL);
+    expect(dead.seen.map(({ url }) => url)).toEqual(['/livez']);
+    expect(alive.seen.map(({ url }) => url)).toEqual(['/livez', `/calls/${ID}/track?wait=true`]);
+  });
+
+  test('events come from the other one, within the time of the request', async () => {
+    const alive = await aServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('id: 1-0\nevent: call.ended\ndata: {}\n\n');
+    });
+    const baseUrl = [(await hanging()).url, alive.url];
+    const events = new Callkeeper({ baseUrl }).events({}, { totalMs: 6_000 });
+    expect(await events.next()).toMatchObject({ value: { place: '1-0' } });
+    await events.return();
+  });
+});
+
 test('a signal ends it, during an attempt and between two', async () => {
   for (const answer of [() => undefined, problem(503, 'not-ready', { 'retry-after': '60' })]) {
     const { url, seen } = await aServer(answer);
