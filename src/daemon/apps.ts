@@ -39,10 +39,6 @@ export class Apps implements AsyncDisposable {
     return this.#current;
   }
 
-  webhookOf(name: string): App['webhook'] {
-    return this.#current.apps.get(name)?.webhook ?? null;
-  }
-
   clientIds(): string[] {
     return [...this.#current.apps.values()].map(({ clientId }) => clientId);
   }

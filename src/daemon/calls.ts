@@ -7,14 +7,14 @@ import type { Context } from './context.ts';
 export interface CallsNeeds {
   readonly registry: CallRegistry;
   readonly keeper: CallKeeper;
-  readonly apps: Pick<Apps, 'current' | 'webhookOf'>;
+  readonly apps: Pick<Apps, 'current'>;
 }
 
 export function openCalls(context: Context, { registry, keeper, apps }: CallsNeeds) {
   const { config, wheel } = context;
   const targets = new Targets({
     ...(config.webhooks ?? { hosts: [], defaultUrl: null, secrets: [] }),
-    webhookOf: (app) => apps.webhookOf(app),
+    apps: () => apps.current().apps,
   });
   const calls = new Calls({
     ...context,

@@ -74,10 +74,9 @@ export const BOTS = {
         delivered: '',
         failed: 'is retried',
         gone: 'the receiver answered 410',
-        refused: 'its host is not allowed',
         given_up: 'after a day',
       },
     },
-    watch: '`given_up` or `refused` grows',
+    watch: '`given_up` grows',
   },
 } as const satisfies Definitions;

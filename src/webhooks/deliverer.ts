@@ -6,14 +6,14 @@ import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
 import { HostLimit } from './host-limit.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
 import type { DeliveryResult, Sender } from './sender.ts';
-import type { Targets } from './targets.ts';
+import { type Targets, type Webhook, withoutQuery } from './targets.ts';
 
 export interface DelivererOptions {
   readonly connections: WorkerConnections;
   readonly queue: Queue<Delivery>;
   readonly prefix: string;
   readonly order: DeliveryOrder;
-  readonly targets: Targets;
+  readonly targets: Pick<Targets, 'of'>;
   readonly sender: Pick<Sender, 'send'>;
   readonly clock: SettledClock;
   readonly random: Random;
@@ -76,48 +76,53 @@ export class Deliverer {
 
   async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {
     const { order, targets, clock, retry } = this.#options;
-    const { url, app, at } = job.data;
-    const ageMs = clock.settledNow() - at;
+    const ageMs = clock.settledNow() - job.data.at;
     if (!(await this.#isItsTurn(job))) {
       // `#end` wakes the job when its turn comes; the delay is only for a missed wake-up.
       return delay(job, token, clamp(ageMs, 1_000, 300_000));
     }
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
-    if (targets.faultOf(url, app) !== null) return this.#end(job, 'refused');
-    if (await order.isGone(url)) return this.#end(job, 'gone');
-    const leave = this.#hosts.enter(new URL(url).host);
+    const target = targets.of(job.data);
+    if ('fault' in target) return this.#fail(job, { url: null, reason: target.fault });
+    if (await order.isGone(target.url)) return this.#end(job, 'gone');
+    const leave = this.#hosts.enter(new URL(target.url).host);
     if (leave === null) return delay(job, token, this.#busyMs(job));
     try {
-      await this.#attempt(job);
+      await this.#attempt(job, target);
     } finally {
       leave();
     }
   }
 
-  async #attempt(job: Job<Delivery>): Promise<void> {
-    const { order, onAttempt, log } = this.#options;
-    const { url, callId } = job.data;
-    const attempt = await this.#send(job.data);
+  async #attempt(job: Job<Delivery>, webhook: Webhook): Promise<void> {
+    const { order, log } = this.#options;
+    const url = withoutQuery(webhook.url);
+    const attempt = await this.#send(job.data, webhook);
     if (attempt.kind === 'delivered') return this.#end(job, 'delivered');
     if (attempt.kind === 'gone') {
-      await order.markGone(url);
-      log.warn({ call: callId, url: withoutQuery(url) }, 'a webhook says that it is gone');
+      await order.markGone(webhook.url);
+      log.warn({ call: job.data.callId, url }, 'a webhook says that it is gone');
       return this.#end(job, 'gone');
     }
-    onAttempt('failed');
-    const told = { call: callId, url: withoutQuery(url), reason: attempt.reason };
-    log.warn({ ...told, attempts: job.attemptsMade + 1 }, 'a webhook did not take an event');
-    throw new NotTaken(attempt); // BullMQ retries it after a back-off
+    this.#fail(job, { url, ...attempt });
   }
 
-  async #send({ id, url, app, body }: Delivery): Promise<DeliveryResult> {
-    const { sender, targets } = this.#options;
+  async #send({ id, body }: Delivery, { url, secrets }: Webhook): Promise<DeliveryResult> {
     try {
-      return await sender.send({ id, url, body, secrets: await targets.secretsOf(app) });
+      return await this.#options.sender.send({ id, url, body, secrets: await secrets() });
     } catch (error) {
       const reason = `no secret to sign with: ${(error as Error).message}`;
       return { kind: 'failed', reason, retryAfterMs: null };
     }
+  }
+
+  /** @throws NotTaken: BullMQ retries the job after a back-off */
+  #fail({ data, attemptsMade }: Job<Delivery>, { url, reason, retryAfterMs }: Failure): never {
+    const { onAttempt, log } = this.#options;
+    onAttempt('failed');
+    const told = { call: data.callId, url, reason, attempts: attemptsMade + 1 };
+    log.warn(told, 'an event is not delivered to its webhook yet');
+    throw new NotTaken(reason, retryAfterMs ?? null);
   }
 
   async #isItsTurn(job: Job<Delivery>): Promise<boolean> {
@@ -137,11 +142,8 @@ export class Deliverer {
     const { order, queue, onAttempt, log } = this.#options;
     const { callId, id } = job.data;
     onAttempt(outcome);
-    if (outcome === 'given_up' || outcome === 'refused') {
-      log.error(
-        { call: callId, eventId: id, outcome },
-        'an event was not delivered to its webhook',
-      );
+    if (outcome === 'given_up') {
+      log.error({ call: callId, eventId: id }, 'an event was not delivered to its webhook');
     }
     await order.remove(callId, job.id ?? '');
     const next = await order.first(callId);
@@ -165,11 +167,18 @@ export class Deliverer {
   }
 }
 
-/** Why a receiver did not accept an event, and when to retry. */
+/** `url`: null if there is none to post to. */
+interface Failure {
+  readonly url: string | null;
+  readonly reason: string;
+  readonly retryAfterMs?: number | null;
+}
+
+/** Why an event was not delivered, and when to retry. */
 class NotTaken extends Error {
   readonly retryAfterMs: number | null;
 
-  constructor({ reason, retryAfterMs }: Extract<DeliveryResult, { kind: 'failed' }>) {
+  constructor(reason: string, retryAfterMs: number | null) {
     super(reason);
     this.retryAfterMs = retryAfterMs;
   }
@@ -183,9 +192,4 @@ async function delay(job: Job, token: string | undefined, ms: number): Promise<n
 
 function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
-}
-
-/** For the log, without the query, which may contain a secret. */
-function withoutQuery(url: string): string {
-  return url.split('?')[0] ?? '';
 }

@@ -7,7 +7,8 @@ export interface Delivery {
   readonly id: string;
   readonly callId: string;
   readonly app: string;
-  readonly url: string;
+  /** The call's own. Each attempt resolves it by the configuration of that time. */
+  readonly webhookUrl: string | null;
   /** The same text at each attempt. */
   readonly body: string;
   /** When it happened, epoch ms. */

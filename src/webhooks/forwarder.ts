@@ -11,7 +11,7 @@ export interface ForwarderOptions {
   readonly group: EventGroup;
   readonly order: DeliveryOrder;
   readonly queue: Pick<Queue<Delivery>, 'addBulk'>;
-  readonly targets: Targets;
+  readonly targets: Pick<Targets, 'hasWebhook'>;
   /** The body for a receiver. */
   readonly render: (event: PublishedEvent) => string;
   /** Resolves when events have come, or the signal aborts. */
@@ -109,10 +109,10 @@ export class Forwarder {
   #delivery(event: PublishedEvent): Delivery | null {
     const { targets, render } = this.#options;
     const about = 'call' in event ? event.call : { ...ownerOf(event.owner.id), webhookUrl: null };
-    const url = FORWARDED.has(event.type) ? targets.of(about) : null;
-    if (url === null) return null;
+    if (!FORWARDED.has(event.type) || !targets.hasWebhook(about)) return null;
+    const { app, webhookUrl } = about;
     const { id, at } = event;
     const callId = 'call' in event ? event.call.id : event.owner.id;
-    return { id, callId, app: about.app, url, body: render(event), at };
+    return { id, callId, app, webhookUrl, body: render(event), at };
   }
 }

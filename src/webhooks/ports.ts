@@ -35,4 +35,4 @@ export interface OrderItem {
   readonly place: string;
 }
 
-export type DeliveryOutcome = 'delivered' | 'failed' | 'gone' | 'refused' | 'given_up';
+export type DeliveryOutcome = 'delivered' | 'failed' | 'gone' | 'given_up';

@@ -1,7 +1,7 @@
 import type { Call } from '../calls/call.ts';
 
-/** The webhook of an app; its secrets are read each time. */
-export interface AppWebhook {
+/** Where to post, and the secrets that sign, which are read each time. */
+export interface Webhook {
   readonly url: string;
   secrets(): Promise<readonly string[]>;
 }
@@ -13,9 +13,15 @@ export interface TargetRules {
   readonly defaultUrl: string | null;
   /** The secrets of apps without a webhook. */
   readonly secrets: readonly string[];
-  /** By the name of the app. It takes precedence over the default. */
-  readonly webhookOf: (app: string) => AppWebhook | null;
+  /** The configured apps by name. An app's own webhook takes precedence over the default. */
+  readonly apps: () => ReadonlyMap<string, { readonly webhook: Webhook | null }>;
 }
+
+/** A call, or an owner, which has no `webhookUrl`. */
+export type Addressee = Pick<Call, 'app' | 'webhookUrl'>;
+
+/** `fault`: why events cannot be posted now. The configuration may change until the next attempt. */
+export type Target = Webhook | { readonly fault: string };
 
 /** Where events may be posted: only by https, and only to hosts that the operator named. */
 export class Targets {
@@ -25,20 +31,33 @@ export class Targets {
     this.#rules = rules;
   }
 
-  /** The URL for events of a call, or of an owner (which has no `webhookUrl`); null: none. */
-  of(call: Pick<Call, 'app' | 'webhookUrl'>): string | null {
-    const { webhookOf, defaultUrl } = this.#rules;
-    return call.webhookUrl ?? webhookOf(call.app)?.url ?? defaultUrl;
+  /**
+   * Whether to queue events. Those of an unknown app too: another replica may have read APPS_FILE
+   * earlier, or the app may come back.
+   */
+  hasWebhook({ app, webhookUrl }: Addressee): boolean {
+    const { apps, defaultUrl } = this.#rules;
+    return (webhookUrl ?? defaultUrl) !== null || apps().get(app)?.webhook !== null;
   }
 
-  async secretsOf(app: string): Promise<readonly string[]> {
-    return (await this.#rules.webhookOf(app)?.secrets()) ?? this.#rules.secrets;
+  /** By the current configuration, so ask again for each attempt. */
+  of({ app, webhookUrl }: Addressee): Target {
+    const { apps, defaultUrl, secrets } = this.#rules;
+    const configured = apps().get(app);
+    // Not the default instead: the app may have its own webhook and secrets.
+    if (configured === undefined) return { fault: `no app "${app}" is configured` };
+    const { webhook } = configured;
+    const url = webhookUrl ?? webhook?.url ?? defaultUrl;
+    if (url === null) return { fault: `neither the app "${app}" nor WEBHOOK_URL names a webhook` };
+    const fault = this.faultOf(url, app);
+    if (fault !== null) return { fault: `${withoutQuery(url)}: ${fault}` };
+    return { url, secrets: async () => (await webhook?.secrets()) ?? secrets };
   }
 
   /** Why an app's events may not be posted to this URL; null if they may. */
   faultOf(text: string, app: string): string | null {
-    const { hosts, defaultUrl, secrets, webhookOf } = this.#rules;
-    const webhook = webhookOf(app);
+    const { hosts, defaultUrl, secrets, apps } = this.#rules;
+    const webhook = apps().get(app)?.webhook ?? null;
     if (text === defaultUrl || text === webhook?.url) return null;
     const url = URL.parse(text);
     if (url?.protocol !== 'https:') return 'must be an https URL';
@@ -54,4 +73,9 @@ export class Targets {
 
 function isNamed(host: string, pattern: string): boolean {
   return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern;
+}
+
+/** For the log: a query may contain a secret. */
+export function withoutQuery(url: string): string {
+  return url.split('?')[0] ?? '';
 }

@@ -99,7 +99,6 @@ const HEALTHY: Courses = {
   'callkeeper_webhook_deliveries_total{outcome="delivered"}': counter(1),
   'callkeeper_webhook_deliveries_total{outcome="failed"}': counter(0),
   'callkeeper_webhook_deliveries_total{outcome="given_up"}': counter(0),
-  'callkeeper_webhook_deliveries_total{outcome="refused"}': counter(0),
 };
 
 /**

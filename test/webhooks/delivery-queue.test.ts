@@ -6,7 +6,14 @@ import { fast } from '../store/fixture.ts';
 const server = redisForFile();
 beforeEach(() => server.flush());
 
-const DELIVERY: Delivery = { id: '1-0', callId: 'call-0001', app: 'a', url: '', body: '', at: 0 };
+const DELIVERY: Delivery = {
+  id: '1-0',
+  callId: 'call-0001',
+  app: 'a',
+  webhookUrl: null,
+  body: '',
+  at: 0,
+};
 const GRACE_MS = 1_000;
 
 test.each<[string, object, boolean]>([

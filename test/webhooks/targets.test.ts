@@ -1,17 +1,21 @@
 import { expect, test } from 'vitest';
 import { Targets } from '../../src/webhooks/targets.ts';
-import { aCall } from '../calls/fixture.ts';
 
 const RECORDERS = {
   url: 'https://recorder.example/hook',
   secrets: async () => ['whsec_new', 'whsec_old'],
 };
 
+const APPS = new Map([
+  ['default', { webhook: null }],
+  ['recorder', { webhook: RECORDERS }],
+]);
+
 const targets = new Targets({
   hosts: ['bot.example.com', '*.hooks.example.com', '192.0.2.1'],
   defaultUrl: 'https://default.example/hook',
   secrets: ['whsec_of-all'],
-  webhookOf: (app) => (app === 'recorder' ? RECORDERS : null),
+  apps: () => APPS,
 });
 
 test.each([
@@ -40,28 +44,50 @@ test.each([
   expect(targets.faultOf(url, 'default')).toContain(why);
 });
 
-const noRules = { hosts: [], defaultUrl: null, secrets: [], webhookOf: () => null };
+const noRules = { hosts: [], defaultUrl: null, secrets: [], apps: () => APPS };
+
+const urlOf = (app: string, webhookUrl: string | null) => {
+  const target = targets.of({ app, webhookUrl });
+  return 'url' in target ? target.url : target.fault;
+};
 
 test('events of a call go to its own webhook, or else to its app’s, or else to the default', () => {
-  const webhookUrl = 'https://bot.example.com/';
-  expect(targets.of(aCall({ webhookUrl, app: 'recorder' }))).toBe(webhookUrl);
-  expect(targets.of(aCall({ webhookUrl: null, app: 'recorder' }))).toBe(RECORDERS.url);
-  expect(targets.of(aCall({ webhookUrl: null }))).toBe('https://default.example/hook');
-  expect(new Targets(noRules).of(aCall())).toBeNull();
+  const own = 'https://bot.example.com/';
+  expect(urlOf('recorder', own)).toBe(own);
+  expect(urlOf('recorder', null)).toBe(RECORDERS.url);
+  expect(urlOf('default', null)).toBe('https://default.example/hook');
+  const none = new Targets(noRules);
+  const about = { app: 'default', webhookUrl: null };
+  expect(none.hasWebhook(about)).toBe(false);
+  expect(none.of(about)).toEqual({ fault: expect.stringContaining('WEBHOOK_URL') });
+});
+
+test('events of an unknown app wait for the app, and do not go to the default', () => {
+  const about = { app: 'new', webhookUrl: null };
+  expect(new Targets(noRules).hasWebhook(about)).toBe(true);
+  for (const webhookUrl of [null, 'https://bot.example.com/']) {
+    expect(urlOf('new', webhookUrl)).toBe('no app "new" is configured');
+  }
+});
+
+test('a call’s own webhook must be allowed; the log gets no query of it', () => {
+  expect(urlOf('default', 'https://other.example/?key=1')).toMatch(
+    /^https:\/\/other\.example\/: its host other\.example is not allowed/,
+  );
 });
 
 test('an app’s own secrets sign events of its calls, and the default secrets all others', async () => {
-  expect(await targets.secretsOf('recorder')).toEqual(['whsec_new', 'whsec_old']);
-  expect(await targets.secretsOf('default')).toEqual(['whsec_of-all']);
+  const secretsOf = async (app: string) => {
+    const target = targets.of({ app, webhookUrl: null });
+    return 'url' in target ? await target.secrets() : null;
+  };
+  expect(await secretsOf('recorder')).toEqual(['whsec_new', 'whsec_old']);
+  expect(await secretsOf('default')).toEqual(['whsec_of-all']);
   expect(targets.faultOf(RECORDERS.url, 'recorder')).toBeNull();
 });
 
 test('an event that nothing would sign is not sent', () => {
-  const unsigned = new Targets({
-    ...noRules,
-    hosts: ['bot.example.com'],
-    webhookOf: (app) => (app === 'recorder' ? RECORDERS : null),
-  });
+  const unsigned = new Targets({ ...noRules, hosts: ['bot.example.com'] });
   expect(unsigned.faultOf('https://bot.example.com/', 'default')).toContain('nothing signs it');
   expect(unsigned.faultOf('https://bot.example.com/', 'recorder')).toBeNull();
 });

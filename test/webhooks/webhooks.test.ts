@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Call } from '../../src/calls/call.ts';
 import type { EventType } from '../../src/calls/event.ts';
 import { emptyOwner } from '../../src/calls/owner.ts';
 import type { SettledClock } from '../../src/calls/ports.ts';
@@ -10,7 +9,7 @@ import { Handover } from '../../src/store/handover.ts';
 import { HANDOVER_KEY, QUEUE_PREFIX } from '../../src/store/keys.ts';
 import { encodeOwner } from '../../src/store/owner-codec.ts';
 import type { DeliveryOutcome } from '../../src/webhooks/ports.ts';
-import type { Targets } from '../../src/webhooks/targets.ts';
+import { type TargetRules, Targets } from '../../src/webhooks/targets.ts';
 import { Webhooks } from '../../src/webhooks/webhooks.ts';
 import { aCall, aRemovedCall, idIn, NOW } from '../calls/fixture.ts';
 import { redisForFile } from '../redis/redis-server.ts';
@@ -29,8 +28,10 @@ async function aReceiver(): Promise<Receiver> {
   return receiver;
 }
 
+const to = (url: string, secrets = async () => [SECRET]) => ({ url, secrets });
+
 interface Over {
-  readonly targets?: Partial<Targets>;
+  readonly targets?: Partial<Pick<Targets, 'of' | 'hasWebhook'>>;
   readonly forMs?: number;
   readonly timeoutMs?: number;
   readonly capMs?: number;
@@ -54,11 +55,10 @@ async function someWebhooks(over: Over = {}) {
     group: new Handover({ redis, replica, holdMs: 1_000 }),
     order: new RedisDeliveryOrder(redis),
     targets: {
-      of: (call: Call) => call.webhookUrl,
-      faultOf: () => null,
-      secretsOf: async () => [SECRET],
+      hasWebhook: ({ webhookUrl }) => webhookUrl !== null,
+      of: ({ webhookUrl }) => to(webhookUrl ?? ''),
       ...targets,
-    } as Targets,
+    },
     render: ({ id, type, ...about }) => JSON.stringify({ id, type: `call.${type}`, ...about }),
     changed: (signal) => realClock.sleep(20, signal),
     isUp: () => true,
@@ -98,11 +98,13 @@ async function keysLeft(): Promise<string[]> {
 test('secrets that cannot be read cost an attempt, and not the event', async () => {
   const receiver = await aReceiver();
   let reads = 0;
-  const secretsOf = async () => {
+  const secrets = async () => {
     if (reads++ === 0) throw new Error('EACCES');
     return [SECRET];
   };
-  const { attempts } = await someWebhooks({ targets: { secretsOf } });
+  const { attempts } = await someWebhooks({
+    targets: { of: ({ webhookUrl }) => to(webhookUrl ?? '', secrets) },
+  });
   await tell('ended', `${receiver.url}/hook`);
   await vi.waitFor(() => expect(attempts).toEqual(['failed', 'delivered']), SOON);
   expect(receiver.forged).toEqual([]);
@@ -127,7 +129,7 @@ test('a clock that is days ahead for a while makes no delivery be given up', asy
 test('the lapse of an owner is sent to the webhook of its app', async () => {
   const receiver = await aReceiver();
   const { count } = await someWebhooks({
-    targets: { of: ({ app, webhookUrl }) => webhookUrl ?? `${receiver.url}/${app}` },
+    targets: { hasWebhook: () => true, of: ({ app }) => to(`${receiver.url}/${app}`) },
   });
   const lease = { after: 0, renewedAt: NOW, leaseMs: 90_000 };
   const lapse = { renewedAt: NOW, at: NOW + 90_000 };
@@ -220,16 +222,18 @@ describe('the webhook of a call', () => {
     }, SOON);
   });
 
-  test('gets nothing once its host is not allowed, and no event that is too old', async () => {
+  test('gets nothing while its host is not allowed, and no event that is too old', async () => {
     const receiver = await aReceiver();
     const { count } = await someWebhooks({
       forMs: 2_000,
-      targets: { faultOf: (url) => (url.endsWith('/no') ? 'no' : null) },
+      targets: {
+        of: ({ webhookUrl: url }) => (url?.endsWith('/no') ? { fault: 'no' } : to(url ?? '')),
+      },
     });
     receiver.answer = () => 500;
     await tell('ended', `${receiver.url}/no`);
     await tell('ended', receiver.url, OTHER);
-    await vi.waitFor(() => expect([count('refused'), count('given_up')]).toEqual([1, 1]), SOON);
+    await vi.waitFor(() => expect(count('given_up')).toBe(2), SOON);
     expect(receiver.told.every(({ path }) => path === '/')).toBe(true);
     expect(count('failed')).toBeGreaterThan(0);
     await vi.waitFor(async () => expect(await keysLeft()).toEqual([]), SOON);
@@ -259,6 +263,54 @@ describe('the webhook of a call', () => {
     await server.flush();
     await tell('ended', receiver.url);
     await vi.waitFor(() => expect(count('delivered')).toBe(3), SOON);
+  });
+});
+
+const DOWN = 'http://127.0.0.1:1/';
+const NO_RULES: TargetRules = {
+  hosts: [],
+  defaultUrl: null,
+  secrets: [SECRET],
+  apps: () => new Map(),
+};
+const app = (url: string | null) => () =>
+  new Map([['default', { webhook: url === null ? null : to(url) }]]);
+
+describe('an event that waits is delivered', () => {
+  test.each<[string, (url: string) => [own: boolean, before: object, after: object]]>([
+    [
+      'when its app gets another webhook',
+      (url) => [false, { apps: app(DOWN) }, { apps: app(url) }],
+    ],
+    ['when its app comes back', (url) => [false, {}, { apps: app(url) }]],
+    [
+      'when its app loses its webhook, to the default one',
+      (url) => [false, { apps: app(DOWN) }, { apps: app(null), defaultUrl: url }],
+    ],
+    [
+      'when the default webhook changes',
+      (url) => [false, { apps: app(null), defaultUrl: DOWN }, { apps: app(null), defaultUrl: url }],
+    ],
+    [
+      'when its own webhook is allowed again',
+      (url) => [true, { apps: app(null) }, { apps: app(null), defaultUrl: url }],
+    ],
+  ])('%s', async (_, change) => {
+    const receiver = await aReceiver();
+    const [isOwn, before, after] = change(receiver.url);
+    let targets = new Targets({ ...NO_RULES, ...before });
+    const { count } = await someWebhooks({
+      targets: {
+        hasWebhook: (about) => targets.hasWebhook(about),
+        of: (about) => targets.of(about),
+      },
+    });
+    const id = await tell('ended', isOwn ? receiver.url : null);
+    await vi.waitFor(() => expect(count('failed')).toBeGreaterThan(1), SOON);
+    expect(receiver.told).toEqual([]);
+    targets = new Targets({ ...NO_RULES, ...after });
+    await vi.waitFor(() => expect(count('delivered')).toBe(1), SOON);
+    expect(receiver.told).toMatchObject([{ event: { id } }]);
   });
 });
 
