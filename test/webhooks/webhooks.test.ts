@@ -253,16 +253,19 @@ describe('the webhook of a call', () => {
 
   test('gets events when Redis is back, even if it comes back empty', async () => {
     const receiver = await aReceiver();
-    const { count } = await someWebhooks();
+    await someWebhooks();
+    // Not their number: Redis may be killed before it has recorded the first delivery.
+    const had = (...types: string[]) =>
+      vi.waitFor(() => expect(receiver.typesOf(ID)).toEqual(types), SOON);
     await tell('at-risk', receiver.url);
-    await vi.waitFor(() => expect(count('delivered')).toBe(1), SOON);
+    await had('call.at-risk');
     await server.kill();
     await server.restart();
     await tell('recovered', receiver.url);
-    await vi.waitFor(() => expect(count('delivered')).toBe(2), SOON);
+    await had('call.at-risk', 'call.recovered');
     await server.flush();
     await tell('ended', receiver.url);
-    await vi.waitFor(() => expect(count('delivered')).toBe(3), SOON);
+    await had('call.at-risk', 'call.recovered', 'call.ended');
   });
 });
 
