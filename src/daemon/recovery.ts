@@ -144,8 +144,9 @@ export class Recovery {
       log.error({ slots: unreadable }, 'keys of slots in Redis have a foreign type: not synced');
     }
     metrics.callsWrittenBack(sum.lost);
-    // A visit that found a slot empty meanwhile counts its turn as done.
-    if (sum.lost > 0) watch.lookSoon();
+    // This replica may have learned of calls whose turns nobody made, and a look or a visit that did
+    // not know them counts its turn as done.
+    watch.lookSoon();
     log.info({ replica, ...wheel, ...sum, isFirst }, 'in step with Redis');
   }
 }

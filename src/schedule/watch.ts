@@ -26,8 +26,6 @@ export interface WatchOptions {
 
 interface Look {
   at: number;
-  /** Calls that were renewed since this turn are fine. */
-  turnAt: number;
   busy: boolean;
 }
 
@@ -50,11 +48,9 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    const { wheel, graceMs, clock } = options;
-    const now = clock.now();
-    this.#looks = Array.from({ length: wheel.slots }, (_, slot) => {
-      const turnAt = turnAtOrBefore(slot, now - graceMs, wheel) + wheel.intervalMs;
-      return { at: turnAt + graceMs, turnAt, busy: false };
+    const now = options.clock.now();
+    this.#looks = Array.from({ length: options.wheel.slots }, (_, slot) => {
+      return { at: this.#nextAt(slot, now), busy: false };
     });
   }
 
@@ -62,14 +58,16 @@ export class Watch {
     this.#watching = this.#watch().catch(this.#options.onFatal);
   }
 
-  /** Checks all slots within a grace, when perhaps no other replica visits them. */
+  /**
+   * Checks all slots within the grace of a retry, because perhaps nobody made their turns. The slot
+   * whose turn passed last comes last, so that BullMQ has time to make up for it.
+   */
   lookSoon(): void {
-    const { wheel, clock, graceMs } = this.#options;
+    const { wheel, clock, retryGraceMs } = this.#options;
     const now = clock.now();
     for (const [slot, look] of this.#looks.entries()) {
-      if (look.busy) continue;
-      look.turnAt = turnAtOrBefore(slot, now, wheel);
-      look.at = Math.min(look.at, now + (slot / wheel.slots) * graceMs);
+      const waitMs = (this.#nextAt(slot, now) - now) * (retryGraceMs / wheel.intervalMs);
+      look.at = Math.min(look.at, now + waitMs);
     }
   }
 
@@ -80,7 +78,7 @@ export class Watch {
   }
 
   async #watch(): Promise<void> {
-    const { clock, wheel, graceMs, timings } = this.#options;
+    const { clock, timings } = this.#options;
     const { signal } = this.#stopped;
     let before = clock.now();
     while (!signal.aborted) {
@@ -91,7 +89,6 @@ export class Watch {
       let nextAt = now + MOST_SLEEP_MS;
       for (const [slot, look] of this.#looks.entries()) {
         if (look.busy) continue;
-        if (look.at > now + wheel.intervalMs + 2 * graceMs) this.#lookAfresh(slot, look, now);
         if (look.at <= now) this.#begin(slot, look);
         else nextAt = Math.min(nextAt, look.at);
       }
@@ -99,41 +96,34 @@ export class Watch {
     }
   }
 
-  /** The clock was set back: the turn that this slot waits for is far in the future. */
-  #lookAfresh(slot: number, look: Look, now: number): void {
-    const { wheel, graceMs } = this.#options;
-    look.turnAt = turnAtOrBefore(slot, now, wheel);
-    look.at = look.turnAt + graceMs;
-  }
-
   #begin(slot: number, look: Look): void {
     const { clock, graceMs, log } = this.#options;
     look.busy = true;
-    const running = this.#look(slot, look)
+    look.at = this.#nextAt(slot, clock.now());
+    const running = this.#look(slot)
       .catch((err) => {
         log.debug({ err, slot }, 'a slot cannot be watched');
         return clock.now() + graceMs;
       })
       .then((againAt) => {
-        const nextTurnAt = this.#turnAfter(slot, look.turnAt);
-        if (againAt !== null && againAt < nextTurnAt) look.at = againAt;
-        else Object.assign(look, { at: nextTurnAt + graceMs, turnAt: nextTurnAt });
+        look.at = Math.min(look.at, againAt ?? Infinity);
         look.busy = false;
       })
       .finally(() => this.#running.delete(running));
     this.#running.add(running);
   }
 
-  /** The next turn to wait for. A `turnAt` in the future means that the clock was set back. */
-  #turnAfter(slot: number, turnAt: number): number {
-    const { clock, wheel, graceMs } = this.#options;
-    const now = clock.now();
-    return turnAfter(slot, Math.min(now, Math.max(turnAt, now - graceMs)), wheel);
+  /** A grace after the next turn whose grace is not over. */
+  #nextAt(slot: number, now: number): number {
+    const { wheel, graceMs } = this.#options;
+    return turnAfter(slot, now - graceMs, wheel) + graceMs;
   }
 
   /** @returns when to look again before the next turn, or null. */
-  async #look(slot: number, { turnAt }: Look): Promise<number | null> {
-    const { slots, visitor, isUp, clock, timings, graceMs, keeper } = this.#options;
+  async #look(slot: number): Promise<number | null> {
+    const { slots, visitor, isUp, clock, timings, graceMs, keeper, wheel } = this.#options;
+    // Calls that were renewed since this turn are fine.
+    const turnAt = turnAtOrBefore(slot, clock.now() - graceMs, wheel);
     const retryGraceMs = isUp() ? this.#options.retryGraceMs : 0;
     const calls = await slots.read(slot);
     const at = { now: clock.now(), settledNow: clock.settledNow() };

@@ -1,5 +1,9 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { SLOTS, slotOf } from '../../src/calls/wheel.ts';
+import { slotKeys } from '../../src/store/keys.ts';
+import { encodeRecord } from '../../src/store/record-codec.ts';
+import { aCall, MINUTE, recordOf } from '../calls/fixture.ts';
 import { FakedClock } from '../faults/faked-clock.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { World } from './world.ts';
@@ -17,6 +21,18 @@ async function commandsDone(): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec(stats)?.[1]);
 }
 
+/** A replica whose machine's clock is off by this, with a clock of its own in `world`. */
+function replicaWithClock(world: World, aheadS: number, env: Record<string, string>) {
+  const faked = new FakedClock(join(world.directory, 'clock'), aheadS).env;
+  const settings = { ...env, REDIS_URL: redis.url, LOG_LEVEL: 'info' };
+  return world.replica({
+    ...settings,
+    ...(faked as Record<string, string>),
+    // The simulator's certificate is minutes old: a clock behind must not fail on that alone.
+    NODE_TLS_REJECT_UNAUTHORIZED: '0',
+  });
+}
+
 test.each([
   ['3 seconds ahead of Redis’s', 3],
   ['5 seconds ahead', 5],
@@ -25,11 +41,7 @@ test.each([
   await redis.flush();
   const world = await new World({ deadlineMs: 18 * 60_000 }).start();
   onTestFinished(() => world.stop());
-  const env: Record<string, string> = { ...LONG, REDIS_URL: redis.url, LOG_LEVEL: 'info' };
-  const faked = new FakedClock(join(world.directory, 'clock'), aheadS).env;
-  const replica = await world
-    .replica({ ...env, ...(faked as Record<string, string>), NODE_TLS_REJECT_UNAUTHORIZED: '0' })
-    .ready();
+  const replica = await replicaWithClock(world, aheadS, LONG).ready();
   await replica.logged('repaired schedulers'); // which costs more than all that follows
   world.simulator.graphFaults.set({ kind: 'status', status: 503 });
   const ids = Array.from({ length: 5 }, () => world.simulator.createCall());
@@ -41,3 +53,33 @@ test.each([
   expect((await commandsDone()) - before).toBeLessThan(MOST_COMMANDS);
   expect(sent).toBeLessThan(100);
 });
+
+/** Turns come far apart compared with what the test waits for. */
+const SPARSE = { KEEPALIVE_INTERVAL: '4m', KEEPALIVE_DEADLINE: '12m' };
+
+/** Calls of replicas that are gone, which have all missed a turn. */
+async function storeOverdueCalls(world: World, count: number): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => world.simulator.createCall());
+  const [trackedAt, renewedAt] = [Date.now() - 20 * MINUTE, Date.now() - 6 * MINUTE];
+  for (const id of ids) {
+    const { tracked } = slotKeys(slotOf(id, { slots: SLOTS }), SLOTS);
+    const record = recordOf(aCall({ id, trackedAt, renewedAt }));
+    await redis.client.hset(tracked, id, encodeRecord(record));
+  }
+  return ids;
+}
+
+test(
+  'a replica that starts with a wrong clock makes up at once for the turns that nobody made',
+  SLOW,
+  async () => {
+    await redis.flush();
+    const world = await new World({ deadlineMs: 12 * MINUTE }).start();
+    onTestFinished(() => world.stop());
+    const ids = await storeOverdueCalls(world, 64);
+    const replica = replicaWithClock(world, -20, SPARSE);
+    await replica.logged('in step with Redis');
+    const unkept = () => ids.filter((id) => world.simulator.ledger.of(id).length === 0);
+    await vi.waitFor(() => expect(unkept()).toEqual([]), PATIENCE);
+  },
+);

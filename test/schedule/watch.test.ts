@@ -169,6 +169,46 @@ describe('the watch', () => {
     await watch.stop();
   });
 
+  test('asked to look soon in the middle of a look, looks again', async () => {
+    const { watch, put, clock, graph, turnAt, slots } = aWatch();
+    const read = slots.read.bind(slots);
+    const gate = Promise.withResolvers<void>();
+    slots.read = async (slot) => {
+      const calls = [...(await read(slot))];
+      if (slot === SLOT) await gate.promise;
+      return calls;
+    };
+    watch.start();
+    watch.lookSoon();
+    await clock.advance(GRACE);
+    const call = { trackedAt: turnAt - 40 * MINUTE, renewedAt: turnAt - 16 * MINUTE };
+    put(aCall({ id: idIn(SLOT), ...call }));
+    watch.lookSoon();
+    gate.resolve();
+    await clock.advance(GRACE);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    await watch.stop();
+  });
+
+  test('leaves a turn whose grace is not over to the others, however soon it is to look', async () => {
+    const { watch, put, clock, graph, turnAt } = aWatch();
+    await clock.advance(MINUTE + SECOND);
+    put(
+      aCall({
+        id: idIn(SLOT),
+        trackedAt: turnAt - 20 * MINUTE,
+        renewedAt: turnAt - 15 * MINUTE + 1,
+      }),
+    );
+    watch.start();
+    watch.lookSoon();
+    await clock.advance(GRACE - 3 * SECOND);
+    expect(graph.sent).toEqual([]);
+    await clock.advance(5 * SECOND);
+    expect(graph.ids).toEqual([idIn(SLOT)]);
+    await watch.stop();
+  });
+
   test.each([
     ['35 seconds', 35 * SECOND],
     ['less than it was going to wait', 2 * MINUTE],
