@@ -56,7 +56,9 @@ export class Shutdown {
 
   async #within(ms: number): Promise<void> {
     const limit = AbortSignal.timeout(ms);
-    const workLimit = AbortSignal.timeout(ms - Math.min(MOST_LEFT_MS, ms / 4));
+    // Whole: Node refuses a fraction of a ms.
+    const leftMs = Math.min(MOST_LEFT_MS, Math.floor(ms / 4));
+    const workLimit = AbortSignal.timeout(ms - leftMs);
     await isDoneWithin(this.#stopAll(workLimit), limit);
   }
 

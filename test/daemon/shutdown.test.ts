@@ -50,6 +50,12 @@ describe('a replica that stops', () => {
     );
   });
 
+  test.each([999, 1_001, 7_998])('stops in order within a limit of %i ms', async (limitMs) => {
+    const { shutdown, done } = aShutdown({}, limitMs);
+    await shutdown.stop();
+    expect(done).toContain('save last');
+  });
+
   test('hands over the waiting calls, then those that were tracked while the API was drained', async () => {
     const drained = Promise.withResolvers<void>();
     const api = { refuse: () => undefined, drain: () => drained.promise };
