@@ -86,8 +86,12 @@ export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 
 /** The tracked calls by their slots, for visits. */
 export interface Slots {
-  /** Syncs the slot with Redis first, if it answers. Each iteration reads the timings again. */
-  read(slot: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
+  /**
+   * Syncs the slot with Redis first, if it answers. Each iteration reads the timings again.
+   *
+   * @param since if this replica has synced the slot since this instant, it does not ask Redis again
+   */
+  read(slot: number, since?: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
   /** Without decoding the whole record; null if the call is not tracked. */
   timing(id: string): Timing | null;
   /** Forgets the calls of a slot that were removed before an instant. */

@@ -53,7 +53,7 @@ export function openRegistry(context: Context, { redis, link }: RegistryNeeds) {
     shared,
     isUp: () => link.up,
     rememberMs,
-    settledNow: () => clock.settledNow(),
+    clock,
   });
   const census = new Census(local, slotCount, deadlineMs);
   return { local, shared, registry, slots, census, owned };

@@ -35,8 +35,8 @@ interface Look {
  * scheduler, a worker may take no jobs, or there may be a bug. Only the result counts: calls that
  * should have been renewed and were not.
  *
- * The check syncs each slot with Redis once an interval: that is also how this replica learns of
- * the renewals of others. While Redis is out, the check uses the local registry alone, and so the
+ * The check syncs a slot with Redis unless this replica has visited it in this turn. So each replica
+ * syncs each slot once an interval, and learns of the renewals of others. While Redis is out, the check uses the local registry alone, and so the
  * watch keeps all calls alive.
  */
 export class Watch {
@@ -121,24 +121,36 @@ export class Watch {
 
   /** @returns when to look again before the next turn, or null. */
   async #look(slot: number): Promise<number | null> {
-    const { slots, visitor, isUp, clock, timings, graceMs, keeper, wheel } = this.#options;
+    const { visitor, isUp, clock, graceMs, keeper, wheel } = this.#options;
     // Calls that were renewed since this turn are fine.
     const turnAt = turnAtOrBefore(slot, clock.now() - graceMs, wheel);
     const retryGraceMs = isUp() ? this.#options.retryGraceMs : 0;
-    const calls = await slots.read(slot);
+    let found = await this.#find(slot, turnAt, { retryGraceMs, since: turnAt });
+    // This replica visited the slot, but others may have renewed calls since then.
+    if (found.missed > 0) found = await this.#find(slot, turnAt, { retryGraceMs });
+    if (found.missed === 0) {
+      keeper.plan(found.later, retryGraceMs);
+      return null;
+    }
+    if (!(await this.#lock(slot))) return clock.now() + graceMs;
+    const timings = [...found.calls].map(([, timing]) => timing);
+    if (isUp() && !wasVisited(timings, turnAt)) this.#onMissed(slot, turnAt, found.missed);
+    await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
+    return null;
+  }
+
+  async #find(
+    slot: number,
+    turnAt: number,
+    { retryGraceMs, since }: { readonly retryGraceMs: number; readonly since?: number },
+  ) {
+    const { slots, clock, timings, graceMs, keeper } = this.#options;
+    const calls = await slots.read(slot, since);
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const { due, over, later } = planVisit(calls, { ...timings, ...at, turnAt, retryGraceMs });
     // A plan that comes due later than a grace was made before the clock was set back.
     const missed = [...due, ...over].filter((id) => !keeper.holds(id, at.now + graceMs));
-    if (missed.length === 0) {
-      keeper.plan(later, retryGraceMs);
-      return null;
-    }
-    if (!(await this.#lock(slot))) return clock.now() + graceMs;
-    const found = [...calls].map(([, timing]) => timing);
-    if (isUp() && !wasVisited(found, turnAt)) this.#onMissed(slot, turnAt, missed.length);
-    await visitor.visitSlot(slot, turnAt, this.#stopped.signal);
-    return null;
+    return { calls, missed: missed.length, later };
   }
 
   /** If Redis does not answer, nobody else can hold the lock. */

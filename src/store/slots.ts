@@ -1,5 +1,5 @@
 import type { Timing } from '../calls/plan.ts';
-import { ifUnavailable, type Slots } from '../calls/ports.ts';
+import { ifUnavailable, type SettledClock, type Slots } from '../calls/ports.ts';
 import { Emitter } from './emitter.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { type Head, readHead } from './record-codec.ts';
@@ -13,7 +13,7 @@ export interface RegistrySlotsOptions {
   readonly isUp: () => boolean;
   /** How long removed calls stay in memory after Redis has them, in ms. */
   readonly rememberMs: number;
-  readonly settledNow: () => number;
+  readonly clock: Pick<SettledClock, 'now' | 'settledNow'>;
 }
 
 export interface SlotsEvents {
@@ -21,26 +21,40 @@ export interface SlotsEvents {
   lost: number;
 }
 
-/** The slots of the local registry; each is synced with Redis before it is read. */
+/** The slots of the local registry, which are synced with Redis when they are read. */
 export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
   readonly #options: RegistrySlotsOptions;
+  /** When each slot was synced last, epoch ms. */
+  readonly #syncedAt = new Map<number, number>();
 
   constructor(options: RegistrySlotsOptions) {
     super();
     this.#options = options;
   }
 
-  async read(slot: number): Promise<Iterable<readonly [string, Timing]>> {
-    const { registry, local, isUp } = this.#options;
-    if (isUp()) {
-      const synced = await registry.sync(slot, { removedSince: null }).catch(ifUnavailable);
-      if (synced !== null && synced.lost > 0) await this.emit('lost', synced.lost);
-    }
+  async read(slot: number, since?: number): Promise<Iterable<readonly [string, Timing]>> {
+    const { local, isUp } = this.#options;
+    if (isUp() && !this.#isSynced(slot, since)) await this.#sync(slot);
     return {
       *[Symbol.iterator]() {
         for (const [id, text] of local.tracked(slot)) yield [id, readHead(text)] as const;
       },
     };
+  }
+
+  /** An instant in the future means that the clock was set back. */
+  #isSynced(slot: number, since = Number.POSITIVE_INFINITY): boolean {
+    const at = this.#syncedAt.get(slot) ?? Number.NEGATIVE_INFINITY;
+    return at >= since && at <= this.#options.clock.now();
+  }
+
+  async #sync(slot: number): Promise<void> {
+    const { registry, clock } = this.#options;
+    const at = clock.now();
+    const synced = await registry.sync(slot, { removedSince: null }).catch(ifUnavailable);
+    if (synced === null) return;
+    this.#syncedAt.set(slot, at);
+    if (synced.lost > 0) await this.emit('lost', synced.lost);
   }
 
   timing(id: string): Head | null {
@@ -49,8 +63,8 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
   }
 
   async prune(slot: number, before: number): Promise<void> {
-    const { local, shared, isUp, rememberMs, settledNow } = this.#options;
-    local.dropRemoved(slot, settledNow() - rememberMs);
+    const { local, shared, isUp, rememberMs, clock } = this.#options;
+    local.dropRemoved(slot, clock.settledNow() - rememberMs);
     if (isUp()) await shared.prune(slot, before).catch(ifUnavailable);
   }
 }

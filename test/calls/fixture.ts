@@ -353,7 +353,7 @@ export function aRegistry(over: WorldOptions = {}) {
     shared: redis,
     isUp: () => true,
     rememberMs: 2 * DEADLINE_MS,
-    settledNow: () => clock.settledNow(),
+    clock,
   });
   /** Writes calls to Redis, and to the local registry as the event feed does. */
   const put = (...calls: (Call | RemovedCall)[]) => {

@@ -27,9 +27,9 @@ function aWatch() {
   const missed: { slot: number; turnAt: number; calls: number }[] = [];
   const reads: number[] = [];
   const read = world.slots.read.bind(world.slots);
-  world.slots.read = (slot) => {
+  world.slots.read = (slot, since) => {
     if (slot === SLOT) reads.push(world.clock.now());
-    return read(slot);
+    return read(slot, since);
   };
   let locked = false;
   const up = { value: true };

@@ -19,17 +19,18 @@ async function someSlots() {
   const replica = await aReplica(server);
   const { registry, local, shared, link } = replica;
   const lost: number[] = [];
+  const time = { now: NOW };
   const slots = new RegistrySlots({
     registry,
     local,
     shared,
     isUp: () => link.up,
     rememberMs: REMEMBER_MS,
-    settledNow: () => LATER,
+    clock: { now: () => time.now, settledNow: () => LATER },
   });
   slots.on('lost', (calls) => void lost.push(calls));
   const ids = async (slot = SLOT) => [...(await slots.read(slot))].map(([id]) => id).toSorted();
-  return { ...replica, slots, ids, lost };
+  return { ...replica, slots, ids, lost, time };
 }
 
 describe('a slot', () => {
@@ -52,6 +53,19 @@ describe('a slot', () => {
     expect([...calls]).toEqual([]);
     await add(tracked(ONE));
     expect([...calls].map(([id]) => id)).toEqual([ONE]);
+  });
+
+  test('is not read again in Redis by a reader for whom the last reading is recent enough', async () => {
+    const other = await aReplica(server);
+    const { slots, ids, time } = await someSlots();
+    await ids();
+    await other.add(tracked(ONE));
+    const known = async (since: number) => [...(await slots.read(SLOT, since))].length;
+    expect(await known(NOW)).toBe(0);
+    time.now -= 1; // set back: the reading seems to be in the future
+    expect(await known(NOW - 1)).toBe(1);
+    await other.add(tracked(TWO));
+    expect(await known(NOW)).toBe(2);
   });
 
   test('that Redis has lost is brought back, and counted', async () => {
