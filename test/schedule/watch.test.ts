@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { turnAfter, turnAtOrBefore } from '../../src/calls/wheel.ts';
 import { Watch } from '../../src/schedule/watch.ts';
+import { encodeRecord } from '../../src/store/record-codec.ts';
 import {
   aCall,
   anError,
@@ -9,6 +10,7 @@ import {
   failed,
   idIn,
   MINUTE,
+  recordOf,
   renewed,
   SECOND,
   SKEW_MS,
@@ -86,6 +88,20 @@ describe('the watch', () => {
     expect(graph.sent).toEqual([]);
     expect(missed).toEqual([]);
     expect(reads).toHaveLength(4);
+    await watch.stop();
+  });
+
+  test('asks Redis again before it visits calls that were due when this replica read them', async () => {
+    const { watch, put, redis, clock, graph, turnAt, missed, slots } = aWatch();
+    const call = { id: idIn(SLOT), trackedAt: turnAt - 20 * MINUTE };
+    put(aCall({ ...call, renewedAt: turnAt - 15 * MINUTE }));
+    watch.start();
+    await clock.advance(MINUTE);
+    await slots.read(SLOT);
+    const record = recordOf(aCall({ ...call, renewedAt: turnAt + SECOND }));
+    redis.texts.set(call.id, encodeRecord(record)); // by another replica
+    await clock.advance(GRACE + SECOND);
+    expect([graph.sent, missed]).toEqual([[], []]);
     await watch.stop();
   });
 
