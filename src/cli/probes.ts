@@ -1,3 +1,5 @@
+import { readText } from '../client/read-text.ts';
+
 export type Probed =
   | { readonly kind: 'ok'; readonly text: string }
   /** It answers that it is not ready, with its reasons. */
@@ -5,15 +7,14 @@ export type Probed =
   | { readonly kind: 'silent'; readonly why: string };
 
 /** Longer than any answer to a probe. */
-const MOST_CHARACTERS = 4_000_000;
+const MOST_BYTES = 4_000_000;
 
 /** Requests `/livez`, `/readyz` or `/metrics`, which need no key. Never rejects. */
 export async function probe(base: string, path: string, signal: AbortSignal): Promise<Probed> {
   try {
     const url = new URL(path, base.endsWith('/') ? base : `${base}/`);
     const response = await fetch(url, { signal, redirect: 'manual' });
-    const text = await response.text();
-    if (text.length > MOST_CHARACTERS) return { kind: 'silent', why: 'the answer is too long' };
+    const text = await readText(response, MOST_BYTES);
     if (response.ok) return { kind: 'ok', text };
     return { kind: 'unready', reasons: readDetail(text) ?? `HTTP ${response.status}` };
   } catch (error) {

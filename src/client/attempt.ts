@@ -90,9 +90,12 @@ function isProblem(body: unknown): body is Problem {
   return typeof type === 'string' && typeof detail === 'string';
 }
 
+/** The longest pause that a server may ask for: a date may be wrong by years. In ms. */
+const LONGEST_RETRY_AFTER_MS = 300_000;
+
 /** Seconds, or an HTTP date; 0 if it is neither. */
 function readRetryAfter(text: string | null): number {
   const seconds = Number(text ?? Number.NaN);
   const ms = Number.isNaN(seconds) ? Date.parse(text ?? '') - Date.now() : seconds * 1_000;
-  return Number.isNaN(ms) ? 0 : Math.max(ms, 0);
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS);
 }

@@ -18,7 +18,7 @@ import type {
 } from './api.ts';
 import type { Answer, RequestOptions, TrackOptions } from './attempt.ts';
 import { type Many, trackBatches, untrackBatches } from './batches.ts';
-import { readBaseUrls, readKeyHeader } from './environment.ts';
+import { readBaseUrls, readKeyHeader, readMs } from './environment.ts';
 import { type EventItem, streamEvents } from './event-stream.ts';
 import { type KeepAliveResult, keepAlive } from './keep-alive.ts';
 import { LeasedOwner, type OwnerOptions } from './leased-owner.ts';
@@ -46,8 +46,8 @@ export class Callkeeper {
     this.#transport = new Transport({
       baseUrls: readBaseUrls(baseUrl),
       headers: readKeyHeader(apiKey),
-      attemptMs: attemptMs ?? 10_000,
-      totalMs: totalMs ?? 120_000,
+      attemptMs: readMs('attemptMs', attemptMs ?? 10_000),
+      totalMs: readMs('totalMs', totalMs ?? 120_000),
       fetch: options.fetch ?? fetch,
       random: Math.random,
     });

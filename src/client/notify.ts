@@ -17,8 +17,17 @@ export async function notify(
   options?: RequestOptions,
 ): Promise<NotifyAnswer> {
   const path = withQuery('notifications', { app });
-  const headers = authorization === undefined ? {} : { 'x-forwarded-authorization': authorization };
+  const headers = forwarded(authorization);
   const answers = ({ body }: Answer) => isObject(body) && typeof body.tracked === 'number';
   const request = { method: 'POST', path, body: notifications, headers, answers } as const;
   return (await transport.send(request, options)).body as NotifyAnswer;
+}
+
+/** Throws without the header: it is a secret. */
+function forwarded(authorization: string | undefined): Record<string, string> {
+  if (authorization === undefined) return {};
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(authorization)) {
+    return { 'x-forwarded-authorization': authorization };
+  }
+  throw new TypeError('authorization: expected the value of an HTTP header');
 }

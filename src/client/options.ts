@@ -10,6 +10,9 @@ export interface CallkeeperOptions {
    * than one attempt, except if the request itself has a limit.
    */
   readonly totalMs?: number | undefined;
-  /** Instead of Node's own: for a private CA, or a proxy. */
+  /**
+   * Instead of Node's own: for a private CA, or a proxy. Whatever it throws counts as a failed
+   * attempt, which is repeated.
+   */
   readonly fetch?: typeof fetch | undefined;
 }

@@ -23,11 +23,15 @@ export function withQuery(path: string, query: Readonly<Record<string, Value>>):
   return search.size > 0 ? `${path}?${search}` : path;
 }
 
+/** Throws without the text: it may contain a password. */
 export function readBaseUrl(text: string): URL {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw new TypeError(`baseUrl: expected an http:// or https:// URL, got "${text}"`);
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url && !url.username && !url.password && !url.search && !url.hash;
+  if (!isPlain || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(
+      'baseUrl: expected an http:// or https:// URL without user, password and query',
+    );
   }
-  const url = new URL(text);
   // Without the final slash, a relative path would replace the last part of this one.
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;

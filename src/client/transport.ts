@@ -8,7 +8,8 @@ import {
   toAnswer,
 } from './attempt.ts';
 import { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
-import { pause } from './pause.ts';
+import { pause, within } from './pause.ts';
+import { readText } from './read-text.ts';
 
 export interface TransportOptions {
   /** URLs of the replicas, or of the load balancer in front of them; tried in turn. */
@@ -26,8 +27,15 @@ interface Limits {
   readonly attemptMs: number;
 }
 
+interface Prepared extends Request {
+  readonly init: RequestInit;
+}
+
 /** A miss may be repeated, a refusal not. */
 type Failure = Miss | CallkeeperError;
+
+/** More than 1,000 calls with the longest labels in an answer. */
+const MOST_BYTES = 64 * 1024 * 1024;
 
 /** The first pause, which doubles each round over all replicas, and the longest. In ms. */
 const FIRST_WAIT_MS = 100;
@@ -51,17 +59,21 @@ export class Transport {
   }
 
   /** @throws CallkeeperError, CallkeeperUnreachableError, or the reason of the signal */
-  send(request: Request, options: RequestOptions = {}): Promise<Answer> {
-    return this.#repeat(request, options, (base, limits) => this.#ask(base, request, limits));
+  async send(request: Request, options: RequestOptions = {}): Promise<Answer> {
+    const prepared = this.#prepare(request);
+    return await this.#repeat(request, options, (base, limits) =>
+      this.#ask(base, prepared, limits),
+    );
   }
 
   /**
    * Opens an event stream, within the limits of any request. From then on only the signal ends it.
    * Throws like {@link send}.
    */
-  open(request: Request, options: RequestOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    return this.#repeat(request, options, (base, limits) =>
-      this.#open(base, request, limits, options.signal),
+  async open(request: Request, options: RequestOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const prepared = this.#prepare(request);
+    return await this.#repeat(request, options, (base, limits) =>
+      this.#open(base, prepared, limits, options.signal),
     );
   }
 
@@ -73,8 +85,7 @@ export class Transport {
     const { baseUrls } = this.#options;
     const limitMs = totalMs ?? Math.max(this.#options.totalMs, request.attemptMs ?? 0);
     const until = performance.now() + limitMs;
-    const limit = AbortSignal.timeout(Math.min(limitMs, 2 ** 31 - 1));
-    const stop = signal ? AbortSignal.any([signal, limit]) : limit;
+    const stop = within(limitMs, signal);
     // Concurrent requests share the first replica, but each goes through the others by itself.
     const first = this.#preferred;
     for (let attempts = 1; ; attempts++) {
@@ -87,7 +98,7 @@ export class Transport {
       if (!isMiss(made)) return made;
       signal?.throwIfAborted();
       const waitMs = this.#wait(attempts, made);
-      if (until - performance.now() <= waitMs) {
+      if (!(until - performance.now() > waitMs)) {
         throw new CallkeeperUnreachableError(describe(request), attempts, made.cause);
       }
       await pause(waitMs, { signal, ref: !request.background });
@@ -98,7 +109,7 @@ export class Transport {
   #shareOf(leftMs: number, attempts: number): number {
     const { attemptMs, baseUrls } = this.#options;
     const unasked = baseUrls.length - ((attempts - 1) % baseUrls.length);
-    return Math.max(1, Math.min(attemptMs, Math.ceil(leftMs / unasked)));
+    return Math.min(attemptMs, leftMs / unasked);
   }
 
   /** No pause before all replicas have been tried, unless the answer holds for all of them. */
@@ -111,15 +122,15 @@ export class Transport {
     return Math.max(backOff * (0.5 + random()), retryAfterMs);
   }
 
-  async #ask(base: URL, request: Request, { stop, attemptMs }: Limits): Promise<Answer | Failure> {
+  async #ask(base: URL, request: Prepared, { stop, attemptMs }: Limits): Promise<Answer | Failure> {
     try {
       const { baseUrls } = this.#options;
       if (request.attemptMs !== undefined && baseUrls.length > 1) {
-        await this.#knock(base, AbortSignal.any([stop, AbortSignal.timeout(attemptMs)]));
+        await this.#knock(base, within(attemptMs, stop));
       }
-      const limit = AbortSignal.timeout(Math.max(attemptMs, request.attemptMs ?? 0));
-      const response = await this.#fetch(base, request, AbortSignal.any([stop, limit]));
-      return toAnswer(request, response, await response.text());
+      const limitMs = Math.max(attemptMs, request.attemptMs ?? 0);
+      const response = await this.#fetch(base, request, within(limitMs, stop));
+      return toAnswer(request, response, await readText(response, MOST_BYTES));
     } catch (cause) {
       return toFailure(cause);
     }
@@ -137,15 +148,15 @@ export class Transport {
 
   async #open(
     base: URL,
-    request: Request,
+    request: Prepared,
     { stop, attemptMs }: Limits,
     signal: AbortSignal | undefined,
   ): Promise<ReadableStream<Uint8Array> | Failure> {
     // The limits end with the answer; the signal counts as long as the stream is open.
     const opening = new AbortController();
-    const giveUp = () => opening.abort(stop.reason);
-    stop.addEventListener('abort', giveUp);
-    const timer = setTimeout(giveUp, attemptMs);
+    const limit = within(attemptMs, stop);
+    const giveUp = () => opening.abort(limit.reason);
+    limit.addEventListener('abort', giveUp);
     try {
       const both = signal ? AbortSignal.any([signal, opening.signal]) : opening.signal;
       const response = await this.#fetch(base, request, both);
@@ -153,26 +164,31 @@ export class Transport {
       if (response.ok && response.body && type.startsWith('text/event-stream')) {
         return response.body;
       }
-      const answer = toAnswer(request, response, await response.text());
+      const answer = toAnswer(request, response, await readText(response, MOST_BYTES));
       return isMiss(answer) ? answer : new Miss(new Error('the answer is not an event stream'));
     } catch (cause) {
       return toFailure(cause);
     } finally {
-      clearTimeout(timer);
-      stop.removeEventListener('abort', giveUp);
+      limit.removeEventListener('abort', giveUp);
     }
   }
 
-  #fetch(base: URL, { method, path, body, headers }: Request, signal: AbortSignal) {
+  #fetch(base: URL, { path, init }: Prepared, signal: AbortSignal): Promise<Response> {
+    return this.#options.fetch(new URL(path, base), { ...init, signal });
+  }
+
+  /** Throws errors of the caller, for example a body that is no JSON, before the first attempt. */
+  #prepare(request: Request): Prepared {
+    const { method, body, headers } = request;
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
-    return this.#options.fetch(new URL(path, base), {
+    const init = {
       method,
       headers: { accept: 'application/json', ...json, ...this.#options.headers, ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       // The key must not go to another server.
       redirect: 'manual',
-      signal,
-    });
+    } as const;
+    return { ...request, init };
   }
 }
 

@@ -327,12 +327,63 @@ test.each(['', '..', 'a/b', 'short', 'x'.repeat(129), '../../livez'])(
   },
 );
 
-test.each([[[]], ['callkeeper:8080'], ['/calls'], [['http://127.0.0.1', 'nonsense']]])(
-  'a base URL of %j is refused',
-  (baseUrl) => {
-    expect(() => new Callkeeper({ baseUrl })).toThrow(/^baseUrl: expected/);
-  },
-);
+test.each([
+  [[]],
+  ['callkeeper:8080'],
+  ['/calls'],
+  [['http://127.0.0.1', 'nonsense']],
+  ['http://bot:s3cret@127.0.0.1'],
+  ['http://127.0.0.1/?code=s3cret'],
+])('a base URL of %j is refused, without its secrets', (baseUrl) => {
+  const making = () => new Callkeeper({ baseUrl });
+  expect(making).toThrow(/^baseUrl: expected/);
+  expect(making).not.toThrow('s3cret');
+});
+
+test.each([
+  [{ apiKey: 's3cret\ns3cret' }, 'apiKey: expected'],
+  [{ apiKey: 's3cret…' }, 'apiKey: expected'],
+  [{ apiKey: '' }, 'apiKey: expected'],
+  [{ attemptMs: Number.NaN }, 'attemptMs: expected'],
+  [{ totalMs: 0 }, 'totalMs: expected'],
+])('options of %j are refused, without the key', (options, message) => {
+  const making = () => new Callkeeper({ baseUrl: 'http://127.0.0.1', ...options });
+  expect(making).toThrow(message);
+  expect(making).not.toThrow('s3cret');
+});
+
+test('a request that cannot be sent rejects at once, without its secrets', async () => {
+  const { url, seen } = await aServer(json(200, CALL));
+  const callkeeper = new Callkeeper({ baseUrl: url, apiKey: 'the-key' });
+  const circular: Record<string, string> = {};
+  Object.assign(circular, { circular });
+  await expect(callkeeper.track(ID, { labels: circular })).rejects.toThrow(TypeError);
+  const from = { authorization: 'Bearer s3cret\nx: y' };
+  const error = await callkeeper.notify({ value: [] }, from).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(TypeError);
+  expect(String(error)).not.toContain('s3cret');
+  expect(seen).toEqual([]);
+});
+
+test('a limit that is no whole number is kept, and one that is no number is over', async () => {
+  const { url } = await aServer(json(200, CALL), problem(503, 'not-ready'));
+  const callkeeper = new Callkeeper({ baseUrl: url, attemptMs: 10_000.5 });
+  expect(await callkeeper.track(ID, {}, { totalMs: 10_000.5 })).toEqual(CALL);
+  const tracking = callkeeper.track(ID, {}, { totalMs: Number.NaN });
+  await expect(tracking).rejects.toThrow(CallkeeperUnreachableError);
+});
+
+test('an answer without an end is given up, and the next replica asked', async () => {
+  const endless = await aServer((response) => {
+    const more = () => {
+      if (!response.destroyed) response.write('x'.repeat(1_000_000), more);
+    };
+    more();
+  });
+  const good = await aServer(json(200, CALL));
+  const callkeeper = new Callkeeper({ baseUrl: [endless.url, good.url], attemptMs: 60_000 });
+  expect(await callkeeper.track(ID)).toEqual(CALL);
+}, 60_000);
 
 describe('a keepAlive that takes longer than another answer', () => {
   const renewed = { ...CALL, renewedAt: '2026-02-03T04:05:07.012Z' };
