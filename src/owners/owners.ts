@@ -7,7 +7,7 @@ import {
   type OwnerName,
   type OwnerRecord,
   ownerId,
-  ownerState,
+  ownerRemovedAt,
   renewal,
 } from '../calls/owner.ts';
 import { type OwnerRegistry, type SettledClock, StoreUnavailableError } from '../calls/ports.ts';
@@ -99,7 +99,7 @@ export class Owners {
     ]);
     if (!changed || changed.kind === 'refused') throw ofLaterVersion(name);
     const { kind, before, after } = changed;
-    const isNew = ['none', 'lost'].includes(ownerState(before));
+    const isNew = !hasLease(before);
     return { kind: 'renewed', owner: this.#present(after), durable: kind === 'stored', isNew };
   }
 
@@ -177,8 +177,9 @@ function beyond(named: string | undefined, app: string, visibleApps: VisibleApps
   return `the request names no app, so it means the default app: ${apps}; name one of them`;
 }
 
+/** As the limit counts leases: a lost owner has none. */
 function hasLease(record: OwnerRecord): boolean {
-  return ownerState(record) !== 'none';
+  return ownerRemovedAt(record) === null;
 }
 
 function ofLaterVersion(name: string): StoreUnavailableError {

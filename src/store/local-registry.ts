@@ -131,8 +131,8 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     if (text === this.text(id)) return;
     const slot = this.#slotOf(id);
     const before = this.tracked(slot).get(id) ?? '';
+    mapAt(this.#removed, slot).delete(id); // also if it is removed again: the last one comes last
     if (this.#kind.removedAt(record) === null) {
-      mapAt(this.#removed, slot).delete(id);
       this.#setTracked(slot, id, before, text);
     } else {
       mapAt(this.#tracked, slot).delete(id);

@@ -20,6 +20,8 @@ export interface OwnerSyncOptions {
   readonly slots: number;
   /** How long a lost or dropped owner is kept, in ms. */
   readonly keptMs: number;
+  /** The most lost and dropped owners that are kept, approximately. */
+  readonly mostRemoved: number;
   readonly clock: SettledClock;
   readonly log: Logger;
 }
@@ -43,14 +45,13 @@ export class OwnerSync {
     return this.#options.registry.unacknowledged > 0;
   }
 
-  /** Syncs all owners, and drops those that were removed long ago. Rejects if Redis fails. */
+  /** Syncs all owners, and forgets those that were removed long ago. Rejects if Redis fails. */
   async syncAll(): Promise<void> {
-    const { slots, keptMs, clock, log } = this.#options;
-    const since = clock.settledNow() - keptMs;
+    const { slots, log } = this.#options;
     const unreadable: number[] = [];
     for (let slot = 0; slot < slots; slot++) {
       try {
-        await this.#sync(slot, since);
+        await this.#sync(slot);
       } catch (error) {
         if (!(error instanceof WrongTypeError)) throw error;
         unreadable.push(slot);
@@ -66,8 +67,10 @@ export class OwnerSync {
     if (ids.length > 0) await registry.read(ids);
   }
 
-  async #sync(slot: number, since: number): Promise<void> {
-    const { registry, local, shared } = this.#options;
+  async #sync(slot: number): Promise<void> {
+    const { registry, local, shared, slots, keptMs, mostRemoved, clock } = this.#options;
+    const firstKeptAt = await shared.removalAt(slot, Math.ceil(mostRemoved / slots));
+    const since = Math.max(clock.settledNow() - keptMs, firstKeptAt);
     local.dropRemoved(slot, since);
     await shared.prune(slot, since);
     await registry.sync(slot, { removedSince: since, isSettled: (id) => this.#isSettled(id) });

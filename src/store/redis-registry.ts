@@ -73,6 +73,15 @@ export class RedisRegistry implements SharedRegistry {
     return ids.map((id) => texts.get(id) ?? '');
   }
 
+  /** When the first of the last `count` removals of a slot was; 0 if there were fewer. */
+  async removalAt(slot: number, count: number): Promise<number> {
+    const { removedAt } = this.#keys(slot);
+    const [, at = 0] = await this.#run((redis) =>
+      redis.zrange(removedAt, `-${count}`, `-${count}`, 'WITHSCORES'),
+    );
+    return Number(at);
+  }
+
   write(writes: readonly Write[]): Promise<WriteReply[]> {
     return this.#writes.add(writes);
   }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type OwnerRecord, ownerId } from '../../../src/calls/owner.ts';
-import { MOST_OF_APP } from '../../../src/owners/lease-limit.ts';
+import { expireLease, type OwnerRecord, ownerId } from '../../../src/calls/owner.ts';
+import { MOST_OF_APP, MOST_OWNERS } from '../../../src/owners/lease-limit.ts';
 import { Owners } from '../../../src/owners/owners.ts';
 import { ownerKeys } from '../../../src/store/keys.ts';
 import { LocalRegistry } from '../../../src/store/local-registry.ts';
@@ -16,6 +16,7 @@ beforeEach(() => server.flush());
 
 const SLOTS = 2;
 const GRACE_MS = 600_000;
+const DAY_MS = 86_400_000;
 
 /** An app with owners in a real Redis. `calls` has the ids of each owner's calls. */
 async function anOwnersApp(
@@ -71,7 +72,13 @@ async function anOwnersApp(
     const answer = await fixture.app.inject({ method, url, headers, ...(payload && { payload }) });
     return { status: answer.statusCode, body: answer.json() };
   };
-  return { ask, owned, stopped, link, logged: fixture.logged };
+  /** The lease of the owner has lapsed, and the grace has passed too. */
+  const lose = async (id: string) => {
+    const late = { now: Date.now() + 2 * DAY_MS, servedSince: 0, graceMs: 0 };
+    const change = { id, decide: (current: OwnerRecord) => expireLease(current, late) };
+    for (const _ of ['lapsed', 'lost']) await registry.update([change]);
+  };
+  return { ask, owned, stopped, link, lose, logged: fixture.logged };
 }
 
 /** Keys by the apps that they may see. */
@@ -140,6 +147,16 @@ describe('PUT /owners/{owner}', () => {
     ]);
     await full.ask('GET', '/owners/bot-1');
     expect((await full.ask('PUT', '/owners/bot-1', {})).status).toBe(200);
+  });
+
+  test('refuses a lost owner beyond the limit, because its lease is over', async () => {
+    const { ask, lose } = await anOwnersApp({ leases: { default: 0, other: MOST_OWNERS } });
+    const first = await anOwnersApp();
+    await first.ask('PUT', '/owners/bot-1', {});
+    expect((await ask('PUT', '/owners/bot-1', {})).status).toBe(200);
+    await lose('bot-1@default');
+    expect((await ask('GET', '/owners/bot-1')).body.state).toBe('lost');
+    expect((await ask('PUT', '/owners/bot-1', {})).status).toBe(429);
   });
 
   test('lets no app have more than half of the leases if there are several', async () => {
