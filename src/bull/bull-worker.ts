@@ -3,6 +3,7 @@ import { type Job, Worker, type WorkerOptions } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { isDoneWithin } from '../calls/cut-off.ts';
+import { QueueErrors } from './queue-errors.ts';
 
 /** The connection of one worker, and those that BullMQ duplicates from it. */
 export interface WorkerConnections {
@@ -59,7 +60,8 @@ export class BullWorker<Data> {
       runRetryDelay: Math.min(1_000, lockMs),
       ...settings,
     });
-    this.#worker.on('error', (err) => log.debug({ err, queue: name }, 'worker'));
+    const errors = new QueueErrors(log);
+    this.#worker.on('error', (err) => errors.note(err, `the worker of the queue "${name}" fails`));
   }
 
   /** False while it works. */

@@ -1,5 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { Logger } from 'pino';
+import { QueueErrors } from './queue-errors.ts';
 
 /** What every queue has: a finished job leaves nothing, and nobody reads BullMQ's own events. */
 export const QUEUE_DEFAULTS = {
@@ -14,7 +15,8 @@ export const JOB_DEFAULTS = { removeOnComplete: true, removeOnFail: true } as co
  * attempt must open a new one.
  */
 export async function whenReady<Data>(queue: Queue<Data>, log: Logger): Promise<Queue<Data>> {
-  queue.on('error', (err) => log.debug({ err, queue: queue.name }, 'queue'));
+  const errors = new QueueErrors(log);
+  queue.on('error', (err) => errors.note(err, `the queue "${queue.name}" fails`));
   try {
     await queue.waitUntilReady();
     return queue;

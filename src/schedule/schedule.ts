@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { WorkerConnections } from '../bull/bull-worker.ts';
 import { whenReady } from '../bull/open-queue.ts';
+import { QueueErrors } from '../bull/queue-errors.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
 import { slotOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
@@ -160,10 +161,11 @@ export class Schedule {
 
   async #lookOver(suspended: AbortSignal): Promise<void> {
     const { clock, lookOverMs, log } = this.#options;
+    const errors = new QueueErrors(log);
     while (!suspended.aborted) {
       await this.#schedulers
         ?.lookOver()
-        .catch((err) => log.debug({ err }, 'cannot check the schedulers: Redis does not answer'));
+        .catch((err) => errors.note(err, 'cannot check or repair schedulers'));
       await clock.sleep(lookOverMs, suspended);
     }
   }

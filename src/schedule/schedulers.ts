@@ -15,8 +15,18 @@ interface Turn {
 interface Ill {
   readonly slot: number;
   readonly fault: SchedulerFault;
-  /** The scheduler's next turn, which may be overdue. Epoch ms. */
-  readonly next: number;
+}
+
+/** The schedulers of some slots could not be read or repaired. */
+class SchedulersError extends Error {
+  readonly code = 'SCHEDULERS';
+  constructor(errors: readonly unknown[]) {
+    const [first] = errors;
+    super(`${errors.length} of them: ${first instanceof Error ? first.message : String(first)}`, {
+      cause: first,
+    });
+    this.name = 'SchedulersError';
+  }
 }
 
 const STATES_READY: ReadonlySet<string> = new Set(['delayed', 'waiting']);
@@ -34,8 +44,8 @@ export interface SchedulersOptions {
 }
 
 /**
- * One Job Scheduler per slot. Its phase depends on the slot alone, so any replica can see in one
- * read which schedulers are wrong, and repair them without shifting the others. BullMQ does not do
+ * One Job Scheduler per slot. Its phase depends on the slot alone, so any replica can see by itself
+ * which schedulers are wrong, and repair them without shifting the others. BullMQ does not do
  * that: a scheduler whose delayed job is lost never runs again.
  */
 export class Schedulers {
@@ -48,46 +58,61 @@ export class Schedulers {
 
   /**
    * Repairs schedulers and makes up for the turns that they missed. Several replicas may do so at
-   * once. Rejects if Redis does.
+   * once. Rejects if that failed for some slots, after it has been done for all others.
    *
    * @returns the number of repaired schedulers
    */
   async lookOver(): Promise<number> {
-    const { queue, wheel, clock, graceMs, log, onRepair } = this.#options;
-    const known = new Map<string, JobSchedulerJson>();
-    for (const scheduler of await queue.getJobSchedulers(0, -1, true)) {
-      if (scheduler) known.set(scheduler.key, scheduler);
-    }
-    const now = clock.now();
-    const suspects: Ill[] = [];
-    for (let slot = 0; slot < wheel.slots; slot++) {
-      const scheduler = known.get(schedulerId(slot));
-      const fault = schedulerFaultOf(scheduler, slot, wheel, now, graceMs);
-      known.delete(schedulerId(slot));
-      if (fault) suspects.push({ slot, fault, next: scheduler?.next ?? 0 });
-    }
-    const late = await Promise.all(suspects.map((suspect) => this.#isLateOnly(suspect)));
-    const ill = suspects.filter((_, i) => !late[i]);
-    await Promise.all([...known.keys()].map((id) => queue.removeJobScheduler(id)));
-    const missed = await Promise.all(ill.map(({ slot }) => this.#putInPlace(slot)));
-    await this.makeUp(missed);
-    for (const { fault } of ill) onRepair(fault);
-    if (ill.length > 0) {
+    const slots = Array.from({ length: this.#options.wheel.slots }, (_, slot) => slot);
+    const found = await settle(slots.map((slot) => this.#illnessOf(slot)));
+    const ill = found.values.filter((one) => one !== null);
+    const repaired = await settle(ill.map((one) => this.#putInPlace(one)));
+    await this.makeUp(repaired.values);
+    this.#report(repaired.values);
+    await this.#removeStrays();
+    const failures = [...found.errors, ...repaired.errors];
+    if (failures.length > 0) throw new SchedulersError(failures);
+    return repaired.values.length;
+  }
+
+  #report(repaired: readonly Ill[]): void {
+    const { log, onRepair } = this.#options;
+    for (const { fault } of repaired) onRepair(fault);
+    if (repaired.length > 0) {
       const level = this.#looks === 0 ? 'info' : 'warn';
-      log[level]({ slots: ill.length, faults: count(ill) }, 'repaired schedulers');
+      log[level]({ slots: repaired.length, faults: count(repaired) }, 'repaired schedulers');
     }
     this.#looks++;
-    return ill.length;
+  }
+
+  /** Removes the schedulers of a wheel with more slots, for example. */
+  async #removeStrays(): Promise<void> {
+    const { queue, wheel } = this.#options;
+    if ((await queue.getJobSchedulersCount()) <= wheel.slots) return;
+    const ours = new Set(Array.from({ length: wheel.slots }, (_, slot) => schedulerId(slot)));
+    const all = await queue.getJobSchedulers(0, -1, true);
+    const strays = all.filter(({ key }) => !ours.has(key));
+    await Promise.all(strays.map(({ key }) => queue.removeJobScheduler(key)));
+  }
+
+  /** null: the slot's scheduler is as it should be, or only late. */
+  async #illnessOf(slot: number): Promise<Ill | null> {
+    const { queue, wheel, clock, graceMs } = this.#options;
+    const scheduler = await queue.getJobScheduler(schedulerId(slot));
+    const fault = schedulerFaultOf(scheduler, slot, wheel, clock.now(), graceMs);
+    if (fault === null) return null;
+    const isLate = fault === 'overdue' && (await this.#isLateOnly(slot, scheduler?.next ?? 0));
+    return isLate ? null : { slot, fault };
   }
 
   /**
    * Whether the job of the turn waits for a worker. A second job for that turn would burden workers
    * that are behind, and visit the slot at the same time.
    */
-  async #isLateOnly({ slot, fault, next }: Ill): Promise<boolean> {
+  async #isLateOnly(slot: number, next: number): Promise<boolean> {
     const { queue, wheel, clock, onUntaken } = this.#options;
     // Once the slot's next turn has come, this one is missed, whatever state its job has.
-    if (fault !== 'overdue' || next <= clock.now() - wheel.intervalMs) return false;
+    if (next <= clock.now() - wheel.intervalMs) return false;
     const job = await queue.getJob(turnJobId(slot, next)).catch(() => undefined); // not readable
     // If a job's hash was lost, BullMQ makes an empty one.
     if (job?.name !== 'turn') return false;
@@ -100,9 +125,9 @@ export class Schedulers {
   /**
    * Removes the scheduler first, because an upsert ignores a new offset of an existing one.
    *
-   * @returns the last turn, which the new scheduler will not make
+   * @returns also the last turn, which the new scheduler will not make
    */
-  async #putInPlace(slot: number): Promise<Turn> {
+  async #putInPlace({ slot, fault }: Ill): Promise<Ill & Turn> {
     const { queue, wheel, clock } = this.#options;
     const id = schedulerId(slot);
     await queue.removeJobScheduler(id);
@@ -112,7 +137,8 @@ export class Schedulers {
       { name: 'turn', data: { slot }, opts: JOB_DEFAULTS },
     );
     const last = turnAtOrBefore(slot, clock.now(), wheel);
-    return { slot, turnAt: first ? Math.min(last, plannedAt(first) - wheel.intervalMs) : last };
+    const turnAt = first ? Math.min(last, plannedAt(first) - wheel.intervalMs) : last;
+    return { slot, fault, turnAt };
   }
 
   /**
@@ -123,10 +149,10 @@ export class Schedulers {
   async makeUp(turns: readonly Turn[], of = 'missed'): Promise<void> {
     if (turns.length === 0) return;
     await this.#options.queue.addBulk(
-      turns.map((turn) => ({
+      turns.map(({ slot, turnAt }) => ({
         name: 'turn',
-        data: turn,
-        opts: { jobId: `made-up-${of}-${turn.slot}-${turn.turnAt}` },
+        data: { slot, turnAt },
+        opts: { jobId: `made-up-${of}-${slot}-${turnAt}` },
       })),
     );
   }
@@ -147,6 +173,14 @@ export function schedulerFaultOf(
   // A replica with a fast clock made it; it would run one turn or more too late.
   if (next > now + wheel.intervalMs + graceMs) return 'ahead';
   return turnAtOrBefore(slot, next, wheel) === next ? null : 'out-of-phase';
+}
+
+async function settle<T>(work: readonly Promise<T>[]): Promise<{ values: T[]; errors: unknown[] }> {
+  const results = await Promise.allSettled(work);
+  return {
+    values: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])),
+    errors: results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : [])),
+  };
 }
 
 function count(ill: readonly { fault: string }[]): Record<string, number> {

@@ -102,7 +102,7 @@ export class Watch {
     look.at = this.#nextAt(slot, clock.now());
     const running = this.#look(slot)
       .catch((err) => {
-        log.debug({ err, slot }, 'a slot cannot be watched');
+        log.warn({ err, slot }, 'a slot cannot be watched; it will be looked at again');
         return clock.now() + graceMs;
       })
       .then((againAt) => {

@@ -192,6 +192,25 @@ describe('a look over the schedulers', () => {
     expect(await queue.getDelayedCount()).toBe(16);
   });
 
+  test('repairs all others and makes up for their turns, if one cannot be read or repaired', async () => {
+    const { queue, schedulers, wheel } = await aLook();
+    const [unreadable, unrepairable] = [5, 6];
+    await server.client.zadd(queue.toKey('repeat'), 1, schedulerId(unreadable));
+    for (const slot of [unreadable, unrepairable]) {
+      await server.client.set(queue.toKey(`repeat:${schedulerId(slot)}`), 'no hash');
+    }
+    await expect(schedulers().lookOver()).rejects.toThrow(/^2 of them: .*WRONGTYPE/);
+    const others = Array.from({ length: wheel.slots }, (_, slot) => slot).filter(
+      (slot) => slot !== unreadable && slot !== unrepairable,
+    );
+    const placed = await Promise.all(
+      others.map((slot) => queue.getJobScheduler(schedulerId(slot))),
+    );
+    expect(placed).not.toContain(undefined);
+    const madeUp = (await queue.getWaiting()).map(({ data }) => data.slot);
+    expect(madeUp.toSorted((a, b) => a - b)).toEqual(others);
+  });
+
   test('leaves alone what is well', async () => {
     const { queue, schedulers, nexts } = await aLook();
     await schedulers().lookOver();
