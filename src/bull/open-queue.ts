@@ -8,7 +8,12 @@ export const QUEUE_DEFAULTS = {
   streams: { events: { maxLen: 100 } },
 } as const;
 
-export const JOB_DEFAULTS = { removeOnComplete: true, removeOnFail: true } as const;
+/** BullMQ would keep the stack traces of the last failed attempts, which nobody reads. */
+export const JOB_DEFAULTS = {
+  removeOnComplete: true,
+  removeOnFail: true,
+  stackTraceLimit: 0,
+} as const;
 
 /**
  * Waits until a queue is ready. One that was opened while Redis was out never recovers, so each

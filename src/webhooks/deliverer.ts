@@ -2,6 +2,7 @@ import { DelayedError, type Job, type Queue } from 'bullmq';
 import type { Logger } from 'pino';
 import { BullWorker, type WorkerConnections } from '../bull/bull-worker.ts';
 import type { Random, SettledClock } from '../calls/ports.ts';
+import { backOffMs, type DeliveryRetry, NotDelivered } from './back-off.ts';
 import { type Delivery, QUEUE_NAME } from './delivery-queue.ts';
 import { HostLimit } from './host-limit.ts';
 import type { DeliveryOrder, DeliveryOutcome } from './ports.ts';
@@ -22,13 +23,6 @@ export interface DelivererOptions {
   readonly retry: DeliveryRetry;
   readonly log: Logger;
   readonly onAttempt: (outcome: DeliveryOutcome) => void;
-}
-
-export interface DeliveryRetry {
-  readonly firstMs: number;
-  readonly capMs: number;
-  /** A delivery is given up this long after its event. */
-  readonly forMs: number;
 }
 
 const CONCURRENCY = 64;
@@ -56,7 +50,10 @@ export class Deliverer {
         concurrency: CONCURRENCY,
         // BullMQ would fail a job whose replica died, which is not the job's fault.
         maxStalledCount: 1_000_000,
-        settings: { backoffStrategy: (attempts, _, failure) => this.#backOff(attempts, failure) },
+        settings: {
+          backoffStrategy: (attempts, _, failure) =>
+            backOffMs(attempts, failure, options.retry, options.random),
+        },
       },
     });
   }
@@ -77,16 +74,16 @@ export class Deliverer {
   async #process(job: Job<Delivery>, token: string | undefined): Promise<void> {
     const { order, targets, clock, retry } = this.#options;
     const ageMs = clock.settledNow() - job.data.at;
-    if (!(await this.#isItsTurn(job))) {
-      // `#end` wakes the job when its turn comes; the delay is only for a missed wake-up.
-      return delay(job, token, clamp(ageMs, 1_000, 300_000));
-    }
+    if (!(await this.#isItsTurn(job))) return this.#awaitTurn(job, token, ageMs);
     if (ageMs >= retry.forMs) return this.#end(job, 'given_up');
     const target = targets.of(job.data);
     if ('fault' in target) return this.#fail(job, { url: null, reason: target.fault });
     if (await order.isGone(target.url)) return this.#end(job, 'gone');
     const leave = this.#hosts.enter(new URL(target.url).host);
-    if (leave === null) return delay(job, token, this.#busyMs(job));
+    if (leave === null) {
+      await delay(job, token, this.#busyMs(job));
+      throw new DelayedError();
+    }
     try {
       await this.#attempt(job, target);
     } finally {
@@ -116,13 +113,22 @@ export class Deliverer {
     }
   }
 
-  /** @throws NotTaken: BullMQ retries the job after a back-off */
+  /** @throws NotDelivered: BullMQ retries the job after a back-off */
   #fail({ data, attemptsMade }: Job<Delivery>, { url, reason, retryAfterMs }: Failure): never {
     const { onAttempt, log } = this.#options;
     onAttempt('failed');
-    const told = { call: data.callId, url, reason, attempts: attemptsMade + 1 };
+    const failure = new NotDelivered(reason, retryAfterMs ?? null);
+    const told = { call: data.callId, url, reason: failure.message, attempts: attemptsMade + 1 };
     log.warn(told, 'an event is not delivered to its webhook yet');
-    throw new NotTaken(reason, retryAfterMs ?? null);
+    throw failure;
+  }
+
+  /** `#end` wakes the job when its turn comes. The delay is in case its replica dies before. */
+  async #awaitTurn(job: Job<Delivery>, token: string | undefined, ageMs: number): Promise<never> {
+    await delay(job, token, clamp(ageMs, 1_000, 300_000));
+    // Its turn may have come before it was delayed, and `#end` wakes only delayed jobs.
+    if (await this.#isItsTurn(job)) await wake(job);
+    throw new DelayedError();
   }
 
   async #isItsTurn(job: Job<Delivery>): Promise<boolean> {
@@ -148,22 +154,13 @@ export class Deliverer {
     await order.remove(callId, job.id ?? '');
     const next = await order.first(callId);
     const waiting = next && (await queue.getJob(next.jobId));
-    // A job that is not delayed needs no wake-up.
-    if (waiting && (await waiting.isDelayed())) await waiting.promote().catch(() => undefined);
+    if (waiting) await wake(waiting);
   }
 
   /** Longer each time its host was busy, because many deliveries may wait for that host. */
   #busyMs(job: Job<Delivery>): number {
     const doubled = 250 * 2 ** Math.min(job.attemptsStarted, 6);
     return doubled * (0.5 + this.#options.random());
-  }
-
-  /** Doubles up to the cap, with jitter; longer, up to the cap, if the receiver asks for it. */
-  #backOff(attempts: number, failure: Error | undefined): number {
-    const { retry, random } = this.#options;
-    const fullMs = Math.min(retry.capMs, retry.firstMs * 2 ** Math.min(attempts - 1, 30));
-    const askedMs = failure instanceof NotTaken ? (failure.retryAfterMs ?? 0) : 0;
-    return Math.ceil(Math.max(fullMs * (0.5 + random() / 2), Math.min(askedMs, retry.capMs)));
   }
 }
 
@@ -174,20 +171,13 @@ interface Failure {
   readonly retryAfterMs?: number | null;
 }
 
-/** Why an event was not delivered, and when to retry. */
-class NotTaken extends Error {
-  readonly retryAfterMs: number | null;
-
-  constructor(reason: string, retryAfterMs: number | null) {
-    super(reason);
-    this.retryAfterMs = retryAfterMs;
-  }
+/** By this machine's clock, which BullMQ uses. */
+async function delay(job: Job, token: string | undefined, ms: number): Promise<void> {
+  await job.moveToDelayed(Date.now() + Math.ceil(ms), token);
 }
 
-/** By this machine's clock, which BullMQ uses. */
-async function delay(job: Job, token: string | undefined, ms: number): Promise<never> {
-  await job.moveToDelayed(Date.now() + Math.ceil(ms), token);
-  throw new DelayedError();
+async function wake(job: Job): Promise<void> {
+  await job.promote().catch(() => undefined); // it is not delayed
 }
 
 function clamp(value: number, least: number, most: number): number {

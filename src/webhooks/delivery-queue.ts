@@ -47,7 +47,7 @@ export async function hasUntaken(
   return score !== undefined && Number(score) / 4_096 < Date.now() - graceMs;
 }
 
-/** BullMQ allows no colon in an id. */
+/** BullMQ allows no colon in an id, and no id of an event has a tilde. */
 export function jobIdOf(eventId: string): string {
-  return eventId.replaceAll(':', '_');
+  return eventId.replaceAll(':', '~');
 }

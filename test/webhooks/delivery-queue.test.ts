@@ -1,5 +1,10 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { type Delivery, hasUntaken, openQueue } from '../../src/webhooks/delivery-queue.ts';
+import {
+  type Delivery,
+  hasUntaken,
+  jobIdOf,
+  openQueue,
+} from '../../src/webhooks/delivery-queue.ts';
 import { redisForFile } from '../redis/redis-server.ts';
 import { fast } from '../store/fixture.ts';
 
@@ -29,4 +34,10 @@ test.each<[string, object, boolean]>([
   expect(await hasUntaken(queue, redis, GRACE_MS)).toBe(false);
   await queue.add('deliver', DELIVERY, options);
   expect(await hasUntaken(queue, redis, 60_000 * (expected ? 0 : 1) + GRACE_MS)).toBe(expected);
+});
+
+test('events of two owners have two jobs, although an id of a job has no colon', () => {
+  const ids = ['bot:1@app/7/owner.lapsed', 'bot_1@app/7/owner.lapsed'].map(jobIdOf);
+  expect(new Set(ids).size).toBe(2);
+  expect(ids.join()).not.toContain(':');
 });

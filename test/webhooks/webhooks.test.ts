@@ -8,7 +8,8 @@ import { RedisDeliveryOrder } from '../../src/store/delivery-order.ts';
 import { Handover } from '../../src/store/handover.ts';
 import { HANDOVER_KEY, QUEUE_PREFIX } from '../../src/store/keys.ts';
 import { encodeOwner } from '../../src/store/owner-codec.ts';
-import type { DeliveryOutcome } from '../../src/webhooks/ports.ts';
+import { jobIdOf } from '../../src/webhooks/delivery-queue.ts';
+import type { DeliveryOutcome, OrderItem } from '../../src/webhooks/ports.ts';
 import { type TargetRules, Targets } from '../../src/webhooks/targets.ts';
 import { Webhooks } from '../../src/webhooks/webhooks.ts';
 import { aCall, aRemovedCall, idIn, NOW } from '../calls/fixture.ts';
@@ -28,6 +29,11 @@ async function aReceiver(): Promise<Receiver> {
   return receiver;
 }
 
+function aGate() {
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  return { opened, open };
+}
+
 const to = (url: string, secrets = async () => [SECRET]) => ({ url, secrets });
 
 interface Over {
@@ -38,6 +44,8 @@ interface Over {
   /** Of the first worker alone. */
   readonly url?: string;
   readonly clock?: SettledClock;
+  /** Runs before a worker learns which delivery of a call is the first. */
+  readonly first?: (item: OrderItem | null) => Promise<void>;
 }
 
 /** One replica's webhooks, which look for events all the time. */
@@ -46,6 +54,13 @@ async function someWebhooks(over: Over = {}) {
   const urls = url === undefined ? [] : [url];
   const redis = await fast(server);
   const replica = randomUUID();
+  const order = new RedisDeliveryOrder(redis);
+  const first = order.first.bind(order);
+  order.first = async (callId) => {
+    const item = await first(callId);
+    await over.first?.(item);
+    return item;
+  };
   const attempts: DeliveryOutcome[] = [];
   const webhooks = new Webhooks({
     redis,
@@ -53,7 +68,7 @@ async function someWebhooks(over: Over = {}) {
       connectWorker({ url: urls.pop() ?? server.url, timeoutMs: 5_000, log: silent }, 10_000),
     prefix: QUEUE_PREFIX,
     group: new Handover({ redis, replica, holdMs: 1_000 }),
-    order: new RedisDeliveryOrder(redis),
+    order,
     targets: {
       hasWebhook: ({ webhookUrl }) => webhookUrl !== null,
       of: ({ webhookUrl }) => to(webhookUrl ?? ''),
@@ -82,11 +97,16 @@ async function someWebhooks(over: Over = {}) {
 let words = 0;
 
 /** Hands an event over, each under a name of its own; gives the name. */
-async function tell(type: EventType, webhookUrl: string | null, id = ID): Promise<string> {
+async function tell(
+  type: EventType,
+  webhookUrl: string | null,
+  id = ID,
+  at = Date.now(),
+): Promise<string> {
   const over = { id, webhookUrl, generation: `r${++words}` };
   const isRemoval = type === 'ended' || type === 'expired' || type === 'untracked';
   const call = isRemoval ? aRemovedCall({ ...over, state: type }) : aCall(over);
-  await publish(server, type, call, { key: HANDOVER_KEY, at: Date.now() });
+  await publish(server, type, call, { key: HANDOVER_KEY, at });
   return `${id}/${over.generation}/${type}`;
 }
 
@@ -108,6 +128,53 @@ test('secrets that cannot be read cost an attempt, and not the event', async () 
   await tell('ended', `${receiver.url}/hook`);
   await vi.waitFor(() => expect(attempts).toEqual(['failed', 'delivered']), SOON);
   expect(receiver.forged).toEqual([]);
+});
+
+const jobKey = (id: string) => `${QUEUE_PREFIX}:webhooks:${jobIdOf(id)}`;
+
+test('an event takes no more room in Redis however often it fails, and however long the reason', async () => {
+  const secrets = async () => {
+    throw new Error('x'.repeat(100_000));
+  };
+  const { count } = await someWebhooks({ targets: { of: () => to('http://127.0.0.1/', secrets) } });
+  const id = await tell('ended', 'http://127.0.0.1/');
+  await vi.waitFor(() => expect(count('failed')).toBeGreaterThan(10), SOON);
+  const { data = '', ...rest } = await server.client.hgetall(jobKey(id));
+  expect(data.length).toBeGreaterThan(0);
+  expect(JSON.stringify(rest).length).toBeLessThan(2_000);
+});
+
+test('an event is delivered at its turn, even if that comes while its job is being delayed', async () => {
+  const receiver = await aReceiver();
+  const [posting, mayPost, behind, mayGoOn] = [aGate(), aGate(), aGate(), aGate()];
+  const secrets = async () => {
+    posting.open();
+    await mayPost.opened;
+    return [SECRET];
+  };
+  const minutesAgo = Date.now() - 120_000; // or it would look again within seconds
+  let firstId = '';
+  await someWebhooks({
+    forMs: 600_000,
+    targets: { of: () => to(receiver.url, secrets) },
+    first: async (item) => {
+      if (item?.jobId !== jobIdOf(firstId)) return;
+      behind.open();
+      await mayGoOn.opened;
+    },
+  });
+  const id = await tell('at-risk', receiver.url, ID, minutesAgo);
+  await posting.opened;
+  firstId = id;
+  await tell('ended', receiver.url, ID, minutesAgo);
+  await behind.opened;
+  mayPost.open();
+  await expect.poll(() => server.client.exists(jobKey(id)), SOON).toBe(0);
+  mayGoOn.open();
+  await vi.waitFor(
+    () => expect(receiver.typesOf(ID)).toEqual(['call.at-risk', 'call.ended']),
+    SOON,
+  );
 });
 
 test('a worker that takes no deliveries though there are some is replaced', async () => {
