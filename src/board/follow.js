@@ -1,6 +1,6 @@
 /** @import { Api } from './api.js' */
 /** @import { Event } from '../client/api.ts' */
-import { readFrames } from '../client/event-frames.js';
+import { readData, readFrames } from '../client/event-frames.js';
 import { Refused } from './api.js';
 import { seen, sleep } from './sleep.js';
 
@@ -37,9 +37,10 @@ export async function follow(api, { call, after, onEvent, onState, signal }) {
         either,
       );
       onState(true);
-      for await (const { id, event, data } of readFrames(body, SILENCE_MS)) {
-        if (/^(call|owner)\./.test(event)) onEvent(JSON.parse(data));
-        if (id !== undefined) place = id;
+      for await (const frame of readFrames(body, SILENCE_MS)) {
+        if (frame.id) place = frame.id;
+        const read = /^(call|owner)\./.test(frame.event) ? readData(frame) : undefined;
+        if (read) onEvent(/** @type {Event} */ (read));
       }
     } catch (error) {
       if (error instanceof Refused && error.isForWantOfAKey) return;

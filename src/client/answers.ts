@@ -34,7 +34,10 @@ export function isBatchResult(body: unknown, ids: readonly string[]): boolean {
 }
 
 /** Whether a body is a page of `calls` or `owners`. */
-export function isPage(body: unknown, member: 'calls' | 'owners'): boolean {
+export function isPage(
+  body: unknown,
+  member: 'calls' | 'owners',
+): body is { readonly next: unknown } {
   return isObject(body) && Array.isArray(body[member]) && 'next' in body;
 }
 

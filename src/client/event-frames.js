@@ -24,8 +24,8 @@ export async function* readFrames(stream, silenceMs) {
 }
 
 /**
- * Reads the text between blank lines, until the stream ends. Rejects if it is cut off, or if nothing,
- * not even a heartbeat, comes for so long.
+ * Reads the text between blank lines, until the stream ends. Rejects if it is cut off, if nothing,
+ * not even a heartbeat, comes for so long, or after the beginning of a block that is too long.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @param {ReadableStream<Uint8Array>} stream
@@ -45,8 +45,11 @@ export async function* readBlocks(stream, silenceMs) {
       const end = text.endsWith('\r') ? text.length - 1 : text.length;
       const blocks = text.slice(0, end).replaceAll(/\r\n?/g, '\n').split('\n\n');
       text = (blocks.pop() ?? '') + text.slice(end);
-      if (text.length > MOST_CHARACTERS) throw new Error('the event is too long');
       yield* blocks;
+      if (text.length <= MOST_CHARACTERS) continue;
+      // Its place is at its beginning, so the reader can resume after it.
+      yield text;
+      throw new Error('the event is too long');
     }
   } finally {
     await reader.cancel().catch(() => undefined);
@@ -82,6 +85,20 @@ export function fieldsOf(block) {
     if (at < 0) return [line, ''];
     return [line.slice(0, at), line.slice(at + 1).replace(/^ /, '')];
   });
+}
+
+/**
+ * The JSON of a frame; undefined if there is none, or if it is not valid.
+ *
+ * @param {Frame} frame
+ * @returns {unknown}
+ */
+export function readData({ data }) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

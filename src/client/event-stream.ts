@@ -1,6 +1,8 @@
+import { isObject } from './answers.ts';
 import type { Call, Event, Owner, StreamEventsQuery } from './api.ts';
 import type { RequestOptions } from './attempt.ts';
-import { type Frame, readFrames } from './event-frames.js';
+import { endable } from './endable.ts';
+import { type Frame, readData, readFrames } from './event-frames.js';
 import { withQuery } from './paths.ts';
 import { pause } from './pause.ts';
 import type { Transport } from './transport.ts';
@@ -23,14 +25,17 @@ export interface OwnerEvent extends EventOf<'owner'> {
 
 /**
  * An item of the event stream. A `gap` means that events between `after` and `firstKept` may be
- * missing, because Callkeeper no longer keeps them; `list` shows how the calls are.
+ * missing, because Callkeeper no longer keeps them, or that the client could not read the event at
+ * `firstKept`; `list` shows how the calls are.
  */
 export type EventItem =
   | { readonly kind: 'event'; readonly place: string; readonly event: CallEvent | OwnerEvent }
-  | {
-      readonly kind: 'gap';
-      readonly gap: { readonly after: string; readonly firstKept: string | null };
-    };
+  | { readonly kind: 'gap'; readonly gap: Gap };
+
+interface Gap {
+  readonly after: string;
+  readonly firstKept: string | null;
+}
 
 /** The client opens a new stream after this much silence; heartbeats come every 15 s. */
 const SILENCE_MS = 60_000;
@@ -39,12 +44,21 @@ const REOPEN_MS = 500;
 const ENDED_STREAM = { done: true, value: undefined } as const;
 
 /** The items of the stream; opens it again whenever it ends. */
-export async function* streamEvents(
+export function streamEvents(
   transport: Transport,
-  { lastEventId, ...filter }: StreamEventsQuery,
+  query: StreamEventsQuery,
   options?: RequestOptions,
 ): AsyncGenerator<EventItem, void, undefined> {
-  const signal = options?.signal;
+  const make = (signal: AbortSignal) => follow(transport, query, { ...options, signal });
+  return endable(make, options?.signal);
+}
+
+async function* follow(
+  transport: Transport,
+  { lastEventId, ...filter }: StreamEventsQuery,
+  options: RequestOptions & { readonly signal: AbortSignal },
+): AsyncGenerator<EventItem, void, undefined> {
+  const { signal } = options;
   for (let place = lastEventId; ; ) {
     const path = withQuery('events', { ...filter, lastEventId: place });
     const headers = { accept: 'text/event-stream, application/problem+json' };
@@ -56,22 +70,27 @@ export async function* streamEvents(
         // Catches only errors of the stream, not those of the code that reads the items.
         const { done, value } = await frames.next().catch(() => ENDED_STREAM);
         if (done || !value) break;
-        if (value.id) place = value.id;
         const item = toItem(value, place);
+        if (value.id) place = value.id;
         if (item) yield item;
       }
     } finally {
       await frames.return();
     }
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     await pause(REOPEN_MS * (0.5 + Math.random()), { signal });
+    signal.throwIfAborted();
   }
 }
 
-/** null if the frame has only a place. */
-function toItem({ event, data }: Frame, place = ''): EventItem | null {
-  if (data === '') return null;
-  const read: unknown = JSON.parse(data);
-  if (event !== 'gap') return { kind: 'event', place, event: read as CallEvent | OwnerEvent };
-  return { kind: 'gap', gap: read as (EventItem & { kind: 'gap' })['gap'] };
+/** null if the frame has only a place. A frame that cannot be read becomes a gap. */
+function toItem(frame: Frame, before = ''): EventItem | null {
+  if (frame.data === '') return null;
+  const read = readData(frame);
+  if (!isObject(read)) {
+    return { kind: 'gap', gap: { after: before, firstKept: frame.id ?? null } };
+  }
+  if (frame.event === 'gap') return { kind: 'gap', gap: read as unknown as Gap };
+  const event = read as unknown as CallEvent | OwnerEvent;
+  return { kind: 'event', place: frame.id || before, event };
 }

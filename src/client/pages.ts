@@ -1,6 +1,7 @@
 import { isPage } from './answers.ts';
 import type { Call, ListCallsQuery, ListOwnersQuery, Owner } from './api.ts';
 import type { Answer, RequestOptions } from './attempt.ts';
+import { endable } from './endable.ts';
 import { withQuery } from './paths.ts';
 import type { Transport } from './transport.ts';
 
@@ -9,14 +10,25 @@ interface Routes {
   readonly owners: { readonly query: ListOwnersQuery; readonly item: Owner };
 }
 
-export async function* pages<Route extends keyof Routes>(
+export function pages<Route extends keyof Routes>(
   transport: Transport,
   route: Route,
   query: Omit<Routes[Route]['query'], 'cursor'>,
   options?: RequestOptions,
 ): AsyncGenerator<Routes[Route]['item'], void, undefined> {
-  const answers = ({ body }: Answer) => isPage(body, route);
+  const make = (signal: AbortSignal) => readPages(transport, route, query, { ...options, signal });
+  return endable(make, options?.signal);
+}
+
+async function* readPages<Route extends keyof Routes>(
+  transport: Transport,
+  route: Route,
+  query: Omit<Routes[Route]['query'], 'cursor'>,
+  options: RequestOptions,
+): AsyncGenerator<Routes[Route]['item'], void, undefined> {
   let cursor: string | undefined;
+  // A page whose next one is itself would be read for ever.
+  const answers = ({ body }: Answer) => isPage(body, route) && body.next !== cursor;
   do {
     const path = withQuery(route, { ...query, cursor });
     const { body } = await transport.send({ method: 'GET', path, answers }, options);

@@ -291,6 +291,18 @@ test('calls are listed over all pages', async () => {
   ]);
 });
 
+test('a page whose next page is itself is not read again and again', async () => {
+  const { url, seen } = await aServer(
+    json(200, { calls: [{ id: 'call-0001' }], next: 'a' }),
+    json(200, { calls: [{ id: 'call-0002' }], next: 'a' }),
+    json(200, { calls: [{ id: 'call-0003' }], next: null }),
+  );
+  const ids: string[] = [];
+  for await (const { id } of new Callkeeper({ baseUrl: url }).list()) ids.push(id);
+  expect(ids).toEqual(['call-0001', 'call-0003']);
+  expect(seen).toHaveLength(3);
+});
+
 test('the overview is read, but not from the answers of another server', async () => {
   const overview = { tracked: 2, troubles: [{ kind: 'redis', sentence: 'Redis is out.' }] };
   const { url, seen } = await aServer(

@@ -119,6 +119,43 @@ test('a refused request rejects; the signal ends the stream', async () => {
   await ended;
 });
 
+test.each([
+  ['is no JSON', '{"id":\n\n', [null]],
+  ['has only a number', '7\n\n', [null]],
+  ['is too long', `"${'x'.repeat(1_100_000)}`, [null, '2-0']],
+])('an event whose data %s becomes a gap, and those after it come', async (_, data, places) => {
+  const rest = frame('3-0', { id: 'e3' });
+  const bad = `id: 1-0\n\nid: 2-0\nevent: call.ended\ndata: ${data}`;
+  const isCut = !data.endsWith('\n\n');
+  const { baseUrl, asked } = await aServer(sse(isCut ? bad : bad + rest, stay), sse(rest, stay));
+  expect(await take(new Callkeeper({ baseUrl }).events(), 2)).toEqual([
+    { kind: 'gap', gap: { after: '1-0', firstKept: '2-0' } },
+    { kind: 'event', place: '3-0', event: { id: 'e3' } },
+  ]);
+  expect(asked.map((query) => query.get('lastEventId'))).toEqual(places);
+});
+
+test('return ends the iteration while it waits for an event or a page, and its request', async () => {
+  const closed: Promise<unknown>[] = [];
+  const { baseUrl, asked } = await aServer(
+    (response) => {
+      closed.push(once(response, 'close'));
+      sse('id: 1-0\n\n', stay)(response);
+    },
+    (response) => void closed.push(once(response, 'close')),
+  );
+  const callkeeper = new Callkeeper({ baseUrl });
+  for (const items of [callkeeper.events(), callkeeper.list()]) {
+    const before = asked.length;
+    const waiting = items.next();
+    await expect.poll(() => asked.length).toBe(before + 1);
+    expect(await items.return()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+  }
+  await Promise.all(closed);
+  expect(closed).toHaveLength(2);
+});
+
 test('the events of a call come from a real replica, and on from another', {
   timeout: 60_000,
 }, async () => {
