@@ -41,11 +41,11 @@ export class EntraTokens {
 
   constructor(options: EntraTokensOptions) {
     this.#options = options;
-    const { fetch, timeoutMs, now } = options;
+    const { fetch, timeoutMs, monotonicNow } = options;
     this.#keys = new Map(
       [...options.tenants].map(([id, { openIdUrl }]) => [
         id,
-        new SigningKeys({ openIdUrl, fetch, timeoutMs, now }),
+        new SigningKeys({ openIdUrl, fetch, timeoutMs, monotonicNow }),
       ]),
     );
   }

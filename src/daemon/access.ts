@@ -6,7 +6,7 @@ import { FileWatch } from '../config/file-watch.ts';
 import type { Context } from './context.ts';
 
 export interface AccessNeeds {
-  readonly keyFetching: Pick<EntraTokensOptions, 'fetch' | 'timeoutMs' | 'now'>;
+  readonly keyFetching: Omit<EntraTokensOptions, 'tenants' | 'audiences'>;
 }
 
 export function openAccess({ config, metrics, watched }: Context, { keyFetching }: AccessNeeds) {

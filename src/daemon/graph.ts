@@ -18,6 +18,7 @@ export function openGraph(context: Context) {
     fetch: (url: string, init: RequestInit) => graph.fetch(url, init),
     timeoutMs: durations.graph.connectMs,
     now: () => clock.now(),
+    monotonicNow: () => performance.now(),
   };
   return { graph, keyFetching, [Symbol.asyncDispose]: () => graph.close() };
 }

@@ -1,15 +1,11 @@
 import type { AdmitNotifications } from '../http/routes/notifications.ts';
 import { admit } from '../notifications/admission.ts';
-import { GraphTokenVerifier } from '../notifications/graph-token.ts';
+import { type GraphTokenOptions, GraphTokenVerifier } from '../notifications/graph-token.ts';
 import type { Apps } from './apps.ts';
 import type { Context } from './context.ts';
 
 export interface NotificationsNeeds {
-  readonly keyFetching: {
-    readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-    readonly timeoutMs: number;
-    readonly now: () => number;
-  };
+  readonly keyFetching: Omit<GraphTokenOptions, 'openIdUrl' | 'issuers' | 'audiences'>;
   readonly apps: Apps;
 }
 

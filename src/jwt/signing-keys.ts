@@ -5,8 +5,8 @@ export interface SigningKeysOptions {
   readonly openIdUrl: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly timeoutMs: number;
-  /** In ms from any epoch. */
-  readonly now: () => number;
+  /** Of this process, in ms: no clock that is set must delay a fetch. */
+  readonly monotonicNow: () => number;
 }
 
 /** The keys cannot be fetched, so the token cannot be checked. */
@@ -55,7 +55,7 @@ export class SigningKeys {
     const keys = this.#keys ?? (await this.#fetchUnlessJustTried());
     try {
       const key = await keys(header, token);
-      if (this.#options.now() - this.#fetchedAt > OLD_MS) this.#refresh();
+      if (this.#options.monotonicNow() - this.#fetchedAt > OLD_MS) this.#refresh();
       return key;
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
@@ -65,7 +65,7 @@ export class SigningKeys {
   };
 
   #hasJust(withinMs: number): boolean {
-    return this.#last !== null && this.#options.now() - this.#last.at < withinMs;
+    return this.#last !== null && this.#options.monotonicNow() - this.#last.at < withinMs;
   }
 
   #fetchUnlessJustTried(): Promise<JWTVerifyGetKey> {
@@ -86,7 +86,7 @@ export class SigningKeys {
   }
 
   async #discover(): Promise<JWTVerifyGetKey> {
-    const { openIdUrl, now } = this.#options;
+    const { openIdUrl, monotonicNow } = this.#options;
     try {
       const { jwks_uri } = await this.#read<{ jwks_uri?: unknown }>(openIdUrl);
       const url = typeof jwks_uri === 'string' ? URL.parse(jwks_uri) : null;
@@ -94,14 +94,14 @@ export class SigningKeys {
       if (url?.protocol !== 'https:' && url?.protocol !== new URL(openIdUrl).protocol) {
         throw new Error(`${openIdUrl} names no jwks_uri that can be trusted`);
       }
-      this.#keys = createLocalJWKSet(await this.#read<JSONWebKeySet>(url.href));
-      this.#fetchedAt = now();
-      this.#last = { at: now(), failure: null };
+      this.#keys = keySet(await this.#read<JSONWebKeySet>(url.href), url.href);
+      this.#fetchedAt = monotonicNow();
+      this.#last = { at: this.#fetchedAt, failure: null };
       return this.#keys;
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       const failure = new SigningKeysError(message, { cause });
-      this.#last = { at: now(), failure };
+      this.#last = { at: monotonicNow(), failure };
       throw failure;
     }
   }
@@ -113,6 +113,13 @@ export class SigningKeys {
     if (answer.status !== 200) throw new Error(`${url} answers ${answer.status}`);
     return JSON.parse(await readBounded(answer, url)) as T;
   }
+}
+
+/** Rejects a list that would make every token invalid: it must not replace good keys. */
+function keySet(keys: JSONWebKeySet, url: string): JWTVerifyGetKey {
+  const set = createLocalJWKSet(keys);
+  if (!keys.keys.some(({ kty }) => kty === 'RSA')) throw new Error(`${url} lists no RSA key`);
+  return set;
 }
 
 /** The decoded body; rejects if it is over {@link MAX_BYTES}. */

@@ -17,7 +17,7 @@ beforeEach(async () => {
     openIdUrl: `${server.url}/openid`,
     fetch: server.fetch,
     timeoutMs: 5_000,
-    now: () => now,
+    monotonicNow: () => now,
   });
 });
 
@@ -59,6 +59,15 @@ test('while the server is out, known keys stay valid and others cannot be checke
   now += 24 * 60 * MINUTE;
   await find('k1');
   await expect.poll(() => server.asked.filter((path) => path === '/openid').length).toBe(3);
+  await find('k1');
+});
+
+test('a list without keys does not replace the known ones', async () => {
+  await find('k1');
+  const usual = server.answer;
+  server.answer = (path) => (path === '/keys' ? { body: { keys: [] } } : usual(path));
+  now += MINUTE;
+  await expect(find('k2')).rejects.toThrow(/lists no RSA key/);
   await find('k1');
 });
 

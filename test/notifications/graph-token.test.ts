@@ -22,6 +22,7 @@ function aVerifier(): GraphTokenVerifier {
     fetch: server.fetch,
     timeoutMs: 5_000,
     now: () => Date.now(),
+    monotonicNow: () => performance.now(),
   });
 }
 
