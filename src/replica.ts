@@ -1,5 +1,5 @@
 import { ConfigError, readConfig } from './config/config.ts';
-import { environmentWarnings, firstSteps, readEnvironment } from './config/environment.ts';
+import { firstSteps, readEnvironment } from './config/environment.ts';
 import { cloudWarnings, describeSettings, settingsInForce } from './config/in-force.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { logConsole } from './log/library-warnings.ts';
@@ -61,10 +61,9 @@ export async function runReplica(requests: StopRequests): Promise<void> {
 }
 
 function readConfiguration() {
-  const env = readEnvironment();
-  const warnings = environmentWarnings(env);
+  const { env, faults, warnings } = readEnvironment();
   try {
-    return { config: readConfig(env, () => isOnPath('redis-server')), warnings };
+    return { config: readConfig(env, () => isOnPath('redis-server'), faults), warnings };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const lines = [error.message, ...warnings, firstSteps(env)].filter((line) => line !== null);

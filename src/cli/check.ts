@@ -1,6 +1,6 @@
 import { durationsFor } from '../calls/durations.ts';
 import { type Config, ConfigError, readConfig } from '../config/config.ts';
-import { environmentWarnings, readEnvironment } from '../config/environment.ts';
+import { readEnvironment } from '../config/environment.ts';
 import { cloudWarnings, describeSettings } from '../config/in-force.ts';
 import { Prober } from '../graph/probe.ts';
 import { logConsole } from '../log/library-warnings.ts';
@@ -38,9 +38,9 @@ Exit codes: 0 nothing failed, 1 something failed, 2 the environment is not usabl
     const findings: Finding[] = [];
     let exit: number = EXIT.done;
     try {
-      const env = readEnvironment();
-      const warnings = environmentWarnings(env).map(asWarning);
-      const config = readConfig(env, () => !environment || isOnPath('redis-server'));
+      const { env, faults, warnings: found } = readEnvironment();
+      const warnings = found.map(asWarning);
+      const config = readConfig(env, () => !environment || isOnPath('redis-server'), faults);
       const clouds = cloudWarnings(config).map(asWarning);
       const about = [describeConfig(config), ...warnings, ...clouds];
       for await (const found of environment ? [about] : look(config, about)) {

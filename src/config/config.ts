@@ -68,9 +68,14 @@ function readOwnerGrace(read: EnvReader, intervalMs: number): number {
  * Throws {@link ConfigError} with all faults. Its message never contains a secret.
  *
  * @param hasRedisServer whether there is a redis-server that a replica could start
+ * @param faults that were found before
  */
-export function readConfig(env: Env, hasRedisServer = () => true): Config {
-  const read = new EnvReader(env);
+export function readConfig(
+  env: Env,
+  hasRedisServer = () => true,
+  faults: readonly string[] = [],
+): Config {
+  const read = new EnvReader(env, faults);
   const intervalMs = read.get('KEEPALIVE_INTERVAL');
   const deadlineMs = read.get('KEEPALIVE_DEADLINE');
   const isTight = latestCatchUpMs(intervalMs, deadlineMs) >= deadlineMs - intervalMs;

@@ -1,5 +1,5 @@
 import type { Secret } from '../graph/app.ts';
-import { FileError, readText } from './bounded-file.ts';
+import { FileError, readDocument } from './bounded-file.ts';
 import { ValueError } from './parsers.ts';
 import { type SecretName, type Value, type VariableName, variable } from './table.ts';
 import { DocumentError } from './yaml-reader.ts';
@@ -22,10 +22,13 @@ type Name = VariableName | `${SecretName}_FILE`;
 /** Reads variables by their table and collects faults; an invalid value is never used. */
 export class EnvReader {
   readonly #env: Env;
-  readonly #faults = new Set<string>();
+  readonly #faults: Set<string>;
+  readonly #documents = new Map<string, string>();
 
-  constructor(env: Env) {
+  /** @param faults that were found before */
+  constructor(env: Env, faults: readonly string[] = []) {
     this.#env = env;
+    this.#faults = new Set(faults);
   }
 
   get<N extends VariableName>(name: N): Value<N> {
@@ -101,7 +104,18 @@ export class EnvReader {
     const value = this.text(name);
     const file = this.text(`${name}_FILE`);
     if (value !== null && file !== null) this.fault(`${name} and ${name}_FILE: give one of them`);
-    return value ?? (file && this.file(`${name}_FILE`, file, null, readText));
+    return value ?? this.secretFile(name)?.text.trim() ?? null;
+  }
+
+  /** The file of a secret. It may change at any time, so it is read only once. */
+  secretFile(name: SecretName): { readonly path: string; readonly text: string } | null {
+    const path = this.text(`${name}_FILE`);
+    if (path === null) return null;
+    const known = this.#documents.get(path);
+    const text = known ?? this.file(`${name}_FILE`, path, null, readDocument);
+    if (text === null) return null;
+    this.#documents.set(path, text);
+    return { path, text };
   }
 
   /** The content of a file that a variable names; `none` if it is faulty. */

@@ -1,33 +1,47 @@
-import { existsSync, readFileSync } from 'node:fs';
-import process, { loadEnvFile } from 'node:process';
+import { existsSync } from 'node:fs';
+import process from 'node:process';
 import { parseEnv } from 'node:util';
+import { FileError, readBounded } from './bounded-file.ts';
 import type { Env } from './env-reader.ts';
-import { caFault, trustCas } from './extra-cas.ts';
+import { trustCas } from './extra-cas.ts';
 import { unknownVariables } from './unknown-variables.ts';
 
 const CAS = 'NODE_EXTRA_CA_CERTS';
+
+export interface Environment {
+  readonly env: Env;
+  /** Why `.env` cannot be used, for {@link EnvReader}. */
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+}
 
 /**
  * The environment of this process, with the variables of `.env` if there is one. From now on the
  * process trusts the CAs that NODE_EXTRA_CA_CERTS names, in the environment and in `.env`.
  */
-export function readEnvironment(): NodeJS.ProcessEnv {
-  const named = new Set([process.env[CAS], parseEnv(readFile())[CAS]]);
-  ifThere(() => loadEnvFile());
-  for (const path of named) if (path) trustCas(path);
-  return process.env;
+export function readEnvironment(): Environment {
+  const { text, faults } = readDotEnv();
+  const { env } = process;
+  const named = Object.entries(parseEnv(text));
+  const cas = new Set([env[CAS], Object.fromEntries(named)[CAS]]);
+  for (const [name, value] of named) env[name] ??= value;
+  const caFaults = [...cas].map((path) => (path ? trustCas(path) : null));
+  const lines = linesOf(
+    named.map(([name]) => name),
+    text,
+  );
+  const warnings = [...unknownVariables(env, lines), ...caFaults.filter((fault) => fault !== null)];
+  return { env, faults, warnings };
 }
 
-export function environmentWarnings(env: Env): string[] {
-  const text = readFile();
-  const file: Env = parseEnv(text);
-  const cas = new Set([env[CAS], file[CAS]].filter((path) => path !== undefined && path !== ''));
-  const faults = [...cas].map((path) => caFault(path ?? '')).filter((fault) => fault !== null);
-  return [...unknownVariables(env, linesOf(Object.keys(file), text)), ...faults];
-}
-
-function readFile(): string {
-  return ifThere(() => readFileSync('.env', 'utf8')) ?? '';
+function readDotEnv(): { readonly text: string; readonly faults: readonly string[] } {
+  try {
+    return { text: readBounded('.env').toString('utf8'), faults: [] };
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    const isMissing = (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+    return { text: '', faults: isMissing ? [] : [`.env ${error.reason}: correct or remove it`] };
+  }
 }
 
 function linesOf(names: readonly string[], text: string): Map<string, number | null> {
@@ -38,15 +52,6 @@ function linesOf(names: readonly string[], text: string): Map<string, number | n
       return [name, index < 0 ? null : index + 1];
     }),
   );
-}
-
-function ifThere<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return null;
-  }
 }
 
 /** What to do first if there is no `.env` and no app is configured; null: one is. */

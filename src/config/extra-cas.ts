@@ -6,17 +6,13 @@ const PEM = /-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----/gs;
 
 /**
  * Trusts the CAs in a PEM file, besides those that this process trusts already. Node reads
- * NODE_EXTRA_CA_CERTS only when it starts, before it reads `.env` or `--env-file`.
+ * NODE_EXTRA_CA_CERTS only when it starts, before it reads `.env` or `--env-file`. Returns why the
+ * file cannot be used, or null. Node itself would go on without it.
  */
-export function trustCas(path: string): void {
-  if (caFault(path) !== null) return; // a warning says so
-  setDefaultCACertificates([...getCACertificates('default'), ...readCertificates(path)]);
-}
-
-/** Why the CAs in a file cannot be used; null: they can. Node itself would go on without them. */
-export function caFault(path: string): string | null {
+export function trustCas(path: string): string | null {
   try {
-    readCertificates(path);
+    const certificates = readCertificates(path);
+    setDefaultCACertificates([...getCACertificates('default'), ...certificates]);
     return null;
   } catch (error) {
     if (!(error instanceof FileError)) throw error;

@@ -1,7 +1,7 @@
 import type { AppCredential, AppIdentity } from '../graph/app.ts';
 import { isSameRedis, parseRedisUrl, type RedisAddress, RedisUrlError } from '../store/address.ts';
 import type { CloudHosts } from './apps-variables.ts';
-import { readDocument, readText } from './bounded-file.ts';
+import { readText } from './bounded-file.ts';
 import { isLoopback } from './checks.ts';
 import type { EnvReader } from './env-reader.ts';
 import { DocumentError } from './yaml-reader.ts';
@@ -38,16 +38,12 @@ const TOKEN_FILE = 'REDIS_ENTRA_FEDERATED_TOKEN_FILE';
 export function readRedisConfig(read: EnvReader, hosts: CloudHosts): RedisConfig {
   const redis = read.get('REDIS_URL');
   const address = redis?.address ?? null;
-  const path = read.get('REDIS_URL_FILE');
   const isEntra = read.get('REDIS_AUTH') === 'entra';
   const redisEntra = isEntra ? readEntra(read, hosts) : refuseEntra(read);
   if (redisEntra !== null) checkAddress(read, address);
   return {
     redisUrl: redis?.url ?? null,
-    redisUrlFile:
-      address === null || path === null || redisEntra !== null
-        ? null
-        : read.file('REDIS_URL_FILE', path, null, () => ({ path, text: readDocument(path) })),
+    redisUrlFile: address === null || redisEntra !== null ? null : read.secretFile('REDIS_URL'),
     redisEntra,
     redisTlsServername: readServername(read, address),
   };

@@ -1,4 +1,5 @@
-import { type Env, EnvReader } from './env-reader.ts';
+import { EnvReader } from './env-reader.ts';
+import type { Environment } from './environment.ts';
 import { isRemoteUrl, REMOTE_FAULT } from './table-process.ts';
 
 /** The addresses of a daemon, and the key for it, if it needs one. */
@@ -12,8 +13,11 @@ export interface RemoteConfig {
  * @param given URLs instead of those in the environment
  * @throws ConfigError with all faults
  */
-export function readRemoteConfig(env: Env, given: readonly string[] = []): RemoteConfig {
-  const read = new EnvReader(env);
+export function readRemoteConfig(
+  { env, faults }: Pick<Environment, 'env' | 'faults'>,
+  given: readonly string[] = [],
+): RemoteConfig {
+  const read = new EnvReader(env, faults);
   const remote = { urls: urlsOf(read, given), apiKey: read.get('CALLKEEPER_API_KEY') };
   read.throwFaults();
   return remote;

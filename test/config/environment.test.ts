@@ -35,8 +35,8 @@ async function inProcess(
   const code = `
     import { fetch as undiciFetch } from ${JSON.stringify(UNDICI)};
     import { connect } from 'node:tls';
-    import { environmentWarnings, readEnvironment } from ${JSON.stringify(MODULE)};
-    const env = readEnvironment();
+    import { readEnvironment } from ${JSON.stringify(MODULE)};
+    const { env, faults, warnings } = readEnvironment();
     const byTls = ({ hostname: host, port }) => new Promise((resolve, reject) => {
       const socket = connect({ host, port }, () => resolve(socket.end())).once('error', reject);
     });
@@ -47,7 +47,7 @@ async function inProcess(
       trusted[name] = results.map(({ status }) => status === 'fulfilled');
     }
     const named = env.NODE_EXTRA_CA_CERTS ?? null;
-    console.log(JSON.stringify({ trusted, named, warnings: environmentWarnings(env) }));
+    console.log(JSON.stringify({ trusted, named, faults, warnings }));
     process.exit();`;
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -71,6 +71,7 @@ describe('the CAs of NODE_EXTRA_CA_CERTS are trusted', () => {
     expect(await inProcess(directory, {})).toEqual({
       trusted: { one: ALL, other: NONE },
       named: 'one.pem',
+      faults: [],
       warnings: [],
     });
   });
@@ -124,6 +125,14 @@ describe('a file whose CAs cannot be used is a warning', () => {
     ]);
     expect(trusted).toEqual({ one: NONE, other: ALL });
   });
+});
+
+test.each([
+  ['too large', `# ${'x'.repeat(1024 * 1024)}`, 'is larger than 1048576 bytes'],
+  ['missing', null, null],
+])('a .env that is %s', async (_, text, reason) => {
+  const { faults } = await inProcess(aDirectory(text === null ? {} : { '.env': text }), {});
+  expect(faults).toEqual(reason === null ? [] : [`.env ${reason}: correct or remove it`]);
 });
 
 test('a secret that is broken over lines of .env is in no warning', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -229,6 +230,20 @@ test('REDIS_URL_FILE is read again, if the password comes from it', async () => 
   });
   const plain = await aFile('rediss://redis.example');
   expect(config({ REDIS_AUTH: 'entra', REDIS_URL_FILE: plain }).redisUrlFile).toBeNull();
+});
+
+test('REDIS_URL_FILE is read once, so a change during the start is seen later', async () => {
+  const path = await aFile('redis://:p0@redis.example');
+  let changes = 0;
+  const env = {
+    get REDIS_URL_FILE() {
+      writeFileSync(path, `redis://:p${++changes}@redis.example`);
+      return path;
+    },
+  };
+  const { redisUrl, redisUrlFile } = config(env);
+  expect(redisUrlFile?.text).toBe(redisUrl);
+  expect(redisUrl).not.toBe(readFileSync(path, 'utf8'));
 });
 
 describe('a REDIS_URL_FILE that has changed', () => {

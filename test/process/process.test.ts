@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,6 +55,16 @@ test('a .env file beside it is read', SLOW, async () => {
   const replica = new Replica({ LOG_LEVEL: '' }, directory);
   expect(await replica.exit()).toBe(2);
   expect(replica.stderr).toContain('AZURE_TENANT_ID is not set');
+});
+
+test('a .env that is a directory is a fault beside the others', SLOW, async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
+  mkdirSync(join(directory, '.env'));
+  const replica = new Replica({}, directory);
+  expect(await replica.exit()).toBe(2);
+  expect(replica.stderr).toContain('.env is not a regular file: correct or remove it');
+  expect(replica.stderr).toContain('AZURE_TENANT_ID is not set');
+  expect(replica.stderr).not.toContain('    at ');
 });
 
 test('a failure that a library leaves unhandled does not end a replica', SLOW, async () => {
