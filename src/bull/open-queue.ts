@@ -20,10 +20,11 @@ export const JOB_DEFAULTS = {
  * attempt must open a new one.
  */
 export async function whenReady<Data>(queue: Queue<Data>, log: Logger): Promise<Queue<Data>> {
-  const errors = new QueueErrors(log);
-  queue.on('error', (err) => errors.note(err, `the queue "${queue.name}" fails`));
+  queue.on('error', () => undefined); // until it is ready, the rejection has the error
   try {
     await queue.waitUntilReady();
+    const errors = new QueueErrors(log);
+    queue.on('error', (err) => errors.note(err, `the queue "${queue.name}" fails`));
     return queue;
   } catch (error) {
     await queue.close().catch(() => undefined); // it never was open

@@ -19,6 +19,7 @@ import type { Tracing } from '../tracing/tracing.ts';
 import type { Apps } from './apps.ts';
 import type { Context } from './context.ts';
 import { Readiness } from './readiness.ts';
+import type { Turns } from './turns.ts';
 
 export interface ApiNeeds {
   readonly apps: Apps;
@@ -31,6 +32,7 @@ export interface ApiNeeds {
   readonly describeOwner: (record: OwnerRecord) => Owner;
   readonly eventLog: StreamedEventLog;
   readonly schedule: Schedule;
+  readonly turns: Turns;
   readonly countOwners: MetricsSources['owners'];
   readonly access: Authenticator;
   readonly admitNotifications: AdmitNotifications | null;

@@ -1,9 +1,11 @@
 import type { Schedule } from '../schedule/schedule.ts';
 import type { RedisLink } from '../store/redis-link.ts';
+import type { Turns } from './turns.ts';
 
 export interface ReadinessOptions {
   readonly link: Pick<RedisLink, 'state' | 'cause'>;
   readonly schedule: Pick<Schedule, 'running'>;
+  readonly turns: Pick<Turns, 'obstacle'>;
 }
 
 export class Readiness {
@@ -21,13 +23,14 @@ export class Readiness {
 
   /** Empty if it is ready. */
   reasons(): string[] {
-    const { link, schedule } = this.#options;
+    const { link, schedule, turns } = this.#options;
     const reasons: string[] = [];
     if (this.#isStopping) reasons.push('stopping');
     const why = link.cause?.what ?? 'it does not answer';
     if (link.state === 'waiting') reasons.push(`waiting for Redis: ${why}`);
     if (link.state === 'out') reasons.push(`Redis is out: ${why}`);
-    if (!schedule.running) reasons.push('the worker does not run');
+    const obstacle = turns.obstacle === null ? '' : `: ${turns.obstacle}`;
+    if (!schedule.running) reasons.push(`the worker does not run${obstacle}`);
     return reasons;
   }
 }

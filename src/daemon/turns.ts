@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Durations } from '../calls/durations.ts';
 import type { SharedClock } from '../calls/shared-clock.ts';
 import type { Schedule } from '../schedule/schedule.ts';
+import { causeOf } from '../store/cause.ts';
 import type { RedisLink } from '../store/redis-link.ts';
 
 export interface TurnsOptions {
@@ -11,15 +12,28 @@ export interface TurnsOptions {
   readonly log: Logger;
 }
 
+/** Why this replica takes no turns although Redis serves. */
+interface Obstacle {
+  readonly kind: 'clock' | 'queue';
+  /** A clause for `/readyz`, which is open to anybody. */
+  readonly what: string;
+}
+
 /**
  * Decides whether this replica takes turns of the wheel: only while Redis serves and this machine's
  * clock, which BullMQ uses, agrees with Redis's.
  */
 export class Turns {
   readonly #options: TurnsOptions;
+  #obstacle: Obstacle | null = null;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
+  }
+
+  /** Why this replica takes no turns although Redis serves; null if nothing keeps it from that. */
+  get obstacle(): string | null {
+    return this.#obstacle?.what ?? null;
   }
 
   follow(link: RedisLink): void {
@@ -27,27 +41,47 @@ export class Turns {
     link.on('lost', () => this.#onLost());
   }
 
-  /** If only the queue does not answer, Redis does not count as out: the watch visits the slots. */
   async #onBeat(): Promise<void> {
-    await this.#takeOrLeave().catch((err: unknown) => {
-      this.#options.log.debug({ err }, 'the queue does not answer');
+    const { schedule, clock, durations, log } = this.#options;
+    const aheadMs = clock.machineAheadMs();
+    if (Math.abs(aheadMs) <= durations.skewMs) return await this.#take();
+    if (this.#isNew({ kind: 'clock', what: describeSkew(aheadMs) })) {
+      log.error({ aheadMs }, 'local clock differs from Redis: not taking turns');
+    }
+    await schedule.suspend(AbortSignal.timeout(durations.lockMs)).catch((err: unknown) => {
+      log.debug({ err }, 'the worker did not stop');
     });
   }
 
-  async #takeOrLeave(): Promise<void> {
-    const { schedule, clock, durations, log } = this.#options;
-    const aheadMs = clock.machineAheadMs();
-    if (Math.abs(aheadMs) <= durations.skewMs) {
+  /** If only the queue does not answer, Redis does not count as out: the watch visits the slots. */
+  async #take(): Promise<void> {
+    const { schedule, durations, log } = this.#options;
+    try {
       await schedule.resume();
       schedule.replaceIfUnresponsive(durations.unresponsiveMs);
-    } else if (schedule.running) {
-      log.error({ aheadMs }, 'local clock differs from Redis: not taking turns');
-      await schedule.suspend(AbortSignal.timeout(durations.lockMs));
+      if (this.#isNew(null)) log.info('nothing keeps this replica from taking turns any more');
+    } catch (err) {
+      const why = causeOf(err)?.what;
+      const what = `the queue cannot be opened${why ? `: ${why}` : ''}`;
+      if (this.#isNew({ kind: 'queue', what })) log.warn({ err }, what);
     }
   }
 
   async #onLost(): Promise<void> {
     const { schedule, durations } = this.#options;
+    this.#obstacle = null;
     await schedule.suspend(AbortSignal.timeout(durations.outGraceMs));
   }
+
+  /** Whether it is another kind of obstacle than before, which is logged. */
+  #isNew(obstacle: Obstacle | null): boolean {
+    const before = this.#obstacle;
+    this.#obstacle = obstacle;
+    return before?.kind !== obstacle?.kind;
+  }
+}
+
+function describeSkew(aheadMs: number): string {
+  const seconds = (Math.abs(aheadMs) / 1_000).toFixed(1);
+  return `the clock of this machine is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} Redis's`;
 }

@@ -60,9 +60,11 @@ export class Schedule {
     return this.#run !== null;
   }
 
-  /** If Redis does not answer, nothing starts: call it again. */
+  /** Rejects if the queue cannot be opened: call it again. */
   async resume(): Promise<void> {
-    if (this.#run || this.#isStopped || !(await this.#open()) || this.#isStopped) return;
+    if (this.#run || this.#isStopped) return;
+    await this.#open();
+    if (this.#isStopped) return;
     const suspended = new AbortController();
     const looking = this.#lookOver(suspended.signal);
     this.#run = { worker: this.#startWorker(), suspended, looking };
@@ -123,16 +125,10 @@ export class Schedule {
     });
   }
 
-  async #open(): Promise<boolean> {
-    if (this.#queue) return true;
+  async #open(): Promise<void> {
+    if (this.#queue) return;
     const { redis, prefix, turnGraceMs, telemetry, log } = this.#options;
-    let queue: Queue<VisitData>;
-    try {
-      queue = await whenReady(openQueue(redis, prefix, telemetry?.queue ?? null), log);
-    } catch (err) {
-      log.warn({ err }, 'the queue cannot be opened yet');
-      return false;
-    }
+    const queue = await whenReady(openQueue(redis, prefix, telemetry?.queue ?? null), log);
     this.#queue = queue;
     this.#schedulers = new Schedulers({
       ...this.#options,
@@ -144,7 +140,6 @@ export class Schedule {
         if (isLong && this.#run?.worker.isIdleFor(forMs)) this.#replaceWorker(this.#run);
       },
     });
-    return true;
   }
 
   #startWorker(): WheelWorker {

@@ -1,8 +1,8 @@
+import { pino } from 'pino';
 import { describe, expect, test, vi } from 'vitest';
 import { Turns } from '../../src/daemon/turns.ts';
 import { Emitter } from '../../src/store/emitter.ts';
 import type { LinkEvents, RedisLink } from '../../src/store/redis-link.ts';
-import { silent } from '../store/fixture.ts';
 
 class FakeLink extends Emitter<LinkEvents> {
   beat = () => this.emit('beat', undefined);
@@ -23,11 +23,15 @@ function someTurns(aheadMs = 0) {
   const clock = { machineAheadMs: () => aheadMs };
   const durations = { skewMs: 500, lockMs: 1_000, unresponsiveMs: 6_000, outGraceMs: 1_000 };
   const link = new FakeLink();
-  const turns = new Turns({ schedule, clock, durations, log: silent });
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+  const turns = new Turns({ schedule, clock, durations, log });
   turns.follow(link as unknown as RedisLink);
   return {
     schedule,
     link,
+    turns,
+    lines,
     setAhead: (ms: number) => {
       aheadMs = ms;
     },
@@ -53,6 +57,26 @@ describe('turns of the wheel', () => {
     setAhead(0);
     await link.beat();
     expect(schedule.running).toBe(true);
+  });
+
+  test('say once why they are not taken, from the start, and when they are', async () => {
+    const { schedule, link, turns, lines, setAhead } = someTurns(-20_000);
+    const beats = async () => {
+      for (let i = 0; i < 3; i++) await link.beat();
+      return turns.obstacle;
+    };
+    expect(await beats()).toBe("the clock of this machine is 20.0 s behind Redis's");
+    setAhead(0);
+    schedule.resume.mockRejectedValue(new Error('NOPERM User bot has no permissions'));
+    const queue = 'the queue cannot be opened: the ACL user lacks a permission (NOPERM)';
+    expect(await beats()).toBe(queue);
+    schedule.resume.mockResolvedValue();
+    expect(await beats()).toBeNull();
+    expect(lines).toEqual([
+      'local clock differs from Redis: not taking turns',
+      queue,
+      'nothing keeps this replica from taking turns any more',
+    ]);
   });
 
   test('do not make Redis count as out if the queue does not answer', async () => {

@@ -81,5 +81,8 @@ test(
     await replica.logged('in step with Redis');
     const unkept = () => ids.filter((id) => world.simulator.ledger.of(id).length === 0);
     await vi.waitFor(() => expect(unkept()).toEqual([]), PATIENCE);
+    await replica.logged('local clock differs from Redis');
+    const { body } = await replica.request('GET', '/readyz');
+    expect(String(body.reasons)).toMatch(/the clock of this machine is [\d.]+ s behind Redis's/);
   },
 );
