@@ -5,13 +5,16 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
  * Addresses outside the public internet, from
  * https://www.iana.org/assignments/iana-ipv4-special-registry and
  * https://www.iana.org/assignments/iana-ipv6-special-registry. A webhook must not reach hosts that
- * only this machine and its neighbours can reach.
+ * only this machine and its neighbours can reach. IPv6: only those in {@link globalUnicast}.
  */
 const PRIVATE: readonly [network: string, prefix: number][] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  // Azure's platform, on each virtual machine:
+  // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -23,34 +26,30 @@ const PRIVATE: readonly [network: string, prefix: number][] = [
   ['203.0.113.0', 24],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
-  ['::', 96],
-  ['::ffff:0:0', 96],
-  ['64:ff9b::', 96],
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
+  ['3fff::', 20],
 ];
 
-// Separate lists: in one list, the range of IPv4-mapped addresses would match all of IPv4.
-const blocked = { 4: new BlockList(), 6: new BlockList() };
-for (const [network, prefix] of PRIVATE) {
-  if (isIP(network) === 6) blocked[6].addSubnet(network, prefix, 'ipv6');
-  else blocked[4].addSubnet(network, prefix, 'ipv4');
-}
+const blocked = new BlockList();
+for (const [network, prefix] of PRIVATE) blocked.addSubnet(network, prefix, familyOf(network));
+
+/** All others of IPv6 are private or reserved: https://www.iana.org/assignments/ipv6-address-space */
+const globalUnicast = new BlockList();
+globalUnicast.addSubnet('2000::', 3, 'ipv6');
 
 /** @param address an IP address */
 export function isPublic(address: string): boolean {
-  const version = isIP(address);
-  if (version === 0) return false;
-  if (version === 4) return !blocked[4].check(address, 'ipv4');
   // A zone names an interface of this machine.
-  return !address.includes('%') && !blocked[6].check(address, 'ipv6');
+  if (isIP(address) === 0 || address.includes('%')) return false;
+  const family = familyOf(address);
+  if (family === 'ipv6' && !globalUnicast.check(address, family)) return false;
+  return !blocked.check(address, family);
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
 }
 
 /** A name resolves to no public address. */

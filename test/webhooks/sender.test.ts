@@ -184,15 +184,32 @@ describe('an address that is not of the public internet', () => {
     'fe80::1',
     'fe80::1%eth0',
     'ff02::1',
+    '168.63.129.16',
+    '::ffff:8.8.8.8',
+    '::ffff:0:a00:1',
+    '64:ff9b:1::a00:1',
+    '100:0:0:1::1',
+    '1fff:ffff::1',
+    '2001:db8::1',
+    '2606:4700:4700::1111%eth0',
+    '3fff:fff::1',
+    '4000::1',
+    '5f00::1',
     'no address',
   ])('%s is one', (address) => {
     expect(isPublic(address)).toBe(false);
   });
 
-  test.each(['8.8.8.8', '100.63.255.255', '100.128.0.1', '172.32.0.1', '2606:4700:4700::1111'])(
-    '%s is none',
-    (address) => {
-      expect(isPublic(address)).toBe(true);
-    },
-  );
+  test.each([
+    '8.8.8.8',
+    '100.63.255.255',
+    '100.128.0.1',
+    '168.63.129.17',
+    '172.32.0.1',
+    '2001:4860:4860::8888',
+    '2606:4700:4700::1111',
+    '3ffe::1',
+  ])('%s is none', (address) => {
+    expect(isPublic(address)).toBe(true);
+  });
 });
