@@ -11,11 +11,20 @@ import type { Draft, DraftFields, YamlReader } from './yaml-reader.ts';
 export class AppFiles {
   readonly #yaml: YamlReader<typeof APPS_SCHEMA>;
   readonly #pathOf: (path: string) => string;
+  readonly #onNamed: (path: string) => void;
 
-  /** @param pathOf resolves a path of the file, which may be relative */
-  constructor(yaml: YamlReader<typeof APPS_SCHEMA>, pathOf: (path: string) => string) {
+  /**
+   * @param pathOf resolves a path of the file, which may be relative
+   * @param onNamed called with each path before it is read
+   */
+  constructor(
+    yaml: YamlReader<typeof APPS_SCHEMA>,
+    pathOf: (path: string) => string,
+    onNamed: (path: string) => void,
+  ) {
     this.#yaml = yaml;
     this.#pathOf = pathOf;
+    this.#onNamed = onNamed;
   }
 
   check(app: Draft<AppEntry> | undefined, at: string): void {
@@ -38,8 +47,10 @@ export class AppFiles {
   /** @param use throws FileError if the file cannot be used */
   #isUsable(at: string, path: string | null | undefined, use: (path: string) => unknown): boolean {
     if (typeof path !== 'string') return path === undefined;
+    const resolved = this.#pathOf(path);
+    this.#onNamed(resolved);
     try {
-      use(this.#pathOf(path));
+      use(resolved);
       return true;
     } catch (error) {
       if (!(error instanceof FileError)) throw error;

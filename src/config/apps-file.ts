@@ -27,12 +27,17 @@ type PathOf = (path: string) => string;
  * Reads the apps, and checks the files of their credentials and webhooks.
  *
  * @param text the content of the file
+ * @param onNamed called with the path of each file that it names
  * @throws DocumentError
  */
-export function readApps(text: string, file: AppsFile): AppSet {
+export function readApps(
+  text: string,
+  file: AppsFile,
+  onNamed: (path: string) => void = () => undefined,
+): AppSet {
   const pathOf: PathOf = (path) => resolve(dirname(file.path), path);
   const yaml = new YamlReader(text, APPS_SCHEMA);
-  const files = new AppFiles(yaml, pathOf);
+  const files = new AppFiles(yaml, pathOf, onNamed);
   for (const [i, app] of (yaml.draft?.apps ?? []).entries()) files.check(app, `/apps/${i}`);
   refuseAmbiguous(yaml);
   const { apps } = yaml.whole();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 
@@ -41,12 +42,34 @@ export function readDocument(path: string): string {
 
 /** Like {@link readDocument}, but asynchronous, because a network file system may hang. */
 export async function readDocumentMeanwhile(path: string, signal: AbortSignal): Promise<string> {
+  return toText(await readMeanwhile(path, signal));
+}
+
+/** A digest of the content of files, or of why they cannot be read. It changes if one of them does. */
+export async function digestOf(paths: Iterable<string>, signal: AbortSignal): Promise<string> {
+  const digest = createHash('sha256');
+  for (const path of paths) {
+    const read = readMeanwhile(path, signal);
+    digest.update(
+      createHash('sha256')
+        .update(await read.catch(reasonOf))
+        .digest(),
+    );
+  }
+  return digest.digest('hex');
+}
+
+async function readMeanwhile(path: string, signal: AbortSignal): Promise<Buffer> {
   try {
     refuseOdd(await stat(path));
-    return toText(await readFile(path, { signal }));
+    return await readFile(path, { signal });
   } catch (error) {
     throw toFileError(error);
   }
+}
+
+function reasonOf(error: unknown): string {
+  return toFileError(error).reason;
 }
 
 function refuseOdd(stats: Stats): void {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../calls/ports.ts';
-import { FileError, readDocumentMeanwhile } from './bounded-file.ts';
+import { digestOf, FileError, readDocumentMeanwhile } from './bounded-file.ts';
 import { DocumentError } from './yaml-reader.ts';
 
 export interface WatchedFile<T> {
@@ -11,8 +11,13 @@ export interface WatchedFile<T> {
   /** The variable that names the file, and what the file contains, in the plural: `the apps`. */
   readonly variable: string;
   readonly subject: string;
-  /** @throws DocumentError with the faults of the content */
-  readonly read: (text: string) => T;
+  /**
+   * Blocks the event loop while it reads the files that the content names.
+   *
+   * @param onNamed called with the path of each of them
+   * @throws DocumentError with the faults of the content
+   */
+  readonly read: (text: string, onNamed: (path: string) => void) => T;
   readonly use: (value: T) => void;
   readonly logFields: (value: T) => object;
   readonly reloaded: (outcome: 'success' | 'failure') => void;
@@ -46,6 +51,9 @@ export class FileWatch<T> {
   #handled: Look;
   /** The faults of the last check; empty if the file is in use. */
   #faults: readonly string[] = [];
+  /** The files that a faulty file names, and their digest before its last check; null: unknown. */
+  #named: ReadonlySet<string> = new Set();
+  #namedDigest: string | null = null;
 
   constructor(options: FileWatchOptions<T>) {
     this.#options = options;
@@ -78,12 +86,12 @@ export class FileWatch<T> {
     }
   }
 
-  #inTurn(act: (look: Look) => void): Promise<void> {
+  #inTurn(act: (look: Look) => void | Promise<void>): Promise<void> {
     const turn = this.#looks.then(async () => {
       const look = await this.#look();
-      if (!this.#stopping.signal.aborted) act(look);
+      if (!this.#stopping.signal.aborted) await act(look);
     });
-    this.#looks = turn;
+    this.#looks = turn.catch(() => undefined); // the next one must not fail with it
     return turn;
   }
 
@@ -97,25 +105,35 @@ export class FileWatch<T> {
   }
 
   /** Uses new content only when two reads agree: the first may have seen half of the file. */
-  #consider(look: Look): void {
+  async #consider(look: Look): Promise<void> {
     const hasSettled = isDeepStrictEqual(look, this.#last);
     this.#last = look;
     if (!hasSettled) return;
-    const isKnown = isDeepStrictEqual(look, this.#handled);
-    // A faulty file is checked each time, because the fault may be in another file that it names.
-    if (!isKnown || this.#faults.length > 0) this.#assess(look, isKnown);
+    if (!isDeepStrictEqual(look, this.#handled)) this.#assess(look);
+    else if (this.#faults.length > 0) await this.#considerNamed(look);
+  }
+
+  /** The fault may be in another file that the faulty one names. */
+  async #considerNamed(look: Look): Promise<void> {
+    const { signal } = this.#stopping;
+    const digest = await digestOf(this.#named, signal);
+    if (signal.aborted || digest === this.#namedDigest) return;
+    this.#assess(look, true);
+    this.#namedDigest = digest;
   }
 
   #assess(look: Look, isKnown = false): void {
     const { file, log } = this.#options;
     const { path, variable, subject } = file;
-    const reading = assess(look, file.read);
+    const named = new Set<string>();
+    const reading = assess(look, file, (path) => void named.add(path));
     const before = this.#faults;
+    this.#named = named;
+    this.#namedDigest = null;
     this.#last = look;
     this.#handled = look;
     this.#faults = 'faults' in reading ? reading.faults : [];
     if ('value' in reading) {
-      file.use(reading.value);
       log.info(file.logFields(reading.value), `${subject} were read again`);
     } else if (isKnown && isDeepStrictEqual(reading.faults, before)) {
       return; // already logged
@@ -127,10 +145,16 @@ export class FileWatch<T> {
   }
 }
 
-function assess<T>(look: Look, read: (text: string) => T): Reading<T> {
+function assess<T>(
+  look: Look,
+  { read, use }: WatchedFile<T>,
+  onNamed: (path: string) => void,
+): Reading<T> {
   if ('fault' in look) return { faults: [`the file ${look.fault}`] };
   try {
-    return { value: read(look.text) };
+    const value = read(look.text, onNamed);
+    use(value);
+    return { value };
   } catch (error) {
     if (error instanceof DocumentError) return { faults: error.faults };
     // Our own fault, which must not end the replica. Its message might quote the file.

@@ -27,7 +27,7 @@ export class Apps implements AsyncDisposable {
           ...appsFile,
           variable: 'APPS_FILE',
           subject: 'the apps',
-          read: (text) => readApps(text, appsFile),
+          read: (text, onNamed) => readApps(text, appsFile, onNamed),
           use: (set) => this.#use(set),
           logFields: ({ apps, defaultApp }) => ({ apps: apps.map(({ name }) => name), defaultApp }),
           reloaded: (outcome) => metrics.appsReloaded(outcome),

@@ -4,7 +4,7 @@ import type { OwnerRecord } from '../calls/owner.ts';
 import type { CallRegistry } from '../calls/ports.ts';
 import type { ConfiguredApps } from '../calls/track-request.ts';
 import { LeaseExpirer } from '../owners/lease-expirer.ts';
-import { MOST_REMOVED } from '../owners/lease-limit.ts';
+import { MOST_OWNERS } from '../owners/lease-limit.ts';
 import { Owners } from '../owners/owners.ts';
 import { LeaseWatch } from '../schedule/lease-watch.ts';
 import type { RedisClient } from '../store/connection.ts';
@@ -147,7 +147,7 @@ function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Cr
     holdMs: durations.heartbeatTtlMs,
     slots: SLOTS,
     keptMs: DAY_MS,
-    mostRemoved: MOST_REMOVED,
+    mostRemoved: MOST_OWNERS,
   });
   return new LeaseWatch({
     ...context,

@@ -5,11 +5,6 @@
 export const MOST_OWNERS = 100_000;
 /** Limit for one of several apps, so that no app keeps the others from having owners. */
 export const MOST_OF_APP = MOST_OWNERS / 2;
-/**
- * Limit of lost and dropped owners that are kept, approximately. Without it, a client could fill
- * Redis by dropping owners of ever new names.
- */
-export const MOST_REMOVED = MOST_OWNERS;
 
 export interface Leases {
   count(): number;

@@ -20,7 +20,10 @@ export interface OwnerSyncOptions {
   readonly slots: number;
   /** How long a lost or dropped owner is kept, in ms. */
   readonly keptMs: number;
-  /** The most lost and dropped owners that are kept, approximately. */
+  /**
+   * The most lost and dropped owners that are kept, approximately. Without a limit, a client could
+   * fill Redis by dropping owners of ever new names.
+   */
   readonly mostRemoved: number;
   readonly clock: SettledClock;
   readonly log: Logger;

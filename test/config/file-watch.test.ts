@@ -53,6 +53,7 @@ let watch: FileWatch<AppSet>;
 let lines: Line[];
 let outcomes: string[];
 let used: AppSet[];
+let checks: number;
 const names = () => used.map((set) => set.apps.map(({ name }) => name).join());
 const errors = () => lines.filter(({ level }) => level >= 50).map(({ faults }) => faults);
 /** A change counts when two looks have found the same. */
@@ -65,15 +66,21 @@ beforeEach(async () => {
   directory = await new AppsDirectory().fill();
   directory.write('apps.yaml', ONE);
   clock = new StepClock();
-  [lines, outcomes, used] = [[], [], []];
+  [lines, outcomes, used, checks] = [[], [], [], 0];
   watch = new FileWatch<AppSet>({
     file: {
       path: directory.file.path,
       text: ONE,
       variable: 'APPS_FILE',
       subject: 'the apps',
-      read: (text) => readApps(text, directory.file),
-      use: (set) => void used.push(set),
+      read: (text, onNamed) => {
+        checks++;
+        return readApps(text, directory.file, onNamed);
+      },
+      use: (set) => {
+        if (set.apps.some(({ name }) => name === 'unusable')) throw new TypeError('a bug');
+        used.push(set);
+      },
       logFields: (set) => ({ apps: set.apps.map(({ name }) => name) }),
       reloaded: (outcome) => void outcomes.push(outcome),
     },
@@ -172,6 +179,34 @@ describe('a faulty file', () => {
     directory.write('late', 'secret');
     await clock.step();
     expect(names()).toEqual(['a']);
+  });
+
+  test('is not checked again until it changes, or a file that it names', async () => {
+    directory.write('apps.yaml', apps(anApp('a', { credential: '{ clientSecretFile: late }' })));
+    await settle();
+    await clock.step();
+    const before = checks;
+    await settle();
+    expect(checks).toBe(before);
+    directory.write('late', ' ');
+    await clock.step();
+    expect(checks).toBe(before + 1);
+    expect(errors()).toHaveLength(2);
+    directory.write('late', 'secret');
+    await clock.step();
+    expect(names()).toEqual(['a']);
+  });
+
+  test('that cannot be used because of a bug is faulty, and a later one is used', async () => {
+    directory.write('apps.yaml', apps(anApp('unusable')));
+    await settle();
+    await watch.reload();
+    const faults = ['the file causes an unexpected TypeError'];
+    expect(errors()).toEqual([faults, faults]);
+    directory.write('apps.yaml', TWO);
+    await settle();
+    expect(names()).toEqual(['one,two']);
+    expect(outcomes).toEqual(['failure', 'failure', 'success']);
   });
 
   test('that is restored is used again', async () => {
