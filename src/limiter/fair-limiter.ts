@@ -74,7 +74,6 @@ export class FairLimiter<T extends Waiting> {
   readonly #lanes = new Map<string, Lane<T>>();
   /** In the order of {@link SHARES}: among equals, a new lane comes before a doubtful one. */
   readonly #groups: ReadonlyMap<LaneClass, LaneGroup<T>>;
-  readonly #wanting = new Map<Lane<T>, Set<Lane<T>>>();
   #busy = 0;
   #isAdmitting = false;
   #isResting = false;
@@ -95,7 +94,7 @@ export class FairLimiter<T extends Waiting> {
     const lane = this.#lane(item.lane);
     lane.waiting.push(item);
     // Placed again, a lane would lose its turn among equals.
-    if (!this.#wanting.has(lane)) this.#place(lane);
+    if (lane.waitsIn === null) this.#place(lane);
     this.#admit();
   }
 
@@ -174,11 +173,9 @@ export class FairLimiter<T extends Waiting> {
 
   /** Moves the lane to the right set. Call it after any change of the lane. */
   #place(lane: Lane<T>): void {
-    this.#wanting.get(lane)?.delete(lane);
-    this.#wanting.delete(lane);
-    if (!lane.wantsPlace) return;
-    const group = this.#groups.get(lane.classify(this.#options.slowMs)) as LaneGroup<T>;
-    this.#wanting.set(lane, group.add(lane));
+    lane.waitsIn?.delete(lane);
+    lane.waitsIn = null;
+    if (lane.wantsPlace) this.#groups.get(lane.classify(this.#options.slowMs))?.add(lane);
   }
 
   #lane(name: string): Lane<T> {

@@ -10,24 +10,26 @@ export class LaneGroup<T extends Waiting> {
   busy = 0;
   /** By the number of places that the lanes hold; in each set the longest waiting lane is first. */
   readonly #byBusy: Set<Lane<T>>[] = [];
+  /** All sets before this one are empty. */
+  #lowest = 0;
 
   constructor(most: number) {
     this.most = most;
   }
 
-  add(lane: Lane<T>): Set<Lane<T>> {
+  add(lane: Lane<T>): void {
     while (this.#byBusy.length <= lane.busy) this.#byBusy.push(new Set());
     const lanes = this.#byBusy[lane.busy] as Set<Lane<T>>;
     lanes.add(lane);
-    return lanes;
+    lane.waitsIn = lanes;
+    this.#lowest = Math.min(this.#lowest, lane.busy);
   }
 
   /** The next lane; null if none wants a place, or the group may hold no more. */
   next(): Lane<T> | null {
     if (this.busy >= this.most) return null;
-    for (const lanes of this.#byBusy) {
-      for (const lane of lanes) return lane;
-    }
+    while (this.#byBusy[this.#lowest]?.size === 0) this.#lowest++;
+    for (const lane of this.#byBusy[this.#lowest] ?? []) return lane;
     return null;
   }
 }

@@ -36,6 +36,8 @@ export class Lane<T extends Waiting> {
   readonly name: string;
   readonly waiting = new TinyQueue<T>([], (a, b) => a.deadlineAt - b.deadlineAt);
   busy = 0;
+  /** The set of a group in which it waits for a place; null if it wants none. */
+  waitsIn: Set<Lane<T>> | null = null;
   #window = 1;
   /** When the window was last cut. Requests admitted before that say nothing about its new size. */
   #cutAt = Number.NEGATIVE_INFINITY;
