@@ -91,6 +91,7 @@ export class Dispatch {
     if (pending.isDone) return () => undefined;
     if (this.#isClosed) return () => onDropped(pending, unsent('stopping', clock.now()));
     const version = registry.version(pending.id);
+    let isMoved = false;
     if (version !== pending.version) {
       const call = trackedCallOf(registry.get(pending.id));
       if (call === null) return () => onDropped(pending, unsent('stopped', clock.now()));
@@ -99,10 +100,11 @@ export class Dispatch {
         return () => onDropped(pending, { kind: 'renewed', sentAt: renewedAt });
       }
       Object.assign(pending, { call, version });
+      isMoved = laneOf(call) !== pending.lane;
     }
     const { call } = pending;
     if (hasEnded(call, { settledNow: clock.settledNow() })) return () => onOver(pending);
-    if (laneOf(call) === pending.lane && sender.ready(call)) return null;
+    if (!isMoved && sender.ready(call)) return null;
     return () => this.#addAgain(pending);
   }
 
