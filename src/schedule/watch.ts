@@ -36,8 +36,8 @@ interface Look {
  * should have been renewed and were not.
  *
  * The check syncs a slot with Redis unless this replica has visited it in this turn. So each replica
- * syncs each slot once an interval, and learns of the renewals of others. While Redis is out, the check uses the local registry alone, and so the
- * watch keeps all calls alive.
+ * syncs each slot once an interval, and learns of the renewals of others. While Redis is out, the
+ * check uses the local registry alone, and so the watch keeps all calls alive.
  */
 export class Watch {
   readonly #options: WatchOptions;
