@@ -11,5 +11,5 @@ if (node.localeCompare(oldest, 'en', { numeric: true }) < 0) {
   process.exitCode = 2;
 } else {
   const { main } = await import('./cli/main.ts');
-  process.exitCode = (await main(process.argv.slice(2))) ?? process.exitCode;
+  await main(process.argv.slice(2));
 }

@@ -57,13 +57,10 @@ Exit codes: 0 nothing failed, 1 something failed, 2 the environment is not usabl
       exit = EXIT.usage;
     }
     if (json) process.stdout.write(`${printableJson({ ok: exit === EXIT.done, findings }, 2)}\n`);
-    // A name lookup cannot be aborted, so Node would wait for it.
-    setTimeout(() => process.exit(), LINGER_MS).unref();
     return exit;
   },
 });
 
-const LINGER_MS = 500;
 const CORRECT = 'Correct the environment: see docs/configuration.md.';
 
 async function* look(config: Config, about: Finding[]): AsyncGenerator<Finding[]> {

@@ -1,5 +1,6 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { nearest } from '../config/did-you-mean.ts';
+import { endWithReader } from './ending.ts';
 
 /** The command or its options are invalid; the message says how. */
 export class UsageError extends Error {
@@ -20,6 +21,8 @@ export interface CommandOptions<O extends Options> {
   readonly options: O;
   /** The name of its arguments, in the singular; without it the command takes none. */
   readonly operand?: string;
+  /** It only prints, so it ends when its reader does; by default a command goes on. */
+  readonly endsWithReader?: boolean;
   run(values: Values<O>, operands: readonly string[]): Promise<number | null>;
 }
 
@@ -36,6 +39,7 @@ export function command<const O extends Options>(described: CommandOptions<O>): 
       process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
       return 0;
     }
+    if (described.endsWithReader) endWithReader();
     return await run(values as Values<O>, operands);
   };
 }

@@ -1,6 +1,7 @@
 import { readEnvironment } from '../config/environment.ts';
-import { readRemoteConfig } from '../config/remote.ts';
+import { readRemoteUrls } from '../config/remote.ts';
 import { command } from './command.ts';
+import { limitLookups } from './ending.ts';
 import { EXIT } from './exit.ts';
 import { printable } from './printable.ts';
 import { probe } from './probes.ts';
@@ -22,7 +23,8 @@ Exit codes: 0 alive, 1 not alive or not reachable, 2 wrong usage.
 `,
   options: { ready: { type: 'boolean', default: false }, ...URLS },
   async run({ ready, url }) {
-    const { urls } = readRemoteConfig(readEnvironment(), url);
+    const urls = readRemoteUrls(readEnvironment(), url);
+    limitLookups();
     const signal = AbortSignal.timeout(LIMIT_MS);
     const path = ready ? 'readyz' : 'livez';
     const answers = await Promise.all(urls.map((base) => probe(base, path, signal)));

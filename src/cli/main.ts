@@ -3,6 +3,7 @@ import { printableLines } from '../log/printable.ts';
 import { onLauncherGone } from '../platform/processes.ts';
 import { readVersion } from '../platform/version.ts';
 import { type Command, UsageError } from './command.ts';
+import { endSoon, surviveReader } from './ending.ts';
 import { EXIT } from './exit.ts';
 
 const USAGE = `Usage: callkeeper [command] [options]
@@ -42,19 +43,21 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   demo: () => import('./demo.ts'),
 };
 
-/** Resolves with the exit code; null: the process goes on and sets it itself. */
-export async function main(args: readonly string[]): Promise<number | null> {
-  endWithReader();
+/** Runs a command, and ends the process with its exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  surviveReader();
   onLauncherGone(() => process.kill(process.pid, 'SIGTERM'));
   const [name = 'serve', ...rest] = args;
-  try {
-    if (name === '--version') return print(`${readVersion()}\n`);
-    if (name === 'help' && rest[0] !== undefined) return await (await load(rest[0]))(['--help']);
-    if (name === '--help' || name === '-h' || name === 'help') return print(USAGE);
-    return await (await load(name))(rest);
-  } catch (error) {
-    return await tell(error, name);
-  }
+  const exit = await run(name, rest).catch((error: unknown) => tell(error, name));
+  if (exit !== null) endSoon(exit);
+}
+
+/** Resolves with the exit code; null: the process goes on and sets it itself. */
+async function run(name: string, rest: readonly string[]): Promise<number | null> {
+  if (name === '--version') return print(`${readVersion()}\n`);
+  if (name === 'help' && rest[0] !== undefined) return await (await load(rest[0]))(['--help']);
+  if (name === '--help' || name === '-h' || name === 'help') return print(USAGE);
+  return await (await load(name))(rest);
 }
 
 async function load(name: string): Promise<Command> {
@@ -65,19 +68,6 @@ async function load(name: string): Promise<Command> {
   const near = nearest(name, Object.keys(COMMANDS));
   const hint = near === null ? '' : `; did you mean ${near}?`;
   throw new UsageError(`there is no command ${name}${hint}`);
-}
-
-/**
- * Ends the process when its output is closed, as by `head` or a closed terminal. A command that
- * must clean up has its own listener.
- */
-function endWithReader(): void {
-  const { stdout } = process;
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (stdout.listenerCount('error') > 1) return;
-    if (error.code === 'EPIPE' || error.code === 'EIO') process.exit();
-    throw error;
-  });
 }
 
 async function tell(error: unknown, name: string): Promise<number> {

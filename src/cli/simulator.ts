@@ -8,6 +8,7 @@ import { command, readUsage } from './command.ts';
 export const run = command({
   usage: USAGE,
   options: OPTIONS,
+  endsWithReader: true,
   async run(values) {
     const options = readUsage(() => readOptions(values));
     const replicas = readUsage(() => readReplicas(values.bot));

@@ -44,6 +44,7 @@ ${REMOTE_USAGE}`,
     plain: { type: 'boolean', default: false },
     ...REMOTE,
   },
+  endsWithReader: true,
   async run({ app, label, plain, url, timeout }) {
     const remote = connect({ url, timeout });
     const ending = new AbortController();

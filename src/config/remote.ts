@@ -23,6 +23,14 @@ export function readRemoteConfig(
   return remote;
 }
 
+/** Like {@link readRemoteConfig}, for what needs no key: a fault of the key does not matter. */
+export function readRemoteUrls(env: Env, given: readonly string[] = []): readonly string[] {
+  const read = new EnvReader(env);
+  const urls = urlsOf(read, given);
+  read.throwFaults();
+  return urls;
+}
+
 /** The default: the daemon with the same environment. */
 function urlsOf(read: EnvReader, given: readonly string[]): readonly string[] {
   if (!given.every(isRemoteUrl)) read.fault(`--url ${REMOTE_FAULT}`);
