@@ -4,6 +4,7 @@ import { Callkeeper, CallkeeperError, CallkeeperUnreachableError } from '../clie
 import { readEnvironment } from '../config/environment.ts';
 import { type RemoteConfig, readRemoteConfig } from '../config/remote.ts';
 import { UsageError } from './command.ts';
+import { limitLookups } from './ending.ts';
 import { EXIT } from './exit.ts';
 
 const ATTEMPT_MS = 5_000;
@@ -22,6 +23,7 @@ interface RemoteOptions {
 /** @throws ConfigError, UsageError */
 export function connect({ url, timeout }: RemoteOptions): Remote {
   const totalMs = readTimeout(timeout);
+  limitLookups();
   const config = readRemoteConfig(readEnvironment(), url);
   const { urls: baseUrl, apiKey } = config;
   return {
@@ -73,15 +75,26 @@ export function describeRefusal(error: unknown): { message: string; exit: number
       };
     case 403:
       return { message: said ?? message, exit: EXIT.forbidden };
-    case 404:
-      return {
-        message: said ?? `${message}: what answers there is not Callkeeper`,
-        exit: EXIT.unknown,
-      };
     default:
-      return { message: said ?? message, exit: EXIT.failed };
+      if (problem === null) {
+        return {
+          message: `${message}: what answers there is not Callkeeper`,
+          exit: EXIT.unreachable,
+        };
+      }
+      return {
+        message: said ?? message,
+        exit: UNKNOWN.some((type) => error.is(type)) ? EXIT.unknown : EXIT.failed,
+      };
   }
 }
+
+/** Problems that are about one call or owner; other 404s are about the request. */
+const UNKNOWN = [
+  'urn:callkeeper:problem:call-not-found',
+  'urn:callkeeper:problem:call-ended',
+  'urn:callkeeper:problem:owner-not-found',
+] as const;
 
 function describeSilence(error: CallkeeperUnreachableError): string {
   const { cause } = error;

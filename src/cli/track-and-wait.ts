@@ -1,46 +1,60 @@
-import { type Call, type Callkeeper, CallkeeperError, type TrackItem } from '../client/index.ts';
+import {
+  type Call,
+  type Callkeeper,
+  CallkeeperError,
+  type RequestOptions,
+  type TrackItem,
+} from '../client/index.ts';
 import { EXIT } from './exit.ts';
 import { printable, printableJson } from './printable.ts';
 import { describeRefusal } from './remote.ts';
+import { type Result, Results } from './results.ts';
 
 const AT_ONCE = 16;
 
+type Client = Pick<Callkeeper, 'track'>;
+
 /** Tracks calls and prints the outcome of the first keepAlive of each, as they come in. */
 export async function trackAndWait(
-  callkeeper: Pick<Callkeeper, 'track'>,
+  callkeeper: Client,
   items: readonly TrackItem[],
   isJson: boolean,
 ): Promise<number> {
-  let exit: number = EXIT.done;
-  const waiting = items.values();
+  const results = new Results(items.length);
+  const failing = new AbortController();
+  const { signal } = failing;
+  const waiting = items.entries();
   const trackOneByOne = async () => {
-    for (const item of waiting) {
-      const { line, exit: own } = await trackOne(callkeeper, item, isJson);
-      process.stdout.write(`${line}\n`);
-      if (exit === EXIT.done) exit = own;
+    for (const [at, item] of waiting) {
+      results.print(at, await trackOne(callkeeper, item, isJson, { signal }));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, trackOneByOne));
-  return exit;
+  const workers = Array.from({ length: AT_ONCE }, () =>
+    trackOneByOne().catch((error: unknown) => failing.abort(error)),
+  );
+  // The first failure ends the other requests, and is the reason of the signal.
+  return await results.of(Promise.all(workers).then(() => signal.throwIfAborted()));
 }
 
 async function trackOne(
-  callkeeper: Pick<Callkeeper, 'track'>,
+  callkeeper: Client,
   { id, ...body }: TrackItem,
   isJson: boolean,
-): Promise<{ readonly line: string; readonly exit: number }> {
+  options: RequestOptions,
+): Promise<Result> {
   try {
-    const call = await callkeeper.track(id, body, { wait: true });
+    const call = await callkeeper.track(id, body, { wait: true, ...options });
     const isRenewed = call.state === 'tracked' && call.renewedAt !== null && !call.lastError;
     const line = isJson ? printableJson(call) : printable(`${call.id}  ${describe(call)}`);
     return { line, exit: isRenewed ? EXIT.done : EXIT.failed };
   } catch (error) {
-    // Any other refusal holds for all calls.
-    const isOfCall = error instanceof CallkeeperError && [400, 403].includes(error.status);
-    if (!isOfCall || error.problem === null) throw error;
-    const { detail } = error.problem;
-    const line = isJson ? printableJson({ id, error: error.problem }) : `${id}  refused: ${detail}`;
-    return { line: printable(line), exit: describeRefusal(error)?.exit ?? EXIT.failed };
+    // Without a valid key, all other requests would fail too.
+    if (!(error instanceof CallkeeperError) || error.status === 401) throw error;
+    const { message = '', exit = EXIT.failed } = describeRefusal(error) ?? {};
+    const told = { id, error: error.problem ?? message };
+    const detail = error.problem?.detail ?? message;
+    const line = isJson ? printableJson(told) : `${id}  refused: ${detail}`;
+    return { line: printable(line), exit };
   }
 }
 

@@ -6,6 +6,7 @@ import { readIds } from './ids.ts';
 import { printable, printableJson } from './printable.ts';
 import { connect, describeRefusal, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
+import { inBatches } from './results.ts';
 import { trackAndWait } from './track-and-wait.ts';
 
 export const run = command({
@@ -56,13 +57,14 @@ ${REMOTE_USAGE}`,
     const items = ids.map((id) => ({ id, ...body }));
     const { callkeeper } = connect(values);
     if (values.wait) return trackAndWait(callkeeper, items, values.json);
-    const results = await callkeeper.trackAll(items);
-    let exit: number = EXIT.done;
-    for (const result of results) {
-      process.stdout.write(`${values.json ? printableJson(result) : describe(result)}\n`);
-      if (exit === EXIT.done) exit = exitOf(result);
-    }
-    return exit;
+    return await inBatches(
+      items,
+      (batch) => callkeeper.trackAll(batch),
+      (result) => ({
+        line: values.json ? printableJson(result) : describe(result),
+        exit: exitOf(result),
+      }),
+    );
   },
 });
 

@@ -1,13 +1,11 @@
-import { type Callkeeper, CallkeeperError } from '../client/index.ts';
+import { CallkeeperError, type UntrackResult } from '../client/index.ts';
 import { command } from './command.ts';
 import { EXIT } from './exit.ts';
 import { readIds } from './ids.ts';
 import { printable, printableJson } from './printable.ts';
 import { connect, describeRefusal } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
-
-/** Concurrent requests; each call needs one. */
-const AT_ONCE = 16;
+import { inBatches, type Result } from './results.ts';
 
 export const run = command({
   usage: `Usage: callkeeper untrack ID… [options]
@@ -22,38 +20,28 @@ ${REMOTE_USAGE}`,
   async run({ json, url, timeout }, operands) {
     const ids = await readIds(operands);
     const { callkeeper } = connect({ url, timeout });
-    let exit: number = EXIT.done;
-    for (let i = 0; i < ids.length; i += AT_ONCE) {
-      const some = ids.slice(i, i + AT_ONCE);
-      for (const result of await Promise.all(some.map((id) => stop(callkeeper, id)))) {
-        const { exit: own, ...told } = result;
-        if (exit === EXIT.done) exit = own;
-        process.stdout.write(`${json ? printableJson(told) : describe(told)}\n`);
-      }
-    }
-    return exit;
+    return await inBatches(
+      ids,
+      (batch) => callkeeper.untrackAll(batch),
+      (answer) => toResult(answer, json),
+    );
   },
 });
 
-interface Told {
-  readonly id: string;
-  readonly durable?: boolean;
-  readonly error?: string;
-}
-
-/** A refusal that concerns only one call does not stop the others. */
-async function stop(callkeeper: Callkeeper, id: string): Promise<Told & { exit: number }> {
-  try {
-    return { id, ...(await callkeeper.untrack(id)), exit: EXIT.done };
-  } catch (error) {
-    // Without a valid key, all other requests would fail too.
-    if (!(error instanceof CallkeeperError) || error.status === 401) throw error;
-    const refusal = describeRefusal(error);
-    return { id, error: refusal?.message ?? '', exit: refusal?.exit ?? EXIT.failed };
+function toResult({ id, status, error }: UntrackResult, isJson: boolean): Result {
+  const refusal = error ? describeRefusal(new CallkeeperError(status, error, '')) : null;
+  if (refusal) {
+    const { message, exit } = refusal;
+    const line = isJson ? printableJson({ id, error: message }) : `${id}  refused: ${message}`;
+    return { line: printable(line), exit };
   }
+  const durable = status !== 202;
+  const line = isJson ? printableJson({ id, durable }) : `${id}  ${describe(durable)}`;
+  return { line: printable(line), exit: EXIT.done };
 }
 
-function describe({ id, durable, error }: Told): string {
-  if (error !== undefined) return printable(`${id}  refused: ${error}`);
-  return `${id}  ${durable ? 'not tracked any more' : 'stopped by one replica, which stores this when Redis is back'}`;
+function describe(durable: boolean): string {
+  return durable
+    ? 'not tracked any more'
+    : 'stopped by one replica, which stores this when Redis is back';
 }
