@@ -1,8 +1,9 @@
-import type { Call, Callkeeper } from '../client/index.ts';
+import type { Callkeeper } from '../client/index.ts';
 import { count, REMOVED, TRACKED, withSeparators } from './call-lines.ts';
 import { byDeadline, CAUSES, Causes, isFailing } from './causes.ts';
 import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
+import { Nearest } from './nearest.ts';
 import { Output } from './output.ts';
 import { connect, readOwner } from './remote.ts';
 import { REMOTE, REMOTE_USAGE } from './remote-options.ts';
@@ -38,6 +39,7 @@ ${REMOTE_USAGE}`,
     json: { type: 'boolean', default: false },
     ...REMOTE,
   },
+  endsWithReader: true,
   async run({ app, owner, label, failing, json, url, timeout, ...values }) {
     const state = oneOf('--state', values.state, STATES);
     const by = values.by === undefined ? null : oneOf('--by', values.by, ['error']);
@@ -68,17 +70,16 @@ async function listCalls(calls: Calls, asked: Asked): Promise<string> {
   const output = new Output(state === 'tracked' ? TRACKED : REMOVED, { json });
   let total = 0;
   let matching = 0;
-  let held: Call[] = [];
+  const nearest = new Nearest(limit);
   for await (const call of calls) {
     total++;
     if (failing && !isFailing(call)) continue;
-    if (matching++ < limit || isSorted) held.push(call);
-    if (isSorted || held.length < PAGE) continue;
-    output.write(held);
-    held = [];
+    matching++;
+    if (isSorted) nearest.add(call);
+    else if (matching <= limit) output.add(call);
   }
-  if (isSorted) held.sort(byDeadline);
-  output.write(held.slice(0, limit));
+  output.end();
+  output.write(nearest.all);
   const noun = failing ? 'failing call' : 'call';
   const shown = matching > limit ? `${withSeparators(limit)} of ` : '';
   return `${shown}${count(matching, noun)}${failing ? inAll(total) : ''}`;

@@ -6,15 +6,30 @@ export interface Form<T> {
   readonly paint: (item: T, line: string) => string;
 }
 
+/** Items that are written at once. */
+const PAGE = 1_000;
+
 /** Writes items to stdout as a table that fits the terminal, or as one JSON object per line. */
 export class Output<T> {
   readonly #form: Form<T>;
   readonly #isJson: boolean;
   #table: Table<T> | null = null;
+  #held: T[] = [];
 
   constructor(form: Form<T>, { json }: { readonly json: boolean }) {
     this.#form = form;
     this.#isJson = json;
+  }
+
+  /** Writes it with the others of its page; {@link end} writes the last page. */
+  add(item: T): void {
+    this.#held.push(item);
+    if (this.#held.length === PAGE) this.end();
+  }
+
+  end(): void {
+    this.write(this.#held);
+    this.#held = [];
   }
 
   /** The widths of the columns come from the first items. */

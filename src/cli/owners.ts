@@ -1,4 +1,4 @@
-import type { Callkeeper, Owner } from '../client/index.ts';
+import type { Callkeeper } from '../client/index.ts';
 import { count } from './call-lines.ts';
 import { command, UsageError } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -31,6 +31,7 @@ ${REMOTE_USAGE}`,
     ...REMOTE,
   },
   operand: 'name',
+  endsWithReader: true,
   async run({ app, state, drop, json, ...remote }, operands) {
     const asked = { name: readName(operands), app, state: readState(state), json };
     const { name } = asked;
@@ -54,10 +55,14 @@ interface Asked {
 type Named = Asked & { readonly name: string };
 
 async function list(callkeeper: Callkeeper, { app, state, json }: Asked): Promise<number> {
-  const owners: Owner[] = [];
-  for await (const owner of callkeeper.owners({ app, state, limit: PAGE })) owners.push(owner);
-  new Output(OWNERS, { json }).write(owners);
-  if (!json) process.stderr.write(`${count(owners.length, 'owner')}\n`);
+  const output = new Output(OWNERS, { json });
+  let total = 0;
+  for await (const owner of callkeeper.owners({ app, state, limit: PAGE })) {
+    total++;
+    output.add(owner);
+  }
+  output.end();
+  if (!json) process.stderr.write(`${count(total, 'owner')}\n`);
   return EXIT.done;
 }
 

@@ -1,5 +1,6 @@
 import type { Call, Event } from '../../client/index.ts';
-import { byDeadline, Causes } from '../causes.ts';
+import { Causes } from '../causes.ts';
+import { Nearest } from '../nearest.ts';
 
 /** What the page needs about any number of calls, in bounded memory. */
 export class Shortlist {
@@ -28,15 +29,15 @@ export class Shortlist {
 
   /** Replaces everything by these calls, once all of them have come. */
   async read(calls: AsyncIterable<Call>): Promise<void> {
-    const nearest: Call[] = [];
+    const nearest = new Nearest(this.#most);
     const causes = new Causes(this.#causes);
     let total = 0;
     for await (const call of calls) {
       total++;
       causes.add(call);
-      this.#insert(nearest, call);
+      nearest.add(call);
     }
-    this.#nearest = nearest;
+    this.#nearest = nearest.all;
     this.#causes = causes;
     this.#total = total;
   }
@@ -44,16 +45,9 @@ export class Shortlist {
   /** Applies an event until all calls are read again. */
   note({ call }: Event): void {
     if (!call) return; // an event about an owner; its calls have their own events
-    const nearest = this.#nearest.filter(({ id }) => id !== call.id);
-    if (call.state === 'tracked') this.#insert(nearest, call);
-    this.#nearest = nearest;
-  }
-
-  #insert(calls: Call[], call: Call): void {
-    const last = calls.at(-1);
-    if (calls.length === this.#most && last && byDeadline(call, last) >= 0) return;
-    const at = calls.findIndex((other) => byDeadline(call, other) < 0);
-    calls.splice(at < 0 ? calls.length : at, 0, call);
-    if (calls.length > this.#most) calls.pop();
+    const nearest = new Nearest(this.#most);
+    for (const known of this.#nearest) if (known.id !== call.id) nearest.add(known);
+    if (call.state === 'tracked') nearest.add(call);
+    this.#nearest = nearest.all;
   }
 }
