@@ -9,12 +9,14 @@ export interface RemoteConfig {
   readonly apiKey: string | null;
 }
 
+type Sources = Pick<Environment, 'env' | 'faults'>;
+
 /**
  * @param given URLs instead of those in the environment
  * @throws ConfigError with all faults
  */
 export function readRemoteConfig(
-  { env, faults }: Pick<Environment, 'env' | 'faults'>,
+  { env, faults }: Sources,
   given: readonly string[] = [],
 ): RemoteConfig {
   const read = new EnvReader(env, faults);
@@ -24,8 +26,11 @@ export function readRemoteConfig(
 }
 
 /** Like {@link readRemoteConfig}, for what needs no key: a fault of the key does not matter. */
-export function readRemoteUrls(env: Env, given: readonly string[] = []): readonly string[] {
-  const read = new EnvReader(env);
+export function readRemoteUrls(
+  { env, faults }: Sources,
+  given: readonly string[] = [],
+): readonly string[] {
+  const read = new EnvReader(env, faults);
   const urls = urlsOf(read, given);
   read.throwFaults();
   return urls;
