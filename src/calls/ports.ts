@@ -75,6 +75,8 @@ export interface RecordRegistry<R> {
   read(ids: readonly string[]): Promise<R[]>;
   /** All tracked or all removed records of a slot, unordered. */
   readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
+  /** Their ids, without the cost of reading them. */
+  readIds(slot: number, which: 'tracked' | 'removed'): Promise<string[]>;
   /** One result per change, in order. */
   update(changes: readonly Change<R>[]): Promise<Changed<R>[]>;
   /** Whether Redis knows the record, except perhaps its last renewals and failures. */

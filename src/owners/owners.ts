@@ -15,7 +15,7 @@ import { isWithin, type VisibleApps } from '../calls/principal.ts';
 import { type ConfiguredApps, faultOfApp, type Invalid } from '../calls/track-request.ts';
 import { type Forbidden, forbidden } from '../calls/visible-apps.ts';
 import { type Leases, whyFull } from './lease-limit.ts';
-import { type OwnerPage, type OwnerQuery, pageOf } from './owner-page.ts';
+import { OwnerList, type OwnerPage, type OwnerQuery } from './owner-list.ts';
 
 /** The calls of owners, as this replica knows them, by the owner's id. */
 export interface OwnedCalls {
@@ -114,9 +114,11 @@ export class Owners {
   }
 
   /** The owners that have a lease or calls; lost ones only if `state` asks for them. */
-  async list(query: OwnerQuery): Promise<OwnerPage> {
-    const owners = await this.#all(query.state === 'lost');
-    return pageOf(owners, query, this.#deps.visibleApps);
+  list(query: OwnerQuery): Promise<OwnerPage> {
+    const { calls, visibleApps } = this.#deps;
+    const withCalls = () => calls.owners();
+    const present = (record: OwnerRecord) => this.#present(record);
+    return new OwnerList({ ...this.#deps, withCalls, present }).page(query, visibleApps);
   }
 
   async drop(name: string, app: string | undefined): Promise<Dropped> {
@@ -141,19 +143,6 @@ export class Owners {
     // Another replica may have renewed it a moment ago.
     const isKnown = why !== null && hasLease((await registry.read([id]))[0] ?? emptyOwner(id));
     return isKnown ? null : why;
-  }
-
-  async #all(isLost: boolean): Promise<Owner[]> {
-    const { registry, slots, calls } = this.#deps;
-    const owners = new Map<string, Owner>();
-    if (!isLost) {
-      for (const id of calls.owners()) owners.set(id, this.#present(registry.get(id)));
-    }
-    for (let slot = 0; slot < slots; slot++) {
-      const records = await registry.readSlot(slot, isLost ? 'removed' : 'tracked');
-      for (const record of records) owners.set(record.id, this.#present(record));
-    }
-    return [...owners.values()];
   }
 
   #named(name: string, named: string | undefined): OwnerName | Invalid | Forbidden {

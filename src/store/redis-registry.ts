@@ -48,6 +48,10 @@ export class RedisRegistry implements SharedRegistry {
     return texts;
   }
 
+  trackedIds(slot: number): Promise<string[]> {
+    return this.#run((redis) => redis.hkeys(this.#keys(slot).tracked));
+  }
+
   removedSince(slot: number, since: number): Promise<string[]> {
     const { removedAt } = this.#keys(slot);
     return this.#run((redis) => redis.zrangebyscore(removedAt, since, '+inf'));

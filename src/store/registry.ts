@@ -102,6 +102,18 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return records.filter((record) => (kind.removedAt(record) === null) === (which === 'tracked'));
   }
 
+  /** The ids of the same records, or of some that were tracked or removed a moment ago. */
+  async readIds(slot: number, which: 'tracked' | 'removed'): Promise<string[]> {
+    const { local, shared, isUp } = this.#options;
+    const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
+    const reading = () =>
+      which === 'tracked' ? shared.trackedIds(slot) : shared.removedSince(slot, 0);
+    const read = isUp() ? await reading().catch(ifUnavailable) : null;
+    const ids = new Set(read ?? []);
+    for (const id of known.keys()) if (read === null || !local.isAcknowledged(id)) ids.add(id);
+    return [...ids];
+  }
+
   /** What this replica and Redis know, merged; without Redis what this replica knows. */
   async read(ids: readonly string[]): Promise<R[]> {
     const { local, shared, isUp } = this.#options;

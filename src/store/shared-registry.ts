@@ -20,6 +20,8 @@ export type WriteReply = true | string | null;
 export interface SharedRegistry {
   /** The texts of a slot's tracked records, by id. */
   readSlot(slot: number): Promise<ReadonlyMap<string, string>>;
+  /** The ids of a slot's tracked records. */
+  trackedIds(slot: number): Promise<readonly string[]>;
   /** The ids of a slot's records that were removed since an instant. */
   removedSince(slot: number, since: number): Promise<readonly string[]>;
   /** The text of each record, tracked or removed; '' for none. */

@@ -27,6 +27,10 @@ export class FakeRedis implements SharedRegistry {
     return this.#in(slot, false);
   }
 
+  async trackedIds(slot: number): Promise<string[]> {
+    return [...(await this.readSlot(slot)).keys()];
+  }
+
   async removedSince(slot: number, since: number): Promise<string[]> {
     await this.#start('read');
     return [...this.#in(slot, true, since).keys()];

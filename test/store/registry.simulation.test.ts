@@ -91,6 +91,8 @@ class FakeRedis {
     };
     return {
       readSlot: (slot) => answer(() => this.#in(slot, (state) => state === 'tracked')),
+      trackedIds: (slot) =>
+        answer(() => [...this.#in(slot, (state) => state === 'tracked').keys()]),
       removedSince: (slot) =>
         answer(() => [...this.#in(slot, (state) => state !== 'tracked').keys()]),
       read: (ids) => answer(() => ids.map((id) => this.texts.get(id) ?? '')),
