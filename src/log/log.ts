@@ -1,16 +1,13 @@
 import process from 'node:process';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, pino } from 'pino';
+import { Gatherer } from './gatherer.ts';
 import { escapeJson } from './printable.ts';
 import { readableLine } from './readable-line.ts';
 import { withoutSecrets } from './secrets.ts';
 
 /** Lines that wait for a hanging reader of stdout. More are dropped, and the log says so. */
 const MOST_WAITING_BYTES = 16 * 1024 * 1024;
-/** A write costs more than a line, so lines wait for others: until there are so many bytes… */
-const GATHERED_BYTES = 4_096;
-/** …or for this long, in ms. */
-const GATHER_MS = 20;
 /** At the exit, a reader that takes nothing for this long counts as hanging. */
 const END_MS = 1_000;
 
@@ -26,13 +23,10 @@ export interface Log {
  */
 export function openLog(level: string): Log {
   const maxLength = MOST_WAITING_BYTES;
-  const stdout = pino.destination({ dest: 1, sync: false, minLength: GATHERED_BYTES, maxLength });
-  const toWritten = process.stdout.isTTY ? toRead : clean;
-  let isGathering = false;
-  const flush = () => {
-    isGathering = false;
-    stdout.flush();
-  };
+  // With a minLength of 0, `flush` reports that everything is written when it is not. With a larger
+  // one than 1, it may leave a rest unwritten.
+  const stdout = pino.destination({ dest: 1, sync: false, minLength: 1, maxLength });
+  const gatherer = new Gatherer((lines) => void stdout.write(lines));
   const log = pino(
     {
       level,
@@ -40,22 +34,18 @@ export function openLog(level: string): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }), log: withInstants },
       serializers: { err: withoutCommands },
-      hooks: {
-        streamWrite: (line) => {
-          if (!isGathering) setTimeout(flush, GATHER_MS).unref();
-          isGathering = true;
-          return toWritten(line);
-        },
-      },
+      hooks: { streamWrite: process.stdout.isTTY ? toRead : clean },
     },
-    stdout,
+    gatherer,
   );
   // `fatal`, and pino's own hook at the exit, would wait for the reader.
   stdout.flushSync = () => undefined;
   // A disk that is full, a terminal that is gone: no reason to stop.
   stdout.on('error', () => undefined);
   let dropped = 0;
-  stdout.on('drop', () => dropped++);
+  stdout.on('drop', (lines: string) => {
+    dropped += lines.split('\n').length - 1;
+  });
   stdout.on('drain', () => {
     if (dropped === 0) return;
     const lines = dropped;
@@ -65,6 +55,7 @@ export function openLog(level: string): Log {
   return {
     log,
     exit: async (code) => {
+      gatherer.flush();
       // Node's exit would wait for a write that a hanging reader holds up.
       if (!(await isRead(stdout))) process.kill(process.pid, 'SIGKILL');
       return process.exit(code);

@@ -29,6 +29,28 @@ async function aProcess(body: string, stdout: 'pipe' | number) {
   return { exitCode, signal, stderr };
 }
 
+/** The lines that a process logs before its end. */
+async function linesOf(body: string): Promise<string[]> {
+  const code = `import { openLog } from ${JSON.stringify(MODULE)};
+    const { log, exit } = openLog('info');
+    ${body}`;
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', code]);
+  const { stdout } = await run.catch((error: { stdout: string }) => error);
+  return stdout.trimEnd().split('\n');
+}
+
+test('a line that comes while others are being written is not lost at the end', async () => {
+  const lines = await linesOf(`for (let i = 0; i < 11; i++) log.info('x'.repeat(400));
+    log.fatal('the last');
+    await exit(1);`);
+  expect(lines).toHaveLength(12);
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'the last' });
+});
+
+test('a process that just ends has written its lines', async () => {
+  expect(await linesOf("log.info('one'); log.info('two');")).toHaveLength(2);
+});
+
 const FILL = "for (let i = 0; i < 20_000; i++) log.info({ i }, 'x'.repeat(100));";
 
 test('all lines are written before the end', async () => {
