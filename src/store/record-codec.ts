@@ -40,7 +40,7 @@ const REST_AT = 15;
 const LAST_RENEWAL = 10 ** (REST_AT - RENEWED_AT) - 1;
 const HEAD = /^.[1-9]\d{13}/;
 /** A record with only instants and a tracking: the call is tracked, and nothing has failed. */
-const PLAIN = '2';
+const PLAIN = new RegExp(`^${VERSION}2\\d{13}`);
 
 const assertRecord: (value: unknown) => asserts value is CallRecord = checkFor(RecordSchema);
 
@@ -77,12 +77,12 @@ function renewalIn(text: string): number | null {
 
 /**
  * The text of the merge of two plain records that differ in nothing but their renewal; null for
- * any others, or if the renewal is later than `latest` (a clock was wrong). Takes the same texts
- * as {@link readHead}.
+ * any others, or if the renewal is later than `latest` (a clock was wrong).
+ *
+ * @param a a text that {@link encodeRecord} has made; `b` may be any text
  */
 export function laterOf(a: string, b: string, latest: number): string | null {
-  if (a[PARTS_AT] !== PLAIN || a.length !== b.length) return null;
-  if (a.slice(REST_AT) !== b.slice(REST_AT) || b[PARTS_AT] !== PLAIN || a[0] !== b[0]) return null;
+  if (!PLAIN.test(a) || !PLAIN.test(b) || a.slice(REST_AT) !== b.slice(REST_AT)) return null;
   const later = a < b ? b : a;
   return (renewalIn(later) ?? 0) <= latest ? later : null;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ALL_APPS, emptyRecord, stateOf } from '../../src/calls/record.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
+import { UnreadableError } from '../../src/store/stored-text.ts';
 import {
   aCall,
   aRemovedCall,
@@ -84,6 +85,20 @@ describe('the local registry', () => {
     const stale = tracked(ONE, NOW + 1);
     expect(local.put(base, stale, encodeRecord(stale)).renewedAt).toBe(NOW + 2);
     expect(local.get(ONE).renewedAt).toBe(NOW + 2);
+  });
+
+  test('takes no damaged text for a later one', () => {
+    const local = aLocal();
+    local.merge(tracked(ONE, NOW));
+    const good = local.text(ONE);
+    const end = good.indexOf('@');
+    for (let at = 0; at < end; at++) {
+      for (const damage of ['x', '.', ' ', 'é', '']) {
+        const text = good.slice(0, at) + damage + good.slice(at + 1);
+        expect(() => local.learn(ONE, text), text).toThrow(UnreadableError);
+        expect(local.text(ONE)).toBe(good);
+      }
+    }
   });
 
   test('counts a slot as changed only if it has', () => {
