@@ -45,13 +45,16 @@ export class Batches<T> {
   async #drain(): Promise<void> {
     // Items that are added in the same turn of the event loop belong to the batch.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#items.length > 0) {
-      const isEnough = this.#items.length >= this.#size || this.#isLast || this.#isUrgent;
-      if (!isEnough) await this.#more();
-      this.#isUrgent = false;
-      await this.#write(this.#items.splice(0, this.#size));
+    try {
+      while (this.#items.length > 0) {
+        const isEnough = this.#items.length >= this.#size || this.#isLast || this.#isUrgent;
+        if (!isEnough) await this.#more();
+        this.#isUrgent = false;
+        await this.#write(this.#items.splice(0, this.#size));
+      }
+    } finally {
+      this.#writing = null;
     }
-    this.#writing = null;
   }
 
   #more(): Promise<void> {

@@ -81,12 +81,23 @@ export class Dispatch {
     }
   }
 
+  /** An error in one call must not stop the others: its place would never be free again. */
+  #insteadOf(pending: Pending): (() => void) | null {
+    try {
+      return this.#lookAgain(pending);
+    } catch (err) {
+      const { log, clock, onDropped } = this.#options;
+      log.error({ err, call: pending.id }, 'a call cannot be kept alive');
+      return () => onDropped(pending, unsent('internal', clock.now()));
+    }
+  }
+
   /**
    * Looks again right before sending, because much may have happened meanwhile: the bot may have
    * stopped the call, or another replica may have renewed it. Returns what to do instead; null:
    * send.
    */
-  #insteadOf(pending: Pending): (() => void) | null {
+  #lookAgain(pending: Pending): (() => void) | null {
     const { registry, clock, sender, onOver, onDropped } = this.#options;
     if (pending.isDone) return () => undefined;
     if (this.#isClosed) return () => onDropped(pending, unsent('stopping', clock.now()));
@@ -128,9 +139,12 @@ export class Dispatch {
     }
     // An error must not keep the place or the call for ever.
     outcome ??= unsent('internal', clock.now());
-    release(laneFeedback(outcome));
-    onAttempted(pending, outcome);
-    this.#inFlight--;
-    if (this.#inFlight === 0) this.#onSettled?.();
+    try {
+      onAttempted(pending, outcome);
+    } finally {
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#onSettled?.();
+      release(laneFeedback(outcome));
+    }
   }
 }

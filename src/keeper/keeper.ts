@@ -82,7 +82,13 @@ export class Keeper implements CallKeeper {
   }
 
   keep(ids: Iterable<string>): void {
-    for (const id of ids) this.#take(id);
+    for (const id of ids) {
+      try {
+        this.#take(id);
+      } catch (err) {
+        this.#options.log.error({ err, call: id }, 'a call cannot be kept alive');
+      }
+    }
   }
 
   plan(calls: Iterable<readonly [id: string, timing: Timing]>, graceMs = 0): void {

@@ -77,6 +77,13 @@ export class Outcomes {
       log.error({ err, calls: batch.length }, 'outcomes cannot be written');
       return [];
     });
-    for (const [i, written] of batch.entries()) onWritten(written, changed[i] !== undefined);
+    for (const [i, written] of batch.entries()) {
+      try {
+        onWritten(written, changed[i] !== undefined);
+      } catch (err) {
+        log.error({ err, call: written.pending.id }, 'a call cannot be kept alive');
+        onWritten(written, false); // which reads no record
+      }
+    }
   }
 }

@@ -630,6 +630,26 @@ test('twenty thousand calls that need no request let the event loop have its tur
   expect(seen.length).toBeGreaterThan(20_000 / 1_000);
 });
 
+test('an error about one call stops no other call', async () => {
+  const { keeper, put, registry, graph, quiet, calls, errors } = await due(4);
+  const [first, second, third, fourth] = idsOf(calls) as [string, string, string, string];
+  const bad = new Set([first]);
+  const get = registry.get.bind(registry);
+  registry.get = (id) => {
+    if (bad.has(id)) throw new Error('it cannot be read');
+    return get(id);
+  };
+  keeper.keep(idsOf(calls));
+  // The second one is in flight, and the others wait; the third is looked at again.
+  bad.add(third);
+  put({ ...(calls[2] as Call), renewedAt: NOW - 14 * MINUTE });
+  await quiet();
+  expect(graph.ids).toEqual([second, fourth]);
+  expect(errors).toMatchObject([{ call: first }, { call: third }]);
+  keeper.close();
+  await keeper.settled();
+});
+
 test('a hundred thousand calls handed over at once wait for little memory, and all are given back', () => {
   const { keeper, put, graph } = aWorld();
   graph.answer = hang;
