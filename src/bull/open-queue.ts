@@ -20,7 +20,7 @@ export const JOB_DEFAULTS = {
  * attempt must open a new one.
  */
 export async function whenReady<Data>(queue: Queue<Data>, log: Logger): Promise<Queue<Data>> {
-  queue.on('error', () => undefined); // until it is ready, the rejection has the error
+  queue.on('error', () => undefined); // waitUntilReady rejects with the error
   try {
     await queue.waitUntilReady();
     const errors = new QueueErrors(log);

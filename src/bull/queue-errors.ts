@@ -1,17 +1,17 @@
 import type { Logger } from 'pino';
 
-/** An error of one kind is logged at most once in this time. */
+/** Each kind of error is logged as a warning at most once in this time. */
 const AGAIN_MS = 60_000;
-/** The first word of a reply with an error, also inside another message: `WRONGTYPE`. */
+/** The code of an error reply of Redis, also inside another message: `WRONGTYPE`. */
 const REPLY = /(?:^|: )-?([A-Z]{3,}) /;
 
 /**
- * Logs the errors of a queue, which come again and again. One that says only that Redis does not
- * answer is for debugging, because the link to Redis logs its cause.
+ * Logs the errors of a queue, which repeat. Errors that say only that Redis does not answer are
+ * logged at `debug`, because the link to Redis logs their cause.
  */
 export class QueueErrors {
   readonly #log: Logger;
-  /** When an error of this kind was logged last; monotonic. */
+  /** When each kind of error was last logged as a warning; monotonic. */
   readonly #loggedAt = new Map<string, number>();
 
   constructor(log: Logger) {

@@ -47,7 +47,7 @@ export function learnedFrom(
   }
 }
 
-/** When the call was renewed, if {@link learnedFrom} adds nothing but that, whatever is known. */
+/** When the call was renewed, if {@link learnedFrom} adds only that to whatever is known. */
 export function renewalAlone(outcome: Outcome, asked: Call): number | undefined {
   const isAlone = outcome.kind === 'renewed' && asked.trackedAt <= outcome.sentAt;
   return isAlone ? outcome.sentAt : undefined;

@@ -59,7 +59,7 @@ export function planVisit(
   return { due: due.map(({ id }) => id), over, later };
 }
 
-/** Whether nothing is to be done for a call before its slot's next turn. */
+/** Whether a call needs nothing before its slot's next turn. */
 export function isQuiet({ renewedAt, failedAt, trackUntil }: Timing): boolean {
   return renewedAt !== null && failedAt === null && trackUntil === null;
 }

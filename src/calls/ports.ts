@@ -69,13 +69,13 @@ export interface Changed<R = CallRecord> {
 export interface RecordRegistry<R> {
   /** What this replica knows. */
   get(id: string): R;
-  /** Compares equal as long as this replica learns nothing new of the record. */
+  /** Stays equal while this replica learns nothing new about the record. */
   version(id: string): string;
   /** What this replica and Redis know, in the order of the ids. */
   read(ids: readonly string[]): Promise<R[]>;
   /** All tracked or all removed records of a slot, unordered. */
   readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]>;
-  /** Their ids, without the cost of reading them. */
+  /** The ids of these records, without reading the records. */
   readIds(slot: number, which: 'tracked' | 'removed'): Promise<string[]>;
   /** One result per change, in order. */
   update(changes: readonly Change<R>[]): Promise<Changed<R>[]>;
@@ -89,12 +89,12 @@ export type OwnerRegistry = RecordRegistry<OwnerRecord>;
 /** The tracked calls by their slots, for visits. */
 export interface Slots {
   /**
-   * Syncs the slot with Redis first, if it answers. Each iteration reads the timings again.
+   * First syncs the slot with Redis, if Redis answers. Each iteration reads the timings again.
    *
    * @param since if this replica has synced the slot since this instant, it does not ask Redis again
    */
   read(slot: number, since?: number): Promise<Iterable<readonly [id: string, timing: Timing]>>;
-  /** Without decoding the whole record; null if the call is not tracked. */
+  /** Read without decoding the whole record; null if the call is not tracked. */
   timing(id: string): Timing | null;
   /** Forgets the calls of a slot that were removed before an instant. */
   prune(slot: number, before: number): Promise<void>;

@@ -21,7 +21,7 @@ export interface CommandOptions<O extends Options> {
   readonly options: O;
   /** The name of its arguments, in the singular; without it the command takes none. */
   readonly operand?: string;
-  /** It only prints, so it ends when its reader does; by default a command goes on. */
+  /** The command only prints, so it ends when its reader is gone; by default, it goes on. */
   readonly endsWithReader?: boolean;
   run(values: Values<O>, operands: readonly string[]): Promise<number | null>;
 }

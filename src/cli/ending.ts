@@ -19,11 +19,11 @@ export function endWithReader(): void {
   });
 }
 
-/** Ends the process though something may still be open, such as a connection in progress. */
+/** Ends the process even if something is still open, such as a connection in progress. */
 export function endSoon(exit: number): void {
   process.exitCode = exit;
   const { stdout, stderr } = process;
-  // Once a slow reader has read everything.
+  // Exits only after a slow reader has read everything.
   const end = () => stdout.write('', () => stderr.write('', () => process.exit()));
   setTimeout(end, LINGER_MS).unref();
 }

@@ -1,7 +1,7 @@
 import type { Call } from '../client/index.ts';
 import { byDeadline } from './causes.ts';
 
-/** More than the limit, so that the calls are not sorted for each one that comes. */
+/** Room beyond the limit, so that not every new call causes a sort. */
 const SPARE = 1_000;
 
 /** Keeps the calls nearest to their deadlines, in bounded memory. */

@@ -6,7 +6,7 @@ export interface Form<T> {
   readonly paint: (item: T, line: string) => string;
 }
 
-/** Items that are written at once. */
+/** Items that are written together. */
 const PAGE = 1_000;
 
 /** Writes items to stdout as a table that fits the terminal, or as one JSON object per line. */
@@ -21,7 +21,7 @@ export class Output<T> {
     this.#isJson = json;
   }
 
-  /** Writes it with the others of its page; {@link end} writes the last page. */
+  /** Writes the item with the others of its page; {@link end} writes the last page. */
   add(item: T): void {
     this.#held.push(item);
     if (this.#held.length === PAGE) this.end();

@@ -7,7 +7,7 @@ export interface Result {
   readonly exit: number;
 }
 
-/** As many ids as one request may have. */
+/** The most ids in one request. */
 const MOST_IDS = 1_000;
 
 /** Prints results as they come. The first id that was refused decides the exit code. */

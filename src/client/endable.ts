@@ -1,7 +1,6 @@
 /**
- * A generator that can be ended at any time. `return` of a generator as such waits for the step in
- * progress; this one first aborts the signal that the step gets, and a step in progress then ends
- * the iteration.
+ * A generator that can be ended at any time. `return` of a plain generator waits for the step in
+ * progress. Here it first aborts the signal that `make` gets, so that this step ends.
  */
 export function endable<T>(
   make: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,

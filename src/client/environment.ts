@@ -7,7 +7,7 @@ export function readBaseUrls(given: string | readonly string[] | undefined): URL
   throw new TypeError('baseUrl: expected one URL at least; give one, or set CALLKEEPER_URL');
 }
 
-/** With the given key, or that of CALLKEEPER_API_KEY. Throws without the key: it is a secret. */
+/** For the given key, or that of CALLKEEPER_API_KEY. An error does not quote the key. */
 export function readKeyHeader(given: string | null | undefined): Record<string, string> {
   const key = given === undefined ? process.env.CALLKEEPER_API_KEY?.trim() || null : given?.trim();
   if (key === null || key === undefined) return {};
@@ -15,7 +15,7 @@ export function readKeyHeader(given: string | null | undefined): Record<string, 
   throw new TypeError('apiKey: expected one key or token: ASCII characters without spaces');
 }
 
-/** The limits in ms; throws if one is not a positive number. */
+/** A limit in ms; throws if it is not a positive number. */
 export function readMs(name: string, ms: number): number {
   if (ms > 0) return ms;
   throw new TypeError(`${name}: expected a positive number of milliseconds, got ${ms}`);

@@ -24,8 +24,9 @@ export async function* readFrames(stream, silenceMs) {
 }
 
 /**
- * Reads the text between blank lines, until the stream ends. Rejects if it is cut off, if nothing,
- * not even a heartbeat, comes for so long, or after the beginning of a block that is too long.
+ * Reads the text between blank lines, until the stream ends. Rejects if the stream is cut off, or
+ * if nothing comes for `silenceMs`, not even a heartbeat. If a block is too long, it yields the
+ * beginning of the block and then rejects.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * @param {ReadableStream<Uint8Array>} stream
@@ -47,7 +48,7 @@ export async function* readBlocks(stream, silenceMs) {
       text = (blocks.pop() ?? '') + text.slice(end);
       yield* blocks;
       if (text.length <= MOST_CHARACTERS) continue;
-      // Its place is at its beginning, so the reader can resume after it.
+      // The beginning has the event's place, so the reader can resume after the event.
       yield text;
       throw new Error('the event is too long');
     }

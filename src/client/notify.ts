@@ -23,7 +23,7 @@ export async function notify(
   return (await transport.send(request, options)).body as NotifyAnswer;
 }
 
-/** Throws without the header: it is a secret. */
+/** An error does not quote the header, which is a secret. */
 function forwarded(authorization: string | undefined): Record<string, string> {
   if (authorization === undefined) return {};
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(authorization)) {

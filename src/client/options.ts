@@ -11,7 +11,7 @@ export interface CallkeeperOptions {
    */
   readonly totalMs?: number | undefined;
   /**
-   * Instead of Node's own: for a private CA, or a proxy. Whatever it throws counts as a failed
+   * Replaces Node's own, for a private CA or a proxy. An error that it throws counts as a failed
    * attempt, which is repeated.
    */
   readonly fetch?: typeof fetch | undefined;

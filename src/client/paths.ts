@@ -23,7 +23,7 @@ export function withQuery(path: string, query: Readonly<Record<string, Value>>):
   return search.size > 0 ? `${path}?${search}` : path;
 }
 
-/** Throws without the text: it may contain a password. */
+/** An error does not quote the text, which may contain a password. */
 export function readBaseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isPlain = url && !url.username && !url.password && !url.search && !url.hash;

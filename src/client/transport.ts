@@ -21,7 +21,7 @@ export interface TransportOptions {
   readonly random: () => number;
 }
 
-/** Of one attempt: the end of the whole request, and the attempt's own time. */
+/** What ends an attempt: the end of the whole request, or the attempt's own time. */
 interface Limits {
   readonly stop: AbortSignal;
   readonly attemptMs: number;
@@ -34,7 +34,7 @@ interface Prepared extends Request {
 /** A miss may be repeated, a refusal not. */
 type Failure = Miss | CallkeeperError;
 
-/** More than 1,000 calls with the longest labels in an answer. */
+/** The most in one answer; 1,000 calls with the longest labels need less. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /** The first pause, which doubles each round over all replicas, and the longest. In ms. */
@@ -86,7 +86,7 @@ export class Transport {
     const limitMs = totalMs ?? Math.max(this.#options.totalMs, request.attemptMs ?? 0);
     const until = performance.now() + limitMs;
     const stop = within(limitMs, signal);
-    // Concurrent requests share the first replica, but each goes through the others by itself.
+    // Concurrent requests start at the same replica, but each goes on to the others by itself.
     const first = this.#preferred;
     for (let attempts = 1; ; attempts++) {
       signal?.throwIfAborted();
@@ -177,7 +177,7 @@ export class Transport {
     return this.#options.fetch(new URL(path, base), { ...init, signal });
   }
 
-  /** Throws errors of the caller, for example a body that is no JSON, before the first attempt. */
+  /** Throws errors of the caller, such as a body that is not JSON, before the first attempt. */
   #prepare(request: Request): Prepared {
     const { method, body, headers } = request;
     const json = body === undefined ? {} : { 'content-type': 'application/json' };

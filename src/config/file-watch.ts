@@ -14,7 +14,7 @@ export interface WatchedFile<T> {
   /**
    * Blocks the event loop while it reads the files that the content names.
    *
-   * @param onNamed called with the path of each of them
+   * @param onNamed called with the path of each of these files
    * @throws DocumentError with the faults of the content
    */
   readonly read: (text: string, onNamed: (path: string) => void) => T;
@@ -91,7 +91,7 @@ export class FileWatch<T> {
       const look = await this.#look();
       if (!this.#stopping.signal.aborted) await act(look);
     });
-    this.#looks = turn.catch(() => undefined); // the next one must not fail with it
+    this.#looks = turn.catch(() => undefined); // its error must not end the next one
     return turn;
   }
 
@@ -113,7 +113,7 @@ export class FileWatch<T> {
     else if (this.#faults.length > 0) await this.#considerNamed(look);
   }
 
-  /** The fault may be in another file that the faulty one names. */
+  /** Looks at the files that a faulty file names, because the fault may be in one of them. */
   async #considerNamed(look: Look): Promise<void> {
     const { signal } = this.#stopping;
     const digest = await digestOf(this.#named, signal);
@@ -157,7 +157,7 @@ function assess<T>(
     return { value };
   } catch (error) {
     if (error instanceof DocumentError) return { faults: error.faults };
-    // Our own fault, which must not end the replica. Its message might quote the file.
+    // A bug of ours must not end the replica. Its message might quote the file.
     return { faults: [`the file causes an unexpected ${(error as Error).name}`] };
   }
 }

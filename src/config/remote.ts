@@ -25,7 +25,7 @@ export function readRemoteConfig(
   return remote;
 }
 
-/** Like {@link readRemoteConfig}, for what needs no key: a fault of the key does not matter. */
+/** Like {@link readRemoteConfig}, for a command that needs no key: ignores faults of the key. */
 export function readRemoteUrls(
   { env, faults }: Sources,
   given: readonly string[] = [],

@@ -144,8 +144,8 @@ export class Recovery {
       log.error({ slots: unreadable }, 'keys of slots in Redis have a foreign type: not synced');
     }
     metrics.callsWrittenBack(sum.lost);
-    // This replica may have learned of calls whose turns nobody made, and a look or a visit that did
-    // not know them counts its turn as done.
+    // The sync may bring calls whose turns nobody made. A look or a visit before the sync did not
+    // know them, but counts its turn as done.
     watch.lookSoon();
     log.info({ replica, ...wheel, ...sum, isFirst }, 'in step with Redis');
   }

@@ -56,7 +56,7 @@ export class Shutdown {
 
   async #within(ms: number): Promise<void> {
     const limit = AbortSignal.timeout(ms);
-    // Whole: Node refuses a fraction of a ms.
+    // A whole number, because AbortSignal.timeout refuses a fraction.
     const leftMs = Math.min(MOST_LEFT_MS, Math.floor(ms / 4));
     const workLimit = AbortSignal.timeout(ms - leftMs);
     await isDoneWithin(this.#stopAll(workLimit), limit);

@@ -15,7 +15,7 @@ export interface TurnsOptions {
 /** Why this replica takes no turns although Redis serves. */
 interface Obstacle {
   readonly kind: 'clock' | 'queue';
-  /** A clause for `/readyz`, which is open to anybody. */
+  /** A clause for `/readyz`, which anybody can read. */
   readonly what: string;
 }
 
@@ -31,7 +31,7 @@ export class Turns {
     this.#options = options;
   }
 
-  /** Why this replica takes no turns although Redis serves; null if nothing keeps it from that. */
+  /** Why this replica takes no turns although Redis serves; null if there is no such reason. */
   get obstacle(): string | null {
     return this.#obstacle?.what ?? null;
   }
@@ -73,7 +73,7 @@ export class Turns {
     await schedule.suspend(AbortSignal.timeout(durations.outGraceMs));
   }
 
-  /** Whether it is another kind of obstacle than before, which is logged. */
+  /** Keeps the obstacle. Returns whether its kind has changed: only then is it logged. */
   #isNew(obstacle: Obstacle | null): boolean {
     const before = this.#obstacle;
     this.#obstacle = obstacle;

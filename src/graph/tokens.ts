@@ -41,7 +41,7 @@ interface Held {
   readonly app: AppIdentity;
   readonly tenantId: string;
   readonly cache: TokenCache;
-  /** The greater, the later. */
+  /** A count of all uses: the greater, the later. */
   lastUse: number;
 }
 

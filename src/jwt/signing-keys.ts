@@ -5,7 +5,7 @@ export interface SigningKeysOptions {
   readonly openIdUrl: string;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly timeoutMs: number;
-  /** Of this process, in ms: no clock that is set must delay a fetch. */
+  /** In ms. Setting the clock must not delay a fetch. */
   readonly monotonicNow: () => number;
 }
 

@@ -35,7 +35,7 @@ export class Batches<T> {
     this.#enough.resolve();
   }
 
-  /** Call it after the last `add`. Resolves when all is written. */
+  /** Call it after the last `add`. Resolves when all items are written. */
   async settled(): Promise<void> {
     this.#isLast = true;
     this.#enough.resolve();

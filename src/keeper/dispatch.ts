@@ -81,7 +81,7 @@ export class Dispatch {
     }
   }
 
-  /** An error in one call must not stop the others: its place would never be free again. */
+  /** What to do instead of sending; null: send. Never throws, because that would keep the place. */
   #insteadOf(pending: Pending): (() => void) | null {
     try {
       return this.#lookAgain(pending);

@@ -82,7 +82,7 @@ export class Outcomes {
         onWritten(written, changed[i] !== undefined);
       } catch (err) {
         log.error({ err, call: written.pending.id }, 'a call cannot be kept alive');
-        onWritten(written, false); // which reads no record
+        onWritten(written, false); // with false it reads no record
       }
     }
   }

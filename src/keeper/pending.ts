@@ -10,7 +10,7 @@ export type Bound = <R>(act: () => R) => R;
 /** A call on its way to a keepAlive: from when it is handed in until its outcome is written. */
 export interface Pending {
   readonly id: string;
-  /** As it was when its record had `version`, or later. */
+  /** The call as its record had it at `version`, or later. */
   call: Call;
   version: string;
   /** This and `deadlineAt` must not change while the call waits. */

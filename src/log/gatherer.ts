@@ -1,9 +1,9 @@
-/** Enough for a write of its own. */
+/** Lines of this length together do not wait for others. */
 const ENOUGH_BYTES = 4_096;
 /** The longest that a line waits for others, in ms. */
 const GATHER_MS = 20;
 
-/** Gathers the lines of a moment, because a write costs more than a line. */
+/** Writes the lines of a moment together, because each write costs more than a line. */
 export class Gatherer {
   readonly #write: (lines: string) => void;
   #lines = '';
@@ -19,7 +19,6 @@ export class Gatherer {
     else if (this.#timer === null) this.#timer = setTimeout(() => this.flush(), GATHER_MS);
   }
 
-  /** Writes what was gathered. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

@@ -18,7 +18,7 @@ const MOST = 100_000;
 
 /**
  * The last attempts of this replica, in a ring: a new one replaces the oldest. A reader walks
- * through all of them, which takes a millisecond; an attempt costs nothing but its place.
+ * through the whole ring, which takes a millisecond; to add an attempt costs next to nothing.
  */
 export class RecentAttempts {
   readonly #ring: { readonly id: string; readonly attempt: RecentAttempt }[] = [];

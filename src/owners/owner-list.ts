@@ -19,7 +19,7 @@ export interface OwnerPage {
 
 export interface OwnerListDeps {
   readonly registry: Pick<OwnerRegistry, 'readIds' | 'read'>;
-  /** Slots of the registry of owners. */
+  /** The number of slots in the registry of owners. */
   readonly slots: number;
   /** The ids of the owners that have calls. */
   readonly withCalls: () => Iterable<string>;
@@ -32,7 +32,7 @@ const READ_AT_ONCE = 250;
 
 /**
  * Lists owners in pages, sorted by name. There may be 100,000, so it sorts and filters ids, reads
- * records only until the page is full, and leaves the event loop to others in between.
+ * records only until the page is full, and yields to the event loop in between.
  */
 export class OwnerList {
   readonly #deps: OwnerListDeps;
@@ -45,7 +45,7 @@ export class OwnerList {
     const { registry, present, clock } = this.#deps;
     const { limit, state } = query;
     const owners: Owner[] = [];
-    // Only the record says the state, so that most of what is read may not be on the page.
+    // Only the record has the state, so most of the records read may not be on the page.
     const batchSize = state === undefined ? limit + 1 : READ_AT_ONCE;
     for (const ids of mergeSorted(await this.#candidates(query, visibleApps), batchSize)) {
       const some = (await registry.read(ids)).map(present);

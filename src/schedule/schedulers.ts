@@ -58,7 +58,7 @@ export class Schedulers {
 
   /**
    * Repairs schedulers and makes up for the turns that they missed. Several replicas may do so at
-   * once. Rejects if that failed for some slots, after it has been done for all others.
+   * once. If that fails for some slots, it goes on with all others and then rejects.
    *
    * @returns the number of repaired schedulers
    */
@@ -85,7 +85,7 @@ export class Schedulers {
     this.#looks++;
   }
 
-  /** Removes the schedulers of a wheel with more slots, for example. */
+  /** Removes schedulers of slots that this wheel does not have: it may have had more. */
   async #removeStrays(): Promise<void> {
     const { queue, wheel } = this.#options;
     if ((await queue.getJobSchedulersCount()) <= wheel.slots) return;

@@ -113,7 +113,7 @@ export class Watch {
     this.#running.add(running);
   }
 
-  /** A grace after the next turn whose grace is not over. */
+  /** A grace after the first turn whose grace is not over yet. */
   #nextAt(slot: number, now: number): number {
     const { wheel, graceMs } = this.#options;
     return turnAfter(slot, now - graceMs, wheel) + graceMs;

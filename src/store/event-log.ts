@@ -18,7 +18,7 @@ const BATCH_SIZE = 50;
 const RETRY_MS = 500;
 const START = '0-0';
 
-/** An entry of the stream, decoded for its first reader: often there is none. */
+/** An entry of the stream, decoded when its first reader takes it: often there is no reader. */
 class Recent {
   readonly place: string;
   #entry: StreamEntry | null;

@@ -14,7 +14,7 @@ export interface LocalRegistryOptions<R extends Identified> {
   readonly slots: number;
   /** @default slotOf */
   readonly slotOf?: (id: string) => number;
-  /** By default no instant counts as one in the future. */
+  /** By default, no instant counts as a future one. */
   readonly skew?: () => SkewContext;
 }
 
@@ -100,7 +100,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     this.replace(id, '', text);
   }
 
-  /** The same for the text of a tracked record that was made from the text `base`. */
+  /** Like {@link learn}, for the text of a tracked record that was made from the text `base`. */
   replace(id: string, base: string, text: string): void {
     const slot = this.#slotOf(id);
     const known = this.tracked(slot).get(id) ?? '';
@@ -121,7 +121,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     return record;
   }
 
-  /** The text after a renewal, if it can be told without decoding the record; otherwise null. */
+  /** The text after a renewal; null if the record must be decoded for that. */
   renewedText(text: string, at: number): string | null {
     return this.#kind.renewText(text, at, this.#skew());
   }
@@ -131,7 +131,7 @@ export class LocalRegistry<R extends Identified = CallRecord> {
     if (text === this.text(id)) return;
     const slot = this.#slotOf(id);
     const before = this.tracked(slot).get(id) ?? '';
-    mapAt(this.#removed, slot).delete(id); // also if it is removed again: the last one comes last
+    mapAt(this.#removed, slot).delete(id); // so that a record that is removed again comes last
     if (this.#kind.removedAt(record) === null) {
       this.#setTracked(slot, id, before, text);
     } else {

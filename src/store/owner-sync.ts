@@ -22,7 +22,7 @@ export interface OwnerSyncOptions {
   readonly keptMs: number;
   /**
    * The most lost and dropped owners that are kept, approximately. Without a limit, a client could
-   * fill Redis by dropping owners of ever new names.
+   * fill Redis by dropping owners with ever new names.
    */
   readonly mostRemoved: number;
   readonly clock: SettledClock;
@@ -79,7 +79,7 @@ export class OwnerSync {
     await registry.sync(slot, { removedSince: since, isSettled: (id) => this.#isSettled(id) });
   }
 
-  /** The lease expirer reads it again if it still has calls, and nobody else needs to. */
+  /** If such an owner still has calls, the lease expirer reads it again, so a sync need not. */
   #isSettled(id: string): boolean {
     const { local } = this.#options;
     return local.isRemoved(id) && local.isAcknowledged(id);

@@ -36,7 +36,7 @@ const READABLE: ReadonlySet<string> = new Set(['1']);
 const PARTS_AT = 1;
 const RENEWED_AT = 2;
 const REST_AT = 15;
-/** What the renewal's digits can hold; the last ms is in 2286. */
+/** The last instant that the renewal's digits can hold, in 2286. */
 const LAST_RENEWAL = 10 ** (REST_AT - RENEWED_AT) - 1;
 const HEAD = /^.[1-9]\d{13}/;
 /** A record with only instants and a tracking: the call is tracked, and nothing has failed. */
@@ -87,7 +87,7 @@ export function laterOf(a: string, b: string, latest: number): string | null {
   return (renewalIn(later) ?? 0) <= latest ? later : null;
 }
 
-/** The same for a text and a renewal at an instant. */
+/** Like {@link laterOf}, for a text and a renewal of it at an instant. */
 export function renewedText(text: string, renewedAt: number, latest: number): string | null {
   const renewal = `${text.slice(0, RENEWED_AT)}${digitsOf(renewedAt)}${text.slice(REST_AT)}`;
   return laterOf(text, renewal, latest);

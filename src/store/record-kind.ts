@@ -24,11 +24,11 @@ export interface RecordKind<R extends Identified> {
   /** @throws UnreadableError */
   decode(id: string, text: string): R;
   /**
-   * The text of the merge of two texts, where it can be told without decoding them; otherwise null.
-   * It is what `encode`, `merge`, `correct` and `decode` make of them.
+   * The text of the merge of two texts; null if they must be decoded for that. The text is the one
+   * that `decode`, `correct`, `merge` and `encode` would give.
    */
   mergeTexts(a: string, b: string, context: SkewContext): string | null;
-  /** The same for a text and a renewal at an instant. */
+  /** Like `mergeTexts`, for a text and a renewal at an instant. */
   renewText(text: string, at: number, context: SkewContext): string | null;
   /** When it was removed, epoch ms; null while it is tracked. */
   removedAt(record: R): number | null;

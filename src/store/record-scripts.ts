@@ -12,7 +12,7 @@ import type { Result } from 'ioredis';
  * Returns for each write 1, or the text that Redis has instead of the expected one.
  *
  * If a key has the wrong type, or Redis is out of memory, the script fails before it writes
- * anything: it reads every key first that it may write, and runs the commands that need memory
+ * anything: it first reads every key that it may write, and runs the commands that need memory
  * before the others.
  */
 const writeRecords = `

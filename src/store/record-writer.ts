@@ -28,7 +28,7 @@ interface Draft<R> extends Open<R> {
   readonly before: R;
   readonly after: R;
   readonly write: Write;
-  /** Nothing else changes. Its records are decoded only if somebody reads them. */
+  /** Only the renewal changes. `before` and `after` are decoded only if somebody reads them. */
   readonly isRenewal: boolean;
 }
 

@@ -77,7 +77,7 @@ export class RedisRegistry implements SharedRegistry {
     return ids.map((id) => texts.get(id) ?? '');
   }
 
-  /** When the first of the last `count` removals of a slot was; 0 if there were fewer. */
+  /** The instant of the first of a slot's last `count` removals; 0 if there were fewer. */
   async removalAt(slot: number, count: number): Promise<number> {
     const { removedAt } = this.#keys(slot);
     const [, at = 0] = await this.#run((redis) =>

@@ -24,7 +24,7 @@ export interface SyncOptions {
    * out. null leaves them out, because they would slow down a visit.
    */
   readonly removedSince: number | null;
-  /** Removed records that need no comparing if Redis has them as removed too; none by default. */
+  /** Whether to skip a record that Redis has as removed too. By default, none is skipped. */
   readonly isSettled?: (id: string) => boolean;
 }
 
@@ -102,7 +102,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return records.filter((record) => (kind.removedAt(record) === null) === (which === 'tracked'));
   }
 
-  /** The ids of the same records, or of some that were tracked or removed a moment ago. */
+  /** The ids of these records, and perhaps of some that have just left that state. */
   async readIds(slot: number, which: 'tracked' | 'removed'): Promise<string[]> {
     const { local, shared, isUp } = this.#options;
     const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);

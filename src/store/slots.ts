@@ -42,7 +42,7 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
     };
   }
 
-  /** An instant in the future means that the clock was set back. */
+  /** A sync in the future does not count: the clock was set back since. */
   #isSynced(slot: number, since = Number.POSITIVE_INFINITY): boolean {
     const at = this.#syncedAt.get(slot) ?? Number.NEGATIVE_INFINITY;
     return at >= since && at <= this.#options.clock.now();

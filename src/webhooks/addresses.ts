@@ -5,7 +5,8 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
  * Addresses outside the public internet, from
  * https://www.iana.org/assignments/iana-ipv4-special-registry and
  * https://www.iana.org/assignments/iana-ipv6-special-registry. A webhook must not reach hosts that
- * only this machine and its neighbours can reach. IPv6: only those in {@link globalUnicast}.
+ * only this machine and its neighbours can reach. For IPv6, these are the ones within
+ * {@link globalUnicast}; all addresses outside it are blocked anyway.
  */
 const PRIVATE: readonly [network: string, prefix: number][] = [
   ['0.0.0.0', 8],
@@ -35,7 +36,7 @@ const PRIVATE: readonly [network: string, prefix: number][] = [
 const blocked = new BlockList();
 for (const [network, prefix] of PRIVATE) blocked.addSubnet(network, prefix, familyOf(network));
 
-/** All others of IPv6 are private or reserved: https://www.iana.org/assignments/ipv6-address-space */
+/** All others in IPv6 are private or reserved: https://www.iana.org/assignments/ipv6-address-space */
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet('2000::', 3, 'ipv6');
 

@@ -7,7 +7,7 @@ export interface DeliveryRetry {
   readonly forMs: number;
 }
 
-/** BullMQ stores the message with the job. A certificate can make it as long as it likes. */
+/** BullMQ stores the message with the job, and a receiver's certificate can make it very long. */
 const MOST_MESSAGE = 500;
 
 /** Why an event was not delivered. */

@@ -7,7 +7,7 @@ export interface Delivery {
   readonly id: string;
   readonly callId: string;
   readonly app: string;
-  /** The call's own. Each attempt resolves it by the configuration of that time. */
+  /** The call's own, if any. Each attempt finds the URL by the configuration of that time. */
   readonly webhookUrl: string | null;
   /** The same text at each attempt. */
   readonly body: string;
@@ -47,7 +47,7 @@ export async function hasUntaken(
   return score !== undefined && Number(score) / 4_096 < Date.now() - graceMs;
 }
 
-/** BullMQ allows no colon in an id, and no id of an event has a tilde. */
+/** BullMQ allows no colon in a job's id. No event's id has a tilde, so the ids stay distinct. */
 export function jobIdOf(eventId: string): string {
   return eventId.replaceAll(':', '~');
 }

@@ -17,7 +17,7 @@ export interface TargetRules {
   readonly apps: () => ReadonlyMap<string, { readonly webhook: Webhook | null }>;
 }
 
-/** A call, or an owner, which has no `webhookUrl`. */
+/** A call, or an owner, whose `webhookUrl` is null. */
 export type Addressee = Pick<Call, 'app' | 'webhookUrl'>;
 
 /** `fault`: why events cannot be posted now. The configuration may change until the next attempt. */
@@ -32,19 +32,19 @@ export class Targets {
   }
 
   /**
-   * Whether to queue events. Those of an unknown app too: another replica may have read APPS_FILE
-   * earlier, or the app may come back.
+   * Whether to queue events. Events of an unknown app are queued too: another replica may have read
+   * APPS_FILE earlier, or the app may come back.
    */
   hasWebhook({ app, webhookUrl }: Addressee): boolean {
     const { apps, defaultUrl } = this.#rules;
     return (webhookUrl ?? defaultUrl) !== null || apps().get(app)?.webhook !== null;
   }
 
-  /** By the current configuration, so ask again for each attempt. */
+  /** Uses the current configuration, so ask again for each attempt. */
   of({ app, webhookUrl }: Addressee): Target {
     const { apps, defaultUrl, secrets } = this.#rules;
     const configured = apps().get(app);
-    // Not the default instead: the app may have its own webhook and secrets.
+    // The default must not take its place: the app may have its own webhook and secrets.
     if (configured === undefined) return { fault: `no app "${app}" is configured` };
     const { webhook } = configured;
     const url = webhookUrl ?? webhook?.url ?? defaultUrl;

@@ -51,7 +51,7 @@ async function aReplica() {
     await calls.registry.update([
       { id, decide: (current) => ({ ...emptyRecord(id), tracking: track(current) }) },
     ]);
-    // What happens now is later.
+    // So that what happens next has a later instant.
     await vi.waitFor(() => expect(clock.now()).toBeGreaterThan(bot.now), SOON);
   };
   const sync = () => calls.registry.sync(slotOf(CALL, context.wheel), { removedSince: 0 });

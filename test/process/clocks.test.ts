@@ -21,14 +21,14 @@ async function commandsDone(): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec(stats)?.[1]);
 }
 
-/** A replica whose machine's clock is off by this, with a clock of its own in `world`. */
+/** A replica in `world` whose machine's clock is ahead by this many seconds. */
 function replicaWithClock(world: World, aheadS: number, env: Record<string, string>) {
   const faked = new FakedClock(join(world.directory, 'clock'), aheadS).env;
   const settings = { ...env, REDIS_URL: redis.url, LOG_LEVEL: 'info' };
   return world.replica({
     ...settings,
     ...(faked as Record<string, string>),
-    // The simulator's certificate is minutes old: a clock behind must not fail on that alone.
+    // The simulator's certificate is minutes old: a clock that is behind must not fail for that.
     NODE_TLS_REJECT_UNAUTHORIZED: '0',
   });
 }
@@ -54,10 +54,10 @@ test.each([
   expect(sent).toBeLessThan(100);
 });
 
-/** Turns come far apart compared with what the test waits for. */
+/** Turns are further apart than the test waits. */
 const SPARSE = { KEEPALIVE_INTERVAL: '4m', KEEPALIVE_DEADLINE: '12m' };
 
-/** Calls of replicas that are gone, which have all missed a turn. */
+/** Stores calls that have missed a turn because no replica ran. */
 async function storeOverdueCalls(world: World, count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, () => world.simulator.createCall());
   const [trackedAt, renewedAt] = [Date.now() - 20 * MINUTE, Date.now() - 6 * MINUTE];

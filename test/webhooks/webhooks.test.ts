@@ -321,7 +321,7 @@ describe('the webhook of a call', () => {
   test('gets events when Redis is back, even if it comes back empty', async () => {
     const receiver = await aReceiver();
     await someWebhooks();
-    // Not their number: Redis may be killed before it has recorded the first delivery.
+    // This counts no deliveries: Redis may be killed before it has recorded the first one.
     const had = (...types: string[]) =>
       vi.waitFor(() => expect(receiver.typesOf(ID)).toEqual(types), SOON);
     await tell('at-risk', receiver.url);

@@ -72,7 +72,7 @@ async function anOwnersApp(
     const answer = await fixture.app.inject({ method, url, headers, ...(payload && { payload }) });
     return { status: answer.statusCode, body: answer.json() };
   };
-  /** The lease of the owner has lapsed, and the grace has passed too. */
+  /** Lets the lease of the owner lapse, and the grace pass. */
   const lose = async (id: string) => {
     const late = { now: Date.now() + 2 * DAY_MS, servedSince: 0, graceMs: 0 };
     const change = { id, decide: (current: OwnerRecord) => expireLease(current, late) };
