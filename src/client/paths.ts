@@ -29,7 +29,7 @@ export function readBaseUrl(text: string): URL {
   const isPlain = url && !url.username && !url.password && !url.search && !url.hash;
   if (!isPlain || !/^https?:$/.test(url.protocol)) {
     throw new TypeError(
-      'baseUrl: expected an http:// or https:// URL without user, password and query',
+      'baseUrl: expected an http:// or https:// URL without user, password, query or fragment',
     );
   }
   // Without the final slash, a relative path would replace the last part of this one.

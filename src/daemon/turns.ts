@@ -59,7 +59,7 @@ export class Turns {
     try {
       await schedule.resume();
       schedule.replaceIfUnresponsive(durations.unresponsiveMs);
-      if (this.#isNew(null)) log.info('nothing keeps this replica from taking turns any more');
+      if (this.#isNew(null)) log.info('this replica takes turns now');
     } catch (err) {
       const why = causeOf(err)?.what;
       const what = `the queue cannot be opened${why ? `: ${why}` : ''}`;

@@ -102,7 +102,7 @@ export class Watch {
     look.at = this.#nextAt(slot, clock.now());
     const running = this.#look(slot)
       .catch((err) => {
-        log.warn({ err, slot }, 'a slot cannot be watched; it will be looked at again');
+        log.warn({ err, slot }, 'a slot cannot be checked: the watch will try again');
         return clock.now() + graceMs;
       })
       .then((againAt) => {

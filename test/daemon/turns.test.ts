@@ -59,7 +59,7 @@ describe('turns of the wheel', () => {
     expect(schedule.running).toBe(true);
   });
 
-  test('say once why they are not taken, from the start, and when they are', async () => {
+  test('are logged once if they are not taken, even at the start, and once when they are', async () => {
     const { schedule, link, turns, lines, setAhead } = someTurns(-20_000);
     const beats = async () => {
       for (let i = 0; i < 3; i++) await link.beat();
@@ -75,7 +75,7 @@ describe('turns of the wheel', () => {
     expect(lines).toEqual([
       'local clock differs from Redis: not taking turns',
       queue,
-      'nothing keeps this replica from taking turns any more',
+      'this replica takes turns now',
     ]);
   });
 
