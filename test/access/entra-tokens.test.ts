@@ -204,7 +204,7 @@ describe('a token is refused', () => {
 });
 
 describe('while Entra does not serve its keys', () => {
-  test('no token can be checked; then it is accepted, even if the clock was set back', async () => {
+  test('no token can be checked; afterwards they can, even if the clock was set back', async () => {
     server.isOut = true;
     expect((await tokens.identify(await aToken())).kind).toBe('unverifiable');
     server.isOut = false;

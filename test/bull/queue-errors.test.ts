@@ -43,7 +43,7 @@ describe('an error of a queue', () => {
     'connect ECONNREFUSED 127.0.0.1:6379',
     'read ECONNRESET',
     "Stream isn't writeable and enableOfflineQueue options is false",
-  ])('is left to the link to Redis if it is "%s"', (message) => {
+  ])('is no warning if it is "%s", because the link to Redis logs that', (message) => {
     const { log, lines } = aLog();
     new QueueErrors(log).note(new Error(message), 'it fails');
     expect(lines).toEqual([]);

@@ -57,7 +57,7 @@ describe('track --wait', () => {
   });
 
   test(
-    'reports each other refusal for its own id; the first id decides the code',
+    'reports any other refusal by its id; the first refused id decides the code',
     SLOW,
     async () => {
       const [first, second, ...rest] = ids(20) as [string, string, ...string[]];

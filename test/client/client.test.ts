@@ -377,7 +377,7 @@ test('a request that cannot be sent rejects at once, without its secrets', async
   expect(seen).toEqual([]);
 });
 
-test('a limit that is no whole number is kept, and one that is no number is over', async () => {
+test('a limit may have a fraction, and a limit of NaN has passed', async () => {
   const { url } = await aServer(json(200, CALL), problem(503, 'not-ready'));
   const callkeeper = new Callkeeper({ baseUrl: url, attemptMs: 10_000.5 });
   expect(await callkeeper.track(ID, {}, { totalMs: 10_000.5 })).toEqual(CALL);

@@ -135,7 +135,7 @@ test.each([
   expect(asked.map((query) => query.get('lastEventId'))).toEqual(places);
 });
 
-test('return ends the iteration while it waits for an event or a page, and its request', async () => {
+test('return ends an iteration that waits for an event or a page, and its request', async () => {
   const closed: Promise<unknown>[] = [];
   const { baseUrl, asked } = await aServer(
     (response) => {

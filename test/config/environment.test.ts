@@ -128,8 +128,8 @@ describe('a file whose CAs cannot be used is a warning', () => {
 });
 
 test.each([
-  ['too large', `# ${'x'.repeat(1024 * 1024)}`, 'is larger than 1048576 bytes'],
-  ['missing', null, null],
+  ['too large is a fault', `# ${'x'.repeat(1024 * 1024)}`, 'is larger than 1048576 bytes'],
+  ['missing is no fault', null, null],
 ])('a .env that is %s', async (_, text, reason) => {
   const { faults } = await inProcess(aDirectory(text === null ? {} : { '.env': text }), {});
   expect(faults).toEqual(reason === null ? [] : [`.env ${reason}: correct or remove it`]);

@@ -181,7 +181,7 @@ describe('a faulty file', () => {
     expect(names()).toEqual(['a']);
   });
 
-  test('is not checked again until it changes, or a file that it names', async () => {
+  test('is not checked again until it or a file that it names changes', async () => {
     directory.write('apps.yaml', apps(anApp('a', { credential: '{ clientSecretFile: late }' })));
     await settle();
     await clock.step();

@@ -94,7 +94,7 @@ describe('when Redis is back', () => {
     expect(lookSoon).toHaveBeenCalledTimes(1);
   });
 
-  test('the watch looks soon, even if Redis has lost nothing', async () => {
+  test('the watch checks all slots soon, even if Redis has lost nothing', async () => {
     const { link, add, lookSoon, callsWrittenBack } = await aRecovery();
     await add(recordOf(aCall({ id: ONE })));
     await link.recover();

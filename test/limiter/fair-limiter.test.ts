@@ -242,7 +242,7 @@ describe('the fair limiter', () => {
   });
 });
 
-test('a limiter goes on after an error of its user', () => {
+test('a limiter goes on after an error in `admit`', () => {
   const admitted: string[] = [];
   const limiter = new FairLimiter<Item>({
     places: 8,

@@ -47,7 +47,7 @@ test('a line that comes while others are being written is not lost at the end', 
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ msg: 'the last' });
 });
 
-test('a process that just ends has written its lines', async () => {
+test('a process that ends without `exit` has written its lines', async () => {
   expect(await linesOf("log.info('one'); log.info('two');")).toHaveLength(2);
 });
 

@@ -59,14 +59,14 @@ describe('a list of owners', () => {
     for (const limit of [1, 7, COUNT - 1, COUNT]) expect(await all({ limit })).toEqual(sorted);
   });
 
-  test('reads no more records than a page shows, and one', async () => {
+  test('reads only one record more than a page shows', async () => {
     const { list, reads } = aList();
     const page = await list.page({ limit: 5, after: 'bot-150@app' }, null);
     expect(page.next).not.toBeNull();
     expect(reads()).toBe(6);
   });
 
-  test('shows owners of one state: of those without a lease, only those with calls', async () => {
+  test('shows owners of one state, and owners without a lease only if they have calls', async () => {
     const { local, expire, calls, all } = aList();
     for (const id of ['bot-11@app', 'bot-12@app', 'bot-13@app']) expire(id);
     expire('bot-12@app');

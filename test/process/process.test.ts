@@ -57,7 +57,7 @@ test('a .env file beside it is read', SLOW, async () => {
   expect(replica.stderr).toContain('AZURE_TENANT_ID is not set');
 });
 
-test('a .env that is a directory is a fault beside the others', SLOW, async () => {
+test('a .env that is a directory is reported with the other faults', SLOW, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-env-'));
   mkdirSync(join(directory, '.env'));
   const replica = new Replica({}, directory);

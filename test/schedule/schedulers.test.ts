@@ -192,7 +192,7 @@ describe('a look over the schedulers', () => {
     expect(await queue.getDelayedCount()).toBe(16);
   });
 
-  test('repairs all others and makes up for their turns, if one cannot be read or repaired', async () => {
+  test('repairs all others and makes up for their turns if some cannot be read or repaired', async () => {
     const { queue, schedulers, wheel } = await aLook();
     const [unreadable, unrepairable] = [5, 6];
     await server.client.zadd(queue.toKey('repeat'), 1, schedulerId(unreadable));

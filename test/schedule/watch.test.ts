@@ -206,7 +206,7 @@ describe('the watch', () => {
     await watch.stop();
   });
 
-  test('leaves a turn whose grace is not over to the others, however soon it is to look', async () => {
+  test('leaves a turn to the others until its grace is over, even if asked to look soon', async () => {
     const { watch, put, clock, graph, turnAt } = aWatch();
     await clock.advance(MINUTE + SECOND);
     put(

@@ -55,14 +55,14 @@ describe('a slot', () => {
     expect([...calls].map(([id]) => id)).toEqual([ONE]);
   });
 
-  test('is not read again in Redis by a reader for whom the last reading is recent enough', async () => {
+  test('is not read from Redis again if the last sync is recent enough', async () => {
     const other = await aReplica(server);
     const { slots, ids, time } = await someSlots();
     await ids();
     await other.add(tracked(ONE));
     const known = async (since: number) => [...(await slots.read(SLOT, since))].length;
     expect(await known(NOW)).toBe(0);
-    time.now -= 1; // set back: the reading seems to be in the future
+    time.now -= 1; // set back: the sync seems to be in the future
     expect(await known(NOW - 1)).toBe(1);
     await other.add(tracked(TWO));
     expect(await known(NOW)).toBe(2);

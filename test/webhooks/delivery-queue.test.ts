@@ -36,7 +36,7 @@ test.each<[string, object, boolean]>([
   expect(await hasUntaken(queue, redis, 60_000 * (expected ? 0 : 1) + GRACE_MS)).toBe(expected);
 });
 
-test('events of two owners have two jobs, although an id of a job has no colon', () => {
+test('events of owners whose names differ only in a colon have different jobs', () => {
   const ids = ['bot:1@app/7/owner.lapsed', 'bot_1@app/7/owner.lapsed'].map(jobIdOf);
   expect(new Set(ids).size).toBe(2);
   expect(ids.join()).not.toContain(':');

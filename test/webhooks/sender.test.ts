@@ -209,7 +209,7 @@ describe('an address that is not of the public internet', () => {
     '2001:4860:4860::8888',
     '2606:4700:4700::1111',
     '3ffe::1',
-  ])('%s is none', (address) => {
+  ])('%s is not one', (address) => {
     expect(isPublic(address)).toBe(true);
   });
 });

@@ -70,7 +70,7 @@ test('events of an unknown app wait for the app, and do not go to the default', 
   }
 });
 
-test('a call’s own webhook must be allowed; the log gets no query of it', () => {
+test('a call’s own webhook must be allowed; the fault does not contain its query', () => {
   expect(urlOf('default', 'https://other.example/?key=1')).toMatch(
     /^https:\/\/other\.example\/: its host other\.example is not allowed/,
   );

@@ -132,7 +132,7 @@ test('secrets that cannot be read cost an attempt, and not the event', async () 
 
 const jobKey = (id: string) => `${QUEUE_PREFIX}:webhooks:${jobIdOf(id)}`;
 
-test('an event takes no more room in Redis however often it fails, and however long the reason', async () => {
+test('an event takes little room in Redis, however often it fails and however long the reason is', async () => {
   const secrets = async () => {
     throw new Error('x'.repeat(100_000));
   };
