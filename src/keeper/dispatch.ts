@@ -56,8 +56,10 @@ export class Dispatch {
   }
 
   add(pending: Pending): void {
-    if (this.#options.sender.ready(pending.call)) this.#limiter.add(pending);
-    else this.#gate.add(pending);
+    this.#guarded(pending, () => {
+      if (this.#options.sender.ready(pending.call)) this.#limiter.add(pending);
+      else this.#gate.add(pending);
+    });
   }
 
   /** Stops sending. Returns the calls that were still waiting. */
@@ -72,23 +74,24 @@ export class Dispatch {
   }
 
   #admitted(pending: Pending, release: Release): void {
-    const instead = this.#insteadOf(pending);
+    const instead = this.#guarded(pending, () => this.#insteadOf(pending));
     if (instead === null) {
       void this.#send(pending, release);
     } else {
       release('unused');
-      instead();
+      if (instead) this.#guarded(pending, instead);
     }
   }
 
-  /** What to do instead of sending; null: send. Never throws, because that would keep the place. */
-  #insteadOf(pending: Pending): (() => void) | null {
+  /** An error about one call must not stop the others, or keep its place: undefined after one. */
+  #guarded<R>(pending: Pending, act: () => R): R | undefined {
     try {
-      return this.#lookAgain(pending);
+      return act();
     } catch (err) {
       const { log, clock, onDropped } = this.#options;
-      log.error({ err, call: pending.id }, 'a call cannot be kept alive');
-      return () => onDropped(pending, unsent('internal', clock.now()));
+      log.error({ err, call: pending.id }, 'an internal error stopped a keepAlive');
+      onDropped(pending, unsent('internal', clock.now()));
+      return undefined;
     }
   }
 
@@ -97,7 +100,7 @@ export class Dispatch {
    * stopped the call, or another replica may have renewed it. Returns what to do instead; null:
    * send.
    */
-  #lookAgain(pending: Pending): (() => void) | null {
+  #insteadOf(pending: Pending): (() => void) | null {
     const { registry, clock, sender, onOver, onDropped } = this.#options;
     if (pending.isDone) return () => undefined;
     if (this.#isClosed) return () => onDropped(pending, unsent('stopping', clock.now()));

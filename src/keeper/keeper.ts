@@ -69,7 +69,7 @@ export class Keeper implements CallKeeper {
       ...options,
       onWritten: (written, isWritten) => this.#written(written, isWritten),
     });
-    this.#planner = new Planner({ ...options, onDue: (id) => this.#take(id) });
+    this.#planner = new Planner({ ...options, onDue: (id) => this.keep([id]) });
     this.#onDemand = new OnDemand({
       join: (id, signal) => this.#takeAndWait(id, signal),
       waiting: (id) => this.#pending.get(id)?.waiters?.size ?? 0,
@@ -86,7 +86,7 @@ export class Keeper implements CallKeeper {
       try {
         this.#take(id);
       } catch (err) {
-        this.#options.log.error({ err, call: id }, 'a call cannot be kept alive');
+        this.#options.log.error({ err, call: id }, 'an internal error stopped a keepAlive');
       }
     }
   }

@@ -81,7 +81,7 @@ export class Outcomes {
       try {
         onWritten(written, changed[i] !== undefined);
       } catch (err) {
-        log.error({ err, call: written.pending.id }, 'a call cannot be kept alive');
+        log.error({ err, call: written.pending.id }, 'an internal error stopped a keepAlive');
         onWritten(written, false); // with false it reads no record
       }
     }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
@@ -44,6 +46,13 @@ async function due(count = 1, more: Partial<Call> = {}, over: WorldOptions = {})
 
 /** The call after its bot has stopped it. */
 const stopped = (call: Call) => aRemovedCall({ ...call, state: 'untracked', reason: 'request' });
+
+/** In bytes, without garbage. */
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  return process.memoryUsage().heapUsed;
+}
 
 const hang = () => new Promise<never>(() => undefined);
 
@@ -650,6 +659,40 @@ test('an error about one call stops no other call', async () => {
   await keeper.settled();
 });
 
+test('a call that an internal error stopped is sent when it is handed in again', async () => {
+  const { keeper, graph, quiet, calls, errors } = await due(2);
+  const [first, second] = idsOf(calls) as [string, string];
+  const hasToken = graph.hasToken;
+  graph.hasToken = ({ id }) => {
+    if (id === first) throw new Error('no answer');
+    return true;
+  };
+  keeper.keep([first, second]);
+  await quiet();
+  expect([graph.ids, errors]).toMatchObject([[second], [{ call: first }]]);
+  expect(keeper.holds(first, NOW)).toBe(false);
+  graph.hasToken = hasToken;
+  keeper.keep([first]);
+  await quiet();
+  expect(graph.ids).toEqual([second, first]);
+});
+
+test('an error about one planned call stops no other planned call', async () => {
+  const { keeper, registry, graph, clock, calls, errors } = await due(2);
+  const [first, second] = idsOf(calls) as [string, string];
+  graph.answer = (_, at) => (graph.sent.length <= 2 ? failed(at) : renewed(at));
+  keeper.keep([first, second]);
+  await clock.advance(SECOND / 2);
+  const get = registry.get.bind(registry);
+  registry.get = (id) => {
+    if (id === first) throw new Error('it cannot be read');
+    return get(id);
+  };
+  await clock.advance(5 * SECOND);
+  expect(graph.ids.slice(2)).toEqual([second]);
+  expect(errors).toMatchObject([{ call: first }]);
+});
+
 test('a hundred thousand calls handed over at once wait for little memory, and all are given back', () => {
   const { keeper, put, graph } = aWorld();
   graph.answer = hang;
@@ -657,9 +700,10 @@ test('a hundred thousand calls handed over at once wait for little memory, and a
     aCall({ id: `call-${100_000 + i}`, trackedAt: NOW - (i % 1_000) }),
   );
   put(...calls);
-  const before = process.memoryUsage().heapUsed;
-  keeper.keep(idsOf(calls));
+  const ids = idsOf(calls);
+  const before = heapInUse();
+  keeper.keep(ids);
   expect(graph.sent).toHaveLength(1);
-  expect(process.memoryUsage().heapUsed - before).toBeLessThan(100e6);
+  expect(heapInUse() - before).toBeLessThan(100e6);
   expect(keeper.close()).toHaveLength(99_999);
 });
