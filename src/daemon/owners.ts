@@ -148,6 +148,7 @@ function createWatch(context: Context, { redis, link }: OwnersNeeds, created: Cr
     slots: SLOTS,
     keptMs: DAY_MS,
     mostRemoved: MOST_OWNERS,
+    learnMs: 2 * wheel.intervalMs,
   });
   return new LeaseWatch({
     ...context,

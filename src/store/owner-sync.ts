@@ -21,10 +21,12 @@ export interface OwnerSyncOptions {
   /** How long a lost or dropped owner is kept, in ms. */
   readonly keptMs: number;
   /**
-   * The most lost and dropped owners that are kept, approximately. Without a limit, a client could
-   * fill Redis by dropping owners with ever new names.
+   * The most lost and dropped owners that are kept for longer than `learnMs`, approximately. Without
+   * a limit, a client could fill Redis by dropping owners with ever new names.
    */
   readonly mostRemoved: number;
+  /** All replicas have learned of a removal after this long, and its calls are stopped. In ms. */
+  readonly learnMs: number;
   readonly clock: SettledClock;
   readonly log: Logger;
 }
@@ -71,9 +73,10 @@ export class OwnerSync {
   }
 
   async #sync(slot: number): Promise<void> {
-    const { registry, local, shared, slots, keptMs, mostRemoved, clock } = this.#options;
+    const { registry, local, shared, slots, keptMs, mostRemoved, learnMs, clock } = this.#options;
+    const now = clock.settledNow();
     const firstKeptAt = await shared.removalAt(slot, Math.ceil(mostRemoved / slots));
-    const since = Math.max(clock.settledNow() - keptMs, firstKeptAt);
+    const since = Math.max(now - keptMs, Math.min(firstKeptAt, now - learnMs));
     local.dropRemoved(slot, since);
     await shared.prune(slot, since);
     await registry.sync(slot, { removedSince: since, isSettled: (id) => this.#isSettled(id) });

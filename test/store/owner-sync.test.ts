@@ -14,6 +14,7 @@ const server = redisForFile();
 beforeEach(() => server.flush());
 
 const MOST_REMOVED = 3;
+const LEARN_MS = 30_000;
 
 async function aReplica() {
   const redis = await fast(server);
@@ -40,6 +41,7 @@ async function aReplica() {
     slots: 1,
     keptMs: 60_000,
     mostRemoved: MOST_REMOVED,
+    learnMs: LEARN_MS,
     clock: { now: () => NOW, settledNow: () => NOW, sleep: async () => undefined },
     log: silent,
   });
@@ -54,10 +56,21 @@ async function aReplica() {
 
 test('only the last dropped owners are remembered, by a replica and by Redis', async () => {
   const { sync, dropAt, known } = await aReplica();
-  for (const [i, name] of ['a', 'b', 'c', 'd', 'a'].entries()) await dropAt(`${name}@app`, NOW + i);
+  const long = NOW - LEARN_MS - 10;
+  for (const [i, name] of ['a', 'b', 'c', 'd', 'a'].entries()) {
+    await dropAt(`${name}@app`, long + i);
+  }
   for (const _ of [1, 2]) {
     await sync.syncAll();
     const last = ['a@app', 'c@app', 'd@app'];
     expect(await known()).toEqual({ here: last, inRedis: last });
   }
+});
+
+test('an owner that was dropped a short while ago is remembered, however many there are', async () => {
+  const { sync, dropAt, known } = await aReplica();
+  const names = ['a', 'b', 'c', 'd', 'e'].map((name) => `${name}@app`);
+  for (const [i, name] of names.entries()) await dropAt(name, NOW - LEARN_MS + i);
+  await sync.syncAll();
+  expect(await known()).toEqual({ here: names, inRedis: names });
 });
