@@ -15,7 +15,8 @@ import type { Context } from './context.ts';
 import type { Turns } from './turns.ts';
 
 export interface RecoveryOptions {
-  readonly registry: Pick<Registry, 'sync' | 'flush' | 'unacknowledged'>;
+  readonly registry: Pick<Registry, 'flush' | 'unacknowledged'>;
+  readonly slots: Pick<RegistrySlots, 'sync'>;
   readonly feed: Pick<EventFeed, 'follow'>;
   readonly watch: Pick<Watch, 'lookSoon'>;
   /** Whether a replica that stops should wait for a Redis that does not answer. */
@@ -124,13 +125,13 @@ export class Recovery {
   }
 
   async #syncAll(isFirst: boolean): Promise<void> {
-    const { registry, watch, metrics, wheel, rememberMs, replica, clock, log } = this.#options;
+    const { watch, metrics, wheel, rememberMs, replica, clock, log } = this.#options;
     const removedSince = clock.settledNow() - rememberMs;
     const sum = { learned: 0, pushed: 0, lost: 0 };
     const unreadable: number[] = [];
     const syncOne = async (slot: number) => {
       try {
-        const synced = await registry.sync(slot, { removedSince });
+        const synced = await this.#options.slots.sync(slot, { removedSince });
         for (const key of ['learned', 'pushed', 'lost'] as const) sum[key] += synced[key];
       } catch (error) {
         if (!(error instanceof WrongTypeError)) throw error;

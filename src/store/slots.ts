@@ -4,7 +4,7 @@ import { Emitter } from './emitter.ts';
 import type { LocalRegistry } from './local-registry.ts';
 import { type Head, readHead } from './record-codec.ts';
 import type { RedisRegistry } from './redis-registry.ts';
-import type { Registry } from './registry.ts';
+import type { Registry, Synced, SyncOptions } from './registry.ts';
 
 export interface RegistrySlotsOptions {
   readonly registry: Pick<Registry, 'sync'>;
@@ -34,7 +34,7 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
 
   async read(slot: number, since?: number): Promise<Iterable<readonly [string, Timing]>> {
     const { local, isUp } = this.#options;
-    if (isUp() && !this.#isSynced(slot, since)) await this.#sync(slot);
+    if (isUp() && !this.#isSynced(slot, since)) await this.#syncBeforeRead(slot);
     return {
       *[Symbol.iterator]() {
         for (const [id, text] of local.tracked(slot)) yield [id, readHead(text)] as const;
@@ -48,13 +48,18 @@ export class RegistrySlots extends Emitter<SlotsEvents> implements Slots {
     return at >= since && at <= this.#options.clock.now();
   }
 
-  async #sync(slot: number): Promise<void> {
+  async #syncBeforeRead(slot: number): Promise<void> {
+    const synced = await this.sync(slot, { removedSince: null }).catch(ifUnavailable);
+    if (synced !== null && synced.lost > 0) await this.emit('lost', synced.lost);
+  }
+
+  /** See {@link Registry.sync}. */
+  async sync(slot: number, options: SyncOptions): Promise<Synced> {
     const { registry, clock } = this.#options;
     const at = clock.now();
-    const synced = await registry.sync(slot, { removedSince: null }).catch(ifUnavailable);
-    if (synced === null) return;
+    const synced = await registry.sync(slot, options);
     this.#syncedAt.set(slot, at);
-    if (synced.lost > 0) await this.emit('lost', synced.lost);
+    return synced;
   }
 
   timing(id: string): Head | null {

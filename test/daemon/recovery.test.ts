@@ -47,6 +47,7 @@ async function aRecovery({ comesBack = false } = {}) {
   const onFatal = vi.fn<(error: Error) => void>();
   const recovery = new Recovery({
     registry: replica.registry,
+    slots: replica.registry,
     feed: { follow },
     watch: { lookSoon },
     comesBack,
