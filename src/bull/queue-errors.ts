@@ -38,5 +38,6 @@ function kindOf(error: Error): string | null {
   const reply = REPLY.exec(error.message)?.[1];
   if (reply) return reply;
   // BullMQ or we could not read what Redis answered.
-  return error instanceof TypeError || error instanceof SyntaxError ? error.name : null;
+  if (error instanceof TypeError || error instanceof SyntaxError) return error.name;
+  return error.cause instanceof Error ? kindOf(error.cause) : null;
 }

@@ -17,6 +17,11 @@ interface Ill {
   readonly fault: SchedulerFault;
 }
 
+/** For `catch`: one that BullMQ cannot parse counts as missing. */
+function ifDamaged(error: unknown): undefined {
+  if (!(error instanceof SyntaxError)) throw error;
+}
+
 /** The schedulers of some slots could not be read or repaired. */
 class SchedulersError extends Error {
   readonly code = 'SCHEDULERS';
@@ -98,7 +103,7 @@ export class Schedulers {
   /** null: the slot's scheduler is as it should be, or only late. */
   async #illnessOf(slot: number): Promise<Ill | null> {
     const { queue, wheel, clock, graceMs } = this.#options;
-    const scheduler = await queue.getJobScheduler(schedulerId(slot));
+    const scheduler = await queue.getJobScheduler(schedulerId(slot)).catch(ifDamaged);
     const fault = schedulerFaultOf(scheduler, slot, wheel, clock.now(), graceMs);
     if (fault === null) return null;
     const isLate = fault === 'overdue' && (await this.#isLateOnly(slot, scheduler?.next ?? 0));

@@ -28,6 +28,7 @@ describe('an error of a queue', () => {
       new Error('WRONGTYPE Operation against a key'),
       new Error('Failed to add repeatable job for next iteration: NOPERM no permission'),
       new SyntaxError('Unexpected token'),
+      new Error('2 of them', { cause: new TypeError('not iterable') }),
     ];
     for (let i = 0; i < 3; i++) for (const error of all) errors.note(error, 'it fails');
     const once = all.map(({ message }) => `it fails: ${message}`);

@@ -211,6 +211,18 @@ describe('a look over the schedulers', () => {
     expect(madeUp.toSorted((a, b) => a - b)).toEqual(others);
   });
 
+  test('replaces a scheduler that is damaged', async () => {
+    const { queue, schedulers } = await aLook();
+    await schedulers().lookOver();
+    const key = queue.toKey(`repeat:${schedulerId(3)}`);
+    await server.client.hset(key, 'data', '{"slot":');
+    await expect(queue.getJobScheduler(schedulerId(3))).rejects.toThrow(SyntaxError);
+    expect(await schedulers().lookOver()).toBe(1);
+    expect(await queue.getJobScheduler(schedulerId(3))).toMatchObject({
+      template: { data: { slot: 3 } },
+    });
+  });
+
   test('leaves alone what is well', async () => {
     const { queue, schedulers, nexts } = await aLook();
     await schedulers().lookOver();
