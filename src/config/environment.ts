@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import process from 'node:process';
 import { parseEnv } from 'node:util';
 import { FileError, readBounded } from './bounded-file.ts';
@@ -35,6 +35,9 @@ export function readEnvironment(): Environment {
 }
 
 function readDotEnv(): { readonly text: string; readonly faults: readonly string[] } {
+  // A container may have `/dev/null` there, to hide a file of that name.
+  if (statSync('.env', { throwIfNoEntry: false })?.isCharacterDevice())
+    return { text: '', faults: [] };
   try {
     return { text: readBounded('.env').toString('utf8'), faults: [] };
   } catch (error) {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -133,6 +133,12 @@ test.each([
 ])('a .env that is %s', async (_, text, reason) => {
   const { faults } = await inProcess(aDirectory(text === null ? {} : { '.env': text }), {});
   expect(faults).toEqual(reason === null ? [] : [`.env ${reason}: correct or remove it`]);
+});
+
+test('a .env that is /dev/null is no fault', async () => {
+  const directory = aDirectory({});
+  symlinkSync('/dev/null', join(directory, '.env'));
+  expect(await inProcess(directory, {})).toMatchObject({ faults: [], warnings: [] });
 });
 
 test('a secret that is broken over lines of .env is in no warning', async () => {
