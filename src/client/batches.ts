@@ -49,7 +49,7 @@ async function send<T>(
 }
 
 /** Cuts items into lists that each fit into one request. */
-async function* batches<T>(items: Many<T>): AsyncGenerator<T[], void, undefined> {
+export async function* batches<T>(items: Many<T>): AsyncGenerator<T[], void, undefined> {
   let batch: T[] = [];
   let bytes = 0;
   for await (const item of items) {

@@ -15,10 +15,62 @@ export async function pause(ms: number, { signal, ref = true }: PauseOptions = {
   await sleep(toDelay(ms), undefined, options).catch(() => undefined);
 }
 
-/** A signal that aborts after this long, or when the given one does. */
-export function within(ms: number, signal?: AbortSignal): AbortSignal {
-  const limit = AbortSignal.timeout(toDelay(ms));
-  return signal ? AbortSignal.any([signal, limit]) : limit;
+export interface Limit {
+  readonly signal: AbortSignal;
+  /** Lets go of its timer and of the given signal. */
+  end(): void;
+}
+
+/**
+ * A signal that aborts after this long, or when the given one does. Not by `AbortSignal.any`: up to
+ * Node 22.12 its sources can be collected as garbage, and then it never aborts.
+ */
+export function within(ms: number, given?: AbortSignal): Limit {
+  const { signal, follow, end } = following(given);
+  const timer = setTimeout(() => follow(timeoutError()), toDelay(ms));
+  timer.unref();
+  return {
+    signal,
+    end: () => {
+      clearTimeout(timer);
+      end();
+    },
+  };
+}
+
+/** Runs `act` with such a signal. */
+export async function limited<T>(
+  ms: number,
+  given: AbortSignal,
+  act: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = within(ms, given);
+  try {
+    return await act(limit.signal);
+  } finally {
+    limit.end();
+  }
+}
+
+export interface Following extends Limit {
+  /** Aborts the signal. */
+  follow(reason: unknown): void;
+}
+
+/** A signal that aborts when the given one does, or by `follow`. */
+export function following(given?: AbortSignal): Following {
+  const controller = new AbortController();
+  const follow = (reason: unknown) => controller.abort(reason);
+  const onAbort = () => follow(given?.reason);
+  if (given?.aborted) onAbort();
+  else given?.addEventListener('abort', onAbort, { once: true });
+  const end = () => given?.removeEventListener('abort', onAbort);
+  return { signal: controller.signal, follow, end };
+}
+
+/** As `AbortSignal.timeout` has it. */
+function timeoutError(): DOMException {
+  return new DOMException('The operation was aborted due to timeout', 'TimeoutError');
 }
 
 /** Timers take only whole numbers in their range; NaN becomes 0. */

@@ -8,7 +8,7 @@ import {
   toAnswer,
 } from './attempt.ts';
 import { CallkeeperError, CallkeeperUnreachableError } from './errors.ts';
-import { pause, within } from './pause.ts';
+import { following, limited, pause, within } from './pause.ts';
 import { readText } from './read-text.ts';
 
 export interface TransportOptions {
@@ -85,30 +85,40 @@ export class Transport {
     const { baseUrls } = this.#options;
     const limitMs = totalMs ?? Math.max(this.#options.totalMs, request.attemptMs ?? 0);
     const until = performance.now() + limitMs;
-    const stop = within(limitMs, signal);
+    const limit = within(limitMs, signal);
     // Concurrent requests start at the same replica, but each goes on to the others by itself.
     const first = this.#preferred;
-    for (let attempts = 1; ; attempts++) {
-      signal?.throwIfAborted();
-      const at = (first + attempts - 1) % baseUrls.length;
-      const attemptMs = this.#shareOf(until - performance.now(), attempts);
-      const made = await attempt(baseUrls[at] as URL, { stop, attemptMs });
-      if (!isMiss(made)) this.#preferred = at;
-      if (made instanceof CallkeeperError) throw made;
-      if (!isMiss(made)) return made;
-      signal?.throwIfAborted();
-      const waitMs = this.#wait(attempts, made);
-      if (!(until - performance.now() > waitMs)) {
-        throw new CallkeeperUnreachableError(describe(request), attempts, made.cause);
+    try {
+      for (let attempts = 1; ; attempts++) {
+        signal?.throwIfAborted();
+        const at = (first + attempts - 1) % baseUrls.length;
+        const attemptMs = this.#shareOf(until - performance.now(), attempts);
+        const made = await attempt(baseUrls[at] as URL, { stop: limit.signal, attemptMs });
+        this.#prefer(at, made);
+        if (made instanceof CallkeeperError) throw made;
+        if (!isMiss(made)) return made;
+        signal?.throwIfAborted();
+        const waitMs = this.#wait(attempts, made);
+        if (!(until - performance.now() > waitMs)) {
+          throw new CallkeeperUnreachableError(describe(request), attempts, made.cause);
+        }
+        await pause(waitMs, { signal, ref: !request.background });
       }
-      await pause(waitMs, { signal, ref: !request.background });
+    } finally {
+      limit.end();
     }
   }
 
-  /** The limit of an attempt: it leaves time for the replicas that were not asked in this round. */
+  /** After a miss the next replica, unless a concurrent request has changed that already. */
+  #prefer(at: number, made: object): void {
+    if (!isMiss(made)) this.#preferred = at;
+    else if (this.#preferred === at) this.#preferred = (at + 1) % this.#options.baseUrls.length;
+  }
+
+  /** The limit of an attempt: it leaves time for the replicas that were not asked yet. */
   #shareOf(leftMs: number, attempts: number): number {
     const { attemptMs, baseUrls } = this.#options;
-    const unasked = baseUrls.length - ((attempts - 1) % baseUrls.length);
+    const unasked = Math.max(1, baseUrls.length - attempts + 1);
     return Math.min(attemptMs, leftMs / unasked);
   }
 
@@ -123,14 +133,16 @@ export class Transport {
   }
 
   async #ask(base: URL, request: Prepared, { stop, attemptMs }: Limits): Promise<Answer | Failure> {
-    try {
-      const { baseUrls } = this.#options;
-      if (request.attemptMs !== undefined && baseUrls.length > 1) {
-        await this.#knock(base, within(attemptMs, stop));
-      }
-      const limitMs = Math.max(attemptMs, request.attemptMs ?? 0);
-      const response = await this.#fetch(base, request, within(limitMs, stop));
+    const { baseUrls } = this.#options;
+    const ask = async (signal: AbortSignal) => {
+      const response = await this.#fetch(base, request, signal);
       return toAnswer(request, response, await readText(response, MOST_BYTES));
+    };
+    try {
+      if (request.attemptMs !== undefined && baseUrls.length > 1) {
+        await limited(attemptMs, stop, (signal) => this.#knock(base, signal));
+      }
+      return await limited(Math.max(attemptMs, request.attemptMs ?? 0), stop, ask);
     } catch (cause) {
       return toFailure(cause);
     }
@@ -153,10 +165,8 @@ export class Transport {
     signal: AbortSignal | undefined,
   ): Promise<ReadableStream<Uint8Array> | Failure> {
     // The limits end with the answer; the signal counts as long as the stream is open.
-    const opening = new AbortController();
     const limit = within(attemptMs, stop);
-    const giveUp = () => opening.abort(limit.reason);
-    limit.addEventListener('abort', giveUp);
+    const opening = following(limit.signal);
     try {
       const both = signal ? AbortSignal.any([signal, opening.signal]) : opening.signal;
       const response = await this.#fetch(base, request, both);
@@ -169,7 +179,8 @@ export class Transport {
     } catch (cause) {
       return toFailure(cause);
     } finally {
-      limit.removeEventListener('abort', giveUp);
+      opening.end();
+      limit.end();
     }
   }
 

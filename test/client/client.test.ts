@@ -211,6 +211,17 @@ describe('with a replica that hangs', { timeout: 60_000 }, () => {
     expect(alive.seen.map(({ url }) => url)).toEqual(['/livez', `/calls/${ID}/track?wait=true`]);
   });
 
+  test('that is alive but answers nothing else, the next request asks the other one', async () => {
+    const dead = await aServer((response, { url }) => {
+      if (url === '/livez') response.writeHead(200).end();
+    });
+    const alive = await aServer(json(200, CALL));
+    const callkeeper = new Callkeeper({ baseUrl: [dead.url, alive.url] });
+    const options = { wait: true, totalMs: 1_000 };
+    await expect(callkeeper.track(ID, {}, options)).rejects.toThrow(CallkeeperUnreachableError);
+    expect(await callkeeper.track(ID, {}, { wait: true })).toEqual(CALL);
+  });
+
   test('events come from the other one, within the time of the request', async () => {
     const alive = await aServer((response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });

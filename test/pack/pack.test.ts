@@ -256,6 +256,28 @@ test('a Node that is too old gets an error before it loads anything that it cann
 });
 
 /** Reads the first event that is kept, and the calls that left the schedule. */
+/** Garbage is collected all the time: up to Node 22.12 it included the sources of a composed signal. */
+const LIMITS = `
+  import { createServer } from 'node:http';
+  import { Callkeeper } from 'callkeeper-client';
+  setInterval(() => globalThis.gc(), 20);
+  const server = createServer((request, response) => {
+    if (request.url.startsWith('/events')) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+  });
+  server.listen(0, '127.0.0.1', async () => {
+    const callkeeper = new Callkeeper({ baseUrl: 'http://127.0.0.1:' + server.address().port });
+    const signal = new AbortController().signal;
+    const all = [
+      callkeeper.track('call-0001', {}, { totalMs: 500, signal }),
+      callkeeper.list({}, { signal: AbortSignal.timeout(500) }).next(),
+      callkeeper.events({}, { signal: AbortSignal.timeout(500) }).next(),
+    ];
+    const ended = await Promise.allSettled(all);
+    console.log(ended.map(({ reason }) => reason?.name).join(' '));
+    process.exit();
+  });
+`;
+
 const READER = `
 import { Callkeeper } from 'callkeeper-client';
 const callkeeper = new Callkeeper();
@@ -304,3 +326,12 @@ async function aProcess(
     },
   };
 }
+
+test('the time limits of the client outlive garbage collections', SLOW, async () => {
+  writeFileSync(join(clientProject, 'limits.mjs'), LIMITS);
+  const { stdout } = await run(systemNode, ['--expose-gc', 'limits.mjs'], {
+    cwd: clientProject,
+    timeout: 60_000,
+  });
+  expect(stdout).toBe('CallkeeperUnreachableError TimeoutError TimeoutError\n');
+});
