@@ -23,8 +23,8 @@ interface RemoteOptions {
 /** @throws ConfigError, UsageError */
 export function connect({ url, timeout }: RemoteOptions): Remote {
   const totalMs = readTimeout(timeout);
-  limitLookups();
   const config = readRemoteConfig(readEnvironment(), url);
+  limitLookups();
   const { urls: baseUrl, apiKey } = config;
   return {
     ...config,

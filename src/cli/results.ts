@@ -1,3 +1,4 @@
+import { batches } from '../client/batches.ts';
 import { withSeparators } from './call-lines.ts';
 import { EXIT } from './exit.ts';
 
@@ -6,9 +7,6 @@ export interface Result {
   readonly line: string;
   readonly exit: number;
 }
-
-/** The most ids in one request. */
-const MOST_IDS = 1_000;
 
 /** Prints results as they come. The first id that was refused decides the exit code. */
 export class Results {
@@ -52,9 +50,9 @@ export async function inBatches<T, R>(
 ): Promise<number> {
   const results = new Results(items.length);
   const sendAll = async () => {
-    for (let at = 0; at < items.length; at += MOST_IDS) {
-      const answers = await send(items.slice(at, at + MOST_IDS));
-      for (const [i, answer] of answers.entries()) results.print(at + i, toResult(answer));
+    let at = 0;
+    for await (const batch of batches(items)) {
+      for (const answer of await send(batch)) results.print(at++, toResult(answer));
     }
   };
   return await results.of(sendAll());

@@ -48,8 +48,9 @@ async function trackOne(
     const line = isJson ? printableJson(call) : printable(`${call.id}  ${describe(call)}`);
     return { line, exit: isRenewed ? EXIT.done : EXIT.failed };
   } catch (error) {
-    // Without a valid key, all other requests would fail too.
-    if (!(error instanceof CallkeeperError) || error.status === 401) throw error;
+    if (!(error instanceof CallkeeperError)) throw error;
+    // Without a valid key, or from a server that is not Callkeeper, all others would fail too.
+    if (error.status === 401 || error.problem === null) throw error;
     const { message = '', exit = EXIT.failed } = describeRefusal(error) ?? {};
     const told = { id, error: error.problem ?? message };
     const detail = error.problem?.detail ?? message;
