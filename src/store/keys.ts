@@ -1,7 +1,7 @@
 /**
  * The names of all our keys in Redis. All of them, BullMQ's too, have the same hash tag, so a Redis
  * Cluster keeps them on one node: a script can write a record and its event together, and a failed
- * node is the same case as a failed single Redis. A million calls take some 200 MB and 1.1 % of
+ * node is the same case as a failed single Redis. A million calls take some 200 MB and 1 % of
  * a core, so to spread them would gain nothing. The number in the tag is the version of the layout;
  * it changes when an older version could not read the layout.
  */
