@@ -150,13 +150,12 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     // Some were removed after they were read as tracked.
     for (const id of removed) there.delete(id);
     this.#dropStale(slot, there);
-    const unread = new Set(local.tracked(slot).keys());
-    if (removedSince !== null) for (const id of local.removed(slot).keys()) unread.add(id);
-    for (const id of removed) {
-      if (isSettled(id)) unread.delete(id);
-      else unread.add(id);
+    const settled = new Set(removed.filter(isSettled));
+    const here = removedSince === null ? [] : local.removed(slot).keys();
+    const unread = new Set<string>();
+    for (const ids of [local.tracked(slot).keys(), here, removed]) {
+      for (const id of ids) if (!there.has(id) && !settled.has(id)) unread.add(id);
     }
-    for (const id of there.keys()) unread.delete(id);
     for (const [id, text] of await this.#readTexts([...unread])) there.set(id, text);
     return await this.#exchange(there);
   }
