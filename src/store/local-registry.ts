@@ -92,21 +92,16 @@ export class LocalRegistry<R extends Identified = CallRecord> {
   }
 
   /**
-   * Merges a stored text.
+   * Merges a text.
    *
+   * @param base the text of the tracked record from which it was made, if it was made here
    * @throws UnreadableError
    */
-  learn(id: string, text: string): void {
-    this.replace(id, '', text);
-  }
-
-  /** Like {@link learn}, for the text of a tracked record that was made from the text `base`. */
-  replace(id: string, base: string, text: string): void {
+  learn(id: string, text: string, base?: string): void {
     const slot = this.#slotOf(id);
     const known = this.tracked(slot).get(id) ?? '';
     if (text === known) return;
-    const isBase = known === base && base !== '';
-    const merged = isBase ? text : this.#kind.mergeTexts(known, text, this.#skew());
+    const merged = known === base ? text : this.#kind.mergeTexts(known, text, this.#skew());
     if (merged === null) this.merge(this.#kind.decode(id, text));
     else if (merged !== known) this.#setTracked(slot, id, known, merged);
   }

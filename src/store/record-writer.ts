@@ -187,7 +187,7 @@ export class RecordWriter<R extends Identified> {
     const { kind, local } = this.#options;
     const { base, write } = draft;
     if (draft.isRenewal) {
-      local.replace(write.id, base, write.text);
+      local.learn(write.id, write.text, base);
       return {
         kind: how,
         get before() {
