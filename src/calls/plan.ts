@@ -52,8 +52,7 @@ export function planVisit(
   for (const [id, timing] of calls) {
     if (hasEnded(timing, context)) over.push(id);
     else if (isDue(timing, context)) due.push({ id, at: deadlineAt(timing, context.deadlineMs) });
-    else if (waitsUntil(timing, context) !== null || timing.trackUntil !== null)
-      later.push([id, timing]);
+    else if (!isQuiet(timing)) later.push([id, timing]);
   }
   due.sort((a, b) => a.at - b.at);
   return { due: due.map(({ id }) => id), over, later };

@@ -2,14 +2,7 @@ import { type Call, callOf, trackedCallOf } from '../calls/call.ts';
 import type { Timing } from '../calls/deadline.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded } from '../calls/plan.ts';
-import type {
-  CallKeeper,
-  CallRegistry,
-  KeepAliveResult,
-  Observer,
-  Slots,
-  TooSoon,
-} from '../calls/ports.ts';
+import type { CallKeeper, KeepAliveResult, Observer, TooSoon } from '../calls/ports.ts';
 import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { laneOf } from './lane.ts';
 import { OnDemand } from './on-demand.ts';
@@ -21,8 +14,6 @@ import { type Unsent, unsent } from './unsent.ts';
 export type KeeperOptions = Omit<DispatchOptions, 'onAttempted' | 'onOver' | 'onDropped'> &
   Omit<OutcomesOptions, 'onWritten'> &
   Omit<PlannerOptions, 'onDue'> & {
-    readonly registry: CallRegistry;
-    readonly slots: Pick<Slots, 'timing'>;
     readonly observer: Observer;
     /** Captures the current context for traces; null if there are none. */
     readonly bind: (() => Bound) | null;
