@@ -37,6 +37,8 @@ export interface Durations {
   readonly watchGraceMs: number;
   /** How long a retry is left to the replica that planned it; then the watch makes it. */
   readonly retryGraceMs: number;
+  /** The record of a call that waits for its request is read again after this long. */
+  readonly staleMs: number;
   /** Redis counts as out if it has not answered for this long. */
   readonly outGraceMs: number;
   /** A timestamp that is further ahead, or a machine's clock that is further off, is wrong. */
@@ -71,6 +73,7 @@ export function durationsFor(intervalMs: number, deadlineMs: number): Durations 
       Math.ceil(slotWidthMs({ intervalMs, slots: SLOTS }) + requestMs),
     ),
     retryGraceMs,
+    staleMs: upTo(5_000, Math.max(500, intervalMs / 180)),
     outGraceMs: upTo(15_000, intervalMs / 8),
     skewMs,
     redisTimeoutMs: upTo(Math.min(5_000, slackMs / 16), Math.max(500, intervalMs / 10)),

@@ -26,6 +26,8 @@ export function openKeeper(context: Context, { graph, registry, slots, tracing }
     sender: tracing ? tracing.sender(graph) : graph,
     places: config.graphConnections,
     requestMs: durations.graph.totalMs,
+    staleMs: durations.staleMs,
+    shuffleMs: durations.retryGraceMs,
     uptime: () => performance.now(),
     bind: tracing ? tracing.bind : null,
   });

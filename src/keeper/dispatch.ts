@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
 import { trackedCallOf } from '../calls/call.ts';
-import { deadlineAt } from '../calls/deadline.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded, type PlanTimings } from '../calls/plan.ts';
-import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
+import type { CallRegistry, KeepAliveSender, Random, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
+import { Batches } from './batches.ts';
 import { laneOf } from './lane.ts';
 import { laneFeedback } from './lane-feedback.ts';
-import type { Pending } from './pending.ts';
+import { type Pending, placeOf } from './pending.ts';
 import { TokenGate } from './token-gate.ts';
 import { unsent } from './unsent.ts';
 
 export interface DispatchOptions {
-  readonly registry: Pick<CallRegistry, 'get' | 'version'>;
+  readonly registry: Pick<CallRegistry, 'get' | 'version' | 'read'>;
   readonly sender: KeepAliveSender;
   readonly places: number;
   readonly requestMs: number;
@@ -20,6 +20,11 @@ export interface DispatchOptions {
   /** Monotonic, in ms. */
   readonly uptime: () => number;
   readonly timings: PlanTimings;
+  /** The record of a call that has waited for this long is read again, in ms. */
+  readonly staleMs: number;
+  /** See {@link placeOf}. */
+  readonly shuffleMs: number;
+  readonly random: Random;
   readonly log: Pick<Logger, 'error'>;
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
@@ -28,11 +33,21 @@ export interface DispatchOptions {
   readonly onDropped: (pending: Pending, outcome: Outcome) => void;
 }
 
+/** A call that has its place in the limiter. */
+interface Admitted {
+  readonly pending: Pending;
+  readonly release: Release;
+}
+
+/** The most records that are read again at once. */
+const READ_BATCH = 200;
+
 /** Makes each call wait for its token and its place, checks it again, and sends its request. */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #gate: TokenGate;
   readonly #limiter: FairLimiter<Pending>;
+  readonly #stale: Batches<Admitted>;
   #inFlight = 0;
   #onSettled: (() => void) | null = null;
   #isClosed = false;
@@ -51,11 +66,18 @@ export class Dispatch {
     this.#limiter = new FairLimiter<Pending>({
       ...options,
       slowMs,
-      admit: (pending, release) => this.#admitted(pending, release),
+      admit: (pending, release) => this.#admitted({ pending, release }),
     });
+    this.#stale = new Batches<Admitted>(
+      READ_BATCH,
+      () => Promise.resolve(),
+      (batch) => this.#readAgain(batch),
+    );
   }
 
+  /** Its record has just been read. */
   add(pending: Pending): void {
+    pending.readAt = this.#options.uptime();
     this.#guarded(pending, () => {
       if (this.#options.sender.ready(pending.call)) this.#limiter.add(pending);
       else this.#gate.add(pending);
@@ -73,7 +95,25 @@ export class Dispatch {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#onSettled = resolve));
   }
 
-  #admitted(pending: Pending, release: Release): void {
+  #admitted(admitted: Admitted): void {
+    const { uptime, staleMs } = this.#options;
+    if (uptime() - admitted.pending.readAt > staleMs) this.#stale.add(admitted);
+    else this.#sendIfDue(admitted);
+  }
+
+  /**
+   * While a call waits here, another replica may take it up and renew it. The calls keep their
+   * places meanwhile, so no more of them are read than are sent.
+   */
+  async #readAgain(batch: readonly Admitted[]): Promise<void> {
+    const { registry, log } = this.#options;
+    await registry.read(batch.map(({ pending }) => pending.id)).catch((err: unknown) => {
+      log.error({ err, calls: batch.length }, 'records cannot be read again before sending');
+    });
+    for (const admitted of batch) this.#sendIfDue(admitted);
+  }
+
+  #sendIfDue({ pending, release }: Admitted): void {
     const instead = this.#guarded(pending, () => this.#insteadOf(pending));
     if (instead === null) {
       void this.#send(pending, release);
@@ -124,9 +164,9 @@ export class Dispatch {
 
   /** The token has expired, or the call was tracked again under another app or tenant. */
   #addAgain(pending: Pending): void {
-    pending.lane = laneOf(pending.call);
-    pending.deadlineAt = deadlineAt(pending.call, this.#options.timings.deadlineMs);
-    this.add(pending);
+    const { timings, shuffleMs, random } = this.#options;
+    const context = { deadlineMs: timings.deadlineMs, shuffleMs, random };
+    this.add(Object.assign(pending, placeOf(pending.call, context)));
   }
 
   async #send(pending: Pending, release: Release): Promise<void> {

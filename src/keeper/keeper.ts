@@ -138,12 +138,12 @@ export class Keeper implements CallKeeper {
       this.#refused.push(id);
       return null;
     }
-    const { registry, clock, timings, policy, bind } = this.#options;
+    const { registry, clock, timings, policy, shuffleMs, random, bind } = this.#options;
     const call = trackedCallOf(registry.get(id));
     const known = this.#pending.get(id);
     if (known) return call === null ? known : this.#join(known, call);
     if (call === null) return null;
-    const context = { deadlineMs: timings.deadlineMs, policy };
+    const context = { deadlineMs: timings.deadlineMs, policy, shuffleMs, random };
     const version = registry.version(id);
     const pending = toPending(call, version, clock.now(), context, bind?.() ?? null);
     this.#pending.set(id, pending);

@@ -1,6 +1,6 @@
 import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
-import type { KeepAliveResult } from '../calls/ports.ts';
+import type { KeepAliveResult, Random } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { laneOf } from './lane.ts';
 
@@ -13,9 +13,12 @@ export interface Pending {
   /** The call as its record had it at `version`, or later. */
   call: Call;
   version: string;
-  /** This and `deadlineAt` must not change while the call waits. */
+  /** This and `rank` must not change while the call waits. */
   lane: string;
+  rank: number;
   deadlineAt: number;
+  /** When the record was read last; monotonic, in ms. */
+  readAt: number;
   /** If it still waits and is handed in after this instant, the wait is a failure. Epoch ms. */
   queuedUntil: number;
   /** Its request was sent, or its outcome is known without one. */
@@ -27,20 +30,37 @@ export interface Pending {
   readonly bound: Bound | null;
 }
 
+export interface QueueContext {
+  readonly deadlineMs: number;
+  /** Calls whose deadlines differ by less are equally urgent, in ms. */
+  readonly shuffleMs: number;
+  readonly random: Random;
+}
+
+/**
+ * The place of a call in the queue: its lane, and in it the nearest deadline first. Calls whose
+ * deadlines differ by less than a shuffle come in a random order, so that replicas that have the
+ * same calls waiting begin with different ones.
+ */
+export function placeOf(call: Call, { deadlineMs, shuffleMs, random }: QueueContext) {
+  const at = deadlineAt(call, deadlineMs);
+  return { lane: laneOf(call), deadlineAt: at, rank: at + random() * shuffleMs };
+}
+
 export function toPending(
   call: Call,
   version: string,
   now: number,
-  { deadlineMs, policy }: { readonly deadlineMs: number; readonly policy: RetryPolicy },
+  context: QueueContext & { readonly policy: RetryPolicy },
   bound: Bound | null,
 ): Pending {
   return {
     id: call.id,
     call,
     version,
-    lane: laneOf(call),
-    deadlineAt: deadlineAt(call, deadlineMs),
-    queuedUntil: now + policy.refusedCapMs,
+    ...placeOf(call, context),
+    readAt: Number.NEGATIVE_INFINITY,
+    queuedUntil: now + context.policy.refusedCapMs,
     isSent: false,
     isDone: false,
     isAgain: false,

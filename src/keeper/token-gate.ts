@@ -102,10 +102,10 @@ export class TokenGate {
 
   #turnOf(gate: Gate): Turn {
     const { of, asked, nearestDeadlineAt: deadlineAt } = gate;
-    if (this.#proven.has(of)) return { gate, lane: asked.app, deadlineAt };
+    if (this.#proven.has(of)) return { gate, lane: asked.app, rank: deadlineAt };
     const lane = `${asked.app}?${crc32(of) % UNPROVEN_LANES}`;
     const laterMs = this.#refused.has(of) ? REFUSED_LATER_MS : 0;
-    return { gate, lane, deadlineAt: deadlineAt + laterMs };
+    return { gate, lane, rank: deadlineAt + laterMs };
   }
 
   async #admit(gate: Gate, release: Release): Promise<void> {

@@ -4,8 +4,8 @@ import TinyQueue from 'tinyqueue';
 export interface Waiting {
   /** Names what fails together: an app in a tenant. */
   readonly lane: string;
-  /** Epoch ms. The nearest goes first within its lane. */
-  readonly deadlineAt: number;
+  /** The lowest goes first within its lane. For a call its deadline, about; see `placeOf`. */
+  readonly rank: number;
 }
 
 /**
@@ -34,7 +34,7 @@ const ROUND_ANSWERS = 2;
 /** One lane: what waits in it, what it has in flight, and what it has shown of itself. */
 export class Lane<T extends Waiting> {
   readonly name: string;
-  readonly waiting = new TinyQueue<T>([], (a, b) => a.deadlineAt - b.deadlineAt);
+  readonly waiting = new TinyQueue<T>([], (a, b) => a.rank - b.rank);
   busy = 0;
   /** The set of a group in which it waits for a place; null if it wants none. */
   waitsIn: Set<Lane<T>> | null = null;

@@ -320,6 +320,7 @@ export interface WorldOptions {
   sender?: KeepAliveSender;
   places?: number;
   redis?: FakeRedis;
+  random?: () => number;
 }
 
 /** A registry over a fake Redis; the test reads and writes there with `get` and `put`. */
@@ -400,8 +401,10 @@ export function aWorld(over: WorldOptions = {}) {
     sender: over.sender ?? graph,
     places: over.places ?? 64,
     requestMs: 15 * SECOND,
+    staleMs: 5 * SECOND,
+    shuffleMs: 45 * SECOND,
     uptime: () => clock.now(),
-    random: () => 0.5,
+    random: over.random ?? (() => 0.5),
     bind: null,
     log: { error: (fields: object, msg?: string) => errors.push({ ...fields, msg }) },
   });

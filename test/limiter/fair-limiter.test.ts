@@ -4,7 +4,7 @@ import { FairLimiter, type LaneFeedback, type Release } from '../../src/limiter/
 
 interface Item {
   readonly lane: string;
-  readonly deadlineAt: number;
+  readonly rank: number;
   readonly name: string;
 }
 
@@ -24,8 +24,7 @@ function aLimiter(places: number) {
       admitted.push(item.name);
     },
   });
-  const add = (lane: string, deadlineAt = 0, name = lane) =>
-    limiter.add({ lane, deadlineAt, name });
+  const add = (lane: string, rank = 0, name = lane) => limiter.add({ lane, rank, name });
   const end = (lane: string, feedback: LaneFeedback, tookMs = 0) => {
     now += tookMs;
     const index = inside.findIndex(({ item }) => item.lane === lane);
@@ -203,7 +202,7 @@ describe('the fair limiter', () => {
         else setImmediate(() => release('unused'));
       },
     });
-    for (let i = 0; i < 10_000; i++) limiter.add({ lane: 'a', deadlineAt: i, name: '' });
+    for (let i = 0; i < 10_000; i++) limiter.add({ lane: 'a', rank: i, name: '' });
     const seen: number[] = [];
     while (count < 10_000) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -228,8 +227,8 @@ describe('the fair limiter', () => {
         fc.array(anArrival, { maxLength: 80 }),
         (places, arrivals) => {
           const { inside, admitted, add, end } = aLimiter(places);
-          for (const [i, [lane, deadlineAt, feedback]] of arrivals.entries()) {
-            add(lane, deadlineAt, `${i}`);
+          for (const [i, [lane, rank, feedback]] of arrivals.entries()) {
+            add(lane, rank, `${i}`);
             if (feedback) end(inside[i % Math.max(1, inside.length)]?.item.lane ?? '', feedback);
             expect(inside.length).toBeLessThanOrEqual(places);
           }
@@ -254,7 +253,7 @@ test('a limiter goes on after an error in `admit`', () => {
       release('ok');
     },
   });
-  expect(() => limiter.add({ lane: 'a', deadlineAt: 0, name: 'bad' })).toThrow('bad');
-  limiter.add({ lane: 'b', deadlineAt: 0, name: 'good' });
+  expect(() => limiter.add({ lane: 'a', rank: 0, name: 'bad' })).toThrow('bad');
+  limiter.add({ lane: 'b', rank: 0, name: 'good' });
   expect(admitted).toEqual(['good']);
 });

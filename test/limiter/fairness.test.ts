@@ -40,6 +40,7 @@ type Kind = keyof typeof BEHAVIOURS;
 interface Item {
   readonly lane: string;
   readonly deadlineAt: number;
+  readonly rank: number;
   readonly dueAt: number;
 }
 
@@ -78,7 +79,7 @@ function play(places: number, behaviourOf: (lane: string) => Behaviour) {
     /** A call of the lane is due. */
     due: (lane: string, dueAt: number, leftMs = DEADLINE_MS - INTERVAL_MS) => {
       open++;
-      arrive(dueAt, { lane, dueAt, deadlineAt: dueAt + leftMs });
+      arrive(dueAt, { lane, dueAt, deadlineAt: dueAt + leftMs, rank: dueAt + leftMs });
     },
     run: (until: number) => {
       for (let next = events.peek(); next && next.at <= until; next = events.peek()) {
