@@ -4,15 +4,8 @@ import type { Recovery } from './recovery.ts';
 
 export interface ShutdownNeeds {
   readonly api: { refuse(): void; drain(): Promise<void> };
-  readonly keeper: {
-    close(): string[];
-    refused(): readonly string[];
-    settled(): Promise<void>;
-  };
-  readonly schedule: {
-    handOver(callIds: readonly string[]): Promise<void>;
-    stop(limit: AbortSignal, last: () => Promise<void>): Promise<void>;
-  };
+  readonly keeper: { close(): void; settled(): Promise<void> };
+  readonly schedule: { stop(limit: AbortSignal): Promise<void> };
   readonly watch: { stop(): Promise<void> };
   readonly owners: { stop(): Promise<void> };
   readonly webhooks: { stop(limit: AbortSignal): Promise<void> } | null;
@@ -73,14 +66,13 @@ export class Shutdown {
   }
 
   async #finishWork(limit: AbortSignal): Promise<void> {
-    const { api, keeper, watch, owners, webhooks, redis } = this.#needs;
+    const { api, keeper, schedule, watch, owners, webhooks, redis } = this.#needs;
     // If Redis is out, there is nobody to hand visits to.
     const handOver = AbortSignal.any([limit, redis.link.out]);
-    const waiting = keeper.close();
-    const drained = api.drain();
+    keeper.close();
     const results = await Promise.allSettled([
-      drained,
-      this.#handOver(waiting, drained, handOver),
+      api.drain(),
+      schedule.stop(handOver),
       watch.stop(),
       owners.stop(),
       keeper.settled(),
@@ -91,12 +83,5 @@ export class Shutdown {
       if (result.status === 'fulfilled') continue;
       this.#context.log.error({ err: result.reason }, 'a part did not stop');
     }
-  }
-
-  /** Calls that are tracked while the API is drained come too late for this replica. */
-  async #handOver(waiting: string[], drained: Promise<void>, limit: AbortSignal): Promise<void> {
-    const { keeper, schedule } = this.#needs;
-    await schedule.handOver(waiting);
-    await schedule.stop(limit, () => drained.then(() => schedule.handOver(keeper.refused())));
   }
 }

@@ -45,7 +45,6 @@ export class Keeper implements CallKeeper {
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
   #isClosed = false;
-  readonly #refused: string[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -98,18 +97,11 @@ export class Keeper implements CallKeeper {
     return this.#pending.size > 0;
   }
 
-  /** Stops sending. Returns the calls that were waiting, for other replicas. */
-  close(): string[] {
+  /** Stops sending. The calls that still wait stay due, so other replicas find them. */
+  close(): void {
     this.#isClosed = true;
-    const waiting = this.#dispatch.close();
     const result = { outcome: this.#unsent('stopping'), call: null };
-    for (const pending of waiting) this.#done(pending, result);
-    return waiting.map(({ id }) => id);
-  }
-
-  /** The calls that came since {@link close}, for other replicas. */
-  refused(): readonly string[] {
-    return this.#refused;
+    for (const pending of this.#dispatch.close()) this.#done(pending, result);
   }
 
   /** After {@link close}: resolves when all outcomes are written. */
@@ -134,10 +126,7 @@ export class Keeper implements CallKeeper {
 
   /** null if the call is not tracked, or the keeper is closed. */
   #take(id: string): Pending | null {
-    if (this.#isClosed) {
-      this.#refused.push(id);
-      return null;
-    }
+    if (this.#isClosed) return null;
     const { registry, clock, timings, policy, shuffleMs, random, bind } = this.#options;
     const call = trackedCallOf(registry.get(id));
     const known = this.#pending.get(id);

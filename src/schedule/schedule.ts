@@ -6,7 +6,7 @@ import { whenReady } from '../bull/open-queue.ts';
 import { QueueErrors } from '../bull/queue-errors.ts';
 import type { Clock } from '../calls/ports.ts';
 import type { Visits } from '../calls/visitor.ts';
-import { slotOf, turnAtOrBefore, type Wheel } from '../calls/wheel.ts';
+import type { Wheel } from '../calls/wheel.ts';
 import { Schedulers } from './schedulers.ts';
 import { openQueue, type QueueTelemetry, type VisitData } from './wheel-queue.ts';
 import { WheelWorker } from './wheel-worker.ts';
@@ -83,11 +83,10 @@ export class Schedule {
     await run.looking;
   }
 
-  /** @param last runs after the last turn and before the queue is closed */
-  async stop(limit: AbortSignal, last = () => Promise.resolve()): Promise<void> {
+  async stop(limit: AbortSignal): Promise<void> {
     this.#isStopped = true;
     await this.suspend(limit);
-    await last().finally(() => this.#queue?.close());
+    await this.#queue?.close();
   }
 
   /**
@@ -104,25 +103,6 @@ export class Schedule {
     void run.worker.stop(AbortSignal.timeout(this.#options.lockMs));
     run.worker = this.#startWorker();
     this.#options.onWorkerReplaced();
-  }
-
-  /**
-   * Makes other replicas repeat the last turn of the slots of these calls, which were waiting here
-   * when this replica stopped. If this fails, the watch visits the slots later.
-   */
-  async handOver(callIds: readonly string[]): Promise<void> {
-    const { wheel, clock, log } = this.#options;
-    const slots = new Set(callIds.map((id) => slotOf(id, wheel)));
-    if (!this.#schedulers || slots.size === 0) return;
-    const turns = [...slots].map((slot) => {
-      return { slot, turnAt: turnAtOrBefore(slot, clock.now(), wheel) };
-    });
-    await this.#schedulers.makeUp(turns, `${process.pid}-${performance.now()}`).catch((err) => {
-      log.warn(
-        { err, slots: slots.size },
-        'slots cannot be handed over: the watch will visit them',
-      );
-    });
   }
 
   async #open(): Promise<void> {

@@ -72,7 +72,7 @@ export class Schedulers {
     const found = await settle(slots.map((slot) => this.#illnessOf(slot)));
     const ill = found.values.filter((one) => one !== null);
     const repaired = await settle(ill.map((one) => this.#putInPlace(one)));
-    await this.makeUp(repaired.values);
+    await this.#makeUp(repaired.values);
     this.#report(repaired.values);
     await this.#removeStrays();
     const failures = [...found.errors, ...repaired.errors];
@@ -148,16 +148,14 @@ export class Schedulers {
 
   /**
    * Adds jobs for turns. A needless one is harmless: a visit sends only what was not renewed since.
-   *
-   * @param of distinguishes these jobs from others for the same turns
    */
-  async makeUp(turns: readonly Turn[], of = 'missed'): Promise<void> {
+  async #makeUp(turns: readonly Turn[]): Promise<void> {
     if (turns.length === 0) return;
     await this.#options.queue.addBulk(
       turns.map(({ slot, turnAt }) => ({
         name: 'turn',
         data: { slot, turnAt },
-        opts: { jobId: `made-up-${of}-${slot}-${turnAt}` },
+        opts: { jobId: `made-up-${slot}-${turnAt}` },
       })),
     );
   }

@@ -5,7 +5,7 @@ import { JOB_DEFAULTS, QUEUE_DEFAULTS } from '../bull/open-queue.ts';
 /**
  * A job of the wheel. It names the slot to visit, never the calls in it: those are in the registry.
  * The slot's Job Scheduler adds a job for each turn. A replica adds one if the scheduler missed the
- * turn, or to hand the slot to another replica; only then `turnAt` is set.
+ * turn; only then `turnAt` is set.
  */
 export interface VisitData {
   readonly slot: number;

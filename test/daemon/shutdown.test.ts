@@ -9,21 +9,10 @@ function aShutdown(over: Partial<ShutdownNeeds> = {}, shutdownMs = 60_000) {
   const done: string[] = [];
   const errors: unknown[] = [];
   const did = (what: string) => async () => void done.push(what);
-  const late = ['late-call'];
   const needs: ShutdownNeeds = {
     api: { refuse: () => void done.push('refuse'), drain: did('drain') },
-    keeper: {
-      close: () => ['waiting-call'],
-      refused: () => late,
-      settled: did('keeper'),
-    },
-    schedule: {
-      handOver: async (calls) => void done.push(`hand over ${calls}`),
-      stop: async (_, last) => {
-        done.push('schedule');
-        await last();
-      },
-    },
+    keeper: { close: () => undefined, settled: did('keeper') },
+    schedule: { stop: did('schedule') },
     watch: { stop: did('watch') },
     owners: { stop: did('owners') },
     webhooks: { stop: did('webhooks') },
@@ -46,7 +35,7 @@ describe('a replica that stops', () => {
     expect(done[0]).toBe('refuse');
     expect(done.slice(-4)).toEqual(['log owners', 'log tokens', 'save last', 'dispose']);
     expect(done).toEqual(
-      expect.arrayContaining(['drain', 'keeper', 'watch', 'owners', 'webhooks']),
+      expect.arrayContaining(['drain', 'keeper', 'schedule', 'watch', 'owners', 'webhooks']),
     );
   });
 
@@ -54,19 +43,6 @@ describe('a replica that stops', () => {
     const { shutdown, done } = aShutdown({}, limitMs);
     await shutdown.stop();
     expect(done).toContain('save last');
-  });
-
-  test('hands over the waiting calls, then those that were tracked while the API was drained', async () => {
-    const drained = Promise.withResolvers<void>();
-    const api = { refuse: () => undefined, drain: () => drained.promise };
-    const { shutdown, done } = aShutdown({ api });
-    const stopped = shutdown.stop();
-    await expect.poll(() => done).toContain('schedule');
-    expect(done).not.toContain('hand over late-call');
-    drained.resolve();
-    await stopped;
-    const handedOver = done.filter((what) => what.startsWith('hand over'));
-    expect(handedOver).toEqual(['hand over waiting-call', 'hand over late-call']);
   });
 
   test('saves what it alone knows although a part does not stop', async () => {
@@ -84,7 +60,7 @@ describe('a replica that stops', () => {
     expect(done.filter((what) => what === 'dispose')).toHaveLength(1);
   });
 
-  test.each(['watch', 'owners', 'webhooks'] as const)(
+  test.each(['schedule', 'watch', 'owners', 'webhooks'] as const)(
     'logs and saves what it has, and disposes of its parts, although %s.stop() hangs',
     async (part) => {
       const { shutdown, done } = aShutdown({ [part]: { stop: hang } }, 400);

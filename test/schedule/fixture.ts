@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { Visited, Visits } from '../../src/calls/visitor.ts';
-import { offsetOf, slotOf, turnAfter, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
+import { offsetOf, turnAfter, turnAtOrBefore, type Wheel } from '../../src/calls/wheel.ts';
 import { Schedule } from '../../src/schedule/schedule.ts';
 import { openQueue, type VisitData } from '../../src/schedule/wheel-queue.ts';
 import { connectFast, connectWorker } from '../../src/store/connection.ts';
@@ -104,10 +104,3 @@ export function areConsecutiveTurns(
       (i === 0 || turnAt - (turns[i - 1] ?? 0) === wheel.intervalMs),
   );
 }
-
-export const idOf = (slot: number, wheel = WHEEL): string => {
-  for (let i = 0; ; i++) {
-    const id = `call-${String(i).padStart(4, '0')}`;
-    if (slotOf(id, wheel) === slot) return id;
-  }
-};

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
-import { offsetOf, turnAtOrBefore } from '../../src/calls/wheel.ts';
+import { offsetOf } from '../../src/calls/wheel.ts';
 import { schedulerId, turnJobId } from '../../src/schedule/wheel-queue.ts';
 import { RedisServer, redisForFile } from '../redis/redis-server.ts';
 import {
   areConsecutiveTurns,
   aSchedule,
   type FakeVisitor,
-  idOf,
   newPrefix,
-  quietWheel,
   SLOTS,
   WHEEL,
 } from './fixture.ts';
@@ -258,42 +256,6 @@ describe.concurrent('a visit', () => {
       await begun.promise;
       await schedule.stop(AbortSignal.timeout(100));
       expect(schedule.running).toBe(false);
-    },
-    LONG,
-  );
-});
-
-describe.concurrent('a replica that stops', () => {
-  test(
-    'makes another one repeat the last turn of the slots whose calls were waiting',
-    async ({ onTestFinished }) => {
-      const prefix = newPrefix();
-      const wheel = quietWheel(4);
-      const [leaving, staying] = [
-        await aSchedule(server, onTestFinished, { prefix, wheel }),
-        await aSchedule(server, onTestFinished, { prefix, wheel }),
-      ];
-      await leaving.schedule.resume();
-      await vi.waitFor(() => expect(leaving.visitor.turns).toHaveLength(4), SOON);
-      await leaving.schedule.suspend(AbortSignal.timeout(20_000));
-      await leaving.schedule.handOver([idOf(1), idOf(3), idOf(1)]);
-      await staying.schedule.resume();
-      await vi.waitFor(() => expect(staying.visitor.turns).toHaveLength(2), SOON);
-      const made = staying.visitor.turns.toSorted((a, b) => a.slot - b.slot);
-      expect(made.map(({ slot }) => slot)).toEqual([1, 3]);
-      for (const { slot, turnAt } of made) {
-        expect(turnAt).toBe(turnAtOrBefore(slot, Date.now(), wheel));
-      }
-    },
-    LONG,
-  );
-
-  test(
-    'hands nothing over if Redis never answered',
-    async ({ onTestFinished }) => {
-      const { schedule, queue } = await aSchedule(server, onTestFinished);
-      await schedule.handOver([idOf(1)]);
-      expect(await queue.getWaitingCount()).toBe(0);
     },
     LONG,
   );
