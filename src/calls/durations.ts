@@ -73,7 +73,7 @@ export function durationsFor(intervalMs: number, deadlineMs: number): Durations 
       Math.ceil(slotWidthMs({ intervalMs, slots: SLOTS }) + requestMs),
     ),
     retryGraceMs,
-    staleMs: upTo(5_000, Math.max(500, intervalMs / 180)),
+    staleMs: upTo(5_000, Math.max(1_000, intervalMs / 180)),
     outGraceMs: upTo(15_000, intervalMs / 8),
     skewMs,
     redisTimeoutMs: upTo(Math.min(5_000, slackMs / 16), Math.max(500, intervalMs / 10)),

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { trackedCallOf } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
 import { hasEnded, type PlanTimings } from '../calls/plan.ts';
-import type { CallRegistry, KeepAliveSender, Random, SettledClock } from '../calls/ports.ts';
+import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
 import { Batches } from './batches.ts';
 import { laneOf } from './lane.ts';
@@ -22,9 +22,8 @@ export interface DispatchOptions {
   readonly timings: PlanTimings;
   /** The record of a call that has waited for this long is read again, in ms. */
   readonly staleMs: number;
-  /** See {@link placeOf}. */
-  readonly shuffleMs: number;
-  readonly random: Random;
+  /** See `shuffled`. */
+  readonly laterMs: (id: string) => number;
   readonly log: Pick<Logger, 'error'>;
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
@@ -164,8 +163,8 @@ export class Dispatch {
 
   /** The token has expired, or the call was tracked again under another app or tenant. */
   #addAgain(pending: Pending): void {
-    const { timings, shuffleMs, random } = this.#options;
-    const context = { deadlineMs: timings.deadlineMs, shuffleMs, random };
+    const { timings, laterMs } = this.#options;
+    const context = { deadlineMs: timings.deadlineMs, laterMs };
     this.add(Object.assign(pending, placeOf(pending.call, context)));
   }
 

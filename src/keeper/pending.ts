@@ -2,6 +2,7 @@ import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
 import type { KeepAliveResult, Random } from '../calls/ports.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
+import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { laneOf } from './lane.ts';
 
 /** Runs a function in the trace context in which it was created. */
@@ -32,19 +33,24 @@ export interface Pending {
 
 export interface QueueContext {
   readonly deadlineMs: number;
-  /** Calls whose deadlines differ by less are equally urgent, in ms. */
-  readonly shuffleMs: number;
-  readonly random: Random;
+  /** See {@link shuffled}. */
+  readonly laterMs: (id: string) => number;
 }
 
 /**
- * The place of a call in the queue: its lane, and in it the nearest deadline first. Calls whose
- * deadlines differ by less than a shuffle come in a random order, so that replicas that have the
- * same calls waiting begin with different ones.
+ * By how much the calls of each slot come later in the queue, in ms: at random, so that replicas
+ * that have the same calls waiting begin with different ones. The calls of a slot stay together,
+ * because it costs least to write their outcomes together.
  */
-export function placeOf(call: Call, { deadlineMs, shuffleMs, random }: QueueContext) {
+export function shuffled(wheel: Wheel, mostMs: number, random: Random): (id: string) => number {
+  const bySlot = Array.from({ length: wheel.slots }, () => random() * mostMs);
+  return (id) => bySlot[slotOf(id, wheel)] ?? 0;
+}
+
+/** The place of a call in the queue: its lane, and in it about the nearest deadline first. */
+export function placeOf(call: Call, { deadlineMs, laterMs }: QueueContext) {
   const at = deadlineAt(call, deadlineMs);
-  return { lane: laneOf(call), deadlineAt: at, rank: at + random() * shuffleMs };
+  return { lane: laneOf(call), deadlineAt: at, rank: at + laterMs(call.id) };
 }
 
 export function toPending(
