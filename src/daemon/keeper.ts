@@ -27,7 +27,6 @@ export function openKeeper(context: Context, { graph, registry, slots, tracing }
     places: config.graphConnections,
     requestMs: durations.graph.totalMs,
     staleMs: durations.staleMs,
-    shuffleMs: durations.retryGraceMs,
     uptime: () => performance.now(),
     bind: tracing ? tracing.bind : null,
   });

@@ -1,11 +1,11 @@
 /**
- * Writes items in batches, one at a time; the next one gathers meanwhile. A batch that is not full
- * waits a moment, because a write costs hardly more for many items than for one.
+ * Handles items in batches, one batch at a time; the next one gathers meanwhile. A batch that is
+ * not full may wait a moment, because a write costs hardly more for many items than for one.
  */
 export class Batches<T> {
-  readonly #write: (batch: T[]) => Promise<void>;
+  readonly #handle: (batch: T[]) => Promise<void>;
   readonly #size: number;
-  readonly #gather: () => Promise<void>;
+  readonly #gather: (() => Promise<void>) | null;
   readonly #items: T[] = [];
   #writing: Promise<void> | null = null;
   /** Resolves when the batch is full, or no more items will come. */
@@ -14,13 +14,17 @@ export class Batches<T> {
   #isUrgent = false;
 
   /**
-   * @param gather resolves after the moment that a batch waits for more items
-   * @param write must not reject
+   * @param handle must not reject
+   * @param gather resolves after the moment that a batch waits for more items; null: none waits
    */
-  constructor(size: number, gather: () => Promise<void>, write: (batch: T[]) => Promise<void>) {
+  constructor(
+    size: number,
+    handle: (batch: T[]) => Promise<void>,
+    gather: (() => Promise<void>) | null = null,
+  ) {
     this.#size = size;
     this.#gather = gather;
-    this.#write = write;
+    this.#handle = handle;
   }
 
   add(item: T): void {
@@ -29,13 +33,13 @@ export class Batches<T> {
     this.#writing ??= this.#drain();
   }
 
-  /** Writes what was added, without waiting for more items. */
+  /** Handles what was added, without waiting for more items. */
   hurry(): void {
     this.#isUrgent = true;
     this.#enough.resolve();
   }
 
-  /** Call it after the last `add`. Resolves when all items are written. */
+  /** Call it after the last `add`. Resolves when all items are handled. */
   async settled(): Promise<void> {
     this.#isLast = true;
     this.#enough.resolve();
@@ -48,17 +52,17 @@ export class Batches<T> {
     try {
       while (this.#items.length > 0) {
         const isEnough = this.#items.length >= this.#size || this.#isLast || this.#isUrgent;
-        if (!isEnough) await this.#more();
+        if (this.#gather && !isEnough) await this.#more(this.#gather);
         this.#isUrgent = false;
-        await this.#write(this.#items.splice(0, this.#size));
+        await this.#handle(this.#items.splice(0, this.#size));
       }
     } finally {
       this.#writing = null;
     }
   }
 
-  #more(): Promise<void> {
+  #more(gather: () => Promise<void>): Promise<void> {
     this.#enough = Promise.withResolvers<void>();
-    return Promise.race([this.#gather(), this.#enough.promise]);
+    return Promise.race([gather(), this.#enough.promise]);
   }
 }

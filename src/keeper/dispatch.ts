@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
-import { trackedCallOf } from '../calls/call.ts';
+import { type Call, trackedCallOf } from '../calls/call.ts';
 import type { Outcome } from '../calls/outcome.ts';
-import { hasEnded, type PlanTimings } from '../calls/plan.ts';
+import { hasEnded } from '../calls/plan.ts';
 import type { CallRegistry, KeepAliveSender, SettledClock } from '../calls/ports.ts';
 import { FairLimiter, type Release } from '../limiter/fair-limiter.ts';
-import { Batches } from './batches.ts';
 import { laneOf } from './lane.ts';
 import { laneFeedback } from './lane-feedback.ts';
-import { type Pending, placeOf } from './pending.ts';
+import type { Pending, Place } from './pending.ts';
+import { type Admitted, SecondLook } from './second-look.ts';
 import { TokenGate } from './token-gate.ts';
 import { unsent } from './unsent.ts';
 
@@ -19,11 +19,9 @@ export interface DispatchOptions {
   readonly clock: SettledClock;
   /** Monotonic, in ms. */
   readonly uptime: () => number;
-  readonly timings: PlanTimings;
+  readonly placeOf: (call: Call) => Place;
   /** The record of a call that has waited for this long is read again, in ms. */
   readonly staleMs: number;
-  /** See `shuffled`. */
-  readonly laterMs: (id: string) => number;
   readonly log: Pick<Logger, 'error'>;
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
   /** Its `trackUntil` has come: nothing was sent. */
@@ -32,21 +30,12 @@ export interface DispatchOptions {
   readonly onDropped: (pending: Pending, outcome: Outcome) => void;
 }
 
-/** A call that has its place in the limiter. */
-interface Admitted {
-  readonly pending: Pending;
-  readonly release: Release;
-}
-
-/** The most records that are read again at once. */
-const READ_BATCH = 200;
-
 /** Makes each call wait for its token and its place, checks it again, and sends its request. */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #gate: TokenGate;
   readonly #limiter: FairLimiter<Pending>;
-  readonly #stale: Batches<Admitted>;
+  readonly #secondLook: SecondLook;
   #inFlight = 0;
   #onSettled: (() => void) | null = null;
   #isClosed = false;
@@ -67,16 +56,13 @@ export class Dispatch {
       slowMs,
       admit: (pending, release) => this.#admitted({ pending, release }),
     });
-    this.#stale = new Batches<Admitted>(
-      READ_BATCH,
-      () => Promise.resolve(),
-      (batch) => this.#readAgain(batch),
-    );
+    this.#secondLook = new SecondLook({
+      ...options,
+      onLooked: (admitted) => this.#sendIfDue(admitted),
+    });
   }
 
-  /** Its record has just been read. */
   add(pending: Pending): void {
-    pending.readAt = this.#options.uptime();
     this.#guarded(pending, () => {
       if (this.#options.sender.ready(pending.call)) this.#limiter.add(pending);
       else this.#gate.add(pending);
@@ -95,21 +81,9 @@ export class Dispatch {
   }
 
   #admitted(admitted: Admitted): void {
-    const { uptime, staleMs } = this.#options;
-    if (uptime() - admitted.pending.readAt > staleMs) this.#stale.add(admitted);
+    const isNeeded = !this.#isClosed && this.#secondLook.isNeeded(admitted.pending);
+    if (isNeeded) this.#secondLook.add(admitted);
     else this.#sendIfDue(admitted);
-  }
-
-  /**
-   * While a call waits here, another replica may take it up and renew it. The calls keep their
-   * places meanwhile, so no more of them are read than are sent.
-   */
-  async #readAgain(batch: readonly Admitted[]): Promise<void> {
-    const { registry, log } = this.#options;
-    await registry.read(batch.map(({ pending }) => pending.id)).catch((err: unknown) => {
-      log.error({ err, calls: batch.length }, 'records cannot be read again before sending');
-    });
-    for (const admitted of batch) this.#sendIfDue(admitted);
   }
 
   #sendIfDue({ pending, release }: Admitted): void {
@@ -163,9 +137,7 @@ export class Dispatch {
 
   /** The token has expired, or the call was tracked again under another app or tenant. */
   #addAgain(pending: Pending): void {
-    const { timings, laterMs } = this.#options;
-    const context = { deadlineMs: timings.deadlineMs, laterMs };
-    this.add(Object.assign(pending, placeOf(pending.call, context)));
+    this.add(Object.assign(pending, this.#options.placeOf(pending.call)));
   }
 
   async #send(pending: Pending, release: Release): Promise<void> {

@@ -7,19 +7,17 @@ import { Dispatch, type DispatchOptions } from './dispatch.ts';
 import { laneOf } from './lane.ts';
 import { OnDemand } from './on-demand.ts';
 import { Outcomes, type OutcomesOptions, type PendingOutcome } from './outcomes.ts';
-import { type Bound, type Pending, shuffled, toPending } from './pending.ts';
+import { type Bound, type Pending, type Place, placing, toPending } from './pending.ts';
 import { Planner, type PlannerOptions } from './planner.ts';
 import { type Unsent, unsent } from './unsent.ts';
 
 export type KeeperOptions = Omit<
   DispatchOptions,
-  'laterMs' | 'onAttempted' | 'onOver' | 'onDropped'
+  'placeOf' | 'onAttempted' | 'onOver' | 'onDropped'
 > &
   Omit<OutcomesOptions, 'onWritten'> &
   Omit<PlannerOptions, 'onDue'> & {
     readonly observer: Observer;
-    /** Calls whose deadlines differ by less may be sent in any order, in ms. */
-    readonly shuffleMs: number;
     /** Captures the current context for traces; null if there are none. */
     readonly bind: (() => Bound) | null;
   };
@@ -49,16 +47,16 @@ export class Keeper implements CallKeeper {
   readonly #outcomes: Outcomes;
   readonly #planner: Planner;
   readonly #onDemand: OnDemand;
-  readonly #laterMs: (id: string) => number;
+  readonly #placeOf: (call: Call) => Place;
   #isClosed = false;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    const { clock, policy, requestMs, wheel, shuffleMs, random } = options;
-    this.#laterMs = shuffled(wheel, shuffleMs, random);
+    const { clock, policy, requestMs, wheel, timings, random } = options;
+    this.#placeOf = placing(wheel, timings.deadlineMs, clock, random);
     this.#dispatch = new Dispatch({
       ...options,
-      laterMs: this.#laterMs,
+      placeOf: this.#placeOf,
       onAttempted: (pending, outcome) => this.#attempted(pending, outcome),
       onOver: (pending) => this.#stop(pending),
       onDropped: (pending, outcome) => this.#done(pending, { outcome, call: null }),
@@ -135,14 +133,19 @@ export class Keeper implements CallKeeper {
   /** null if the call is not tracked, or the keeper is closed. */
   #take(id: string): Pending | null {
     if (this.#isClosed) return null;
-    const { registry, clock, timings, policy, bind } = this.#options;
+    const { registry, clock, uptime, policy, bind } = this.#options;
     const call = trackedCallOf(registry.get(id));
     const known = this.#pending.get(id);
     if (known) return call === null ? known : this.#join(known, call);
     if (call === null) return null;
-    const context = { deadlineMs: timings.deadlineMs, laterMs: this.#laterMs, policy };
-    const version = registry.version(id);
-    const pending = toPending(call, version, clock.now(), context, bind?.() ?? null);
+    const pending = toPending({
+      call,
+      version: registry.version(id),
+      ...this.#placeOf(call),
+      readAt: uptime(),
+      queuedUntil: clock.now() + policy.refusedCapMs,
+      bound: bind?.() ?? null,
+    });
     this.#pending.set(id, pending);
     if (hasEnded(call, { settledNow: clock.settledNow() })) this.#stop(pending);
     else this.#dispatch.add(pending);

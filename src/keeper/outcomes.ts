@@ -47,7 +47,7 @@ export class Outcomes {
     const { clock, wheel } = options;
     const gatherMs = Math.min(GATHER_CAP_MS, wheel.intervalMs * GATHER_SHARE);
     const gather = () => clock.sleep(gatherMs);
-    this.#batches = new Batches<PendingOutcome>(WRITE_BATCH, gather, (batch) => this.#write(batch));
+    this.#batches = new Batches<PendingOutcome>(WRITE_BATCH, (batch) => this.#write(batch), gather);
   }
 
   add(added: PendingOutcome): void {

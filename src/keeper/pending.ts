@@ -1,7 +1,6 @@
 import type { Call } from '../calls/call.ts';
 import { deadlineAt } from '../calls/deadline.ts';
-import type { KeepAliveResult, Random } from '../calls/ports.ts';
-import type { RetryPolicy } from '../calls/retry.ts';
+import type { Clock, KeepAliveResult, Random } from '../calls/ports.ts';
 import { slotOf, type Wheel } from '../calls/wheel.ts';
 import { laneOf } from './lane.ts';
 
@@ -20,7 +19,7 @@ export interface Pending {
   deadlineAt: number;
   /** When the record was read last; monotonic, in ms. */
   readAt: number;
-  /** If it still waits and is handed in after this instant, the wait is a failure. Epoch ms. */
+  /** If it still waits and is handed in again after this instant, the wait is a failure. Epoch ms. */
   queuedUntil: number;
   /** Its request was sent, or its outcome is known without one. */
   isSent: boolean;
@@ -31,46 +30,43 @@ export interface Pending {
   readonly bound: Bound | null;
 }
 
-export interface QueueContext {
-  readonly deadlineMs: number;
-  /** See {@link shuffled}. */
-  readonly laterMs: (id: string) => number;
-}
+/** The place of a call in the queue of the limiter. */
+export type Place = Pick<Pending, 'lane' | 'rank' | 'deadlineAt'>;
+
+/** A call is sent as if it had more time left, by at most this share of it. */
+const MOST_STRETCH = 1 / 40;
 
 /**
- * By how much the calls of each slot come later in the queue, in ms: at random, so that replicas
- * that have the same calls waiting begin with different ones. The calls of a slot stay together,
- * because it costs least to write their outcomes together.
+ * Places calls in the queue: in each lane about the nearest deadline first. The time left of a call
+ * is stretched by a random share for each slot, so that replicas that have the same calls waiting
+ * begin with different ones: half an hour by up to 45 s, and the last seconds hardly at all. The
+ * calls of a slot stay together, because it costs least to write their outcomes together.
  */
-export function shuffled(wheel: Wheel, mostMs: number, random: Random): (id: string) => number {
-  const bySlot = Array.from({ length: wheel.slots }, () => random() * mostMs);
-  return (id) => bySlot[slotOf(id, wheel)] ?? 0;
+export function placing(
+  wheel: Pick<Wheel, 'slots'>,
+  deadlineMs: number,
+  clock: Pick<Clock, 'now'>,
+  random: Random,
+): (call: Call) => Place {
+  const stretches = Array.from({ length: wheel.slots }, () => random() * MOST_STRETCH);
+  return (call) => {
+    const at = deadlineAt(call, deadlineMs);
+    const stretch = stretches[slotOf(call.id, wheel)] ?? 0;
+    const rank = at + stretch * Math.max(0, at - clock.now());
+    return { lane: laneOf(call), deadlineAt: at, rank };
+  };
 }
 
-/** The place of a call in the queue: its lane, and in it about the nearest deadline first. */
-export function placeOf(call: Call, { deadlineMs, laterMs }: QueueContext) {
-  const at = deadlineAt(call, deadlineMs);
-  return { lane: laneOf(call), deadlineAt: at, rank: at + laterMs(call.id) };
-}
+/** What is known when the call is handed in. */
+type Begin = Place & Pick<Pending, 'call' | 'version' | 'readAt' | 'queuedUntil' | 'bound'>;
 
-export function toPending(
-  call: Call,
-  version: string,
-  now: number,
-  context: QueueContext & { readonly policy: RetryPolicy },
-  bound: Bound | null,
-): Pending {
+export function toPending(begin: Begin): Pending {
   return {
-    id: call.id,
-    call,
-    version,
-    ...placeOf(call, context),
-    readAt: Number.NEGATIVE_INFINITY,
-    queuedUntil: now + context.policy.refusedCapMs,
+    ...begin,
+    id: begin.call.id,
     isSent: false,
     isDone: false,
     isAgain: false,
     waiters: null,
-    bound,
   };
 }

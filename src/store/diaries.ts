@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CallErrorSchema } from '../calls/record.ts';
+import { Instant, orNull } from '../calls/schema.ts';
 import type { FailureCause } from '../overview/causes.ts';
 import { type Diary, INCIDENTS_MS, type ReplicaReport } from '../overview/diary.ts';
 import { COUNT_STEP } from '../overview/failing-calls.ts';
@@ -112,8 +113,6 @@ function byName(a: ReplicaReport, b: ReplicaReport): number {
   return a.replica < b.replica ? -1 : 1;
 }
 
-const Instant = Type.Number();
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Reason = Type.Pick(CallErrorSchema, ['status', 'code', 'message']);
 const Failure = Type.Pick(CallErrorSchema, ['at', 'status', 'code', 'message']);
 const AfterSuccess = Type.Object({ calls: Type.Integer(), since: Instant });

@@ -60,10 +60,6 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return this.#options.local.text(id);
   }
 
-  isAcknowledged(id: string): boolean {
-    return this.#options.local.isAcknowledged(id);
-  }
-
   isDurable(id: string): boolean {
     return this.#options.local.isDurable(id);
   }
@@ -89,27 +85,29 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
    */
   async readSlot(slot: number, which: 'tracked' | 'removed'): Promise<R[]> {
     const { kind, local, shared, isUp } = this.#options;
-    const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
     const reading = () => (which === 'tracked' ? shared.readSlot(slot) : this.#readRemoved(slot));
     const read = isUp() ? await reading().catch(ifUnavailable) : null;
-    const ids = new Set([...(read?.keys() ?? []), ...known.keys()]);
-    const records: R[] = [];
-    for (const id of ids) {
+    const records = this.#idsOf(slot, which, read?.keys() ?? null).map((id) => {
       const text = read?.get(id);
-      if (text !== undefined) records.push(kind.merge(this.#texts.decode(id, text), local.get(id)));
-      else if (read === null || !local.isAcknowledged(id)) records.push(local.get(id));
-    }
+      const known = local.get(id);
+      return text === undefined ? known : kind.merge(this.#texts.decode(id, text), known);
+    });
     return records.filter((record) => (kind.removedAt(record) === null) === (which === 'tracked'));
   }
 
   /** The ids of these records, and perhaps of some that have just left that state. */
   async readIds(slot: number, which: 'tracked' | 'removed'): Promise<string[]> {
-    const { local, shared, isUp } = this.#options;
-    const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
+    const { shared, isUp } = this.#options;
     const reading = () =>
       which === 'tracked' ? shared.trackedIds(slot) : shared.removedSince(slot, 0);
-    const read = isUp() ? await reading().catch(ifUnavailable) : null;
-    const ids = new Set(read ?? []);
+    return this.#idsOf(slot, which, isUp() ? await reading().catch(ifUnavailable) : null);
+  }
+
+  /** @param read the ids in Redis; null if Redis does not answer */
+  #idsOf(slot: number, which: 'tracked' | 'removed', read: Iterable<string> | null): string[] {
+    const { local } = this.#options;
+    const known = which === 'tracked' ? local.tracked(slot) : local.removed(slot);
+    const ids = new Set(read);
     for (const id of known.keys()) if (read === null || !local.isAcknowledged(id)) ids.add(id);
     return [...ids];
   }

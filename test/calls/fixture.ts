@@ -402,7 +402,6 @@ export function aWorld(over: WorldOptions = {}) {
     places: over.places ?? 64,
     requestMs: 15 * SECOND,
     staleMs: 5 * SECOND,
-    shuffleMs: 45 * SECOND,
     uptime: () => clock.now(),
     random: over.random ?? (() => 0.5),
     bind: null,

@@ -2,13 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { Batches } from '../../src/keeper/batches.ts';
 import { idle } from '../calls/fixture.ts';
 
-const atOnce = () => Promise.resolve();
 const untilEnough = () => new Promise<void>(() => undefined);
 
 describe('batches', () => {
   test('wait for more until they are full, or no more will come', async () => {
     const written: number[][] = [];
-    const batches = new Batches<number>(3, untilEnough, async (batch) => void written.push(batch));
+    const batches = new Batches<number>(3, async (batch) => void written.push(batch), untilEnough);
     batches.add(1);
     await idle();
     batches.add(2);
@@ -28,8 +27,8 @@ describe('batches', () => {
     const moment = Promise.withResolvers<void>();
     const batches = new Batches<number>(
       3,
-      () => moment.promise,
       async (batch) => void written.push(batch),
+      () => moment.promise,
     );
     batches.add(1);
     await idle();
@@ -42,17 +41,17 @@ describe('batches', () => {
 
   test('gather what is ready, and no more than their size', async () => {
     const written: number[][] = [];
-    const batches = new Batches<number>(3, atOnce, async (batch) => void written.push(batch));
+    const batches = new Batches<number>(3, async (batch) => void written.push(batch));
     for (let i = 0; i < 7; i++) batches.add(i);
     await batches.settled();
     expect(written).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
   });
 
-  test('are written one at a time, while the next one gathers', async () => {
+  test('are handled one at a time, while the next one gathers', async () => {
     const written: number[][] = [];
     const gate = Promise.withResolvers<void>();
     let writing = 0;
-    const batches = new Batches<number>(10, atOnce, async (batch) => {
+    const batches = new Batches<number>(10, async (batch) => {
       expect(++writing).toBe(1);
       written.push(batch);
       await gate.promise;
@@ -70,7 +69,7 @@ describe('batches', () => {
   });
 
   test('are settled at once if nothing was added', async () => {
-    const write = () => expect.unreachable('nothing is to be written');
-    await new Batches<number>(1, atOnce, write).settled();
+    const write = () => expect.unreachable('nothing is to be handled');
+    await new Batches<number>(1, write).settled();
   });
 });

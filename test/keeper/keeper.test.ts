@@ -24,6 +24,7 @@ import {
   SECOND,
   TENANT,
   throttled,
+  WHEEL,
   type WorldOptions,
 } from '../calls/fixture.ts';
 import { seeded } from '../faults/chance.ts';
@@ -581,6 +582,36 @@ describe('a call that has waited for long', () => {
     expect(graph.ids.toSorted()).toEqual(idsOf(calls).toSorted());
   });
 
+  test.each([SECOND / 4, SECOND, 5 * SECOND, Infinity])(
+    'gets its keepAlive soon although Redis takes %s ms to answer',
+    async (answerMs) => {
+      const { keeper, graph, clock, redis, calls } = await due(3_000);
+      const read = redis.read.bind(redis);
+      redis.read = async (ids) => {
+        await (answerMs === Infinity ? hang() : clock.sleep(answerMs));
+        return read(ids);
+      };
+      graph.answer = async (_, at) => {
+        await clock.sleep(SECOND / 5);
+        return renewed(at);
+      };
+      keeper.keep(idsOf(calls));
+      // Without any second look, 64 places send these in 10 s.
+      await clock.advance(15 * SECOND);
+      expect(graph.sent).toHaveLength(calls.length);
+    },
+  );
+
+  test('gets its keepAlive at once if it does not have to wait, however slow Redis is', async () => {
+    const { keeper, graph, redis, calls } = await due(10);
+    redis.before = (op) => (op === 'find' ? hang() : undefined);
+    for (const { id } of calls) {
+      keeper.keep([id]);
+      await idle();
+    }
+    expect(graph.sent).toHaveLength(calls.length);
+  });
+
   test('is read in a batch, and one that has just been handed in is not read', async () => {
     const { redis, keeper, clock, quiet, graph, put, calls } = await backlog(50);
     const reads: number[] = [];
@@ -614,6 +645,28 @@ test('replicas with the same calls waiting send them in different orders', async
   });
   const [one, other] = await Promise.all(orders);
   expect(one).not.toEqual(other);
+});
+
+test('a backlog next to its deadlines is sent with no call late, in whatever order', async () => {
+  const wheel = { ...WHEEL, slots: 256 };
+  const { keeper, put, graph, clock } = aWorld({ random: seeded(1), wheel });
+  graph.answer = async (_, at) => {
+    await clock.sleep(SECOND / 5);
+    return renewed(at);
+  };
+  // A hundred deadlines a second, while 64 places can send 320.
+  const calls = Array.from({ length: 4_000 }, (_, i) => {
+    const renewedAt = NOW + 2 * SECOND + 10 * i - DEADLINE_MS;
+    return aCall({ id: `call-${10_000 + i}`, trackedAt: NOW - 60 * MINUTE, renewedAt });
+  });
+  put(...calls);
+  keeper.keep(idsOf(calls));
+  await clock.advance(45 * SECOND);
+  const sentAt = new Map(graph.sent.map(({ id, at }) => [id, at]));
+  const late = calls.filter(({ id, renewedAt }) => {
+    return (sentAt.get(id) ?? Infinity) > (renewedAt ?? 0) + DEADLINE_MS;
+  });
+  expect(late).toEqual([]);
 });
 
 test('a call whose deadline is nearer by a minute comes first, whatever the order of the others', async () => {
@@ -668,7 +721,7 @@ describe('a Redis that does not answer', () => {
     keeper.keep(idsOf(calls.slice(0, 1)));
     await quiet();
     expect(registry.get(ID).renewedAt).toBe(NOW);
-    expect(registry.isAcknowledged(ID)).toBe(false);
+    expect(registry.unacknowledged).toBe(1);
     redis.before = () => undefined;
     keeper.keep(idsOf(calls.slice(1)));
     await quiet();
