@@ -21,7 +21,7 @@ export interface GraphTimeouts {
 export interface Durations {
   /** Between two checks of all schedulers. */
   readonly lookOverMs: number;
-  /** A turn counts as missed if its visit has not begun this long after it and no job waits. */
+  /** A turn is missed if its visit has not begun this long after it, and no job waits for a worker. */
   readonly turnGraceMs: number;
   /** If a replica gives no sign of life for this long, another one makes its visit. */
   readonly lockMs: number;
@@ -35,7 +35,7 @@ export interface Durations {
   readonly visitRetryMs: number;
   /** The watch looks at a slot this long after its turn, when a timely visit is over. */
   readonly watchGraceMs: number;
-  /** How long a retry is left to the replica that planned it; then the watch makes it. */
+  /** Other replicas make a planned retry only if it is late by this much. */
   readonly retryGraceMs: number;
   /** The record of a call that waits for its request is read again after this long. */
   readonly staleMs: number;
@@ -100,9 +100,9 @@ export function durationsFor(intervalMs: number, deadlineMs: number): Durations 
  *     Redis and one request hang: | grace | Redis twice | request | retry |
  *     a watch dies holding the lock: | grace | grace | grace | Redis twice |
  *
- * A lock lasts for two requests, which is less than two graces. A watch that finds it held looks
- * again a grace later; the second time the lock is gone. The clock may also be set back unnoticed
- * by up to a skew, which is less than a grace in the real wheel.
+ * The later of these two cases is the worst one. A lock lasts for two requests, which is less than
+ * two graces. A watch that finds it held looks again a grace later; the second time the lock is
+ * gone. Not included: a clock that was set back by less than `skewMs`, and the wait in a queue.
  */
 export function latestCatchUpMs(intervalMs: number, deadlineMs: number): number {
   const { watchGraceMs, redisTimeoutMs, graph } = durationsFor(intervalMs, deadlineMs);

@@ -60,9 +60,9 @@ export function learnedFromClock(current: CallRecord, context: LearnContext): Ca
 }
 
 /**
- * Corrects a tracking that claims to be later than an attempt that was made for it. Its clock was
- * ahead, and without the correction the outcome would seem to belong to an earlier tracking. null:
- * no correction is needed.
+ * Corrects a tracking that is later than an attempt for it: the clock that wrote it was ahead, and
+ * without the correction the outcome would seem to belong to an earlier tracking. null: no
+ * correction is needed.
  */
 function trackedBefore(
   attemptAt: number,
@@ -100,8 +100,9 @@ function learnedFromFailure(
 }
 
 /**
- * The deadline, as far ahead of `now` as it is ahead of the settled clock, but at most one
- * deadline: a later one was counted from an instant before the clock was set back.
+ * The deadline, later by `now` − `settledNow`, so that a recent step forward of the clock expires
+ * nothing. It is at most one deadline from now: a later one was counted before the clock was set
+ * back.
  */
 function expiryAt(call: Call, { now, settledNow, deadlineMs }: LearnContext): number {
   return Math.min(now + deadlineMs, deadlineAt(call, deadlineMs) + (now - settledNow));

@@ -21,7 +21,7 @@ export interface PlanContext {
   readonly skewMs: number;
   /** How long the replica that accepted a new call has for its first keepAlive, in ms. */
   readonly firstMs: number;
-  /** How late the replica that planned an attempt may make it before others do, in ms. */
+  /** Other replicas make a planned attempt only if it is late by this much, in ms. */
   readonly retryGraceMs?: number;
 }
 

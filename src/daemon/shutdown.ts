@@ -23,7 +23,7 @@ export interface ShutdownContext {
   readonly tokenLog: Pick<Context['tokenLog'], 'flush'>;
 }
 
-/** The most of the time to stop that is reserved for disposing of the parts after the work. */
+/** At most this much of the time to stop is left for disposing of the parts, in ms. */
 const MOST_LEFT_MS = 2_000;
 
 /**

@@ -4,7 +4,7 @@ import type { Clock } from '../calls/ports.ts';
 export interface Planned {
   readonly id: string;
   readonly at: number;
-  /** How late the replica that planned the attempt may make it before others do, in ms. */
+  /** Other replicas make the attempt only if it is late by this much, in ms. */
   readonly graceMs: number;
   /** Due even if it was renewed since its turn, unless it waits for its next attempt. */
   readonly isAgain?: boolean;

@@ -96,7 +96,7 @@ export class Dispatch {
     }
   }
 
-  /** An error about one call must not stop the others, or keep its place: undefined after one. */
+  /** Drops the call if `act` throws, and returns undefined: one call's error stops no other call. */
   #guarded<R>(pending: Pending, act: () => R): R | undefined {
     try {
       return act();

@@ -153,9 +153,9 @@ export class Keeper implements CallKeeper {
   }
 
   /**
-   * Joins the keepAlive of the call that is already on its way. If it has waited for long, the wait
-   * is written as a failure, so that the bot learns that the call is at risk or expired. It is
-   * `refused`, which has the longest pause, because an earlier attempt would not help.
+   * Joins the keepAlive of the call that is already on its way. If it has waited for long, this
+   * writes a failure, so that the bot learns that the call is at risk or expired. The failure is
+   * `refused`, which has the longest pause, because a sooner attempt would only wait as well.
    */
   #join(known: Pending, call: Call): Pending {
     const { clock } = this.#options;

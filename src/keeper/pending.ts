@@ -19,7 +19,7 @@ export interface Pending {
   deadlineAt: number;
   /** When the record was read last; monotonic, in ms. */
   readAt: number;
-  /** If it still waits and is handed in again after this instant, the wait is a failure. Epoch ms. */
+  /** If it is handed in again after this instant and still waits, that is a failure. Epoch ms. */
   queuedUntil: number;
   /** Its request was sent, or its outcome is known without one. */
   isSent: boolean;

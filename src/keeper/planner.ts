@@ -44,7 +44,7 @@ export class Planner {
     return this.#agenda.has(id, by);
   }
 
-  /** @param graceMs how long past its time an attempt is left to the replica that planned it */
+  /** @param graceMs an attempt that another replica planned counts only if it is late by this much */
   plan(id: string, timing: Timing, graceMs = 0): void {
     if (isQuiet(timing)) return;
     const { clock, wheel, policy } = this.#options;
@@ -72,7 +72,7 @@ export class Planner {
     await inChunks(due, ({ id, graceMs, isAgain }) => {
       const timing = slots.timing(id);
       if (timing === null) return; // it was removed meanwhile
-      const turnAt = isAgain ? Infinity : -Infinity; // nothing is due for its slot's turn
+      const turnAt = isAgain ? Infinity : -Infinity; // no call is due because of its slot's turn
       const context = { turnAt, ...this.#context(graceMs) };
       const { due: now, over } = planVisit([[id, timing]], context);
       if (now.length + over.length > 0) onDue(id);

@@ -4,7 +4,7 @@ import TinyQueue from 'tinyqueue';
 export interface Waiting {
   /** Names what fails together: an app in a tenant. */
   readonly lane: string;
-  /** The lowest goes first within its lane. For a call its deadline, about; see `placeOf`. */
+  /** The lowest rank goes first within its lane. */
   readonly rank: number;
 }
 
@@ -12,7 +12,7 @@ export interface Waiting {
  * What a request says about its lane:
  *
  * - `ok`: it did what it was sent for
- * - `failed`: it was answered, with a failure of its own (a refusal is a call's, not the lane's)
+ * - `failed`: the answer was an error that concerns only this request, such as a refusal
  * - `trouble`: no answer, or one that asks for fewer requests (throttled)
  * - `unused`: nothing was sent; says nothing about the lane
  */
@@ -28,7 +28,10 @@ const MOST_CREDIT = 8;
 /** The weight of the newest answer in the mean answer time. */
 const NEWEST_SHARE = 1 / 4;
 
-/** A round, in answer times: the window grows if no more than half of the requests fail. */
+/**
+ * A round lasts this many mean answer times. The window is halved at most once a round, so it still
+ * grows if up to half of the requests fail.
+ */
 const ROUND_ANSWERS = 2;
 
 /** One lane: what waits in it, what it has in flight, and what it has shown of itself. */

@@ -17,7 +17,7 @@ interface Ill {
   readonly fault: SchedulerFault;
 }
 
-/** For `catch`: one that BullMQ cannot parse counts as missing. */
+/** For `catch`: a scheduler that BullMQ cannot parse counts as missing. */
 function ifDamaged(error: unknown): undefined {
   if (!(error instanceof SyntaxError)) throw error;
 }
@@ -40,9 +40,9 @@ export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
   readonly wheel: Wheel;
   readonly clock: Clock;
-  /** A turn that has not begun this long after its time is missed, unless its job waits, in ms. */
+  /** A turn is missed if its visit has not begun this long after it, and no job waits. In ms. */
   readonly graceMs: number;
-  /** Called if jobs of turns past their grace wait for a worker, with how long they wait, in ms. */
+  /** Called for each job that still waits after the grace, with how long it has waited, in ms. */
   readonly onUntaken: (forMs: number) => void;
   readonly log: Logger;
   readonly onRepair: (fault: SchedulerFault) => void;
@@ -106,15 +106,15 @@ export class Schedulers {
     const scheduler = await queue.getJobScheduler(schedulerId(slot)).catch(ifDamaged);
     const fault = schedulerFaultOf(scheduler, slot, wheel, clock.now(), graceMs);
     if (fault === null) return null;
-    const isLate = fault === 'overdue' && (await this.#isLateOnly(slot, scheduler?.next ?? 0));
+    const isLate = fault === 'overdue' && (await this.#hasJob(slot, scheduler?.next ?? 0));
     return isLate ? null : { slot, fault };
   }
 
   /**
-   * Whether the job of the turn waits for a worker. A second job for that turn would burden workers
-   * that are behind, and visit the slot at the same time.
+   * Whether the turn has a job, in a worker or waiting for one. Then a second one would burden
+   * workers that are behind, and visit the slot at the same time.
    */
-  async #isLateOnly(slot: number, next: number): Promise<boolean> {
+  async #hasJob(slot: number, next: number): Promise<boolean> {
     const { queue, wheel, clock, onUntaken } = this.#options;
     // Once the slot's next turn has come, this one is missed, whatever state its job has.
     if (next <= clock.now() - wheel.intervalMs) return false;
@@ -130,7 +130,7 @@ export class Schedulers {
   /**
    * Removes the scheduler first, because an upsert ignores a new offset of an existing one.
    *
-   * @returns also the last turn, which the new scheduler will not make
+   * @returns also the turn before the first one of the new scheduler: nobody else will make it
    */
   async #putInPlace({ slot, fault }: Ill): Promise<Ill & Turn> {
     const { queue, wheel, clock } = this.#options;

@@ -16,7 +16,7 @@ export interface WatchOptions {
   readonly isUp: () => boolean;
   /** Locks the slot until its requests have ended; false if another replica has the lock. */
   readonly lock: (slot: number) => Promise<boolean>;
-  /** How late the replica that planned an attempt may make it before others do, in ms. */
+  /** Other replicas make a planned attempt only if it is late by this much, in ms. */
   readonly retryGraceMs: number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;
@@ -113,7 +113,7 @@ export class Watch {
     this.#running.add(running);
   }
 
-  /** A grace after the first turn whose grace is not over yet. */
+  /** When to check the slot next: the first instant after `now` that is a grace after a turn. */
   #nextAt(slot: number, now: number): number {
     const { wheel, graceMs } = this.#options;
     return turnAfter(slot, now - graceMs, wheel) + graceMs;
