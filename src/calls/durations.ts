@@ -21,7 +21,7 @@ export interface GraphTimeouts {
 export interface Durations {
   /** Between two checks of all schedulers. */
   readonly lookOverMs: number;
-  /** A turn is missed if its visit has not begun this long after it, and no job waits for a worker. */
+  /** A turn is missed if it is this long ago and its job neither waits nor runs. */
   readonly turnGraceMs: number;
   /** If a replica gives no sign of life for this long, another one makes its visit. */
   readonly lockMs: number;
@@ -35,9 +35,9 @@ export interface Durations {
   readonly visitRetryMs: number;
   /** The watch looks at a slot this long after its turn, when a timely visit is over. */
   readonly watchGraceMs: number;
-  /** Other replicas make a planned retry only if it is late by this much. */
+  /** The watch makes an attempt that another replica planned only if it is this late. */
   readonly retryGraceMs: number;
-  /** The record of a call that waits for its request is read again after this long. */
+  /** If a call waited for longer than this, its record is read again right before its request. */
   readonly staleMs: number;
   /** Redis counts as out if it has not answered for this long. */
   readonly outGraceMs: number;

@@ -60,9 +60,9 @@ export function learnedFromClock(current: CallRecord, context: LearnContext): Ca
 }
 
 /**
- * Corrects a tracking that is later than an attempt for it: the clock that wrote it was ahead, and
- * without the correction the outcome would seem to belong to an earlier tracking. null: no
- * correction is needed.
+ * Corrects a tracking that is later than an attempt for it: the replica that wrote it had a fast
+ * clock, and without the correction the outcome would seem to belong to an earlier tracking.
+ * Returns null if no correction is needed.
  */
 function trackedBefore(
   attemptAt: number,

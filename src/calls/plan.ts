@@ -21,7 +21,7 @@ export interface PlanContext {
   readonly skewMs: number;
   /** How long the replica that accepted a new call has for its first keepAlive, in ms. */
   readonly firstMs: number;
-  /** Other replicas make a planned attempt only if it is late by this much, in ms. */
+  /** How late an attempt that another replica planned must be before this one makes it, in ms. */
   readonly retryGraceMs?: number;
 }
 

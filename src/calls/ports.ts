@@ -136,7 +136,7 @@ export interface CallKeeper {
    * Plans a check for calls that need one before their slots' next turns, and acts if it is still
    * due.
    *
-   * @param graceMs an attempt that another replica planned counts only if it is late by this much
+   * @param graceMs how late another replica's attempt must be before this replica makes it
    */
   plan(calls: Iterable<readonly [id: string, timing: Timing]>, graceMs?: number): void;
   /** Whether the call is already on its way, or will be checked by an instant. */

@@ -111,7 +111,7 @@ export const RecordSchema = Type.Object({
   stops: Type.Record(Type.String(), StopSchema),
   ending: orNull(EndingSchema),
   expiry: orNull(ExpirySchema),
-  /** When the last successful keepAlive was *sent*: Graph may have renewed the call that early. */
+  /** When the last successful keepAlive was *sent*: Graph may count from then. */
   renewedAt: orNull(Instant),
   failure: orNull(FailureSchema),
 });

@@ -4,7 +4,7 @@ import type { Clock } from '../calls/ports.ts';
 export interface Planned {
   readonly id: string;
   readonly at: number;
-  /** Other replicas make the attempt only if it is late by this much, in ms. */
+  /** How late an attempt that another replica planned must be before this one makes it, in ms. */
   readonly graceMs: number;
   /** Due even if it was renewed since its turn, unless it waits for its next attempt. */
   readonly isAgain?: boolean;

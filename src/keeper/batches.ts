@@ -15,7 +15,7 @@ export class Batches<T> {
 
   /**
    * @param handle must not reject
-   * @param gather resolves after the moment that a batch waits for more items; null: none waits
+   * @param gather resolves when a batch has waited long enough for more; null: no batch waits
    */
   constructor(
     size: number,

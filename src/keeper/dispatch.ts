@@ -20,7 +20,7 @@ export interface DispatchOptions {
   /** Monotonic, in ms. */
   readonly uptime: () => number;
   readonly placeOf: (call: Call) => Place;
-  /** The record of a call that has waited for this long is read again, in ms. */
+  /** If a call waited for longer than this, its record is read again right before its request. */
   readonly staleMs: number;
   readonly log: Pick<Logger, 'error'>;
   readonly onAttempted: (pending: Pending, outcome: Outcome) => void;
@@ -96,7 +96,7 @@ export class Dispatch {
     }
   }
 
-  /** Drops the call if `act` throws, and returns undefined: one call's error stops no other call. */
+  /** Drops the call if `act` throws, and returns undefined: an error stops no other call. */
   #guarded<R>(pending: Pending, act: () => R): R | undefined {
     try {
       return act();

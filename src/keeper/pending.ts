@@ -17,9 +17,9 @@ export interface Pending {
   lane: string;
   rank: number;
   deadlineAt: number;
-  /** When the record was read last; monotonic, in ms. */
+  /** When the call was handed in, or its record was read again; monotonic, in ms. */
   readAt: number;
-  /** If it is handed in again after this instant and still waits, that is a failure. Epoch ms. */
+  /** If the call is handed in again after this while it waits, that is a failure. Epoch ms. */
   queuedUntil: number;
   /** Its request was sent, or its outcome is known without one. */
   isSent: boolean;
@@ -33,14 +33,14 @@ export interface Pending {
 /** The place of a call in the queue of the limiter. */
 export type Place = Pick<Pending, 'lane' | 'rank' | 'deadlineAt'>;
 
-/** A call is sent as if it had more time left, by at most this share of it. */
+/** The time left until a call's deadline is stretched by at most this share. */
 const MOST_STRETCH = 1 / 40;
 
 /**
- * Places calls in the queue: in each lane about the nearest deadline first. The time left of a call
- * is stretched by a random share for each slot, so that replicas that have the same calls waiting
- * begin with different ones: half an hour by up to 45 s, and the last seconds hardly at all. The
- * calls of a slot stay together, because it costs least to write their outcomes together.
+ * Places calls in the queue. Within a lane they are ordered by deadline, but not exactly: for each
+ * slot, the time left is stretched by a random share. So replicas with the same calls waiting begin
+ * with different ones. Half an hour is stretched by up to 45 s, the last seconds hardly at all. The
+ * calls of a slot stay together, because one write can then hold many of their outcomes.
  */
 export function placing(
   wheel: Pick<Wheel, 'slots'>,

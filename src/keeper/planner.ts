@@ -44,7 +44,7 @@ export class Planner {
     return this.#agenda.has(id, by);
   }
 
-  /** @param graceMs an attempt that another replica planned counts only if it is late by this much */
+  /** @param graceMs how late another replica's attempt must be before this replica makes it */
   plan(id: string, timing: Timing, graceMs = 0): void {
     if (isQuiet(timing)) return;
     const { clock, wheel, policy } = this.#options;
@@ -72,7 +72,8 @@ export class Planner {
     await inChunks(due, ({ id, graceMs, isAgain }) => {
       const timing = slots.timing(id);
       if (timing === null) return; // it was removed meanwhile
-      const turnAt = isAgain ? Infinity : -Infinity; // no call is due because of its slot's turn
+      // -Infinity: not due because of its slot's turn. Infinity: due even if it was renewed.
+      const turnAt = isAgain ? Infinity : -Infinity;
       const context = { turnAt, ...this.#context(graceMs) };
       const { due: now, over } = planVisit([[id, timing]], context);
       if (now.length + over.length > 0) onDue(id);

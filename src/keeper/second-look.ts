@@ -23,14 +23,14 @@ export interface SecondLookOptions {
   readonly onLooked: (admitted: Admitted) => void;
 }
 
-/** How long a call waits for its record at most, in ms: its request matters more. */
+/** How long a batch waits for Redis at most, in ms. A call may also wait for the batch before. */
 const PATIENCE_MS = 100;
 
 /**
- * Reads records again right before their calls are sent, if they waited for long: another replica
- * may have renewed them meanwhile. A call keeps its place during that, so no more records are read
- * than requests are sent. If Redis is slow, calls go without a second look for a while, because the
- * places would stand idle.
+ * Reads the records of calls that waited for long again, right before their keepAlives are sent:
+ * another replica may have renewed the calls. A call keeps its place meanwhile, so at most `places`
+ * records are read at once. If Redis does not answer in time, no record is read again for
+ * `staleMs`, because otherwise the places would stand idle.
  */
 export class SecondLook {
   readonly #options: SecondLookOptions;
@@ -69,7 +69,10 @@ export class SecondLook {
       await registry.read(batch.map(({ pending }) => pending.id));
       for (const { pending } of batch) pending.readAt = at;
     } catch (err) {
-      log.error({ err, calls: batch.length }, 'records cannot be read again before sending');
+      log.error(
+        { err, calls: batch.length },
+        'cannot read records again: sending their keepAlives without that',
+      );
     }
     return true;
   }

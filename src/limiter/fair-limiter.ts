@@ -41,10 +41,11 @@ const MOST_AT_ONCE = 256;
  * Decides which request is sent next, so that a failing lane never delays another one.
  *
  * **The rule.** A free place goes to the waiting lane that holds the fewest places (max–min
- * fairness; ties round robin), and within the lane to the lowest rank: about the nearest deadline.
+ * fairness; ties round robin), and within the lane to the lowest rank, which is close to the
+ * deadline.
  * Each lane has a window: it starts at one place, grows by one with each success (so it doubles
  * with each round of answers), and is halved, down to one, by a request that gets no answer or is
- * throttled: once a round, however many of the round do. A lane is *new* until its first request comes back, and
+ * throttled, at most once a round. A lane is *new* until its first request comes back, and
  * *doubtful* until its first success and while its recent requests fail (each success earns a
  * credit, each failure halves them). A lane that succeeds but takes long is *slow*. All new lanes
  * together hold at most a quarter of the places, all doubtful ones another quarter, all slow ones

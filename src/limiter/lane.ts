@@ -12,7 +12,7 @@ export interface Waiting {
  * What a request says about its lane:
  *
  * - `ok`: it did what it was sent for
- * - `failed`: the answer was an error that concerns only this request, such as a refusal
+ * - `failed`: it was answered with an error, but not throttled; the lane is trusted less
  * - `trouble`: no answer, or one that asks for fewer requests (throttled)
  * - `unused`: nothing was sent; says nothing about the lane
  */

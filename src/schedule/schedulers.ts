@@ -40,7 +40,7 @@ export interface SchedulersOptions {
   readonly queue: Queue<VisitData>;
   readonly wheel: Wheel;
   readonly clock: Clock;
-  /** A turn is missed if its visit has not begun this long after it, and no job waits. In ms. */
+  /** A turn is missed if it is this long ago and its job neither waits nor runs. In ms. */
   readonly graceMs: number;
   /** Called for each job that still waits after the grace, with how long it has waited, in ms. */
   readonly onUntaken: (forMs: number) => void;
@@ -111,7 +111,7 @@ export class Schedulers {
   }
 
   /**
-   * Whether the turn has a job, in a worker or waiting for one. Then a second one would burden
+   * Whether the turn has a job that waits for a worker or runs. If so, a second job would burden
    * workers that are behind, and visit the slot at the same time.
    */
   async #hasJob(slot: number, next: number): Promise<boolean> {
@@ -130,7 +130,7 @@ export class Schedulers {
   /**
    * Removes the scheduler first, because an upsert ignores a new offset of an existing one.
    *
-   * @returns also the turn before the first one of the new scheduler: nobody else will make it
+   * @returns also the last turn before the new scheduler's first one: no scheduler makes it
    */
   async #putInPlace({ slot, fault }: Ill): Promise<Ill & Turn> {
     const { queue, wheel, clock } = this.#options;

@@ -16,7 +16,7 @@ export interface WatchOptions {
   readonly isUp: () => boolean;
   /** Locks the slot until its requests have ended; false if another replica has the lock. */
   readonly lock: (slot: number) => Promise<boolean>;
-  /** Other replicas make a planned attempt only if it is late by this much, in ms. */
+  /** The watch makes an attempt that another replica planned only if it is this late, in ms. */
   readonly retryGraceMs: number;
   readonly keeper: Pick<CallKeeper, 'plan' | 'holds'>;
   readonly onMissed: (slot: number, turnAt: number, calls: number) => void;

@@ -24,7 +24,7 @@ export interface SyncOptions {
    * out. null leaves them out, because they would slow down a visit.
    */
   readonly removedSince: number | null;
-  /** Whether to skip a record that was removed in Redis. By default, none is skipped. */
+  /** Whether to skip a record that Redis lists as removed. By default, none is skipped. */
   readonly isSettled?: (id: string) => boolean;
 }
 
@@ -167,7 +167,7 @@ export class Registry<R extends Identified = CallRecord> implements RecordRegist
     return new Map(ids.map((id, i) => [id, texts[i] ?? '']));
   }
 
-  /** Merges the texts of Redis ('': none), then writes the records that differ from Redis's. */
+  /** Merges the texts of Redis ('': none), then writes to Redis what still differs. */
   async #exchange(there: ReadonlyMap<string, string>): Promise<Synced> {
     const { kind, local } = this.#options;
     let learned = 0;

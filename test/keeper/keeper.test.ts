@@ -537,7 +537,7 @@ describe('a call that has waited for long', () => {
     await idle();
     const [first = ''] = graph.ids;
     const waiting = calls.filter(({ id }) => id !== first);
-    /** Writes calls as another replica does, from which this one has heard nothing yet. */
+    /** Writes calls to Redis as another replica would; this one does not know yet. */
     const elsewhere = (...changed: (Call | ReturnType<typeof stopped>)[]) => {
       for (const call of changed) redis.texts.set(call.id, encodeRecord(recordOf(call)));
     };
@@ -583,7 +583,7 @@ describe('a call that has waited for long', () => {
   });
 
   test.each([SECOND / 4, SECOND, 5 * SECOND, Infinity])(
-    'gets its keepAlive soon although Redis takes %s ms to answer',
+    'is sent within 15 s with 3,000 others, although Redis answers after %s ms',
     async (answerMs) => {
       const { keeper, graph, clock, redis, calls } = await due(3_000);
       const read = redis.read.bind(redis);
@@ -602,17 +602,7 @@ describe('a call that has waited for long', () => {
     },
   );
 
-  test('gets its keepAlive at once if it does not have to wait, however slow Redis is', async () => {
-    const { keeper, graph, redis, calls } = await due(10);
-    redis.before = (op) => (op === 'find' ? hang() : undefined);
-    for (const { id } of calls) {
-      keeper.keep([id]);
-      await idle();
-    }
-    expect(graph.sent).toHaveLength(calls.length);
-  });
-
-  test('is read in a batch, and one that has just been handed in is not read', async () => {
+  test('is read from Redis once, in batches; a call that came later is not read', async () => {
     const { redis, keeper, clock, quiet, graph, put, calls } = await backlog(50);
     const reads: number[] = [];
     const read = redis.read.bind(redis);
@@ -635,6 +625,16 @@ describe('a call that has waited for long', () => {
   });
 });
 
+test('a call that does not wait is sent without reading Redis, even if Redis hangs', async () => {
+  const { keeper, graph, redis, calls } = await due(10);
+  redis.before = (op) => (op === 'find' ? hang() : undefined);
+  for (const { id } of calls) {
+    keeper.keep([id]);
+    await idle();
+  }
+  expect(graph.sent).toHaveLength(calls.length);
+});
+
 test('replicas with the same calls waiting send them in different orders', async () => {
   const orders = [1, 2].map(async (seed) => {
     const { keeper, graph, quiet, calls } = await due(100, {}, { random: seeded(seed) });
@@ -647,7 +647,7 @@ test('replicas with the same calls waiting send them in different orders', async
   expect(one).not.toEqual(other);
 });
 
-test('a backlog next to its deadlines is sent with no call late, in whatever order', async () => {
+test('the shuffle makes no call of a backlog late, although its deadlines are near', async () => {
   const wheel = { ...WHEEL, slots: 256 };
   const { keeper, put, graph, clock } = aWorld({ random: seeded(1), wheel });
   graph.answer = async (_, at) => {
@@ -669,18 +669,18 @@ test('a backlog next to its deadlines is sent with no call late, in whatever ord
   expect(late).toEqual([]);
 });
 
-test('a call whose deadline is nearer by a minute comes first, whatever the order of the others', async () => {
+test('a call with a minute less to its deadline is sent before the shuffled calls that wait', async () => {
   const { keeper, put, graph, quiet, calls } = await due(100, {}, { random: seeded(3) });
   const urgent = { ...(calls[0] as Call), id: 'urgent-0001', renewedAt: NOW - 16 * MINUTE };
   put(urgent);
   keeper.keep([...idsOf(calls), urgent.id]);
   await quiet();
-  // The first one was sent before the others were there.
+  // The first call was sent before the urgent one was handed in.
   expect(graph.ids.indexOf(urgent.id)).toBe(1);
 });
 
 describe('a keeper that stops', () => {
-  test('sends no more, writes what is in flight, and leaves due what only waited', async () => {
+  test('sends nothing more, writes the outcomes of requests in flight, and renews no waiting call', async () => {
     const { keeper, get, graph, clock, calls } = await due(20);
     const gate = Promise.withResolvers<void>();
     graph.answer = async (_, at) => {
@@ -850,7 +850,7 @@ test('an error about one planned call stops no other planned call', async () => 
   expect(errors).toMatchObject([{ call: first }]);
 });
 
-test('a hundred thousand calls handed over at once wait for little memory, and none is kept at the end', () => {
+test('a hundred thousand waiting calls take little memory, and close() drops them', () => {
   const { keeper, put, graph } = aWorld();
   graph.answer = hang;
   const calls = Array.from({ length: 100_000 }, (_, i) =>

@@ -115,40 +115,44 @@ test(
   },
 );
 
-test('replicas that start together with a long backlog send few calls twice', SLOW, async () => {
-  const intervalMs = 20_000;
-  const world = await newWorld({ deadlineMs: 150_000 });
-  const env = {
-    REDIS_URL: redis.url,
-    KEEPALIVE_INTERVAL: `${intervalMs}ms`,
-    KEEPALIVE_DEADLINE: '150s',
-    GRAPH_CONNECTIONS: '16',
-  };
-  const before = await world.replica(env).ready();
-  const ids = Array.from({ length: 1_500 }, () => world.simulator.createCall());
-  for (const some of [ids.slice(0, 1_000), ids.slice(1_000)]) {
-    await before.request('POST', '/calls/track', { calls: some.map((id) => ({ id })) });
-  }
-  await vi.waitFor(() => {
-    for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(1);
-  }, PATIENCE);
-  await before.stop();
-  await sleep(intervalMs); // all are due
+test(
+  'replicas that start together share a long backlog, and send few calls twice',
+  SLOW,
+  async () => {
+    const intervalMs = 20_000;
+    const world = await newWorld({ deadlineMs: 150_000 });
+    const env = {
+      REDIS_URL: redis.url,
+      KEEPALIVE_INTERVAL: `${intervalMs}ms`,
+      KEEPALIVE_DEADLINE: '150s',
+      GRAPH_CONNECTIONS: '16',
+    };
+    const before = await world.replica(env).ready();
+    const ids = Array.from({ length: 1_500 }, () => world.simulator.createCall());
+    for (const some of [ids.slice(0, 1_000), ids.slice(1_000)]) {
+      await before.request('POST', '/calls/track', { calls: some.map((id) => ({ id })) });
+    }
+    await vi.waitFor(() => {
+      for (const id of ids) expect(posts(world, id)).toBeGreaterThanOrEqual(1);
+    }, PATIENCE);
+    await before.stop();
+    await sleep(intervalMs); // all are due
 
-  // Each replica can send a hundred a second, so one alone needs 15 s.
-  world.simulator.graphFaults.set({ kind: 'delay', delayMs: 160 });
-  const since = Date.now();
-  const replicas = await Promise.all([1, 2].map(() => world.replica(env).ready()));
-  await vi.waitFor(() => {
-    for (const id of ids) expect(posts(world, id, since)).toBeGreaterThanOrEqual(1);
-  }, PATIENCE);
-  const sent = ids.reduce((sum, id) => sum + posts(world, id, since), 0);
-  expect(sent).toBeLessThan(1.5 * ids.length);
-  for (const replica of replicas) {
-    const renewed = await replica.metric('callkeeper_keepalives_total{outcome="renewed"}');
-    expect(renewed).toBeGreaterThan(ids.length / 4);
-  }
-});
+    // Each replica can send a hundred a second, so one alone needs 15 s.
+    world.simulator.graphFaults.set({ kind: 'delay', delayMs: 160 });
+    const since = Date.now();
+    const replicas = await Promise.all([1, 2].map(() => world.replica(env).ready()));
+    await vi.waitFor(() => {
+      for (const id of ids) expect(posts(world, id, since)).toBeGreaterThanOrEqual(1);
+    }, PATIENCE);
+    const sent = ids.reduce((sum, id) => sum + posts(world, id, since), 0);
+    expect(sent).toBeLessThan(1.5 * ids.length);
+    for (const replica of replicas) {
+      const renewed = await replica.metric('callkeeper_keepalives_total{outcome="renewed"}');
+      expect(renewed).toBeGreaterThan(ids.length / 4);
+    }
+  },
+);
 
 test('a replica killed in the middle of a visit costs no call its deadline', SLOW, async () => {
   const world = await newWorld();
