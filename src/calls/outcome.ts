@@ -23,3 +23,6 @@ export type Outcome =
     }
   | { readonly kind: 'refused'; readonly sentAt: number | null; readonly error: CallError }
   | { readonly kind: 'failed'; readonly sentAt: number | null; readonly error: CallError };
+
+/** The code of the error if something other than Graph answered. */
+export const FOREIGN = 'foreign';

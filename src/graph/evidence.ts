@@ -1,4 +1,5 @@
 import type { CallError } from '../calls/call.ts';
+import { FOREIGN } from '../calls/outcome.ts';
 import { header } from '../headers/header.ts';
 import type { Answer } from './exchange.ts';
 import { isForeign, parseGraphError, requestIdOf } from './graph-error.ts';
@@ -14,8 +15,6 @@ export interface Sent {
   readonly answeredAt: number;
   readonly clientRequestId: string;
 }
-
-export const FOREIGN = 'foreign';
 
 /** The evidence of an answer that is not a success, with what Microsoft support asks for. */
 export function answerError(answer: Answer, sent: Sent, note = ''): CallError {

@@ -1,5 +1,7 @@
+import { FOREIGN } from '../calls/outcome.ts';
 import { isQuiet, lookAgainAt, type PlanTimings, planVisit, type Timing } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock, Slots } from '../calls/ports.ts';
+import { type CallRecord, failureOf } from '../calls/record.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { Agenda, type Planned } from './agenda.ts';
@@ -20,6 +22,9 @@ export interface PlannerOptions {
 /**
  * Plans the attempts of failing calls, and the ends of trackings, that come before the next turns
  * of their slots. When an instant comes, it reads the record again and decides by that.
+ *
+ * If the attempts of another replica get no answer from Graph, this one tries as well: perhaps only
+ * the other one cannot reach Graph, has no token or does not know the app.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -68,15 +73,17 @@ export class Planner {
 
   async #look(due: readonly Planned[]): Promise<void> {
     const { registry, slots, onDue } = this.#options;
-    await registry.read(due.map(({ id }) => id));
-    await inChunks(due, ({ id, graceMs, isAgain }) => {
+    const records = await registry.read(due.map(({ id }) => id));
+    const known = due.map((planned, i) => ({ ...planned, record: records[i] }));
+    await inChunks(known, ({ id, graceMs, isAgain, record }) => {
       const timing = slots.timing(id);
       if (timing === null) return; // it was removed meanwhile
       // -Infinity: not due because of its slot's turn. Infinity: due even if it was renewed.
       const turnAt = isAgain ? Infinity : -Infinity;
       const context = { turnAt, ...this.#context(graceMs) };
       const { due: now, over } = planVisit([[id, timing]], context);
-      if (now.length + over.length > 0) onDue(id);
+      const isOurs = graceMs > 0 && record !== undefined && isUnanswered(record);
+      if (isOurs || now.length + over.length > 0) onDue(id);
       else this.plan(id, timing, graceMs);
     });
   }
@@ -85,4 +92,10 @@ export class Planner {
     const { clock, timings } = this.#options;
     return { ...timings, now: clock.now(), settledNow: clock.settledNow(), retryGraceMs };
   }
+}
+
+/** Whether Graph itself has not answered the last attempt. */
+function isUnanswered(record: CallRecord): boolean {
+  const error = failureOf(record)?.error;
+  return error !== undefined && (error.status === null || error.code === FOREIGN);
 }

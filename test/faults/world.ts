@@ -44,6 +44,9 @@ export interface WorldOptions {
   random?: () => number;
 }
 
+/** What is special about some of the replicas. */
+type LaunchOptions = Partial<Pick<ReplicaOptions, 'source' | 'env'>>;
+
 /** A simulated Microsoft; a real Redis, some real replicas and a bot. */
 export class World implements AsyncDisposable {
   readonly simulator: Simulator;
@@ -135,7 +138,7 @@ export class World implements AsyncDisposable {
     return [...this.#links.values()];
   }
 
-  async startReplicas(count: number, of: Pick<ReplicaOptions, 'source'> = {}): Promise<Replica[]> {
+  async startReplicas(count: number, of: LaunchOptions = {}): Promise<Replica[]> {
     const started: Replica[] = [];
     for (let i = 0; i < count; i++) started.push(await this.launch(of));
     await Promise.all(
@@ -145,14 +148,14 @@ export class World implements AsyncDisposable {
   }
 
   /** Does not wait until the replica is ready. */
-  async launch(of: Pick<ReplicaOptions, 'source'> = {}): Promise<Replica> {
+  async launch({ env, ...of }: LaunchOptions = {}): Promise<Replica> {
     const link = this.#options.linked ? await Link.to(this.redis.port) : null;
     const { clocksAheadS, movableClocks } = this.#options;
     const clockAheadS = clocksAheadS?.[this.replicas.length] ?? (movableClocks ? 0 : undefined);
     const replica = new Replica({
       name: `replica-${this.replicas.length}`,
       directory: this.directory,
-      env: { ...this.#env(link), ...this.#options.env },
+      env: { ...this.#env(link), ...this.#options.env, ...env },
       within: this.#options.named ? [...WITH_HOSTS, this.#hosts] : [],
       ...of,
       ...(clockAheadS === undefined ? {} : { clockAheadS }),

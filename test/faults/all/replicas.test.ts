@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { scenario } from '../scenario.ts';
-import { until } from '../world.ts';
+import { DEADLINE_MS, until } from '../world.ts';
 
 describe('no call passes its deadline when a replica', () => {
   scenario('is the only one, is killed, and another starts', { replicas: 1 }, async (world) => {
@@ -40,6 +40,21 @@ describe('no call passes its deadline when a replica', () => {
       expect(await answer.json()).toMatchObject({ state: 'tracked' });
     },
   );
+
+  scenario('cannot reach Graph, but another one can', { replicas: 1 }, async (world) => {
+    // Nobody listens there.
+    const env = { GRAPH_BASE_URL: 'http://127.0.0.1:9/v1.0' };
+    const [blind] = await world.startReplicas(1, { env });
+    await world.bot.startCalls(40, {}, blind);
+    await sleep(2 * DEADLINE_MS);
+  });
+
+  scenario('gets no tokens, but another one does', { replicas: 1 }, async (world) => {
+    const env = { AZURE_AUTHORITY_HOST: 'https://127.0.0.1:9' };
+    const [without] = await world.startReplicas(1, { env });
+    await world.bot.startCalls(40, {}, without);
+    await sleep(2 * DEADLINE_MS);
+  });
 
   scenario('has its event loop blocked', {}, async (world) => {
     world.replica(0).afflict('block 6000');
