@@ -42,14 +42,14 @@ export class Dispatch {
 
   constructor(options: DispatchOptions) {
     this.#options = options;
-    const { clock, requestMs, onAttempted } = options;
+    const { clock, requestMs } = options;
     const slowMs = requestMs / 2;
     this.#gate = new TokenGate({
       ...options,
       slowMs,
       now: () => clock.now(),
       onOpen: (pending) => this.#limiter.add(pending),
-      onFailed: onAttempted,
+      onFailed: (pending, outcome) => this.#withoutToken(pending, outcome),
     });
     this.#limiter = new FairLimiter<Pending>({
       ...options,
@@ -133,6 +133,12 @@ export class Dispatch {
     if (hasEnded(call, { settledNow: clock.settledNow() })) return () => onOver(pending);
     if (!isMoved && sender.ready(call)) return null;
     return () => this.#addAgain(pending);
+  }
+
+  /** If the call was tracked again meanwhile, the failure may be of an app or tenant of before. */
+  #withoutToken(pending: Pending, outcome: Outcome): void {
+    if (laneOf(pending.call) === pending.lane) this.#options.onAttempted(pending, outcome);
+    else this.#addAgain(pending);
   }
 
   /** The token has expired, or the call was tracked again under another app or tenant. */

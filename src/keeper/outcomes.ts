@@ -64,12 +64,13 @@ export class Outcomes {
     const { registry, clock, timings, policy, random, log, onWritten } = this.#options;
     const at = { now: clock.now(), settledNow: clock.settledNow() };
     const context = { ...timings, ...at, policy, random };
-    const changes = batch.map(({ pending, asked, outcome }) => ({
+    const changes = batch.map(({ pending, asked, outcome, isWaiting }) => ({
       id: pending.id,
-      decide: (current: CallRecord) =>
-        outcome === null
-          ? learnedFromClock(current, context)
-          : learnedFrom(outcome, asked, current, context),
+      decide: (current: CallRecord) => {
+        if (outcome === null) return learnedFromClock(current, context);
+        if (isWaiting && pending.isSent) return null; // it got its place before this was written
+        return learnedFrom(outcome, asked, current, context);
+      },
       renewedAt: outcome === null ? undefined : renewalAlone(outcome, asked),
     }));
     // The records are then unchanged: the turn of the slot or the watch sends the calls again.

@@ -62,18 +62,16 @@ export class SecondLook {
     for (const admitted of batch) onLooked(admitted);
   }
 
-  async #read(batch: readonly Admitted[]): Promise<true> {
+  async #read(batch: readonly Admitted[]): Promise<boolean> {
     const { registry, uptime, log } = this.#options;
     const at = uptime();
     try {
       await registry.read(batch.map(({ pending }) => pending.id));
       for (const { pending } of batch) pending.readAt = at;
+      return true;
     } catch (err) {
-      log.error(
-        { err, calls: batch.length },
-        'cannot read records again: sending their keepAlives without that',
-      );
+      log.error({ err, calls: batch.length }, 'cannot read records again before their keepAlives');
+      return false;
     }
-    return true;
   }
 }

@@ -63,11 +63,11 @@ export class RedisRegistry implements SharedRegistry {
     const reads = [...bySlot].flatMap(([slot, inSlot]) =>
       [...batchesOf(inSlot, READ_SIZE)].map(async (chunk) => {
         const { tracked, removed } = this.#keys(slot);
-        // Tracked calls first: a call that is removed in between is then among the removed ones.
-        const found = [
-          await this.#run((redis) => redis.hmget(tracked, ...chunk)),
-          await this.#run((redis) => redis.hmget(removed, ...chunk)),
-        ];
+        // Redis answers in this order: a call that is removed in between is among the removed ones.
+        const found = await Promise.all([
+          this.#run((redis) => redis.hmget(tracked, ...chunk)),
+          this.#run((redis) => redis.hmget(removed, ...chunk)),
+        ]);
         for (const [i, id] of chunk.entries()) {
           texts.set(id, found[0]?.[i] ?? found[1]?.[i] ?? '');
         }

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../src/calls/call.ts';
+import type { Outcome } from '../../src/calls/outcome.ts';
 import { StoreUnavailableError } from '../../src/calls/ports.ts';
 import { inTenant } from '../../src/calls/record-changes.ts';
 import { encodeRecord } from '../../src/store/record-codec.ts';
@@ -326,6 +327,26 @@ describe('before it sends, the keeper', () => {
     expect(world.graph.sent[1]?.call.tenantId).toBe(OTHER_TENANT);
   });
 
+  test('posts a call at once that was moved to another tenant while its own got no token', async () => {
+    const { keeper, put, get, graph, quiet, calls } = await due(1, { renewedAt: null });
+    const token = Promise.withResolvers<Outcome>();
+    graph.hasToken = ({ tenantId }) => tenantId === OTHER_TENANT;
+    graph.token = () => token.promise;
+    keeper.keep(idsOf(calls));
+    await idle();
+    const named = { ...(calls[0] as Call), ...inTenant(calls[0] as Call, OTHER_TENANT) };
+    put(named);
+    keeper.keep([ID]);
+    token.resolve({
+      kind: 'refused',
+      sentAt: null,
+      error: anError({ status: null, code: 'token' }),
+    });
+    await quiet();
+    expect(graph.sent.map(({ call }) => call.tenantId)).toEqual([OTHER_TENANT]);
+    expect(get(ID)).toMatchObject({ renewedAt: NOW, lastError: null });
+  });
+
   test('does not post a call that was stopped while it waited for its token', async () => {
     const world = await due();
     const token = Promise.withResolvers<null>();
@@ -522,6 +543,25 @@ describe('a keepAlive on demand', () => {
     expect(result).toMatchObject({ outcome: { kind: 'failed', error: { code: 'queued' } } });
     expect(clock.now()).toBe(NOW + 30 * SECOND);
   });
+});
+
+test('a call that gets its place right after its wait counted as a failure does not fail', async () => {
+  const { keeper, get, graph, told, clock, quiet, calls } = await due(2);
+  const gate = Promise.withResolvers<void>();
+  graph.answer = async (_, at) => {
+    if (graph.sent.length === 1) await gate.promise;
+    return renewed(at);
+  };
+  keeper.keep(idsOf(calls));
+  await clock.advance(20 * MINUTE); // the second one waits, until it is nearly at risk
+  keeper.keep(idsOf(calls));
+  gate.resolve();
+  await idle();
+  expect(graph.sent).toHaveLength(2);
+  await quiet();
+  const second = graph.ids[1] ?? '';
+  expect(get(second)).toMatchObject({ consecutiveFailures: 0, lastError: null });
+  expect(told.risks).toEqual([]);
 });
 
 describe('a call that has waited for long', () => {
