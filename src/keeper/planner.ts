@@ -1,3 +1,4 @@
+import { deadlineAt } from '../calls/deadline.ts';
 import { FOREIGN } from '../calls/outcome.ts';
 import { isQuiet, lookAgainAt, type PlanTimings, planVisit, type Timing } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock, Slots } from '../calls/ports.ts';
@@ -24,7 +25,8 @@ export interface PlannerOptions {
  * of their slots. When an instant comes, it reads the record again and decides by that.
  *
  * If the attempts of another replica get no answer from Graph, this one tries as well: perhaps only
- * the other one cannot reach Graph, has no token or does not know the app.
+ * the other one cannot reach Graph, has no token or does not know the app. In the reserve before
+ * the deadline it tries whatever the answers were: perhaps Graph refuses or throttles only them.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -82,10 +84,17 @@ export class Planner {
       const turnAt = isAgain ? Infinity : -Infinity;
       const context = { turnAt, ...this.#context(graceMs) };
       const { due: now, over } = planVisit([[id, timing]], context);
-      const isOurs = graceMs > 0 && record !== undefined && isUnanswered(record);
+      const isOurs = graceMs > 0 && record !== undefined && this.#isForAll(timing, record);
       if (isOurs || now.length + over.length > 0) onDue(id);
       else this.plan(id, timing, graceMs);
     });
+  }
+
+  /** Whether all replicas should try the call, although one of them has planned an attempt. */
+  #isForAll(timing: Timing, record: CallRecord): boolean {
+    const { clock, timings, policy } = this.#options;
+    const leftMs = deadlineAt(timing, timings.deadlineMs) - clock.now();
+    return leftMs < policy.reserveMs || isUnanswered(record);
   }
 
   #context(retryGraceMs: number) {

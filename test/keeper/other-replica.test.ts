@@ -9,6 +9,7 @@ import {
   aWorld,
   MINUTE,
   NOW,
+  refused,
   renewed,
   SECOND,
   throttled,
@@ -72,6 +73,19 @@ test.each([
   expect(other.graph.sent.length).toBeGreaterThan(0);
   expect(one.get(ID)?.renewedAt).toBeGreaterThan(NOW + 10 * MINUTE);
 });
+
+test.each([
+  ['throttled', (at: number) => throttled(at, 3 * MINUTE)],
+  ['refused', (at: number) => refused(at)],
+])(
+  'a call lives if Graph has %s one replica up to shortly before its deadline',
+  async (_, answer) => {
+    const { one, other } = await twoReplicas((at) => answer(at));
+    const [first] = other.graph.sent;
+    expect(first?.at).toBeGreaterThan(NOW + 20 * MINUTE);
+    expect(one.get(ID)?.renewedAt).toBe(first?.at);
+  },
+);
 
 test('an attempt that Graph itself has throttled is left to the replica that made it', async () => {
   const { one, other } = await twoReplicas((at) =>
