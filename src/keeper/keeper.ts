@@ -187,9 +187,11 @@ export class Keeper implements CallKeeper {
 
   /** A call whose wait was written as a failure, and that is still tracked, goes on waiting. */
   #written({ pending, outcome, isWaiting }: PendingOutcome, isWritten: boolean): void {
-    const { slots, registry, clock } = this.#options;
+    const { slots, registry, clock, policy } = this.#options;
     const timing = isWritten ? slots.timing(pending.id) : null;
-    if (timing !== null) this.#planner.plan(pending.id, timing);
+    // If it fails although it was renewed, another replica has tried it at the same time.
+    const graceMs = outcome?.kind === 'renewed' ? policy.firstMs : 0;
+    if (timing !== null) this.#planner.plan(pending.id, timing, graceMs);
     if (isWaiting && (!isWritten || timing !== null)) {
       pending.queuedUntil = (timing?.retryAt ?? clock.now()) - 1;
       return;

@@ -2,7 +2,7 @@ import { deadlineAt } from '../calls/deadline.ts';
 import { FOREIGN } from '../calls/outcome.ts';
 import { isQuiet, lookAgainAt, type PlanTimings, planVisit, type Timing } from '../calls/plan.ts';
 import type { CallRegistry, SettledClock, Slots } from '../calls/ports.ts';
-import { type CallRecord, failureOf } from '../calls/record.ts';
+import { type CallError, type CallRecord, failureOf } from '../calls/record.ts';
 import type { RetryPolicy } from '../calls/retry.ts';
 import { slotOf, turnAfter, type Wheel } from '../calls/wheel.ts';
 import { Agenda, type Planned } from './agenda.ts';
@@ -24,9 +24,9 @@ export interface PlannerOptions {
  * Plans the attempts of failing calls, and the ends of trackings, that come before the next turns
  * of their slots. When an instant comes, it reads the record again and decides by that.
  *
- * If the attempts of another replica get no answer from Graph, this one tries as well: perhaps only
- * the other one cannot reach Graph, has no token or does not know the app. In the reserve before
- * the deadline it tries whatever the answers were: perhaps Graph refuses or throttles only them.
+ * If another replica fails for a reason that may be its own, this one tries as well: perhaps only
+ * the other one cannot reach Graph, has an old credential or does not know the app. In the reserve
+ * before the deadline it tries for any reason: perhaps Graph throttles only the other one.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -86,15 +86,22 @@ export class Planner {
       const { due: now, over } = planVisit([[id, timing]], context);
       const isOurs = graceMs > 0 && record !== undefined && this.#isForAll(timing, record);
       if (isOurs || now.length + over.length > 0) onDue(id);
-      else this.plan(id, timing, graceMs);
+      else this.plan(id, timing, this.#graceOf(timing, graceMs));
     });
   }
 
-  /** Whether all replicas should try the call, although one of them has planned an attempt. */
+  /** A failing call that is not due was tried by another replica, so the next attempt is its, too. */
+  #graceOf({ failedAt }: Timing, graceMs: number): number {
+    return failedAt === null ? graceMs : Math.max(graceMs, this.#options.policy.firstMs);
+  }
+
+  /** Whether all replicas should try a failing call, although one of them has planned an attempt. */
   #isForAll(timing: Timing, record: CallRecord): boolean {
     const { clock, timings, policy } = this.#options;
+    const error = failureOf(record)?.error;
+    if (error === undefined) return false;
     const leftMs = deadlineAt(timing, timings.deadlineMs) - clock.now();
-    return leftMs < policy.reserveMs || isUnanswered(record);
+    return leftMs < policy.reserveMs || maySucceedElsewhere(error);
   }
 
   #context(retryGraceMs: number) {
@@ -103,8 +110,7 @@ export class Planner {
   }
 }
 
-/** Whether Graph itself has not answered the last attempt. */
-function isUnanswered(record: CallRecord): boolean {
-  const error = failureOf(record)?.error;
-  return error !== undefined && (error.status === null || error.code === FOREIGN);
+/** Whether the cause may be in the replica that tried: its network, its credential or its apps. */
+function maySucceedElsewhere({ status, code }: CallError): boolean {
+  return status === null || status === 401 || status === 403 || code === FOREIGN;
 }

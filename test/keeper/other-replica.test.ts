@@ -9,7 +9,6 @@ import {
   aWorld,
   MINUTE,
   NOW,
-  refused,
   renewed,
   SECOND,
   throttled,
@@ -35,11 +34,21 @@ function startWatch(world: World): void {
 }
 
 /** Two replicas with one Redis, up to a call's third turn. The first one visits its slot. */
-async function twoReplicas(answer: (at: number, one: World) => Outcome | Promise<Outcome>) {
+async function twoReplicas(
+  answer: (at: number, one: World) => Outcome | Promise<Outcome>,
+  answerOther: (at: number) => Outcome = renewed,
+  behindMs = 0,
+) {
   const one = aWorld();
   const { clock, redis, put } = one;
   const other = aWorld({ redis, clock });
   one.graph.answer = (_, at) => answer(at, one);
+  other.graph.answer = (_, at) => answerOther(at);
+  const read = other.registry.read.bind(other.registry);
+  other.registry.read = async (ids) => {
+    if (behindMs > 0) await clock.sleep(behindMs);
+    return read(ids);
+  };
   const firstTurnAt = turnAfter(slotOf(ID, WHEEL), NOW, WHEEL);
   const renewedAt = firstTurnAt - WHEEL.intervalMs + 100;
   put(aCall({ id: ID, trackedAt: renewedAt - MINUTE, renewedAt }));
@@ -65,6 +74,8 @@ test.each([
   ['has no token', { status: null, code: 'token' }, 0],
   ['does not know the app', { status: null, code: 'app' }, 0],
   ['gets answers of its proxy', { status: 502, code: 'foreign' }, 0],
+  ['has an old secret', { status: 401, code: 'token' }, 0],
+  ['is refused by its address', { status: 403, code: 'Forbidden' }, 0],
 ])('a call lives if one replica %s and another one can reach Graph', async (_, error, afterMs) => {
   const { one, other } = await twoReplicas(async (at, { clock }) => {
     if (afterMs > 0) await clock.sleep(afterMs);
@@ -74,16 +85,25 @@ test.each([
   expect(one.get(ID)?.renewedAt).toBeGreaterThan(NOW + 10 * MINUTE);
 });
 
-test.each([
-  ['throttled', (at: number) => throttled(at, 3 * MINUTE)],
-  ['refused', (at: number) => refused(at)],
-])(
-  'a call lives if Graph has %s one replica up to shortly before its deadline',
-  async (_, answer) => {
-    const { one, other } = await twoReplicas((at) => answer(at));
-    const [first] = other.graph.sent;
-    expect(first?.at).toBeGreaterThan(NOW + 20 * MINUTE);
-    expect(one.get(ID)?.renewedAt).toBe(first?.at);
+test('a call lives if Graph throttles one replica up to shortly before the deadline', async () => {
+  const { one, other } = await twoReplicas((at) => throttled(at, 3 * MINUTE));
+  const [first] = other.graph.sent;
+  expect(first?.at).toBeGreaterThan(NOW + 20 * MINUTE);
+  expect(one.get(ID)?.renewedAt).toBe(first?.at);
+});
+
+test.each([0, 300])(
+  'after an outage for both, a call lives if only one, %i ms behind, reaches Graph again',
+  async (behindMs) => {
+    const { one, other } = await twoReplicas(
+      (at) => failedBy({ status: null, code: 'ECONNREFUSED' }, at),
+      (at) =>
+        at < NOW + 12 * MINUTE ? failedBy({ status: null, code: 'timeout' }, at) : renewed(at),
+      behindMs,
+    );
+    expect(one.get(ID)?.renewedAt).toBeGreaterThan(NOW + 12 * MINUTE);
+    const successes = other.graph.sent.filter(({ at }) => at >= NOW + 12 * MINUTE);
+    expect(successes.length).toBeLessThan(6);
   },
 );
 
