@@ -1,3 +1,4 @@
+import './platform/threads.ts';
 import process from 'node:process';
 import { setImmediate } from 'node:timers/promises';
 import { printable, printableLines } from './log/printable.ts';

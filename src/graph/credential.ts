@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import type { Configuration } from '@azure/msal-node';
 import type { AppCredential, Secret } from './app.ts';
 import { type CertificateWithKey, openPem } from './pem.ts';
 import { openPfx } from './pfx.ts';
+import { readOnce } from './read-once.ts';
 
 export type ClientProof = Pick<
   Configuration['auth'],
@@ -31,7 +31,7 @@ export async function readCredential(
     case 'certificate': {
       const { path, password, sendsChain } = credential;
       const phrase = password === null ? null : await readSecret(password, signal);
-      const identity = openCertificate(path, await readFile(path, { signal }), phrase);
+      const identity = openCertificate(path, await readOnce(path, signal), phrase);
       const { key, certificate } = identity;
       return {
         clientCertificate: {
@@ -50,7 +50,7 @@ async function readSecret(secret: Secret, signal: AbortSignal): Promise<string> 
 
 /** Editors and `echo` end a file with a newline, which is not part of the secret. */
 async function readText(path: string, signal: AbortSignal): Promise<string> {
-  const text = (await readFile(path, { encoding: 'utf8', signal })).trim();
+  const text = (await readOnce(path, signal)).toString('utf8').trim();
   if (text === '') throw new Error(`${path} is empty`);
   return text;
 }

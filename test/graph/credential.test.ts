@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
@@ -64,6 +65,22 @@ describe('a secret', () => {
     expect(await readCredential(credential, signal)).toEqual({ clientSecret: 'first' });
     writeFileSync(path, 'second\r\n');
     expect(await readCredential(credential, signal)).toEqual({ clientSecret: 'second' });
+  });
+
+  test('in a file that hangs fails in time, and keeps only one of the threads that read files', async () => {
+    const path = file('hanging', '');
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    const read = () =>
+      readCredential({ kind: 'secret', secret: { file: path } }, AbortSignal.timeout(20));
+    for (let i = 0; i < 8; i++)
+      await expect(read()).rejects.toThrow(`${path} cannot be read in time`);
+    // Node has four such threads.
+    expect(await readFile(file('other', 'a secret'), 'utf8')).toBe('a secret');
+    await writeFile(path, 'late'); // ends the read that hangs
+    rmSync(path);
+    file('hanging', 'now');
+    await expect.poll(() => read().catch(() => null)).toEqual({ clientSecret: 'now' });
   });
 
   test('file that is empty or missing is named', async () => {
