@@ -264,10 +264,10 @@ describe('the board', SLOW, () => {
     const page = await browser.open(replica.url, { viewport: { width, height: 740 } });
     await page.locator('#nearest a').waitFor();
     const widest = () => page.evaluate('document.documentElement.scrollWidth');
-    expect(await widest()).toBe(width);
+    await expect.poll(widest, { timeout: 20_000 }).toBe(width);
     await page.locator('#nearest a').click();
     await page.getByRole('heading', { name: /^Call / }).waitFor();
-    expect(await widest()).toBe(width);
+    await expect.poll(widest, { timeout: 20_000 }).toBe(width);
   });
 
   test('draws a wheel of any size whole, in at most 120 sectors', async () => {

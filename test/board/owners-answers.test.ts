@@ -112,7 +112,8 @@ describe('the owners on the board', SLOW, () => {
     const lapsed = { state: 'lapsed', leaseUntil: stopsAt, stopsAt, tracked: 12_345 };
     await answer(page, (owner) => [{ ...owner, ...lapsed }]);
     await page.getByText('its 12,345 calls are stopped in').first().waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    const widest = () => page.evaluate('document.documentElement.scrollWidth');
+    await expect.poll(widest, { timeout: 20_000 }).toBe(width);
     const table = await page.locator('#owners').boundingBox();
     expect(table?.width).toBeLessThan(width);
   });
