@@ -135,7 +135,7 @@ export class Dispatch {
     return () => this.#addAgain(pending);
   }
 
-  /** If the call was tracked again meanwhile, the failure may be of an app or tenant of before. */
+  /** If the call was tracked again meanwhile, the failure may belong to its previous app or tenant. */
   #withoutToken(pending: Pending, outcome: Outcome): void {
     if (laneOf(pending.call) === pending.lane) this.#options.onAttempted(pending, outcome);
     else this.#addAgain(pending);

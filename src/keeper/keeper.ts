@@ -189,7 +189,7 @@ export class Keeper implements CallKeeper {
   #written({ pending, outcome, isWaiting }: PendingOutcome, isWritten: boolean): void {
     const { slots, registry, clock, policy } = this.#options;
     const timing = isWritten ? slots.timing(pending.id) : null;
-    // If it fails although it was renewed, another replica has tried it at the same time.
+    // A failure next to this renewal is from another replica's attempt at the same time.
     const graceMs = outcome?.kind === 'renewed' ? policy.firstMs : 0;
     if (timing !== null) this.#planner.plan(pending.id, timing, graceMs);
     if (isWaiting && (!isWritten || timing !== null)) {

@@ -24,9 +24,9 @@ export interface PlannerOptions {
  * Plans the attempts of failing calls, and the ends of trackings, that come before the next turns
  * of their slots. When an instant comes, it reads the record again and decides by that.
  *
- * If another replica fails for a reason that may be its own, this one tries as well: perhaps only
+ * If another replica fails for a reason that may be local to it, this one tries as well: perhaps only
  * the other one cannot reach Graph, has an old credential or does not know the app. In the reserve
- * before the deadline it tries for any reason: perhaps Graph throttles only the other one.
+ * before the deadline it tries whatever the reason: perhaps Graph throttles only the other one.
  */
 export class Planner {
   readonly #options: PlannerOptions;
@@ -51,11 +51,16 @@ export class Planner {
     return this.#agenda.has(id, by);
   }
 
-  /** @param graceMs how late another replica's attempt must be before this replica makes it */
-  plan(id: string, timing: Timing, graceMs = 0): void {
+  /**
+   * @param mostGraceMs how late another replica's attempt must be before this replica makes it; less
+   *   near the deadline, so that it is never too late
+   */
+  plan(id: string, timing: Timing, mostGraceMs = 0): void {
     if (isQuiet(timing)) return;
-    const { clock, wheel, policy } = this.#options;
+    const { clock, wheel, policy, timings } = this.#options;
     const now = clock.now();
+    const leftMs = Math.max(0, deadlineAt(timing, timings.deadlineMs) - now);
+    const graceMs = Math.min(mostGraceMs, leftMs / 4);
     // A little after the turn, because its visit may have read the slot just before the call came.
     const nextTurnAt = turnAfter(slotOf(id, wheel), now, wheel) + policy.firstMs;
     const at = lookAgainAt(timing, { ...this.#context(graceMs), nextTurnAt });
@@ -86,20 +91,20 @@ export class Planner {
       const { due: now, over } = planVisit([[id, timing]], context);
       const isOurs = graceMs > 0 && record !== undefined && this.#isForAll(timing, record);
       if (isOurs || now.length + over.length > 0) onDue(id);
-      else this.plan(id, timing, this.#graceOf(timing, graceMs));
+      else this.plan(id, timing, isAgain ? graceMs : this.#graceOf(timing, graceMs));
     });
   }
 
-  /** A failing call that is not due was tried by another replica, so the next attempt is its, too. */
+  /** If a failing call is not due, another replica has tried it: that one tries again first. */
   #graceOf({ failedAt }: Timing, graceMs: number): number {
     return failedAt === null ? graceMs : Math.max(graceMs, this.#options.policy.firstMs);
   }
 
-  /** Whether all replicas should try a failing call, although one of them has planned an attempt. */
+  /** Whether every replica should try a failing call, whichever planned the next attempt. */
   #isForAll(timing: Timing, record: CallRecord): boolean {
     const { clock, timings, policy } = this.#options;
     const error = failureOf(record)?.error;
-    if (error === undefined) return false;
+    if (error === undefined || timing.failedAt === null) return false;
     const leftMs = deadlineAt(timing, timings.deadlineMs) - clock.now();
     return leftMs < policy.reserveMs || maySucceedElsewhere(error);
   }

@@ -63,7 +63,7 @@ export class RedisRegistry implements SharedRegistry {
     const reads = [...bySlot].flatMap(([slot, inSlot]) =>
       [...batchesOf(inSlot, READ_SIZE)].map(async (chunk) => {
         const { tracked, removed } = this.#keys(slot);
-        // Redis answers in this order: a call that is removed in between is among the removed ones.
+        // Redis answers in order, so a call removed in between is found among the removed ones.
         const found = await Promise.all([
           this.#run((redis) => redis.hmget(tracked, ...chunk)),
           this.#run((redis) => redis.hmget(removed, ...chunk)),

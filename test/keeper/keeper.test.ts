@@ -327,7 +327,7 @@ describe('before it sends, the keeper', () => {
     expect(world.graph.sent[1]?.call.tenantId).toBe(OTHER_TENANT);
   });
 
-  test('posts a call at once that was moved to another tenant while its own got no token', async () => {
+  test('posts a call at once that was moved to another tenant while it waited for a token', async () => {
     const { keeper, put, get, graph, quiet, calls } = await due(1, { renewedAt: null });
     const token = Promise.withResolvers<Outcome>();
     graph.hasToken = ({ tenantId }) => tenantId === OTHER_TENANT;

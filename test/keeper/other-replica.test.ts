@@ -7,6 +7,7 @@ import {
   aCall,
   anError,
   aWorld,
+  DEADLINE_MS,
   MINUTE,
   NOW,
   renewed,
@@ -75,7 +76,7 @@ test.each([
   ['does not know the app', { status: null, code: 'app' }, 0],
   ['gets answers of its proxy', { status: 502, code: 'foreign' }, 0],
   ['has an old secret', { status: 401, code: 'token' }, 0],
-  ['is refused by its address', { status: 403, code: 'Forbidden' }, 0],
+  ['is refused because of its address', { status: 403, code: 'Forbidden' }, 0],
 ])('a call lives if one replica %s and another one can reach Graph', async (_, error, afterMs) => {
   const { one, other } = await twoReplicas(async (at, { clock }) => {
     if (afterMs > 0) await clock.sleep(afterMs);
@@ -93,7 +94,7 @@ test('a call lives if Graph throttles one replica up to shortly before the deadl
 });
 
 test.each([0, 300])(
-  'after an outage for both, a call lives if only one, %i ms behind, reaches Graph again',
+  'after an outage for both, a call lives if only the replica that reads %i ms late reaches Graph',
   async (behindMs) => {
     const { one, other } = await twoReplicas(
       (at) => failedBy({ status: null, code: 'ECONNREFUSED' }, at),
@@ -113,4 +114,18 @@ test('an attempt that Graph itself has throttled is left to the replica that mad
   );
   expect(other.graph.sent).toEqual([]);
   expect(one.get(ID)?.consecutiveFailures).toBe(0);
+});
+
+test('another replica tries a new call whose deadline is near, before that deadline', async () => {
+  const one = aWorld();
+  const { clock, redis } = one;
+  const other = aWorld({ redis, clock });
+  one.graph.answer = (_, at) => failedBy({ status: null, code: 'app' }, at);
+  const call = aCall({ id: ID, trackedAt: NOW, startedAt: NOW + 30 * SECOND - DEADLINE_MS });
+  for (const { put } of [one, other]) put(call);
+  one.keeper.keep([ID]);
+  other.keeper.plan([[ID, call]], GRACE_MS); // as after the event of its tracking
+  await clock.advance(30 * SECOND);
+  expect(other.graph.sent.length).toBeGreaterThan(0);
+  expect(one.get(ID)?.renewedAt).toBeLessThan(NOW + 30 * SECOND);
 });
