@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import type { Webhook } from '../graph/app.ts';
+import { readOnce } from '../graph/read-once.ts';
 import { FileError, readText } from './bounded-file.ts';
 
 /**
@@ -11,6 +11,8 @@ const SECRET = /^(?:whsec_)?([A-Za-z0-9+/]+={0,2})$/;
 const LEAST_BYTES = 24;
 const MOST_BYTES = 64;
 
+const READ_MS = 5_000;
+
 /** @throws FileError */
 export function readWebhookSecret(path: string): string {
   return parseSecret(readText(path));
@@ -21,7 +23,10 @@ export function webhookTo(url: string, files: readonly string[]): Webhook {
   return {
     url,
     async secrets() {
-      const read = files.map(async (file) => parseSecret((await readFile(file, 'utf8')).trim()));
+      const limit = AbortSignal.timeout(READ_MS);
+      const read = files.map(async (file) =>
+        parseSecret(String(await readOnce(file, limit)).trim()),
+      );
       const results = await Promise.allSettled(read);
       const secrets = results.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
       const [first] = results;

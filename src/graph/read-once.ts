@@ -4,10 +4,10 @@ import { isDoneWithin } from '../calls/cut-off.ts';
 const reading = new Map<string, Promise<Buffer>>();
 
 /**
- * Reads a file, at most once at a time: a read from a mount that hangs cannot be aborted, and each
- * further one would keep another of Node's few threads.
+ * Reads a file. Concurrent callers share one read, because a read from a mount that hangs cannot be
+ * aborted and keeps one of Node's few threads.
  *
- * @throws Error if the file cannot be read, or not before the signal aborts
+ * @throws Error if the file cannot be read, or the signal aborts first
  */
 export async function readOnce(path: string, signal: AbortSignal): Promise<Buffer> {
   const read = reading.get(path) ?? readFile(path).finally(() => reading.delete(path));

@@ -17,7 +17,7 @@ const PROGRAM = `
   lookup('localhost', () => end('answered'));
 `;
 
-test('a replica looks names up while several files hang', async () => {
+test('DNS lookups work while five file reads hang', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'callkeeper-threads-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const files = ['a', 'b', 'c', 'd', 'e'].map((name) => join(directory, name));
