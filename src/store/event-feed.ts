@@ -10,6 +10,7 @@ import { decodeOwner } from './owner-codec.ts';
 import { decodeRecord } from './record-codec.ts';
 import { UnreadableError } from './stored-text.ts';
 import { fieldOf, isOfOwner, type StreamEntry } from './stream-entry.ts';
+import { compareStreamIds } from './stream-id.ts';
 
 export interface EventFeedOptions {
   /** Fails fast. */
@@ -28,6 +29,9 @@ export interface EventFeedOptions {
   readonly onUnreadable: () => void;
 }
 
+/** Before any entry of the stream. */
+const START = '0-0';
+
 type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 
 /**
@@ -38,7 +42,7 @@ type StreamReply = [key: string, entries: StreamEntry[]][] | null;
 export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #stopped = new AbortController();
-  #after = '0-0';
+  #after = START;
   #isReading = false;
 
   constructor(options: EventFeedOptions) {
@@ -52,7 +56,7 @@ export class EventFeed {
   async follow(): Promise<void> {
     const { read, eventLog } = this.#options;
     const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
-    this.#after = newest?.[0] ?? '0-0';
+    this.#after = newest?.[0] ?? START;
     eventLog.begin(this.#after);
     if (this.#isReading) return;
     this.#isReading = true;
@@ -79,12 +83,25 @@ export class EventFeed {
         if (this.#after !== from) continue;
         this.#after = entries.at(-1)?.[0] ?? from;
         eventLog.append(entries);
+        if (entries.length === 0) await this.#checkPlace(from);
       } catch (err) {
         if (signal.aborted) return;
         log.debug({ err }, 'events cannot be read');
         await clock.sleep(Math.min(1_000, blockMs), signal);
       }
     }
+  }
+
+  /**
+   * If Redis lost the stream, the places of the new one may be lower, because its clock was ahead
+   * before. Then the feed would wait for the old place, so it starts over.
+   */
+  async #checkPlace(from: string): Promise<void> {
+    const { read, eventLog } = this.#options;
+    const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
+    if (this.#after !== from || !newest || compareStreamIds(newest[0], from) >= 0) return;
+    this.#after = START;
+    eventLog.begin(START);
   }
 
   #learn(fields: readonly string[]): void {

@@ -164,6 +164,18 @@ describe('the feed of events', () => {
     await learns(TWO, 'tracked');
   });
 
+  test('starts over by itself if the places of a new stream are lower', async () => {
+    const { add, feed, learns } = await aFeed();
+    const inAnHour = `${Date.now() + 3_600_000}-0`; // as after a jump of Redis's clock
+    await server.client.xadd(EVENTS_KEY, inAnHour, 'type', 'odd');
+    await feed.follow();
+    await server.flush(); // another replica notices it first, and leaves nothing to notice
+    await add(tracked(ONE));
+    await learns(ONE, 'tracked');
+    await add(ending(ONE));
+    await learns(ONE, 'ended');
+  });
+
   test('rejects if Redis does not answer, and follows at the next attempt', async () => {
     const { add, feed, learns } = await aFeed();
     await server.kill();
