@@ -69,12 +69,14 @@ export class Bot {
   /** Also tracks again. */
   async track(id: string, body: object = {}, at?: Replica): Promise<BotCall> {
     const createdAt = Date.now();
+    const isOver = (this.calls.get(id)?.hungUpAt ?? null) !== null;
     const { status, by, at: trackedAt } = await this.#ask('POST', id, [200, 201, 202], body, at);
     const durable = status !== 202;
     const known = this.calls.get(id);
     if (known) {
       const registrations = known.registrations + 1;
-      const anew = known.hungUpAt === null ? {} : { createdAt, hungUpAt: null };
+      // A call that was hung up while it was tracked again stays over.
+      const anew = isOver ? { createdAt, hungUpAt: null } : {};
       return Object.assign(known, { trackedAt, registrations, durable, by, ...UNSTOPPED, ...anew });
     }
     const own = { ...UNSTOPPED, hungUpAt: null };
