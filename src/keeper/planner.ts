@@ -24,8 +24,8 @@ export interface PlannerOptions {
  * Plans the attempts of failing calls, and the ends of trackings, that come before the next turns
  * of their slots. When an instant comes, it reads the record again and decides by that.
  *
- * If another replica fails for a reason that may be local to it, this one tries as well: perhaps only
- * the other one cannot reach Graph, has an old credential or does not know the app. In the reserve
+ * If another replica fails for a reason that may be local to it, this one tries as well: perhaps
+ * only the other one cannot reach Graph, has an old credential or does not know the app. In the reserve
  * before the deadline it tries whatever the reason: perhaps Graph throttles only the other one.
  */
 export class Planner {
@@ -57,10 +57,9 @@ export class Planner {
    */
   plan(id: string, timing: Timing, mostGraceMs = 0): void {
     if (isQuiet(timing)) return;
-    const { clock, wheel, policy, timings } = this.#options;
+    const { clock, wheel, policy } = this.#options;
     const now = clock.now();
-    const leftMs = Math.max(0, deadlineAt(timing, timings.deadlineMs) - now);
-    const graceMs = Math.min(mostGraceMs, leftMs / 4);
+    const graceMs = Math.min(mostGraceMs, this.#leftMs(timing) / 4);
     // A little after the turn, because its visit may have read the slot just before the call came.
     const nextTurnAt = turnAfter(slotOf(id, wheel), now, wheel) + policy.firstMs;
     const at = lookAgainAt(timing, { ...this.#context(graceMs), nextTurnAt });
@@ -102,11 +101,14 @@ export class Planner {
 
   /** Whether every replica should try a failing call, whichever planned the next attempt. */
   #isForAll(timing: Timing, record: CallRecord): boolean {
-    const { clock, timings, policy } = this.#options;
     const error = failureOf(record)?.error;
     if (error === undefined || timing.failedAt === null) return false;
-    const leftMs = deadlineAt(timing, timings.deadlineMs) - clock.now();
-    return leftMs < policy.reserveMs || maySucceedElsewhere(error);
+    return this.#leftMs(timing) < this.#options.policy.reserveMs || maySucceedElsewhere(error);
+  }
+
+  #leftMs(timing: Timing): number {
+    const { clock, timings } = this.#options;
+    return Math.max(0, deadlineAt(timing, timings.deadlineMs) - clock.now());
   }
 
   #context(retryGraceMs: number) {

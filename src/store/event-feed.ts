@@ -54,10 +54,8 @@ export class EventFeed {
    * data, and read the slots after it has resolved. Rejects if Redis does not answer.
    */
   async follow(): Promise<void> {
-    const { read, eventLog } = this.#options;
-    const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
-    this.#after = newest?.[0] ?? START;
-    eventLog.begin(this.#after);
+    this.#after = await this.#newest();
+    this.#options.eventLog.begin(this.#after);
     if (this.#isReading) return;
     this.#isReading = true;
     void this.#read();
@@ -97,11 +95,16 @@ export class EventFeed {
    * before. Then the feed would wait for the old place, so it starts over.
    */
   async #checkPlace(from: string): Promise<void> {
-    const { read, eventLog } = this.#options;
-    const [newest] = await read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
-    if (this.#after !== from || !newest || compareStreamIds(newest[0], from) >= 0) return;
+    const newest = await this.#newest();
+    if (this.#after !== from || newest === START || compareStreamIds(newest, from) >= 0) return;
     this.#after = START;
-    eventLog.begin(START);
+    this.#options.eventLog.begin(START);
+  }
+
+  /** The place of the newest entry. */
+  async #newest(): Promise<string> {
+    const [newest] = await this.#options.read.xrevrange(EVENTS_KEY, '+', '-', 'COUNT', 1);
+    return newest?.[0] ?? START;
   }
 
   #learn(fields: readonly string[]): void {

@@ -75,9 +75,10 @@ export class Bot {
     const known = this.calls.get(id);
     if (known) {
       const registrations = known.registrations + 1;
-      // A call that was hung up while it was tracked again stays over.
-      const anew = isOver ? { createdAt, hungUpAt: null } : {};
-      return Object.assign(known, { trackedAt, registrations, durable, by, ...UNSTOPPED, ...anew });
+      // If the bot hung up while this request was under way, the call stays over.
+      const restart = isOver ? { createdAt, hungUpAt: null } : {};
+      const answered = { trackedAt, registrations, durable, by };
+      return Object.assign(known, answered, UNSTOPPED, restart);
     }
     const own = { ...UNSTOPPED, hungUpAt: null };
     const call: BotCall = { id, createdAt, trackedAt, registrations: 1, durable, by, ...own };
